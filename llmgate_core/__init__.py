@@ -1,0 +1,1 @@
+"""llmgate: call language models through installable plugins."""

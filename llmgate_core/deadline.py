@@ -1,0 +1,103 @@
+"""How long a call may take, phase by phase, and how large its answer may be.
+
+Pure but for the monotonic clock, which `Deadline` reads when asked.
+
+Source: rows R10 to R12 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from llmgate_core.errors import APITimeoutError, ConfigError
+
+__all__ = ["Deadline", "Limits", "Timeouts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits in seconds; None: no limit of its own (the total still holds).
+
+    Attributes:
+        total: the whole call, retries and the whole stream included.
+        connect: name look-up, TCP and TLS of one connection.
+        pool: wait for a free connection.
+        first_event: from the request sent to the head of the answer and its first event.
+        idle: between two events of a stream, or two blocks of a body; comments do not count.
+    """
+
+    total: float | None = 600.0
+    connect: float | None = 5.0
+    pool: float | None = 10.0
+    first_event: float | None = None
+    idle: float | None = 300.0
+
+    @classmethod
+    def of(cls, value: object) -> Timeouts:
+        """Return the limits that a caller's `timeout=` means: seconds in all, or a whole object.
+
+        An object with the attributes `connect`, `read`, `pool` (an `httpx.Timeout`) is read too.
+
+        Raises:
+            ConfigError: neither a number above zero nor an object of these.
+        """
+        if isinstance(value, Timeouts):
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            return cls(total=float(value), connect=min(5.0, float(value)))
+        if hasattr(value, "connect") and hasattr(value, "read"):
+            read = value.read
+            return cls(connect=value.connect, first_event=read, idle=read, pool=getattr(value, "pool", None))
+        raise ConfigError(f"timeout must be seconds above zero, a Timeouts or an httpx.Timeout, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes at which an answer is refused.
+
+    Attributes:
+        event: one server-sent event. body: a whole body, decoded. error_body: what is read of an
+            error's body. head: status line and headers.
+    """
+
+    event: int = 16 * 1024 * 1024
+    body: int = 64 * 1024 * 1024
+    error_body: int = 64 * 1024
+    head: int = 128 * 1024
+
+
+class Deadline:
+    """The clock of one call: says how long the next wait may be, and which limit ended it."""
+
+    __slots__ = ("ends", "timeouts")
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
+        self.ends = None if timeouts.total is None else time.monotonic() + timeouts.total
+
+    def remaining(self) -> float | None:
+        """Return the seconds left of the whole call, never below zero; None: no limit."""
+        return None if self.ends is None else max(0.0, self.ends - time.monotonic())
+
+    def wait(self, phase_seconds: float | None) -> float | None:
+        """Return how long to wait in a phase that has `phase_seconds` left of its own."""
+        remaining = self.remaining()
+        if remaining is None:
+            return phase_seconds
+        return remaining if phase_seconds is None else min(phase_seconds, remaining)
+
+    def error(self, phase: str) -> APITimeoutError:
+        """Return the error of a wait in `phase` that ran out, `total` when the whole call did."""
+        if self.ends is not None and time.monotonic() >= self.ends:
+            return APITimeoutError(f"no answer within {self.timeouts.total:g} s in all", phase="total")
+        limit = getattr(self.timeouts, phase)
+        return APITimeoutError(f"{_WORDS[phase]} took longer than {limit:g} s", phase=phase)
+
+
+_WORDS = {
+    "pool": "waiting for a free connection",
+    "connect": "connecting",
+    "first_event": "waiting for the answer to begin",
+    "idle": "waiting for the next piece of the answer",
+}

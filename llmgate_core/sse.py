@@ -1,0 +1,107 @@
+"""Decode a server-sent event stream.
+
+Pure: bytes in, events out, no I/O. The sync and the async sender both feed it.
+
+Source: WHATWG HTML, section 9.2.6, "Interpreting an event stream".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SSEDecoder", "SSEEvent"]
+
+MAX_EVENT_BYTES = 16_777_216
+
+
+@dataclass(slots=True)
+class SSEEvent:
+    """One dispatched event: `event` is its type, `data` its lines joined by a newline."""
+
+    data: str
+    event: str = "message"
+
+
+class SSEDecoder:
+    """Turn byte blocks of any size into whole events, in time linear in their bytes.
+
+    A block may end inside a line, a CRLF pair or a UTF-8 character; what is
+    incomplete waits for the next `feed`, in pieces that are joined once.
+    """
+
+    __slots__ = ("_after_cr", "_bom", "_line", "_lines", "_max_event_bytes", "_size")
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._line: list[bytes] = []  # pieces of the unfinished line
+        self._lines: list[bytes] = []  # finished lines of the unfinished event
+        self._size = 0
+        self._after_cr = False
+        self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
+        self._max_event_bytes = max_event_bytes
+
+    def feed(self, block: bytes) -> list[SSEEvent]:
+        """Return the events that `block` completes, oldest first.
+
+        Raises:
+            ValueError: an unfinished event has grown past `max_event_bytes`.
+        """
+        if block.endswith(b"\n\n") and not self._size and not self._bom and b"\r" not in block:
+            return self._feed_whole(block)
+        return self._feed_any(block)
+
+    def _feed_whole(self, block: bytes) -> list[SSEEvent]:
+        """Take the common shape: the block holds whole events, nothing waits from before."""
+        self._after_cr = False
+        events = []
+        for text in block[:-2].split(b"\n\n"):
+            if text.startswith(b"data: ") and b"\n" not in text:
+                if len(text) > self._max_event_bytes:
+                    raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
+                events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
+            else:
+                events += self._feed_any(text + b"\n\n")
+        return events
+
+    def _feed_any(self, block: bytes) -> list[SSEEvent]:
+        if not block:
+            return []
+        second_half = self._after_cr and block.startswith(b"\n")  # of a CRLF
+        self._after_cr = block.endswith(b"\r")
+        lines = block[second_half:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *ends, rest = lines.split(b"\n")
+        events = [event for end in ends if (event := self._end_line(end)) is not None]
+        self._keep(rest)
+        return events
+
+    def _end_line(self, end: bytes) -> SSEEvent | None:
+        """Close the current line; a blank one dispatches what came before it."""
+        self._keep(end)
+        line, self._line = b"".join(self._line), []
+        if self._bom:
+            line, self._bom = line.removeprefix(self._bom), b""
+        if line:
+            self._lines.append(line)
+            return None
+        lines, self._lines, self._size = self._lines, [], 0
+        return _parse(lines)
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._size += len(piece)
+            if self._size > self._max_event_bytes:
+                raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
+            self._line.append(piece)
+
+
+def _parse(lines: list[bytes]) -> SSEEvent | None:
+    """Read the fields of one event; None where no data was seen, so nothing is dispatched."""
+    event, data = "message", []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            event = value.removeprefix(b" ").decode("utf-8", "replace") or "message"
+    if not data:
+        return None
+    return SSEEvent(b"\n".join(data).decode("utf-8", "replace"), event)
