@@ -1,1 +1,144 @@
-"""llmgate: call language models through installable plugins."""
+"""llmgate: call language models through installable plugins.
+
+    from llmgate_core import completion
+    print(completion("openai/gpt-4o", [{"role": "user", "content": "Hello"}]).choices[0].message.content)
+
+Names are given out on first use, so that importing this module loads no HTTP client, no plugin
+and no data. Settings are attributes of the module: `llmgate_core.drop_params = True`.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from llmgate_core.api import acompletion as acompletion
+    from llmgate_core.api import aembedding as aembedding
+    from llmgate_core.api import atext_completion as atext_completion
+    from llmgate_core.api import completion as completion
+    from llmgate_core.api import embedding as embedding
+    from llmgate_core.api import text_completion as text_completion
+    from llmgate_core.client import AsyncClient as AsyncClient
+    from llmgate_core.client import Client as Client
+    from llmgate_core.deadline import Limits as Limits
+    from llmgate_core.deadline import Timeouts as Timeouts
+    from llmgate_core.errors import APIConnectionError as APIConnectionError
+    from llmgate_core.errors import APIError as APIError
+    from llmgate_core.errors import APIResponseValidationError as APIResponseValidationError
+    from llmgate_core.errors import APIStatusError as APIStatusError
+    from llmgate_core.errors import APITimeoutError as APITimeoutError
+    from llmgate_core.errors import AuthenticationError as AuthenticationError
+    from llmgate_core.errors import BadGatewayError as BadGatewayError
+    from llmgate_core.errors import BadRequestError as BadRequestError
+    from llmgate_core.errors import ConfigError as ConfigError
+    from llmgate_core.errors import ConflictError as ConflictError
+    from llmgate_core.errors import ContentPolicyViolationError as ContentPolicyViolationError
+    from llmgate_core.errors import ContextWindowExceededError as ContextWindowExceededError
+    from llmgate_core.errors import InternalServerError as InternalServerError
+    from llmgate_core.errors import LLMGateError as LLMGateError
+    from llmgate_core.errors import NotFoundError as NotFoundError
+    from llmgate_core.errors import PermissionDeniedError as PermissionDeniedError
+    from llmgate_core.errors import PluginConflictError as PluginConflictError
+    from llmgate_core.errors import PluginError as PluginError
+    from llmgate_core.errors import PluginLoadError as PluginLoadError
+    from llmgate_core.errors import PluginNotInstalledError as PluginNotInstalledError
+    from llmgate_core.errors import RateLimitError as RateLimitError
+    from llmgate_core.errors import ServiceUnavailableError as ServiceUnavailableError
+    from llmgate_core.errors import StreamTruncatedError as StreamTruncatedError
+    from llmgate_core.errors import Timeout as Timeout
+    from llmgate_core.errors import UnknownModelError as UnknownModelError
+    from llmgate_core.errors import UnprocessableEntityError as UnprocessableEntityError
+    from llmgate_core.errors import UnsupportedParamsError as UnsupportedParamsError
+    from llmgate_core.settings import PluginPolicy as PluginPolicy
+    from llmgate_core.settings import Settings as Settings
+    from llmgate_core.streams import AsyncStream as AsyncStream
+    from llmgate_core.streams import Stream as Stream
+    from llmgate_core.streams import StreamEvent as StreamEvent
+    from llmgate_core.streams import fold_chunks as fold_chunks
+    from llmgate_core.types.chat import ChatCompletion as ChatCompletion
+    from llmgate_core.types.chat import ChatCompletionChunk as ChatCompletionChunk
+    from llmgate_core.types.chat import ParsedChatCompletion as ParsedChatCompletion
+    from llmgate_core.types.embedding import EmbeddingResponse as EmbeddingResponse
+    from llmgate_core.types.text_completion import TextCompletion as TextCompletion
+    from llmgate_core.types.text_completion import TextCompletionChunk as TextCompletionChunk
+
+__version__ = "0.1.0"
+
+# The settings, for type checkers; at run time they live in the Settings object behind the module.
+api_key: str | None
+api_base: str | None
+organization: str | None
+project: str | None
+timeout: Any
+max_retries: int
+param_policy: str
+drop_params: bool
+additional_drop_params: Sequence[str]
+return_response_headers: bool
+enable_preview_features: bool
+bind_key_to_host: bool
+client_session: Any
+aclient_session: Any
+transport: str
+extensions: Sequence[Any]
+plugins: PluginPolicy
+catalogue_file: str | None
+
+_SETTINGS = frozenset(__annotations__)
+_HOME_OF = {
+    "api": "acompletion aembedding atext_completion completion embedding text_completion",
+    "client": "AsyncClient Client",
+    "deadline": "Limits Timeouts",
+    "errors": "APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError "
+    "AuthenticationError BadGatewayError BadRequestError ConfigError ConflictError ContentPolicyViolationError "
+    "ContextWindowExceededError InternalServerError LLMGateError NotFoundError PermissionDeniedError "
+    "PluginConflictError PluginError PluginLoadError PluginNotInstalledError RateLimitError "
+    "ServiceUnavailableError StreamTruncatedError Timeout UnknownModelError UnprocessableEntityError "
+    "UnsupportedParamsError",
+    "settings": "PluginPolicy Settings",
+    "streams": "AsyncStream Stream StreamEvent fold_chunks",
+    "types.chat": "ChatCompletion ChatCompletionChunk ParsedChatCompletion",
+    "types.embedding": "EmbeddingResponse",
+    "types.text_completion": "TextCompletion TextCompletionChunk",
+}
+_MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names.split()}
+
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # a list of texts, made from the one table above
+
+
+class _LLMGate(ModuleType):
+    """The module itself: gives names out on first use, and hands settings to their object."""
+
+    def __getattr__(self, name: str) -> object:
+        if name in _MODULE_OF:
+            module = __import__(f"llmgate_core.{_MODULE_OF[name]}", fromlist=[name])
+            value = getattr(module, name)
+            ModuleType.__setattr__(self, name, value)
+            return value
+        if name in _SETTINGS:
+            return getattr(_settings(), name)
+        raise AttributeError(f"module 'llmgate_core' has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # the import system sets submodules and dunders; everything else is a setting or a slip
+        if name.startswith("__") or name in _MODULE_OF or isinstance(value, ModuleType):
+            ModuleType.__setattr__(self, name, value)
+        else:
+            setattr(_settings(), name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*_MODULE_OF, *_SETTINGS, *self.__dict__})
+
+
+def _settings() -> Any:
+    from llmgate_core.client import module_settings  # loaded when a setting is first touched
+
+    return module_settings()
+
+
+sys.modules[__name__].__class__ = _LLMGate

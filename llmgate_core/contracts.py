@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class ParamRule:
         rename: send under this name instead.
         replace: send this value instead (`None`: send nothing). Set `replaces=True` with it.
         lossy: what `rename` or `replace` does loses something that the caller asked for.
+        keep_local: not sent, by design and not as a loss; observers still see it.
         applies: the rule holds only when this is true of the whole body; None: always.
+        otherwise: the rule that holds when `applies` is false; None: supported as given.
     """
 
     supported: bool = True
@@ -151,7 +154,9 @@ class ParamRule:
     replace: Any = None
     replaces: bool = False
     lossy: bool = False
+    keep_local: bool = False
     applies: Callable[[Mapping[str, Any]], bool] | None = None
+    otherwise: ParamRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +225,9 @@ class UpstreamRequest:
     method: str
     path: str
     body: JsonObject | bytes | None = None
-    headers: Mapping[str, str] = NO_HEADERS
-    query: Mapping[str, str] = NO_HEADERS
+    # by a factory: before Python 3.12 a mappingproxy has no hash, and dataclasses refuse it as a default
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    query: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
         """Return a copy that has `headers` too; they win over those of the same name."""
@@ -251,10 +257,17 @@ class UpstreamResponse:
         """Return the parsed body.
 
         Raises:
-            ValueError: the body is not JSON.
+            APIResponseValidationError: the body is not JSON: the upstream's fault, not the plugin's.
         """
         if self._json is None:
-            self._json = decode(self.content)
+            try:
+                self._json = decode(self.content)
+            except ValueError as error:
+                raise APIResponseValidationError(
+                    f"HTTP {self.status}: the answer is not JSON: {error}",
+                    status_code=self.status,
+                    request_id=self.headers.get("x-request-id"),
+                ) from None
         return self._json
 
     def __repr__(self) -> str:
@@ -347,6 +360,10 @@ class TransportResponse(Protocol):
         """
         ...
 
+    def finish(self) -> None:
+        """After an end marker: read the little that is left, at most 50 ms, then `close`."""
+        ...
+
     def close(self) -> None:
         """Give the connection back if the answer is complete, else drop it. Idempotent."""
         ...
@@ -360,6 +377,10 @@ class AsyncTransportResponse(Protocol):
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
         """As `TransportResponse.read_block`."""
+        ...
+
+    async def afinish(self) -> None:
+        """As `TransportResponse.finish`."""
         ...
 
     async def aclose(self) -> None:

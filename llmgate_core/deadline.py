@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llmgate_core.errors import APITimeoutError, ConfigError
 
-__all__ = ["Deadline", "Limits", "Timeouts"]
+__all__ = ["Deadline", "EventClock", "Limits", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,35 @@ class Deadline:
         if self.ends is not None and time.monotonic() >= self.ends:
             return APITimeoutError(f"no answer within {self.timeouts.total:g} s in all", phase="total")
         limit = getattr(self.timeouts, phase)
-        return APITimeoutError(f"{_WORDS[phase]} took longer than {limit:g} s", phase=phase)
+        longer = "too long" if limit is None else f"longer than {limit:g} s"
+        return APITimeoutError(f"{_WORDS[phase]} took {longer}", phase=phase)
+
+
+class EventClock:
+    """The waits of one stream: until its first event, then between events. Comments do not count."""
+
+    __slots__ = ("_deadline", "_last", "_phase")
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._last = time.monotonic()
+        self._phase = "first_event"
+
+    def wait(self) -> float | None:
+        """Return how long the next read may take."""
+        limit = getattr(self._deadline.timeouts, self._phase)
+        if limit is not None:
+            limit = max(0.0, limit - (time.monotonic() - self._last))
+        return self._deadline.wait(limit)
+
+    def saw_event(self) -> None:
+        """Start the wait for the next event."""
+        self._phase = "idle"
+        self._last = time.monotonic()
+
+    def error(self) -> APITimeoutError:
+        """Return the error of the wait that ran out."""
+        return self._deadline.error(self._phase)
 
 
 _WORDS = {

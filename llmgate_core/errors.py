@@ -184,6 +184,7 @@ class APIError(LLMGateError):
         self.attempts = attempts
         self.partial = partial
         self.body = body
+        self._should_retry: str | None = None  # the upstream's x-should-retry, for the retry rule
 
 
 class APIConnectionError(APIError):

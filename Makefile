@@ -1,0 +1,60 @@
+# Everything a developer does here. `make` alone lists it; ARGS="…" goes to the program behind a target.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.lock
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help venv demo test check bench lock clean
+
+help: ## list the targets
+	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 12
+
+venv: $(VENV)/.installed ## make .venv: tools from the lock file, our packages editable
+
+demo: venv ## talk to a small real model on this machine, no key needed (ARGS="--model openai/gpt-4o-mini": to another)
+	@echo '==> demo/demo.py $(ARGS)'
+	@$(BIN)/python demo/demo.py $(ARGS)
+
+test: venv ## run every test (ARGS="-k retry": some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: venv ## lint, format, types twice, import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(PACKAGES)
+	$(BIN)/pyright
+	$(BIN)/python -m pytest tests/test_layers.py
+
+bench: venv ## measure against the budgets (ARGS="--only stream --check")
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: build/uv/bin/uv ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
+	build/uv/bin/uv pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
+	  --no-annotate --no-emit-package llmgate-core --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
+
+clean: ## remove .venv, caches and build results
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Once for each state of the lock file and the projects. Hashes for what others made; ours need no build tools but those.
+$(VENV)/.installed: $(LOCK) $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'llmgate needs Python 3.10 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo '$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@echo '==> $(VENV): installing tools and dependencies from $(LOCK) (once, about a minute)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --no-deps --requirement $(LOCK)
+	@echo '==> $(VENV): installing llmgate-core and its plugins from this checkout'
+	@$(PIP) install --no-deps --no-build-isolation --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
+	@touch $@
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv

@@ -1,0 +1,97 @@
+"""Measure what having llmgate costs: its import, a process's first call, memory, the install.
+
+Everything runs in fresh child processes, so that nothing this process has loaded is counted.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import llmgate_core
+
+CHILDREN = 31
+
+
+class Row(NamedTuple):
+    """One line of the result; `plain_us` is the CPU time of the plain program, where there is one."""
+
+    name: str
+    transport: str
+    measured: float
+    budget: float
+    unit: str
+    plain_us: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.measured <= self.budget
+
+
+FIRST_CALL = """
+import resource, sys, time
+start = time.process_time()
+import llmgate_core
+client = llmgate_core.Client(api_key="sk-benchmark", api_base=sys.argv[1], transport=sys.argv[2])
+client.completion(model="openai/gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+cpu = time.process_time() - start
+try:
+    rss = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS")) * 1024
+except OSError:
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes, and the peak
+print(cpu * 1000, rss / 1e6)
+"""
+
+
+def measure_import() -> list[Row]:
+    """Return the CPU time of a child that imports us over that of one that imports nothing."""
+
+    def child_ms(code: str) -> float:
+        child = subprocess.Popen([sys.executable, "-I", "-c", code])
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise SystemExit(f"`{code}` failed")
+        return (usage.ru_utime + usage.ru_stime) * 1000
+
+    child_ms("import llmgate_core")
+    pairs = [(child_ms("pass"), child_ms("import llmgate_core")) for _ in range(CHILDREN)]
+    return [Row("import llmgate_core", "", median(ours for _, ours in pairs) - median(p for p, _ in pairs), 5, "ms")]
+
+
+def measure_first_call(origin: str) -> list[Row]:
+    """Return CPU time and memory of a fresh process that makes one call, imports and set-up included."""
+    rows = []
+    for transport, budget_ms in (("httpx", 200), ("fast", 140)):
+        command = [sys.executable, "-I", "-c", FIRST_CALL, f"{origin}/v1", transport]
+        runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() for _ in range(11)]
+        rows.append(Row("first call with set-up", transport, median(float(cpu) for cpu, _ in runs), budget_ms, "ms"))
+        rows.append(Row("memory after it", transport, median(float(rss) for _, rss in runs), 43, "MB"))
+    return rows
+
+
+def measure_install() -> list[Row]:
+    """Return number and size of the distributions that llmgate-core needs, itself included."""
+    found: dict[str, metadata.Distribution] = {}
+    wanted = ["llmgate-core"]
+    while wanted:
+        name = canonicalize_name(wanted.pop())
+        if name not in found:
+            found[name] = metadata.distribution(name)
+            needs = [Requirement(text) for text in found[name].requires or ()]
+            wanted += [n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})]
+    files = {Path(str(d.locate_file(file))).resolve() for d in found.values() for file in d.files or ()}
+    files.update(Path(llmgate_core.__file__).parent.rglob("*"))  # an editable install lists none of its modules
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    return [
+        Row("core install, distributions", "", len(found), 20, ""),
+        Row("core install, size", "", size / 1e6, 20, "MB"),
+    ]

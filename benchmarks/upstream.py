@@ -1,0 +1,132 @@
+"""A loopback upstream that costs next to nothing, for benchmarks/run.py.
+
+It answers from ready-made bytes and judges nothing: its request parser takes only what well-behaved
+clients send (keep-alive, content-length). Run as a program it prints its port and ends with its stdin.
+`/v1/…` answers at once; below `/paced/v1/…` the events of a stream come 2 ms apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STREAM_CHUNKS = 200
+EMBEDDING_NUMBERS = 1536
+PACE_SECONDS = 0.002
+CHAT_TEXT = "The lighthouse keeper counted forty-one ships before the fog came in and hid the forty-second. " * 2
+
+_ANSWER_HEAD = (
+    "HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2026 10:00:00 GMT\r\nx-request-id: req_7f3a\r\nopenai-version: 2020-10-01\r\n"
+)
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_STREAM_WANTED = re.compile(rb'"stream": *true')
+
+
+def _answer(value: object) -> bytes:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return f"{_ANSWER_HEAD}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _chat() -> bytes:
+    message = {"role": "assistant", "content": CHAT_TEXT, "refusal": None, "annotations": []}
+    usage = {"prompt_tokens": 14, "completion_tokens": 38, "total_tokens": 52}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    head = {"id": "chatcmpl-B9MBs8Cj", "object": "chat.completion", "created": 1795514400, "model": "gpt-4o-2024-08-06"}
+    return _answer({**head, "choices": [choice], "usage": usage, "service_tier": "default"})
+
+
+def _embedding() -> bytes:
+    numbers = [round(((n * 7919) % 20011 - 10005) / 150000, 9) for n in range(EMBEDDING_NUMBERS)]
+    data = [{"object": "embedding", "index": 0, "embedding": numbers}]
+    usage = {"prompt_tokens": 8, "total_tokens": 8}
+    return _answer({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage})
+
+
+def _stream_pieces() -> list[bytes]:
+    """Return head and events, each event an HTTP chunk of its own, as real servers send them."""
+    head = f"{_ANSWER_HEAD}content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    events = [_event(n) for n in range(STREAM_CHUNKS)] + ["data: [DONE]\n\n"]
+    return [head, *(f"{len(event):x}\r\n{event}\r\n".encode() for event in events), b"0\r\n\r\n"]
+
+
+def _event(n: int) -> str:
+    last = n == STREAM_CHUNKS - 1
+    delta = {} if last else {"content": f" token{n}"}
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": "stop" if last else None}
+    chunk = {
+        "id": "chatcmpl-B9MBs8Cj",
+        "object": "chat.completion.chunk",
+        "created": 1795514400,
+        "model": "gpt-4o-2024-08-06",
+        "service_tier": "default",
+        "system_fingerprint": "fp_44709d6fcb",
+        "choices": [choice],
+    }
+    return f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n"
+
+
+CHAT, EMBEDDING, STREAM = _chat(), _embedding(), _stream_pieces()
+BURST = b"".join(STREAM)
+
+
+class Upstream(asyncio.Protocol):
+    """One connection."""
+
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, blank, rest = self.received.partition(b"\r\n\r\n")
+        length = _CONTENT_LENGTH.search(head)
+        body_bytes = int(length[1]) if length else 0
+        if blank and len(rest) >= body_bytes:
+            self.received = rest[body_bytes:]
+            self._answer(head.split(b" ", 2)[1], rest[:body_bytes])
+
+    def _answer(self, path: bytes, body: bytes) -> None:
+        if path.endswith(b"/embeddings"):
+            self.transport.write(EMBEDDING)
+        elif not _STREAM_WANTED.search(body):
+            self.transport.write(CHAT)
+        elif path.startswith(b"/paced/"):
+            self._write_paced(STREAM, asyncio.get_running_loop().time())
+        else:
+            self.transport.write(BURST)
+
+    def _write_paced(self, pieces: Sequence[bytes], due: float) -> None:
+        """Write one piece now, the next when it is due; the end marker goes with the last event."""
+        if self.transport.is_closing():
+            return
+        count = 2 if len(pieces) == 2 else 1
+        self.transport.write(b"".join(pieces[:count]))
+        if rest := pieces[count:]:
+            due += PACE_SECONDS
+            asyncio.get_running_loop().call_at(due, self._write_paced, rest, due)
+
+
+async def serve() -> None:
+    """Listen on a free port, print it, and stay until stdin is closed."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Upstream, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        from asyncio import new_event_loop
+    new_event_loop().run_until_complete(serve())

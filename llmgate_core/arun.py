@@ -1,0 +1,252 @@
+"""Send a prepared call and read its answer, asynchronously: the twin of `run.py`, with its waits awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from llmgate_core.contracts import AsyncTransport, AsyncTransportResponse, Sleep, UpstreamRequest, UpstreamResponse
+from llmgate_core.deadline import EventClock
+from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
+from llmgate_core.events import Outcome
+from llmgate_core.pipeline import Pipeline, Prepared
+from llmgate_core.receive import ChunkReader, looks_like_no_stream
+from llmgate_core.streams import AsyncStream
+
+__all__ = ["arun"]
+
+
+async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport) -> Any:
+    """Return the typed result, or an open `AsyncStream`.
+
+    Raises:
+        LLMGateError: the call failed; retries are behind it.
+    """
+    failure: LLMGateError
+    try:
+        pipeline.before(prepared)
+        if prepared.call.stream:
+            return await _retried(prepared, transport, lambda attempt: _open(pipeline, prepared, transport, attempt))
+        result = await _retried(prepared, transport, lambda attempt: _whole(prepared, transport, attempt))
+    except LLMGateError as error:
+        failure = error
+    except BaseException:
+        pipeline.ended(prepared, "cancelled")
+        raise
+    else:
+        pipeline.ended(prepared, "finished", usage=getattr(result, "usage", None))
+        if prepared.fake_stream:
+            return AsyncStream(_one(prepared.burst(result)), prepared.call.family, result._get_record())
+        return result
+    pipeline.ended(prepared, _outcome(failure), error=failure)
+    raise failure
+
+
+async def _retried(prepared: Prepared, transport: AsyncTransport, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await attempt_once(attempt)
+        except APIError as error:
+            wait = prepared.wait_after(error, attempt)
+            if wait is None:
+                raise
+        await asyncio.sleep(wait)
+
+
+async def _whole(prepared: Prepared, transport: AsyncTransport, attempts: int) -> Any:
+    exchange = prepared.target.plugin.exchange
+    steps = exchange(prepared.call, prepared.route) if exchange is not None else None
+    if steps is None:
+        return prepared.result_of(
+            await _answer(prepared, transport, await _send(prepared, transport, prepared.request)), attempts
+        )
+    response: UpstreamResponse | None = None
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, Sleep):
+                await _sleep(prepared, step.seconds)
+                step = steps.send(None)
+            else:
+                response = await _answer(prepared, transport, await _send(prepared, transport, step))
+                step = steps.send(response)
+    except StopIteration as end:
+        return prepared.typed(end.value, response or UpstreamResponse(200, (), b""), attempts)
+
+
+async def _sleep(prepared: Prepared, seconds: float) -> None:
+    remaining = prepared.deadline.remaining()
+    if remaining is not None and seconds >= remaining:
+        raise prepared.deadline.error("idle")
+    await asyncio.sleep(seconds)
+
+
+async def _send(prepared: Prepared, transport: AsyncTransport, request: UpstreamRequest) -> AsyncTransportResponse:
+    auth = prepared.target.plugin.auth
+    flow_of = auth(prepared.route) if auth is not None else None
+    if flow_of is None:
+        return await transport.asend(prepared.transport_request(prepared.authorized_of(request)))
+    flow = flow_of(request)
+    outgoing = next(flow)
+    while True:
+        response = await transport.asend(prepared.transport_request(outgoing))
+        head = UpstreamResponse(response.status, response.raw_headers, b"")
+        if outgoing.path != request.path or response.status == 401:
+            head.content = await _read(prepared, response, prepared.limits.error_body)
+        try:
+            outgoing = flow.send(head)
+        except StopIteration:
+            return response if not head.content else _Whole(head)
+
+
+class _Whole:
+    """An answer whose body the auth flow has read already."""
+
+    def __init__(self, head: UpstreamResponse) -> None:
+        self.status = head.status
+        self.raw_headers = head.raw_headers
+        self._content = head.content
+
+    async def aread_block(self, wait_seconds: float | None) -> bytes:
+        content, self._content = self._content, b""
+        return content
+
+    async def afinish(self) -> None:
+        """Nothing is open."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+
+async def _answer(prepared: Prepared, transport: AsyncTransport, response: AsyncTransportResponse) -> UpstreamResponse:
+    """Read a whole answer.
+
+    Raises:
+        APIError: its status is 300 or above, or it is too large, late or cut short.
+    """
+    if response.status >= 300:
+        raise prepared.error_of(await _error_answer(prepared, response))
+    return UpstreamResponse(response.status, response.raw_headers, await _read(prepared, response, prepared.limits.body))
+
+
+async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
+    """Read the start of an error's body; one that breaks off or is endless is no further error."""
+    blocks: list[bytes] = []
+    try:
+        while sum(map(len, blocks)) < prepared.limits.error_body:
+            block = await response.aread_block(prepared.deadline.wait(5.0))
+            if not block:
+                break
+            blocks.append(block)
+    except (TimeoutError, APIError):
+        pass  # what came so far says enough
+    finally:
+        await response.aclose()
+    content = b"".join(blocks)[: prepared.limits.error_body]
+    return UpstreamResponse(response.status, response.raw_headers, content)
+
+
+async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int) -> bytes:
+    deadline, size, blocks = prepared.deadline, 0, []
+    try:
+        while block := await response.aread_block(deadline.wait(deadline.timeouts.idle)):
+            size += len(block)
+            if size > limit:
+                raise prepared.too_large(UpstreamResponse(response.status, response.raw_headers, b""), limit)
+            blocks.append(block)
+    except TimeoutError:
+        raise deadline.error("idle") from None
+    finally:
+        await response.aclose()
+    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+
+async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport, attempts: int) -> AsyncStream[Any]:
+    """Open a stream up to its first chunks, so that an error as first event is a failed request."""
+    response = await _send(prepared, transport, prepared.request)
+    if response.status >= 300:
+        raise prepared.error_of(await _error_answer(prepared, response))
+    head = UpstreamResponse(response.status, response.raw_headers, b"")
+    reader = prepared.chunk_reader(head)
+    clock = EventClock(prepared.deadline)
+    try:
+        first = await _first_chunks(prepared, response, reader, clock)
+    except BaseException:
+        await response.aclose()
+        raise
+    chunks = _chunks(pipeline, prepared, response, reader, clock, first)
+    return AsyncStream(chunks, prepared.call.family, prepared.record(head, attempts))
+
+
+async def _first_chunks(
+    prepared: Prepared, response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock
+) -> list[Any]:
+    block = await _next_block(response, reader, clock)
+    if looks_like_no_stream(response.raw_headers, block):
+        rest = await _read(prepared, response, prepared.limits.body)
+        whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
+        prepared.result_of(whole, 1)  # raises the error that the document is
+        raise prepared.not_a_stream(whole)
+    while block:
+        if chunks := reader.feed(block):
+            return chunks
+        if reader.done:
+            return []
+        block = await _next_block(response, reader, clock)
+    return reader.end()
+
+
+async def _next_block(response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock) -> bytes:
+    try:
+        return await response.aread_block(clock.wait())
+    except TimeoutError:
+        error: APIError = clock.error()
+    except StreamTruncatedError as cut:
+        error = reader.truncated(cut.message)
+    error.partial = reader.partial()
+    raise error
+
+
+async def _chunks(
+    pipeline: Pipeline,
+    prepared: Prepared,
+    response: AsyncTransportResponse,
+    reader: ChunkReader,
+    clock: EventClock,
+    chunks: list[Any],
+) -> AsyncIterator[Any]:
+    """Hand out chunks until the stream has ended in exactly one way."""
+    outcome: Outcome = "cancelled"
+    failure: LLMGateError | None = None
+    try:
+        for chunk in chunks:
+            yield chunk
+        while not reader.done:
+            clock.saw_event()
+            chunks = []
+            while not chunks and not reader.done:
+                block = await _next_block(response, reader, clock)
+                chunks = reader.feed(block) if block else reader.end()
+            for chunk in chunks:
+                yield chunk
+        outcome = "finished"
+    except LLMGateError as error:
+        failure, outcome = prepared.filled(error), _outcome(error)
+        raise
+    finally:
+        await (response.afinish() if outcome == "finished" else response.aclose())
+        pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
+
+
+async def _one(chunk: Any) -> AsyncIterator[Any]:
+    yield chunk
+
+
+def _outcome(error: LLMGateError) -> Outcome:
+    return "truncated" if isinstance(error, StreamTruncatedError) else "failed"

@@ -1,0 +1,130 @@
+"""What the caller wrote -> the canonical request body.
+
+Pure: message objects become dicts, None is not sent, a pydantic class becomes a JSON schema, and
+what is malformed is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.errors import BadRequestError
+
+__all__ = ["canonical_body", "output_type_of"]
+
+RESENT_MESSAGE_FIELDS = (
+    "role",
+    "content",
+    "name",
+    "refusal",
+    "audio",
+    "tool_calls",
+    "tool_call_id",
+    "function_call",
+)
+"""The fields of an answer's message that a request knows. Source: OpenAPI 2.3.0, request messages."""
+
+
+def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_body: object) -> dict[str, Any]:
+    """Return the body without `model`: inputs first, then parameters, `extra_body` merged last.
+
+    Raises:
+        BadRequestError: malformed messages, or `extra_body` that is no object.
+    """
+    body: dict[str, Any] = {}
+    for name, value in inputs.items():
+        body[name] = _messages(value) if name == "messages" else value
+    for name, value in params.items():
+        if value is not None:
+            body[name] = value
+    if "response_format" in body:
+        body["response_format"] = _response_format(body["response_format"])
+    if extra_body is not None:
+        if not isinstance(extra_body, Mapping):
+            raise _bad("extra_body", f"extra_body must be an object, not {type(extra_body).__name__}")
+        body.update(extra_body)
+    return body
+
+
+def output_type_of(params: Mapping[str, Any]) -> Any:
+    """Return the pydantic class given as `response_format`, or None."""
+    value = params.get("response_format")
+    return value if isinstance(value, type) else None
+
+
+def _messages(messages: object) -> list[Any]:
+    if isinstance(messages, (str, Mapping)) or not hasattr(messages, "__iter__"):
+        kind = type(messages).__name__
+        raise _bad("messages", f"messages must be a list such as [{{'role': 'user', 'content': 'Hi'}}], not {kind}")
+    listed = [_message(index, message) for index, message in enumerate(messages)]
+    if not listed:
+        raise _bad("messages", "messages is empty; a chat needs one message at least")
+    return listed
+
+
+def _message(index: int, message: object) -> Any:
+    if hasattr(message, "model_dump"):
+        message = _resent(message.model_dump(mode="json", exclude_unset=True))
+    if not isinstance(message, Mapping):
+        raise _bad("messages", f"messages[{index}] must be an object with role and content, not {message!r:.80}")
+    role = message.get("role")
+    if not isinstance(role, str) or not role:
+        raise _bad("messages", f"messages[{index}] has no role; it says {sorted(map(str, message))}")
+    content = message.get("content")
+    if content is not None and not isinstance(content, (str, list, tuple)):
+        raise _bad("messages", f"messages[{index}].content must be text or a list of parts, not {content!r:.80}")
+    return message
+
+
+def _resent(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of an answer's message what a request knows, without nulls."""
+    kept = {name: message[name] for name in RESENT_MESSAGE_FIELDS if message.get(name) is not None}
+    if isinstance(kept.get("audio"), Mapping):
+        kept["audio"] = {"id": kept["audio"].get("id")}
+    if "tool_calls" in kept:
+        kept["tool_calls"] = [_without_nulls(call) for call in kept["tool_calls"]]
+        kept.setdefault("content", None)
+    return kept
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return value
+
+
+def _response_format(value: Any) -> Any:
+    if not isinstance(value, type):
+        return value
+    if not hasattr(value, "model_json_schema"):
+        raise _bad("response_format", f"response_format takes a pydantic class or an object, not {value.__name__}")
+    schema = _strict(value.model_json_schema())
+    return {"type": "json_schema", "json_schema": {"name": value.__name__, "schema": schema, "strict": True}}
+
+
+def _strict(schema: Any) -> Any:
+    """Close every object of a JSON schema, as strict structured output demands.
+
+    Source: the structured-output rules of the OpenAI API: `additionalProperties: false`, every
+    property required, no default, nothing beside a `$ref`.
+    """
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    closed = {
+        name: {key: _strict(item) for key, item in value.items()} if name in ("properties", "$defs") else _strict(value)
+        for name, value in schema.items()
+        if name != "default"
+    }
+    if "properties" in closed:
+        closed["additionalProperties"] = False
+        closed["required"] = list(closed["properties"])
+    return closed
+
+
+def _bad(param: str, message: str) -> BadRequestError:
+    return BadRequestError(message, status_code=400, param=param, attempts=0)

@@ -1,0 +1,155 @@
+"""What a catalogue file may say: its keys and the kind of each value, as data, and the check.
+
+Pure. Our own file is checked by a test, those of plugins and users when they are added, so
+that a misspelt fact is an error that names its place and not a rule that never holds.
+
+Source: the fields of `data/openai.json`; `tests/data/models.schema.json` says the same as JSON schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.errors import ConfigError
+
+__all__ = ["FILE_KEYS", "ROW_KEYS", "check_file"]
+
+TEXT, FLAG, NUMBER, COUNT = "text", "true or false", "a number", "a whole number"
+TEXTS, ANYTHING = "a list of texts", "anything"
+ANY_KEY = "*"
+
+_PRICES = dict.fromkeys(("input", "output", "cached_input", "cache_write", "cache_write_12h"), NUMBER)
+_TIER = {**_PRICES, "long_context": {**_PRICES, "above_input_tokens": COUNT}}
+_SAMPLING = ("free", "only_1", "free_when_effort_none", "unsupported")
+_EACH_NUMBER = {ANY_KEY: NUMBER}
+
+_ROW: Mapping[str, Any] = MappingProxyType(
+    {
+        "mode": TEXT,
+        "endpoints": TEXTS,
+        "sources": TEXTS,
+        "status": ("active", "deprecated", "retired", "unlisted"),
+        "snapshot_of": TEXT,
+        "shutdown_date": TEXT,
+        "limits": {
+            "context_window": COUNT,
+            "max_input_tokens": COUNT,
+            "max_output_tokens": COUNT,
+            "context_window_derivation": TEXT,
+            "embedding_dimensions": COUNT,
+        },
+        "modalities": {"input": TEXTS, "output": TEXTS},
+        "capabilities": {ANY_KEY: FLAG},
+        "reasoning": {
+            "efforts": TEXTS,
+            "default_effort": TEXT,
+            "efforts_source": TEXT,
+            "efforts_only_in_litellm": TEXTS,
+            "efforts_contested": TEXTS,
+            "summaries": TEXTS,
+            "summaries_source": TEXT,
+            "modes": TEXTS,
+            "contexts": TEXTS,
+        },
+        "verbosity": {"supported": FLAG, "source": TEXT, "values": TEXTS, "default": TEXT},
+        "params": {
+            "max_tokens_param": ("max_tokens", "max_completion_tokens"),
+            "temperature": _SAMPLING,
+            "top_p": _SAMPLING,
+            "unsupported": TEXTS,
+            "effort_none_only": TEXTS,
+            "allowlist": TEXTS,
+            "function_tools_with_reasoning_on_chat": ("drop_effort", "bridge"),
+            "note": TEXT,
+        },
+        "pricing": {
+            **dict.fromkeys(("standard", "batch", "flex", "priority", "ultrafast", "decisions"), _TIER),
+            "audio_tokens": _EACH_NUMBER,
+            "image_tokens": _EACH_NUMBER,
+            "web_search_usd_per_call": _EACH_NUMBER,
+            "regional_uplift": _EACH_NUMBER,
+            "usd_per_audio_second": NUMBER,
+            "usd_per_audio_second_in": NUMBER,
+            "usd_per_audio_second_out": NUMBER,
+            "usd_per_million_characters": NUMBER,
+            "usd_per_video_second": NUMBER,
+            "per_image": ANYTHING,
+        },
+        "notes": TEXTS,
+        "unverified": TEXTS,
+    }
+)
+
+_FILE: Mapping[str, Any] = MappingProxyType(
+    {
+        "schema_version": COUNT,
+        "as_of": TEXT,
+        "provider": TEXT,
+        "price_unit": TEXT,
+        "sources": ANYTHING,
+        "precedence": TEXTS,
+        "counts": ANYTHING,
+        "openapi_ids_without_facts": TEXTS,
+        "tool_prices": _EACH_NUMBER,
+        "routing": ANYTHING,
+        "conflicts": ANYTHING,
+        "prefix_by_mode": {ANY_KEY: TEXT},
+        "models": {ANY_KEY: _ROW},
+    }
+)
+
+FILE_KEYS = frozenset(_FILE)
+ROW_KEYS = frozenset(_ROW)
+
+
+def check_file(data: object, source: str) -> None:
+    """Check a whole or partial catalogue file; `source` names it in the message.
+
+    Raises:
+        ConfigError: `source`, the path of the key, and what is wrong with it.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("provider"), str) or "models" not in data:
+        raise ConfigError(f"{source}: a catalogue is an object with `provider` (text) and `models` (an object)")
+    _check(data, _FILE, source, "")
+
+
+def _check(value: object, shape: Any, source: str, path: str) -> None:
+    if isinstance(shape, Mapping):
+        _check_object(value, shape, source, path)
+    elif isinstance(shape, tuple):
+        if value not in shape:
+            raise ConfigError(f"{source}: {path} must be one of {', '.join(shape)}, not {value!r:.80}")
+    elif value is not None and not _is(value, shape):  # null says: not known
+        raise ConfigError(f"{source}: {path} must be {shape}, not {value!r:.80}")
+
+
+def _check_object(value: object, shape: Mapping[str, Any], source: str, path: str) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{source}: {path} must be an object, not {value!r:.80}")
+    for key, item in value.items():
+        place = f"{path}.{key}" if path else str(key)
+        wanted = shape.get(key, shape.get(ANY_KEY))
+        if wanted is None:
+            raise ConfigError(f"{source}: {place} is not a key of a catalogue{_nearest(key, shape)}")
+        _check(item, wanted, source, place)
+
+
+def _nearest(key: object, shape: Mapping[str, Any]) -> str:
+    import difflib  # noqa: PLC0415 - 7 ms to import, and only a mistake needs it
+
+    near = difflib.get_close_matches(str(key), shape, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(shape))}"
+
+
+def _is(value: object, kind: str) -> bool:
+    if kind == TEXT:
+        return isinstance(value, str)
+    if kind == FLAG:
+        return isinstance(value, bool)
+    if kind == COUNT:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == NUMBER:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return kind == ANYTHING or (isinstance(value, list) and all(isinstance(item, str) for item in value))

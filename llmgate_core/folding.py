@@ -1,0 +1,124 @@
+"""Fold streamed chunks into a whole answer, and a whole answer into chunks.
+
+Pure, on dicts. It also makes the `partial` of errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmgate_core.contracts import JsonObject
+
+__all__ = ["fold", "unfold"]
+
+TEXTS = ("content", "refusal", "reasoning_content", "text")
+
+
+def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
+    """Return the whole answer that `chunks` of `chat` or `text_completion` add up to."""
+    whole: JsonObject = {}
+    choices: dict[int, JsonObject] = {}
+    for chunk in chunks:
+        for name, value in chunk.items():
+            if name != "choices" and value is not None:
+                whole[name] = value  # the last one wins, which is right for usage
+        for choice in chunk.get("choices") or ():
+            index = choice.get("index") or 0
+            _fold_choice(choices.setdefault(index, {"index": index}), choice, family)
+    whole["object"] = "chat.completion" if family == "chat" else "text_completion"
+    whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
+    return whole
+
+
+def unfold(answer: Mapping[str, Any]) -> JsonObject:
+    """Return a whole chat answer as the one chunk that says it all, for a stream that is none."""
+    chunk = {name: value for name, value in answer.items() if name != "choices"}
+    chunk["object"] = "chat.completion.chunk"
+    chunk["choices"] = [_choice_as_delta(choice) for choice in answer["choices"]]
+    return chunk
+
+
+def _choice_as_delta(choice: Mapping[str, Any]) -> JsonObject:
+    delta = {name: value for name, value in choice["message"].items() if value is not None}
+    if "tool_calls" in delta:
+        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
+    return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}
+
+
+def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> None:
+    if choice.get("finish_reason") is not None:
+        whole["finish_reason"] = choice["finish_reason"]
+    if isinstance(choice.get("logprobs"), Mapping):
+        _fold_logprobs(whole.setdefault("logprobs", {}), choice["logprobs"])
+    if family != "chat":
+        whole["text"] = _appended(whole.get("text"), choice.get("text") or "")
+        return
+    message = whole.setdefault("message", {"role": "assistant", "content": None})
+    for name, value in (choice.get("delta") or {}).items():
+        if name == "tool_calls":
+            for piece in value or ():
+                _fold_tool_call(message.setdefault("tool_calls", {}), piece)
+        elif name in TEXTS:
+            if isinstance(value, str):
+                message[name] = _appended(message.get(name), value)
+        elif value is not None:
+            message[name] = _merged(message.get(name), value)
+
+
+def _appended(pieces: Any, text: str) -> list[str]:
+    """Collect pieces in one list that is joined once, so that long answers stay linear."""
+    if not isinstance(pieces, list):
+        return [text]
+    pieces.append(text)
+    return pieces
+
+
+def _fold_tool_call(calls: dict[int, JsonObject], piece: Mapping[str, Any]) -> None:
+    index = piece.get("index")
+    call = calls.setdefault(len(calls) if index is None else index, {})
+    for name, value in piece.items():
+        if isinstance(value, Mapping):
+            part = call.setdefault(name, {})
+            for key, item in value.items():
+                if key in ("arguments", "input") and isinstance(item, str):
+                    part[key] = _appended(part.get(key), item)
+                elif item is not None:
+                    part[key] = item
+        elif value is not None and name != "index":
+            call[name] = value
+
+
+def _fold_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> None:
+    for name, value in piece.items():
+        if isinstance(value, list):
+            whole.setdefault(name, []).extend(value)
+
+
+def _merged(known: Any, new: Any) -> Any:
+    """Merge an object that comes in pieces, such as audio: texts grow, the rest is replaced."""
+    if not isinstance(known, Mapping) or not isinstance(new, Mapping):
+        return new
+    grown = {name: known[name] + item for name, item in new.items() if name in ("data", "transcript") and name in known}
+    return {**known, **new, **grown}
+
+
+def _finished(choice: JsonObject) -> JsonObject:
+    if isinstance(choice.get("text"), list):
+        choice["text"] = "".join(choice["text"])
+    message = choice.get("message")
+    if message is not None:
+        for name in TEXTS:
+            if isinstance(message.get(name), list):
+                message[name] = "".join(message[name])
+        if "tool_calls" in message:
+            message["tool_calls"] = [_joined(call) for _, call in sorted(message["tool_calls"].items())]
+    return choice
+
+
+def _joined(call: JsonObject) -> JsonObject:
+    return {name: _joined_part(part) if isinstance(part, dict) else part for name, part in call.items()}
+
+
+def _joined_part(part: JsonObject) -> JsonObject:
+    return {key: "".join(item) if isinstance(item, list) else item for key, item in part.items()}

@@ -1,0 +1,181 @@
+"""Sort a call's arguments into ours and the request's, and settle who decides each of ours.
+
+Pure but for the environment, which `environment.py` reads. The order is: call, client, settings,
+environment, default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmgate_core.contracts import ProviderInfo
+from llmgate_core.deadline import Limits, Timeouts
+from llmgate_core.environment import first_set, read_secret
+from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError
+from llmgate_core.params import Policy
+from llmgate_core.secrets import Secret
+from llmgate_core.settings import Settings
+from llmgate_core.wire import split_base_url
+
+__all__ = ["OWN_ARGUMENTS", "ClientOptions", "Endpoint", "Options", "endpoint_for", "hide_key", "take_options"]
+
+OWN_ARGUMENTS = frozenset(
+    "api_key api_base organization project timeout max_retries extra_headers extra_body client_session "
+    "aclient_session drop_params additional_drop_params param_policy fake_stream use_chat_completions_api".split()
+)
+"""Arguments of every function that are ours and never sent as parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What a client was made with; None: the settings decide."""
+
+    api_key: Secret | None = None
+    api_base: str | None = None
+    organization: str | None = None
+    project: str | None = None
+    timeout: Any = None
+    max_retries: int | None = None
+    param_policy: str | None = None
+    client_session: Any = None
+    aclient_session: Any = None
+    transport: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything of a call that is not the request."""
+
+    own: Mapping[str, Any]
+    timeouts: Timeouts
+    max_retries: int
+    policy: Policy
+    client_session: Any
+    aclient_session: Any
+    transport: str
+    return_headers: bool
+    preview_features: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is reached for one call."""
+
+    base_url: str
+    api_key: Secret | None
+    organization: str | None
+    project: str | None
+
+
+def hide_key(arguments: dict[str, Any]) -> None:
+    """Put the key into its own type, in place, so that no frame of a traceback shows it.
+
+    Raises:
+        ConfigError: the key is no text.
+    """
+    key = arguments.get("api_key")
+    if key is not None and not isinstance(key, Secret):
+        if not isinstance(key, str):
+            arguments["api_key"] = None
+            raise ConfigError(f"api_key must be text, not {type(key).__name__}")
+        arguments["api_key"] = Secret(key) if key else None
+
+
+def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
+    """Remove our own arguments from `arguments` and return what they, client and settings say."""
+    own = {name: arguments.pop(name) for name in OWN_ARGUMENTS & arguments.keys()}
+    timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
+    retries = _first(own.get("max_retries"), client.max_retries, settings.max_retries)
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
+    return Options(
+        own=own,
+        timeouts=Timeouts() if timeout is None else Timeouts.of(timeout),
+        max_retries=retries,
+        policy=_policy(own, client, settings),
+        client_session=_first(own.get("client_session"), client.client_session, settings.client_session),
+        aclient_session=_first(own.get("aclient_session"), client.aclient_session, settings.aclient_session),
+        transport=client.transport or settings.transport,
+        return_headers=settings.return_response_headers,
+        preview_features=settings.enable_preview_features,
+    )
+
+
+def endpoint_for(
+    info: ProviderInfo, options: Options, client: ClientOptions, settings: Settings, *, require_key: bool = True
+) -> Endpoint:
+    """Return base URL, key, organization and project for a provider.
+
+    Raises:
+        AuthenticationError: no key anywhere; the message names the variable to set.
+        ConfigError: the base URL is none.
+    """
+    own = options.own
+    base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)
+    base_url = (base_url or info.base_url).rstrip("/")
+    given = settings.api_key
+    if given is not None and not isinstance(given, Secret):
+        given = Secret(given)
+    key = _first(own.get("api_key"), client.api_key, given)
+    if key is None and info.env_key is not None:
+        key = read_secret(info.env_key)
+        if key is not None and settings.bind_key_to_host:
+            _check_host(base_url, info)
+        if key is None and require_key and not info.env_key_optional:
+            raise AuthenticationError(
+                f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
+                status_code=401,
+                code="missing_api_key",
+                provider=info.name,
+                attempts=0,
+            )
+    return Endpoint(
+        base_url,
+        key,
+        _header_text("organization", own, client.organization, settings.organization, info.env_organization),
+        _header_text("project", own, client.project, settings.project, info.env_project),
+    )
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
+    names: Sequence[str] = own.get("additional_drop_params") or settings.additional_drop_params
+    explicit = own.get("param_policy")
+    if explicit is None and own.get("drop_params") is not None:
+        explicit = "drop" if own["drop_params"] else "error"
+    default = "drop" if settings.drop_params else settings.param_policy
+    unsupported = _first(explicit, client.param_policy, default)
+    if unsupported not in ("error", "drop", "forward"):
+        raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {unsupported!r}")
+    return Policy(unsupported, frozenset(names))
+
+
+def _header_text(
+    name: str, own: Mapping[str, Any], client: str | None, setting: str | None, variables: tuple[str, ...]
+) -> str | None:
+    value = _first(own.get(name), client, setting) or first_set(variables)
+    if value is not None and (not isinstance(value, str) or not value.isprintable()):
+        raise BadRequestError(
+            f"{name} has characters that a header cannot have (it is not shown)",
+            status_code=400,
+            param=name,
+            attempts=0,
+        )
+    return value
+
+
+def _check_host(base_url: str, info: ProviderInfo) -> None:
+    if split_base_url(base_url)[0] != split_base_url(info.base_url)[0]:
+        raise AuthenticationError(
+            f"bind_key_to_host: the key of {info.env_key} stays with {info.base_url}; pass api_key= for another host",
+            status_code=401,
+            code="key_bound_to_host",
+            provider=info.name,
+            attempts=0,
+        )

@@ -1,0 +1,177 @@
+"""Decide which plugin serves a call: the longest prefix, else the catalogue. Never a guess.
+
+Pure but for loading the chosen plugin. No provider's name stands here: prefixes come from
+entry points, modes and their prefixes from the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmgate_core.binding import BoundPlugin
+from llmgate_core.catalogue import Catalogue, ModelRow
+from llmgate_core.catalogue_rules import effort_of
+from llmgate_core.errors import BadRequestError, UnknownModelError
+from llmgate_core.families import FAMILIES
+from llmgate_core.plugins import PluginTable
+
+__all__ = ["Router", "Target", "split_prefix"]
+
+REMEMBERED_TARGETS = 4096  # bounded, since callers choose the model strings
+FUNCTION_OF_MODE = {
+    "chat": "completion()",
+    "responses": "responses()",
+    "completion": "text_completion()",
+    "embedding": "embedding()",
+    "audio_transcription": "transcription()",
+    "audio_speech": "speech()",
+    "image_generation": "image_generation()",
+    "video_generation": "video_generation()",
+    "moderation": "moderation()",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a model string leads: everything of a route that does not change from call to call."""
+
+    plugin: BoundPlugin
+    family: str
+    prefix: str
+    model: str
+    row: ModelRow | None
+    reason: str
+
+
+class Router:
+    """Resolves model strings for one client, remembering what it found."""
+
+    def __init__(self, plugins: PluginTable, catalogue: Catalogue) -> None:
+        self._plugins = plugins
+        self._catalogue = catalogue
+        self._targets: dict[tuple[str, str], Target] = {}
+
+    def resolve(self, family: str, model: object) -> Target:
+        """Return the target of a model string.
+
+        Raises:
+            BadRequestError: no text, or a model of another family. UnknownModelError: no prefix and
+            no row knows it. PluginError: the plugin is missing, contested or broken.
+        """
+        name = model if isinstance(model, str) else _checked(model)
+        target = self._targets.get((family, name))
+        if target is None:
+            target = self._resolve(family, _checked(name))
+            if len(self._targets) >= REMEMBERED_TARGETS:
+                self._targets.clear()
+            self._targets[family, name] = target
+        return target
+
+    def rerouted(self, target: Target, body: Mapping[str, Any]) -> Target:
+        """Return where a request goes whose tools and effort this endpoint does not take together.
+
+        Only for rows that say `bridge`; the caller knows that the host is the provider's own.
+        """
+        params = target.row.facts.get("params", {}) if target.row else {}
+        if params.get("function_tools_with_reasoning_on_chat") != "bridge" or not _reasons_with_functions(body):
+            return target
+        prefix = self._catalogue.prefix_for(target.plugin.info.name, "responses")
+        if prefix is None or prefix == target.prefix:
+            return target
+        reason = f"function tools and reasoning go together only on {prefix}/ for this model"
+        plugin = self._plugins.get(target.family, prefix)
+        return Target(plugin, target.family, prefix, target.model, target.row, reason)
+
+    def forget(self) -> None:
+        """Drop what was remembered, after a plugin was added."""
+        self._targets.clear()
+
+    def _resolve(self, family: str, model: str) -> Target:
+        for prefix, rest in split_prefix(model):
+            if self._plugins.knows(family, prefix):
+                return self._by_prefix(family, prefix, rest)
+            self._refuse_foreign_prefix(family, prefix, model)
+        return self._by_catalogue(family, model)
+
+    def _by_prefix(self, family: str, prefix: str, model: str) -> Target:
+        row = self._catalogue.find(model)
+        reason = f"the prefix {prefix}/ names it"
+        if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
+            prefix, reason = row.prefix, f"the catalogue says that {row.name} is served in mode responses"
+        plugin = self._plugins.get(family, prefix)
+        known = row if row is not None and row.provider == plugin.info.name else None
+        return Target(plugin, family, prefix, model, known, reason)
+
+    def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
+        return prefix == self._catalogue.prefix_for(row.provider, "chat")
+
+    def _by_catalogue(self, family: str, model: str) -> Target:
+        row = self._catalogue.find(model)
+        if row is None or row.prefix is None:
+            raise self._unknown(family, model)
+        if row.mode not in FAMILIES[family].modes:
+            raise BadRequestError(
+                f"model {model!r} is served in mode {row.mode}, not for {family}: "
+                f"call {FUNCTION_OF_MODE.get(row.mode, 'another function')}",
+                status_code=400,
+                param="model",
+                model=model,
+                attempts=0,
+            )
+        plugin = self._plugins.get(family, row.prefix)
+        reason = f"no prefix; the catalogue says {row.provider}, mode {row.mode}"
+        return Target(plugin, family, row.prefix, model, row, reason)
+
+    def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
+        """A longer prefix of another family must not fall through to a shorter one of this family."""
+        others = [other for other in FAMILIES if other != family and self._plugins.knows(other, prefix)]
+        if others:
+            raise BadRequestError(
+                f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}",
+                status_code=400,
+                param="model",
+                attempts=0,
+            )
+
+    def _unknown(self, family: str, model: str) -> UnknownModelError:
+        shown = repr(model if len(model) <= 200 else model[:200] + "...")
+        near = self._catalogue.near(model[:200])
+        hints = f"; near names: {', '.join(near)}" if near else ""
+        prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"
+        return UnknownModelError(
+            f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue"
+            f"{hints}; installed prefixes: {prefixes}",
+            status_code=404,
+            code="model_not_found",
+            param="model",
+            model=model[:200],
+            attempts=0,
+        )
+
+
+def split_prefix(model: str) -> Iterator[tuple[str, str]]:
+    """Yield (prefix, rest) for every cut of a model string at `/`, the longest prefix first."""
+    cut = model.rfind("/")
+    while cut > 0:
+        if cut < len(model) - 1:
+            yield model[:cut], model[cut + 1 :]
+        cut = model.rfind("/", 0, cut)
+
+
+def _checked(model: object) -> str:
+    if isinstance(model, str) and model.strip() and model.isprintable():
+        return model
+    raise BadRequestError(
+        f"model must be a text such as 'openai/gpt-4o', not {str(model)[:80]!r}",
+        status_code=400,
+        param="model",
+        attempts=0,
+    )
+
+
+def _reasons_with_functions(body: Mapping[str, Any]) -> bool:
+    tools = body.get("tools") or ()
+    has_functions = any(isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools)
+    return has_functions and effort_of(body.get("reasoning_effort")) != "none"

@@ -1,0 +1,110 @@
+"""Choose the wire of a call, and keep the wires: made once, for async once per event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import threading
+from typing import Any
+
+from llmgate_core.contracts import AsyncTransport, Origin, Transport
+from llmgate_core.environment import proxy_for
+from llmgate_core.errors import ConfigError
+from llmgate_core.pipeline import Prepared
+from llmgate_core.wire import split_base_url
+
+__all__ = ["AsyncWires", "Wires"]
+
+log = logging.getLogger("llmgate")
+
+
+class Wires:
+    """The synchronous transports of one client. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str | None], Transport] = {}
+
+    def choose(self, prepared: Prepared) -> Transport:
+        """Return the caller's own client, the plugin's wire, or ours."""
+        session = prepared.options.client_session
+        if session is not None:
+            return _user_client("wrap_user_client", session)
+        inner = self._own((prepared.options.transport, _proxy(prepared)))
+        hook = prepared.target.plugin.transport
+        chosen = hook(prepared.route, inner) if hook is not None else None
+        return inner if chosen is None else chosen
+
+    def _own(self, kind: tuple[str, str | None]) -> Transport:
+        made = self._made.get(kind)
+        if made is None:
+            with self._lock:
+                made = self._made.get(kind) or _make(*kind, "HTTPXTransport", "FastTransport")
+                self._made[kind] = made
+        return made
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in self._made.values():
+            transport.close()
+        self._made.clear()
+
+
+class AsyncWires:
+    """The asynchronous transports of one client, one set per event loop."""
+
+    def __init__(self) -> None:
+        self._made: dict[asyncio.AbstractEventLoop, dict[tuple[str, str | None], AsyncTransport]] = {}
+
+    def choose(self, prepared: Prepared) -> AsyncTransport:
+        """Return the caller's own client, the plugin's wire, or ours."""
+        session = prepared.options.aclient_session
+        if session is not None:
+            return _user_client("wrap_async_user_client", session)
+        inner = self._own((prepared.options.transport, _proxy(prepared)))
+        hook = prepared.target.plugin.transport
+        chosen = hook(prepared.route, inner) if hook is not None else None
+        return inner if chosen is None else chosen
+
+    def _own(self, kind: tuple[str, str | None]) -> AsyncTransport:
+        loop = asyncio.get_running_loop()
+        of_loop = self._made.get(loop)
+        if of_loop is None:
+            # a transport holds its loop, so weak references alone would keep dead ones for ever
+            for known in [known for known in self._made if known.is_closed()]:
+                del self._made[known]
+            of_loop = self._made[loop] = {}
+        if kind not in of_loop:
+            of_loop[kind] = _make(*kind, "AsyncHTTPXTransport", "AsyncFastTransport")
+        return of_loop[kind]
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        for transport in self._made.pop(asyncio.get_running_loop(), {}).values():
+            await transport.aclose()
+
+
+def _make(name: str, proxy: str | None, httpx_class: str, fast_class: str) -> Any:
+    if name == "fast" and proxy is None:
+        module = "fast_async" if fast_class.startswith("Async") else "fast_sync"
+        try:
+            return getattr(importlib.import_module(f"llmgate_core.transports.{module}"), fast_class)()
+        except ModuleNotFoundError as error:
+            if error.name != "httptools":
+                raise
+            raise ConfigError("transport='fast' needs httptools: pip install 'llmgate-core[fast]'") from error
+    if name == "fast":
+        log.warning("transport 'fast' does no proxies; this host is reached through httpx")
+    module_of_httpx = importlib.import_module("llmgate_core.transports.httpx_transport")
+    return getattr(module_of_httpx, httpx_class)(proxy=proxy)
+
+
+def _user_client(wrapper: str, session: object) -> Any:
+    module = importlib.import_module("llmgate_core.transports.user_client")
+    return getattr(module, wrapper)(session)
+
+
+def _proxy(prepared: Prepared) -> str | None:
+    origin: Origin = split_base_url(prepared.route.base_url)[0]
+    return None if origin.host in ("localhost", "127.0.0.1", "::1") else proxy_for(origin.scheme, origin.host)

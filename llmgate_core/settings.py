@@ -1,0 +1,97 @@
+"""The settings of the SDK, one typed object.
+
+Pure. The module `llmgate_core` hands attribute access on to one of these; `Client(settings=...)`
+takes another. A misspelt name raises and suggests the right one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from llmgate_core.errors import ConfigError
+
+__all__ = ["PluginPolicy", "Settings"]
+
+ParamPolicy = Literal["error", "drop", "forward"]
+TransportName = Literal["httpx", "fast"]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginPolicy:
+    """Which installed plugins may be used.
+
+    Attributes:
+        allow: distributions that may be used; None: all.
+        block: distributions that may not.
+        prefer: for a contested route, `{"chat:openai": "their-distribution"}`.
+    """
+
+    allow: frozenset[str] | None = None
+    block: frozenset[str] = frozenset()
+    prefer: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Settings:
+    """What holds for every call unless the call or its client says otherwise.
+
+    Attributes:
+        api_key, api_base, organization, project: used when the call names none; None: the environment.
+        timeout: seconds in all, a `Timeouts` or an `httpx.Timeout`; None: the defaults of `Timeouts`.
+        max_retries: further tries after a failure that may pass.
+        param_policy: what to do with a parameter that the model is known not to take.
+        drop_params: the familiar spelling of `param_policy = "drop"`.
+        additional_drop_params: names that are dropped from every request.
+        return_response_headers: fill `_response_headers` of every result.
+        enable_preview_features: send `metadata` of chat calls upstream.
+        bind_key_to_host: never send a key of the environment to another host than the provider's.
+        client_session, aclient_session: your own `httpx` or `httpx2` client; never closed by us.
+        transport: `httpx`, or `fast` (extra `llmgate-core[fast]`).
+        extensions: entry-point names of extensions to load, or extension objects.
+        plugins: which installed plugins may be used.
+        catalogue_file: a JSON file whose rows override the catalogue's.
+    """
+
+    api_key: str | None = None
+    api_base: str | None = None
+    organization: str | None = None
+    project: str | None = None
+    timeout: Any = None
+    max_retries: int = 2
+    param_policy: ParamPolicy = "error"
+    drop_params: bool = False
+    additional_drop_params: Sequence[str] = ()
+    return_response_headers: bool = False
+    enable_preview_features: bool = False
+    bind_key_to_host: bool = False
+    client_session: Any = None
+    aclient_session: Any = None
+    transport: TransportName = "httpx"
+    extensions: Sequence[Any] = ()
+    plugins: PluginPolicy = field(default_factory=PluginPolicy)
+    catalogue_file: str | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in SETTING_NAMES:
+            near = difflib.get_close_matches(name, SETTING_NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(SETTING_NAMES))}"
+            raise AttributeError(f"llmgate has no setting {name!r}{hint}")
+        if name == "param_policy" and value not in ("error", "drop", "forward"):
+            raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {value!r}")
+        if name == "transport" and value not in ("httpx", "fast"):
+            raise ConfigError(f"transport must be 'httpx' or 'fast', not {value!r}")
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{item.name}={'***' if item.name == 'api_key' else getattr(self, item.name)!r}"
+            for item in fields(self)
+            if getattr(self, item.name) != item.default
+        )
+        return f"Settings({shown})"
+
+
+SETTING_NAMES = frozenset(Settings.__annotations__)

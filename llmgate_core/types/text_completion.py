@@ -1,0 +1,45 @@
+"""Typed results of the text_completion family.
+
+Pure. A streamed chunk has the shape of a whole answer here.
+
+Source: OpenAPI 2.3.0, `CreateCompletionResponse`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate_core.types.base import Response, Result, Usage
+
+__all__ = ["TextChoice", "TextCompletion", "TextCompletionChunk"]
+
+
+class TextChoice(Result):
+    """One continuation of a prompt."""
+
+    index: int = 0
+    text: str | None = None
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class TextCompletion(Response):
+    """A whole text completion."""
+
+    id: str | None = None
+    object: str | None = None
+    created: int | float | None = None
+    model: str | None = None
+    choices: list[TextChoice]
+    usage: Usage | None = None
+
+
+class TextCompletionChunk(Result):
+    """One streamed piece of a text completion."""
+
+    id: str | None = None
+    object: str | None = None
+    created: int | float | None = None
+    model: str | None = None
+    choices: list[TextChoice] | None = None
+    usage: Usage | None = None

@@ -1,0 +1,149 @@
+"""An upstream request -> the request on the wire: URL, headers, key, bytes.
+
+Pure. This is the one place where a key leaves its type, and the last guard for header names,
+header values and paths.
+
+Source: RFC 9110 for header syntax; docs/guide/errors.md for which headers a caller may set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from llmgate_core.contracts import Call, Origin, ProviderInfo, Route, TransportRequest, UpstreamRequest
+from llmgate_core.deadline import Deadline, Limits
+from llmgate_core.errors import BadRequestError, ConfigError
+from llmgate_core.json_codec import encode
+
+__all__ = ["USER_AGENT", "authorized", "encoded", "split_base_url", "transport_request"]
+
+USER_AGENT = "llmgate/0.1"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
+
+
+def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes:
+    """Return the body's bytes; a canonical body gets the model here.
+
+    Raises:
+        BadRequestError: a parameter has no JSON form; the message names it.
+    """
+    body = request.body
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    if body is call.body:
+        body = {"model": route.model, **body}
+    try:
+        return encode(body)
+    except ValueError as error:
+        raise _unencodable(body, route, error) from None
+
+
+def authorized(request: UpstreamRequest, route: Route) -> UpstreamRequest:
+    """Return the request with the key as a bearer token, unless the plugin set one itself."""
+    if route.api_key is None or any(name.lower() == "authorization" for name in request.headers):
+        return request
+    return request.with_headers({"authorization": f"Bearer {route.api_key.reveal()}"})
+
+
+def transport_request(
+    request: UpstreamRequest,
+    route: Route,
+    info: ProviderInfo,
+    *,
+    extra_headers: Mapping[str, str] | None,
+    deadline: Deadline,
+    limits: Limits,
+) -> TransportRequest:
+    """Join path and base URL, put the headers together, check both.
+
+    Raises:
+        BadRequestError: an illegal header name or value, or one that callers may not set.
+        ConfigError: an illegal base URL or path.
+    """
+    origin, base_path = split_base_url(route.base_url)
+    if not request.path.startswith("/") or request.path.startswith("//"):
+        raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
+    target = base_path + quote(request.path, safe="/:@!$&'()*+,;=~-._%")
+    if request.query:
+        target += "?" + urlencode(request.query)
+    content = request.body if isinstance(request.body, bytes) else b""
+    headers = _headers(request, route, info, extra_headers, has_body=bool(content))
+    return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
+
+
+def split_base_url(base_url: str) -> tuple[Origin, str]:
+    """Return the origin and path of a base URL.
+
+    Raises:
+        ConfigError: no http(s) URL with a host, or one with a user name in it.
+    """
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        raise ConfigError("api_base is no URL; write it like https://your-host/v1") from None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
+        raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
+    if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
+        raise ConfigError("api_base has characters that a URL cannot have; percent-encode them")
+    return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")
+
+
+def _headers(
+    request: UpstreamRequest,
+    route: Route,
+    info: ProviderInfo,
+    extra_headers: Mapping[str, str] | None,
+    *,
+    has_body: bool,
+) -> list[tuple[str, str]]:
+    headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
+    if has_body:
+        headers["content-type"] = "application/json"
+    if route.organization and info.organization_header:
+        headers[info.organization_header] = route.organization
+    if route.project and info.project_header:
+        headers[info.project_header] = route.project
+    for name, value in request.headers.items():
+        headers[name.lower()] = value
+    if extra_headers:
+        for name, value in extra_headers.items():
+            headers[_checked_name(name)] = value
+    for name, value in headers.items():
+        if not isinstance(value, str) or HEADER_VALUE.fullmatch(value) is None:
+            raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
+    return list(headers.items())
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or HEADER_NAME.fullmatch(name) is None:
+        raise _bad(f"extra_headers: {name!r} is no header name; HTTP allows letters, digits and - but no space")
+    if name.lower() in NOT_FOR_CALLERS:
+        raise _bad(f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host")
+    return name.lower()
+
+
+def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> BadRequestError:
+    for name, value in body.items():
+        try:
+            encode(value)
+        except ValueError:
+            return BadRequestError(
+                f"{name} cannot be sent as JSON: {error}",
+                status_code=400,
+                param=name,
+                provider=route.provider,
+                model=route.model,
+                attempts=0,
+            )
+    return _bad(f"the request cannot be sent as JSON: {error}")
+
+
+def _bad(message: str) -> BadRequestError:
+    return BadRequestError(message, status_code=400, param="extra_headers", attempts=0)

