@@ -36,7 +36,7 @@ bench: venv ## measure against the budgets (ARGS="--only stream --check")
 
 lock: build/uv/bin/uv ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
 	build/uv/bin/uv pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
-	  --no-annotate --no-emit-package llmgate-core --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
+	  --extra embeddings --no-annotate --no-emit-package llmgate-core --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

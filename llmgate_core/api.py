@@ -43,53 +43,56 @@ def default_async_client() -> AsyncClient:
     return AsyncClient()
 
 
-if TYPE_CHECKING:
-    # fmt: off
-    @overload
-    def completion(model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    def completion(model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-    @overload
-    def completion(model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-    @overload
-    def completion(model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    async def acompletion(model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    async def acompletion(model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-    @overload
-    async def acompletion(model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-    @overload
-    async def acompletion(model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    def text_completion(model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]: ...  # noqa: E501
-    @overload
-    def text_completion(model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-    @overload
-    async def atext_completion(model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[TextCompletionChunk]: ...  # noqa: E501
-    @overload
-    async def atext_completion(model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-    # fmt: on
-
-
+# fmt: off
+@overload
+def completion(model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
+@overload
+def completion(model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+@overload
+def completion(model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+@overload
+def completion(model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
+# fmt: on
 def completion(model: str, messages: Messages, **arguments: Any) -> Any:
     """Chat with a model; see `Client.completion`."""
     hide_key(arguments)
     return default_client().completion(model, messages, **arguments)
 
 
+# fmt: off
+@overload
+async def acompletion(model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+@overload
+async def acompletion(model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+@overload
+async def acompletion(model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+@overload
+async def acompletion(model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+# fmt: on
 async def acompletion(model: str, messages: Messages, **arguments: Any) -> Any:
     """Chat with a model; the asynchronous twin of `completion`."""
     hide_key(arguments)
     return await default_async_client().completion(model, messages, **arguments)
 
 
+# fmt: off
+@overload
+def text_completion(model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]: ...  # noqa: E501
+@overload
+def text_completion(model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
+# fmt: on
 def text_completion(model: str, prompt: Any, **arguments: Any) -> Any:
     """Continue a text; see `Client.text_completion`."""
     hide_key(arguments)
     return default_client().text_completion(model, prompt, **arguments)
 
 
+# fmt: off
+@overload
+async def atext_completion(model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[TextCompletionChunk]: ...  # noqa: E501
+@overload
+async def atext_completion(model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
+# fmt: on
 async def atext_completion(model: str, prompt: Any, **arguments: Any) -> Any:
     """Continue a text; the asynchronous twin of `text_completion`."""
     hide_key(arguments)

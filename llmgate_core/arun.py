@@ -22,13 +22,14 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
 
     Raises:
         LLMGateError: the call failed; retries are behind it.
+
     """
     failure: LLMGateError
     try:
         pipeline.before(prepared)
         if prepared.call.stream:
-            return await _retried(prepared, transport, lambda attempt: _open(pipeline, prepared, transport, attempt))
-        result = await _retried(prepared, transport, lambda attempt: _whole(prepared, transport, attempt))
+            return await _retried(prepared, lambda attempt: _open(pipeline, prepared, transport, attempt))
+        result = await _retried(prepared, lambda attempt: _whole(prepared, transport, attempt))
     except LLMGateError as error:
         failure = error
     except BaseException:
@@ -43,7 +44,7 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
     raise failure
 
 
-async def _retried(prepared: Prepared, transport: AsyncTransport, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
+async def _retried(prepared: Prepared, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
     attempt = 0
     while True:
         attempt += 1
@@ -60,9 +61,7 @@ async def _whole(prepared: Prepared, transport: AsyncTransport, attempts: int) -
     exchange = prepared.target.plugin.exchange
     steps = exchange(prepared.call, prepared.route) if exchange is not None else None
     if steps is None:
-        return prepared.result_of(
-            await _answer(prepared, transport, await _send(prepared, transport, prepared.request)), attempts
-        )
+        return prepared.result_of(await _answer(prepared, await _send(prepared, transport, prepared.request)), attempts)
     response: UpstreamResponse | None = None
     try:
         step = next(steps)
@@ -71,7 +70,7 @@ async def _whole(prepared: Prepared, transport: AsyncTransport, attempts: int) -
                 await _sleep(prepared, step.seconds)
                 step = steps.send(None)
             else:
-                response = await _answer(prepared, transport, await _send(prepared, transport, step))
+                response = await _answer(prepared, await _send(prepared, transport, step))
                 step = steps.send(response)
     except StopIteration as end:
         return prepared.typed(end.value, response or UpstreamResponse(200, (), b""), attempts)
@@ -110,7 +109,7 @@ class _Whole:
         self.raw_headers = head.raw_headers
         self._content = head.content
 
-    async def aread_block(self, wait_seconds: float | None) -> bytes:
+    async def aread_block(self, wait_seconds: float | None) -> bytes:  # noqa: ARG002  # nothing to wait for
         content, self._content = self._content, b""
         return content
 
@@ -124,15 +123,18 @@ class _Whole:
         """Nothing is open."""
 
 
-async def _answer(prepared: Prepared, transport: AsyncTransport, response: AsyncTransportResponse) -> UpstreamResponse:
+async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
     """Read a whole answer.
 
     Raises:
         APIError: its status is 300 or above, or it is too large, late or cut short.
+
     """
     if response.status >= 300:
         raise prepared.error_of(await _error_answer(prepared, response))
-    return UpstreamResponse(response.status, response.raw_headers, await _read(prepared, response, prepared.limits.body))
+    return UpstreamResponse(
+        response.status, response.raw_headers, await _read(prepared, response, prepared.limits.body)
+    )
 
 
 async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:

@@ -96,6 +96,7 @@ class HookTable:
 
         Raises:
             PluginLoadError: wrong API version, no `info`, or an illegal hook.
+
         """
 
         def refuse(why: str) -> PluginLoadError:
@@ -123,6 +124,7 @@ class HookTable:
 
         Raises:
             PluginLoadError: an illegal hook.
+
         """
 
         def refuse(why: str) -> PluginLoadError:
@@ -161,9 +163,7 @@ class HookTable:
         if not wrapped:
             return _with_arguments(impl.function, tuple(impl.argnames), arguments)
         extensions = {id(extension) for extension in self._extensions}
-        others = [
-            other for other in self._manager.get_plugins() if other is not plugin and id(other) not in extensions
-        ]
+        others = [other for other in self._manager.get_plugins() if other is not plugin and id(other) not in extensions]
         subset = self._manager.subset_hook_caller(hook, others)
         return lambda *values: subset(**dict(zip(arguments, values, strict=True)))
 

@@ -31,6 +31,7 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
 
     Raises:
         BadRequestError: malformed messages, or `extra_body` that is no object.
+
     """
     body: dict[str, Any] = {}
     for name, value in inputs.items():

@@ -39,6 +39,7 @@ class ModelRow:
         name: the row's own name. provider: whose model it is. mode: the endpoint that serves it.
         prefix: the routing prefix that serves that mode; None: no plugin is known to.
         facts: the whole row, read only.
+
     """
 
     name: str
@@ -63,6 +64,7 @@ class Catalogue:
 
         Raises:
             ConfigError: the override file cannot be read or says what a catalogue does not.
+
         """
         catalogue = cls()
         folder = Path(__file__).with_name("data")
@@ -76,6 +78,7 @@ class Catalogue:
 
         Raises:
             ConfigError: a file cannot be read or says what a catalogue does not.
+
         """
         catalogue = cls()
         for path in paths:
@@ -89,6 +92,7 @@ class Catalogue:
 
         Raises:
             ConfigError: the file cannot be read or says what a catalogue does not.
+
         """
         copy = Catalogue()
         copy._rows = {provider: dict(rows) for provider, rows in self._rows.items()}
@@ -102,6 +106,7 @@ class Catalogue:
 
         Raises:
             ConfigError: `source` and the key that is wrong.
+
         """
         check_file(data, source)
         self._merge(data, source)
@@ -131,7 +136,7 @@ class Catalogue:
 
     def near(self, name: str) -> list[str]:
         """Return up to three names that look like `name`, for an error message."""
-        import difflib  # noqa: PLC0415 - 7 ms to import, and only an error needs it
+        import difflib
 
         return difflib.get_close_matches(name[:REMEMBERED_CHARACTERS], self.names(), 3)
 

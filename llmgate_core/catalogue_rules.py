@@ -44,8 +44,11 @@ def judge(facts: ModelFacts, param: str, value: Any, *, judged: frozenset[str]) 
     """Return a refusal where the row says that the model does not take `param` or `value`.
 
     `judged` holds the parameters that the family documents; an allow list judges no others. A
-    refusal of a part has `replaces`: what remains of the value when the policy is `drop`.
+    refusal of a part has `replaces`: what remains of the value when the policy is `drop`. Null, which
+    stands for the default, is never judged.
     """
+    if value is None:
+        return None
     rule = _judge_by_lists(facts, param, judged)
     own_rule = _OWN_RULES.get(param)
     return rule if rule is not None or own_rule is None else own_rule(facts, value)

@@ -109,6 +109,7 @@ def check_file(data: object, source: str) -> None:
 
     Raises:
         ConfigError: `source`, the path of the key, and what is wrong with it.
+
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("provider"), str) or "models" not in data:
         raise ConfigError(f"{source}: a catalogue is an object with `provider` (text) and `models` (an object)")
@@ -137,7 +138,7 @@ def _check_object(value: object, shape: Mapping[str, Any], source: str, path: st
 
 
 def _nearest(key: object, shape: Mapping[str, Any]) -> str:
-    import difflib  # noqa: PLC0415 - 7 ms to import, and only a mistake needs it
+    import difflib
 
     near = difflib.get_close_matches(str(key), shape, 1)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(shape))}"

@@ -52,6 +52,7 @@ class _Base:
         plugins: which installed plugins may be used.
         extensions: extensions to load.
         settings: everything else; default: the module's. Give one to share nothing with it.
+
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class _Base:
         Raises:
             PluginConflictError: the route is taken and `replace` is False. PluginLoadError: an
             illegal plugin. ConfigError: no such family.
+
         """
         pipeline = self.pipeline
         pipeline.plugins.add(plugin, family, prefix, replace=replace)
@@ -140,22 +142,16 @@ class Client(_Base):
         super().__init__(**arguments)
         self._wires = Wires()
 
-    if TYPE_CHECKING:
-        # fmt: off
-        @overload
-        def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
-        @overload
-        def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-        @overload
-        def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-        @overload
-        def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
-        @overload
-        def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]: ...  # noqa: E501
-        @overload
-        def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-        # fmt: on
-
+    # fmt: off
+    @overload
+    def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
+    @overload
+    def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+    @overload
+    def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+    @overload
+    def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
+    # fmt: on
     def completion(self, model: str, messages: Messages, **arguments: Any) -> Any:
         """Chat with a model.
 
@@ -170,10 +166,17 @@ class Client(_Base):
 
         Raises:
             LLMGateError: see docs/guide/errors.md.
+
         """
         hide_key(arguments)
         return self._run("chat", model, {"messages": messages}, arguments)
 
+    # fmt: off
+    @overload
+    def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]: ...  # noqa: E501
+    @overload
+    def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
+    # fmt: on
     def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
         """Continue a text (or token list, or several of either) with a legacy completion model."""
         hide_key(arguments)
@@ -211,27 +214,27 @@ class AsyncClient(_Base):
         super().__init__(**arguments)
         self._wires = AsyncWires()
 
-    if TYPE_CHECKING:
-        # fmt: off
-        @overload
-        async def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-        @overload
-        async def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-        @overload
-        async def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-        @overload
-        async def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-        @overload
-        async def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[TextCompletionChunk]: ...  # noqa: E501
-        @overload
-        async def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-        # fmt: on
-
+    # fmt: off
+    @overload
+    async def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+    @overload
+    async def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+    @overload
+    async def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+    @overload
+    async def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+    # fmt: on
     async def completion(self, model: str, messages: Messages, **arguments: Any) -> Any:
         """Chat with a model; see `Client.completion`. With `stream=True` returns an `AsyncStream`."""
         hide_key(arguments)
         return await self._run("chat", model, {"messages": messages}, arguments)
 
+    # fmt: off
+    @overload
+    async def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[TextCompletionChunk]: ...  # noqa: E501
+    @overload
+    async def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
+    # fmt: on
     async def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
         """Continue a text; see `Client.text_completion`."""
         hide_key(arguments)

@@ -64,6 +64,7 @@ class Call:
         stream: whether the caller wants chunks.
         metadata: the caller's own labels, for observers; sent only where the body has them too.
         request_id: our own id of this call, for logs and events.
+
     """
 
     family: str
@@ -86,6 +87,7 @@ class ProviderInfo:
         env_base_url, env_organization, env_project: variables to look at, the first one set wins.
         env_key_optional: True where a missing key is no error.
         organization_header, project_header: header names, None where the provider has none.
+
     """
 
     api: tuple[int, int]
@@ -114,6 +116,7 @@ class Route:
         facts: the model's row in the catalogue; None: the catalogue does not hold it.
         preview_features: the setting `enable_preview_features`.
         reason: why this route, in words, for `llmgate explain`.
+
     """
 
     provider: str
@@ -144,7 +147,9 @@ class ParamRule:
         lossy: what `rename` or `replace` does loses something that the caller asked for.
         keep_local: not sent, by design and not as a loss; observers still see it.
         applies: the rule holds only when this is true of the whole body; None: always.
+        otherwise: the rule that holds when `applies` is not true; None: supported as given.
         otherwise: the rule that holds when `applies` is false; None: supported as given.
+
     """
 
     supported: bool = True
@@ -168,6 +173,7 @@ class LedgerEntry:
         action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated` or `bridged`.
         reason: why, in words. source: where that is known from.
         lossy: whether something that the caller asked for was lost.
+
     """
 
     parameter: str
@@ -220,6 +226,7 @@ class UpstreamRequest:
             `body is call.body` says: canonical as it stands; core then adds the model.
         headers: besides `content-type` and authorization, which core sets unless given here.
         query: added to the path, percent-encoded.
+
     """
 
     method: str
@@ -258,6 +265,7 @@ class UpstreamResponse:
 
         Raises:
             APIResponseValidationError: the body is not JSON: the upstream's fault, not the plugin's.
+
         """
         if self._json is None:
             try:
@@ -286,6 +294,7 @@ class StreamParser(Protocol):
 
         Raises:
             StreamTruncatedError: the upstream's end marker never came.
+
         """
         ...
 
@@ -323,6 +332,7 @@ class TransportRequest:
         headers: all but `host`, `content-length` and `connection`, which the transport sets.
         deadline: how long each phase may take, and when the whole call ends.
         limits: sizes at which to stop.
+
     """
 
     method: str
@@ -357,6 +367,7 @@ class TransportResponse(Protocol):
             TimeoutError: nothing came within `wait_seconds` (None: no limit).
             StreamTruncatedError: the body ended early. APIConnectionError: the connection broke.
             APIResponseValidationError: an encoding that cannot be undone.
+
         """
         ...
 
@@ -401,6 +412,7 @@ class Transport(Protocol):
         Raises:
             APIConnectionError: not reached or broken; `code` says how.
             APITimeoutError: `phase` is `pool`, `connect`, `first_event` or `total`.
+
         """
         ...
 

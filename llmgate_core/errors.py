@@ -81,6 +81,7 @@ class LLMGateError(Exception):
 
     Attributes:
         message: what happened and the way out; `str(error)` is the same text.
+
     """
 
     def __init__(self, message: str) -> None:
@@ -107,6 +108,7 @@ class PluginError(LLMGateError):
         distribution: the installed distribution that brought it; None where added in process.
         version: that distribution's version, or None.
         hook: the hook that was called, or None where none was.
+
     """
 
     def __init__(
@@ -297,7 +299,7 @@ _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
 
 def status_error_class(status: int, code: str | None) -> type[APIError]:
     """Return the class for an HTTP `status` and the upstream's own error `code`."""
-    if status == 400 and code in _BY_CODE_OF_400:
+    if status == 400 and code is not None and code in _BY_CODE_OF_400:
         return _BY_CODE_OF_400[code]
     if status >= 500 and status not in _BY_STATUS:
         return InternalServerError

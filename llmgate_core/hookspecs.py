@@ -44,9 +44,7 @@ class ProviderHooks:
         """Return what to send. `body=call.body` says: canonical as it stands."""
 
     @hookspec(firstresult=True)
-    def transform_response(
-        self, call: Call, route: Route, response: UpstreamResponse
-    ) -> JsonObject | UpstreamResponse:  # type: ignore[empty-body]
+    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:  # type: ignore[empty-body]
         """Return the canonical response; `response` itself says: canonical as it stands."""
 
     @hookspec(firstresult=True)

@@ -17,6 +17,7 @@ def decode(content: bytes | str) -> Any:
 
     Raises:
         ValueError: not JSON, nested too deeply, or a number that JSON does not have.
+
     """
     return from_json(content, allow_inf_nan=False, cache_strings="keys")
 
@@ -26,6 +27,7 @@ def encode(value: Any) -> bytes:
 
     Raises:
         ValueError: something in it has no JSON form; the text does not repeat the value.
+
     """
     try:
         content = to_json(value)

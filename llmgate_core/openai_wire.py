@@ -39,6 +39,7 @@ class OpenAICompatible:
     Attributes:
         rename: request parameters that this upstream calls something else.
         unsupported: request parameters that it does not take.
+
     """
 
     info: ProviderInfo
@@ -51,9 +52,7 @@ class OpenAICompatible:
         return UpstreamRequest("POST", PATHS[route.family], body=call.body)
 
     @hookimpl
-    def transform_response(
-        self, call: Call, route: Route, response: UpstreamResponse
-    ) -> JsonObject | UpstreamResponse:
+    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
         """Canonical already."""
         return response
 

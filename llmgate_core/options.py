@@ -22,8 +22,23 @@ from llmgate_core.wire import split_base_url
 __all__ = ["OWN_ARGUMENTS", "ClientOptions", "Endpoint", "Options", "endpoint_for", "hide_key", "take_options"]
 
 OWN_ARGUMENTS = frozenset(
-    "api_key api_base organization project timeout max_retries extra_headers extra_body client_session "
-    "aclient_session drop_params additional_drop_params param_policy fake_stream use_chat_completions_api".split()
+    [
+        "api_key",
+        "api_base",
+        "organization",
+        "project",
+        "timeout",
+        "max_retries",
+        "extra_headers",
+        "extra_body",
+        "client_session",
+        "aclient_session",
+        "drop_params",
+        "additional_drop_params",
+        "param_policy",
+        "fake_stream",
+        "use_chat_completions_api",
+    ]
 )
 """Arguments of every function that are ours and never sent as parameters."""
 
@@ -75,6 +90,7 @@ def hide_key(arguments: dict[str, Any]) -> None:
 
     Raises:
         ConfigError: the key is no text.
+
     """
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
@@ -112,14 +128,12 @@ def endpoint_for(
     Raises:
         AuthenticationError: no key anywhere; the message names the variable to set.
         ConfigError: the base URL is none.
+
     """
     own = options.own
     base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)
     base_url = (base_url or info.base_url).rstrip("/")
-    given = settings.api_key
-    if given is not None and not isinstance(given, Secret):
-        given = Secret(given)
-    key = _first(own.get("api_key"), client.api_key, given)
+    key = _first(own.get("api_key"), client.api_key, Secret(settings.api_key) if settings.api_key else None)
     if key is None and info.env_key is not None:
         key = read_secret(info.env_key)
         if key is not None and settings.bind_key_to_host:

@@ -28,6 +28,7 @@ class ValueRule:
         longest: characters that a text may have; None: any number.
         kinds: what an object's `type` may be; None: anything.
         items: what each item of a list, or each value of an object, must be; None: anything.
+
     """
 
     types: tuple[str, ...]
@@ -71,8 +72,11 @@ class ValueRule:
 
 
 def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> ParamRule | None:
-    """Return a refusal where `rule` does not allow `value`; None where it does or says nothing."""
-    if rule is None or rule.allows(value):
+    """Return a refusal where `rule` does not allow `value`; None where it does or says nothing.
+
+    JSON's null stands for the default everywhere and is never judged.
+    """
+    if rule is None or value is None or rule.allows(value):
         return None
     return ParamRule(supported=False, reason=f"{param} must be {rule}, not {shown(value)}", source=source)
 

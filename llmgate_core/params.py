@@ -25,22 +25,23 @@ class Policy:
 
     Attributes:
         unsupported: `error`, `drop` or `forward`. always_drop: names dropped whatever is known.
+
     """
 
     unsupported: str = "error"
     always_drop: frozenset[str] = frozenset()
 
 
-def apply_params(
-    call: Call, route: Route, plugin: BoundPlugin, policy: Policy
-) -> tuple[Call, tuple[LedgerEntry, ...]]:
+def apply_params(call: Call, route: Route, plugin: BoundPlugin, policy: Policy) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the call with its parameters judged, and the ledger; the same call where nothing changed.
 
     Raises:
         UnsupportedParamsError: a parameter or value is known to be refused, and policy is `error`.
         PluginError: `supports_param` gave back something else than the contract says.
+
     """
     entries: list[LedgerEntry] = []
+    change: Mapping[str, Any] | None
     body: dict[str, Any] | None = None
     judge = plugin.supports_param
     for param, value in call.body.items():

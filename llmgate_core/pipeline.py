@@ -52,6 +52,7 @@ class Prepared:
         asked: the call as the caller made it, for observers. call: with its parameters judged.
         request: what the plugin wants sent, its body in bytes.
         fake_stream: the caller wants chunks, the upstream is asked for a whole answer.
+
     """
 
     asked: Call
@@ -110,6 +111,7 @@ class Prepared:
 
         Raises:
             APIError: an error inside the 2xx, or not the promised shape. PluginError: the hook lied.
+
         """
         plugin = self.target.plugin
         canonical: Any = response
@@ -213,6 +215,7 @@ class Pipeline:
 
         Raises:
             LLMGateError: whatever can be known to be wrong before sending.
+
         """
         started = time.monotonic()
         options = take_options(arguments, self.client, self.settings)
@@ -239,7 +242,9 @@ class Pipeline:
         if fake_stream:
             del body["stream"]
             body.pop("stream_options", None)
-            ledger = (LedgerEntry("stream", "emulated", "fake_stream: sent without, handed out as one chunk", "caller"),)
+            ledger = (
+                LedgerEntry("stream", "emulated", "fake_stream: sent without, handed out as one chunk", "caller"),
+            )
         asked = Call(family, str(model), body, bool(body.get("stream")), body.get("metadata"))
         call, entries = apply_params(asked, route, target.plugin, options.policy)
         if entries:
@@ -312,4 +317,3 @@ def _request_id(raw_headers: Any) -> str | None:
         if name.lower() == b"x-request-id":
             return str(value, "latin-1")
     return None
-

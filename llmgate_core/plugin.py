@@ -6,6 +6,7 @@ Names here are kept stable under `API_VERSION`, on its own clock.
 from __future__ import annotations
 
 from llmgate_core import errors
+from llmgate_core.catalogue_rules import effort_of, is_verified, judge_summary
 from llmgate_core.catalogue_rules import judge as judge_by_catalogue
 from llmgate_core.contracts import (
     API_VERSION,
@@ -70,9 +71,12 @@ __all__ = [
     "UpstreamResponse",
     "ValueRule",
     "decode",
+    "effort_of",
     "encode",
     "errors",
     "hookimpl",
+    "is_verified",
     "judge_by_catalogue",
+    "judge_summary",
     "judge_value",
 ]

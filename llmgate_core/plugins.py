@@ -78,6 +78,7 @@ class PluginTable:
         Raises:
             ConfigError: no such family. PluginConflictError: taken, and `replace` is False.
             PluginLoadError: as for an installed one.
+
         """
         prefix = prefix.strip("/")
         if family not in FAMILIES:
@@ -94,6 +95,7 @@ class PluginTable:
 
         Raises:
             PluginNotInstalledError, PluginConflictError, PluginLoadError
+
         """
         if (added := self._added.get((family, prefix))) is not None:
             return added
@@ -154,9 +156,7 @@ class PluginTable:
 
     def _add_extension(self, extension: Any) -> None:
         if isinstance(extension, str):
-            found = [
-                claim for claim in installed_claims() if (claim.family, claim.prefix) == ("extensions", extension)
-            ]
+            found = [claim for claim in installed_claims() if (claim.family, claim.prefix) == ("extensions", extension)]
             if not found:
                 raise ConfigError(f"no installed distribution has the extension {extension!r}")
             self._hooks.add_extension(_import(found[0]), extension)
@@ -174,9 +174,7 @@ def _import(claim: Claim) -> Any:
         raise
     except (Exception, SystemExit) as error:
         why = f"{claim.value} does not import: {type(error).__name__}: {error}"
-        raise load_error(
-            why, name=claim.value, distribution=claim.distribution, version=claim.version
-        ) from error
+        raise load_error(why, name=claim.value, distribution=claim.distribution, version=claim.version) from error
     return found
 
 

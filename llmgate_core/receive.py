@@ -83,9 +83,7 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
     return error
 
 
-def error_of_object(
-    found: object, status: int, headers: Headers | None, secrets: Sequence[Secret | None]
-) -> APIError:
+def error_of_object(found: object, status: int, headers: Headers | None, secrets: Sequence[Secret | None]) -> APIError:
     """Return the error for an error object that came with a 2xx status or inside a stream."""
     words = _error_object({"error": found})
     code, kind = _text(words.get("code")), _text(words.get("type"))
@@ -110,6 +108,7 @@ def typed_result(
 
     Raises:
         APIStatusError: an error object inside the 2xx. APIResponseValidationError: not the promised shape.
+
     """
     try:
         if isinstance(canonical, UpstreamResponse):
@@ -159,6 +158,7 @@ class ChunkReader:
         done: the end marker came; nothing after it is read.
         usage: the last usage object seen.
         count: chunks made so far.
+
     """
 
     __slots__ = (
@@ -202,6 +202,7 @@ class ChunkReader:
 
         Raises:
             APIError: an error event, an event that is no chunk, or one that is too large.
+
         """
         try:
             events = self._decoder.feed(block)
@@ -225,6 +226,7 @@ class ChunkReader:
 
         Raises:
             StreamTruncatedError: nothing said that the answer was complete.
+
         """
         if self._parser is not None:
             try:
@@ -294,9 +296,7 @@ class ChunkReader:
     def _error_event(self, data: str) -> APIError:
         parsed = _try_decode(data)
         found = parsed.get("error", parsed) if isinstance(parsed, Mapping) else data
-        return self._with_partial(
-            error_of_object(found, self._response.status, self._response.headers, self._secrets)
-        )
+        return self._with_partial(error_of_object(found, self._response.status, self._response.headers, self._secrets))
 
     def _invalid(self, why: str, data: str = "") -> APIError:
         shown = UpstreamResponse(self._response.status, self._response.raw_headers, data.encode("utf-8", "replace"))

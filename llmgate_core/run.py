@@ -6,7 +6,7 @@ The only things here that the twin repeats are the waits; everything decided is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmgate_core.contracts import Sleep, Transport, TransportResponse, UpstreamRequest, UpstreamResponse
@@ -25,13 +25,14 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
 
     Raises:
         LLMGateError: the call failed; retries are behind it.
+
     """
     failure: LLMGateError
     try:
         pipeline.before(prepared)
         if prepared.call.stream:
-            return _retried(prepared, transport, lambda attempt: _open(pipeline, prepared, transport, attempt))
-        result = _retried(prepared, transport, lambda attempt: _whole(prepared, transport, attempt))
+            return _retried(prepared, lambda attempt: _open(pipeline, prepared, transport, attempt))
+        result = _retried(prepared, lambda attempt: _whole(prepared, transport, attempt))
     except LLMGateError as error:
         failure = error
     except BaseException:
@@ -46,7 +47,7 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
     raise failure
 
 
-def _retried(prepared: Prepared, transport: Transport, attempt_once: Any) -> Any:
+def _retried(prepared: Prepared, attempt_once: Callable[[int], Any]) -> Any:
     attempt = 0
     while True:
         attempt += 1
@@ -63,7 +64,7 @@ def _whole(prepared: Prepared, transport: Transport, attempts: int) -> Any:
     exchange = prepared.target.plugin.exchange
     steps = exchange(prepared.call, prepared.route) if exchange is not None else None
     if steps is None:
-        return prepared.result_of(_answer(prepared, transport, _send(prepared, transport, prepared.request)), attempts)
+        return prepared.result_of(_answer(prepared, _send(prepared, transport, prepared.request)), attempts)
     response: UpstreamResponse | None = None
     try:
         step = next(steps)
@@ -72,7 +73,7 @@ def _whole(prepared: Prepared, transport: Transport, attempts: int) -> Any:
                 _sleep(prepared, step.seconds)
                 step = steps.send(None)
             else:
-                response = _answer(prepared, transport, _send(prepared, transport, step))
+                response = _answer(prepared, _send(prepared, transport, step))
                 step = steps.send(response)
     except StopIteration as end:
         return prepared.typed(end.value, response or UpstreamResponse(200, (), b""), attempts)
@@ -111,7 +112,7 @@ class _Whole:
         self.raw_headers = head.raw_headers
         self._content = head.content
 
-    def read_block(self, wait_seconds: float | None) -> bytes:
+    def read_block(self, wait_seconds: float | None) -> bytes:  # noqa: ARG002  # nothing to wait for
         content, self._content = self._content, b""
         return content
 
@@ -122,11 +123,12 @@ class _Whole:
         """Nothing is open."""
 
 
-def _answer(prepared: Prepared, transport: Transport, response: TransportResponse) -> UpstreamResponse:
+def _answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse:
     """Read a whole answer.
 
     Raises:
         APIError: its status is 300 or above, or it is too large, late or cut short.
+
     """
     if response.status >= 300:
         raise prepared.error_of(_error_answer(prepared, response))
@@ -182,9 +184,7 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
     return Stream(chunks, prepared.call.family, prepared.record(head, attempts))
 
 
-def _first_chunks(
-    prepared: Prepared, response: TransportResponse, reader: ChunkReader, clock: EventClock
-) -> list[Any]:
+def _first_chunks(prepared: Prepared, response: TransportResponse, reader: ChunkReader, clock: EventClock) -> list[Any]:
     block = _next_block(response, reader, clock)
     if looks_like_no_stream(response.raw_headers, block):
         rest = _read(prepared, response, prepared.limits.body)

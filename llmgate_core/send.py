@@ -33,7 +33,7 @@ class Wires:
             return _user_client("wrap_user_client", session)
         inner = self._own((prepared.options.transport, _proxy(prepared)))
         hook = prepared.target.plugin.transport
-        chosen = hook(prepared.route, inner) if hook is not None else None
+        chosen: Transport | None = hook(prepared.route, inner) if hook is not None else None
         return inner if chosen is None else chosen
 
     def _own(self, kind: tuple[str, str | None]) -> Transport:
@@ -64,7 +64,7 @@ class AsyncWires:
             return _user_client("wrap_async_user_client", session)
         inner = self._own((prepared.options.transport, _proxy(prepared)))
         hook = prepared.target.plugin.transport
-        chosen = hook(prepared.route, inner) if hook is not None else None
+        chosen: AsyncTransport | None = hook(prepared.route, inner) if hook is not None else None
         return inner if chosen is None else chosen
 
     def _own(self, kind: tuple[str, str | None]) -> AsyncTransport:

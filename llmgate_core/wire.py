@@ -32,6 +32,7 @@ def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes:
 
     Raises:
         BadRequestError: a parameter has no JSON form; the message names it.
+
     """
     body = request.body
     if body is None or isinstance(body, bytes):
@@ -65,6 +66,7 @@ def transport_request(
     Raises:
         BadRequestError: an illegal header name or value, or one that callers may not set.
         ConfigError: an illegal base URL or path.
+
     """
     origin, base_path = split_base_url(route.base_url)
     if not request.path.startswith("/") or request.path.startswith("//"):
@@ -82,6 +84,7 @@ def split_base_url(base_url: str) -> tuple[Origin, str]:
 
     Raises:
         ConfigError: no http(s) URL with a host, or one with a user name in it.
+
     """
     try:
         parts = urlsplit(base_url)
@@ -103,7 +106,7 @@ def _headers(
     *,
     has_body: bool,
 ) -> list[tuple[str, str]]:
-    headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
+    headers: dict[str, object] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if has_body:
         headers["content-type"] = "application/json"
     if route.organization and info.organization_header:
@@ -115,10 +118,13 @@ def _headers(
     if extra_headers:
         for name, value in extra_headers.items():
             headers[_checked_name(name)] = value
-    for name, value in headers.items():
-        if not isinstance(value, str) or HEADER_VALUE.fullmatch(value) is None:
-            raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
-    return list(headers.items())
+    return [(name, _checked_value(name, value)) for name, value in headers.items()]
+
+
+def _checked_value(name: str, value: object) -> str:
+    if isinstance(value, str) and HEADER_VALUE.fullmatch(value) is not None:
+        return value
+    raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
 
 
 def _checked_name(name: object) -> str:

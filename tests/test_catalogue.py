@@ -22,19 +22,68 @@ DATA = json.loads((Path(catalogue_module.__file__).parent / "data" / "openai.jso
 SCHEMA = json.loads((Path(__file__).parent / "data" / "models.schema.json").read_text(encoding="utf-8"))
 CATALOGUE = Catalogue.shipped()
 
-CHAT_NAMES = """
-gpt-5 gpt-5-mini gpt-5-nano gpt-5-chat gpt-5-chat-latest gpt-5-2025-08-07 gpt-5-mini-2025-08-07 gpt-5-nano-2025-08-07
-gpt-5.2 gpt-5.2-2025-12-11 gpt-5.2-chat-latest gpt-5.3-chat-latest gpt-5.4 gpt-5.4-2026-03-05 gpt-5.1
-gpt-4.1 gpt-4.1-mini gpt-4.1-nano o4-mini o3-mini o3 o1-mini o1-preview
-gpt-4o-mini gpt-4o-mini-2024-07-18 gpt-4o gpt-4o-2024-08-06 gpt-4o-2024-05-13 gpt-4-turbo gpt-4-turbo-preview
-gpt-4-0125-preview gpt-4-1106-preview gpt-3.5-turbo-1106 gpt-3.5-turbo gpt-3.5-turbo-0301 gpt-3.5-turbo-0613
-gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613 gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613
-""".split()
-RESPONSES_NAMES = """
-gpt-5-pro gpt-5.2-pro gpt-5.2-pro-2025-12-11 gpt-5.4-pro gpt-5.4-pro-2026-03-05
-gpt-5.1-codex gpt-5.1-codex-mini gpt-5.1-codex-max
-o3-deep-research o4-mini-deep-research o3-deep-research-2025-06-26 o1-pro o3-pro codex-mini-latest
-""".split()
+CHAT_NAMES = [
+    "gpt-5",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "gpt-5-chat",
+    "gpt-5-chat-latest",
+    "gpt-5-2025-08-07",
+    "gpt-5-mini-2025-08-07",
+    "gpt-5-nano-2025-08-07",
+    "gpt-5.2",
+    "gpt-5.2-2025-12-11",
+    "gpt-5.2-chat-latest",
+    "gpt-5.3-chat-latest",
+    "gpt-5.4",
+    "gpt-5.4-2026-03-05",
+    "gpt-5.1",
+    "gpt-4.1",
+    "gpt-4.1-mini",
+    "gpt-4.1-nano",
+    "o4-mini",
+    "o3-mini",
+    "o3",
+    "o1-mini",
+    "o1-preview",
+    "gpt-4o-mini",
+    "gpt-4o-mini-2024-07-18",
+    "gpt-4o",
+    "gpt-4o-2024-08-06",
+    "gpt-4o-2024-05-13",
+    "gpt-4-turbo",
+    "gpt-4-turbo-preview",
+    "gpt-4-0125-preview",
+    "gpt-4-1106-preview",
+    "gpt-3.5-turbo-1106",
+    "gpt-3.5-turbo",
+    "gpt-3.5-turbo-0301",
+    "gpt-3.5-turbo-0613",
+    "gpt-3.5-turbo-16k",
+    "gpt-3.5-turbo-16k-0613",
+    "gpt-4",
+    "gpt-4-0314",
+    "gpt-4-0613",
+    "gpt-4-32k",
+    "gpt-4-32k-0314",
+    "gpt-4-32k-0613",
+]
+RESPONSES_NAMES = [
+    "gpt-5-pro",
+    "gpt-5.2-pro",
+    "gpt-5.2-pro-2025-12-11",
+    "gpt-5.4-pro",
+    "gpt-5.4-pro-2026-03-05",
+    "gpt-5.1-codex",
+    "gpt-5.1-codex-mini",
+    "gpt-5.1-codex-max",
+    "o3-deep-research",
+    "o4-mini-deep-research",
+    "o3-deep-research-2025-06-26",
+    "o1-pro",
+    "o3-pro",
+    "codex-mini-latest",
+]
 
 
 def written(folder: Path, data: Any) -> Path:

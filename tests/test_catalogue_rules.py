@@ -112,7 +112,9 @@ def test_dropping_a_refused_summary_leaves_the_effort() -> None:
     assert rule.reason == "summary 'concise' is not one that this model gives; it gives: auto, detailed"
 
 
-@pytest.mark.parametrize("value", [5, True, [], ["low"], {}, {"effort": None}, {"effort": 3}, {"effort": "low", "x": []}])
+@pytest.mark.parametrize(
+    "value", [5, True, [], ["low"], {}, {"effort": None}, {"effort": 3}, {"effort": "low", "x": []}]
+)
 def test_a_malformed_effort_is_refused(value: Any) -> None:
     assert is_refused("gpt-5", "reasoning_effort", value)
     assert is_refused("gpt-4o", "reasoning_effort", value)
@@ -261,13 +263,24 @@ def test_a_row_with_a_mode_alone_refuses_nothing_but_xhigh() -> None:
         "reasoning_effort": "max",
         "brand_new": 1,
     }
-    assert {name: judge({"mode": "chat"}, name, value, judged=JUDGED) for name, value in given.items()} == dict.fromkeys(given)
+    assert {
+        name: judge({"mode": "chat"}, name, value, judged=JUDGED) for name, value in given.items()
+    } == dict.fromkeys(given)
 
 
 def test_no_row_makes_a_rule_raise() -> None:
     odd: list[Any] = [None, True, 0, -1.5, "", "low", [], [1], [{"type": []}], {}, {"effort": []}, {"type": 1}]
     for name in CATALOGUE.names():
-        for param in ("reasoning_effort", "verbosity", "temperature", "top_p", "stream", "web_search_options", "tools", "n"):
+        for param in (
+            "reasoning_effort",
+            "verbosity",
+            "temperature",
+            "top_p",
+            "stream",
+            "web_search_options",
+            "tools",
+            "n",
+        ):
             for value in odd:
                 rule = judged(name, param, value)
                 assert rule is None or rule.reason

@@ -216,11 +216,11 @@ class AsyncFastTransport:
         self._pool.release()
 
     def forget_idle(self, connection: Connection) -> None:
-        """An idle connection was closed."""
+        """Take an idle connection out of the pool: it was closed."""
         self._pool.remove(connection)
 
     def forget(self, connection: Connection) -> None:
-        """A connection is closed, whatever it was doing."""
+        """Forget a closed connection, whatever it was doing."""
         self._connections.discard(connection)
 
     def __del__(self) -> None:
@@ -321,6 +321,7 @@ async def _close_with_loop(connections: set[Connection]) -> AsyncGenerator[None,
     finally:
         for connection in list(connections):
             connection.drop()
+            connection.discard()
         await asyncio.sleep(0)  # sockets are closed one turn of the loop later
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmgate_core.contracts import Origin
     from llmgate_core.deadline import Deadline
+    from llmgate_core.transports.addresses import Poll
     from llmgate_core.transports.http1 import ResponseReader
 
 __all__ = ["Connection", "Owner"]
@@ -40,15 +41,15 @@ class Owner(Protocol):
         ...
 
     def release(self) -> None:
-        """A connection in use was closed."""
+        """Count a connection in use as closed."""
         ...
 
     def forget_idle(self, connection: Connection) -> None:
-        """An idle connection was closed."""
+        """Take an idle connection out of the pool: it was closed."""
         ...
 
     def forget(self, connection: Connection) -> None:
-        """A connection was closed."""
+        """Forget a closed connection, whatever it was doing."""
         ...
 
 
@@ -68,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._loop = loop
         self._socket = sock
-        self._poll = make_poll(sock)
+        self._poll: Poll = make_poll(sock)
         self._wire: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
         self._waiter: asyncio.Future[bool] | None = None
@@ -110,6 +111,7 @@ class Connection(asyncio.Protocol):
 
         Raises:
             APITimeoutError: the upstream reads nothing.
+
         """
         wait = deadline.wait(deadline.timeouts.first_event)
         before = self._unsent_bytes()
@@ -119,7 +121,7 @@ class Connection(asyncio.Protocol):
             raise deadline.error("first_event")
 
     def resume(self, reader: ResponseReader) -> None:
-        """The reader's blocks were taken: go on reading."""
+        """Go on reading: the reader's blocks were taken."""
         if self._reader is reader:
             self._buffered_bytes = 0
             self._resume_reading()

@@ -280,6 +280,7 @@ class _Connection:
 
         Raises:
             OSError: the connection broke.
+
         """
         if self._is_tls and (data := self._receive_now()) is not None:
             return data  # decrypted bytes may wait where `poll` does not see them
@@ -296,6 +297,7 @@ class _Connection:
 
         Raises:
             APITimeoutError: the upstream reads nothing.
+
         """
         data = head + content if len(content) <= SMALL_BODY_BYTES else head
         rest = memoryview(content)[len(data) - len(head) :]
@@ -400,6 +402,7 @@ def _left(ends: float | None) -> float | None:
 
     Raises:
         TimeoutError: there are none.
+
     """
     if ends is None:
         return None

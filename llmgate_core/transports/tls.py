@@ -35,7 +35,7 @@ def make_tls_context(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
 
 def _trust_default(context: ssl.SSLContext) -> None:
     try:
-        import certifi  # noqa: PLC0415 - not a need of ours: taken where it is there
+        import certifi
     except ImportError:
         context.load_default_certs()
     else:

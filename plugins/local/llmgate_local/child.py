@@ -145,6 +145,7 @@ class Child:
 
         Raises:
             APIConnectionError: it ended, or took longer than `seconds`; has the log's last lines.
+
         """
         ends = time.monotonic() + seconds
         timer = threading.Timer(seconds, self.process.kill)  # a read of a pipe has no time limit
@@ -188,6 +189,7 @@ class Child:
 
         Raises:
             OSError, ValueError: the child ended before it said one.
+
         """
         to_child, from_child = self.process.stdin, self.process.stdout
         if to_child is None or from_child is None:
@@ -202,6 +204,7 @@ class Child:
 
         Raises:
             ChildProcessError: it has ended.
+
         """
         with contextlib.suppress(subprocess.TimeoutExpired):
             raise ChildProcessError(f"ended with status {self.process.wait(POLL_SECONDS)}")
@@ -215,6 +218,8 @@ class Child:
         return errors.APIConnectionError(message, code="connect", phase="connect", provider="local", model=self._name)
 
     def _log_tail(self) -> str:
+        if self._log.closed:  # by an `end` in another thread
+            return "  (closed)"
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:]) or "  (empty)"

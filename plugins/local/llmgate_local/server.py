@@ -64,7 +64,7 @@ def _end_with_parent(parent: int) -> None:
 
 def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
     """Start llama.cpp's own HTTP server; return its port, and what keeps it alive."""
-    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - only this child may load 100 MB of it
+    import xllamacpp  # type: ignore[import-untyped]
 
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
@@ -87,7 +87,7 @@ def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
 
 def _serve_embeddings(key: str, port: int) -> tuple[int, object]:
     """Start the embedding model's server in a thread; return its port, and the server."""
-    from llmgate_local.embeddings import EmbeddingServer  # noqa: PLC0415 - needs the extra
+    from llmgate_local.embeddings import EmbeddingServer
 
     server = EmbeddingServer(key, port)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -11,8 +11,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import ModelFacts, ParamRule, Route, errors, hookimpl, judge_by_catalogue, judge_value
-from llmgate_core.catalogue_rules import effort_of, is_verified, judge_summary
+from llmgate_core.plugin import (
+    ModelFacts,
+    ParamRule,
+    Route,
+    effort_of,
+    errors,
+    hookimpl,
+    is_verified,
+    judge_by_catalogue,
+    judge_summary,
+    judge_value,
+)
 from llmgate_openai_chat.values import SOURCE, VALUES
 
 RESPONSES_PREFIX = "openai/responses/"
@@ -82,30 +92,28 @@ def _judge_effort(facts: ModelFacts, value: Any) -> ParamRule | None:
     summary = value.get("summary") if isinstance(value, Mapping) else None
     if summary is not None and (refused := judge_summary(facts, summary)) is not None:
         return refused
-    if facts.get("params", {}).get("function_tools_with_reasoning_on_chat") == "drop_effort":
-        dropped = _dropped_with_functions(value)
-        if not isinstance(value, Mapping):
-            return dropped
-    if not isinstance(value, Mapping):
-        return None
-    return ParamRule(
-        replaces=True,
-        replace=effort_of(value),
-        reason=f"chat sends the effort alone; a summary comes with the prefix {RESPONSES_PREFIX}"
-        if summary is not None
-        else "chat sends the effort as text",
-        source="page",
-        lossy=summary is not None,
-    )
-
-
-def _dropped_with_functions(value: Any) -> ParamRule:
+    as_text = _effort_as_text(value, summary) if isinstance(value, Mapping) else None
+    if facts.get("params", {}).get("function_tools_with_reasoning_on_chat") != "drop_effort":
+        return as_text
     return ParamRule(
         replaces=True,
         reason=f"this model takes no effort together with function tools on chat; use the prefix {RESPONSES_PREFIX}",
         source="page",
         lossy=True,
         applies=lambda body: effort_of(value) != "none" and _has_functions(body),
+        otherwise=as_text,
+    )
+
+
+def _effort_as_text(value: Mapping[str, Any], summary: Any) -> ParamRule:
+    without_summary = "chat sends the effort as text"
+    with_summary = f"chat sends the effort alone; a reasoning summary comes with the prefix {RESPONSES_PREFIX}"
+    return ParamRule(
+        replaces=True,
+        replace=effort_of(value),
+        reason=without_summary if summary is None else with_summary,
+        source="page",
+        lossy=summary is not None,
     )
 
 

@@ -1,35 +1,30 @@
-"""What POST /embeddings takes. Pure; a model that the catalogue does not hold is not judged.
+"""What POST /embeddings takes. Pure.
 
-Source: OpenAPI 2.3.0, CreateEmbeddingRequest.
+Source: OpenAPI 2.3.0, `CreateEmbeddingRequest`. A model that the catalogue does not hold is not judged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmgate_core.plugin import ParamRule, Route, ValueRule, hookimpl, judge_by_catalogue, judge_value
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["supports_param"]
-
-SOURCE = "OpenAPI 2.3.0"
 VALUES: Mapping[str, ValueRule] = MappingProxyType(
     {
-        "encoding_format": ValueRule(("string",), choices=("float", "base64")),
         "dimensions": ValueRule(("integer",), 1),
+        "encoding_format": ValueRule(("string",), choices=("float", "base64")),
         "user": ValueRule(("string",)),
     }
 )
-JUDGED = frozenset(VALUES)
 
 
 @hookimpl
 def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | None:
-    """Judge one parameter; None: not known, or fine as it is."""
+    """Judge one parameter of an embedding call."""
     if route.facts is None:
         return None
-    rule = judge_value(param, value, VALUES.get(param), SOURCE)
-    return rule or judge_by_catalogue(route.facts, param, value, judged=JUDGED)
+    return judge_value(param, value, VALUES.get(param), "OpenAPI 2.3.0") or judge_by_catalogue(
+        route.facts, param, value, judged=frozenset(VALUES)
+    )

@@ -1,0 +1,28 @@
+"""A text completion -> itself, or a chat completion where the caller asked for a chat. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.plugin import Call, JsonObject, Route, UpstreamResponse, errors, hookimpl
+
+
+@hookimpl
+def transform_response(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+    """Return the answer in the shape of the family that was called."""
+    if route.family != "chat":
+        return response
+    answer = response.json()
+    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+        if isinstance(answer, dict):
+            return answer  # an error object inside a 200: core reads it
+        raise errors.APIResponseValidationError("the answer is no text completion", status_code=response.status)
+    return {**answer, "object": "chat.completion", "choices": [_choice(choice) for choice in answer["choices"]]}
+
+
+def _choice(choice: Mapping[str, Any]) -> JsonObject:
+    kept = {name: value for name, value in choice.items() if name not in ("text", "logprobs")}
+    if choice.get("logprobs") is not None:
+        kept["logprobs"] = choice["logprobs"]
+    return {**kept, "message": {"role": "assistant", "content": choice.get("text")}}
