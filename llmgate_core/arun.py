@@ -87,7 +87,7 @@ async def _send(prepared: Prepared, transport: AsyncTransport, request: Upstream
     auth = prepared.target.plugin.auth
     flow_of = auth(prepared.route) if auth is not None else None
     if flow_of is None:
-        return await transport.asend(prepared.transport_request(prepared.authorized_of(request)))
+        return await transport.asend(prepared.transport_request(request, bearer=True))
     flow = flow_of(request)
     outgoing = next(flow)
     while True:

@@ -147,7 +147,6 @@ class ParamRule:
         lossy: what `rename` or `replace` does loses something that the caller asked for.
         keep_local: not sent, by design and not as a loss; observers still see it.
         applies: the rule holds only when this is true of the whole body; None: always.
-        otherwise: the rule that holds when `applies` is not true; None: supported as given.
         otherwise: the rule that holds when `applies` is false; None: supported as given.
 
     """

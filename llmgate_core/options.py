@@ -43,6 +43,10 @@ OWN_ARGUMENTS = frozenset(
 """Arguments of every function that are ours and never sent as parameters."""
 
 
+DEFAULT_TIMEOUTS = Timeouts()
+POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
+
+
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
     """What a client was made with; None: the settings decide."""
@@ -102,14 +106,14 @@ def hide_key(arguments: dict[str, Any]) -> None:
 
 def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
     """Remove our own arguments from `arguments` and return what they, client and settings say."""
-    own = {name: arguments.pop(name) for name in OWN_ARGUMENTS & arguments.keys()}
+    own = {name: arguments.pop(name) for name in list(arguments) if name in OWN_ARGUMENTS} if arguments else {}
     timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
     retries = _first(own.get("max_retries"), client.max_retries, settings.max_retries)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
     return Options(
         own=own,
-        timeouts=Timeouts() if timeout is None else Timeouts.of(timeout),
+        timeouts=DEFAULT_TIMEOUTS if timeout is None else Timeouts.of(timeout),
         max_retries=retries,
         policy=_policy(own, client, settings),
         client_session=_first(own.get("client_session"), client.client_session, settings.client_session),
@@ -155,7 +159,10 @@ def endpoint_for(
 
 
 def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+    for value in values:
+        if value is not None:
+            return value
+    return None
 
 
 def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
@@ -165,9 +172,9 @@ def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -
         explicit = "drop" if own["drop_params"] else "error"
     default = "drop" if settings.drop_params else settings.param_policy
     unsupported = _first(explicit, client.param_policy, default)
-    if unsupported not in ("error", "drop", "forward"):
+    if unsupported not in POLICIES:
         raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {unsupported!r}")
-    return Policy(unsupported, frozenset(names))
+    return Policy(unsupported, frozenset(names)) if names else POLICIES[unsupported]
 
 
 def _header_text(

@@ -10,7 +10,7 @@ import random
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.body import canonical_body, output_type_of
@@ -37,7 +37,7 @@ from llmgate_core.routing import Router, Target
 from llmgate_core.secrets import Secret
 from llmgate_core.settings import PluginPolicy, Settings
 from llmgate_core.types.base import CallRecord
-from llmgate_core.wire import authorized, encoded, transport_request
+from llmgate_core.wire import encoded, transport_request
 
 __all__ = ["Pipeline", "Prepared"]
 
@@ -73,8 +73,8 @@ class Prepared:
         """The keys that no text about this call may hold."""
         return (self.route.api_key,)
 
-    def transport_request(self, request: UpstreamRequest) -> TransportRequest:
-        """Return `request` as it goes on the wire."""
+    def transport_request(self, request: UpstreamRequest, *, bearer: bool = False) -> TransportRequest:
+        """Return `request` as it goes on the wire, with the key as a bearer token if asked for."""
         return transport_request(
             request,
             self.route,
@@ -82,11 +82,8 @@ class Prepared:
             extra_headers=self.options.own.get("extra_headers"),
             deadline=self.deadline,
             limits=self.limits,
+            bearer=bearer,
         )
-
-    def authorized_of(self, request: UpstreamRequest) -> UpstreamRequest:
-        """Return `request` with the key as a bearer token."""
-        return authorized(request, self.route)
 
     def filled(self, error: LLMGateError) -> LLMGateError:
         """Return `error`, of an open stream, with provider and model filled in."""
@@ -309,7 +306,8 @@ def _request(call: Call, route: Route, target: Target) -> UpstreamRequest:
         raise plugin.error(
             "transform_request", f"hook transform_request gave {type(request).__name__}, not an UpstreamRequest"
         )
-    return replace(request, body=encoded(call, route, request))
+    content = encoded(call, route, request)
+    return UpstreamRequest(request.method, request.path, content, request.headers, request.query)
 
 
 def _request_id(raw_headers: Any) -> str | None:

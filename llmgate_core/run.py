@@ -90,7 +90,7 @@ def _send(prepared: Prepared, transport: Transport, request: UpstreamRequest) ->
     auth = prepared.target.plugin.auth
     flow_of = auth(prepared.route) if auth is not None else None
     if flow_of is None:
-        return transport.send(prepared.transport_request(prepared.authorized_of(request)))
+        return transport.send(prepared.transport_request(request, bearer=True))
     flow = flow_of(request)
     outgoing = next(flow)
     while True:

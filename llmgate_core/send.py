@@ -6,9 +6,9 @@ import asyncio
 import importlib
 import logging
 import threading
-from typing import Any
+from typing import Any, cast
 
-from llmgate_core.contracts import AsyncTransport, Origin, Transport
+from llmgate_core.contracts import AsyncTransport, Transport
 from llmgate_core.environment import proxy_for
 from llmgate_core.errors import ConfigError
 from llmgate_core.pipeline import Prepared
@@ -16,6 +16,7 @@ from llmgate_core.wire import split_base_url
 
 __all__ = ["AsyncWires", "Wires"]
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = logging.getLogger("llmgate")
 
 
@@ -30,7 +31,7 @@ class Wires:
         """Return the caller's own client, the plugin's wire, or ours."""
         session = prepared.options.client_session
         if session is not None:
-            return _user_client("wrap_user_client", session)
+            return cast("Transport", _user_client("wrap_user_client", session))
         inner = self._own((prepared.options.transport, _proxy(prepared)))
         hook = prepared.target.plugin.transport
         chosen: Transport | None = hook(prepared.route, inner) if hook is not None else None
@@ -61,7 +62,7 @@ class AsyncWires:
         """Return the caller's own client, the plugin's wire, or ours."""
         session = prepared.options.aclient_session
         if session is not None:
-            return _user_client("wrap_async_user_client", session)
+            return cast("AsyncTransport", _user_client("wrap_async_user_client", session))
         inner = self._own((prepared.options.transport, _proxy(prepared)))
         hook = prepared.target.plugin.transport
         chosen: AsyncTransport | None = hook(prepared.route, inner) if hook is not None else None
@@ -106,5 +107,5 @@ def _user_client(wrapper: str, session: object) -> Any:
 
 
 def _proxy(prepared: Prepared) -> str | None:
-    origin: Origin = split_base_url(prepared.route.base_url)[0]
-    return None if origin.host in ("localhost", "127.0.0.1", "::1") else proxy_for(origin.scheme, origin.host)
+    origin = split_base_url(prepared.route.base_url)[0]
+    return None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host)

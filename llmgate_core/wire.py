@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,7 +19,7 @@ from llmgate_core.deadline import Deadline, Limits
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import encode
 
-__all__ = ["USER_AGENT", "authorized", "encoded", "split_base_url", "transport_request"]
+__all__ = ["USER_AGENT", "encoded", "split_base_url", "transport_request"]
 
 USER_AGENT = "llmgate/0.1"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -45,13 +46,6 @@ def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes:
         raise _unencodable(body, route, error) from None
 
 
-def authorized(request: UpstreamRequest, route: Route) -> UpstreamRequest:
-    """Return the request with the key as a bearer token, unless the plugin set one itself."""
-    if route.api_key is None or any(name.lower() == "authorization" for name in request.headers):
-        return request
-    return request.with_headers({"authorization": f"Bearer {route.api_key.reveal()}"})
-
-
 def transport_request(
     request: UpstreamRequest,
     route: Route,
@@ -60,8 +54,11 @@ def transport_request(
     extra_headers: Mapping[str, str] | None,
     deadline: Deadline,
     limits: Limits,
+    bearer: bool,
 ) -> TransportRequest:
     """Join path and base URL, put the headers together, check both.
+
+    With `bearer` the key goes along as a bearer token, unless the plugin set authorization itself.
 
     Raises:
         BadRequestError: an illegal header name or value, or one that callers may not set.
@@ -71,14 +68,15 @@ def transport_request(
     origin, base_path = split_base_url(route.base_url)
     if not request.path.startswith("/") or request.path.startswith("//"):
         raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
-    target = base_path + quote(request.path, safe="/:@!$&'()*+,;=~-._%")
+    target = base_path + _quoted(request.path)
     if request.query:
         target += "?" + urlencode(request.query)
     content = request.body if isinstance(request.body, bytes) else b""
-    headers = _headers(request, route, info, extra_headers, has_body=bool(content))
+    headers = _headers(request, route, info, extra_headers, has_body=bool(content), bearer=bearer)
     return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
 
 
+@lru_cache(maxsize=256)
 def split_base_url(base_url: str) -> tuple[Origin, str]:
     """Return the origin and path of a base URL.
 
@@ -98,6 +96,11 @@ def split_base_url(base_url: str) -> tuple[Origin, str]:
     return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")
 
 
+@lru_cache(maxsize=256)
+def _quoted(path: str) -> str:
+    return quote(path, safe="/:@!$&'()*+,;=~-._%")
+
+
 def _headers(
     request: UpstreamRequest,
     route: Route,
@@ -105,10 +108,13 @@ def _headers(
     extra_headers: Mapping[str, str] | None,
     *,
     has_body: bool,
+    bearer: bool,
 ) -> list[tuple[str, str]]:
     headers: dict[str, object] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if has_body:
         headers["content-type"] = "application/json"
+    if bearer and route.api_key is not None:
+        headers["authorization"] = f"Bearer {route.api_key.reveal()}"
     if route.organization and info.organization_header:
         headers[info.organization_header] = route.organization
     if route.project and info.project_header:

@@ -122,7 +122,7 @@ def test_a_malformed_effort_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["gpt-5", "gpt-5.1", "gpt-5-mini", "gpt-5-nano", "gpt-5-pro", "ft:gpt-5:org::id"])
 def test_verbosity_has_three_values_where_it_is_supported(name: str) -> None:
-    assert [v for v in ("low", "medium", "high", "max", 1, None) if not is_refused(name, "verbosity", v)] == [
+    assert [v for v in ("low", "medium", "high", "max", 1, []) if not is_refused(name, "verbosity", v)] == [
         "low",
         "medium",
         "high",
@@ -313,6 +313,7 @@ def test_a_value_rule_allows_what_it_says(rule: ValueRule, good: list[Any], bad:
     assert [value for value in good if not rule.allows(value)] == []
     assert [value for value in bad if rule.allows(value)] == []
     assert str(rule) == said
+    assert judge_value("p", None, rule, "") is None
 
 
 def test_a_refused_value_is_shown_cut() -> None:

@@ -101,10 +101,7 @@ class Connection(asyncio.Protocol):
         self._ends = ends
         if ends is not None and (self._timer is None or ends < self._timer_at):
             self._set_timer(ends)
-        try:
-            return await waiter
-        finally:
-            self._waiter = None
+        return await waiter  # a cancelled one stays: who cancels, drops the connection
 
     async def wait_until_sent(self, deadline: Deadline) -> None:
         """Wait until more of the request went out.
@@ -128,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def is_quiet(self) -> bool:
         """Whether an idle connection is open, and nothing came that nobody asked for."""
-        return not self._is_closed and not self._poll.poll(0)
+        return not (self._is_closed or self._poll.poll(0))
 
     def drain(self, reader: ResponseReader) -> None:
         """Read the rest of an answer in the background, if it is short and comes soon."""
@@ -283,8 +280,10 @@ class Connection(asyncio.Protocol):
         return 0 if self._wire is None else self._wire.get_write_buffer_size()
 
     def _wake(self, something_came: bool) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(something_came)
+        # Let go of it now: when its task runs, the connection may be in other hands.
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(something_came)
 
     def _set_timer(self, ends: float) -> None:
         """Have one timer, at `ends` or before; one that rings too early is set again."""

@@ -81,7 +81,10 @@ def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
     params.chat_template = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
     params.ui = False
     params.verbosity = LOG_WARNINGS
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        sys.exit(1)  # llama.cpp has said why, and the log's last lines go into the parent's error
     return int(server.listening_address.rpartition(":")[2]), server
 
 

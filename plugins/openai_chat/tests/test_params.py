@@ -17,7 +17,6 @@ from llmgate_core.params import Policy, apply_params
 CATALOGUE = Catalogue.shipped()
 FUNCTION = {"type": "function", "function": {"name": "get_weather"}}
 SEARCH = {"type": "web_search_preview"}
-RULING = "docs/architecture.md, rulings"
 
 
 def route(model: str, *, preview: bool = False) -> Route:
@@ -158,7 +157,7 @@ def test_metadata_stays_here_unless_preview_features_are_on() -> None:
         body, ledger = applied(model, metadata={"key": 1})
         assert body == {}
         assert ledger == (
-            LedgerEntry("metadata", "kept local", "stays here for observers; enable_preview_features sends it", RULING),
+            LedgerEntry("metadata", "kept local", "observers see it; enable_preview_features = True sends it", "page"),
         )
 
 
@@ -170,13 +169,13 @@ def test_metadata_goes_upstream_as_given_with_preview_features() -> None:
 def test_a_metadata_value_that_is_no_text_is_an_error_that_names_the_key_and_not_the_value() -> None:
     with pytest.raises(BadRequestError) as caught:
         applied("gpt-4o", preview=True, metadata={"fine": "x", "user_id": 4711})
-    assert str(caught.value) == "metadata['user_id'] must be text to be sent, not int"
+    assert str(caught.value) == "metadata maps text to text, but ['user_id'] is int"
     assert (caught.value.param, caught.value.status_code, caught.value.attempts) == ("metadata", 400, 0)
 
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_metadata_must_be_an_object(preview: bool) -> None:
-    with pytest.raises(BadRequestError, match="metadata must be an object, not list"):
+    with pytest.raises(BadRequestError, match="metadata must be an object of texts, not list"):
         applied("gpt-4o", preview=preview, metadata=["a"])
 
 
@@ -248,42 +247,40 @@ def test_a_refused_value_names_parameter_value_and_what_is_allowed() -> None:
 
 
 def test_every_documented_parameter_has_a_row_in_the_table() -> None:
-    assert set(VALUES) == set(
-        [
-            "metadata",
-            "top_logprobs",
-            "temperature",
-            "top_p",
-            "user",
-            "safety_identifier",
-            "prompt_cache_key",
-            "prompt_cache_retention",
-            "prompt_cache_options",
-            "service_tier",
-            "modalities",
-            "verbosity",
-            "reasoning_effort",
-            "max_completion_tokens",
-            "frequency_penalty",
-            "presence_penalty",
-            "web_search_options",
-            "response_format",
-            "audio",
-            "store",
-            "moderation",
-            "stream",
-            "stop",
-            "logit_bias",
-            "logprobs",
-            "max_tokens",
-            "n",
-            "prediction",
-            "seed",
-            "stream_options",
-            "tools",
-            "tool_choice",
-            "parallel_tool_calls",
-            "function_call",
-            "functions",
-        ]
-    )
+    assert set(VALUES) == {
+        "metadata",
+        "top_logprobs",
+        "temperature",
+        "top_p",
+        "user",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "service_tier",
+        "modalities",
+        "verbosity",
+        "reasoning_effort",
+        "max_completion_tokens",
+        "frequency_penalty",
+        "presence_penalty",
+        "web_search_options",
+        "response_format",
+        "audio",
+        "store",
+        "moderation",
+        "stream",
+        "stop",
+        "logit_bias",
+        "logprobs",
+        "max_tokens",
+        "n",
+        "prediction",
+        "seed",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "function_call",
+        "functions",
+    }

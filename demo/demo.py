@@ -1,0 +1,167 @@
+"""A tour of llmgate in six steps, each one call and a check of what came back.
+
+    python demo/demo.py                                  a small real model on this machine, no key needed
+    python demo/demo.py --model openai/gpt-4o-mini       any other one, here with OPENAI_API_KEY set
+
+Exit status 0: all steps passed. 1: a step failed, and says how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from llmgate_core import LLMGateError, completion, embedding, text_completion
+
+LOCAL, OPENAI = "local/", "openai/"
+DEFAULTS = {  # prefix of --model -> the other two models, where they are not named
+    LOCAL: ("local/smollm2", "local/e5"),
+    OPENAI: ("text-completion-openai/gpt-3.5-turbo-instruct", "openai/text-embedding-3-small"),
+}
+WEATHER_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Current weather of a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+class Person(BaseModel):
+    """What step 4 wants to be told."""
+
+    name: str
+    born: int
+    city: str
+
+
+class WrongAnswer(Exception):
+    """A step's answer is not what it should be."""
+
+
+def user(text: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": text}]
+
+
+def show(text: object) -> None:
+    print(f"   {text}")
+
+
+def check(what: str, holds: object) -> None:
+    if not holds:
+        raise WrongAnswer(f"expected {what}")
+
+
+def chat(model: str) -> None:
+    response = completion(model, user("What is the capital of France?"), temperature=0, max_tokens=32)
+    message = response.choices[0].message
+    show(message.content)
+    check("some text", message.content)
+    check("a count of tokens", response.usage and response.usage.total_tokens)
+
+
+def streamed_chat(model: str) -> None:
+    started, chunks, first = time.monotonic(), 0, 0.0
+    print("   ", end="")
+    question = user("What is the capital of France?")
+    for chunk in completion(model, question, temperature=0, max_tokens=32, stream=True):
+        for choice in chunk.choices or ():
+            if choice.delta is not None and choice.delta.content:
+                first = first or time.monotonic() - started
+                chunks += 1
+                print(f"{choice.delta.content}", end="", flush=True)
+    print()
+    show(f"({chunks} chunks, the first after {first:.2f} s)")
+    check("several chunks of text", chunks > 1)
+
+
+def tool_call(model: str) -> None:
+    response = completion(
+        model, user("Weather in Paris?"), tools=[WEATHER_TOOL], tool_choice="required", temperature=0, max_tokens=64
+    )
+    calls = response.choices[0].message.tool_calls
+    check("a tool call", calls)
+    function = calls[0].function
+    show(f"{function.name}({function.arguments.strip()})".replace("\n", ""))
+    check("a call of get_weather", function.name == "get_weather")
+    check("arguments with the city", "Paris" in json.loads(function.arguments)["city"])
+
+
+def structured_output(model: str) -> None:
+    question = user("Ada Lovelace was born in London in 1815. Extract the person.")
+    person = completion(model, question, response_format=Person, temperature=0, max_tokens=80).choices[0].message.parsed
+    show(repr(person))
+    check("a Person", isinstance(person, Person))
+    check("Ada Lovelace, 1815", "Ada" in person.name and person.born == 1815)
+
+
+def continued_text(model: str) -> None:
+    prompt = "One, two, three, four,"
+    response = text_completion(model, prompt, temperature=0, max_tokens=12)
+    text = response.choices[0].text
+    show(f"{prompt!r} goes on with {text!r}")
+    check("some text", text)
+
+
+def compared_texts(model: str) -> None:
+    texts = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
+    vectors = [row.embedding for row in embedding(model, texts).data]
+    check("three vectors of one length", len(vectors) == 3 and len({len(vector) for vector in vectors}) == 1)
+    related, unrelated = cosine(vectors[0], vectors[1]), cosine(vectors[0], vectors[2])
+    show(f"{related:.3f}  {texts[0]!r} and {texts[1]!r}")
+    show(f"{unrelated:.3f}  {texts[0]!r} and {texts[2]!r}")
+    check("the related texts closer", related > unrelated)
+
+
+def cosine(left: list[float], right: list[float]) -> float:
+    product = sum(a * b for a, b in zip(left, right, strict=True))
+    return product / (sum(a * a for a in left) * sum(b * b for b in right)) ** 0.5
+
+
+def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None], str | None]]:
+    """Return title, function and model of each step; None: no model for it was named."""
+    text_model, embedding_model = next(
+        (models for prefix, models in DEFAULTS.items() if options.model.startswith(prefix)), (None, None)
+    )
+    return [
+        ("chat", chat, options.model),
+        ("the same, streamed", streamed_chat, options.model),
+        ("a tool call", tool_call, options.model),
+        ("a structured output", structured_output, options.model),
+        ("a text completion", continued_text, options.text_model or text_model),
+        ("embeddings", compared_texts, options.embedding_model or embedding_model),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="local/smollm2", help="for chat (default: %(default)s)")
+    parser.add_argument("--text-model", help="for the text completion (default: what fits --model)")
+    parser.add_argument("--embedding-model", help="for the embeddings (default: what fits --model)")
+    passed = 0
+    for number, (title, step, model) in enumerate(steps(parser.parse_args()), 1):
+        if model is None:
+            print(f"{number}. {title}: skipped, name a model with --text-model or --embedding-model")
+            continue
+        print(f"{number}. {title}: {model}")
+        started = time.monotonic()
+        try:
+            step(model)
+        except (LLMGateError, WrongAnswer) as error:
+            print(f"step {number} ({title}) failed: {error}", file=sys.stderr)
+            return 1
+        show(f"{time.monotonic() - started:.2f} s")
+        passed += 1
+    print(f"all {passed} steps passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

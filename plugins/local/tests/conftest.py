@@ -1,0 +1,25 @@
+"""The weights, fetched once a machine, and a plugin whose children end with the tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from llmgate_local.provider import LocalModels
+from llmgate_local.weights import chat_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    return chat_weights()
+
+
+@pytest.fixture(scope="session")
+def local(weights: Path) -> Iterator[LocalModels]:
+    models = LocalModels()
+    yield models
+    models.stop()

