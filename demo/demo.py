@@ -6,10 +6,13 @@
 Exit status 0: all steps passed. 1: a step failed, and says how.
 """
 
+# ruff: noqa: T201 - this is a program that prints
+
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +27,7 @@ DEFAULTS = {  # prefix of --model -> the other two models, where they are not na
     LOCAL: ("local/smollm2", "local/e5"),
     OPENAI: ("text-completion-openai/gpt-3.5-turbo-instruct", "openai/text-embedding-3-small"),
 }
+QUESTION = "Write one sentence about the sea."
 WEATHER_TOOL = {
     "type": "function",
     "function": {
@@ -42,25 +46,29 @@ class Person(BaseModel):
     city: str
 
 
-class WrongAnswer(Exception):
+class WrongAnswerError(Exception):
     """A step's answer is not what it should be."""
 
 
 def user(text: str) -> list[dict[str, Any]]:
+    """Return a conversation of one message."""
     return [{"role": "user", "content": text}]
 
 
 def show(text: object) -> None:
+    """Print below the step's title."""
     print(f"   {text}")
 
 
 def check(what: str, holds: object) -> None:
+    """Fail the step, unless what was expected holds."""
     if not holds:
-        raise WrongAnswer(f"expected {what}")
+        raise WrongAnswerError(f"expected {what}")
 
 
 def chat(model: str) -> None:
-    response = completion(model, user("What is the capital of France?"), temperature=0, max_tokens=32)
+    """Ask a question, get a whole answer."""
+    response = completion(model, user(QUESTION), temperature=0, max_tokens=48)
     message = response.choices[0].message
     show(message.content)
     check("some text", message.content)
@@ -68,33 +76,36 @@ def chat(model: str) -> None:
 
 
 def streamed_chat(model: str) -> None:
-    started, chunks, first = time.monotonic(), 0, 0.0
+    """Ask the same, and print each piece as it comes."""
+    started = time.monotonic()
+    seconds: list[float] = []
     print("   ", end="")
-    question = user("What is the capital of France?")
-    for chunk in completion(model, question, temperature=0, max_tokens=32, stream=True):
+    for chunk in completion(model, user(QUESTION), temperature=0, max_tokens=48, stream=True):
         for choice in chunk.choices or ():
             if choice.delta is not None and choice.delta.content:
-                first = first or time.monotonic() - started
-                chunks += 1
-                print(f"{choice.delta.content}", end="", flush=True)
+                seconds.append(time.monotonic() - started)
+                print(choice.delta.content, end="", flush=True)
     print()
-    show(f"({chunks} chunks, the first after {first:.2f} s)")
-    check("several chunks of text", chunks > 1)
+    check("several chunks of text", len(seconds) > 1)
+    show(f"({len(seconds)} chunks, the first after {seconds[0]:.2f} s, the last after {seconds[-1]:.2f} s)")
 
 
 def tool_call(model: str) -> None:
+    """Offer a function, get the call that the model wants made."""
     response = completion(
         model, user("Weather in Paris?"), tools=[WEATHER_TOOL], tool_choice="required", temperature=0, max_tokens=64
     )
-    calls = response.choices[0].message.tool_calls
-    check("a tool call", calls)
-    function = calls[0].function
-    show(f"{function.name}({function.arguments.strip()})".replace("\n", ""))
-    check("a call of get_weather", function.name == "get_weather")
-    check("arguments with the city", "Paris" in json.loads(function.arguments)["city"])
+    calls = response.choices[0].message.tool_calls or []
+    functions = [call.function for call in calls if call.function is not None]
+    check("a tool call", functions)
+    arguments = json.loads(functions[0].arguments or "{}")
+    show(f"{functions[0].name}({arguments})")
+    check("a call of get_weather", functions[0].name == "get_weather")
+    check("Paris as the city", "Paris" in arguments["city"])
 
 
 def structured_output(model: str) -> None:
+    """Give a pydantic class, get an object of it."""
     question = user("Ada Lovelace was born in London in 1815. Extract the person.")
     person = completion(model, question, response_format=Person, temperature=0, max_tokens=80).choices[0].message.parsed
     show(repr(person))
@@ -103,6 +114,7 @@ def structured_output(model: str) -> None:
 
 
 def continued_text(model: str) -> None:
+    """Give the beginning of a text, get what follows."""
     prompt = "One, two, three, four,"
     response = text_completion(model, prompt, temperature=0, max_tokens=12)
     text = response.choices[0].text
@@ -111,8 +123,9 @@ def continued_text(model: str) -> None:
 
 
 def compared_texts(model: str) -> None:
+    """Turn texts into vectors: what is related lies closer."""
     texts = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
-    vectors = [row.embedding for row in embedding(model, texts).data]
+    vectors = [row.embedding for row in embedding(model, texts).data if isinstance(row.embedding, list)]
     check("three vectors of one length", len(vectors) == 3 and len({len(vector) for vector in vectors}) == 1)
     related, unrelated = cosine(vectors[0], vectors[1]), cosine(vectors[0], vectors[2])
     show(f"{related:.3f}  {texts[0]!r} and {texts[1]!r}")
@@ -121,8 +134,8 @@ def compared_texts(model: str) -> None:
 
 
 def cosine(left: list[float], right: list[float]) -> float:
-    product = sum(a * b for a, b in zip(left, right, strict=True))
-    return product / (sum(a * a for a in left) * sum(b * b for b in right)) ** 0.5
+    """Return how alike two vectors are, at most 1."""
+    return sum(a * b for a, b in zip(left, right, strict=True)) / math.hypot(*left) / math.hypot(*right)
 
 
 def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None], str | None]]:
@@ -141,6 +154,7 @@ def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None],
 
 
 def main() -> int:
+    """Run the steps in order, up to the first that fails."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="local/smollm2", help="for chat (default: %(default)s)")
     parser.add_argument("--text-model", help="for the text completion (default: what fits --model)")
@@ -154,8 +168,8 @@ def main() -> int:
         started = time.monotonic()
         try:
             step(model)
-        except (LLMGateError, WrongAnswer) as error:
-            print(f"step {number} ({title}) failed: {error}", file=sys.stderr)
+        except (LLMGateError, WrongAnswerError, LookupError, ValueError) as error:
+            print(f"step {number} ({title}) failed: {type(error).__name__}: {error}", file=sys.stderr)
             return 1
         show(f"{time.monotonic() - started:.2f} s")
         passed += 1

@@ -95,7 +95,7 @@ class Catalogue:
 
         """
         copy = Catalogue()
-        copy._rows = {provider: dict(rows) for provider, rows in self._rows.items()}
+        copy._rows = dict(self._rows)  # `_merge` replaces a provider's rows and changes none in place
         copy._prefixes = dict(self._prefixes)
         copy._dates = dict(self._dates)
         copy._add_file(path)

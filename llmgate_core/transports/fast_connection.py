@@ -97,7 +97,8 @@ class Connection(asyncio.Protocol):
 
     async def wait(self, ends: float | None) -> bool:
         """Wait until something came or went; False: not before `ends`."""
-        waiter = self._waiter = self._loop.create_future()
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiter = waiter
         self._ends = ends
         if ends is not None and (self._timer is None or ends < self._timer_at):
             self._set_timer(ends)

@@ -1,6 +1,7 @@
 """What is special about this machine: where files go, and whether to speak.
 
-The only place in this plugin that reads the environment, and only while a child starts. Plugins
+The only place in this plugin that reads the environment, and only while a child starts (which
+inherits all of it). Plugins
 leave the environment to core, since it belongs to a call (keys, base URLs); these three variables
 do not: they are about the disk and the terminal of the machine that the child runs on.
 """

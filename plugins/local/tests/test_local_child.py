@@ -127,7 +127,11 @@ def test_a_child_that_died_is_started_again_by_the_next_call(capsys: pytest.Capt
 
 def test_a_failed_start_is_tried_again_by_the_next_call() -> None:
     codes = iter(["raise SystemExit(1)", HEALTHY])
-    server = ModelServer("tiny", lambda: python(next(codes))())
+
+    def command() -> list[str]:
+        return [sys.executable, "-c", next(codes)]
+
+    server = ModelServer("tiny", command)
 
     with pytest.raises(errors.APIConnectionError):
         server.start().result(20)

@@ -7,21 +7,19 @@ from typing import Any
 import pytest
 from llmgate_text_completion.params import CHAT_ONLY, VALUES, supports_param
 
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.contracts import ParamRule, Route
+from llmgate_core.plugin import ParamRule, Route
 
-CATALOGUE = Catalogue.shipped()
+FACTS = {"gpt-3.5-turbo-instruct": {"mode": "completion", "sources": ["seed"]}}
 
 
 def route(family: str, model: str = "gpt-3.5-turbo-instruct", *, preview: bool = False) -> Route:
-    row = CATALOGUE.find(model)
     return Route(
         provider="openai",
         prefix="text-completion-openai",
         family=family,
         model=model,
         base_url="https://api.openai.com/v1",
-        facts=None if row is None else row.facts,
+        facts=FACTS.get(model),
         preview_features=preview,
     )
 
