@@ -196,6 +196,7 @@ class Pipeline:
         self.client = client
         self.plugins = PluginTable(plugins, extensions)
         self.catalogue = Catalogue.shipped(settings.catalogue_file)
+        self.plugins.add_models_to(self.catalogue)
         self.router = Router(self.plugins, self.catalogue)
         self._warned: set[str] = set()
 

@@ -7,15 +7,19 @@ the same error each time; every other route goes on working.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from llmgate_core.binding import BoundPlugin, HookTable, load_error
+from llmgate_core.catalogue import Catalogue
 from llmgate_core.discovery import Claim, first_party, installed_claims, normalise
 from llmgate_core.environment import read
 from llmgate_core.errors import ConfigError, LLMGateError, PluginConflictError, PluginError, PluginNotInstalledError
 from llmgate_core.families import FAMILIES
+from llmgate_core.json_codec import decode
 from llmgate_core.settings import PluginPolicy
 
 __all__ = ["PluginTable"]
@@ -57,6 +61,27 @@ class PluginTable:
         """Return every claim found, refused ones included."""
         self.claims()
         return self._all_claims
+
+    def add_models_to(self, catalogue: Catalogue) -> None:
+        """Add the facts that plugins bring along (group `llmgate.models`), importing none of them.
+
+        Raises:
+            PluginLoadError: such a file is missing or is no catalogue.
+
+        """
+        for claim in self.installed():
+            if claim.family == "models" and self._allowed(claim):
+                package, _, name = claim.value.partition(":")
+                spec = importlib.util.find_spec(package)
+                places = spec.submodule_search_locations if spec is not None else None
+                try:
+                    path = Path((places or [""])[0]) / name
+                    catalogue.add(decode(path.read_bytes()), str(path))
+                except (OSError, ValueError, ConfigError) as error:
+                    why = f"{claim.value}: {error}"
+                    raise load_error(
+                        why, name=claim.value, distribution=claim.distribution, version=claim.version
+                    ) from error
 
     def is_allowed(self, claim: Claim) -> bool:
         """Return whether the policy lets this claim through."""

@@ -20,6 +20,7 @@ from llmgate_core.plugins import PluginTable
 __all__ = ["Router", "Target", "split_prefix"]
 
 REMEMBERED_TARGETS = 4096  # bounded, since callers choose the model strings
+REMEMBERED_CHARACTERS = 200
 FUNCTION_OF_MODE = {
     "chat": "completion()",
     "responses": "responses()",
@@ -67,7 +68,8 @@ class Router:
             target = self._resolve(family, _checked(name))
             if len(self._targets) >= REMEMBERED_TARGETS:
                 self._targets.clear()
-            self._targets[family, name] = target
+            if len(name) <= REMEMBERED_CHARACTERS:
+                self._targets[family, name] = target
         return target
 
     def rerouted(self, target: Target, body: Mapping[str, Any]) -> Target:
@@ -102,8 +104,7 @@ class Router:
         if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
             prefix, reason = row.prefix, f"the catalogue says that {row.name} is served in mode responses"
         plugin = self._plugins.get(family, prefix)
-        known = row if row is not None and row.provider == plugin.info.name else None
-        return Target(plugin, family, prefix, model, known, reason)
+        return Target(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
 
     def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
         return prefix == self._catalogue.prefix_for(row.provider, "chat")
@@ -173,6 +174,8 @@ def _checked(model: object) -> str:
 
 
 def _reasons_with_functions(body: Mapping[str, Any]) -> bool:
-    tools = body.get("tools") or ()
-    has_functions = any(isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools)
+    tools = body.get("tools")
+    has_functions = isinstance(tools, (list, tuple)) and any(
+        isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools
+    )
     return has_functions and effort_of(body.get("reasoning_effort")) != "none"

@@ -71,7 +71,7 @@ class _SelectPoll:
 
 def literal_addresses(origin: Origin) -> list[Address]:
     """Return the address that the host already is; an empty list: it is a name."""
-    with contextlib.suppress(socket.gaierror):
+    with contextlib.suppress(socket.gaierror, UnicodeError):
         return list(socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
     return []
 

@@ -58,7 +58,7 @@ class ModelServer:
         self._child: Child | None = None
         self._start: Future[Address] | None = None
         if hasattr(os, "register_at_fork"):
-            pass
+            os.register_at_fork(after_in_child=self._leave_to_parent)
 
     @property
     def process_id(self) -> int | None:

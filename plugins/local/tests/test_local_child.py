@@ -41,7 +41,8 @@ from llmgate_local.commands import chat_command
 server = ModelServer("smollm2", chat_command)
 server.start().result(60)
 print(server.process_id, flush=True)
-if sys.argv[1] == "fork" and os.fork() == 0:
+held = os.dup(server._child.process.stdin.fileno()) if sys.argv[1] == "fork with the pipe" else None
+if sys.argv[1] != "alone" and os.fork() == 0:
     print(os.getpid(), server.process_id, server.running(), flush=True)
 threading.Event().wait()
 """
@@ -176,21 +177,18 @@ def test_a_broken_weights_file_gives_a_typed_error_that_names_it(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux to wait for another's child")
-@pytest.mark.parametrize("mode", ["alone", "fork"])
+@pytest.mark.parametrize("mode", ["alone", "fork", "fork with the pipe"])
 def test_the_child_ends_when_its_parent_is_killed(weights: Path, mode: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, mode], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        fork = 0
-        if mode == "fork":  # the copy knows nothing of the child, and does not hold its input open
-            fork_text, *rest = parent.stdout.readline().split()
-            fork = int(fork_text)
-            assert rest == ["None", "None"]
-        os.kill(parent.pid, signal.SIGKILL)
-        try:
-            assert wait_for_end(child, 10)
-        finally:
-            if fork:
-                os.kill(fork, signal.SIGKILL)
+        fork, *state = ("0", "None", "None") if mode == "alone" else parent.stdout.readline().split()
+        parent.kill()
+        ended = wait_for_end(child, 10)
+        if mode != "alone":
+            os.kill(int(fork), signal.SIGKILL)
+
+    assert ended
+    assert state == ["None", "None"]  # a copy of the parent knows nothing of the child

@@ -1,0 +1,262 @@
+"""Discovery, routing and binding of plugins, with real distributions in a temporary directory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmgate_core import (
+    BadRequestError,
+    Client,
+    PluginConflictError,
+    PluginError,
+    PluginLoadError,
+    PluginNotInstalledError,
+    PluginPolicy,
+    Settings,
+    UnknownModelError,
+)
+
+HI = [{"role": "user", "content": "hi"}]
+GOOD = """
+from llmgate_core.plugin import OpenAICompatible, ProviderInfo
+
+class Acme(OpenAICompatible):
+    info = ProviderInfo(api=(1, 0), name="acme", base_url="https://acme.example/v1", env_key="ACME_API_KEY")
+
+plugin = Acme()
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Return a function that installs a distribution with one module into a temporary site."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install_one(name: str, source: str, prefix: str, family: str = "chat") -> None:
+        module = name.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(source)
+        metadata = tmp_path / f"{module}-1.2.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (metadata / "entry_points.txt").write_text(f"[llmgate.{family}]\n{prefix} = {module}:plugin\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install_one
+
+
+def client(policy: PluginPolicy | None = None) -> Client:
+    return Client(settings=Settings(), plugins=policy or PluginPolicy(), api_key="sk-test-123456789")
+
+
+def route_of(made: Client, model: str, family: str = "chat") -> tuple[str, str, str]:
+    prepared = made.prepare(family, model, {"messages": HI}, {})
+    return prepared.route.provider, prepared.route.prefix, prepared.route.model
+
+
+def test_an_installed_plugin_is_routed_to_by_its_prefix(install: Install) -> None:
+    install("llmgate-acme-a", GOOD, "acme")
+    assert route_of(client(), "acme/turbo/v2") == ("acme", "acme", "turbo/v2")
+
+
+def test_a_dot_is_another_spelling_of_a_slash_and_the_longest_prefix_wins(install: Install) -> None:
+    install("llmgate-acme-b", GOOD, "acme")
+    install("llmgate-acme-deep", GOOD.replace('name="acme"', 'name="deep"'), "acme.deep")
+    made = client()
+    assert route_of(made, "acme/deep/m") == ("deep", "acme/deep", "m")
+    assert route_of(made, "acme/other/m") == ("acme", "acme", "other/m")
+
+
+BROKEN = {
+    "does not import: ModuleNotFoundError": "import a_module_that_there_is_not\n",
+    "does not import: SystemExit": "raise SystemExit(3)\n",
+    "transform_requst": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
+    "Acme.transform_requst = hookimpl(lambda self, call, route: None)\n",
+    "is async": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
+    "async def auth(self, route): ...\nAcme.auth = hookimpl(auth)\n",
+    "keyword-only": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
+    "def auth(self, *, route): ...\nAcme.auth = hookimpl(auth)\n",
+    "lacks the @hookimpl marker": GOOD + "\ndef auth(self, route): ...\nAcme.auth = auth\n",
+    "written for plugin API 9.0": GOOD.replace("(1, 0)", "(9, 0)"),
+    "written for plugin API 1.7": GOOD.replace("(1, 0)", "(1, 7)"),
+    "only extensions may wrap": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
+    "def auth(self, route):\n    return (yield)\nAcme.auth = hookimpl(wrapper=True)(auth)\n",
+    "has no `info": "class P: pass\nplugin = P()\n",
+}
+
+
+@pytest.mark.parametrize("reason", list(BROKEN))
+def test_a_broken_plugin_fails_alone_and_says_why(install: Install, reason: str) -> None:
+    install("llmgate-broken", BROKEN[reason], "broken")
+    made = client()
+    for _ in range(2):  # the second time from memory
+        with pytest.raises(PluginLoadError) as caught:
+            route_of(made, "broken/m")
+        assert reason in str(caught.value)
+        assert "LLMGATE_PLUGINS=-llmgate-broken" in str(caught.value)
+        assert (caught.value.distribution, caught.value.version) == ("llmgate-broken", "1.2")
+    assert route_of(made, "openai/gpt-4o") == ("openai", "openai", "gpt-4o")
+
+
+def test_two_claims_on_one_route_are_a_conflict_until_prefer_decides(install: Install) -> None:
+    install("llmgate-one", GOOD, "contested")
+    install("llmgate-two", GOOD.replace('name="acme"', 'name="two"'), "contested")
+    with pytest.raises(PluginConflictError) as caught:
+        route_of(client(), "contested/m")
+    assert "llmgate-one 1.2 and llmgate-two 1.2" in str(caught.value)
+    chosen = client(PluginPolicy(prefer={"chat:contested": "llmgate_two"}))
+    assert route_of(chosen, "contested/m")[0] == "two"
+
+
+def test_a_first_party_prefix_is_not_taken_by_another_distribution_unasked(install: Install) -> None:
+    install("llmgate-thief", GOOD, "openai/responses")
+    with pytest.raises(PluginConflictError) as caught:
+        route_of(client(), "openai/responses/gpt-5")
+    assert "llmgate-thief" in str(caught.value)
+    assert "llmgate-openai-responses" in str(caught.value)
+    chosen = client(PluginPolicy(prefer={"chat:openai/responses": "llmgate-thief"}))
+    assert route_of(chosen, "openai/responses/gpt-5")[0] == "acme"
+
+
+def test_a_known_prefix_without_its_distribution_names_the_pip_command() -> None:
+    with pytest.raises(PluginNotInstalledError) as caught:
+        route_of(client(), "openai/responses/gpt-5")
+    assert str(caught.value) == "no plugin serves 'openai/responses/' for chat: pip install llmgate-openai-responses"
+
+
+@pytest.mark.parametrize("model", ["gpt-5-pro", "o3-pro", "openai/o3-deep-research-2025-06-26"])
+def test_a_model_of_mode_responses_goes_there_by_itself(model: str) -> None:
+    with pytest.raises(PluginNotInstalledError, match="llmgate-openai-responses"):
+        route_of(client(), model)
+
+
+def test_an_unknown_name_lists_near_names_and_prefixes_and_is_never_guessed() -> None:
+    with pytest.raises(UnknownModelError) as caught:
+        route_of(client(), "gpt-4oo")
+    assert "gpt-4o" in str(caught.value)
+    assert "openai/" in str(caught.value)
+    assert (caught.value.status_code, caught.value.attempts) == (404, 0)
+
+
+def test_a_longer_prefix_of_another_family_does_not_fall_through() -> None:
+    with pytest.raises(BadRequestError, match=r"openai/responses/.*not for embedding"):
+        client().prepare("embedding", "openai/responses/x", {"input": "a"}, {})
+
+
+def test_the_environment_switches_a_distribution_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGATE_PLUGINS", "-llmgate-openai-chat")
+    with pytest.raises(PluginNotInstalledError, match="switched off"):
+        route_of(client(), "openai/gpt-4o")
+    monkeypatch.setenv("LLMGATE_PLUGINS", "llmgate-openai-chat")
+    assert route_of(client(), "openai/gpt-4o")[0] == "openai"
+
+
+def test_what_a_hook_raises_is_wrapped_once_with_plugin_and_hook(install: Install) -> None:
+    source = GOOD + textwrap.dedent(
+        """
+        from llmgate_core.plugin import hookimpl
+        @hookimpl
+        def transform_request(self, call, route):
+            raise KeyError("oops")
+        Acme.transform_request = transform_request
+        """
+    )
+    install("llmgate-raises", source, "raises")
+    with pytest.raises(PluginError) as caught:
+        route_of(client(), "raises/m")
+    assert caught.value.hook == "transform_request"
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_plugin_object_of_this_process_serves_a_prefix() -> None:
+    from llmgate_core.plugin import OpenAICompatible, ProviderInfo
+
+    class Mine(OpenAICompatible):
+        info = ProviderInfo(api=(1, 0), name="mine", base_url="http://127.0.0.1:9/v1")
+
+    made = client()
+    made.add_plugin(Mine(), family="chat", prefix="mine")
+    assert route_of(made, "mine/m") == ("mine", "mine", "m")
+    with pytest.raises(PluginConflictError):
+        made.add_plugin(Mine(), family="chat", prefix="mine")
+
+
+def test_an_extension_wraps_the_hooks_of_whichever_plugin_is_chosen() -> None:
+    from llmgate_core.plugin import UpstreamRequest, hookimpl
+
+    class Signs:
+        @hookimpl(wrapper=True)
+        def transform_request(self, call, route):
+            request = yield
+            return request.with_headers({"x-signed": route.provider})
+
+    made = Client(settings=Settings(), extensions=[Signs()], api_key="sk-test-123456789")
+    prepared = made.prepare("chat", "openai/gpt-4o", {"messages": HI}, {})
+    assert isinstance(prepared.request, UpstreamRequest)
+    assert prepared.request.headers["x-signed"] == "openai"
+
+
+IMPORT_PROBE = """
+import sys
+seen = []
+def hook(event, arguments):
+    if event.split(".")[0] in ("socket", "subprocess") or event == "_thread.start_new_thread":
+        seen.append(event)
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        seen.append(event)
+sys.addaudithook(hook)
+import llmgate_core
+heavy = {"httpx", "pydantic", "pydantic_core", "yaml", "pluggy", "importlib_metadata", "llmgate_openai_chat", "typing"}
+assert not seen, seen
+assert not heavy - {"typing"} & set(sys.modules), heavy & set(sys.modules)
+before = {name for name in sys.modules if name.startswith("llmgate_")}
+assert before == {"llmgate_core"}, before
+llmgate_core.Client(api_key="sk-test").prepare("chat", "openai/gpt-4o", {"messages": [{"role": "user", "content": "x"}]}, {})
+loaded = {name.split(".")[0] for name in sys.modules if name.startswith("llmgate_")}
+assert loaded == {"llmgate_core", "llmgate_openai_chat"}, loaded
+assert "httpx" not in sys.modules and "yaml" not in sys.modules
+assert not seen, seen
+"""
+
+
+def test_importing_loads_nothing_and_a_call_loads_only_its_plugin() -> None:
+    done = subprocess.run([sys.executable, "-B", "-c", IMPORT_PROBE], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pip_installed_plugin_outside_the_tree_serves_calls(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "llmgate_outside").mkdir(parents=True)
+    (source / "llmgate_outside" / "__init__.py").write_text(GOOD)
+    (source / "pyproject.toml").write_text(
+        textwrap.dedent(
+            """
+            [build-system]
+            requires = ["hatchling"]
+            build-backend = "hatchling.build"
+            [project]
+            name = "llmgate-outside"
+            version = "0.3"
+            dependencies = ["llmgate-core>=0.1"]
+            [project.entry-points."llmgate.chat"]
+            outside = "llmgate_outside:plugin"
+            """
+        )
+    )
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
+    subprocess.run([*pip, str(source)], check=True, capture_output=True, timeout=120)
+    probe = (
+        f"import sys; sys.path.append({str(site)!r}); from llmgate_core import Client;"
+        "r = Client(api_key='k').prepare('chat', 'outside/m', {'messages': [{'role': 'user', 'content': 'x'}]}, {});"
+        "print(r.route.provider, r.target.plugin.distribution, r.target.plugin.version)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("acme llmgate-outside 0.3\n", "")
