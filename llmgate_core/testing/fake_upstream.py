@@ -243,12 +243,15 @@ class _Client:
         if answer.hold_at is None:
             self._hold(answer.hold)
         self.sock.sendall(answer.head())
-        for count, part in enumerate(answer.parts()):
-            if count == answer.hold_at:
+        sent = 0
+        for part in answer.parts():
+            if sent == answer.hold_at:
                 self._hold(answer.hold)
-            if count:
-                self._pause(answer.pause_seconds)
+            self._pause(answer.pause_seconds if sent else 0)
             self.sock.sendall(part)
+            sent += 1
+        if sent == answer.hold_at:
+            self._hold(answer.hold)
         if answer.stray:
             self._pause(answer.pause_seconds)
             self.sock.sendall(answer.stray)
@@ -267,9 +270,9 @@ class _Client:
     def _receive(self, wait_seconds: float | None) -> None:
         """Read what there is once, waiting for it at most this long."""
         pending = getattr(self.sock, "pending", None)
-        if pending is None or not pending():
-            if not select.select([self.sock], [], [], wait_seconds)[0]:
-                return
+        is_waiting = pending is not None and pending() > 0  # decrypted bytes that `select` does not see
+        if not is_waiting and not select.select([self.sock], [], [], wait_seconds)[0]:
+            return
         block = self.sock.recv(RECEIVE_BYTES)
         if not block:
             raise EOFError

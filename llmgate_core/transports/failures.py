@@ -7,6 +7,8 @@ Source: rows R4, R19 and R26 of the reliability catalogue in docs/architecture.m
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
@@ -71,7 +73,9 @@ def peer(origin: Origin) -> str:
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
-    return error.strerror or type(error).__name__
+    if error.errno and not isinstance(error, (ssl.SSLError, socket.gaierror)):
+        return os.strerror(error.errno).lower()  # asyncio's own text differs from the system's
+    return (error.strerror or type(error).__name__).lower()
 
 
 _WHILE = {"first_event": "before the answer", "body": "in the middle of the answer"}

@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"not a stream: {transport!r}")
         self._wire = transport
-        transport.set_write_buffer_limits(high=0)  # so that we are told when all is sent
+        transport.set_write_buffer_limits(high=1, low=0)  # so that we are told when all is sent
         if self._is_closed:
             transport.abort()
 
