@@ -1,7 +1,8 @@
 """The default wire: httpx's transports, below `httpx.Client`.
 
 So there are no redirects, cookies, auth or netrc to switch off. Waits are set by changing the
-request's `timeout` extension, which httpcore reads at every step.
+request's `timeout` extension, which httpcore reads at every step. Each inner transport is a lane of
+one connection and we hand the lanes out, since httpcore's own pool costs the square of its size.
 
 Limits of this wire, which `fast` does not have: a synchronous call whose head drips byte by byte
 may overshoot its total by one wait, and the size of a head is what h11 allows.
@@ -11,41 +12,65 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
 from llmgate_core.contracts import Origin, TransportRequest
-from llmgate_core.errors import APIError
+from llmgate_core.errors import APIConnectionError, APIError
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.httpx_errors import error_before_head, error_in_body, without_frames
 
 __all__ = ["AsyncHTTPXTransport", "HTTPXTransport"]
 
-MAX_CONNECTIONS = 1000
-MAX_IDLE_SECONDS = 30.0
+MAX_IDLE_LANES = 256  # of one origin
+ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0)
 FINISH_SECONDS = 0.05
 REMEMBERED_URLS = 1024
 
 
-class _Wire:
-    """What both twins share: URLs and requests."""
+LaneT = TypeVar("LaneT")
+Waits = dict[str, "float | None"]
+
+
+class _Wire(Generic[LaneT]):
+    """What both twins share: URLs, requests, and the idle lanes of each origin, last used first."""
 
     def __init__(self, verify: Any = True, proxy: str | None = None) -> None:
         self._verify = verify
         self._proxy = proxy
+        self._context: ssl.SSLContext | None = None
         self._urls: dict[tuple[Origin, str], tuple[httpx.URL, bytes]] = {}
+        self._idle: dict[Origin, list[LaneT]] = {}
 
-    def _options(self, scheme: str) -> dict[str, Any]:
-        limits = httpx.Limits(
-            max_connections=MAX_CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=MAX_IDLE_SECONDS
-        )
-        # loading the trusted certificates costs 24 ms, so a plain connection does without
-        verify = self._verify if scheme == "https" or self._proxy else False
-        return {"verify": verify, "limits": limits, "proxy": self._proxy, "trust_env": True}
+    def _options(self, origin: Origin) -> dict[str, Any]:
+        if origin.scheme == "https" or self._proxy:
+            # loading the trusted certificates costs 24 ms: once, and only where they are needed
+            if self._context is None:
+                self._context = httpx.create_ssl_context(verify=self._verify)
+            context = self._context
+        else:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return {"verify": context, "limits": ONE_CONNECTION, "proxy": self._proxy}
 
-    def _request(self, request: TransportRequest, stream: Any) -> httpx.Request:
+    def _take_lane(self, origin: Origin) -> LaneT | None:
+        """Return an idle lane; None: make one. Popping from a list is atomic, so threads may share this."""
+        try:
+            return self._idle[origin].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def _give_lane(self, origin: Origin, lane: LaneT) -> bool:
+        """Keep a lane for the next call; False: there are enough."""
+        idle = self._idle.setdefault(origin, [])
+        if len(idle) >= MAX_IDLE_LANES:
+            return False
+        idle.append(lane)
+        return True
+
+    def _request(self, request: TransportRequest, stream: Any, waits: Waits) -> httpx.Request:
         key = (request.origin, request.target)
         known = self._urls.get(key)
         if known is None:
@@ -60,12 +85,10 @@ class _Wire:
         headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
         if request.content or request.method in ("POST", "PUT", "PATCH"):
             headers.append((b"content-length", b"%d" % len(request.content)))
-        return httpx.Request(
-            request.method, url, headers=headers, stream=stream, extensions={"timeout": _waits(request)}
-        )
+        return httpx.Request(request.method, url, headers=headers, stream=stream, extensions={"timeout": waits})
 
 
-def _waits(request: TransportRequest) -> dict[str, float | None]:
+def _waits(request: TransportRequest) -> Waits:
     deadline, timeouts = request.deadline, request.deadline.timeouts
     head = deadline.wait(timeouts.first_event)
     return {
@@ -101,9 +124,29 @@ def _holds_more(response: httpx.Response) -> bool:
 class HTTPXResponse:
     """A started answer of `HTTPXTransport`."""
 
-    __slots__ = ("_blocks", "_decoder", "_ended", "_request", "_response", "_waits", "raw_headers", "status")
+    __slots__ = (
+        "_blocks",
+        "_decoder",
+        "_ended",
+        "_lane",
+        "_owner",
+        "_request",
+        "_response",
+        "_waits",
+        "raw_headers",
+        "status",
+    )
 
-    def __init__(self, response: httpx.Response, request: TransportRequest, waits: dict[str, float | None]) -> None:
+    def __init__(
+        self,
+        owner: HTTPXTransport,
+        lane: httpx.HTTPTransport,
+        response: httpx.Response,
+        request: TransportRequest,
+        waits: Waits,
+    ) -> None:
+        self._owner = owner
+        self._lane: httpx.HTTPTransport | None = lane
         self.status = response.status_code
         self.raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
         self._response = response
@@ -158,47 +201,82 @@ class HTTPXResponse:
 
     def close(self) -> None:
         """See `TransportResponse.close`."""
-        self._response.stream.close()  # type: ignore[union-attr]  # sync here, by construction
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            keep = self._ended and not _holds_more(self._response)
+            self._response.stream.close()  # type: ignore[union-attr]  # sync here, by construction
+            self._owner.put_back(self._request.origin, lane, keep=keep)
 
 
-class HTTPXTransport(_Wire):
+class HTTPXTransport(_Wire[httpx.HTTPTransport]):
     """`contracts.Transport` over `httpx.HTTPTransport`."""
-
-    def __init__(self, verify: Any = True, proxy: str | None = None) -> None:
-        super().__init__(verify, proxy)
-        self._inner: dict[str, httpx.HTTPTransport] = {}
 
     def send(self, request: TransportRequest) -> HTTPXResponse:
         """See `Transport.send`."""
-        scheme = request.origin.scheme
-        inner = self._inner.get(scheme)
-        if inner is None:
-            inner = self._inner.setdefault(scheme, httpx.HTTPTransport(**self._options(scheme)))
-        outgoing = self._request(request, _Body(request.content))
+        reused = self._take_lane(request.origin)
+        if reused is not None:
+            try:
+                return self._send(request, reused)
+            except APIConnectionError as error:
+                # closed by the upstream while idle, just as we sent: not one byte of an answer came
+                if error.code not in ("closed", "reset"):
+                    raise
+        return self._send(request, httpx.HTTPTransport(**self._options(request.origin)))
+
+    def _send(self, request: TransportRequest, lane: httpx.HTTPTransport) -> HTTPXResponse:
+        waits = _waits(request)
+        outgoing = self._request(request, _Body(request.content), waits)
         failure: APIError
         try:
-            response = inner.handle_request(outgoing)
+            return HTTPXResponse(self, lane, lane.handle_request(outgoing), request, waits)
         except httpx.TransportError as error:
             failure = error_before_head(error, request)
             failure.__cause__ = without_frames(error)
-        except httpx.InvalidURL:
-            failure = APIError("the base URL is not one that can be called")
-        else:
-            return HTTPXResponse(response, request, outgoing.extensions["timeout"])
+        except BaseException:
+            lane.close()
+            raise
+        lane.close()
         raise failure
 
+    def put_back(self, origin: Origin, lane: httpx.HTTPTransport, *, keep: bool) -> None:
+        """Take a lane back from an answer; one that is not clean is closed."""
+        if not (keep and self._give_lane(origin, lane)):
+            lane.close()
+
     def close(self) -> None:
-        """Close every connection."""
-        for inner in self._inner.values():
-            inner.close()
+        """Close every idle connection."""
+        for lanes in self._idle.values():
+            while lanes:
+                lanes.pop().close()
 
 
 class AsyncHTTPXResponse:
     """A started answer of `AsyncHTTPXTransport`."""
 
-    __slots__ = ("_blocks", "_decoder", "_ended", "_loop", "_request", "_response", "_waits", "raw_headers", "status")
+    __slots__ = (
+        "_blocks",
+        "_decoder",
+        "_ended",
+        "_lane",
+        "_loop",
+        "_owner",
+        "_request",
+        "_response",
+        "_waits",
+        "raw_headers",
+        "status",
+    )
 
-    def __init__(self, response: httpx.Response, request: TransportRequest, waits: dict[str, float | None]) -> None:
+    def __init__(
+        self,
+        owner: AsyncHTTPXTransport,
+        lane: httpx.AsyncHTTPTransport,
+        response: httpx.Response,
+        request: TransportRequest,
+        waits: Waits,
+    ) -> None:
+        self._owner = owner
+        self._lane: httpx.AsyncHTTPTransport | None = lane
         self.status = response.status_code
         self.raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
         self._response = response
@@ -254,49 +332,69 @@ class AsyncHTTPXResponse:
 
     async def aclose(self) -> None:
         """See `AsyncTransportResponse.aclose`."""
-        await asyncio.shield(self._response.stream.aclose())  # type: ignore[union-attr]  # async, by construction
+        lane, self._lane = self._lane, None
+        if lane is None:
+            return
+        if self._ended and not _holds_more(self._response) and self._owner.give_back(self._request.origin, lane):
+            await self._response.stream.aclose()  # type: ignore[union-attr]  # async here, by construction
+        else:
+            await asyncio.shield(self._drop(lane))
+
+    async def _drop(self, lane: httpx.AsyncHTTPTransport) -> None:
+        await self._response.stream.aclose()  # type: ignore[union-attr]  # async here, by construction
+        await lane.aclose()
 
     def abort(self) -> None:
         """See `AsyncTransportResponse.abort`."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._response.stream.aclose()))  # type: ignore[union-attr]
+        lane, self._lane = self._lane, None
+        if lane is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._drop(lane)))
 
 
-class AsyncHTTPXTransport(_Wire):
+class AsyncHTTPXTransport(_Wire[httpx.AsyncHTTPTransport]):
     """`contracts.AsyncTransport` over `httpx.AsyncHTTPTransport`, for one event loop."""
-
-    def __init__(self, verify: Any = True, proxy: str | None = None) -> None:
-        super().__init__(verify, proxy)
-        self._inner: dict[str, httpx.AsyncHTTPTransport] = {}
 
     async def asend(self, request: TransportRequest) -> AsyncHTTPXResponse:
         """See `AsyncTransport.asend`."""
-        scheme = request.origin.scheme
-        inner = self._inner.get(scheme)
-        if inner is None:
-            inner = self._inner.setdefault(scheme, httpx.AsyncHTTPTransport(**self._options(scheme)))
-        outgoing = self._request(request, _Body(request.content))
-        failure: APIError
+        reused = self._take_lane(request.origin)
+        if reused is not None:
+            try:
+                return await self._asend(request, reused)
+            except APIConnectionError as error:
+                # closed by the upstream while idle, just as we sent: not one byte of an answer came
+                if error.code not in ("closed", "reset"):
+                    raise
+        return await self._asend(request, httpx.AsyncHTTPTransport(**self._options(request.origin)))
+
+    async def _asend(self, request: TransportRequest, lane: httpx.AsyncHTTPTransport) -> AsyncHTTPXResponse:
+        waits = _waits(request)
+        outgoing = self._request(request, _Body(request.content), waits)
         cutoff = _Cutoff(request.deadline.wait(request.deadline.timeouts.first_event))
+        failure: APIError
         try:
-            response = await inner.handle_async_request(outgoing)
+            return AsyncHTTPXResponse(self, lane, await lane.handle_async_request(outgoing), request, waits)
         except httpx.TransportError as error:
             failure = error_before_head(error, request)
             failure.__cause__ = without_frames(error)
         except asyncio.CancelledError:
             if not cutoff.absorb():
+                await asyncio.shield(lane.aclose())
                 raise
             failure = request.deadline.error("first_event")
-        else:
-            return AsyncHTTPXResponse(response, request, outgoing.extensions["timeout"])
         finally:
             cutoff.stop()
+        await lane.aclose()
         raise failure
 
+    def give_back(self, origin: Origin, lane: httpx.AsyncHTTPTransport) -> bool:
+        """Take a clean lane back from an answer; False: there are enough, close it."""
+        return self._give_lane(origin, lane)
+
     async def aclose(self) -> None:
-        """Close every connection."""
-        for inner in self._inner.values():
-            await inner.aclose()
+        """Close every idle connection."""
+        for lanes in self._idle.values():
+            while lanes:
+                await lanes.pop().aclose()
 
 
 class _Cutoff:
@@ -316,9 +414,8 @@ class _Cutoff:
 
     def absorb(self) -> bool:
         """Return whether the cancellation was ours, and take it back if so."""
-        if self._fired and hasattr(self._task, "uncancel"):
-            return self._task.uncancel() == 0  # type: ignore[union-attr]  # 3.11 and later; a task, or it could not fire
-        return self._fired
+        uncancel = getattr(self._task, "uncancel", None)  # 3.11 and later
+        return self._fired and (uncancel is None or uncancel() == 0)
 
     def stop(self) -> None:
         if self._handle is not None:
