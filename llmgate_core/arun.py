@@ -22,7 +22,6 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
 
     Raises:
         LLMGateError: the call failed; retries are behind it.
-
     """
     failure: LLMGateError
     try:
@@ -128,7 +127,6 @@ async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> Upstr
 
     Raises:
         APIError: its status is 300 or above, or it is too large, late or cut short.
-
     """
     if response.status >= 300:
         raise prepared.error_of(await _error_answer(prepared, response))

@@ -96,7 +96,6 @@ class HookTable:
 
         Raises:
             PluginLoadError: wrong API version, no `info`, or an illegal hook.
-
         """
 
         def refuse(why: str) -> PluginLoadError:
@@ -124,7 +123,6 @@ class HookTable:
 
         Raises:
             PluginLoadError: an illegal hook.
-
         """
 
         def refuse(why: str) -> PluginLoadError:

@@ -31,7 +31,6 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
 
     Raises:
         BadRequestError: malformed messages, or `extra_body` that is no object.
-
     """
     body: dict[str, Any] = {}
     for name, value in inputs.items():

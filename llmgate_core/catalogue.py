@@ -39,7 +39,6 @@ class ModelRow:
         name: the row's own name. provider: whose model it is. mode: the endpoint that serves it.
         prefix: the routing prefix that serves that mode; None: no plugin is known to.
         facts: the whole row, read only.
-
     """
 
     name: str
@@ -64,7 +63,6 @@ class Catalogue:
 
         Raises:
             ConfigError: the override file cannot be read or says what a catalogue does not.
-
         """
         catalogue = cls()
         folder = Path(__file__).with_name("data")
@@ -78,7 +76,6 @@ class Catalogue:
 
         Raises:
             ConfigError: a file cannot be read or says what a catalogue does not.
-
         """
         catalogue = cls()
         for path in paths:
@@ -92,7 +89,6 @@ class Catalogue:
 
         Raises:
             ConfigError: the file cannot be read or says what a catalogue does not.
-
         """
         copy = Catalogue()
         copy._rows = dict(self._rows)  # `_merge` replaces a provider's rows and changes none in place
@@ -106,7 +102,6 @@ class Catalogue:
 
         Raises:
             ConfigError: `source` and the key that is wrong.
-
         """
         check_file(data, source)
         self._merge(data, source)

@@ -109,7 +109,6 @@ def check_file(data: object, source: str) -> None:
 
     Raises:
         ConfigError: `source`, the path of the key, and what is wrong with it.
-
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("provider"), str) or "models" not in data:
         raise ConfigError(f"{source}: a catalogue is an object with `provider` (text) and `models` (an object)")

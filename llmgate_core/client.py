@@ -52,7 +52,6 @@ class _Base:
         plugins: which installed plugins may be used.
         extensions: extensions to load.
         settings: everything else; default: the module's. Give one to share nothing with it.
-
     """
 
     def __init__(
@@ -104,7 +103,6 @@ class _Base:
         Raises:
             PluginConflictError: the route is taken and `replace` is False. PluginLoadError: an
             illegal plugin. ConfigError: no such family.
-
         """
         pipeline = self.pipeline
         pipeline.plugins.add(plugin, family, prefix, replace=replace)
@@ -166,7 +164,6 @@ class Client(_Base):
 
         Raises:
             LLMGateError: see docs/guide/errors.md.
-
         """
         hide_key(arguments)
         return self._run("chat", model, {"messages": messages}, arguments)

@@ -64,7 +64,6 @@ class Call:
         stream: whether the caller wants chunks.
         metadata: the caller's own labels, for observers; sent only where the body has them too.
         request_id: our own id of this call, for logs and events.
-
     """
 
     family: str
@@ -87,7 +86,6 @@ class ProviderInfo:
         env_base_url, env_organization, env_project: variables to look at, the first one set wins.
         env_key_optional: True where a missing key is no error.
         organization_header, project_header: header names, None where the provider has none.
-
     """
 
     api: tuple[int, int]
@@ -116,7 +114,6 @@ class Route:
         facts: the model's row in the catalogue; None: the catalogue does not hold it.
         preview_features: the setting `enable_preview_features`.
         reason: why this route, in words, for `llmgate explain`.
-
     """
 
     provider: str
@@ -148,7 +145,6 @@ class ParamRule:
         keep_local: not sent, by design and not as a loss; observers still see it.
         applies: the rule holds only when this is true of the whole body; None: always.
         otherwise: the rule that holds when `applies` is false; None: supported as given.
-
     """
 
     supported: bool = True
@@ -172,7 +168,6 @@ class LedgerEntry:
         action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated` or `bridged`.
         reason: why, in words. source: where that is known from.
         lossy: whether something that the caller asked for was lost.
-
     """
 
     parameter: str
@@ -225,7 +220,6 @@ class UpstreamRequest:
             `body is call.body` says: canonical as it stands; core then adds the model.
         headers: besides `content-type` and authorization, which core sets unless given here.
         query: added to the path, percent-encoded.
-
     """
 
     method: str
@@ -264,7 +258,6 @@ class UpstreamResponse:
 
         Raises:
             APIResponseValidationError: the body is not JSON: the upstream's fault, not the plugin's.
-
         """
         if self._json is None:
             try:
@@ -293,7 +286,6 @@ class StreamParser(Protocol):
 
         Raises:
             StreamTruncatedError: the upstream's end marker never came.
-
         """
         ...
 
@@ -331,7 +323,6 @@ class TransportRequest:
         headers: all but `host`, `content-length` and `connection`, which the transport sets.
         deadline: how long each phase may take, and when the whole call ends.
         limits: sizes at which to stop.
-
     """
 
     method: str
@@ -366,7 +357,6 @@ class TransportResponse(Protocol):
             TimeoutError: nothing came within `wait_seconds` (None: no limit).
             StreamTruncatedError: the body ended early. APIConnectionError: the connection broke.
             APIResponseValidationError: an encoding that cannot be undone.
-
         """
         ...
 
@@ -411,7 +401,6 @@ class Transport(Protocol):
         Raises:
             APIConnectionError: not reached or broken; `code` says how.
             APITimeoutError: `phase` is `pool`, `connect`, `first_event` or `total`.
-
         """
         ...
 

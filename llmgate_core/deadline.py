@@ -25,7 +25,6 @@ class Timeouts:
         pool: wait for a free connection.
         first_event: from the request sent to the head of the answer and its first event.
         idle: between two events of a stream, or two blocks of a body; comments do not count.
-
     """
 
     total: float | None = 600.0
@@ -42,7 +41,6 @@ class Timeouts:
 
         Raises:
             ConfigError: neither a number above zero nor an object of these.
-
         """
         if isinstance(value, Timeouts):
             return value
@@ -61,7 +59,6 @@ class Limits:
     Attributes:
         event: one server-sent event. body: a whole body, decoded. error_body: what is read of an
             error's body. head: status line and headers.
-
     """
 
     event: int = 16 * 1024 * 1024

@@ -81,7 +81,6 @@ class LLMGateError(Exception):
 
     Attributes:
         message: what happened and the way out; `str(error)` is the same text.
-
     """
 
     def __init__(self, message: str) -> None:
@@ -108,7 +107,6 @@ class PluginError(LLMGateError):
         distribution: the installed distribution that brought it; None where added in process.
         version: that distribution's version, or None.
         hook: the hook that was called, or None where none was.
-
     """
 
     def __init__(

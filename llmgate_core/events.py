@@ -25,7 +25,6 @@ class CallEvent:
         chunks: chunks handed out so far, 0 for a whole answer.
         usage: the last usage that the upstream sent, as a dict; None where it sent none.
         error: what the caller got, None unless failed or truncated.
-
     """
 
     call: Call

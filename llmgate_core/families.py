@@ -25,7 +25,6 @@ class Family:
     Attributes:
         modes: the catalogue's modes whose models this family may call.
         result, chunk: `module:class` of the typed whole answer and of a streamed piece.
-
     """
 
     name: str

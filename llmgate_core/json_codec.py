@@ -17,7 +17,6 @@ def decode(content: bytes | str) -> Any:
 
     Raises:
         ValueError: not JSON, nested too deeply, or a number that JSON does not have.
-
     """
     return from_json(content, allow_inf_nan=False, cache_strings="keys")
 
@@ -27,7 +26,6 @@ def encode(value: Any) -> bytes:
 
     Raises:
         ValueError: something in it has no JSON form; the text does not repeat the value.
-
     """
     try:
         content = to_json(value)

@@ -39,7 +39,6 @@ class OpenAICompatible:
     Attributes:
         rename: request parameters that this upstream calls something else.
         unsupported: request parameters that it does not take.
-
     """
 
     info: ProviderInfo

@@ -94,7 +94,6 @@ def hide_key(arguments: dict[str, Any]) -> None:
 
     Raises:
         ConfigError: the key is no text.
-
     """
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
@@ -132,7 +131,6 @@ def endpoint_for(
     Raises:
         AuthenticationError: no key anywhere; the message names the variable to set.
         ConfigError: the base URL is none.
-
     """
     own = options.own
     base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)

@@ -28,7 +28,6 @@ class ValueRule:
         longest: characters that a text may have; None: any number.
         kinds: what an object's `type` may be; None: anything.
         items: what each item of a list, or each value of an object, must be; None: anything.
-
     """
 
     types: tuple[str, ...]

@@ -25,7 +25,6 @@ class Policy:
 
     Attributes:
         unsupported: `error`, `drop` or `forward`. always_drop: names dropped whatever is known.
-
     """
 
     unsupported: str = "error"
@@ -38,7 +37,6 @@ def apply_params(call: Call, route: Route, plugin: BoundPlugin, policy: Policy) 
     Raises:
         UnsupportedParamsError: a parameter or value is known to be refused, and policy is `error`.
         PluginError: `supports_param` gave back something else than the contract says.
-
     """
     entries: list[LedgerEntry] = []
     change: Mapping[str, Any] | None

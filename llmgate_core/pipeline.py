@@ -52,7 +52,6 @@ class Prepared:
         asked: the call as the caller made it, for observers. call: with its parameters judged.
         request: what the plugin wants sent, its body in bytes.
         fake_stream: the caller wants chunks, the upstream is asked for a whole answer.
-
     """
 
     asked: Call
@@ -108,7 +107,6 @@ class Prepared:
 
         Raises:
             APIError: an error inside the 2xx, or not the promised shape. PluginError: the hook lied.
-
         """
         plugin = self.target.plugin
         canonical: Any = response
@@ -213,7 +211,6 @@ class Pipeline:
 
         Raises:
             LLMGateError: whatever can be known to be wrong before sending.
-
         """
         started = time.monotonic()
         options = take_options(arguments, self.client, self.settings)

@@ -67,7 +67,6 @@ class PluginTable:
 
         Raises:
             PluginLoadError: such a file is missing or is no catalogue.
-
         """
         for claim in self.installed():
             if claim.family == "models" and self._allowed(claim):
@@ -103,7 +102,6 @@ class PluginTable:
         Raises:
             ConfigError: no such family. PluginConflictError: taken, and `replace` is False.
             PluginLoadError: as for an installed one.
-
         """
         prefix = prefix.strip("/")
         if family not in FAMILIES:
@@ -120,7 +118,6 @@ class PluginTable:
 
         Raises:
             PluginNotInstalledError, PluginConflictError, PluginLoadError
-
         """
         if (added := self._added.get((family, prefix))) is not None:
             return added

@@ -108,7 +108,6 @@ def typed_result(
 
     Raises:
         APIStatusError: an error object inside the 2xx. APIResponseValidationError: not the promised shape.
-
     """
     try:
         if isinstance(canonical, UpstreamResponse):
@@ -158,7 +157,6 @@ class ChunkReader:
         done: the end marker came; nothing after it is read.
         usage: the last usage object seen.
         count: chunks made so far.
-
     """
 
     __slots__ = (
@@ -202,7 +200,6 @@ class ChunkReader:
 
         Raises:
             APIError: an error event, an event that is no chunk, or one that is too large.
-
         """
         try:
             events = self._decoder.feed(block)
@@ -226,7 +223,6 @@ class ChunkReader:
 
         Raises:
             StreamTruncatedError: nothing said that the answer was complete.
-
         """
         if self._parser is not None:
             try:

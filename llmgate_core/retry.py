@@ -58,7 +58,6 @@ def wait_before_retry(
         should_retry: the `x-should-retry` header, if any.
         remaining_seconds: until the call's deadline; None: no deadline.
         jitter: a random number from 0 to 1.
-
     """
     if attempt > max_retries or not _may_pass(error, should_retry):
         return None

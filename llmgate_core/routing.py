@@ -60,7 +60,6 @@ class Router:
         Raises:
             BadRequestError: no text, or a model of another family. UnknownModelError: no prefix and
             no row knows it. PluginError: the plugin is missing, contested or broken.
-
         """
         name = model if isinstance(model, str) else _checked(model)
         target = self._targets.get((family, name))

@@ -25,7 +25,6 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
 
     Raises:
         LLMGateError: the call failed; retries are behind it.
-
     """
     failure: LLMGateError
     try:
@@ -128,7 +127,6 @@ def _answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse
 
     Raises:
         APIError: its status is 300 or above, or it is too large, late or cut short.
-
     """
     if response.status >= 300:
         raise prepared.error_of(_error_answer(prepared, response))

@@ -57,12 +57,13 @@ class AsyncWires:
 
     def __init__(self) -> None:
         self._made: dict[asyncio.AbstractEventLoop, dict[tuple[str, str | None], AsyncTransport]] = {}
+        self._session: tuple[Any, AsyncTransport] | None = None  # the caller's client that was used last
 
     def choose(self, prepared: Prepared) -> AsyncTransport:
         """Return the caller's own client, the plugin's wire, or ours."""
         session = prepared.options.aclient_session
         if session is not None:
-            return cast("AsyncTransport", _user_client("wrap_async_user_client", session))
+            return self._of_session(session)
         inner = self._own((prepared.options.transport, _proxy(prepared)))
         hook = prepared.target.plugin.transport
         chosen: AsyncTransport | None = hook(prepared.route, inner) if hook is not None else None
@@ -79,6 +80,11 @@ class AsyncWires:
         if kind not in of_loop:
             of_loop[kind] = _make(*kind, "AsyncHTTPXTransport", "AsyncFastTransport")
         return of_loop[kind]
+
+    def _of_session(self, session: Any) -> AsyncTransport:
+        if self._session is None or self._session[0] is not session:
+            self._session = (session, cast("AsyncTransport", _user_client("wrap_async_user_client", session)))
+        return self._session[1]
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""

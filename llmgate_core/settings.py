@@ -27,7 +27,6 @@ class PluginPolicy:
         allow: distributions that may be used; None: all.
         block: distributions that may not.
         prefer: for a contested route, `{"chat:openai": "their-distribution"}`.
-
     """
 
     allow: frozenset[str] | None = None
@@ -54,7 +53,6 @@ class Settings:
         extensions: entry-point names of extensions to load, or extension objects.
         plugins: which installed plugins may be used.
         catalogue_file: a JSON file whose rows override the catalogue's.
-
     """
 
     api_key: str | None = None

@@ -44,7 +44,6 @@ class SSEDecoder:
 
         Raises:
             ValueError: an unfinished event has grown past `max_event_bytes`.
-
         """
         if block.endswith(b"\n\n") and not self._size and not self._bom and b"\r" not in block:
             return self._feed_whole(block)

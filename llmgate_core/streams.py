@@ -31,7 +31,6 @@ class StreamEvent:
         text: the new text of `text`, `reasoning` and `refusal`, the arguments' new piece of
             `tool_call`, the reason of `finish`.
         value: the tool call's delta or the usage object; None for texts.
-
     """
 
     kind: Literal["text", "reasoning", "refusal", "tool_call", "finish", "usage"]

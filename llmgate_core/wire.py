@@ -33,7 +33,6 @@ def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes:
 
     Raises:
         BadRequestError: a parameter has no JSON form; the message names it.
-
     """
     body = request.body
     if body is None or isinstance(body, bytes):
@@ -63,7 +62,6 @@ def transport_request(
     Raises:
         BadRequestError: an illegal header name or value, or one that callers may not set.
         ConfigError: an illegal base URL or path.
-
     """
     origin, base_path = split_base_url(route.base_url)
     if not request.path.startswith("/") or request.path.startswith("//"):
@@ -82,7 +80,6 @@ def split_base_url(base_url: str) -> tuple[Origin, str]:
 
     Raises:
         ConfigError: no http(s) URL with a host, or one with a user name in it.
-
     """
     try:
         parts = urlsplit(base_url)

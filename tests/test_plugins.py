@@ -218,7 +218,8 @@ assert not seen, seen
 assert not heavy - {"typing"} & set(sys.modules), heavy & set(sys.modules)
 before = {name for name in sys.modules if name.startswith("llmgate_")}
 assert before == {"llmgate_core"}, before
-llmgate_core.Client(api_key="sk-test").prepare("chat", "openai/gpt-4o", {"messages": [{"role": "user", "content": "x"}]}, {})
+messages = [{"role": "user", "content": "x"}]
+llmgate_core.Client(api_key="sk-test").prepare("chat", "openai/gpt-4o", {"messages": messages}, {})
 loaded = {name.split(".")[0] for name in sys.modules if name.startswith("llmgate_")}
 assert loaded == {"llmgate_core", "llmgate_openai_chat"}, loaded
 assert "httpx" not in sys.modules and "yaml" not in sys.modules

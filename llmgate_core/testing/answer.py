@@ -43,7 +43,6 @@ class Answer:
         stray: bytes sent after the answer's end, on the connection that is kept.
         raw: sent exactly as it stands instead of a head and a body.
         before_body: answer as soon as the request's head is here, without reading its body.
-
     """
 
     status: int = 200

@@ -59,7 +59,6 @@ class FakeUpstream:
         connections: how many TCP connections were accepted.
         disconnected: `time.monotonic()` of each time that a client hung up first.
         unscripted: requests for which there was no answer.
-
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -84,7 +83,6 @@ class FakeUpstream:
 
         Raises:
             TimeoutError: they did not within that time.
-
         """
         self._wait_for(lambda: len(self.received) >= count, within_seconds, f"{count} requests")
 
@@ -93,7 +91,6 @@ class FakeUpstream:
 
         Raises:
             TimeoutError: they did not within that time.
-
         """
         self._wait_for(lambda: len(self.disconnected) >= count, within_seconds, f"{count} disconnects")
         return self.disconnected[count - 1]
@@ -209,7 +206,6 @@ class _Client:
 
         Raises:
             EOFError: the client hung up. ValueError: this is not HTTP.
-
         """
         head = self._read_through(b"\r\n\r\n").decode("latin-1")
         first, *lines = head[:-4].split("\r\n")
@@ -237,7 +233,6 @@ class _Client:
 
         Raises:
             EOFError, OSError: the client hung up before its end.
-
         """
         self._pause(answer.delay_seconds)
         if answer.hold_at is None:

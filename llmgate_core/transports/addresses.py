@@ -81,7 +81,6 @@ def resolve(origin: Origin, wait_seconds: float | None) -> list[Address]:
 
     Raises:
         OSError: it has none (a `socket.gaierror`). TimeoutError: not within `wait_seconds`.
-
     """
     if found := literal_addresses(origin):
         return found

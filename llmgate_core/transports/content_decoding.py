@@ -28,7 +28,6 @@ def decoder_for(raw_headers: Sequence[tuple[bytes, bytes]]) -> ContentDecoder | 
 
     Raises:
         APIResponseValidationError: an encoding that was not asked for, or several at once.
-
     """
     encodings = b""
     for name, value in raw_headers:
@@ -65,7 +64,6 @@ class ContentDecoder:
 
         Raises:
             APIResponseValidationError: not what the header promised.
-
         """
         while self._rest:
             if (inflate := self._current()) is None:
@@ -85,7 +83,6 @@ class ContentDecoder:
 
         Raises:
             StreamTruncatedError: the body ended in the middle.
-
         """
         if self._rest or (self._started and self._inflate is not None and not self._inflate.eof):
             raise StreamTruncatedError("the answer ended early: its content encoding is cut", phase="body")

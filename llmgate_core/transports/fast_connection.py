@@ -97,11 +97,14 @@ class Connection(asyncio.Protocol):
 
     async def wait(self, ends: float | None) -> bool:
         """Wait until something came or went; False: not before `ends`."""
+        if ends is not None:
+            if monotonic() >= ends:  # the timer alone would lose against an upstream that floods us
+                return False
+            if self._timer is None or ends < self._timer_at:
+                self._set_timer(ends)
         waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiter = waiter
         self._ends = ends
-        if ends is not None and (self._timer is None or ends < self._timer_at):
-            self._set_timer(ends)
         return await waiter  # a cancelled one stays: who cancels, drops the connection
 
     async def wait_until_sent(self, deadline: Deadline) -> None:
@@ -109,7 +112,6 @@ class Connection(asyncio.Protocol):
 
         Raises:
             APITimeoutError: the upstream reads nothing.
-
         """
         wait = deadline.wait(deadline.timeouts.first_event)
         before = self._unsent_bytes()

@@ -280,13 +280,12 @@ class _Connection:
 
         Raises:
             OSError: the connection broke.
-
         """
         if self._is_tls and (data := self._receive_now()) is not None:
             return data  # decrypted bytes may wait where `poll` does not see them
         while True:
-            wait = -1 if ends is None else min(max(ends - monotonic(), 0.0), MAX_WAIT_SECONDS) * 1000
-            if not self._poll.poll(wait):
+            wait = -0.001 if ends is None else min(ends - monotonic(), MAX_WAIT_SECONDS)
+            if (ends is not None and wait <= 0) or not self._poll.poll(wait * 1000):
                 return None
             data = self._receive_now()
             if data is not None:
@@ -297,7 +296,6 @@ class _Connection:
 
         Raises:
             APITimeoutError: the upstream reads nothing.
-
         """
         data = head + content if len(content) <= SMALL_BODY_BYTES else head
         rest = memoryview(content)[len(data) - len(head) :]
@@ -402,7 +400,6 @@ def _left(ends: float | None) -> float | None:
 
     Raises:
         TimeoutError: there are none.
-
     """
     if ends is None:
         return None

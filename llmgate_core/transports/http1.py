@@ -30,7 +30,6 @@ def build_head(request: TransportRequest) -> bytes:
 
     Raises:
         BadRequestError: CR, LF, NUL or a character beyond latin-1; names the header, not its value.
-
     """
     lines = [f"{request.method} {request.target} HTTP/1.1\r\nhost: {_host(request.origin)}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in request.headers]
@@ -75,7 +74,6 @@ class ResponseReader:
         complete: the body has ended as it should.
         reusable: valid once `complete`: the connection may carry another request.
         error: why there will be no more; what was read before it can still be taken.
-
     """
 
     __slots__ = (

@@ -66,7 +66,6 @@ class Message(Result):
 
         Raises:
             APIResponseValidationError: the content is not what that class describes.
-
         """
         output_type = getattr(self, "_output_type", None)
         if output_type is None or not self.content or self.refusal:

@@ -640,7 +640,7 @@ def test_finishing_gives_up_on_an_endless_rest(wire: Wire) -> None:
         peer.read()
         peer.send(HEAD)
         while not peer.gone.is_set():
-            peer.send(HELLO * 1000)
+            peer.send(HELLO * 10_000)
 
     with upstream(script) as server:
         response = wire.send(request_to(server))

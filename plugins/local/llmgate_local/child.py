@@ -145,7 +145,6 @@ class Child:
 
         Raises:
             APIConnectionError: it ended, or took longer than `seconds`; has the log's last lines.
-
         """
         ends = time.monotonic() + seconds
         timer = threading.Timer(seconds, self.process.kill)  # a read of a pipe has no time limit
@@ -189,7 +188,6 @@ class Child:
 
         Raises:
             OSError, ValueError: the child ended before it said one.
-
         """
         to_child, from_child = self.process.stdin, self.process.stdout
         if to_child is None or from_child is None:
@@ -204,7 +202,6 @@ class Child:
 
         Raises:
             ChildProcessError: it has ended.
-
         """
         with contextlib.suppress(subprocess.TimeoutExpired):
             raise ChildProcessError(f"ended with status {self.process.wait(POLL_SECONDS)}")

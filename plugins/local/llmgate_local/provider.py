@@ -50,7 +50,6 @@ class LocalModels(OpenAICompatible):
 
         Raises:
             NotFoundError: there is no such model here, or not for this family.
-
         """
         if self._serves(route):
             families = FAMILIES.get(route.model)

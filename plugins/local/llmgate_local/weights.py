@@ -45,7 +45,6 @@ def chat_weights() -> Path:
 
     Raises:
         ConfigError: it cannot be fetched; the message says how to get it by hand.
-
     """
     installed = _installed()
     if installed is not None:

@@ -39,7 +39,6 @@ class LocalTransport:
         Raises:
             ConfigError: the weights cannot be had. APIConnectionError: the child does not start.
             APITimeoutError: the call's deadline came first; the start goes on.
-
         """
         return self._inner.send(_addressed(request, self._server.running() or self._started(request)))
 

@@ -34,7 +34,6 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
 
     Raises:
         BadRequestError: metadata that is no object, or that would go upstream with something that is no text.
-
     """
     if param == "metadata":
         return _judge_metadata(route, value)
