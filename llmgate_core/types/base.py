@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from llmgate_core.contracts import Headers, LedgerEntry
 
-__all__ = ["CallRecord", "Response", "Result", "TokenUsage", "Usage"]
+if TYPE_CHECKING:
+    Count = int
+    Document = dict[str, Any]
+else:
+    # whatever the upstream counted or nested is kept as it came: judging it would cost and lose
+    Count = Document = Any
+
+__all__ = ["CallRecord", "Count", "Document", "Response", "Result", "TokenUsage", "Usage"]
 
 
 class Result(BaseModel):
@@ -96,25 +103,25 @@ class Response(Result):
 class TokenUsage(Result):
     """Token counts; None: the upstream did not say."""
 
-    prompt_tokens: int | float | None = None
-    completion_tokens: int | float | None = None
-    total_tokens: int | float | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
 
 
 class PromptTokensDetails(Result):
     """Where the prompt's tokens went."""
 
-    cached_tokens: int | float | None = None
-    audio_tokens: int | float | None = None
+    cached_tokens: Count | None = None
+    audio_tokens: Count | None = None
 
 
 class CompletionTokensDetails(Result):
     """Where the answer's tokens went."""
 
-    reasoning_tokens: int | float | None = None
-    audio_tokens: int | float | None = None
-    accepted_prediction_tokens: int | float | None = None
-    rejected_prediction_tokens: int | float | None = None
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    accepted_prediction_tokens: Count | None = None
+    rejected_prediction_tokens: Count | None = None
 
 
 class Usage(TokenUsage):

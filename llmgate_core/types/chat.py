@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.types.base import Response, Result, Usage
+from llmgate_core.types.base import Count, Document, Response, Result, Usage
 
 __all__ = [
     "ChatCompletion",
@@ -88,7 +88,7 @@ class Choice(Result):
     index: int = 0
     message: Message
     finish_reason: str | None = None
-    logprobs: dict[str, Any] | None = None
+    logprobs: Document | None = None
 
 
 class ChatCompletion(Response):
@@ -96,10 +96,12 @@ class ChatCompletion(Response):
 
     id: str | None = None
     object: str | None = None
-    created: int | float | None = None
+    created: Count | None = None
     model: str | None = None
     choices: list[Choice]
     usage: Usage | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
 
     @property
     def parsed(self) -> Any:
@@ -141,7 +143,7 @@ class ChunkChoice(Result):
     index: int = 0
     delta: Delta | None = None
     finish_reason: str | None = None
-    logprobs: dict[str, Any] | None = None
+    logprobs: Document | None = None
 
 
 class ChatCompletionChunk(Result):
@@ -149,7 +151,9 @@ class ChatCompletionChunk(Result):
 
     id: str | None = None
     object: str | None = None
-    created: int | float | None = None
+    created: Count | None = None
     model: str | None = None
     choices: list[ChunkChoice] | None = None
     usage: Usage | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None

@@ -7,9 +7,7 @@ Source: OpenAPI 2.3.0, `CreateCompletionResponse`.
 
 from __future__ import annotations
 
-from typing import Any
-
-from llmgate_core.types.base import Response, Result, Usage
+from llmgate_core.types.base import Count, Document, Response, Result, Usage
 
 __all__ = ["TextChoice", "TextCompletion", "TextCompletionChunk"]
 
@@ -20,7 +18,7 @@ class TextChoice(Result):
     index: int = 0
     text: str | None = None
     finish_reason: str | None = None
-    logprobs: dict[str, Any] | None = None
+    logprobs: Document | None = None
 
 
 class TextCompletion(Response):
@@ -28,7 +26,7 @@ class TextCompletion(Response):
 
     id: str | None = None
     object: str | None = None
-    created: int | float | None = None
+    created: Count | None = None
     model: str | None = None
     choices: list[TextChoice]
     usage: Usage | None = None
@@ -39,7 +37,7 @@ class TextCompletionChunk(Result):
 
     id: str | None = None
     object: str | None = None
-    created: int | float | None = None
+    created: Count | None = None
     model: str | None = None
     choices: list[TextChoice] | None = None
     usage: Usage | None = None

@@ -1,16 +1,18 @@
-"""The weights, fetched once a machine, and a plugin whose children end with the tests."""
+"""The weights, fetched once a machine, and the plugin, whose children end with the tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from llmgate_local.provider import LocalModels
+from llmgate_local import plugin
 from llmgate_local.weights import chat_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from llmgate_local.provider import LocalModels
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +22,5 @@ def weights() -> Path:
 
 @pytest.fixture(scope="session")
 def local(weights: Path) -> Iterator[LocalModels]:
-    models = LocalModels()
-    yield models
-    models.stop()
+    yield plugin
+    plugin.stop()

