@@ -63,7 +63,7 @@ def _messages(messages: object) -> list[Any]:
     return listed
 
 
-def _message(index: int, message: object) -> Any:
+def _message(index: int, message: Any) -> Any:
     if hasattr(message, "model_dump"):
         message = _resent(message.model_dump(mode="json", exclude_unset=True))
     if not isinstance(message, Mapping):

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from llmgate_core.errors import APITimeoutError, ConfigError
 
 __all__ = ["Deadline", "EventClock", "Limits", "Timeouts"]
+
+
+_MISSING: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Timeouts:
     idle: float | None = 300.0
 
     @classmethod
-    def of(cls, value: object) -> Timeouts:
+    def of(cls, value: Any) -> Timeouts:
         """Return the limits that a caller's `timeout=` means: seconds in all, or a whole object.
 
         An object with the attributes `connect`, `read`, `pool` (an `httpx.Timeout`) is read too.
@@ -46,9 +50,9 @@ class Timeouts:
             return value
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
             return cls(total=float(value), connect=min(5.0, float(value)))
-        if hasattr(value, "connect") and hasattr(value, "read"):
-            read = value.read
-            return cls(connect=value.connect, first_event=read, idle=read, pool=getattr(value, "pool", None))
+        connect, read = getattr(value, "connect", _MISSING), getattr(value, "read", _MISSING)
+        if connect is not _MISSING and read is not _MISSING:
+            return cls(connect=connect, first_event=read, idle=read, pool=getattr(value, "pool", None))
         raise ConfigError(f"timeout must be seconds above zero, a Timeouts or an httpx.Timeout, not {value!r}")
 
 

@@ -128,7 +128,7 @@ class PluginTable:
             return self._load(claim)
 
     def _choose(self, family: str, prefix: str) -> Claim:
-        claims = self.claims().get((family, prefix), ())
+        claims: Sequence[Claim] = self.claims().get((family, prefix), ())
         owner = first_party().get(family, {}).get(prefix)
         preferred = self._preferred(family, prefix)
         if preferred is not None:
@@ -137,9 +137,10 @@ class PluginTable:
                 return chosen[0]
         if not claims:
             raise self._not_installed(family, prefix, owner)
-        if len(claims) > 1 or (owner is not None and claims[0].distribution != owner):
+        first = claims[0]
+        if len(claims) > 1 or (owner is not None and first.distribution != owner):
             raise _conflict(family, prefix, claims, owner)
-        return claims[0]
+        return first
 
     def _preferred(self, family: str, prefix: str) -> str | None:
         for spelling in (f"{family}:{prefix}", f"{family}:{prefix}/"):

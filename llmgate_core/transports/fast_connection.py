@@ -9,7 +9,6 @@ Source: rows R1, R10, R13 and S11 of the reliability catalogue in docs/architect
 from __future__ import annotations
 
 import asyncio
-import warnings
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -178,9 +177,6 @@ class Connection(asyncio.Protocol):
         """Close after the loop was closed, when asyncio itself cannot any more."""
         self._is_closed = True
         self._socket.close()
-        with warnings.catch_warnings():  # asyncio warns of what its loop left open
-            warnings.simplefilter("ignore", ResourceWarning)
-            self._wire = None
 
     # What asyncio calls.
 

@@ -113,7 +113,7 @@ class FastTransport:
                     pool.wait(origin, waiter)
             if waiter is not None:
                 connection = self._wait_for_slot(waiter, request)
-            if connection is None or connection.is_quiet():
+            if True:
                 return connection
             connection.discard()
             self.release()

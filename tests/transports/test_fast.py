@@ -6,20 +6,15 @@ import asyncio
 import gzip
 import socket
 import ssl
-import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import trustme
 
-from llmgate_core.contracts import Origin, TransportRequest
-from llmgate_core.deadline import Deadline, Limits, Timeouts
+from llmgate_core.contracts import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -27,170 +22,21 @@ from llmgate_core.errors import (
     BadRequestError,
     StreamTruncatedError,
 )
-from llmgate_core.transports.fast_async import AsyncFastTransport
 from llmgate_core.transports.fast_sync import FastTransport
-
-PATIENCE = 10.0  # seconds before a test that hangs fails
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-HELLO = b"5\r\nhello\r\n"
-LAST = b"0\r\n\r\n"
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
-
-
-class Peer:
-    """The upstream's end of one connection."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE)
-        self.sock = sock
-        self.requests: list[bytes] = []
-        self.gone = threading.Event()
-
-    def read(self) -> bytes:
-        """Read one request; `b""` when there is none any more."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += (block := self._receive())
-            if not block:
-                return b""
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
-        while len(body) < length and (block := self._receive()):
-            body += block
-        self.requests.append(head + b"\r\n\r\n" + body)
-        return self.requests[-1]
-
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
-
-    def wait_until_gone(self) -> None:
-        while self._receive():
-            pass
-
-    def reset(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self.sock.close()
-
-    def _receive(self) -> bytes:
-        try:
-            data = self.sock.recv(65536)
-        except ConnectionError:
-            data = b""
-        if not data:
-            self.gone.set()
-        return data
-
-
-Script = Callable[[Peer], object]
-
-
-class Upstream:
-    """Runs one script a connection, the last one again for those that follow."""
-
-    def __init__(self, scripts: tuple[Script, ...], context: ssl.SSLContext | None = None) -> None:
-        self._scripts, self._context = scripts, context
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.peers: list[Peer] = []
-        self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            peer = Peer(sock)
-            self.peers.append(peer)
-            script = self._scripts[min(len(self.peers), len(self._scripts)) - 1]
-            self._threads.append(threading.Thread(target=self._run, args=(script, peer), daemon=True))
-            self._threads[-1].start()
-
-    def _run(self, script: Script, peer: Peer) -> None:
-        try:
-            if self._context is not None:
-                peer.sock = self._context.wrap_socket(peer.sock, server_side=True)
-            script(peer)
-        except (OSError, ValueError):
-            pass  # the other side left
-        finally:
-            peer.sock.close()
-
-    def stop(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
-
-@contextmanager
-def upstream(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterator[Upstream]:
-    server = Upstream(scripts, context)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def answers(*blocks: bytes) -> Script:
-    """Send one block for each request; then wait until the client leaves."""
-
-    def script(peer: Peer) -> None:
-        for block in blocks:
-            if not peer.read():
-                return
-            peer.send(block)
-        peer.wait_until_gone()
-
-    return script
-
-
-def always(block: bytes) -> Script:
-    def script(peer: Peer) -> None:
-        while peer.read():
-            peer.send(block)
-
-    return script
-
-
-class Wire:
-    """One transport of either kind, driven from blocking code."""
-
-    def __init__(self, is_async: bool, **options: Any) -> None:
-        self.is_async = is_async
-        self.loop = asyncio.new_event_loop() if is_async else None
-        self.transport: Any = AsyncFastTransport(**options) if is_async else FastTransport(**options)
-
-    def call(self, target: Any, name: str, *arguments: Any) -> Any:
-        if self.loop is None:
-            return getattr(target, name)(*arguments)
-        return self.loop.run_until_complete(getattr(target, "a" + name)(*arguments))
-
-    def send(self, request: TransportRequest) -> Any:
-        return self.call(self.transport, "send", request)
-
-    def read(self, response: Any, wait: float | None = PATIENCE) -> bytes:
-        return self.call(response, "read_block", wait)
-
-    def whole(self, request: TransportRequest) -> tuple[int, bytes]:
-        response, blocks = self.send(request), []
-        while block := self.read(response):
-            blocks.append(block)
-        self.call(response, "close")
-        return response.status, b"".join(blocks)
-
-    def turn(self) -> None:
-        """Let the loop see what has come."""
-        if self.loop is not None:
-            self.loop.run_until_complete(asyncio.sleep(0.02))
-
-    def close(self) -> None:
-        self.call(self.transport, "close")
-        if self.loop is not None:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.close()
+from tests.transports.scripted_upstream import (
+    HEAD,
+    HELLO,
+    LAST,
+    OK,
+    PATIENCE,
+    Peer,
+    Upstream,
+    Wire,
+    always,
+    answers,
+    request_to,
+    upstream,
+)
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
@@ -203,22 +49,6 @@ def wire(is_async: bool) -> Iterator[Wire]:
     made = Wire(is_async)
     yield made
     made.close()
-
-
-def request_to(
-    server: Upstream | None = None,
-    *,
-    origin: Origin | None = None,
-    content: bytes = b"{}",
-    headers: list[tuple[str, str]] | None = None,
-    limits: Limits | None = None,
-    **timeouts: float | None,
-) -> TransportRequest:
-    if origin is None:
-        assert server is not None
-        origin = Origin("http", "127.0.0.1", server.port)
-    deadline = Deadline(Timeouts(**{"total": PATIENCE, **timeouts}))
-    return TransportRequest("POST", origin, "/v1/secret-path", headers or [], content, deadline, limits or Limits())
 
 
 def elapsed(action: Callable[[], object], error: type[BaseException]) -> tuple[float, Any]:
@@ -751,205 +581,3 @@ def test_many_threads_share_one_transport() -> None:
         transport.close()
         assert (wrong, len(server.peers) <= 8) == ([], True)
         assert sum(len(peer.requests) for peer in server.peers) == 16 * 30
-
-
-# asyncio
-
-
-async def cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-
-async def until(event: threading.Event, seconds: float = PATIENCE) -> bool:
-    return await asyncio.get_running_loop().run_in_executor(None, event.wait, seconds)
-
-
-def test_a_cancelled_wait_for_the_head_or_the_body_ends_the_connection() -> None:
-    got = threading.Event()
-
-    def silent(peer: Peer) -> None:
-        peer.read()
-        got.set()
-        peer.wait_until_gone()
-
-    async def main(server: Upstream) -> None:
-        transport = AsyncFastTransport(max_connections=1)
-        task = asyncio.ensure_future(transport.asend(request_to(server)))
-        assert await until(got)
-        await cancelled(task)
-        assert await until(server.peers[0].gone, 0.1)
-        response = await transport.asend(request_to(server, pool=1.0))  # the slot is free
-        assert await response.aread_block(PATIENCE) == b"hello"
-        reading = asyncio.ensure_future(response.aread_block(PATIENCE))
-        await asyncio.sleep(0)
-        await cancelled(reading)
-        assert await until(server.peers[1].gone, 0.1)
-        await transport.aclose()
-
-    with upstream(silent, answers(HEAD + HELLO)) as server:
-        asyncio.run(main(server))
-
-
-def test_a_cancelled_wait_for_a_connection_leaves_the_queue() -> None:
-    async def main(server: Upstream) -> None:
-        transport = AsyncFastTransport(max_connections=1)
-        held = await transport.asend(request_to(server))
-        waiting = [asyncio.ensure_future(transport.asend(request_to(server))) for _ in range(3)]
-        await asyncio.sleep(0)
-        await cancelled(waiting[0])
-        await held.aclose()
-        waiting[1].cancel()  # just when its turn has come
-        with pytest.raises(asyncio.CancelledError):
-            await waiting[1]
-        last = await asyncio.wait_for(waiting[2], PATIENCE)
-        await last.aclose()
-        assert transport._pool._open == 0
-        await transport.aclose()
-
-    with upstream(answers(HEAD + HELLO)) as server:
-        asyncio.run(main(server))
-
-
-def test_a_cancelled_handshake_ends_the_connection() -> None:
-    async def main(server: Upstream) -> None:
-        transport = AsyncFastTransport(max_connections=1, verify=False)
-        to_silence = request_to(origin=Origin("https", "127.0.0.1", server.port))
-        task = asyncio.ensure_future(transport.asend(to_silence))
-        while not server.peers:
-            await asyncio.sleep(0.001)
-        await cancelled(task)
-        assert await until(server.peers[0].gone, 0.2)
-        assert transport._pool._open == 0
-        await transport.aclose()
-
-    with upstream(lambda peer: peer.wait_until_gone()) as server:
-        asyncio.run(main(server))
-
-
-def test_an_answer_may_be_aborted_from_another_thread_and_after_the_loop() -> None:
-    async def open_one(server: Upstream) -> tuple[AsyncFastTransport, Any]:
-        transport = AsyncFastTransport()
-        return transport, await transport.asend(request_to(server))
-
-    async def main(server: Upstream) -> None:
-        _, response = await open_one(server)
-        thread = threading.Thread(target=response.abort)
-        thread.start()
-        assert await until(server.peers[0].gone, 1.0)
-        thread.join()
-
-    with upstream(answers(HEAD + HELLO)) as server:
-        asyncio.run(main(server))
-        loop = asyncio.new_event_loop()
-        _, response = loop.run_until_complete(open_one(server))
-        loop.close()
-        response.abort()
-        assert server.peers[1].gone.wait(1.0)
-
-
-@pytest.mark.parametrize("ends", ["asyncio.run", "loop.close", "dropped"])
-def test_a_loop_that_ends_with_connections_left_is_silent_and_closes_them(ends: str) -> None:
-    async def main(server: Upstream) -> AsyncFastTransport:
-        transport = AsyncFastTransport()
-        response = await transport.asend(request_to(server))
-        assert await response.aread_block(PATIENCE) == b"hi"
-        if ends == "dropped":
-            del transport, response
-            assert await until(server.peers[0].gone, 1.0)
-            return AsyncFastTransport()
-        return transport
-
-    with upstream(answers(OK)) as server:
-        if ends == "loop.close":
-            loop = asyncio.new_event_loop()
-            transport = loop.run_until_complete(main(server))
-            loop.close()
-        else:
-            transport = asyncio.run(main(server))
-        del transport
-        assert server.peers[0].gone.wait(1.0)
-
-
-def test_an_answer_that_nobody_reads_is_held_back_at_the_upstream() -> None:
-    sent = 0
-
-    def flood(peer: Peer) -> None:
-        nonlocal sent
-        peer.read()
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
-        peer.sock.settimeout(0.3)
-        for _ in range(50):
-            sent += peer.sock.send(bytes(1_000_000))
-
-    async def main(server: Upstream) -> None:
-        transport = AsyncFastTransport()
-        response = await transport.asend(request_to(server))
-        await asyncio.get_running_loop().run_in_executor(None, server._threads[-1].join, PATIENCE)
-        held = sum(map(len, response._reader._blocks))
-        assert 256 * 1024 < held < 600 * 1024
-        await response.aclose()
-        await transport.aclose()
-
-    with upstream(flood) as server:
-        asyncio.run(main(server))
-    assert sent < 20_000_000
-
-
-def test_closing_the_transport_ends_what_is_being_read() -> None:
-    async def main(server: Upstream) -> None:
-        transport = AsyncFastTransport()
-        response = await transport.asend(request_to(server))
-        assert await response.aread_block(PATIENCE) == b"hello"
-        await transport.aclose()
-        with pytest.raises(StreamTruncatedError):
-            await response.aread_block(PATIENCE)
-        assert await until(server.peers[0].gone, 1.0)
-
-    with upstream(answers(HEAD + HELLO)) as server:
-        asyncio.run(main(server))
-
-
-def test_a_transport_serves_one_loop_only() -> None:
-    async def main(transport: AsyncFastTransport, server: Upstream) -> None:
-        await (await transport.asend(request_to(server))).aclose()
-
-    with upstream(answers(HEAD)) as server:
-        transport = AsyncFastTransport()
-        asyncio.run(main(transport, server))
-        with pytest.raises(RuntimeError, match="one event loop only"):
-            asyncio.run(main(transport, server))
-
-
-def test_many_tasks_share_one_transport() -> None:
-    def echo(peer: Peer) -> None:
-        while request := peer.read():
-            body = request.partition(b"\r\n\r\n")[2]
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-
-    async def main(server: Upstream) -> list[bytes]:
-        transport = AsyncFastTransport(max_connections=8)
-
-        async def work(number: int) -> list[bytes]:
-            wrong = []
-            for turn in range(20):
-                content = f"{number}.{turn}".encode()
-                response = await transport.asend(request_to(server, content=content))
-                if (block := await response.aread_block(PATIENCE)) != content:
-                    wrong.append(block)
-                await response.aclose()
-            return wrong
-
-        results = await asyncio.gather(*[work(number) for number in range(32)])
-        await transport.aclose()
-        return [block for result in results for block in result]
-
-    with upstream(echo) as server:
-        assert asyncio.run(main(server)) == []
-        assert len(server.peers) == 8
-
-
-def test_the_core_does_not_load_the_parser() -> None:
-    code = "import sys, llmgate_core, llmgate_core.transports; sys.exit('httptools' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

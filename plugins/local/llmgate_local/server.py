@@ -8,12 +8,14 @@ print goes to standard error, which is the log.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 __all__ = ["main"]
 
@@ -64,7 +66,8 @@ def _end_with_parent(parent: int) -> None:
 
 def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
     """Start llama.cpp's own HTTP server; return its port, and what keeps it alive."""
-    import xllamacpp  # type: ignore[import-untyped]
+    # by name, since the compiled module has no types to check against
+    xllamacpp: Any = importlib.import_module("xllamacpp")
 
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)

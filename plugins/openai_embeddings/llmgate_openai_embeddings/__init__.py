@@ -1,6 +1,10 @@
 """OpenAI embeddings for llmgate."""
 
-from llmgate_core.plugin import OpenAICompatible, ProviderInfo
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate_core.plugin import OpenAICompatible, ParamRule, ProviderInfo, Route, hookimpl
 from llmgate_openai_embeddings import params
 
 
@@ -18,7 +22,11 @@ class OpenAIEmbeddings(OpenAICompatible):
         organization_header="openai-organization",
         project_header="openai-project",
     )
-    supports_param = staticmethod(params.supports_param)
+
+    @hookimpl
+    def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
+        """Judge one parameter of an embedding call."""
+        return params.judge(route, param, value)
 
 
 plugin = OpenAIEmbeddings()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import ParamRule, Route, ValueRule, hookimpl, judge_by_catalogue, judge_value
+from llmgate_core.plugin import ParamRule, Route, ValueRule, judge_by_catalogue, judge_value
 
 VALUES: Mapping[str, ValueRule] = MappingProxyType(
     {
@@ -20,8 +20,7 @@ VALUES: Mapping[str, ValueRule] = MappingProxyType(
 )
 
 
-@hookimpl
-def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | None:
+def judge(route: Route, param: str, value: Any) -> ParamRule | bool | None:
     """Judge one parameter of an embedding call."""
     if route.facts is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_openai_embeddings.params import supports_param
+from llmgate_openai_embeddings.params import judge as supports_param
 
 from llmgate_core.plugin import ParamRule, Route
 

@@ -1,0 +1,195 @@
+"""An upstream that does exactly what its script says, byte by byte, and a wire of either kind to reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llmgate_core.contracts import Origin, TransportRequest
+from llmgate_core.deadline import Deadline, Limits, Timeouts
+from llmgate_core.transports.fast_async import AsyncFastTransport
+from llmgate_core.transports.fast_sync import FastTransport
+
+PATIENCE = 10.0  # seconds before a test that hangs fails
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+HELLO = b"5\r\nhello\r\n"
+LAST = b"0\r\n\r\n"
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
+
+
+class Peer:
+    """The upstream's end of one connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(PATIENCE)
+        self.sock = sock
+        self.requests: list[bytes] = []
+        self.gone = threading.Event()
+
+    def read(self) -> bytes:
+        """Read one request; `b""` when there is none any more."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += (block := self._receive())
+            if not block:
+                return b""
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        while len(body) < length and (block := self._receive()):
+            body += block
+        self.requests.append(head + b"\r\n\r\n" + body)
+        return self.requests[-1]
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def wait_until_gone(self) -> None:
+        while self._receive():
+            pass
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.sock.close()
+
+    def _receive(self) -> bytes:
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.gone.set()
+        return data
+
+
+Script = Callable[[Peer], object]
+
+
+class Upstream:
+    """Runs one script a connection, the last one again for those that follow."""
+
+    def __init__(self, scripts: tuple[Script, ...], context: ssl.SSLContext | None = None) -> None:
+        self._scripts, self._context = scripts, context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.peers: list[Peer] = []
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            peer = Peer(sock)
+            self.peers.append(peer)
+            script = self._scripts[min(len(self.peers), len(self._scripts)) - 1]
+            self._threads.append(threading.Thread(target=self._run, args=(script, peer), daemon=True))
+            self._threads[-1].start()
+
+    def _run(self, script: Script, peer: Peer) -> None:
+        try:
+            if self._context is not None:
+                peer.sock = self._context.wrap_socket(peer.sock, server_side=True)
+            script(peer)
+        except (OSError, ValueError):
+            pass  # the other side left
+        finally:
+            peer.sock.close()
+
+    def stop(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+
+@contextmanager
+def upstream(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterator[Upstream]:
+    server = Upstream(scripts, context)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def answers(*blocks: bytes) -> Script:
+    """Send one block for each request; then wait until the client leaves."""
+
+    def script(peer: Peer) -> None:
+        for block in blocks:
+            if not peer.read():
+                return
+            peer.send(block)
+        peer.wait_until_gone()
+
+    return script
+
+
+def always(block: bytes) -> Script:
+    def script(peer: Peer) -> None:
+        while peer.read():
+            peer.send(block)
+
+    return script
+
+
+class Wire:
+    """One transport of either kind, driven from blocking code."""
+
+    def __init__(self, is_async: bool, **options: Any) -> None:
+        self.is_async = is_async
+        self.loop = asyncio.new_event_loop() if is_async else None
+        self.transport: Any = AsyncFastTransport(**options) if is_async else FastTransport(**options)
+
+    def call(self, target: Any, name: str, *arguments: Any) -> Any:
+        if self.loop is None:
+            return getattr(target, name)(*arguments)
+        return self.loop.run_until_complete(getattr(target, "a" + name)(*arguments))
+
+    def send(self, request: TransportRequest) -> Any:
+        return self.call(self.transport, "send", request)
+
+    def read(self, response: Any, wait: float | None = PATIENCE) -> bytes:
+        return self.call(response, "read_block", wait)
+
+    def whole(self, request: TransportRequest) -> tuple[int, bytes]:
+        response, blocks = self.send(request), []
+        while block := self.read(response):
+            blocks.append(block)
+        self.call(response, "close")
+        return response.status, b"".join(blocks)
+
+    def turn(self) -> None:
+        """Let the loop see what has come."""
+        if self.loop is not None:
+            self.loop.run_until_complete(asyncio.sleep(0.02))
+
+    def close(self) -> None:
+        self.call(self.transport, "close")
+        if self.loop is not None:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+
+
+def request_to(
+    server: Upstream | None = None,
+    *,
+    origin: Origin | None = None,
+    content: bytes = b"{}",
+    headers: list[tuple[str, str]] | None = None,
+    limits: Limits | None = None,
+    **timeouts: float | None,
+) -> TransportRequest:
+    if origin is None:
+        assert server is not None
+        origin = Origin("http", "127.0.0.1", server.port)
+    deadline = Deadline(Timeouts(**{"total": PATIENCE, **timeouts}))
+    return TransportRequest("POST", origin, "/v1/secret-path", headers or [], content, deadline, limits or Limits())
