@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -34,7 +35,9 @@ __all__ = [
 @cache
 def default_client() -> Client:
     """Return the client behind the synchronous module functions."""
-    return Client()
+    client = Client()
+    atexit.register(client.close)  # so that no connection is left to the collector
+    return client
 
 
 @cache

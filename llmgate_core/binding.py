@@ -13,11 +13,11 @@ from typing import Any
 
 import pluggy
 
-from llmgate_core.contracts import API_VERSION, ProviderInfo
+from llmgate_core.contracts import API_VERSION, ProviderInfo, StreamParser
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 from llmgate_core.hookspecs import PROJECT, ExtensionHooks, ProviderHooks
 
-__all__ = ["BoundPlugin", "HookTable"]
+__all__ = ["BoundPlugin", "GuardedParser", "HookTable", "guarded", "load_error"]
 
 REQUIRED_HOOK = "transform_request"
 
@@ -115,7 +115,7 @@ class HookTable:
         bound.wrapped = wrapped
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
-            setattr(bound, hook, None if function is None else _guard(bound, hook, function))
+            setattr(bound, hook, None if function is None else guarded(bound, hook, function))
         return bound
 
     def add_extension(self, extension: object, name: str) -> None:
@@ -240,15 +240,25 @@ def _with_arguments(function: Callable[..., Any], wanted: tuple[str, ...], given
     return lambda *values: function(*[values[index] for index in indexes])
 
 
-def _guard(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap what a hook raises once, with the plugin and hook named; our own errors pass as they are."""
 
-    def guarded(*values: Any) -> Any:
+    def call(*values: Any) -> Any:
         try:
             return function(*values)
-        except LLMGateError:
+        except (LLMGateError, StopIteration):  # a generator's end is no failure
             raise
         except Exception as error:
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
 
-    return guarded
+    return call
+
+
+class GuardedParser:
+    """A plugin's stream parser, with what its methods raise named as theirs."""
+
+    __slots__ = ("close", "feed")
+
+    def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
+        self.feed = guarded(bound, "stream_parser", parser.feed)
+        self.close = guarded(bound, "stream_parser", parser.close)

@@ -53,7 +53,7 @@ def output_type_of(params: Mapping[str, Any]) -> Any:
     return value if isinstance(value, type) else None
 
 
-def _messages(messages: object) -> list[Any]:
+def _messages(messages: Any) -> list[Any]:
     if isinstance(messages, (str, Mapping)) or not hasattr(messages, "__iter__"):
         kind = type(messages).__name__
         raise _bad("messages", f"messages must be a list such as [{{'role': 'user', 'content': 'Hi'}}], not {kind}")

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llmgate_core.binding import GuardedParser
 from llmgate_core.body import canonical_body, output_type_of
 from llmgate_core.catalogue import Catalogue
 from llmgate_core.contracts import (
@@ -119,6 +120,16 @@ class Prepared:
                 )
         return self.typed(canonical, response, attempts)
 
+    def exchanged(self, answer: Any, response: UpstreamResponse | None, attempts: int) -> Any:
+        """Return the typed result of what an exchange ended with.
+
+        Raises:
+            PluginError: it is no dict.
+        """
+        if not isinstance(answer, dict):
+            raise self.target.plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
+        return self.typed(answer, response or UpstreamResponse(200, (), b""), attempts)
+
     def typed(self, canonical: Any, response: UpstreamResponse, attempts: int) -> Any:
         """Return the typed result of a canonical answer."""
         result = typed_result(self._result_type(), canonical, response, self.secrets)
@@ -140,11 +151,12 @@ class Prepared:
 
     def chunk_reader(self, response: UpstreamResponse) -> ChunkReader:
         """Return the reader of a started stream; `response` has its status and headers."""
-        hook = self.target.plugin.stream_parser
+        plugin = self.target.plugin
+        parser = plugin.stream_parser(self.call, self.route) if plugin.stream_parser is not None else None
         return ChunkReader(
             family=self.call.family,
             chunk_type=FAMILIES[self.call.family].chunk_type(),
-            parser=hook(self.call, self.route) if hook is not None else None,
+            parser=None if parser is None else GuardedParser(plugin, parser),
             response=response,
             max_event_bytes=self.limits.event,
             secrets=self.secrets,

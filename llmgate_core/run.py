@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from llmgate_core.binding import guarded
 from llmgate_core.contracts import Sleep, Transport, TransportResponse, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
@@ -60,22 +61,24 @@ def _retried(prepared: Prepared, attempt_once: Callable[[int], Any]) -> Any:
 
 
 def _whole(prepared: Prepared, transport: Transport, attempts: int) -> Any:
-    exchange = prepared.target.plugin.exchange
+    plugin = prepared.target.plugin
+    exchange = plugin.exchange
     steps = exchange(prepared.call, prepared.route) if exchange is not None else None
     if steps is None:
         return prepared.result_of(_answer(prepared, _send(prepared, transport, prepared.request)), attempts)
     response: UpstreamResponse | None = None
     try:
-        step = next(steps)
+        advance = guarded(plugin, "exchange", steps.send)
+        step = advance(None)
         while True:
             if isinstance(step, Sleep):
                 _sleep(prepared, step.seconds)
-                step = steps.send(None)
+                step = advance(None)
             else:
                 response = _answer(prepared, _send(prepared, transport, step))
-                step = steps.send(response)
+                step = advance(response)
     except StopIteration as end:
-        return prepared.typed(end.value, response or UpstreamResponse(200, (), b""), attempts)
+        return prepared.exchanged(end.value, response, attempts)
 
 
 def _sleep(prepared: Prepared, seconds: float) -> None:
@@ -90,15 +93,15 @@ def _send(prepared: Prepared, transport: Transport, request: UpstreamRequest) ->
     flow_of = auth(prepared.route) if auth is not None else None
     if flow_of is None:
         return transport.send(prepared.transport_request(request, bearer=True))
-    flow = flow_of(request)
-    outgoing = next(flow)
+    advance = guarded(prepared.target.plugin, "auth", flow_of(request).send)
+    outgoing = advance(None)
     while True:
         response = transport.send(prepared.transport_request(outgoing))
         head = UpstreamResponse(response.status, response.raw_headers, b"")
         if outgoing.path != request.path or response.status == 401:
             head.content = _read(prepared, response, prepared.limits.error_body)
         try:
-            outgoing = flow.send(head)
+            outgoing = advance(head)
         except StopIteration:
             return response if not head.content else _Whole(head)
 

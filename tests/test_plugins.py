@@ -261,3 +261,66 @@ def test_a_pip_installed_plugin_outside_the_tree_serves_calls(tmp_path: Path) ->
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("acme llmgate-outside 0.3\n", "")
+
+
+def test_what_a_stream_parser_raises_is_the_plugins_fault() -> None:
+    from llmgate_core.plugin import OpenAICompatible, ProviderInfo, hookimpl
+    from llmgate_core.testing import Answer, fake_upstream
+
+    class Bad:
+        def feed(self, event):
+            raise KeyError("oops")
+
+        def close(self):
+            return ()
+
+    class Mine(OpenAICompatible):
+        info = ProviderInfo(api=(1, 0), name="mine", base_url="http://127.0.0.1:9/v1")
+
+        @hookimpl
+        def stream_parser(self, call, route):
+            return Bad()
+
+    with fake_upstream() as upstream, client() as made:
+        upstream.answers.append(Answer.sse(['{"choices": []}']))
+        made.add_plugin(Mine(), family="chat", prefix="mine")
+        with pytest.raises(PluginError) as caught:
+            made.completion("mine/m", HI, stream=True, api_base=upstream.base_url)
+    assert caught.value.hook == "stream_parser"
+
+
+def test_an_exchange_makes_several_requests_and_auth_asks_for_a_token_first() -> None:
+    from llmgate_core.plugin import OpenAICompatible, ProviderInfo, Sleep, UpstreamRequest, hookimpl
+    from llmgate_core.testing import Answer, fake_upstream
+
+    class Jobs(OpenAICompatible):
+        info = ProviderInfo(api=(1, 0), name="jobs", base_url="http://127.0.0.1:9/v1")
+
+        @hookimpl
+        def auth(self, route):
+            def flow(request):
+                token = yield UpstreamRequest("POST", "/token", body=b"{}")
+                yield request.with_headers({"authorization": "Token " + token.json()["token"]})
+
+            return flow
+
+        @hookimpl
+        def exchange(self, call, route):
+            job = yield UpstreamRequest("POST", "/jobs", body=b"{}")
+            yield Sleep(0.001)
+            done = yield UpstreamRequest("GET", f"/jobs/{job.json()['id']}")
+            return {"choices": [{"message": {"content": done.json()["say"]}}]}
+
+    with fake_upstream() as upstream, client() as made:
+        made.add_plugin(Jobs(), family="chat", prefix="jobs")
+        token = Answer.json({"token": "t1"})
+        upstream.answers += [token, Answer.json({"id": "7"}), token, Answer.json({"say": "done"})]
+        answer = made.completion("jobs/m", HI, api_base=upstream.base_url)
+    assert answer.choices[0].message.content == "done"
+    assert [(r["method"], r["path"]) for r in upstream.received] == [
+        ("POST", "/v1/token"),
+        ("POST", "/v1/jobs"),
+        ("POST", "/v1/token"),
+        ("GET", "/v1/jobs/7"),
+    ]
+    assert upstream.received[3]["headers"]["authorization"] == "Token t1"

@@ -15,7 +15,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import pytest
 import trustme
 
 import llmgate_core
+from llmgate_core.api import default_client
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 
 CASES = {
@@ -183,9 +184,10 @@ class Runner:
         self._authority = authority
         self._wire = wire
         self._run = {"sync": run_sync, "async": run_async}[mode]
+        self._undo = ExitStack()
 
     def __call__(self, case: dict[str, Any]) -> tuple[Outcome, FakeUpstream]:
-        with self._upstream(case) as upstream:
+        with self._upstream(case) as upstream, self._undo:
             self._set_up(case, upstream)
             call = case["call"] if self._is_callers else self._through_path(case["call"], upstream)
             tls = (upstream.port, self._trusting()) if self._is_callers else None
@@ -215,11 +217,15 @@ class Runner:
         for name, value in case["env"].items():
             self._monkeypatch.setenv(name, value)
         for name, value in case.get("settings", {}).items():
-            self._monkeypatch.setattr(llmgate_core, name, value)
+            self._set(name, value)
         if not self._is_callers:
-            self._monkeypatch.setattr(llmgate_core, "transport", self._wire)
+            self._set("transport", self._wire)
             base_url = case["env"].get("OPENAI_BASE_URL", "https://api.openai.com/v1")
             self._monkeypatch.setenv("OPENAI_BASE_URL", path_url(base_url, upstream))
+
+    def _set(self, name: str, value: Any) -> None:
+        self._undo.callback(setattr, llmgate_core, name, getattr(llmgate_core, name))
+        setattr(llmgate_core, name, value)
 
     def _through_path(self, call: dict[str, Any], upstream: FakeUpstream) -> dict[str, Any]:
         kwargs = dict(call["kwargs"])
@@ -395,8 +401,11 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=WIRES)
-def runner(request: pytest.FixtureRequest, mode: str, monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> Runner:
-    return Runner(monkeypatch, authority, request.param, mode)
+def runner(
+    request: pytest.FixtureRequest, mode: str, monkeypatch: pytest.MonkeyPatch, authority: trustme.CA
+) -> Iterator[Runner]:
+    yield Runner(monkeypatch, authority, request.param, mode)
+    default_client().close()  # its kept connections lead to servers that are gone
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
@@ -411,7 +420,7 @@ def test_a_golden_case_gives_what_it_says(name: str, runner: Runner) -> None:
 def test_every_case_runs_or_is_known_to_wait() -> None:
     assert len(CASES) == 77
     assert {case["tags"][0] for case in CASES.values()} == RUN | set(NOT_YET)
-    assert len(RUNNABLE) == 42
+    assert len(RUNNABLE) == 44
 
 
 @pytest.mark.parametrize(
@@ -424,9 +433,10 @@ def test_every_case_runs_or_is_known_to_wait() -> None:
 def test_a_loss_is_one_ledger_entry_and_one_warning(name: str, parameter: str, words: list[str], mode: str) -> None:
     case = CASES[name]
     answer = answer_of(case["upstream"][0]["reply"], None)
-    with fake_upstream() as upstream, pytest.warns(UserWarning) as caught:
+    with fake_upstream() as upstream:
         upstream.answers += [answer, answer]
-        results = twice(case["call"]["kwargs"], {"api_key": KEY, "api_base": upstream.base_url}, mode)
+        with pytest.warns(UserWarning, match=words[0]) as caught:
+            results = twice(case["call"]["kwargs"], {"api_key": KEY, "api_base": upstream.base_url}, mode)
 
     for result in results:
         assert [(entry.parameter, entry.lossy) for entry in result.ledger] == [(parameter, True)]
