@@ -132,6 +132,14 @@ class _LLMGate(ModuleType):
         else:
             setattr(_settings(), name, value)
 
+    def __delattr__(self, name: str) -> None:
+        # a deleted setting has its default again; pytest's monkeypatch undoes its changes this way
+        if name in _SETTINGS:
+            settings = _settings()
+            setattr(settings, name, getattr(type(settings)(), name))
+        else:
+            ModuleType.__delattr__(self, name)
+
     def __dir__(self) -> list[str]:
         return sorted({*_MODULE_OF, *_SETTINGS, *self.__dict__})
 

@@ -113,7 +113,7 @@ class FastTransport:
                     pool.wait(origin, waiter)
             if waiter is not None:
                 connection = self._wait_for_slot(waiter, request)
-            if True:
+            if connection is None or connection.is_quiet():
                 return connection
             connection.discard()
             self.release()

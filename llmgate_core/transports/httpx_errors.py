@@ -1,83 +1,82 @@
-"""What httpx and httpx2 raise -> our errors, by the class names that both share.
+"""What httpcore and our sockets raise -> our errors, which hold no request.
 
-Pure. Causes lose their tracebacks: frames of the HTTP library hold the request's headers.
+Pure. The cause of an error is an `OSError` or nothing: whatever went through the HTTP library has
+frames that hold the request's headers, and its texts may repeat what the upstream sent.
+
+Source: rows R4, R19 and S16 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
 
-import ssl
+from typing import TYPE_CHECKING
 
-from llmgate_core.contracts import TransportRequest
-from llmgate_core.errors import APIConnectionError, APIError, StreamTruncatedError
+import httpcore
 
-__all__ = ["error_before_head", "error_in_body", "without_frames"]
+from llmgate_core.errors import APIConnectionError, APIError, BadRequestError
+from llmgate_core.transports.failures import broken, closed, no_http, peer, tls_failed, truncated
 
-PHASE_OF = {
-    "PoolTimeout": "pool",
-    "ConnectTimeout": "connect",
-    "ReadTimeout": "first_event",
-    "WriteTimeout": "first_event",
-}
-DNS_WORDS = (
-    "getaddrinfo",
-    "Name or service not known",
-    "nodename nor servname",
-    "No address associated",
-    "Temporary failure in name",
+if TYPE_CHECKING:
+    from llmgate_core.contracts import TransportRequest
+    from llmgate_core.transports.httpx_exchange import WireExchange
+
+__all__ = ["FAILURES", "failure_before_head", "failure_in_body"]
+
+FAILURES = (
+    APIError,
+    OSError,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
 )
+"""Everything that comes out of httpcore over our sockets."""
+
+_PHASES = {httpcore.PoolTimeout: "pool", httpcore.ConnectTimeout: "connect"}
 
 
-def error_before_head(error: Exception, request: TransportRequest) -> APIError:
-    """Return our error for a failure before the head of an answer."""
-    name = type(error).__name__
-    if name in PHASE_OF:
-        return request.deadline.error(PHASE_OF[name])
-    host = f"{request.origin.host}:{request.origin.port}"
-    reason = _root(error)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        message, code, phase = (
-            f"{host}: its certificate is not trusted: {reason.verify_message}",
-            "tls_certificate",
-            "connect",
+def failure_before_head(error: Exception, exchange: WireExchange, request: TransportRequest) -> APIError:
+    """Return our error for one of `FAILURES` before the head of an answer."""
+    origin = request.origin
+    if isinstance(error, APIError):
+        return error.with_traceback(None)
+    if isinstance(error, httpcore.TimeoutException):
+        return request.deadline.error(_PHASES.get(type(error), "first_event"))
+    if isinstance(error, OSError):
+        return _caused(tls_failed(origin, error), error)
+    if isinstance(error, httpcore.NetworkError):
+        reason = _os_error(error)
+        return _caused(broken(origin, "first_event", reason), reason)
+    if isinstance(error, httpcore.ProxyError):
+        said = str(error)[:3]
+        status = f" with HTTP {said}" if said.isdigit() else ""
+        message = f"the proxy refused to connect to {peer(origin)}{status}"
+        return APIConnectionError(message, code="connect", phase="connect")
+    if isinstance(error, httpcore.LocalProtocolError):
+        return BadRequestError(
+            "the request has a host, method, path or header name that cannot be sent", status_code=400, attempts=0
         )
-    elif isinstance(reason, ssl.SSLError) or "SSL" in str(error):
-        message, code, phase = f"{host}: the TLS handshake failed: {reason.__class__.__name__}", "tls", "connect"
-    elif name == "ConnectError" and any(word in str(error) for word in DNS_WORDS):
-        message, code, phase = f"{host}: no address is known for this name", "dns", "connect"
-    elif name in ("ConnectError", "ProxyError"):
-        message, code, phase = f"{host}: cannot connect: {_errno_words(reason)}", "connect", "connect"
-    elif name == "RemoteProtocolError" and "without sending" in str(error):
-        message, code, phase = f"{host} closed the connection without an answer", "closed", "first_event"
-    elif name in ("ReadError", "WriteError"):
-        message, code, phase = f"{host}: the connection broke before an answer", "reset", "first_event"
-    else:
-        message, code, phase = f"{host} sent what is no HTTP answer ({name})", "protocol", "first_event"
-    return APIConnectionError(message, code=code, phase=phase)
+    return closed(origin) if exchange.ended else no_http(origin, "not what the standard allows")
 
 
-def error_in_body(error: Exception, request: TransportRequest) -> APIError:
-    """Return our error for a failure after the head: a body cut short."""
-    host = f"{request.origin.host}:{request.origin.port}"
-    return StreamTruncatedError(
-        f"{host}: the answer was cut short ({type(error).__name__})", code="reset", phase="body"
-    )
+def failure_in_body(error: Exception, exchange: WireExchange, request: TransportRequest) -> APIError:
+    """Return our error for one of `FAILURES` after the head; timeouts are not for this."""
+    if isinstance(error, APIError):
+        return error.with_traceback(None)
+    if isinstance(error, httpcore.ProtocolError):
+        if exchange.ended:
+            return truncated(request.origin, "the connection was closed")
+        failure = truncated(request.origin, "a part of it is not what the standard allows")
+        failure.code = "protocol"
+        return failure
+    reason = error if isinstance(error, OSError) else _os_error(error)
+    return _caused(broken(request.origin, "body", reason), reason)
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """Return `error` and its chain without tracebacks."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
+def _caused(failure: APIError, reason: OSError | None) -> APIError:
+    if reason is not None:
+        failure.__cause__ = reason.with_traceback(None)
+    return failure
 
 
-def _root(error: BaseException) -> BaseException:
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
-
-
-def _errno_words(reason: BaseException) -> str:
-    words = getattr(reason, "strerror", None)
-    return words if isinstance(words, str) else "refused or unreachable"
+def _os_error(error: BaseException) -> OSError | None:
+    return error.__cause__ if isinstance(error.__cause__, OSError) else None

@@ -34,10 +34,6 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Waiter(Protocol[T_contra]):
     """A future, of either kind."""
 
-    def done(self) -> bool:
-        """Whether it has its result or is cancelled."""
-        ...
-
     def set_result(self, result: T_contra, /) -> None:
         """Wake who waits."""
         ...
@@ -81,13 +77,13 @@ class ConnectionPool(Generic[C]):
         self._waiting.append((origin, waiter))
 
     def stop_waiting(self, origin: Origin, waiter: Waiter[C | None]) -> None:
-        """Take `waiter` out of the queue, if it is still in it."""
+        """Take `waiter` out of the queue, if it is still in it; else it has its result."""
         if (origin, waiter) in self._waiting:
             self._waiting.remove((origin, waiter))
 
     def give(self, connection: C, now: float) -> None:
         """Take a connection that is ready for another request."""
-        waiting = self._next_waiter() if self._waiting else None
+        waiting = self._waiting.popleft() if self._waiting else None
         if waiting is None:
             connection.idle_since = now
             self._idle.setdefault(connection.origin, []).append(connection)
@@ -101,7 +97,7 @@ class ConnectionPool(Generic[C]):
 
     def release(self) -> None:
         """Count one less as open: a connection in use was closed, or never came to be."""
-        waiting = self._next_waiter() if self._waiting else None
+        waiting = self._waiting.popleft() if self._waiting else None
         if waiting is None:
             self._open -= 1
         else:
@@ -120,13 +116,6 @@ class ConnectionPool(Generic[C]):
         """Close every idle connection."""
         while self._discard_oldest():
             pass
-
-    def _next_waiter(self) -> tuple[Origin, Waiter[C | None]] | None:
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting[1].done():
-                return waiting
-        return None
 
     def _sweep(self, now: float) -> None:
         """Close what has been idle for too long; the oldest lie at the bottom."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from llmgate_core.contracts import TransportRequest
 from llmgate_core.errors import APIError, ConfigError
-from llmgate_core.transports.httpx_errors import error_before_head, error_in_body, without_frames
+from llmgate_core.transports.user_client_errors import error_before_head, error_in_body, without_frames
 
 __all__ = ["AsyncUserClientTransport", "UserClientTransport", "wrap_async_user_client", "wrap_user_client"]
 

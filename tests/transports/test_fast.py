@@ -347,6 +347,20 @@ def test_a_wait_for_a_block_ends_in_time_and_may_be_repeated(wire: Wire) -> None
         wire.call(wire.transport, "close")
 
 
+def test_a_flood_without_any_body_ends_in_time(wire: Wire) -> None:
+    def script(peer: Peer) -> None:
+        peer.read()
+        peer.send(HEAD + b"5")
+        while not peer.gone.is_set():
+            peer.send(b";" + b"x" * 1000)  # an extension of the chunk that never ends
+
+    with upstream(script) as server:
+        response = wire.send(request_to(server))
+        took, _ = elapsed(lambda: wire.read(response, 0.2), TimeoutError)
+        assert 0.2 <= took < 0.3
+        wire.call(response, "close")
+
+
 def test_a_block_is_handed_out_while_its_chunk_is_incomplete(wire: Wire) -> None:
     with upstream(answers(HEAD + b"ff\r\nhel")) as server:
         response = wire.send(request_to(server))
@@ -380,6 +394,7 @@ def test_an_answer_that_comes_while_we_send_is_read_and_its_connection_is_not_ke
         peer.sock.recv(1000)
         peer.send(b"HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\nno")
         done.wait(PATIENCE)
+        peer.wait_until_gone()
 
     done = threading.Event()
     with upstream(refuse, answers(OK)) as server:
