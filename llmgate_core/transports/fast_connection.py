@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from llmgate_core.transports.addresses import make_poll
 from llmgate_core.transports.failures import truncated
@@ -182,12 +182,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the wire, which asyncio calls a transport."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(f"not a stream: {transport!r}")
-        self._wire = transport
-        transport.set_write_buffer_limits(high=1, low=0)  # so that we are told when all is sent
+        wire = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._wire = wire
+        wire.set_write_buffer_limits(high=1, low=0)  # so that we are told when all is sent
         if self._is_closed:
-            transport.abort()
+            wire.abort()
 
     def data_received(self, data: bytes) -> None:
         """Feed the answer."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.transports.httpx_exchange import WireExchange
 
-__all__ = ["Wire", "pool_of_kind"]
+__all__ = ["Wire", "encoded_headers", "pool_of_kind"]
 
 REMEMBERED_URLS = 1024
 
@@ -111,7 +111,7 @@ class Wire(Generic[Made]):
                 self._urls.clear()
             known = self._urls[key] = _url_and_host(request)
         url, host = known
-        headers = [(b"host", host), *_encoded(request.headers)]
+        headers = [(b"host", host), *encoded_headers(request.headers)]
         content = request.content
         if content or request.method in _METHODS_WITH_BODY:
             headers.append((b"content-length", b"%d" % len(content)))
@@ -132,7 +132,7 @@ def _url_and_host(request: TransportRequest) -> tuple[httpcore.URL, bytes]:
     raise BadRequestError("the host or path has a character that cannot be sent", status_code=400, attempts=0)
 
 
-def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def encoded_headers(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Return the headers as bytes.
 
     Raises:

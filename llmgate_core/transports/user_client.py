@@ -1,72 +1,165 @@
-"""A caller's own `httpx` or `httpx2` client as a wire, by protocol: never closed by us.
+"""The caller's own HTTP client as a wire: `httpx`, `httpx2`, or whatever has the same methods.
 
-A client needs `build_request` and `send(request, stream=True)`; its answers are read with
-`iter_bytes`, so that mocked and compressed bodies work. What it raises is told by class name,
-since httpx and httpx2 share those.
+The client stays the caller's: it is never closed, and its proxies, certificates, hooks, cookies and
+auth hold, as the caller meant them to; only redirects are not followed. It is used by protocol:
+`build_request`, `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`.
+
+Limits that are this wire's own: a blocking client's head that drips byte by byte has no total, a
+body may unfold as far as the client lets it, and bytes behind an answer are the client's affair.
+
+Source: capabilities A28 to A31; section "Sending" and row R26 of docs/architecture.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+import threading
+import weakref
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
-from llmgate_core.contracts import TransportRequest
 from llmgate_core.errors import APIError, ConfigError
-from llmgate_core.transports.user_client_errors import error_before_head, error_in_body, without_frames
+from llmgate_core.transports.httpx_pools import encoded_headers
+from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
 
-__all__ = ["AsyncUserClientTransport", "UserClientTransport", "wrap_async_user_client", "wrap_user_client"]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
-Waits = dict[str, "float | None"]
+    from llmgate_core.contracts import Origin, TransportRequest
+    from llmgate_core.errors import LLMGateError
+
+__all__ = [
+    "AsyncUserClientTransport",
+    "UserClientTransport",
+    "is_async_client",
+    "is_sync_client",
+    "wrap_async_user_client",
+    "wrap_user_client",
+]
+
+FINISH_SECONDS = 0.05
+MAX_DEAD_CONNECTIONS = 1000
+
+
+def is_sync_client(client: object) -> bool:
+    """Return whether `client` can be used in a synchronous call."""
+    return _looks_like_client(client) and not inspect.iscoroutinefunction(getattr(client, "send", None))
+
+
+def is_async_client(client: object) -> bool:
+    """Return whether `client` can be used in an asynchronous call."""
+    return _looks_like_client(client) and inspect.iscoroutinefunction(getattr(client, "send", None))
 
 
 def wrap_user_client(client: Any) -> UserClientTransport:
-    """Return `client` as a synchronous wire.
+    """Return the wire of a client that was given as `client_session`.
 
     Raises:
-        ConfigError: it is an asynchronous client, or none at all.
+        ConfigError: an asynchronous client, or none at all.
+
     """
-    _check(client, "client_session", wants_async=False)
-    return UserClientTransport(client)
+    if is_sync_client(client):
+        return UserClientTransport(client)
+    raise ConfigError(f"client_session must be an httpx.Client or like one, not {_described(client)}")
 
 
 def wrap_async_user_client(client: Any) -> AsyncUserClientTransport:
-    """Return `client` as an asynchronous wire.
+    """Return the wire of a client that was given as `aclient_session`.
 
     Raises:
-        ConfigError: it is a synchronous client, or none at all.
+        ConfigError: a synchronous client, or none at all.
+
     """
-    _check(client, "aclient_session", wants_async=True)
-    return AsyncUserClientTransport(client)
+    if is_async_client(client):
+        return AsyncUserClientTransport(client)
+    raise ConfigError(f"aclient_session must be an httpx.AsyncClient or like one, not {_described(client)}")
 
 
-def _check(client: Any, argument: str, *, wants_async: bool) -> None:
-    kind = f"{type(client).__module__.split('.')[0]}.{type(client).__name__}"
-    if not callable(getattr(client, "build_request", None)) or not callable(getattr(client, "send", None)):
-        raise ConfigError(f"{argument} must be an httpx or httpx2 client, not {kind}")
-    if inspect.iscoroutinefunction(client.send) is not wants_async:
-        wanted = "an asynchronous client, such as httpx.AsyncClient()" if wants_async else "httpx.Client()"
-        raise ConfigError(f"{argument} takes {wanted}, not {kind}")
+def _looks_like_client(client: object) -> bool:
+    return callable(getattr(client, "build_request", None)) and callable(getattr(client, "send", None))
 
 
-def _build(client: Any, request: TransportRequest) -> tuple[Any, Waits]:
-    scheme, host, port = request.origin
-    host = f"[{host}]" if ":" in host else host
-    waits = _waits(request)
-    default = {"http": 80, "https": 443}[scheme] == port
-    url = f"{scheme}://{host}{'' if default else f':{port}'}{request.target}"
-    built = client.build_request(
-        request.method, url, headers=dict(request.headers), content=request.content, extensions={"timeout": waits}
+def _described(client: object) -> str:
+    kind = f"{type(client).__module__.split('.')[0]}.{type(client).__qualname__}"
+    if is_async_client(client):
+        return f"{kind}, which is asynchronous; pass it as aclient_session, to acompletion and its kin"
+    if is_sync_client(client):
+        return f"{kind}, which is synchronous; pass it as client_session, to completion and its kin"
+    return f"{kind}, which has no build_request and send"
+
+
+class _Attempt:
+    """What the client tells of one attempt, through httpx's `trace` extension: on what connection it goes."""
+
+    def __init__(self, *, refuses_kept: bool = False) -> None:
+        self._refuses_kept = refuses_kept
+        self._is_fresh = False
+        self.was_kept = False  # an old connection was taken
+        self.was_refused = False  # and we stopped it before a byte was sent
+
+    def trace(self, name: str, info: object) -> None:  # noqa: ARG002  # names say enough
+        """Note one step of the client."""
+        if name.endswith(".connect_tcp.started"):
+            self._is_fresh = True
+        elif name.endswith(".send_request_headers.started") and not self._is_fresh:
+            self.was_kept = True
+            if self._refuses_kept:
+                self.was_refused = True
+                raise _DeadConnectionError
+
+    async def atrace(self, name: str, info: object) -> None:
+        """Do the same for an asynchronous client."""
+        self.trace(name, info)
+
+    def may_be_repeated(self, failure: LLMGateError) -> bool:
+        """Return whether the upstream closed a kept connection just as we sent."""
+        return self.was_kept and isinstance(failure, APIError) and failure.code in ("closed", "reset")
+
+
+class _DeadConnectionError(Exception):
+    """A connection belongs to an event loop that is closed."""
+
+
+class _UserClient:
+    """What both kinds share: the request."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._options = _send_options(type(client))
+        if "auth" in self._options and getattr(client, "auth", None) is not None:
+            self._options = {**self._options, "auth": client.auth}  # the caller means it
+
+    def _outgoing(self, request: TransportRequest, waits: dict[str, float | None], trace: Any) -> Any:
+        scheme, host, port = request.origin
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{request.target}"
+        headers = encoded_headers(request.headers)
+        if not any(name.lower() == b"accept-encoding" for name, _ in headers):
+            headers.append((b"accept-encoding", b"identity"))
+        return self._client.build_request(
+            request.method,
+            url,
+            headers=headers,
+            content=request.content or None,
+            extensions={"timeout": waits, "trace": trace},
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _send_options(kind: type) -> dict[str, Any]:
+    """Return what `send` is told, as far as a class of clients takes it."""
+    takes = inspect.signature(kind.send).parameters  # type: ignore[attr-defined]  # checked before
+    return (
+        {"stream": True}
+        | {name: None for name in ("auth",) if name in takes}
+        | ({"follow_redirects": False} if "follow_redirects" in takes else {})
     )
-    if "cookie" in built.headers:  # a jar of the client must not speak for another call
-        del built.headers["cookie"]
-    return built, waits
 
 
-def _waits(request: TransportRequest) -> Waits:
+def _waits(request: TransportRequest) -> dict[str, float | None]:
     deadline, timeouts = request.deadline, request.deadline.timeouts
     head = deadline.wait(timeouts.first_event)
     return {
@@ -77,186 +170,318 @@ def _waits(request: TransportRequest) -> Waits:
     }
 
 
-def _send_options(client: Any) -> dict[str, Any]:
-    """Follow no redirect, and let neither netrc nor a default replace our authorization."""
-    options: dict[str, Any] = {"stream": True, "follow_redirects": False}
-    if getattr(client, "auth", None) is None:
-        options["auth"] = None
-    return options
+def _raw_headers(response: Any) -> Sequence[tuple[bytes, bytes]]:
+    raw = getattr(response.headers, "raw", None)
+    if raw is not None:
+        return list(raw)
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
 
 
-def _is_from_client(error: Exception, client: Any) -> bool:
-    """Return whether an exception is the HTTP library's own, whichever library that is."""
-    home = type(client).__module__.split(".")[0]
-    return any(base.__module__.split(".")[0] in (home, "httpx", "httpx2") for base in type(error).__mro__)
+class UserClientTransport(_UserClient):
+    """`contracts.Transport` over the caller's own client."""
+
+    def send(self, request: TransportRequest) -> UserClientResponse:
+        """Send `request`; see `contracts.Transport.send`."""
+        may_repeat = True
+        while True:
+            attempt, waits = _Attempt(), _waits(request)
+            outgoing = self._outgoing(request, waits, attempt.trace)
+            try:
+                return UserClientResponse(self._client.send(outgoing, **self._options), request, waits)
+            except Exception as error:
+                failure = client_failure_before_head(error, request)
+                if failure is None:
+                    raise
+            if not may_repeat or not attempt.may_be_repeated(failure):
+                break
+            may_repeat = False
+        raise failure
+
+    def close(self) -> None:
+        """Do nothing: the client is the caller's."""
 
 
-class _Answer:
-    """What both kinds of answer share."""
+class UserClientResponse:
+    """A started answer; see `contracts.TransportResponse`."""
 
-    def __init__(self, client: Any, response: Any, request: TransportRequest, waits: Waits) -> None:
+    def __init__(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> None:
         self.status: int = response.status_code
-        self.raw_headers: Sequence[tuple[bytes, bytes]] = response.headers.raw
-        self._client = client
+        self.raw_headers = _raw_headers(response)
         self._response = response
-        self._request = request
+        self._origin = request.origin
         self._waits = waits
-
-    def _failure(self, error: Exception) -> Exception:
-        if type(error).__name__.endswith("Timeout"):
-            return TimeoutError()
-        if not _is_from_client(error, self._client):
-            return error
-        without_frames(error)
-        return error_in_body(error, self._request)
-
-
-class UserClientResponse(_Answer):
-    """A started answer of `UserClientTransport`."""
-
-    def __init__(self, client: Any, response: Any, request: TransportRequest, waits: Waits) -> None:
-        super().__init__(client, response, request, waits)
-        self._blocks: Iterator[bytes] = response.iter_bytes()
+        self._blocks: Iterator[bytes] = iter(response.iter_bytes())
+        self._watchdog = _Watchdog(_socket_of(response))
+        self._is_closed = False
 
     def read_block(self, wait_seconds: float | None) -> bytes:
-        """See `TransportResponse.read_block`."""
-        self._waits["read"] = wait_seconds
+        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        if self._is_closed:
+            return b""
+        self._waits["read"] = None  # the watchdog keeps the time
+        self._watchdog.watch(wait_seconds)
+        failure: Exception | None
         try:
-            return next((block for block in self._blocks if block), b"")
-        except Exception as error:  # noqa: BLE001  # told apart by name: the class may be of either library
-            failure = self._failure(error)
-        raise failure from None
+            block = next(filter(None, self._blocks), b"")
+        except Exception as error:
+            failure = TimeoutError() if self._watchdog.has_bitten or is_timeout(error) else None
+            failure = failure or client_failure_in_body(error, self._origin)
+            self.close()
+            if failure is None:
+                raise
+        else:
+            if self._watchdog.rest():
+                raise TimeoutError
+            return block
+        raise failure
 
     def finish(self) -> None:
-        """See `TransportResponse.finish`."""
-        try:
-            while self.read_block(0.05):
+        """After an end marker: wait 50 ms at most for the proper end, so that the connection can be kept."""
+        with contextlib.suppress(TimeoutError, APIError):  # the answer was complete before
+            while self._watchdog.can_bite and self.read_block(FINISH_SECONDS):
                 pass
-        except (TimeoutError, APIError):
-            pass  # the answer was complete already; only the connection is lost
         self.close()
 
     def close(self) -> None:
-        """Close the answer, not the client."""
+        """Drop the answer, or give its connection back. Idempotent."""
+        self._is_closed = True
+        self._watchdog.stop()
         self._response.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_is_closed") and not self._is_closed:
+            self.close()
 
-class UserClientTransport:
-    """`contracts.Transport` over a caller's synchronous client."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+def _socket_of(response: Any) -> socket.socket | None:
+    stream = getattr(response, "extensions", {}).get("network_stream")
+    found = None if stream is None else stream.get_extra_info("socket")
+    return found if isinstance(found, socket.socket) else None
 
-    def send(self, request: TransportRequest) -> UserClientResponse:
-        """See `Transport.send`."""
-        built, waits = _build(self._client, request)
-        failure: APIError
-        try:
-            response = self._client.send(built, **_send_options(self._client))
-        except Exception as error:
-            if not _is_from_client(error, self._client):
-                raise
-            failure = error_before_head(error, request)
-            without_frames(error)
-        else:
-            return UserClientResponse(self._client, response, request, waits)
-        raise failure from None
 
-    def close(self) -> None:
+class _Watchdog:
+    """Ends a blocking read that takes too long, by shutting down its socket.
+
+    httpx takes one limit for a whole body, at its start; ours changes from block to block. There is
+    one timer at a time, which looks up when it must ring; so most blocks cost two assignments.
+    """
+
+    def __init__(self, sock: socket.socket | None) -> None:
+        self._socket = sock
+        self._lock = threading.Lock()
+        self._ends: float | None = None  # None: nobody reads, or without limit
+        self._timer: threading.Timer | None = None
+        self._rings_at = 0.0
+        self.has_bitten = False
+
+    @property
+    def can_bite(self) -> bool:
+        """Whether there is a socket; an answer from memory needs no limit."""
+        return self._socket is not None
+
+    def watch(self, wait_seconds: float | None) -> None:
+        """Begin a read."""
+        if wait_seconds is None or self._socket is None:
+            return
+        with self._lock:
+            self._ends = ends = monotonic() + wait_seconds
+            if self._timer is None or ends < self._rings_at:
+                self._set_timer(wait_seconds)
+
+    def rest(self) -> bool:
+        """End a read; return whether it took too long."""
+        with self._lock:
+            self._ends = None
+            return self.has_bitten
+
+    def stop(self) -> None:
+        """End for good."""
+        with self._lock:
+            self._ends = None
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _set_timer(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._ring)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _ring(self) -> None:
+        with self._lock:
+            self._timer = None
+            if self._ends is None or self._socket is None:
+                return
+            left = self._ends - monotonic()
+            if left > 0:
+                self._set_timer(left)
+                return
+            self.has_bitten = True
+            with contextlib.suppress(OSError):  # closed already
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which another thread reads
+
+
+class AsyncUserClientTransport(_UserClient):
+    """`contracts.AsyncTransport` over the caller's own client."""
+
+    async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
+        """Send `request`; see `contracts.AsyncTransport.asend`.
+
+        A client that was used in an event loop which is closed by now has connections that would
+        take the request and never give an answer; they are sorted out before anything is sent.
+        """
+        home = _home_of(self._client, request.origin)
+        may_repeat, dead = True, 0
+        while True:
+            attempt, waits = _Attempt(refuses_kept=home.has_moved()), _waits(request)
+            outgoing = self._outgoing(request, waits, attempt.atrace)
+            try:
+                sending = self._client.send(outgoing, **self._options)
+                response = await _within(request.deadline.remaining(), sending, undo=_start_closing)
+                home.settle()
+                return AsyncUserClientResponse(response, request, waits)
+            except Exception as error:
+                failure = None if attempt.was_refused else client_failure_before_head(error, request)
+                if failure is None and not (attempt.was_refused and dead < MAX_DEAD_CONNECTIONS):
+                    raise
+            if failure is None:
+                dead += 1
+            elif may_repeat and attempt.may_be_repeated(failure):
+                may_repeat = False
+            else:
+                break
+        raise failure
+
+    async def aclose(self) -> None:
         """Do nothing: the client is the caller's."""
 
 
-class AsyncUserClientResponse(_Answer):
-    """A started answer of `AsyncUserClientTransport`."""
+class AsyncUserClientResponse:
+    """A started answer; see `contracts.AsyncTransportResponse`."""
 
-    def __init__(self, client: Any, response: Any, request: TransportRequest, waits: Waits) -> None:
-        super().__init__(client, response, request, waits)
-        self._blocks: AsyncIterator[bytes] = response.aiter_bytes()
+    def __init__(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> None:
+        self.status: int = response.status_code
+        self.raw_headers = _raw_headers(response)
+        self._response = response
+        self._origin = request.origin
         self._loop = asyncio.get_running_loop()
+        waits["read"] = None  # every wait is cut off here instead
+        self._blocks: AsyncIterator[bytes] = response.aiter_bytes().__aiter__()
+        self._is_closed = False
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
-        """See `AsyncTransportResponse.aread_block`."""
-        self._waits["read"] = wait_seconds
-        try:
-            async for block in self._blocks:
-                if block:
-                    return block
-        except Exception as error:  # noqa: BLE001  # told apart by name: the class may be of either library
-            failure = self._failure(error)
-        else:
+        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        if self._is_closed:
             return b""
-        raise failure from None
+        failure: Exception | None
+        try:
+            return await _within(wait_seconds, self._next_block())
+        except Exception as error:
+            failure = TimeoutError() if is_timeout(error) else client_failure_in_body(error, self._origin)
+            self.abort()
+            if failure is None:
+                raise
+        except BaseException:
+            self.abort()
+            raise
+        raise failure
 
     async def afinish(self) -> None:
-        """See `AsyncTransportResponse.afinish`."""
-        try:
-            while await self.aread_block(0.05):
+        """After an end marker: wait 50 ms at most for the proper end, so that the connection can be kept."""
+        with contextlib.suppress(TimeoutError, APIError):  # the answer was complete before
+            while await self.aread_block(FINISH_SECONDS):
                 pass
-        except (TimeoutError, APIError):
-            pass  # the answer was complete already; only the connection is lost
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the answer, not the client."""
-        await asyncio.shield(self._response.aclose())
+        """Drop the answer, or give its connection back. Idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.shield(_start_closing(self._response))
 
     def abort(self) -> None:
-        """See `AsyncTransportResponse.abort`."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._response.aclose()))
+        """Drop the answer without waiting; from any thread, and by the garbage collector."""
+        if not self._is_closed:
+            self._is_closed = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_start_closing, self._response)
+
+    async def _next_block(self) -> bytes:
+        async for block in self._blocks:
+            if block:
+                return block
+        return b""
+
+    def __del__(self) -> None:
+        if hasattr(self, "_is_closed"):
+            self.abort()
 
 
-class AsyncUserClientTransport:
-    """`contracts.AsyncTransport` over a caller's asynchronous client.
+def _start_closing(response: Any) -> asyncio.Future[None]:
+    """Close an answer in a task of its own, so that no cancellation stops it halfway."""
+    task = asyncio.ensure_future(response.aclose())
+    task.add_done_callback(_retrieve)
+    return task
 
-    The client may be used from one event loop after another. A connection that it kept from a
-    loop that is closed by now would still carry a request out and then fail, so such connections
-    are shut before anything is sent; the client's pool then drops them.
+
+def _retrieve(task: asyncio.Future[Any]) -> None:
+    """Keep asyncio from reporting what nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _within(wait_seconds: float | None, steps: Coroutine[Any, Any, Any], undo: Any = None) -> Any:
+    """Return what `steps` return; they are cancelled after a time, or with us.
+
+    Raises:
+        TimeoutError: not within `wait_seconds`. Else whatever the steps raise.
+
     """
+    task = asyncio.ensure_future(steps)
+    try:
+        await asyncio.wait([task], timeout=wait_seconds)
+        if not task.done():
+            raise TimeoutError
+    except BaseException:
+        task.cancel()
+        task.add_done_callback(functools.partial(_undo, undo))
+        raise
+    return task.result()
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._sockets: dict[int, tuple[asyncio.AbstractEventLoop, Any]] = {}
 
-    async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
-        """See `AsyncTransport.asend`."""
-        tries = 1 + self._shut_dead_connections()
-        while True:
-            tries -= 1
-            try:
-                return await self._asend(request)
-            except RuntimeError as error:
-                # the pool fails once for each dead connection while it drops it; nothing was sent
-                if tries <= 0 or "loop is closed" not in str(error):
-                    raise
+def _undo(undo: Any, task: asyncio.Future[Any]) -> None:
+    _retrieve(task)
+    if undo is not None and not task.cancelled() and task.exception() is None:
+        undo(task.result())
 
-    async def _asend(self, request: TransportRequest) -> AsyncUserClientResponse:
-        built, waits = _build(self._client, request)
-        failure: APIError
-        try:
-            response = await self._client.send(built, **_send_options(self._client))
-        except Exception as error:
-            if not _is_from_client(error, self._client):
-                raise
-            failure = error_before_head(error, request)
-            without_frames(error)
-        else:
-            self._remember_socket(response)
-            return AsyncUserClientResponse(self._client, response, request, waits)
-        raise failure from None
 
-    def _remember_socket(self, response: Any) -> None:
-        stream = response.extensions.get("network_stream")
-        sock = stream.get_extra_info("socket") if stream is not None else None
-        if sock is not None:
-            self._sockets[sock.fileno()] = (asyncio.get_running_loop(), sock)
+class _Home:
+    """The event loop that a client's connections to one origin belong to."""
 
-    def _shut_dead_connections(self) -> int:
-        dead = [number for number, (loop, _) in self._sockets.items() if loop.is_closed()]
-        for number in dead:
-            with contextlib.suppress(OSError):  # closed already
-                self._sockets.pop(number)[1].shutdown(socket.SHUT_RDWR)
-        return len(dead)
+    def __init__(self) -> None:
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
-    async def aclose(self) -> None:
-        """Do nothing: the client is the caller's."""
+    def has_moved(self) -> bool:
+        """Return whether there may be connections of a loop that is closed by now."""
+        if self._loop is None:
+            return False
+        loop = self._loop()
+        return loop is None or loop.is_closed()
+
+    def settle(self) -> None:
+        """Note that the next connection in line belongs to the running loop."""
+        self._loop = weakref.ref(asyncio.get_running_loop())
+
+
+def _home_of(client: Any, origin: Origin) -> _Home:
+    try:
+        return _remembered_home(weakref.ref(client), origin)
+    except TypeError:  # cannot be referred to weakly, so nothing is remembered of it
+        return _Home()
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered_home(client: weakref.ref[Any], origin: Origin) -> _Home:  # noqa: ARG001  # they are the key
+    return _Home()

@@ -1,83 +1,107 @@
-"""What httpx and httpx2 raise -> our errors, by the class names that both share.
+"""What the caller's own HTTP client raises -> our errors.
 
-Pure. Causes lose their tracebacks: frames of the HTTP library hold the request's headers.
+Pure. httpx, httpx2 and their kin name their exceptions alike, so they are known by the names in
+their class's ancestry and none of the libraries is imported. No cause is one of theirs: those hold
+the request, with the key in its headers.
+
+Source: rows R4, R19 and S16 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
+from typing import TYPE_CHECKING
 
-from llmgate_core.contracts import TransportRequest
-from llmgate_core.errors import APIConnectionError, APIError, StreamTruncatedError
-
-__all__ = ["error_before_head", "error_in_body", "without_frames"]
-
-PHASE_OF = {
-    "PoolTimeout": "pool",
-    "ConnectTimeout": "connect",
-    "ReadTimeout": "first_event",
-    "WriteTimeout": "first_event",
-}
-DNS_WORDS = (
-    "getaddrinfo",
-    "Name or service not known",
-    "nodename nor servname",
-    "No address associated",
-    "Temporary failure in name",
+from llmgate_core.errors import APIConnectionError, APIResponseValidationError, BadRequestError, ConfigError
+from llmgate_core.transports.failures import (
+    broken,
+    closed,
+    connect_failed,
+    dns_failed,
+    no_http,
+    peer,
+    tls_failed,
+    truncated,
 )
 
+if TYPE_CHECKING:
+    from llmgate_core.contracts import Origin, TransportRequest
+    from llmgate_core.errors import LLMGateError
 
-def error_before_head(error: Exception, request: TransportRequest) -> APIError:
-    """Return our error for a failure before the head of an answer."""
-    name = type(error).__name__
-    if name in PHASE_OF:
-        return request.deadline.error(PHASE_OF[name])
-    host = f"{request.origin.host}:{request.origin.port}"
-    reason = _root(error)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        message, code, phase = (
-            f"{host}: its certificate is not trusted: {reason.verify_message}",
-            "tls_certificate",
-            "connect",
+__all__ = ["client_failure_before_head", "client_failure_in_body", "is_timeout"]
+
+_PHASES = {"PoolTimeout": "pool", "ConnectTimeout": "connect"}
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether a limit that we set ran out."""
+    return "TimeoutException" in _ancestry(error) or isinstance(error, TimeoutError)
+
+
+def client_failure_before_head(error: Exception, request: TransportRequest) -> LLMGateError | None:
+    """Return our error; None: not one of an HTTP client, for example of the caller's own event hook."""
+    names, origin = _ancestry(error), request.origin
+    reason = _os_error(error)
+    if is_timeout(error):
+        return request.deadline.error(next((phase for name, phase in _PHASES.items() if name in names), "first_event"))
+    if names & {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"}:
+        return BadRequestError("the client refused the URL or a header of the request", status_code=400, attempts=0)
+    if "ConnectError" in names or isinstance(error, ssl.SSLError):
+        return _not_connected(origin, reason)
+    if "ProxyError" in names:
+        return APIConnectionError(
+            f"the client's proxy refused to connect to {peer(origin)}", code="connect", phase="connect"
         )
-    elif isinstance(reason, ssl.SSLError) or "SSL" in str(error):
-        message, code, phase = f"{host}: the TLS handshake failed: {reason.__class__.__name__}", "tls", "connect"
-    elif name == "ConnectError" and any(word in str(error) for word in DNS_WORDS):
-        message, code, phase = f"{host}: no address is known for this name", "dns", "connect"
-    elif name in ("ConnectError", "ProxyError"):
-        message, code, phase = f"{host}: cannot connect: {_errno_words(reason)}", "connect", "connect"
-    elif name == "RemoteProtocolError" and "without sending" in str(error):
-        message, code, phase = f"{host} closed the connection without an answer", "closed", "first_event"
-    elif name in ("ReadError", "WriteError"):
-        message, code, phase = f"{host}: the connection broke before an answer", "reset", "first_event"
-    else:
-        message, code, phase = f"{host} sent what is no HTTP answer ({name})", "protocol", "first_event"
-    return APIConnectionError(message, code=code, phase=phase)
+    if "RemoteProtocolError" in names:
+        return closed(origin) if "disconnected" in str(error) else no_http(origin, "not what the standard allows")
+    if "TransportError" in names or isinstance(error, OSError):
+        return _caused(broken(origin, "first_event", reason), reason)
+    if isinstance(error, RuntimeError) and "client has been closed" in str(error):
+        return ConfigError("the client given as client_session or aclient_session is closed already")
+    return None
 
 
-def error_in_body(error: Exception, request: TransportRequest) -> APIError:
-    """Return our error for a failure after the head: a body cut short."""
-    host = f"{request.origin.host}:{request.origin.port}"
-    return StreamTruncatedError(
-        f"{host}: the answer was cut short ({type(error).__name__})", code="reset", phase="body"
-    )
+def client_failure_in_body(error: Exception, origin: Origin) -> LLMGateError | None:
+    """Return our error after the head; None: not one of an HTTP client."""
+    names = _ancestry(error)
+    if "DecodingError" in names:
+        return APIResponseValidationError("the answer's content encoding is damaged")
+    if "RemoteProtocolError" in names:
+        return truncated(origin, "the connection was closed")
+    if "TransportError" in names or isinstance(error, OSError):
+        reason = _os_error(error)
+        return _caused(broken(origin, "body", reason), reason)
+    return None
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """Return `error` and its chain without tracebacks."""
+def _not_connected(origin: Origin, reason: OSError | None) -> LLMGateError:
+    if isinstance(reason, socket.gaierror):
+        return _caused(dns_failed(origin, reason), reason)
+    if isinstance(reason, ssl.SSLError):
+        return _caused(tls_failed(origin, reason), reason)
+    return _caused(connect_failed(origin, reason or OSError(0, "refused or unreachable")), reason)
+
+
+def _ancestry(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    """Return the deepest error of the operating system, or of TLS, in the chain of causes."""
+    found: OSError | None = None
     link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, OSError):
+            found = link
+        several = getattr(link, "exceptions", ())  # of a group, one for each address that was tried
+        link = several[0] if several else link.__cause__ or link.__context__
+    return found
 
 
-def _root(error: BaseException) -> BaseException:
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
-
-
-def _errno_words(reason: BaseException) -> str:
-    words = getattr(reason, "strerror", None)
-    return words if isinstance(words, str) else "refused or unreachable"
+def _caused(failure: APIConnectionError, reason: OSError | None) -> APIConnectionError:
+    if reason is not None:
+        failure.__cause__ = type(reason)(*reason.args)  # without the frames and the chain of the original
+    return failure

@@ -1,0 +1,98 @@
+"""The command `llmgate`: one module a command, imported when it runs.
+
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from llmgate_core.cli.dotenv import load_dotenv
+from llmgate_core.errors import LLMGateError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "chat": "send one prompt and stream the answer",
+    "models": "list the models that the catalogue and the plugins know",
+    "plugins": "list the installed plugins, what they serve, and what failed",
+    "explain": "say where a call would go and what becomes of each parameter; sends nothing",
+    "doctor": "check this installation",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        load_dotenv(given.env_file)
+        module = importlib.import_module(f"llmgate_core.cli.{given.command}")
+        status: int = module.run(given)
+    except LLMGateError as error:
+        print(f"llmgate: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; there is nobody to tell
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="llmgate", description="Call language models through installable plugins.")
+    parser.add_argument("--version", action="version", version=f"llmgate-core {_version()}")
+    parser.add_argument("--env-file", metavar="PATH", help="variables to read instead of .env in this directory")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, words in COMMANDS.items():
+        command = commands.add_parser(name, help=words, description=words)
+        _ADD[name](command)
+        command.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model string such as openai/gpt-4o")
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; absent or -: read from stdin")
+    parser.add_argument("--system", metavar="TEXT", help="a system message before the prompt")
+    parser.add_argument("--no-stream", action="store_true", help="wait for the whole answer")
+    _add_call(parser)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model string such as openai/gpt-4o")
+    parser.add_argument("--family", default="chat", help="what would be called (default: chat)")
+    parser.add_argument("--message", default="Hello", metavar="TEXT", help="the prompt to explain with")
+    parser.add_argument("--stream", action="store_true", help="explain a streamed call")
+    _add_call(parser)
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=JSON", help="a parameter; repeatable")
+    parser.add_argument("--api-base", metavar="URL", help="another base URL")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prefix", default="", help="only model names that begin so")
+
+
+def _add_nothing(parser: argparse.ArgumentParser) -> None:
+    """This command has no arguments of its own."""
+
+
+_ADD = {
+    "chat": _add_chat,
+    "models": _add_models,
+    "plugins": _add_nothing,
+    "explain": _add_explain,
+    "doctor": _add_nothing,
+}
+
+
+def _version() -> str:
+    return str(importlib.import_module("llmgate_core").__version__)

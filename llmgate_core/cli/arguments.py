@@ -1,0 +1,37 @@
+"""What several commands read from their arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from llmgate_core.errors import BadRequestError
+from llmgate_core.json_codec import decode
+
+__all__ = ["call_arguments"]
+
+
+def call_arguments(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of a call: `--param NAME=JSON`, `--api-base`, `--timeout`.
+
+    Raises:
+        BadRequestError: a `--param` without `=`.
+    """
+    arguments: dict[str, Any] = {}
+    for item in given.param:
+        name, separator, text = item.partition("=")
+        if not separator or not name:
+            raise BadRequestError(f"--param takes NAME=JSON, not {item!r}")
+        arguments[name] = _json_or_text(text)
+    if given.api_base is not None:
+        arguments["api_base"] = given.api_base
+    if given.timeout is not None:
+        arguments["timeout"] = given.timeout
+    return arguments
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return decode(text)
+    except ValueError:
+        return text

@@ -1,0 +1,51 @@
+"""`llmgate chat MODEL [PROMPT]`: one prompt, the answer as it comes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from llmgate_core.cli.arguments import call_arguments
+from llmgate_core.client import Client
+from llmgate_core.errors import BadRequestError
+
+__all__ = ["run"]
+
+
+def run(given: argparse.Namespace) -> int:
+    """Send the prompt and print the answer."""
+    messages = [{"role": "user", "content": _prompt(given.prompt)}]
+    if given.system is not None:
+        messages.insert(0, {"role": "system", "content": given.system})
+    arguments = call_arguments(given)
+    with Client() as client:
+        if given.no_stream:
+            answer = client.completion(given.model, messages, **arguments)
+            print(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
+            return 0
+        with client.completion(given.model, messages, **{**arguments, "stream": True}) as stream:
+            for chunk in stream:
+                if given.json:
+                    print(chunk.model_dump_json(exclude_unset=True), flush=True)
+                else:
+                    _print_text(chunk)
+    if not given.json:
+        print()
+    return 0
+
+
+def _print_text(chunk: object) -> None:
+    for choice in getattr(chunk, "choices", None) or ():
+        if choice.delta is not None and choice.delta.content:
+            print(choice.delta.content, end="", flush=True)
+
+
+def _prompt(given: str | None) -> str:
+    """Return the prompt, with what is piped in after it."""
+    parts = [] if given in (None, "-") else [str(given)]
+    if not parts or not sys.stdin.isatty():
+        piped = sys.stdin.read().strip() if not sys.stdin.closed else ""
+        parts += [piped] if piped else []
+    if not parts:
+        raise BadRequestError("there is no prompt: give one, or pipe it in")
+    return "\n\n".join(parts)

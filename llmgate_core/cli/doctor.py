@@ -1,0 +1,80 @@
+"""`llmgate doctor`: what this installation is made of, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+from llmgate_core.cli.plugins import state_of
+from llmgate_core.client import Client
+from llmgate_core.environment import first_set
+from llmgate_core.families import FAMILIES
+from llmgate_core.json_codec import encode
+
+__all__ = ["run"]
+
+PACKAGES = ("pluggy", "httpx", "pydantic", "importlib-metadata", "pyyaml", "httptools")
+VARIABLES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_API_BASE",
+    "OPENAI_ORGANIZATION",
+    "OPENAI_PROJECT_ID",
+    "LLMGATE_PLUGINS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+Finding = tuple[str, str, bool]
+"""What was looked at, what was found, and whether it is fine."""
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the findings; exit status 1 where something is broken."""
+    findings = [*_program(), *_environment(), *_plugins()]
+    for what, found, fine in findings:
+        if given.json:
+            print(encode({"what": what, "found": found, "fine": fine}).decode())
+        else:
+            print(f"{'ok  ' if fine else 'FAIL'} {what}: {found}")
+    return 0 if all(fine for _, _, fine in findings) else 1
+
+
+def _program() -> Iterator[Finding]:
+    from importlib_metadata import PackageNotFoundError, version
+
+    yield "python", f"{platform.python_version()} at {sys.executable}", sys.version_info >= (3, 10)
+    yield "llmgate-core", version("llmgate-core"), True
+    for name in PACKAGES:
+        try:
+            yield name, version(name), True
+        except PackageNotFoundError:
+            yield name, "not installed", name == "httptools"
+    fast = importlib.util.find_spec("httptools") is not None
+    yield "transport fast", "available" if fast else "pip install 'llmgate-core[fast]'", True
+
+
+def _environment() -> Iterator[Finding]:
+    present = [name for name in VARIABLES if name in os.environ]
+    yield "variables set", ", ".join(present) or "none", True
+    proxied = first_set(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")) is not None
+    yield "proxy", "in use" if proxied else "none", True
+
+
+def _plugins() -> Iterator[Finding]:
+    pipeline = Client().pipeline
+    yield "models in the catalogue", str(len(pipeline.catalogue.names())), True
+    claims = [claim for claim in pipeline.plugins.installed() if claim.family in FAMILIES]
+    if not claims:
+        yield "plugins", "none installed; pip install llmgate-openai-chat", False
+    for claim in claims:
+        state = state_of(pipeline.plugins, claim)
+        yield f"plugin {claim.family} {claim.prefix}/", state, state in ("ready", "switched off")

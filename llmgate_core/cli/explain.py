@@ -1,0 +1,101 @@
+"""`llmgate explain MODEL`: the route and why, each parameter's fate, the request as curl. Sends nothing."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any
+
+from llmgate_core.cli.arguments import call_arguments
+from llmgate_core.client import Client
+from llmgate_core.errors import BadRequestError, UnsupportedParamsError
+from llmgate_core.json_codec import encode
+from llmgate_core.pipeline import Prepared
+
+__all__ = ["run"]
+
+INPUT_OF = {"chat": "messages", "text_completion": "prompt", "embedding": "input"}
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the explanation; exit status 1 when the call would be refused."""
+    client = Client()
+    refusals: list[str] = []
+    prepared = _prepare(client, given, refusals)
+    fates = _fates(prepared)
+    if given.json:
+        route = {name: getattr(prepared.route, name) for name in ("provider", "prefix", "model", "base_url", "reason")}
+        curl = _curl(prepared)
+        print(encode({"route": route, "parameters": fates, "refused": refusals, "curl": curl}).decode())
+    else:
+        _print(prepared, fates, refusals)
+    return 1 if refusals else 0
+
+
+def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> Prepared:
+    """Prepare the call, setting aside one refused parameter after the other, so that all are shown."""
+    if given.family not in INPUT_OF:
+        raise BadRequestError(f"explain knows the families {', '.join(INPUT_OF)}, not {given.family!r}")
+    name = INPUT_OF[given.family]
+    value: Any = [{"role": "user", "content": given.message}] if name == "messages" else given.message
+    arguments = call_arguments(given)
+    if given.stream:
+        arguments["stream"] = True
+    while True:
+        try:
+            return client.prepare(given.family, given.model, {name: value}, dict(arguments))
+        except UnsupportedParamsError as error:
+            if error.param not in arguments:
+                raise
+            refusals.append(str(error))
+            del arguments[error.param]
+
+
+def _fates(prepared: Prepared) -> list[dict[str, Any]]:
+    known = {entry.parameter: entry for entry in prepared.ledger}
+    fates: list[dict[str, Any]] = []
+    for name in prepared.asked.body:
+        entry = known.pop(name, None)
+        if entry is None:
+            fates.append({"parameter": name, "fate": "kept", "reason": "as given", "source": "", "lossy": False})
+        else:
+            fates.append(_fate(entry))
+    return fates + [_fate(entry) for entry in known.values()]
+
+
+def _fate(entry: Any) -> dict[str, Any]:
+    return {
+        "parameter": entry.parameter,
+        "fate": entry.action,
+        "reason": entry.reason,
+        "source": entry.source,
+        "lossy": entry.lossy,
+    }
+
+
+def _print(prepared: Prepared, fates: list[dict[str, Any]], refusals: list[str]) -> None:
+    route, plugin = prepared.route, prepared.target.plugin
+    brought = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
+    print(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {brought}")
+    print(f"because     {route.reason}")
+    print(f"base URL    {route.base_url}")
+    for fate in fates:
+        source = f" [{fate['source']}]" if fate["source"] else ""
+        lossy = " (lossy)" if fate["lossy"] else ""
+        print(f"parameter   {fate['parameter']}: {fate['fate']}{lossy}: {fate['reason']}{source}")
+    for refusal in refusals:
+        print(f"REFUSED     {refusal}")
+    print(f"request     {_curl(prepared)}")
+
+
+def _curl(prepared: Prepared) -> str:
+    """Return the request as a curl command whose key is the variable's name."""
+    request = prepared.transport_request(prepared.request)
+    scheme, host, port = request.origin
+    netloc = host if (scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
+    parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]
+    if prepared.target.plugin.info.env_key is not None:
+        parts.append(f'-H "authorization: Bearer ${prepared.target.plugin.info.env_key}"')
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers]
+    parts.append(f"-d {shlex.quote(request.content.decode())}")
+    return " ".join(parts)

@@ -1,0 +1,61 @@
+"""`llmgate models`: what the catalogue and the plugins know."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from llmgate_core.client import Client
+from llmgate_core.contracts import Route
+from llmgate_core.errors import LLMGateError
+from llmgate_core.json_codec import encode
+from llmgate_core.pipeline import Pipeline
+
+__all__ = ["run"]
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print one model a line."""
+    pipeline = Client().pipeline
+    rows = [row for row in (*_of_catalogue(pipeline), *_of_plugins(pipeline)) if row["name"].startswith(given.prefix)]
+    for row in rows:
+        if given.json:
+            print(encode(row).decode())
+        else:
+            window = row["context_window"]
+            shown = "" if window is None else f"{window:,} tokens"
+            print(f"{row['name']:<44} {row['mode']:<20} {row['prefix']:<26} {shown:>18}  {row['status']}")
+    return 0
+
+
+def _of_catalogue(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    for name in pipeline.catalogue.names():
+        row = pipeline.catalogue.find(name)
+        if row is not None:
+            yield {
+                "name": name,
+                "mode": row.mode,
+                "prefix": f"{row.prefix}/" if row.prefix else "-",
+                "context_window": row.facts.get("limits", {}).get("context_window"),
+                "status": row.facts.get("status", ""),
+            }
+
+
+def _of_plugins(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    """Yield what plugins list without asking anyone; one that fails is for `llmgate plugins`."""
+    for family, prefix in sorted(pipeline.plugins.claims()):
+        try:
+            plugin = pipeline.plugins.get(family, prefix)
+            route = Route(plugin.info.name, prefix, family, "", plugin.info.base_url)
+            names = plugin.list_models(route) if plugin.list_models is not None else None
+        except LLMGateError:
+            continue
+        for name in names or ():
+            yield {
+                "name": f"{prefix}/{name}",
+                "mode": family,
+                "prefix": f"{prefix}/",
+                "context_window": None,
+                "status": "",
+            }

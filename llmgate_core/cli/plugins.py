@@ -1,0 +1,43 @@
+"""`llmgate plugins`: what is installed, what it serves, what failed and why."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from llmgate_core.client import Client
+from llmgate_core.discovery import Claim
+from llmgate_core.errors import PluginError
+from llmgate_core.families import FAMILIES
+from llmgate_core.json_codec import encode
+from llmgate_core.plugins import PluginTable
+
+__all__ = ["run", "state_of"]
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print one claim a line; a broken plugin is a line like any other."""
+    table = Client().pipeline.plugins
+    for claim in table.installed():
+        state = state_of(table, claim)
+        if given.json:
+            row = {name: getattr(claim, name) for name in ("distribution", "version", "family", "prefix", "value")}
+            print(encode({**row, "state": state}).decode())
+        else:
+            prefix = f"{claim.prefix}/" if claim.family in FAMILIES else claim.prefix
+            print(f"{claim.distribution:<28} {claim.version:<9} {claim.family:<16} {prefix:<26} {state}")
+    print(f"interpreter: {sys.executable}", file=sys.stderr)
+    return 0
+
+
+def state_of(table: PluginTable, claim: Claim) -> str:
+    """Return `ready`, `switched off`, or why the plugin cannot be used; loads it to know."""
+    if not table.is_allowed(claim):
+        return "switched off"
+    if claim.family not in FAMILIES:
+        return "loaded when named"
+    try:
+        table.get(claim.family, claim.prefix)
+    except PluginError as error:
+        return str(error)
+    return "ready"

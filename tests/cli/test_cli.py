@@ -1,0 +1,146 @@
+"""The command `llmgate`, run as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from llmgate_core import ConfigError
+from llmgate_core.cli.dotenv import parse_dotenv
+from llmgate_core.testing import Answer, fake_upstream
+
+KEY = "sk-canary-1234567890"
+NO_SOCKETS = (
+    "import sys; sys.addaudithook(lambda e, a: e.startswith('socket.') and sys.exit('touched ' + e));"
+    "from llmgate_core.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def llmgate(
+    *arguments: str, stdin: str | None = None, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLMGATE_PLUGINS"))}
+    return subprocess.run(
+        [sys.executable, "-m", "llmgate_core", *arguments],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**clean, **(env or {})},
+        timeout=60,
+    )
+
+
+def chunk(text: str, finish: str | None = None) -> str:
+    return json.dumps({"id": "c", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
+
+
+def test_chat_streams_the_answer_to_a_prompt_from_stdin() -> None:
+    with fake_upstream() as upstream:
+        upstream.answers.append(Answer.sse([chunk("Hel"), chunk("lo", "stop")]))
+        done = llmgate(
+            "chat", "gpt-4o", "--api-base", upstream.base_url, stdin="Say hello", env={"OPENAI_API_KEY": KEY}
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Hello\n", "")
+    assert upstream.received[0]["json"] == {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": "Say hello"}],
+        "stream": True,
+    }
+
+
+def test_chat_json_prints_one_chunk_a_line() -> None:
+    with fake_upstream() as upstream:
+        upstream.answers.append(Answer.sse([chunk("a"), chunk("b", "stop")]))
+        done = llmgate("chat", "gpt-4o", "hi", "--json", "--api-base", upstream.base_url, env={"OPENAI_API_KEY": KEY})
+    assert [json.loads(line)["choices"][0]["delta"]["content"] for line in done.stdout.splitlines()] == ["a", "b"]
+
+
+def test_an_error_is_one_line_and_status_1_and_bad_usage_is_2() -> None:
+    failed = llmgate("chat", "gpt-4o", "hi")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "llmgate: no API key for openai: set OPENAI_API_KEY, or pass api_key=\n"
+    assert llmgate("chatt").returncode == 2
+
+
+def test_the_key_comes_from_dotenv_and_an_existing_variable_wins(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"# keys\nexport OPENAI_API_KEY='{KEY}'\n")
+    with fake_upstream() as upstream:
+        upstream.answers += [Answer.sse([chunk("a", "stop")])] * 2
+        arguments = ("chat", "gpt-4o", "hi", "--api-base", upstream.base_url)
+        assert llmgate(*arguments, cwd=tmp_path).returncode == 0
+        assert llmgate(*arguments, cwd=tmp_path, env={"OPENAI_API_KEY": "sk-existing-123"}).returncode == 0
+    sent = [request["headers"]["authorization"] for request in upstream.received]
+    assert sent == [f"Bearer {KEY}", "Bearer sk-existing-123"]
+
+
+def test_dotenv_understands_the_usual_lines_and_names_a_wrong_one_without_its_value() -> None:
+    text = "A=1\n\nexport B = two # words\nC='x # y'\nD=\"\"\n"
+    assert parse_dotenv(text, ".env") == {"A": "1", "B": "two", "C": "x # y", "D": ""}
+    with pytest.raises(ConfigError) as caught:
+        parse_dotenv("A=1\nsk-secret\n", ".env")
+    assert str(caught.value) == ".env:2: not a line like NAME=value"
+
+
+def test_explain_sends_nothing_needs_no_key_and_shows_every_fate() -> None:
+    given = ("temperature=0.2", "max_tokens=5", "verbosity=low", "stop=END")
+    parameters = [word for item in given for word in ("--param", item)]
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SOCKETS, "explain", "gpt-5", "--json", *parameters],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENAI_API_KEY": KEY},
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert told["route"]["prefix"] == "openai"
+    assert {fate["parameter"]: fate["fate"] for fate in told["parameters"]} == {
+        "messages": "kept",
+        "max_tokens": "renamed",
+        "verbosity": "kept",
+    }
+    assert [refusal.split()[0] for refusal in told["refused"]] == ["temperature", "stop"]
+    assert "$OPENAI_API_KEY" in told["curl"]
+    assert KEY not in done.stdout
+
+
+def test_models_lists_the_catalogue_by_prefix() -> None:
+    done = llmgate("models", "--prefix", "gpt-5-nano", "--json")
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["gpt-5-nano", "gpt-5-nano-2025-08-07"]
+
+
+def test_plugins_shows_a_broken_one_with_its_reason_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken_one.py").write_text("import a_module_that_there_is_not\n")
+    metadata = tmp_path / "broken_one-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-one\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[llmgate.chat]\nbroken = broken_one:plugin\n")
+    done = llmgate("plugins", "--json", env={"PYTHONPATH": str(tmp_path)})
+    states = {(row["family"], row["prefix"]): row["state"] for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0
+    assert states["chat", "openai"] == "ready"
+    assert "a_module_that_there_is_not" in states["chat", "broken"]
+    assert llmgate("doctor", env={"PYTHONPATH": str(tmp_path)}).returncode == 1
+
+
+def test_doctor_finds_nothing_wrong_here_and_shows_no_key() -> None:
+    done = llmgate("doctor", env={"OPENAI_API_KEY": KEY})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert KEY not in done.stdout
+
+
+def test_help_loads_no_client_and_no_plugin() -> None:
+    probe = (
+        "import sys; from llmgate_core.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'httpx', 'pydantic', 'pluggy', 'yaml'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "[]\n"
