@@ -69,9 +69,10 @@ def check(what: str, holds: object) -> None:
 def chat(model: str) -> None:
     """Ask a question, get a whole answer."""
     response = completion(model, user(QUESTION), temperature=0, max_tokens=48)
-    message = response.choices[0].message
-    show(message.content)
-    check("some text", message.content)
+    check("a choice", response.choices)
+    text = response.choices[0].message.content
+    show(text)
+    check("some text", text)
     check("a count of tokens", response.usage and response.usage.total_tokens)
 
 
@@ -95,19 +96,22 @@ def tool_call(model: str) -> None:
     response = completion(
         model, user("Weather in Paris?"), tools=[WEATHER_TOOL], tool_choice="required", temperature=0, max_tokens=64
     )
+    check("a choice", response.choices)
     calls = response.choices[0].message.tool_calls or []
     functions = [call.function for call in calls if call.function is not None]
     check("a tool call", functions)
     arguments = json.loads(functions[0].arguments or "{}")
     show(f"{functions[0].name}({arguments})")
     check("a call of get_weather", functions[0].name == "get_weather")
-    check("Paris as the city", "Paris" in arguments["city"])
+    check("Paris as the city", isinstance(arguments, dict) and "Paris" in str(arguments.get("city")))
 
 
 def structured_output(model: str) -> None:
     """Give a pydantic class, get an object of it."""
     question = user("Ada Lovelace was born in London in 1815. Extract the person.")
-    person = completion(model, question, response_format=Person, temperature=0, max_tokens=80).choices[0].message.parsed
+    response = completion(model, question, response_format=Person, temperature=0, max_tokens=80)
+    check("a choice", response.choices)
+    person = response.choices[0].message.parsed
     show(repr(person))
     check("a Person", isinstance(person, Person))
     check("Ada Lovelace, 1815", "Ada" in person.name and person.born == 1815)
@@ -117,6 +121,7 @@ def continued_text(model: str) -> None:
     """Give the beginning of a text, get what follows."""
     prompt = "One, two, three, four,"
     response = text_completion(model, prompt, temperature=0, max_tokens=12)
+    check("a choice", response.choices)
     text = response.choices[0].text
     show(f"{prompt!r} goes on with {text!r}")
     check("some text", text)
@@ -127,6 +132,7 @@ def compared_texts(model: str) -> None:
     texts = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
     vectors = [row.embedding for row in embedding(model, texts).data if isinstance(row.embedding, list)]
     check("three vectors of one length", len(vectors) == 3 and len({len(vector) for vector in vectors}) == 1)
+    check("no vector of zeros", all(any(vector) for vector in vectors))
     related, unrelated = cosine(vectors[0], vectors[1]), cosine(vectors[0], vectors[2])
     show(f"{related:.3f}  {texts[0]!r} and {texts[1]!r}")
     show(f"{unrelated:.3f}  {texts[0]!r} and {texts[2]!r}")

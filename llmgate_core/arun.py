@@ -9,7 +9,7 @@ from typing import Any
 from llmgate_core.binding import guarded
 from llmgate_core.contracts import AsyncTransport, AsyncTransportResponse, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
-from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
+from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.events import Outcome
 from llmgate_core.pipeline import Pipeline, Prepared
 from llmgate_core.receive import ChunkReader, looks_like_no_stream
@@ -40,6 +40,8 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
         if prepared.fake_stream:
             return AsyncStream(_one(prepared.burst(result)), prepared.call.family, result._get_record())
         return result
+    if isinstance(failure, APIError):
+        without_frames(failure)
     pipeline.ended(prepared, _outcome(failure), error=failure)
     raise failure
 
@@ -165,6 +167,8 @@ async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int
             blocks.append(block)
     except TimeoutError:
         raise deadline.error("idle") from None
+    except APIConnectionError as cut:
+        raise StreamTruncatedError(cut.message, code=cut.code, phase="body") from None
     finally:
         await response.aclose()
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
@@ -184,6 +188,7 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
         await response.aclose()
         raise
     chunks = _chunks(pipeline, prepared, response, reader, clock, first)
+    await anext(chunks)  # begins it, so that a stream that is never read ends properly too
     return AsyncStream(chunks, prepared.call.family, prepared.record(head, attempts))
 
 
@@ -191,7 +196,7 @@ async def _first_chunks(
     prepared: Prepared, response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock
 ) -> list[Any]:
     block = await _next_block(response, reader, clock)
-    if looks_like_no_stream(response.raw_headers, block):
+    if looks_like_no_stream(block):
         rest = await _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
@@ -206,11 +211,13 @@ async def _first_chunks(
 
 
 async def _next_block(response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock) -> bytes:
+    if reader.failure is not None:
+        raise reader.failure
     try:
         return await response.aread_block(clock.wait())
     except TimeoutError:
         error: APIError = clock.error()
-    except StreamTruncatedError as cut:
+    except APIConnectionError as cut:
         error = reader.truncated(cut.message)
     error.partial = reader.partial()
     raise error
@@ -228,6 +235,7 @@ async def _chunks(
     outcome: Outcome = "cancelled"
     failure: LLMGateError | None = None
     try:
+        yield None  # for the one who made it
         for chunk in chunks:
             yield chunk
         while not reader.done:
@@ -241,6 +249,8 @@ async def _chunks(
         outcome = "finished"
     except LLMGateError as error:
         failure, outcome = prepared.filled(error), _outcome(error)
+        if isinstance(error, APIError):
+            without_frames(error)
         raise
     finally:
         await (response.afinish() if outcome == "finished" else response.aclose())

@@ -71,6 +71,7 @@ __all__ = [
     "UnprocessableEntityError",
     "UnsupportedParamsError",
     "status_error_class",
+    "without_frames",
 ]
 
 BODY_EXCERPT_BYTES = 2048
@@ -267,6 +268,14 @@ class BadGatewayError(InternalServerError):
 
 class ServiceUnavailableError(InternalServerError):
     """503."""
+
+
+def without_frames(error: BaseException) -> None:
+    """Drop the tracebacks of `error` and its causes: frames of the wire hold the request's headers."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 _BY_STATUS: Mapping[int, type[APIError]] = {

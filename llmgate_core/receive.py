@@ -19,6 +19,7 @@ from llmgate_core.errors import (
     BODY_EXCERPT_BYTES,
     APIError,
     APIResponseValidationError,
+    LLMGateError,
     StreamTruncatedError,
     status_error_class,
 )
@@ -143,10 +144,8 @@ def validation_error(
     )
 
 
-def looks_like_no_stream(raw_headers: Sequence[tuple[bytes, bytes]], first_block: bytes) -> bool:
-    """Return whether an answer to a stream request is a plain document: JSON or a page of HTML."""
-    if any(name.lower() == b"content-type" and b"event-stream" in value.lower() for name, value in raw_headers):
-        return False
+def looks_like_no_stream(first_block: bytes) -> bool:
+    """Return whether an answer to a stream request is a plain document, whatever its content type says."""
     return first_block.lstrip()[:1] in (b"{", b"<", b"[")
 
 
@@ -157,6 +156,7 @@ class ChunkReader:
         done: the end marker came; nothing after it is read.
         usage: the last usage object seen.
         count: chunks made so far.
+        failure: what is wrong with the event after the chunks handed out last; raised before more is read.
     """
 
     __slots__ = (
@@ -170,6 +170,7 @@ class ChunkReader:
         "_secrets",
         "count",
         "done",
+        "failure",
         "usage",
     )
 
@@ -192,6 +193,7 @@ class ChunkReader:
         self._pieces: list[Any] = []  # texts or dicts as they came: far smaller than chunks
         self._finished = False
         self.done = False
+        self.failure: LLMGateError | None = None
         self.usage: Any = None
         self.count = 0
 
@@ -207,16 +209,25 @@ class ChunkReader:
             raise self._with_partial(self._invalid(str(error))) from None
         chunks: list[Any] = []
         for event in events:
-            if self._parser is not None:
-                self._feed_parser(self._parser, event, chunks)
-            elif event.data == DONE:
-                self.done = True
-            else:
-                chunks.append(self._chunk_of(event))
+            try:
+                self._take(event, chunks)
+            except LLMGateError as error:
+                if not chunks:
+                    raise
+                self.failure = error  # what came before it is the caller's first
+                break
             if self.done:
                 break
         self.count += len(chunks)
         return chunks
+
+    def _take(self, event: SSEEvent, chunks: list[Any]) -> None:
+        if self._parser is not None:
+            self._feed_parser(self._parser, event, chunks)
+        elif event.data == DONE:
+            self.done = True
+        else:
+            chunks.append(self._chunk_of(event))
 
     def end(self) -> list[Any]:
         """Return the last chunks when the body has ended without `[DONE]`.

@@ -12,7 +12,7 @@ from typing import Any
 from llmgate_core.binding import guarded
 from llmgate_core.contracts import Sleep, Transport, TransportResponse, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
-from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
+from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.events import Outcome
 from llmgate_core.pipeline import Pipeline, Prepared
 from llmgate_core.receive import ChunkReader, looks_like_no_stream
@@ -43,6 +43,8 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
         if prepared.fake_stream:
             return Stream(iter([prepared.burst(result)]), prepared.call.family, result._get_record())
         return result
+    if isinstance(failure, APIError):
+        without_frames(failure)
     pipeline.ended(prepared, _outcome(failure), error=failure)
     raise failure
 
@@ -163,6 +165,8 @@ def _read(prepared: Prepared, response: TransportResponse, limit: int) -> bytes:
             blocks.append(block)
     except TimeoutError:
         raise deadline.error("idle") from None
+    except APIConnectionError as cut:
+        raise StreamTruncatedError(cut.message, code=cut.code, phase="body") from None
     finally:
         response.close()
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
@@ -182,12 +186,13 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
         response.close()
         raise
     chunks = _chunks(pipeline, prepared, response, reader, clock, first)
+    next(chunks)  # begins it, so that a stream that is never read ends properly too
     return Stream(chunks, prepared.call.family, prepared.record(head, attempts))
 
 
 def _first_chunks(prepared: Prepared, response: TransportResponse, reader: ChunkReader, clock: EventClock) -> list[Any]:
     block = _next_block(response, reader, clock)
-    if looks_like_no_stream(response.raw_headers, block):
+    if looks_like_no_stream(block):
         rest = _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
@@ -202,11 +207,13 @@ def _first_chunks(prepared: Prepared, response: TransportResponse, reader: Chunk
 
 
 def _next_block(response: TransportResponse, reader: ChunkReader, clock: EventClock) -> bytes:
+    if reader.failure is not None:
+        raise reader.failure
     try:
         return response.read_block(clock.wait())
     except TimeoutError:
         error: APIError = clock.error()
-    except StreamTruncatedError as cut:
+    except APIConnectionError as cut:
         error = reader.truncated(cut.message)
     error.partial = reader.partial()
     raise error
@@ -224,6 +231,7 @@ def _chunks(
     outcome: Outcome = "cancelled"
     failure: LLMGateError | None = None
     try:
+        yield None  # for the one who made it
         yield from chunks
         while not reader.done:
             clock.saw_event()
@@ -235,6 +243,8 @@ def _chunks(
         outcome = "finished"
     except LLMGateError as error:
         failure, outcome = prepared.filled(error), _outcome(error)
+        if isinstance(error, APIError):
+            without_frames(error)
         raise
     finally:
         response.finish() if outcome == "finished" else response.close()

@@ -36,6 +36,8 @@ LEVELS = (
     "client",
     "api",
     "cli testing",
+    "__main__",
+    "__main__",
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names.split()}
 

@@ -142,7 +142,7 @@ class FakeUpstream:
         except (OSError, EOFError):
             self._note_disconnect()
         except ValueError:
-            pass  # not HTTP: hang up
+            client.refuse()
         finally:
             with self._changed:
                 self._open.discard(sock)
@@ -207,6 +207,10 @@ class _Client:
         Raises:
             EOFError: the client hung up. ValueError: this is not HTTP.
         """
+        while not self._buffer:
+            self._receive(None)
+        if not self._buffer[:1].isalpha():
+            raise ValueError("this is not HTTP")  # for example TLS, which would wait for an answer
         head = self._read_through(b"\r\n\r\n").decode("latin-1")
         first, *lines = head[:-4].split("\r\n")
         method, path, _ = first.split(" ")
@@ -250,6 +254,11 @@ class _Client:
         if answer.stray:
             self._pause(answer.pause_seconds)
             self.sock.sendall(answer.stray)
+
+    def refuse(self) -> None:
+        """Say what a real server says to what is not HTTP."""
+        with contextlib.suppress(OSError):
+            self.sock.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 
     def _pause(self, seconds: float) -> None:
         """Wait, unless the client hangs up meanwhile."""

@@ -141,6 +141,9 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
         except TimeoutError:
             self.close()
             raise httpcore.ConnectTimeout from None
+        except OSError:  # before ValueError: a certificate that is not accepted is both
+            self.close()
+            raise
         except ValueError:
             self.close()
             raise OSError(errno.EINVAL, "not a host name") from None

@@ -27,7 +27,7 @@ from llmgate_core.transports.httpx_pools import encoded_headers
 from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Hashable, Iterator, Sequence
 
     from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 FINISH_SECONDS = 0.05
+NEARLY = 0.9  # a wait that is that much of the client's own limit is left to the client
 MAX_DEAD_CONNECTIONS = 1000
 
 
@@ -129,7 +130,8 @@ class _UserClient:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._options = _send_options(type(client))
+        kind: Hashable = type(client)
+        self._options = _send_options(kind)
         if "auth" in self._options and getattr(client, "auth", None) is not None:
             self._options = {**self._options, "auth": client.auth}  # the caller means it
 
@@ -210,6 +212,7 @@ class UserClientResponse:
         self._response = response
         self._origin = request.origin
         self._waits = waits
+        self._limit: float | None = None  # how long the client itself waits for a block
         self._blocks: Iterator[bytes] = iter(response.iter_bytes())
         self._watchdog = _Watchdog(_socket_of(response))
         self._is_closed = False
@@ -218,8 +221,10 @@ class UserClientResponse:
         """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
         if self._is_closed:
             return b""
-        self._waits["read"] = None  # the watchdog keeps the time
-        self._watchdog.watch(wait_seconds)
+        if self._limit is None:
+            self._limit = self._waits["read"] = wait_seconds  # which the client looks up once, now
+        elif wait_seconds is not None and wait_seconds < self._limit * NEARLY:
+            self._watchdog.watch(wait_seconds)
         failure: Exception | None
         try:
             block = next(filter(None, self._blocks), b"")
@@ -263,7 +268,7 @@ class _Watchdog:
     """Ends a blocking read that takes too long, by shutting down its socket.
 
     httpx takes one limit for a whole body, at its start; ours changes from block to block. There is
-    one timer at a time, which looks up when it must ring; so most blocks cost two assignments.
+    one timer at a time, which looks up when it must ring, so most blocks set none.
     """
 
     def __init__(self, sock: socket.socket | None) -> None:
@@ -377,7 +382,7 @@ class AsyncUserClientResponse:
             return b""
         failure: Exception | None
         try:
-            return await _within(wait_seconds, self._next_block())
+            block: bytes = await _within(wait_seconds, self._next_block())
         except Exception as error:
             failure = TimeoutError() if is_timeout(error) else client_failure_in_body(error, self._origin)
             self.abort()
@@ -386,6 +391,8 @@ class AsyncUserClientResponse:
         except BaseException:
             self.abort()
             raise
+        else:
+            return block
         raise failure
 
     async def afinish(self) -> None:
@@ -421,7 +428,7 @@ class AsyncUserClientResponse:
 
 def _start_closing(response: Any) -> asyncio.Future[None]:
     """Close an answer in a task of its own, so that no cancellation stops it halfway."""
-    task = asyncio.ensure_future(response.aclose())
+    task: asyncio.Future[None] = asyncio.ensure_future(response.aclose())
     task.add_done_callback(_retrieve)
     return task
 
@@ -465,10 +472,8 @@ class _Home:
 
     def has_moved(self) -> bool:
         """Return whether there may be connections of a loop that is closed by now."""
-        if self._loop is None:
-            return False
-        loop = self._loop()
-        return loop is None or loop.is_closed()
+        loop = None if self._loop is None else self._loop()
+        return loop is None or loop.is_closed()  # a client new to us may have been used before
 
     def settle(self) -> None:
         """Note that the next connection in line belongs to the running loop."""

@@ -228,7 +228,8 @@ def test_it_speaks_tls() -> None:
     assert upstream.received[0]["json"] == [1]
 
 
-def test_what_is_not_http_is_hung_up_on() -> None:
+@pytest.mark.parametrize("greeting", [b"\x16\x03\x01", b"no http\r\n\r\n"])
+def test_what_is_not_http_is_refused(greeting: bytes) -> None:
     with fake_upstream() as upstream:
-        assert everything(upstream, b"\x16\x03\x01\r\n\r\n") == b""
+        assert everything(upstream, greeting).startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert upstream.received == []

@@ -108,7 +108,10 @@ class ModelServer:
         command = self._command()
         say(f"starting the {self.name} server ...")
         began = time.monotonic()
-        child = Child(self.name, command)
+        try:
+            child = Child(self.name, command)
+        except OSError as error:  # no memory, no file left to open, a full disk
+            raise _not_started(self.name, f"cannot be started: {error}") from error
         self._child = child
         atexit.register(self.stop)
         try:
@@ -211,8 +214,7 @@ class Child:
             status = f"it ended with status {self.process.wait(STOP_SECONDS)}"
         except subprocess.TimeoutExpired:
             status = "it still runs and is ended now"
-        message = f"the {self._name} server {what}: {status}. The last lines of its log:\n{self._log_tail()}"
-        return errors.APIConnectionError(message, code="connect", phase="connect", provider="local", model=self._name)
+        return _not_started(self._name, f"{what}: {status}. The last lines of its log:\n{self._log_tail()}")
 
     def _log_tail(self) -> str:
         if self._log.closed:  # by an `end` in another thread
@@ -220,6 +222,12 @@ class Child:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:]) or "  (empty)"
+
+
+def _not_started(name: str, what: str) -> errors.APIConnectionError:
+    return errors.APIConnectionError(
+        f"the {name} server {what}", code="connect", phase="connect", provider="local", model=name
+    )
 
 
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

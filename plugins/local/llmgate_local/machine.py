@@ -1,9 +1,9 @@
 """What is special about this machine: where files go, and whether to speak.
 
 The only place in this plugin that reads the environment, and only while a child starts (which
-inherits all of it). Plugins
-leave the environment to core, since it belongs to a call (keys, base URLs); these three variables
-do not: they are about the disk and the terminal of the machine that the child runs on.
+inherits all of it). Plugins leave the environment to core, since it belongs to a call (keys, base
+URLs); these three variables do not: they are about the disk and the terminal of the machine that
+the child runs on.
 """
 
 from __future__ import annotations
@@ -12,16 +12,24 @@ import os
 import sys
 from pathlib import Path
 
+from llmgate_core.plugin import errors
+
 __all__ = ["cache_directory", "say"]
 
 
 def cache_directory() -> Path:
-    """Return the directory for the weights, which exists: LLMGATE_LOCAL_DIR, else the user's cache."""
+    """Return the directory for the weights, which need not exist: LLMGATE_LOCAL_DIR, else the user's cache.
+
+    Raises:
+        ConfigError: neither is known, as for a user without a home.
+    """
     named = os.environ.get("LLMGATE_LOCAL_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(named).expanduser() if named else Path(base) / "llmgate"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory.resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        directory = Path(named).expanduser() if named else Path(base or Path.home() / ".cache") / "llmgate"
+    except RuntimeError as error:
+        raise errors.ConfigError(f"no directory for the weights: {error} Way out: set LLMGATE_LOCAL_DIR") from error
+    return Path(os.path.abspath(directory))
 
 
 def say(text: str) -> None:

