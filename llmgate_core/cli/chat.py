@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from typing import Any
 
-from llmgate_core.cli.arguments import add_call_arguments, call_arguments
+from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client import Client
 from llmgate_core.errors import BadRequestError
 
-__all__ = ["add_arguments", "run"]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    add_call_arguments(parser)
-    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="absent or -: stdin; else before what is piped in")
-    parser.add_argument("--system", metavar="TEXT", help="a system message before the prompt")
-    parser.add_argument("--no-stream", action="store_true", help="wait for the whole answer")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+__all__ = ["run"]
 
 
 def run(given: argparse.Namespace) -> int:
@@ -31,52 +20,32 @@ def run(given: argparse.Namespace) -> int:
     arguments = call_arguments(given)
     with Client() as client:
         if given.no_stream:
-            _print_all([client.completion(given.model, messages, **arguments)], as_json=given.json)
-        else:
-            with client.completion(given.model, messages, stream=True, **arguments) as stream:
-                _print_all(stream, as_json=given.json)
+            answer = client.completion(given.model, messages, **arguments)
+            print(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
+            return 0
+        with client.completion(given.model, messages, **{**arguments, "stream": True}) as stream:
+            for chunk in stream:
+                if given.json:
+                    print(chunk.model_dump_json(exclude_unset=True), flush=True)
+                else:
+                    _print_text(chunk)
+    if not given.json:
+        print()
     return 0
 
 
-def _print_all(answers: Iterable[Any], *, as_json: bool) -> None:
-    """Print each chunk, or the whole answer, as it comes; the line is ended whatever happens."""
-    if as_json:
-        for answer in answers:
-            print(answer.model_dump_json(exclude_unset=True), flush=True)
-        return
-    try:
-        for answer in answers:
-            for choice in answer.choices or ():
-                _print_choice(choice)
-    finally:
-        print(flush=True)
-
-
-def _print_choice(choice: Any) -> None:
-    """Print the text of the first choice; a refusal is no answer, so it goes to stderr."""
-    said = choice.delta if hasattr(choice, "delta") else choice.message
-    if choice.index == 0 and said is not None:
-        print(said.content or "", end="", flush=True)
-        print(getattr(said, "refusal", None) or "", end="", file=sys.stderr, flush=True)
+def _print_text(chunk: object) -> None:
+    for choice in getattr(chunk, "choices", None) or ():
+        if choice.delta is not None and choice.delta.content:
+            print(choice.delta.content, end="", flush=True)
 
 
 def _prompt(given: str | None) -> str:
-    """Return the prompt, with what is piped in after it.
-
-    Raises:
-        BadRequestError: there is none, or what is piped in is no UTF-8.
-    """
+    """Return the prompt, with what is piped in after it."""
     parts = [] if given in (None, "-") else [str(given)]
     if not parts or not sys.stdin.isatty():
-        parts.append(_piped())
-    prompt = "\n\n".join(filter(None, parts))
-    if not prompt:
+        piped = sys.stdin.read().strip() if not sys.stdin.closed else ""
+        parts += [piped] if piped else []
+    if not parts:
         raise BadRequestError("there is no prompt: give one, or pipe it in")
-    return prompt
-
-
-def _piped() -> str:
-    try:
-        return sys.stdin.read().strip()
-    except UnicodeDecodeError:
-        raise BadRequestError("what was piped in is not text in the encoding of this terminal") from None
+    return "\n\n".join(parts)

@@ -1,7 +1,6 @@
 """Read `.env`: the command line only, never the SDK. A variable that exists already wins.
 
-Lines are `NAME=value`, with `export`, quotes and comments where wanted. Nothing is expanded, and
-no message repeats a value, which may be a key.
+Lines are `NAME=value` with optional `export`, quotes and comments. Nothing is expanded.
 """
 
 from __future__ import annotations
@@ -14,23 +13,19 @@ from llmgate_core.errors import ConfigError
 
 __all__ = ["load_dotenv", "parse_dotenv"]
 
-LINE = re.compile(
-    r"""(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*
-    (?:"(?P<double>[^"]*)" | '(?P<single>[^']*)' | (?P<plain>[^"'\s#].*?)? )
-    (?:(?:^|\s+)\#.*|(?<==)\#.*)?""",
-    re.VERBOSE | re.ASCII,
-)
+LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+QUOTED = re.compile(r"""(["'])(.*)\1\s*(?:\#.*)?""")
 
 
 def load_dotenv(path: str | None) -> None:
     """Put the variables of `path`, by default `.env` of the working directory, into the environment.
 
     Raises:
-        ConfigError: a file that was named is not there, or a line is none.
+        ConfigError: a file that was named is not there, or a line is none; the value is not shown.
     """
-    file = Path(".env" if path is None else path)
+    file = Path(path or ".env")
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
         if path is not None:
             raise ConfigError(f"--env-file: there is no file {path!r}") from None
@@ -42,17 +37,17 @@ def load_dotenv(path: str | None) -> None:
 
 
 def parse_dotenv(text: str, source: str) -> dict[str, str]:
-    """Return the variables of a `.env` text; of two lines for one name the later counts.
-
-    Raises:
-        ConfigError: a line is neither empty, nor a comment, nor `NAME=value`.
-    """
+    """Return the variables of a `.env` text."""
     found = {}
-    for number, line in enumerate((line.strip() for line in text.split("\n")), 1):
-        if not line or line.startswith("#"):
-            continue
-        match = LINE.fullmatch(line)
-        if match is None or "\0" in line:
-            raise ConfigError(f"{source}:{number}: not a line like NAME=value (it is not shown)")
-        found[match["name"]] = match["double"] or match["single"] or match["plain"] or ""
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if line and not line.startswith("#"):
+            match = LINE.fullmatch(line)
+            if match is None:
+                raise ConfigError(f"{source}:{number}: not a line like NAME=value")
+            found[match[1]] = _value(match[2])
     return found
+
+
+def _value(text: str) -> str:
+    quoted = QUOTED.fullmatch(text)
+    return quoted[2] if quoted else text.split(" #", maxsplit=1)[0].strip()

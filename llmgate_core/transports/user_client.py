@@ -1,7 +1,7 @@
 """The caller's own HTTP client as a wire: `httpx`, `httpx2`, or whatever has the same methods.
 
-The client stays the caller's: it is never closed, and its proxies, certificates, hooks, cookies and
-auth hold, as the caller meant them to; only redirects are not followed. It is used by protocol:
+The client stays the caller's: it is never closed, and its proxies, certificates, hooks and auth
+hold, as the caller meant them to; but no redirect is followed and no cookie of its jar is sent. It is used by protocol:
 `build_request`, `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`.
 
 Limits that are this wire's own: a blocking client's head that drips byte by byte has no total, a
@@ -27,7 +27,7 @@ from llmgate_core.transports.httpx_pools import encoded_headers
 from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Hashable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
     from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
@@ -65,7 +65,7 @@ def wrap_user_client(client: Any) -> UserClientTransport:
     """
     if is_sync_client(client):
         return UserClientTransport(client)
-    raise ConfigError(f"client_session must be an httpx.Client or like one, not {_described(client)}")
+    raise ConfigError(f"client_session takes a client like httpx.Client(), not {_described(client)}")
 
 
 def wrap_async_user_client(client: Any) -> AsyncUserClientTransport:
@@ -77,7 +77,7 @@ def wrap_async_user_client(client: Any) -> AsyncUserClientTransport:
     """
     if is_async_client(client):
         return AsyncUserClientTransport(client)
-    raise ConfigError(f"aclient_session must be an httpx.AsyncClient or like one, not {_described(client)}")
+    raise ConfigError(f"aclient_session takes a client like httpx.AsyncClient(), not {_described(client)}")
 
 
 def _looks_like_client(client: object) -> bool:
@@ -130,10 +130,7 @@ class _UserClient:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        kind: Hashable = type(client)
-        self._options = _send_options(kind)
-        if "auth" in self._options and getattr(client, "auth", None) is not None:
-            self._options = {**self._options, "auth": client.auth}  # the caller means it
+        self._options = _send_options(client)
 
     def _outgoing(self, request: TransportRequest, waits: dict[str, float | None], trace: Any) -> Any:
         scheme, host, port = request.origin
@@ -141,24 +138,25 @@ class _UserClient:
         headers = encoded_headers(request.headers)
         if not any(name.lower() == b"accept-encoding" for name, _ in headers):
             headers.append((b"accept-encoding", b"identity"))
-        return self._client.build_request(
+        outgoing = self._client.build_request(
             request.method,
             url,
             headers=headers,
             content=request.content or None,
             extensions={"timeout": waits, "trace": trace},
         )
+        if "cookie" in outgoing.headers and not any(name.lower() == b"cookie" for name, _ in headers):
+            del outgoing.headers["cookie"]  # from the client's jar: what one call was given is not for another
+        return outgoing
 
 
-@functools.lru_cache(maxsize=64)
-def _send_options(kind: type) -> dict[str, Any]:
-    """Return what `send` is told, as far as a class of clients takes it."""
-    takes = inspect.signature(kind.send).parameters  # type: ignore[attr-defined]  # checked before
-    return (
-        {"stream": True}
-        | {name: None for name in ("auth",) if name in takes}
-        | ({"follow_redirects": False} if "follow_redirects" in takes else {})
-    )
+def _send_options(client: Any) -> dict[str, Any]:
+    """Return what `send` is told, as far as the client takes it."""
+    options: dict[str, Any] = {"stream": True, "follow_redirects": False}
+    if getattr(client, "auth", None) is None:
+        options["auth"] = None  # so that nothing replaces our authorization; a client's own auth was meant to
+    takes = inspect.signature(client.send).parameters
+    return {name: value for name, value in options.items() if name in takes}
 
 
 def _waits(request: TransportRequest) -> dict[str, float | None]:
@@ -329,7 +327,11 @@ class _Watchdog:
 
 
 class AsyncUserClientTransport(_UserClient):
-    """`contracts.AsyncTransport` over the caller's own client."""
+    """`contracts.AsyncTransport` over the caller's own client, in one event loop after another."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self._homes: dict[Origin, _Home] = {}
 
     async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
         """Send `request`; see `contracts.AsyncTransport.asend`.
@@ -337,7 +339,7 @@ class AsyncUserClientTransport(_UserClient):
         A client that was used in an event loop which is closed by now has connections that would
         take the request and never give an answer; they are sorted out before anything is sent.
         """
-        home = _home_of(self._client, request.origin)
+        home = self._homes.setdefault(request.origin, _Home())
         may_repeat, dead = True, 0
         while True:
             attempt, waits = _Attempt(refuses_kept=home.has_moved()), _waits(request)
@@ -478,15 +480,3 @@ class _Home:
     def settle(self) -> None:
         """Note that the next connection in line belongs to the running loop."""
         self._loop = weakref.ref(asyncio.get_running_loop())
-
-
-def _home_of(client: Any, origin: Origin) -> _Home:
-    try:
-        return _remembered_home(weakref.ref(client), origin)
-    except TypeError:  # cannot be referred to weakly, so nothing is remembered of it
-        return _Home()
-
-
-@functools.lru_cache(maxsize=1024)
-def _remembered_home(client: weakref.ref[Any], origin: Origin) -> _Home:  # noqa: ARG001  # they are the key
-    return _Home()
