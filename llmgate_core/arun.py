@@ -176,12 +176,12 @@ async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int
 
 async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport, attempts: int) -> AsyncStream[Any]:
     """Open a stream up to its first chunks, so that an error as first event is a failed request."""
+    clock = EventClock(prepared.deadline)  # one wait over head and first event
     response = await _send(prepared, transport, prepared.request)
     if response.status >= 300:
         raise prepared.error_of(await _error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
     reader = prepared.chunk_reader(head)
-    clock = EventClock(prepared.deadline)
     try:
         first = await _first_chunks(prepared, response, reader, clock)
     except BaseException:

@@ -174,12 +174,12 @@ def _read(prepared: Prepared, response: TransportResponse, limit: int) -> bytes:
 
 def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts: int) -> Stream[Any]:
     """Open a stream up to its first chunks, so that an error as first event is a failed request."""
+    clock = EventClock(prepared.deadline)  # one wait over head and first event
     response = _send(prepared, transport, prepared.request)
     if response.status >= 300:
         raise prepared.error_of(_error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
     reader = prepared.chunk_reader(head)
-    clock = EventClock(prepared.deadline)
     try:
         first = _first_chunks(prepared, response, reader, clock)
     except BaseException:

@@ -124,7 +124,7 @@ for _ in range(2):
 
 def test_two_loops_whose_connections_nobody_closed_work_and_say_nothing(upstream: FakeUpstream) -> None:
     upstream.otherwise = repeated
-    environment = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-x", "PYTHONDEVMODE": "1"}
+    environment = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-x"}
     done = subprocess.run(
         [sys.executable, "-c", LEFT_OPEN], capture_output=True, text=True, timeout=60, env=environment
     )
