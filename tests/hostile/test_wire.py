@@ -448,13 +448,6 @@ def test_a_refused_port(caller: Caller) -> None:
     assert f"127.0.0.1:{port}" in str(error)
 
 
-def test_a_connect_that_is_never_answered(caller: Caller, silent_port: int) -> None:
-    error = caller.failure(f"http://127.0.0.1:{silent_port}/v1", timeout=Timeouts(connect=0.5))
-    assert type(error) is APITimeoutError
-    assert error.phase == "connect"
-    assert 0.4 < caller.seconds < 1.2
-
-
 def test_a_tls_handshake_that_is_never_answered(caller: Caller) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
