@@ -121,27 +121,31 @@ class _LLMGate(ModuleType):
             value = getattr(module, name)
             ModuleType.__setattr__(self, name, value)
             return value
-        if name in _SETTINGS:
-            return getattr(_settings(), name)
         raise AttributeError(f"module 'llmgate_core' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
         # the import system sets submodules and dunders; everything else is a setting or a slip
-        if name.startswith("__") or name in _MODULE_OF or isinstance(value, ModuleType):
+        if name.startswith("__") or name in _SETTINGS or name in _MODULE_OF or isinstance(value, ModuleType):
             ModuleType.__setattr__(self, name, value)
         else:
             setattr(_settings(), name, value)
 
-    def __delattr__(self, name: str) -> None:
-        # a deleted setting has its default again; pytest's monkeypatch undoes its changes this way
-        if name in _SETTINGS:
-            settings = _settings()
-            setattr(settings, name, getattr(type(settings)(), name))
-        else:
-            ModuleType.__delattr__(self, name)
-
     def __dir__(self) -> list[str]:
         return sorted({*_MODULE_OF, *_SETTINGS, *self.__dict__})
+
+
+def _setting(name: str) -> property:
+    """Return a property of the module that reads, sets and resets one setting."""
+
+    def change(_: ModuleType, value: object) -> None:
+        if not isinstance(value, ModuleType):  # the import system announces a submodule of the same name
+            setattr(_settings(), name, value)
+
+    def reset(_: ModuleType) -> None:
+        settings = _settings()
+        setattr(settings, name, getattr(type(settings)(), name))
+
+    return property(lambda _: getattr(_settings(), name), change, reset)
 
 
 def _settings() -> Any:
@@ -150,4 +154,6 @@ def _settings() -> Any:
     return module_settings()
 
 
+for _name in _SETTINGS:
+    setattr(_LLMGate, _name, _setting(_name))
 sys.modules[__name__].__class__ = _LLMGate

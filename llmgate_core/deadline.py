@@ -8,7 +8,7 @@ Source: rows R10 to R12 of the reliability catalogue in docs/architecture.md.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from llmgate_core.errors import APITimeoutError, ConfigError
@@ -36,6 +36,13 @@ class Timeouts:
     pool: float | None = 10.0
     first_event: float | None = None
     idle: float | None = 300.0
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            seconds: Any = getattr(self, limit.name)
+            is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+            if seconds is not None and not (is_number and seconds > 0):
+                raise ConfigError(f"Timeouts.{limit.name} must be seconds above zero or None, not {seconds!r}")
 
     @classmethod
     def of(cls, value: Any) -> Timeouts:

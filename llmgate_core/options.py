@@ -134,7 +134,10 @@ def endpoint_for(
     """
     own = options.own
     base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)
-    base_url = (base_url or info.base_url).rstrip("/")
+    base_url = base_url or info.base_url
+    if not isinstance(base_url, str):
+        raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
+    base_url = base_url.rstrip("/")
     key = _first(own.get("api_key"), client.api_key, Secret(settings.api_key) if settings.api_key else None)
     if key is None and info.env_key is not None:
         key = read_secret(info.env_key)

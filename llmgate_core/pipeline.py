@@ -35,7 +35,7 @@ from llmgate_core.plugins import PluginTable
 from llmgate_core.receive import ChunkReader, error_of_status, typed_result, validation_error
 from llmgate_core.retry import wait_before_retry
 from llmgate_core.routing import Router, Target
-from llmgate_core.secrets import Secret
+from llmgate_core.secrets import Secret, mask
 from llmgate_core.settings import PluginPolicy, Settings
 from llmgate_core.types.base import CallRecord
 from llmgate_core.wire import encoded, transport_request
@@ -86,11 +86,21 @@ class Prepared:
         )
 
     def filled(self, error: LLMGateError) -> LLMGateError:
-        """Return `error`, of an open stream, with provider and model filled in."""
+        """Return `error`, of an answer, with provider and model filled in and the key taken out.
+
+        An upstream may echo the key anywhere; and what our error was made from repeats its input.
+        """
         if isinstance(error, APIError):
             error.provider = error.provider or self.route.provider
             error.model = error.model or self.route.model
-            error.attempts = error.attempts or 1
+            error.attempts = 1 if error.attempts is None else error.attempts
+            for name in ("message", "code", "type", "param", "request_id", "body"):
+                text = getattr(error, name)
+                if isinstance(text, str):
+                    setattr(error, name, mask(text, self.secrets))
+            error.args = (error.message,)
+            if error.__cause__ is None:
+                error.__context__ = None
         return error
 
     def not_a_stream(self, response: UpstreamResponse) -> APIResponseValidationError:
@@ -169,7 +179,8 @@ class Prepared:
 
     def wait_after(self, error: APIError, attempt: int) -> float | None:
         """Return how long to wait before trying again; None: raise the error, now filled in."""
-        error.attempts = attempt
+        if error.attempts != 0:  # 0: refused before anything was sent
+            error.attempts = attempt
         self.filled(error)
         return wait_before_retry(
             error,

@@ -80,7 +80,8 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
         retry_after=asked_wait(response.headers, time.time()),
         body=excerpt,
     )
-    error._should_retry = response.headers.get("x-should-retry")
+    should_retry = response.headers.get("x-should-retry")
+    error._should_retry = should_retry if should_retry in ("true", "false") else None
     return error
 
 

@@ -63,7 +63,7 @@ def mask(text: str, secrets: Iterable[Secret | None]) -> str:
 def _mask_one(text: str, key: str) -> str:
     if len(key) <= SLICE_CHARACTERS:
         return text.replace(key, MASK) if len(key) >= 4 else text
-    for form in (key, base64.b64encode(key.encode()).decode().rstrip("=")):
+    for form in (key, base64.b64encode(key.encode("utf-8", "replace")).decode().rstrip("=")):
         text = _mask_runs(text, form)
     return text
 

@@ -33,7 +33,7 @@ class SSEDecoder:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._line: list[bytes] = []  # pieces of the unfinished line
-        self._lines: list[bytes] = []  # finished lines of the unfinished event
+        self._lines = bytearray()  # finished lines of the unfinished event: a list of many short ones would be huge
         self._size = 0
         self._after_cr = False
         self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
@@ -80,10 +80,11 @@ class SSEDecoder:
         if self._bom:
             line, self._bom = line.removeprefix(self._bom), b""
         if line:
-            self._lines.append(line)
+            self._lines += line
+            self._lines += b"\n"
             return None
-        lines, self._lines, self._size = self._lines, [], 0
-        return _parse(lines)
+        lines, self._lines, self._size = self._lines, bytearray(), 0
+        return _parse(bytes(lines).split(b"\n"))
 
     def _keep(self, piece: bytes) -> None:
         if piece:

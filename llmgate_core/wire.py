@@ -50,7 +50,7 @@ def transport_request(
     route: Route,
     info: ProviderInfo,
     *,
-    extra_headers: Mapping[str, str] | None,
+    extra_headers: Any,
     deadline: Deadline,
     limits: Limits,
     bearer: bool,
@@ -102,7 +102,7 @@ def _headers(
     request: UpstreamRequest,
     route: Route,
     info: ProviderInfo,
-    extra_headers: Mapping[str, str] | None,
+    extra_headers: Any,
     *,
     has_body: bool,
     bearer: bool,
@@ -118,6 +118,8 @@ def _headers(
         headers[info.project_header] = route.project
     for name, value in request.headers.items():
         headers[name.lower()] = value
+    if extra_headers is not None and not isinstance(extra_headers, Mapping):
+        raise _bad(f"extra_headers must be an object of names and values, not {type(extra_headers).__name__}")
     if extra_headers:
         for name, value in extra_headers.items():
             headers[_checked_name(name)] = value

@@ -56,6 +56,7 @@ class FakeUpstream:
         otherwise: answers a request when `answers` is empty: an `Answer`, or a function of the request.
             None: a 599 that says so, and `unscripted` counts it.
         received: the requests so far, in the order they were complete.
+        answered: how many answers were sent to their very end.
         connections: how many TCP connections were accepted.
         disconnected: `time.monotonic()` of each time that a client hung up first.
         unscripted: requests for which there was no answer.
@@ -66,6 +67,7 @@ class FakeUpstream:
         self.otherwise: Answer | Callable[[ReceivedRequest], Answer] | None = None
         self.received: list[ReceivedRequest] = []
         self.disconnected: list[float] = []
+        self.answered = 0
         self.connections = 0
         self.unscripted = 0
         self._tls = tls
@@ -85,6 +87,14 @@ class FakeUpstream:
             TimeoutError: they did not within that time.
         """
         self._wait_for(lambda: len(self.received) >= count, within_seconds, f"{count} requests")
+
+    def wait_answered(self, count: int, within_seconds: float = 5.0) -> None:
+        """Wait until `count` answers in all were sent to their very end, stray bytes included.
+
+        Raises:
+            TimeoutError: they were not within that time.
+        """
+        self._wait_for(lambda: self.answered >= count, within_seconds, f"the end of {count} answers")
 
     def wait_disconnect(self, within_seconds: float = 5.0, *, count: int = 1) -> float:
         """Wait until clients have hung up `count` times in all, and return when the last of these was.
@@ -166,6 +176,9 @@ class FakeUpstream:
             self._changed.notify_all()
         answer = early or self._answer_for(request)
         client.send(answer)
+        with self._changed:
+            self.answered += 1
+            self._changed.notify_all()
         if answer.close == "rst":
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         return answer.keeps_connection and early is None

@@ -355,6 +355,8 @@ async def _open_socket(origin: Origin, addresses: list[Address], ends: float | N
             raise
         else:
             return sock
+    if failure.errno == errno.ETIMEDOUT:
+        raise httpcore.ConnectTimeout from None
     raise connect_failed(origin, failure) from failure
 
 

@@ -136,6 +136,9 @@ def test_stray_bytes_follow_on_the_kept_connection() -> None:
         upstream.answers += [Answer(200, b"a", stray=b"STRAY"), Answer(200, b"b", close="fin")]
         got = everything(upstream, REQUEST * 2)
         assert got.replace(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n", b"|") == b"|aSTRAY|b"
+        upstream.wait_answered(2)
+        with pytest.raises(TimeoutError, match="the end of 3 answers"):
+            upstream.wait_answered(3, 0.01)
 
 
 @pytest.mark.parametrize("hold_at", [None, 0, 1, 2])
