@@ -213,7 +213,10 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
             self._bury()
 
     def _bury(self) -> None:
-        """Close after the loop was closed, when asyncio itself cannot any more."""
+        """Close after the loop was closed, when asyncio itself cannot any more.
+
+        Only of a loop that was closed without `shutdown_asyncgens`; asyncio may still warn of its own part.
+        """
         self._registry.discard(self)
         self._has_ended = True
         self._socket.close()
@@ -270,6 +273,9 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         self._wire.write(data)
         exchange.start_waiting()
         while self._is_write_paused and not self._has_ended:
+            if self._blocks:  # an early answer, which is read instead
+                self._spoilt = True
+                return
             if not await self._wait(exchange.ends):
                 raise httpcore.WriteTimeout
 
@@ -357,7 +363,9 @@ async def _open_socket(origin: Origin, addresses: list[Address], ends: float | N
             return sock
     if failure.errno == errno.ETIMEDOUT:
         raise httpcore.ConnectTimeout from None
-    raise connect_failed(origin, failure) from failure
+    refused = connect_failed(origin, failure)
+    refused.__context__ = failure  # httpcore takes causes off, but no contexts
+    raise refused
 
 
 def _abort_result(opening: asyncio.Task[AsyncConnection]) -> None:

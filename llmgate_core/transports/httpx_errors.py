@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from llmgate_core.errors import APIConnectionError, APIError, BadRequestError
+from llmgate_core.errors import APIConnectionError, APIError, APIResponseValidationError, BadRequestError
 from llmgate_core.transports.failures import broken, closed, no_http, peer, tls_failed, truncated
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ FAILURES = (
 )
 """Everything that comes out of httpcore over our sockets."""
 
+HEAD_TOO_LARGE = 431  # as h11 says it
 _PHASES = {httpcore.PoolTimeout: "pool", httpcore.ConnectTimeout: "connect"}
 
 
@@ -38,7 +39,7 @@ def failure_before_head(error: Exception, exchange: WireExchange, request: Trans
     """Return our error for one of `FAILURES` before the head of an answer."""
     origin = request.origin
     if isinstance(error, APIError):
-        return error.with_traceback(None)
+        return _caused(error.with_traceback(None), _os_error(error))
     if isinstance(error, httpcore.TimeoutException):
         return request.deadline.error(_PHASES.get(type(error), "first_event"))
     if isinstance(error, OSError):
@@ -55,6 +56,8 @@ def failure_before_head(error: Exception, exchange: WireExchange, request: Trans
         return BadRequestError(
             "the request has a host, method, path or header name that cannot be sent", status_code=400, attempts=0
         )
+    if getattr(error.__context__, "error_status_hint", 0) == HEAD_TOO_LARGE:
+        return APIResponseValidationError(f"the head of the answer of {peer(origin)} exceeds what h11 reads")
     return closed(origin) if exchange.ended else no_http(origin, "not what the standard allows")
 
 
@@ -79,4 +82,5 @@ def _caused(failure: APIError, reason: OSError | None) -> APIError:
 
 
 def _os_error(error: BaseException) -> OSError | None:
-    return error.__cause__ if isinstance(error.__cause__, OSError) else None
+    # httpcore takes the cause off what passes through its pool, but leaves the context
+    return error.__context__ if isinstance(error.__context__, OSError) else None

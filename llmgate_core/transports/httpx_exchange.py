@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.transports.failures import peer
+from llmgate_core.transports.failures import no_http, peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,20 @@ class WireExchange:
         self._head_bytes = None
         self.ends = _from_now(wait_seconds)
 
+    def is_over(self) -> bool:
+        """Return whether the present wait has ended."""
+        return self.ends is not None and monotonic() >= self.ends
+
+    def check_start(self, data: bytes) -> None:
+        """Stop at once at what does not begin like an answer; httpcore would wait for more of it.
+
+        Raises:
+            APIConnectionError: it is not HTTP/1.
+
+        """
+        if not self.received and not (b"HTTP/".startswith(data[:5]) or data.startswith(b"\r\n")):
+            raise no_http(self._request.origin, "it begins otherwise")
+
     def check_head(self) -> None:
         """Stop an endless head, or an endless row of interim answers.
 
@@ -124,6 +138,8 @@ class TrackedConnection:
 
     def _note(self, exchange: WireExchange, data: bytes) -> bytes:
         if data:
+            if exchange.connection is self and not exchange.received:
+                exchange.check_start(data)
             exchange.received += len(data)
             self._answer.add(data)
         else:
@@ -178,13 +194,16 @@ class AnswerBytes:
         tail = self._before + self._last
         if tail.count(b"HTTP/") > (self._blocks == 1):
             return False  # perhaps another answer; a body may say so too, which costs a connection
-        length = 0
+        length: int | None = None
+        is_chunked = False
         for name, value in raw_headers:
             if len(name) == 14 and name.lower() == b"content-length" and value.isdigit():
                 length = int(value)
             elif len(name) == 17 and name.lower() == b"transfer-encoding":
-                return tail.endswith(_LAST_CHUNK) and tail.find(_LAST_CHUNK) == len(tail) - len(_LAST_CHUNK)
-        return self._count == self._head_bytes + length
+                is_chunked = True
+        if is_chunked:  # with a length as well, somebody on the way may see another end
+            return length is None and tail.find(_LAST_CHUNK) == len(tail) - len(_LAST_CHUNK) >= 0
+        return self._count == self._head_bytes + (length or 0)
 
     def _tail(self, last: bytes) -> bytes:
         return (self._before + last)[-_CARRIED_BYTES:]

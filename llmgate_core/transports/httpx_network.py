@@ -78,7 +78,9 @@ def _connect(origin: Origin, addresses: list[Address], ends: float | None) -> so
             return sock
     if isinstance(failure, TimeoutError):
         raise httpcore.ConnectTimeout from None
-    raise connect_failed(origin, failure) from failure
+    refused = connect_failed(origin, failure)
+    refused.__context__ = failure  # httpcore takes causes off, but no contexts
+    raise refused
 
 
 class Connection(httpcore.NetworkStream, TrackedConnection):

@@ -123,7 +123,7 @@ class Wire(Generic[Made]):
 def _url_and_host(request: TransportRequest) -> tuple[httpcore.URL, bytes]:
     scheme, host, port = request.origin
     try:
-        url = httpcore.URL(scheme=scheme, host=host, port=port, target=request.target)
+        url = httpcore.URL(scheme=scheme, host=host.encode("ascii"), port=port, target=request.target.encode("ascii"))
     except UnicodeEncodeError:
         pass
     else:

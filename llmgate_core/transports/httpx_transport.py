@@ -4,8 +4,9 @@ Below `httpx.Client`, so there are no redirects, cookies, auth or netrc to switc
 below `httpx.HTTPTransport`, which reads its read timeout once for a whole body and starts it anew
 with every byte of a head, so that neither an idle limit nor a total could be kept through it.
 
-Limits of this wire, which `fast` does not have: while a request is being written, an early answer
-is not read; and every block of a body costs some three times as much.
+Limits of this wire, which `fast` does not have: while a blocking call writes a large request, an
+early answer is not read; a head may have 100 KiB, as h11 allows; a wait for a block that ran out
+loses the answer; and an answer closed before `b""` was read loses its connection.
 
 Source: section "Sending" and rows R1, R4, R8, R10 to R13, R19, R26, S9 and S11 of docs/architecture.md.
 """
@@ -20,6 +21,7 @@ import httpcore
 
 from llmgate_core.errors import APIError
 from llmgate_core.transports.content_decoding import decoder_for
+from llmgate_core.transports.failures import truncated
 from llmgate_core.transports.httpx_async_network import AsyncConnection, AsyncNetwork
 from llmgate_core.transports.httpx_errors import FAILURES, failure_before_head, failure_in_body
 from llmgate_core.transports.httpx_exchange import WireExchange
@@ -82,6 +84,7 @@ class HTTPXResponse:
         "_blocks",
         "_decoder",
         "_exchange",
+        "_failure",
         "_is_settled",
         "_request",
         "_stream",
@@ -96,6 +99,7 @@ class HTTPXResponse:
         self.status = response.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = response.headers
         self._is_settled = False
+        self._failure: Exception | None = None
         stream: Any = response.stream  # iterable and with `close`, as httpcore documents it
         self._stream = stream
         self._transport = transport  # holds it for as long as an answer is being read
@@ -118,6 +122,8 @@ class HTTPXResponse:
             if not (block := self._next()):
                 decoder.finish()
                 break
+            if self._exchange.is_over():
+                raise TimeoutError  # much came, but it unfolded to nothing
             decoder.put(block)
         return piece
 
@@ -125,7 +131,7 @@ class HTTPXResponse:
         """After an end marker: wait 50 ms at most for the proper end, so that the connection can be kept."""
         self._exchange.wait_at_most(FINISH_SECONDS)
         try:
-            while self._next():
+            while self._next() and not self._exchange.is_over():
                 pass
         except (TimeoutError, APIError):
             pass  # the answer was complete before; only the connection is lost
@@ -135,31 +141,33 @@ class HTTPXResponse:
         """Drop the connection, unless the answer is complete and gave it back already. Idempotent."""
         if not self._is_settled:
             self._is_settled = True
+            self._failure = _left(self._request)
             self._stream.close()
 
     def _next(self) -> bytes:
         if self._is_settled:
-            return b""
+            return _end(self._failure)
         try:
             for block in self._blocks:
                 if block:
                     return block
         except httpcore.TimeoutException:
-            failure: Exception = TimeoutError()
+            self._failure = TimeoutError()
         except FAILURES as error:
-            failure = failure_in_body(error, self._exchange, self._request)
+            self._failure = failure_in_body(error, self._exchange, self._request)
         else:
             self._settle()
             return b""
         self._is_settled = True  # httpcore closed the connection
-        raise failure
+        return _end(self._failure)
 
     def _settle(self) -> None:
         """Give the connection back: the answer is complete."""
         connection = self._exchange.connection
         if connection is not None:
             connection.end_answer(self.raw_headers)
-        self.close()
+        self._is_settled = True
+        self._stream.close()
 
     def __del__(self) -> None:
         self.close()
@@ -235,6 +243,7 @@ class AsyncHTTPXResponse:
         "_blocks",
         "_decoder",
         "_exchange",
+        "_failure",
         "_has_yielded",
         "_is_settled",
         "_loop",
@@ -255,6 +264,7 @@ class AsyncHTTPXResponse:
         self.status = response.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = response.headers
         self._is_settled = False
+        self._failure: Exception | None = None
         stream: Any = response.stream  # iterable and with `aclose`, as httpcore documents it
         self._stream = stream
         self._transport = transport  # holds it for as long as an answer is being read
@@ -284,6 +294,8 @@ class AsyncHTTPXResponse:
             if not (block := await self._next()):
                 decoder.finish()
                 break
+            if self._exchange.is_over():
+                raise TimeoutError  # much came, but it unfolded to nothing
             decoder.put(block)
         self._has_yielded = not piece
         return piece
@@ -292,7 +304,7 @@ class AsyncHTTPXResponse:
         """After an end marker: wait 50 ms at most for the proper end, so that the connection can be kept."""
         self._exchange.wait_at_most(FINISH_SECONDS)
         try:
-            while await self._next():
+            while await self._next() and not self._exchange.is_over():
                 pass
         except (TimeoutError, APIError):
             pass  # the answer was complete before; only the connection is lost
@@ -302,6 +314,7 @@ class AsyncHTTPXResponse:
         """Drop the connection, unless the answer is complete and gave it back already. Idempotent."""
         if not self._is_settled:
             self._is_settled = True
+            self._failure = _left(self._request)
             self._drop()
             await asyncio.shield(self._transport.start_closing(self._stream))
 
@@ -310,29 +323,31 @@ class AsyncHTTPXResponse:
         if self._is_settled:
             return
         self._is_settled = True
+        self._failure = _left(self._request)
         self._drop()
         with contextlib.suppress(RuntimeError):  # the loop is closed, and httpcore's books with it
             self._loop.call_soon_threadsafe(self._transport.start_closing, self._stream)
 
     async def _next(self) -> bytes:
         if self._is_settled:
-            return b""
+            return _end(self._failure)
         try:
             async for block in self._blocks:
                 if block:
                     return block
         except httpcore.TimeoutException:
-            failure: Exception = TimeoutError()
+            self._failure = TimeoutError()
         except FAILURES as error:
-            failure = failure_in_body(error, self._exchange, self._request)
+            self._failure = failure_in_body(error, self._exchange, self._request)
         except BaseException:
             self._is_settled = True  # the same
+            self._failure = _left(self._request)
             raise
         else:
             await self._settle()
             return b""
         self._is_settled = True  # httpcore closed the connection
-        raise failure
+        return _end(self._failure)
 
     async def _settle(self) -> None:
         """Give the connection back: the answer is complete."""
@@ -353,3 +368,14 @@ class AsyncHTTPXResponse:
 def _was_kept_too_long(failure: APIError, exchange: WireExchange) -> bool:
     """Return whether the upstream closed a kept connection just as we sent; that is tried once more."""
     return failure.code in ("closed", "reset") and exchange.was_stale()
+
+
+def _left(request: TransportRequest) -> APIError:
+    return truncated(request.origin, "it was closed by its reader")
+
+
+def _end(failure: Exception | None) -> bytes:
+    """Return what a body that is over has left: nothing, or its error once more."""
+    if failure is not None:
+        raise failure
+    return b""
