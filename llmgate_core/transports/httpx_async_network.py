@@ -53,7 +53,6 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
 
         Raises:
             APIConnectionError: no address, or none that answers. httpcore.ConnectTimeout: not in time.
-
         """
         exchange: WireExchange = timeout
         if self._guard is None:
@@ -130,7 +129,6 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
 
         Raises:
             httpcore.ReadTimeout: nothing until `timeout.ends`. httpcore.ReadError: the connection broke.
-
         """
         exchange: WireExchange = timeout or self._first
         if self._unsent:
@@ -172,7 +170,6 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
 
         Raises:
             OSError: the handshake failed; nothing else here raises a bare one. httpcore.ConnectTimeout: not in time.
-
         """
         exchange: WireExchange = timeout
         exchange.connection = None  # what a proxy answered before is another answer

@@ -35,7 +35,6 @@ class WireExchange:
         connection: what carries it; None: nothing was sent yet.
         was_used: whether that connection had carried an answer before.
         received: bytes of the answer so far. ended: the upstream has closed its side.
-
     """
 
     __slots__ = ("_connect_ends", "_head_bytes", "_request", "connection", "ended", "ends", "received", "was_used")
@@ -85,7 +84,6 @@ class WireExchange:
 
         Raises:
             APIConnectionError: it is not HTTP/1.
-
         """
         if not self.received and not (b"HTTP/".startswith(data[:5]) or data.startswith(b"\r\n")):
             raise no_http(self._request.origin, "it begins otherwise")
@@ -95,7 +93,6 @@ class WireExchange:
 
         Raises:
             APIResponseValidationError: more came than a head may have.
-
         """
         if self._head_bytes is not None and self.received > self._head_bytes:
             raise APIResponseValidationError(

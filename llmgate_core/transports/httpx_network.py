@@ -46,7 +46,6 @@ class Network(httpcore.NetworkBackend):
 
         Raises:
             APIConnectionError: no address, or none that answers. httpcore.ConnectTimeout: not in time.
-
         """
         exchange: WireExchange = timeout
         ends = exchange.start_connecting()
@@ -99,7 +98,6 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
 
         Raises:
             httpcore.ReadTimeout: nothing until `timeout.ends`. httpcore.ReadError: the connection broke.
-
         """
         exchange: WireExchange = timeout or self._first
         if self._unsent:
@@ -134,7 +132,6 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
 
         Raises:
             OSError: the handshake failed; nothing else here raises a bare one. httpcore.ConnectTimeout: not in time.
-
         """
         exchange: WireExchange = timeout
         try:

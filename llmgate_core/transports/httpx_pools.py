@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpcore
@@ -30,7 +31,7 @@ Made = TypeVar("Made")
 """A pool of httpcore's and the network under it."""
 
 
-class Wire(Generic[Made]):
+class Wire(ABC, Generic[Made]):
     """What both kinds share: requests, and pools that are made when they are needed.
 
     `verify` may be a whole TLS context; `ca_file` names the certificates to trust instead of the
@@ -54,24 +55,29 @@ class Wire(Generic[Made]):
             "max_keepalive_connections": max_connections,
             "keepalive_expiry": max_idle_seconds,
         }
-        self._made: dict[str, Made] = {}
+        self._made: dict[tuple[str, int], Made] = {}
+        self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._urls: dict[tuple[Origin, str], tuple[httpcore.URL, bytes]] = {}
 
-    def _made_for(self, scheme: str) -> Made:
-        made = self._made.get(scheme)
+    def _made_for(self, scheme: str, number: int = 0) -> Made:
+        """Return the pool with this number, made on first use."""
+        made = self._made.get((scheme, number))
         if made is None:
             with self._lock:
-                made = self._made.get(scheme)
+                made = self._made.get((scheme, number))
                 if made is None:
-                    # a TLS context costs 24 ms, so a plain connection does without
-                    context = self._tls_context() if scheme == "https" else None
-                    options = {**self._options, "ssl_context": context}
-                    made = self._made[scheme] = self._make(options if self._proxy is None else self._proxied(options))
+                    # a TLS context costs 24 ms: made once, and a plain connection does without
+                    if scheme == "https" and self._context is None:
+                        self._context = self._tls_context()
+                    options = {**self._options, "ssl_context": self._context if scheme == "https" else None}
+                    options = options if self._proxy is None else self._proxied(options)
+                    made = self._made[scheme, number] = self._make(options)
         return made
 
+    @abstractmethod
     def _make(self, options: dict[str, Any]) -> Made:
-        raise NotImplementedError
+        """Return a pool of httpcore's with these options, and the network under it."""
 
     def _tls_context(self) -> ssl.SSLContext:
         import httpx
@@ -85,7 +91,6 @@ class Wire(Generic[Made]):
 
         Raises:
             ConfigError: not a proxy's URL; the message does not repeat it, as it may hold a password.
-
         """
         import httpx
 
@@ -137,7 +142,6 @@ def encoded_headers(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]
 
     Raises:
         BadRequestError: CR, LF, NUL or a character beyond latin-1; names the header, not its value.
-
     """
     try:
         encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
@@ -161,7 +165,6 @@ def pool_of_kind(kinds: tuple[Any, Any, Any], options: dict[str, Any]) -> Any:
 
     Raises:
         ConfigError: a SOCKS proxy, and the package for it is missing.
-
     """
     direct, http_proxy, socks_proxy = kinds
     if "proxy_url" not in options:

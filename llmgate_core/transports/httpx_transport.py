@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncHTTPXResponse", "AsyncHTTPXTransport", "HTTPXResponse", "HTTPXTransport"]
 
 FINISH_SECONDS = 0.05
+POOL_CONNECTIONS = 8  # of one asyncio pool, of which there may be many
 ATTEMPTS = 2  # the second only where a kept connection turned out to be closed
 
 
@@ -189,14 +191,16 @@ class AsyncHTTPXTransport(Wire["tuple[httpcore.AsyncConnectionPool, AsyncNetwork
             verify=verify,
             ca_file=ca_file,
             proxy=proxy,
-            max_connections=max_connections,
+            max_connections=min(max_connections, POOL_CONNECTIONS),
             max_idle_seconds=max_idle_seconds,
         )
+        self._pools = max(1, max_connections // POOL_CONNECTIONS)
+        self._turn = itertools.count()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def asend(self, request: TransportRequest) -> AsyncHTTPXResponse:
         """Send `request`; see `contracts.AsyncTransport.asend`."""
-        pool, network = self._made_for(request.origin.scheme)
+        pool, network = self._choose(request.origin.scheme)
         attempts = 0
         while True:
             attempts += 1
@@ -212,6 +216,14 @@ class AsyncHTTPXTransport(Wire["tuple[httpcore.AsyncConnectionPool, AsyncNetwork
                 break
             network.trust.lose()
         raise failure
+
+    def _choose(self, scheme: str) -> tuple[httpcore.AsyncConnectionPool, AsyncNetwork]:
+        """Return the first pool with a place: httpcore looks at a pool's connections by pairs for each request."""
+        for number in range(self._pools):
+            made = self._made_for(scheme, number)
+            if sum(not connection.is_idle() for connection in made[0].connections) < POOL_CONNECTIONS:
+                return made
+        return self._made_for(scheme, next(self._turn) % self._pools)  # to wait for a place there
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""

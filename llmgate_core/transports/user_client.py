@@ -61,7 +61,6 @@ def wrap_user_client(client: Any) -> UserClientTransport:
 
     Raises:
         ConfigError: an asynchronous client, or none at all.
-
     """
     if is_sync_client(client):
         return UserClientTransport(client)
@@ -73,7 +72,6 @@ def wrap_async_user_client(client: Any) -> AsyncUserClientTransport:
 
     Raises:
         ConfigError: a synchronous client, or none at all.
-
     """
     if is_async_client(client):
         return AsyncUserClientTransport(client)
@@ -446,7 +444,6 @@ async def _within(wait_seconds: float | None, steps: Coroutine[Any, Any, Any], u
 
     Raises:
         TimeoutError: not within `wait_seconds`. Else whatever the steps raise.
-
     """
     task = asyncio.ensure_future(steps)
     try:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from llmgate_core import AsyncClient, Settings
 from llmgate_core.contracts import Origin
 from llmgate_core.errors import (
     APIConnectionError,
@@ -25,6 +26,7 @@ from llmgate_core.errors import (
     ConfigError,
     StreamTruncatedError,
 )
+from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from llmgate_core.transports.httpx_exchange import AnswerBytes
 from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport, HTTPXTransport
 from tests.transports.scripted_upstream import (
@@ -429,3 +431,19 @@ def test_a_name_that_cannot_be_a_host_is_refused(wire: HTTPXWire) -> None:
         port = listener.getsockname()[1]
     with pytest.raises(BadRequestError):
         wire.send(request_to(origin=Origin("http", "h\u00f6st", port)))
+
+
+def test_many_tasks_at_once_keep_their_connections_for_the_next_ones() -> None:
+    answer = Answer.json({"choices": []})
+    messages = [{"role": "user", "content": "hi"}]
+
+    async def rounds(upstream: FakeUpstream) -> None:
+        async with AsyncClient(settings=Settings(), api_key="sk-x", api_base=upstream.base_url) as client:
+            for _ in range(3):
+                await asyncio.gather(*[client.completion("openai/gpt-4o", messages) for _ in range(40)])
+
+    with fake_upstream() as upstream:
+        upstream.otherwise = answer
+        asyncio.run(rounds(upstream))
+        assert len(upstream.received) == 120
+        assert upstream.connections <= 40
