@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from llmgate_core.binding import guarded
-from llmgate_core.contracts import AsyncTransport, AsyncTransportResponse, Sleep, UpstreamRequest, UpstreamResponse
+from llmgate_core.chunks import StreamReader, looks_like_no_stream
+from llmgate_core.contracts import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.events import Outcome
-from llmgate_core.pipeline import Pipeline, Prepared
-from llmgate_core.receive import ChunkReader, looks_like_no_stream
+from llmgate_core.pipeline import Pipeline
+from llmgate_core.prepared import Prepared
 from llmgate_core.streams import AsyncStream
+from llmgate_core.transport_contract import AsyncTransport, AsyncTransportResponse
+from llmgate_core.types.base import CallRecord
 
 __all__ = ["arun"]
 
@@ -29,7 +32,7 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
         pipeline.before(prepared)
         if prepared.call.stream:
             return await _retried(prepared, lambda attempt: _open(pipeline, prepared, transport, attempt))
-        result = await _retried(prepared, lambda attempt: _whole(prepared, transport, attempt))
+        result = await _whole(prepared, transport)
     except LLMGateError as error:
         failure = error
     except BaseException:
@@ -38,7 +41,7 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
     else:
         pipeline.ended(prepared, "finished", usage=getattr(result, "usage", None))
         if prepared.fake_stream:
-            return AsyncStream(_one(prepared.burst(result)), prepared.call.family, result._get_record())
+            return AsyncStream(_each(prepared.burst(result)), prepared.asked.family, result._get_record())
         return result
     if isinstance(failure, APIError):
         without_frames(failure)
@@ -59,25 +62,44 @@ async def _retried(prepared: Prepared, attempt_once: Callable[[int], Awaitable[A
         await asyncio.sleep(wait)
 
 
-async def _whole(prepared: Prepared, transport: AsyncTransport, attempts: int) -> Any:
+async def _whole(prepared: Prepared, transport: AsyncTransport) -> Any:
     plugin = prepared.target.plugin
-    exchange = plugin.exchange
-    steps = exchange(prepared.call, prepared.route) if exchange is not None else None
-    if steps is None:
-        return prepared.result_of(await _answer(prepared, await _send(prepared, transport, prepared.request)), attempts)
+    steps = plugin.exchange(prepared.call, prepared.route) if plugin.exchange is not None else None
+    if steps is not None:
+        return await _exchanged(prepared, transport, guarded(plugin, "exchange", steps.send))
+
+    async def once(attempt: int) -> Any:
+        return prepared.result_of(await _answer(prepared, await _send(prepared, transport, prepared.request)), attempt)
+
+    return await _retried(prepared, once)
+
+
+async def _exchanged(
+    prepared: Prepared, transport: AsyncTransport, advance: Callable[[UpstreamResponse | None], Any]
+) -> Any:
+    """Do the steps of an exchange. Each request is tried again by itself: a job is never made twice."""
     response: UpstreamResponse | None = None
+
+    async def once(_: int) -> UpstreamResponse:
+        return await _answer(prepared, await _send(prepared, transport, step))
+
     try:
-        advance = guarded(plugin, "exchange", steps.send)
         step = advance(None)
         while True:
-            if isinstance(step, Sleep):
+            if isinstance(step, Progress):
+                prepared.progress(step.job)
+                step = advance(None)
+            elif isinstance(step, Sleep):
                 await _sleep(prepared, step.seconds)
                 step = advance(None)
             else:
-                response = await _answer(prepared, await _send(prepared, transport, step))
+                response = await _retried(prepared, once)
                 step = advance(response)
     except StopIteration as end:
-        return prepared.exchanged(end.value, response, attempts)
+        return prepared.exchanged(end.value, response, 1)
+    except APIError as error:
+        error.partial = prepared.job if error.partial is None else error.partial
+        raise
 
 
 async def _sleep(prepared: Prepared, seconds: float) -> None:
@@ -181,22 +203,23 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
     if response.status >= 300:
         raise prepared.error_of(await _error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
-    reader = prepared.chunk_reader(head)
+    reader = prepared.reader(head)
     try:
         first = await _first_chunks(prepared, response, reader, clock)
     except BaseException:
         await response.aclose()
         raise
-    chunks = _chunks(pipeline, prepared, response, reader, clock, first)
+    record = prepared.record(head, attempts)
+    chunks = _chunks(pipeline, prepared, response, reader, clock, first, record)
     await anext(chunks)  # begins it, so that a stream that is never read ends properly too
-    return AsyncStream(chunks, prepared.call.family, prepared.record(head, attempts))
+    return AsyncStream(chunks, prepared.asked.family, record)
 
 
 async def _first_chunks(
-    prepared: Prepared, response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock
+    prepared: Prepared, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
 ) -> list[Any]:
     block = await _next_block(response, reader, clock)
-    if looks_like_no_stream(block):
+    if reader.is_events and looks_like_no_stream(block):
         rest = await _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
@@ -210,7 +233,7 @@ async def _first_chunks(
     return reader.end()
 
 
-async def _next_block(response: AsyncTransportResponse, reader: ChunkReader, clock: EventClock) -> bytes:
+async def _next_block(response: AsyncTransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
     if reader.failure is not None:
         raise reader.failure
     try:
@@ -227,9 +250,10 @@ async def _chunks(
     pipeline: Pipeline,
     prepared: Prepared,
     response: AsyncTransportResponse,
-    reader: ChunkReader,
+    reader: StreamReader,
     clock: EventClock,
     chunks: list[Any],
+    record: CallRecord,
 ) -> AsyncIterator[Any]:
     """Hand out chunks until the stream has ended in exactly one way."""
     outcome: Outcome = "cancelled"
@@ -254,11 +278,14 @@ async def _chunks(
         raise
     finally:
         await (response.afinish() if outcome == "finished" else response.aclose())
+        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger)
+        pipeline.warn(prepared.route, reader.ledger)
         pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
 
 
-async def _one(chunk: Any) -> AsyncIterator[Any]:
-    yield chunk
+async def _each(chunks: list[Any]) -> AsyncIterator[Any]:
+    for chunk in chunks:
+        yield chunk
 
 
 def _outcome(error: LLMGateError) -> Outcome:

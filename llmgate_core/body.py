@@ -22,6 +22,7 @@ RESENT_MESSAGE_FIELDS = (
     "tool_calls",
     "tool_call_id",
     "function_call",
+    "reasoning_items",
 )
 """The fields of an answer's message that a request knows. Source: OpenAPI 2.3.0, request messages."""
 
@@ -34,12 +35,17 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
     """
     body: dict[str, Any] = {}
     for name, value in inputs.items():
-        body[name] = _messages(value) if name == "messages" else value
+        if name == "messages":
+            body[name] = _messages(value)
+        elif value is not None:
+            body[name] = _plain(value)
     for name, value in params.items():
         if value is not None:
             body[name] = value
     if "response_format" in body:
         body["response_format"] = _response_format(body["response_format"])
+    if "text_format" in body:
+        body["text"] = _text_format(body.pop("text_format"), body.get("text"))
     if extra_body is not None:
         if not isinstance(extra_body, Mapping):
             raise _bad("extra_body", f"extra_body must be an object, not {type(extra_body).__name__}")
@@ -48,9 +54,20 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
 
 
 def output_type_of(params: Mapping[str, Any]) -> Any:
-    """Return the pydantic class given as `response_format`, or None."""
-    value = params.get("response_format")
-    return value if isinstance(value, type) else None
+    """Return the pydantic class given as `response_format` or `text_format`, or None."""
+    for name in ("response_format", "text_format"):
+        if isinstance(value := params.get(name), type):
+            return value
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Return an input with the items of earlier answers as plain objects."""
+    if isinstance(value, list) and any(hasattr(item, "model_dump") for item in value):
+        return [
+            item.model_dump(mode="json", exclude_unset=True) if hasattr(item, "model_dump") else item for item in value
+        ]
+    return value
 
 
 def _messages(messages: Any) -> list[Any]:
@@ -101,6 +118,14 @@ def _response_format(value: Any) -> Any:
         raise _bad("response_format", f"response_format takes a pydantic class or an object, not {value.__name__}")
     schema = _strict(value.model_json_schema())
     return {"type": "json_schema", "json_schema": {"name": value.__name__, "schema": schema, "strict": True}}
+
+
+def _text_format(value: Any, text: Any) -> dict[str, Any]:
+    """Return the `text` of a Responses call that asks for a pydantic class, beside what it says already."""
+    schema = _response_format(value)
+    if isinstance(value, type):
+        schema = {"type": "json_schema", **schema["json_schema"]}
+    return {**(text if isinstance(text, Mapping) else {}), "format": schema}
 
 
 def _strict(schema: Any) -> Any:

@@ -38,7 +38,7 @@ class ModelRow:
     Attributes:
         name: the row's own name. provider: whose model it is. mode: the endpoint that serves it.
         prefix: the routing prefix that serves that mode; None: no plugin is known to.
-        facts: the whole row, read only.
+        facts: the whole row, read only. as_of: the date on which it was checked, empty: not known.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelRow:
     mode: str
     prefix: str | None
     facts: ModelFacts
+    as_of: str = ""
 
 
 class Catalogue:
@@ -125,6 +126,10 @@ class Catalogue:
         """Return the routing prefix that serves `mode` at `provider`; None: no plugin is known to."""
         return self._prefixes.get(provider, {}).get(mode)
 
+    def default_prefix(self, mode: str) -> str | None:
+        """Return the prefix that serves `mode` at the first provider that has one, for calls without a model."""
+        return next((prefixes[mode] for prefixes in self._prefixes.values() if mode in prefixes), None)
+
     def names(self, prefix: str = "") -> list[str]:
         """Return the names that begin with `prefix`, sorted."""
         return sorted({name for rows in self._rows.values() for name in rows if name.startswith(prefix)})
@@ -153,7 +158,8 @@ class Catalogue:
                 facts = self._rows.get(owner, {}).get(candidate)
                 if facts is not None:
                     mode = facts["mode"]
-                    return ModelRow(candidate, owner, mode, self.prefix_for(owner, mode), MappingProxyType(dict(facts)))
+                    prefix, date = self.prefix_for(owner, mode), self._dates.get(owner, "")
+                    return ModelRow(candidate, owner, mode, prefix, MappingProxyType(dict(facts)), date)
         return None
 
     def _add_file(self, path: str | Path) -> None:

@@ -173,7 +173,8 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
 
 def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "streaming"):
-        return _refuse("this model does not stream; fake_stream=True hands the whole answer out as one burst", PAGE)
+        reason = "this model does not stream; fake_stream=True hands the whole answer out as one burst"
+        return ParamRule(supported=False, reason=reason, source=PAGE, droppable=False)
     return None
 
 

@@ -33,6 +33,7 @@ _ROW: Mapping[str, Any] = MappingProxyType(
         "status": ("active", "deprecated", "retired", "unlisted"),
         "snapshot_of": TEXT,
         "shutdown_date": TEXT,
+        "announce_shutdown": FLAG,
         "limits": {
             "context_window": COUNT,
             "max_input_tokens": COUNT,
@@ -61,6 +62,7 @@ _ROW: Mapping[str, Any] = MappingProxyType(
             "unsupported": TEXTS,
             "effort_none_only": TEXTS,
             "allowlist": TEXTS,
+            "values": {ANY_KEY: TEXTS},
             "function_tools_with_reasoning_on_chat": ("drop_effort", "bridge"),
             "note": TEXT,
         },

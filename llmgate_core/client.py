@@ -8,30 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import Any, Literal
 
 from llmgate_core.arun import arun
+from llmgate_core.async_calls import AsyncCalls
 from llmgate_core.deadline import Limits
 from llmgate_core.errors import ConfigError
 from llmgate_core.options import ClientOptions, hide_key
-from llmgate_core.pipeline import Pipeline, Prepared
+from llmgate_core.pipeline import Pipeline
+from llmgate_core.prepared import Prepared
+from llmgate_core.relay import Relayed, RelayedCall
 from llmgate_core.run import run
 from llmgate_core.send import AsyncWires, Wires
 from llmgate_core.settings import PluginPolicy, Settings
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from llmgate_core.streams import AsyncStream, Stream
-    from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
-    from llmgate_core.types.embedding import EmbeddingResponse
-    from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
-
-    OutputT = TypeVar("OutputT", bound=BaseModel)
+from llmgate_core.streams import AsyncStream
+from llmgate_core.sync_calls import SyncCalls
 
 __all__ = ["AsyncClient", "Client", "module_settings"]
-
-Messages = Sequence[Any]
 
 
 @cache
@@ -123,16 +116,24 @@ class _Base:
             self._pipeline, self._built_from = pipeline, wanted
         return self._pipeline
 
-    def prepare(self, family: str, model: object, inputs: Mapping[str, Any], arguments: dict[str, Any]) -> Prepared:
+    def prepare(
+        self,
+        family: str,
+        model: object,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Prepared:
         """Return a call ready to be sent, without sending it; needs no key. For `llmgate explain`."""
         hide_key(arguments)
-        return self.pipeline.prepare(family, model, inputs, arguments, require_key=False)
+        return self.pipeline.prepare(family, model, inputs, arguments, operation=operation, require_key=False)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(api_base={self._options.api_base!r})"
 
 
-class Client(_Base):
+class Client(_Base, SyncCalls):
     """A synchronous client. Thread-safe; a context manager that closes its connections."""
 
     def __init__(self, **arguments: Any) -> None:
@@ -140,54 +141,17 @@ class Client(_Base):
         super().__init__(**arguments)
         self._wires = Wires()
 
-    # fmt: off
-    @overload
-    def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-    @overload
-    def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-    @overload
-    def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
-    # fmt: on
-    def completion(self, model: str, messages: Messages, **arguments: Any) -> Any:
-        """Chat with a model.
-
-        Args:
-            model: the model string, for example `openai/gpt-4o` or `gpt-4o`.
-            messages: dicts with role and content, or message objects of earlier answers.
-            **arguments: `stream=True` for chunks, `response_format=PydanticClass` for `.parsed`, our own
-                arguments (docs/guide/options.md), and every parameter of the upstream.
-
-        Returns:
-            A `ChatCompletion`, or with `stream=True` a `Stream` of `ChatCompletionChunk`.
-
-        Raises:
-            LLMGateError: see docs/guide/errors.md.
-        """
-        hide_key(arguments)
-        return self._run("chat", model, {"messages": messages}, arguments)
-
-    # fmt: off
-    @overload
-    def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]: ...  # noqa: E501
-    @overload
-    def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-    # fmt: on
-    def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
-        """Continue a text (or token list, or several of either) with a legacy completion model."""
-        hide_key(arguments)
-        return self._run("text_completion", model, {"prompt": prompt}, arguments)
-
-    def embedding(self, model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
-        """Return the vectors of a text, a list of texts, a token list, or a list of token lists."""
-        hide_key(arguments)
-        result: EmbeddingResponse = self._run("embedding", model, {"input": input}, arguments)
-        return result
-
-    def _run(self, family: str, model: str, inputs: Mapping[str, Any], arguments: dict[str, Any]) -> Any:
+    def _call(
+        self,
+        family: str,
+        model: str | None,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Any:
         pipeline = self.pipeline
-        prepared = pipeline.prepare(family, model, inputs, arguments)
+        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
         return run(pipeline, prepared, self._wires.choose(prepared))
 
     def close(self) -> None:
@@ -203,7 +167,7 @@ class Client(_Base):
         self.close()
 
 
-class AsyncClient(_Base):
+class AsyncClient(_Base, AsyncCalls):
     """The asynchronous twin of `Client`; its connections belong to the event loop of each call."""
 
     def __init__(self, **arguments: Any) -> None:
@@ -211,42 +175,53 @@ class AsyncClient(_Base):
         super().__init__(**arguments)
         self._wires = AsyncWires()
 
-    # fmt: off
-    @overload
-    async def completion(self, model: str, messages: Messages, *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-    @overload
-    async def completion(self, model: str, messages: Messages, *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
-    @overload
-    async def completion(self, model: str, messages: Messages, *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
-    @overload
-    async def completion(self, model: str, messages: Messages, *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
-    # fmt: on
-    async def completion(self, model: str, messages: Messages, **arguments: Any) -> Any:
-        """Chat with a model; see `Client.completion`. With `stream=True` returns an `AsyncStream`."""
-        hide_key(arguments)
-        return await self._run("chat", model, {"messages": messages}, arguments)
-
-    # fmt: off
-    @overload
-    async def text_completion(self, model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[TextCompletionChunk]: ...  # noqa: E501
-    @overload
-    async def text_completion(self, model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> TextCompletion: ...  # noqa: E501
-    # fmt: on
-    async def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
-        """Continue a text; see `Client.text_completion`."""
-        hide_key(arguments)
-        return await self._run("text_completion", model, {"prompt": prompt}, arguments)
-
-    async def embedding(self, model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
-        """Return vectors; see `Client.embedding`."""
-        hide_key(arguments)
-        result: EmbeddingResponse = await self._run("embedding", model, {"input": input}, arguments)
-        return result
-
-    async def _run(self, family: str, model: str, inputs: Mapping[str, Any], arguments: dict[str, Any]) -> Any:
+    async def _call(
+        self,
+        family: str,
+        model: str | None,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Any:
         pipeline = self.pipeline
-        prepared = pipeline.prepare(family, model, inputs, arguments)
+        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
         return await arun(pipeline, prepared, self._wires.choose(prepared))
+
+    async def relay(
+        self,
+        family: str,
+        model: str | None,
+        body: Mapping[str, Any],
+        *,
+        content: bytes | None = None,
+        operation: str = "create",
+        **arguments: Any,
+    ) -> Relayed | AsyncStream[bytes]:
+        """Pass a request on as a server does: no typed result, the upstream's bytes where nothing has to change.
+
+        Args:
+            family: what is called, for example `chat`.
+            operation: what of it.
+            model: the model string that says where to.
+            body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
+            content: the bytes that `body` was parsed from, to be sent as they are where that is possible.
+            **arguments: our own arguments, as `api_key=`, and parameters that the request does not have.
+
+        Returns:
+            A `Relayed`; for a stream an `AsyncStream` of bytes, opened up to its first event, whose errors the
+            server turns into `relay.error_tail`.
+
+        Raises:
+            LLMGateError: as `completion`.
+        """
+        hide_key(arguments)
+        pipeline = self.pipeline
+        prepared = pipeline.prepare(
+            family, model, body, arguments, operation=operation, kind=RelayedCall, content=content
+        )
+        result: Relayed | AsyncStream[bytes] = await arun(pipeline, prepared, self._wires.choose(prepared))
+        return result
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

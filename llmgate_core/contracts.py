@@ -1,4 +1,4 @@
-"""The data that a call is made of, and what plugins and transports promise.
+"""The data that a call is made of, and what plugins promise.
 
 Pure data and protocols: no I/O, no policy. A call moves one way through these shapes:
 `Call` -> `Route` -> `UpstreamRequest` -> `UpstreamResponse` -> canonical response or chunks.
@@ -9,36 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
 
 if TYPE_CHECKING:
-    from llmgate_core.deadline import Deadline, Limits
+    from llmgate_core.multipart import Multipart
     from llmgate_core.secrets import Secret
     from llmgate_core.sse import SSEEvent
 
 __all__ = [
     "API_VERSION",
-    "AsyncTransport",
-    "AsyncTransportResponse",
     "Auth",
     "Call",
+    "Converted",
     "Exchange",
     "Headers",
     "JsonObject",
     "LedgerEntry",
     "ModelFacts",
-    "Origin",
     "ParamRule",
+    "Progress",
     "ProviderInfo",
     "Route",
     "Sleep",
     "StreamParser",
-    "Transport",
-    "TransportRequest",
-    "TransportResponse",
     "UpstreamRequest",
     "UpstreamResponse",
 ]
@@ -64,6 +60,9 @@ class Call:
         stream: whether the caller wants chunks.
         metadata: the caller's own labels, for observers; sent only where the body has them too.
         request_id: our own id of this call, for logs and events.
+        operation: what of the family, for example `create`, or `retrieve` with the id in the body.
+        wait: create a job and wait for its end, through the hook `exchange`.
+        poll_seconds: how long to wait between two looks at a job; None: the plugin chooses.
     """
 
     family: str
@@ -72,6 +71,9 @@ class Call:
     stream: bool = False
     metadata: Mapping[str, Any] | None = None
     request_id: str = ""
+    operation: str = "create"
+    wait: bool = False
+    poll_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class ProviderInfo:
         env_base_url, env_organization, env_project: variables to look at, the first one set wins.
         env_key_optional: True where a missing key is no error.
         organization_header, project_header: header names, None where the provider has none.
+        operations: what the plugin serves besides `create`, as `family.operation`, for example
+            `responses.retrieve`; core refuses any other operation before the plugin is asked.
     """
 
     api: tuple[int, int]
@@ -98,6 +102,7 @@ class ProviderInfo:
     env_key_optional: bool = False
     organization_header: str | None = None
     project_header: str | None = None
+    operations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,9 @@ class Route:
         facts: the model's row in the catalogue; None: the catalogue does not hold it.
         preview_features: the setting `enable_preview_features`.
         reason: why this route, in words, for `llmgate explain`.
+        param_policy: what becomes of what the upstream cannot take: `error`, `drop` or `forward`;
+            for hooks that convert, through `Ledger`.
+        is_home: the base URL is the provider's own, not another server's that speaks its wire.
     """
 
     provider: str
@@ -127,6 +135,8 @@ class Route:
     facts: ModelFacts | None = None
     preview_features: bool = False
     reason: str = ""
+    param_policy: str = "error"
+    is_home: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,7 @@ class ParamRule:
         reason, source: why, and where that is known from.
         rename: send under this name instead.
         replace: send this value instead (`None`: send nothing). Set `replaces=True` with it.
+        droppable: False: without it the call would be another one, so the policy `drop` is an error too.
         lossy: what `rename` or `replace` does loses something that the caller asked for.
         keep_local: not sent, by design and not as a loss; observers still see it.
         applies: the rule holds only when this is true of the whole body; None: always.
@@ -153,6 +164,7 @@ class ParamRule:
     rename: str | None = None
     replace: Any = None
     replaces: bool = False
+    droppable: bool = True
     lossy: bool = False
     keep_local: bool = False
     applies: Callable[[Mapping[str, Any]], bool] | None = None
@@ -216,18 +228,21 @@ class UpstreamRequest:
 
     Attributes:
         path: begins with `/`, relative to the base URL; never an absolute URL.
-        body: a dict is sent as JSON, bytes as they are, None sends no body.
-            `body is call.body` says: canonical as it stands; core then adds the model.
+        body: a dict is sent as JSON, a `Multipart` as a form with its files streamed, bytes as they
+            are, None sends no body. `body is call.body` says: canonical as it stands; core then adds
+            the model where the operation has one.
         headers: besides `content-type` and authorization, which core sets unless given here.
         query: added to the path, percent-encoded.
+        ledger: what the conversion lost or changed, made with `Ledger`.
     """
 
     method: str
     path: str
-    body: JsonObject | bytes | None = None
+    body: JsonObject | Multipart | bytes | None = None
     # by a factory: before Python 3.12 a mappingproxy has no hash, and dataclasses refuse it as a default
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
-    query: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
+    query: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=lambda: NO_HEADERS)
+    ledger: tuple[LedgerEntry, ...] = ()
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
         """Return a copy that has `headers` too; they win over those of the same name."""
@@ -274,8 +289,19 @@ class UpstreamResponse:
         return f"UpstreamResponse(status={self.status}, {len(self.content)} bytes)"
 
 
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What `transform_response` returns where the conversion has something to say in the ledger."""
+
+    body: JsonObject
+    ledger: tuple[LedgerEntry, ...] = ()
+
+
 class StreamParser(Protocol):
-    """One object per stream: turns upstream events into canonical chunks. No I/O."""
+    """One object per stream: turns upstream events into canonical chunks. No I/O.
+
+    A parser that converts may have an attribute `ledger`, a list of entries, which the stream shows too.
+    """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
         """Return the chunks that `event` makes, none, one or several."""
@@ -302,120 +328,12 @@ class Sleep:
     seconds: float
 
 
-Exchange = Generator["UpstreamRequest | Sleep", "UpstreamResponse | None", JsonObject]
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Yielded by an exchange: how far the job is; shown to the caller's `on_progress`, and its state in errors."""
+
+    job: JsonObject
+
+
+Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", JsonObject]
 """Several requests for one call, for example create a job, then poll it; returns the response."""
-
-
-class Origin(NamedTuple):
-    """Scheme, host and port of a base URL: what a connection is made to."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-@dataclass(slots=True)
-class TransportRequest:
-    """One request as it goes on the wire.
-
-    Attributes:
-        target: path and query, percent-encoded ASCII.
-        headers: all but `host`, `content-length` and `connection`, which the transport sets.
-        deadline: how long each phase may take, and when the whole call ends.
-        limits: sizes at which to stop.
-    """
-
-    method: str
-    origin: Origin
-    target: str
-    headers: list[tuple[str, str]]
-    content: bytes
-    deadline: Deadline
-    limits: Limits = field(repr=False)
-
-    def at(self, origin: Origin, path_prefix: str = "") -> TransportRequest:
-        """Return a copy that goes to another origin, for transports that wrap another one."""
-        return replace(self, origin=origin, target=path_prefix + self.target)
-
-    def __repr__(self) -> str:
-        return f"TransportRequest({self.method} {self.origin.host}:{self.origin.port})"
-
-
-class TransportResponse(Protocol):
-    """A started answer: the head is here, the body is read block by block.
-
-    `raw_headers` have the names as they came. Blocks are already freed of any content encoding.
-    """
-
-    status: int
-    raw_headers: Sequence[tuple[bytes, bytes]]
-
-    def read_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body, `b""` at its proper end.
-
-        Raises:
-            TimeoutError: nothing came within `wait_seconds` (None: no limit).
-            StreamTruncatedError: the body ended early. APIConnectionError: the connection broke.
-            APIResponseValidationError: an encoding that cannot be undone.
-        """
-        ...
-
-    def finish(self) -> None:
-        """After an end marker: read the little that is left, at most 50 ms, then `close`."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back if the answer is complete, else drop it. Idempotent."""
-        ...
-
-
-class AsyncTransportResponse(Protocol):
-    """The asynchronous twin of `TransportResponse`."""
-
-    status: int
-    raw_headers: Sequence[tuple[bytes, bytes]]
-
-    async def aread_block(self, wait_seconds: float | None) -> bytes:
-        """As `TransportResponse.read_block`."""
-        ...
-
-    async def afinish(self) -> None:
-        """As `TransportResponse.finish`."""
-        ...
-
-    async def aclose(self) -> None:
-        """As `TransportResponse.close`; finishes even when its task is cancelled."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection without waiting; may be called by the garbage collector."""
-        ...
-
-
-class Transport(Protocol):
-    """Sends one request over some wire. One object serves many threads."""
-
-    def send(self, request: TransportRequest) -> TransportResponse:
-        """Send `request` and return its answer once the head is here.
-
-        Raises:
-            APIConnectionError: not reached or broken; `code` says how.
-            APITimeoutError: `phase` is `pool`, `connect`, `first_event` or `total`.
-        """
-        ...
-
-    def close(self) -> None:
-        """Close every connection."""
-        ...
-
-
-class AsyncTransport(Protocol):
-    """The asynchronous twin of `Transport`, bound to one event loop."""
-
-    async def asend(self, request: TransportRequest) -> AsyncTransportResponse:
-        """As `Transport.send`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        ...

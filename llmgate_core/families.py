@@ -13,9 +13,31 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["FAMILIES", "RESERVED_FAMILIES", "Family"]
+__all__ = ["FAMILIES", "FAMILY_OF_MODE", "RESERVED_FAMILIES", "Family", "Operation"]
 
 RESERVED_FAMILIES = frozenset({"batch", "file", "realtime", "rerank"})
+
+
+TEXT_FORMATS = ("response_format", frozenset({"text", "srt", "vtt"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What may be asked of a family.
+
+    Attributes:
+        result: `module:class` of the typed whole answer, in `llmgate_core.types`.
+        takes_model: the request names a model; else the model string only picks the plugin.
+        is_binary: the answer is bytes, handed out as they are.
+        events_when: a parameter and its value by which the answer is a stream of events.
+        text_when: a parameter and its values by which the answer is plain text.
+    """
+
+    result: str
+    takes_model: bool = True
+    is_binary: bool = False
+    events_when: tuple[str, str] | None = None
+    text_when: tuple[str, frozenset[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +46,26 @@ class Family:
 
     Attributes:
         modes: the catalogue's modes whose models this family may call.
-        result, chunk: `module:class` of the typed whole answer and of a streamed piece.
+        operations: what may be asked of it; `create` is what its name says.
+        chunk: `module:class` of a streamed piece; None: it does not stream.
+        ends: types of the events that end a stream; none: a `finish_reason` does.
+        stops_at_end: nothing belongs to a stream after such an event; else several may come.
+        files: parameters that take a file.
+        carrier: the family that can carry a call of this one where no plugin serves it.
     """
 
     name: str
     modes: frozenset[str]
-    result: str | None = None
+    operations: Mapping[str, Operation]
     chunk: str | None = None
+    ends: frozenset[str] = frozenset()
+    stops_at_end: bool = True
+    files: frozenset[str] = frozenset()
+    carrier: str | None = None
 
-    def result_type(self) -> Any:
+    def result_type(self, operation: str = "create") -> Any:
         """Return the class of a whole answer, importing its module on first use."""
-        return _load(self.result)
+        return _load(self.operations[operation].result)
 
     def chunk_type(self) -> Any:
         """Return the class of a streamed piece."""
@@ -44,7 +75,7 @@ class Family:
 @cache
 def _load(path: str | None) -> Any:
     if path is None:
-        raise LookupError("this family has no typed result yet")
+        raise LookupError("this family does not stream")
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(f"llmgate_core.types.{module}"), name)
 
@@ -53,20 +84,108 @@ def _table(*families: Family) -> Mapping[str, Family]:
     return MappingProxyType({family.name: family for family in families})
 
 
+def _operations(**operations: Operation) -> Mapping[str, Operation]:
+    return MappingProxyType(operations)
+
+
 FAMILIES = _table(
-    Family("chat", frozenset({"chat", "responses", "completion"}), "chat:ChatCompletion", "chat:ChatCompletionChunk"),
-    Family("responses", frozenset({"chat", "responses"})),
+    Family(
+        "chat",
+        frozenset({"chat", "responses", "completion"}),
+        _operations(
+            create=Operation("chat:ChatCompletion"),
+            retrieve=Operation("chat:ChatCompletion", takes_model=False),
+            update=Operation("chat:ChatCompletion", takes_model=False),
+            delete=Operation("base:Deleted", takes_model=False),
+            list=Operation("base:Page", takes_model=False),
+            messages=Operation("base:Page", takes_model=False),
+        ),
+        "chat:ChatCompletionChunk",
+    ),
+    Family(
+        "responses",
+        frozenset({"chat", "responses"}),
+        _operations(
+            create=Operation("responses:ResponseObject"),
+            retrieve=Operation("responses:ResponseObject", takes_model=False),
+            cancel=Operation("responses:ResponseObject", takes_model=False),
+            delete=Operation("base:Deleted", takes_model=False),
+            input_items=Operation("base:Page", takes_model=False),
+            input_tokens=Operation("responses:InputTokens"),
+            compact=Operation("responses:CompactedResponse"),
+        ),
+        "responses:ResponseEvent",
+        frozenset({"response.completed", "response.incomplete", "response.failed"}),
+        carrier="chat",
+    ),
     Family(
         "text_completion",
         frozenset({"completion"}),
-        "text_completion:TextCompletion",
+        _operations(create=Operation("text_completion:TextCompletion")),
         "text_completion:TextCompletionChunk",
     ),
-    Family("embedding", frozenset({"embedding"}), "embedding:EmbeddingResponse"),
-    Family("transcription", frozenset({"audio_transcription"})),
-    Family("translation", frozenset({"audio_transcription"})),
-    Family("speech", frozenset({"audio_speech"})),
-    Family("image", frozenset({"image_generation"})),
-    Family("video", frozenset({"video_generation"})),
-    Family("moderation", frozenset({"moderation"})),
+    Family("embedding", frozenset({"embedding"}), _operations(create=Operation("embedding:EmbeddingResponse"))),
+    Family(
+        "transcription",
+        frozenset({"audio_transcription"}),
+        _operations(create=Operation("audio:Transcription", text_when=TEXT_FORMATS)),
+        "audio:TranscriptionEvent",
+        frozenset({"transcript.text.done"}),
+        files=frozenset({"file"}),
+    ),
+    Family(
+        "translation",
+        frozenset({"audio_transcription"}),
+        _operations(create=Operation("audio:Translation", text_when=TEXT_FORMATS)),
+        files=frozenset({"file"}),
+    ),
+    Family(
+        "speech",
+        frozenset({"audio_speech"}),
+        _operations(create=Operation("binary:BinaryResponse", is_binary=True, events_when=("stream_format", "sse"))),
+        "audio:SpeechEvent",
+        frozenset({"speech.audio.done"}),
+    ),
+    Family(
+        "image",
+        frozenset({"image_generation"}),
+        _operations(
+            create=Operation("image:ImagesResponse"),
+            edit=Operation("image:ImagesResponse"),
+            variation=Operation("image:ImagesResponse"),
+        ),
+        "image:ImageEvent",
+        frozenset({"image_generation.completed", "image_edit.completed"}),
+        stops_at_end=False,
+        files=frozenset({"image", "mask"}),
+    ),
+    Family(
+        "video",
+        frozenset({"video_generation"}),
+        _operations(
+            create=Operation("video:Video"),
+            retrieve=Operation("video:Video", takes_model=False),
+            remix=Operation("video:Video", takes_model=False),
+            list=Operation("base:Page", takes_model=False),
+            delete=Operation("base:Deleted", takes_model=False),
+            content=Operation("binary:BinaryResponse", takes_model=False, is_binary=True),
+        ),
+        files=frozenset({"input_reference"}),
+    ),
+    Family("moderation", frozenset({"moderation"}), _operations(create=Operation("moderation:ModerationResponse"))),
 )
+
+FAMILY_OF_MODE: Mapping[str, str] = MappingProxyType(
+    {
+        "chat": "chat",
+        "responses": "responses",
+        "completion": "text_completion",
+        "embedding": "embedding",
+        "audio_transcription": "transcription",
+        "audio_speech": "speech",
+        "image_generation": "image",
+        "video_generation": "video",
+        "moderation": "moderation",
+    }
+)
+"""The catalogue's and the config's word for the endpoint that serves a model -> the family that calls it."""

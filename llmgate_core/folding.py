@@ -12,6 +12,9 @@ from llmgate_core.contracts import JsonObject
 
 __all__ = ["fold", "unfold"]
 
+PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
+"""What of a message has a chunk of its own when a whole answer is handed out as a stream, in that order."""
+
 TEXTS = ("content", "refusal", "reasoning_content", "text")
 
 
@@ -31,19 +34,47 @@ def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
     return whole
 
 
-def unfold(answer: Mapping[str, Any]) -> JsonObject:
-    """Return a whole chat answer as the one chunk that says it all, for a stream that is none."""
-    chunk = {name: value for name, value in answer.items() if name != "choices"}
-    chunk["object"] = "chat.completion.chunk"
-    chunk["choices"] = [_choice_as_delta(choice) for choice in answer["choices"]]
-    return chunk
+def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:
+    """Return a whole answer as the chunks or events that say it all, for a stream that is none.
+
+    `with_usage`: the caller asked for the usage chunk of a chat stream.
+    """
+    if family == "chat":
+        return _unfold_chat(answer, with_usage=with_usage)
+    if family == "responses":
+        end = answer.get("status") or "completed"
+        begun = {**answer, "status": "in_progress", "output": [], "usage": None}
+        return [
+            {"type": "response.created", "sequence_number": 0, "response": begun},
+            {"type": f"response.{end}", "sequence_number": 1, "response": dict(answer)},
+        ]
+    if family == "transcription":
+        return [{**answer, "type": "transcript.text.done"}]
+    return [dict(answer)]  # a text completion's chunk has the shape of its whole answer
 
 
-def _choice_as_delta(choice: Mapping[str, Any]) -> JsonObject:
-    delta = {name: value for name, value in choice["message"].items() if value is not None}
-    if "tool_calls" in delta:
-        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
-    return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}
+def _unfold_chat(answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:
+    """Return role, then each part of the message, then the reason it ended; the usage last."""
+    base = {name: value for name, value in answer.items() if name not in ("choices", "usage")}
+    base["object"] = "chat.completion.chunk"
+    chunks = []
+    for choice in answer["choices"]:
+        index, message = choice.get("index") or 0, choice["message"]
+        begin = {"role": message.get("role") or "assistant", "content": ""}
+        parts = [{name: _as_delta(name, message[name])} for name in PARTS if message.get(name)]
+        rest = {name: value for name, value in message.items() if value and name not in (*PARTS, "role")}
+        deltas = [begin, *parts, rest]
+        chunks += [{**base, "choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        if choice.get("logprobs") is not None:
+            chunks[-2]["choices"][0]["logprobs"] = choice["logprobs"]
+        chunks[-1]["choices"][0]["finish_reason"] = choice.get("finish_reason")
+    if with_usage:
+        chunks.append({**base, "choices": [], "usage": answer.get("usage")})
+    return chunks
+
+
+def _as_delta(name: str, value: Any) -> Any:
+    return [{"index": index, **call} for index, call in enumerate(value)] if name == "tool_calls" else value
 
 
 def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> None:

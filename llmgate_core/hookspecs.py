@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmgate_core.contracts import (
-        AsyncTransport,
         Auth,
         Call,
+        Converted,
         Exchange,
         JsonObject,
         ParamRule,
         Route,
         StreamParser,
-        Transport,
         UpstreamRequest,
         UpstreamResponse,
     )
     from llmgate_core.errors import LLMGateError
     from llmgate_core.events import CallEvent
+    from llmgate_core.transport_contract import AsyncTransport, Transport
 
 __all__ = ["PROJECT", "ExtensionHooks", "ProviderHooks", "hookimpl", "hookspec"]
 
@@ -44,7 +44,9 @@ class ProviderHooks:
         """Return what to send. `body=call.body` says: canonical as it stands."""
 
     @hookspec(firstresult=True)
-    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:  # type: ignore[empty-body]
+    def transform_response(  # type: ignore[empty-body]
+        self, call: Call, route: Route, response: UpstreamResponse
+    ) -> JsonObject | Converted | UpstreamResponse:
         """Return the canonical response; `response` itself says: canonical as it stands."""
 
     @hookspec(firstresult=True)

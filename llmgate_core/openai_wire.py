@@ -10,11 +10,15 @@ Pure. A subclass sets `info`; what it does not override is canonical as it stand
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from llmgate_core.contracts import (
     Call,
+    Converted,
     JsonObject,
     ParamRule,
     ProviderInfo,
@@ -23,18 +27,134 @@ from llmgate_core.contracts import (
     UpstreamRequest,
     UpstreamResponse,
 )
+from llmgate_core.errors import BadRequestError
 from llmgate_core.hookspecs import hookimpl
+from llmgate_core.multipart import FilePart
 
-__all__ = ["PATHS", "OpenAICompatible"]
+__all__ = ["ENDPOINTS", "Endpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
 
-PATHS: Mapping[str, str] = MappingProxyType(
-    {"chat": "/chat/completions", "text_completion": "/completions", "embedding": "/embeddings"}
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation on OpenAI's wire.
+
+    Attributes:
+        path: below the base URL; `{name}` stands for a field of the body, percent-encoded.
+        query: fields of the body that go into the query; all others go into the body.
+    """
+
+    method: str
+    path: str
+    query: frozenset[str] = frozenset()
+
+
+def _endpoints(**paths: tuple[str, ...]) -> Mapping[str, Endpoint]:
+    return MappingProxyType(
+        {name: Endpoint(method, path, frozenset(query)) for name, (method, path, *query) in paths.items()}
+    )
+
+
+ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = MappingProxyType(
+    {
+        "chat": _endpoints(
+            create=("POST", "/chat/completions"),
+            retrieve=("GET", "/chat/completions/{completion_id}"),
+            update=("POST", "/chat/completions/{completion_id}"),
+            delete=("DELETE", "/chat/completions/{completion_id}"),
+            list=("GET", "/chat/completions", "model", "metadata", "after", "limit", "order"),
+            messages=("GET", "/chat/completions/{completion_id}/messages", "after", "limit", "order"),
+        ),
+        "responses": _endpoints(
+            create=("POST", "/responses"),
+            retrieve=(
+                "GET",
+                "/responses/{response_id}",
+                "include",
+                "stream",
+                "starting_after",
+                "include_obfuscation",
+            ),
+            cancel=("POST", "/responses/{response_id}/cancel"),
+            delete=("DELETE", "/responses/{response_id}"),
+            input_items=("GET", "/responses/{response_id}/input_items", "limit", "order", "after", "include"),
+            input_tokens=("POST", "/responses/input_tokens"),
+            compact=("POST", "/responses/compact"),
+        ),
+        "text_completion": _endpoints(create=("POST", "/completions")),
+        "embedding": _endpoints(create=("POST", "/embeddings")),
+        "transcription": _endpoints(create=("POST", "/audio/transcriptions")),
+        "translation": _endpoints(create=("POST", "/audio/translations")),
+        "speech": _endpoints(create=("POST", "/audio/speech")),
+        "image": _endpoints(
+            create=("POST", "/images/generations"),
+            edit=("POST", "/images/edits"),
+            variation=("POST", "/images/variations"),
+        ),
+        "video": _endpoints(
+            create=("POST", "/videos"),
+            retrieve=("GET", "/videos/{video_id}"),
+            remix=("POST", "/videos/{video_id}/remix"),
+            list=("GET", "/videos", "after", "limit", "order"),
+            delete=("DELETE", "/videos/{video_id}"),
+            content=("GET", "/videos/{video_id}/content", "variant"),
+        ),
+        "moderation": _endpoints(create=("POST", "/moderations")),
+    }
 )
-"""Family -> path below the base URL. Source: OpenAPI 2.3.0."""
+"""Family -> operation -> where it goes. Source: OpenAPI 2.3.0."""
+
+
+def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
+    """Return the request of an operation: path and query filled from the body, the rest sent as JSON or a form.
+
+    A body with a file becomes a multipart form. A body that the path and query leave whole is `call.body`
+    itself, which says: canonical as it stands.
+
+    Raises:
+        BadRequestError: the body lacks what the path names, or it cannot stand in a path.
+    """
+    endpoint = ENDPOINTS[route.family][call.operation]
+    body = call.body
+    path_names = [name for _, name, _, _ in Formatter().parse(endpoint.path) if name]
+    path = endpoint.path.format(**{name: path_segment(name, body.get(name)) for name in path_names})
+    query = [pair for name in endpoint.query if name in body for pair in _query_pairs(name, body[name])]
+    apart = {*path_names, *endpoint.query}
+    rest = body if apart.isdisjoint(body) else {name: value for name, value in body.items() if name not in apart}
+    if endpoint.method in ("GET", "DELETE") or (rest is not body and not rest):
+        return UpstreamRequest(endpoint.method, path, query=query)
+    if any(map(_holds_file, rest.values())):
+        from llmgate_core.uploads import as_form  # most calls upload nothing
+
+        return UpstreamRequest(endpoint.method, path, body=as_form({"model": route.model or None, **rest}), query=query)
+    return UpstreamRequest(endpoint.method, path, body=rest, query=query)
+
+
+def _holds_file(value: object) -> bool:
+    return any(isinstance(item, FilePart) for item in (value if isinstance(value, list) else [value]))
+
+
+def path_segment(name: str, value: object) -> str:
+    """Return an id of the caller's as one percent-encoded part of a path.
+
+    Raises:
+        BadRequestError: no text, empty, or a step up the tree.
+    """
+    if isinstance(value, str) and value.strip() and value.isprintable() and value not in (".", ".."):
+        return quote(value, safe="")
+    raise BadRequestError(f"{name} must be an id, not {value!r:.80}", status_code=400, param=name, attempts=0)
+
+
+def _query_pairs(name: str, value: Any) -> list[tuple[str, str]]:
+    """Source: the form style of OpenAPI 2.3.0: lists as `name[]`, objects as `name[key]`."""
+    if isinstance(value, Mapping):
+        return [(f"{name}[{key}]", str(item)) for key, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(f"{name}[]", str(item)) for item in value]
+    return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
 
 
 class OpenAICompatible:
-    """Chat, text completion and embeddings, sent and received as they are.
+    """Every family that the wire has, sent and received as it is.
 
     Attributes:
         rename: request parameters that this upstream calls something else.
@@ -47,11 +167,13 @@ class OpenAICompatible:
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send the body to the family's path."""
-        return UpstreamRequest("POST", PATHS[route.family], body=call.body)
+        """Send the body to the operation's path."""
+        return endpoint_request(call, route)
 
     @hookimpl
-    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+    def transform_response(
+        self, call: Call, route: Route, response: UpstreamResponse
+    ) -> JsonObject | Converted | UpstreamResponse:
         """Canonical already."""
         return response
 

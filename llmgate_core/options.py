@@ -19,7 +19,16 @@ from llmgate_core.secrets import Secret
 from llmgate_core.settings import Settings
 from llmgate_core.wire import split_base_url
 
-__all__ = ["OWN_ARGUMENTS", "ClientOptions", "Endpoint", "Options", "endpoint_for", "hide_key", "take_options"]
+__all__ = [
+    "OWN_ARGUMENTS",
+    "ClientOptions",
+    "Endpoint",
+    "Options",
+    "endpoint_for",
+    "hide_key",
+    "is_home",
+    "take_options",
+]
 
 OWN_ARGUMENTS = frozenset(
     [
@@ -38,6 +47,9 @@ OWN_ARGUMENTS = frozenset(
         "param_policy",
         "fake_stream",
         "use_chat_completions_api",
+        "wait",
+        "poll_seconds",
+        "on_progress",
     ]
 )
 """Arguments of every function that are ours and never sent as parameters."""
@@ -157,6 +169,14 @@ def endpoint_for(
         _header_text("organization", own, client.organization, settings.organization, info.env_organization),
         _header_text("project", own, client.project, settings.project, info.env_project),
     )
+
+
+def is_home(base_url: str, info: ProviderInfo) -> bool:
+    """Return whether a base URL is on the provider's own host or a subdomain of it."""
+    if base_url == info.base_url:
+        return True
+    host, own = split_base_url(base_url)[0].host, split_base_url(info.base_url)[0].host
+    return host == own or host.endswith(f".{own}")
 
 
 def _first(*values: Any) -> Any:

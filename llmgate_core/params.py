@@ -15,7 +15,9 @@ from llmgate_core.errors import UnsupportedParamsError
 
 __all__ = ["Policy", "apply_params"]
 
-INPUTS = frozenset({"messages", "input", "prompt"})  # what the call is about, never a parameter
+INPUTS = frozenset(
+    {"messages", "input", "prompt", "file", "image", "mask"}
+)  # what the call is about, never a parameter
 NO_ENTRIES: tuple[LedgerEntry, ...] = ()
 
 
@@ -31,8 +33,12 @@ class Policy:
     always_drop: frozenset[str] = frozenset()
 
 
-def apply_params(call: Call, route: Route, plugin: BoundPlugin, policy: Policy) -> tuple[Call, tuple[LedgerEntry, ...]]:
+def apply_params(
+    call: Call, route: Route, plugin: BoundPlugin, policy: Policy, *, judging: bool = True
+) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the call with its parameters judged, and the ledger; the same call where nothing changed.
+
+    Without `judging` only what the caller named in `additional_drop_params` is dropped.
 
     Raises:
         UnsupportedParamsError: a parameter or value is known to be refused, and policy is `error`.
@@ -41,7 +47,7 @@ def apply_params(call: Call, route: Route, plugin: BoundPlugin, policy: Policy) 
     entries: list[LedgerEntry] = []
     change: Mapping[str, Any] | None
     body: dict[str, Any] | None = None
-    judge = plugin.supports_param
+    judge = plugin.supports_param if judging else None
     for param, value in call.body.items():
         if param in INPUTS:
             continue
@@ -87,13 +93,14 @@ def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Polic
 def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome:
     if policy.unsupported == "forward":
         return _entry(param, "forwarded", rule.reason, rule.source, lossy=False), None
-    if policy.unsupported == "drop":
+    if policy.unsupported == "drop" and rule.droppable:
         remains = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
         return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remains
     source = f" [{rule.source}]" if rule.source else ""
+    way_out = "drop_params=True leaves it out, " if rule.droppable else ""
     raise UnsupportedParamsError(
         f"{param} is not supported by {route.model!r} ({route.prefix}/): {rule.reason}{source}; "
-        f"drop_params=True leaves it out, param_policy='forward' sends it all the same",
+        f"{way_out}param_policy='forward' sends it all the same",
         status_code=400,
         code="unsupported_parameter",
         param=param,

@@ -5,29 +5,28 @@ Names here are kept stable under `API_VERSION`, on its own clock.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from llmgate_core import errors
 from llmgate_core.catalogue_rules import effort_of, is_verified, judge_summary
 from llmgate_core.catalogue_rules import judge as judge_by_catalogue
 from llmgate_core.contracts import (
     API_VERSION,
-    AsyncTransport,
-    AsyncTransportResponse,
     Auth,
     Call,
+    Converted,
     Exchange,
     Headers,
     JsonObject,
     LedgerEntry,
     ModelFacts,
-    Origin,
     ParamRule,
+    Progress,
     ProviderInfo,
     Route,
     Sleep,
     StreamParser,
-    Transport,
-    TransportRequest,
-    TransportResponse,
     UpstreamRequest,
     UpstreamResponse,
 )
@@ -35,10 +34,26 @@ from llmgate_core.deadline import Deadline, Limits, Timeouts
 from llmgate_core.events import CallEvent
 from llmgate_core.hookspecs import hookimpl
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.openai_wire import OpenAICompatible
+from llmgate_core.ledger import Ledger
+from llmgate_core.multipart import FilePart, Multipart
+from llmgate_core.openai_wire import OpenAICompatible, endpoint_request, path_segment
 from llmgate_core.param_values import ValueRule, judge_value
+from llmgate_core.receive import error_of_object
 from llmgate_core.secrets import Secret
 from llmgate_core.sse import SSEEvent
+from llmgate_core.transport_contract import (
+    AsyncTransport,
+    AsyncTransportResponse,
+    Origin,
+    Transport,
+    TransportRequest,
+    TransportResponse,
+)
+
+if TYPE_CHECKING:
+    from llmgate_core.chat_over_responses import ChatOverResponses
+    from llmgate_core.responses_over_chat import StreamRepair
+    from llmgate_core.uploads import as_form
 
 __all__ = [
     "API_VERSION",
@@ -47,22 +62,29 @@ __all__ = [
     "Auth",
     "Call",
     "CallEvent",
+    "ChatOverResponses",
+    "Converted",
     "Deadline",
     "Exchange",
+    "FilePart",
     "Headers",
     "JsonObject",
+    "Ledger",
     "LedgerEntry",
     "Limits",
     "ModelFacts",
+    "Multipart",
     "OpenAICompatible",
     "Origin",
     "ParamRule",
+    "Progress",
     "ProviderInfo",
     "Route",
     "SSEEvent",
     "Secret",
     "Sleep",
     "StreamParser",
+    "StreamRepair",
     "Timeouts",
     "Transport",
     "TransportRequest",
@@ -70,13 +92,28 @@ __all__ = [
     "UpstreamRequest",
     "UpstreamResponse",
     "ValueRule",
+    "as_form",
     "decode",
     "effort_of",
     "encode",
+    "endpoint_request",
+    "error_of_object",
     "errors",
     "hookimpl",
     "is_verified",
     "judge_by_catalogue",
     "judge_summary",
     "judge_value",
+    "path_segment",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Give out bridges and forms when they are first asked for: most plugins need none of them."""
+    if name == "ChatOverResponses":
+        return importlib.import_module("llmgate_core.chat_over_responses").ChatOverResponses
+    if name == "as_form":
+        return importlib.import_module("llmgate_core.uploads").as_form
+    if name == "StreamRepair":
+        return importlib.import_module("llmgate_core.responses_over_chat").StreamRepair
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

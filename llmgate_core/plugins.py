@@ -22,7 +22,7 @@ from llmgate_core.families import FAMILIES
 from llmgate_core.json_codec import decode
 from llmgate_core.settings import PluginPolicy
 
-__all__ = ["PluginTable"]
+__all__ = ["PluginTable", "load_claim"]
 
 ENVIRONMENT_LIST = "LLMGATE_PLUGINS"
 
@@ -163,7 +163,7 @@ class PluginTable:
             raise self._failed[claim.value]
         if claim.value not in self._bound:
             try:
-                plugin = _import(claim)
+                plugin = load_claim(claim)
                 self._bound[claim.value] = self._hooks.bind(
                     plugin, name=claim.value, distribution=claim.distribution, version=claim.version
                 )
@@ -182,12 +182,17 @@ class PluginTable:
             found = [claim for claim in installed_claims() if (claim.family, claim.prefix) == ("extensions", extension)]
             if not found:
                 raise ConfigError(f"no installed distribution has the extension {extension!r}")
-            self._hooks.add_extension(_import(found[0]), extension)
+            self._hooks.add_extension(load_claim(found[0]), extension)
         else:
             self._hooks.add_extension(extension, type(extension).__name__)
 
 
-def _import(claim: Claim) -> Any:
+def load_claim(claim: Claim) -> Any:
+    """Import what an entry point names.
+
+    Raises:
+        PluginLoadError: it does not import.
+    """
     module, _, path = claim.value.partition(":")
     try:
         found: Any = importlib.import_module(module)

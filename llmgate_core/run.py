@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmgate_core.binding import guarded
-from llmgate_core.contracts import Sleep, Transport, TransportResponse, UpstreamRequest, UpstreamResponse
+from llmgate_core.chunks import StreamReader, looks_like_no_stream
+from llmgate_core.contracts import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.events import Outcome
-from llmgate_core.pipeline import Pipeline, Prepared
-from llmgate_core.receive import ChunkReader, looks_like_no_stream
+from llmgate_core.pipeline import Pipeline
+from llmgate_core.prepared import Prepared
 from llmgate_core.streams import Stream
+from llmgate_core.transport_contract import Transport, TransportResponse
+from llmgate_core.types.base import CallRecord
 
 __all__ = ["run"]
 
@@ -32,7 +35,7 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
         pipeline.before(prepared)
         if prepared.call.stream:
             return _retried(prepared, lambda attempt: _open(pipeline, prepared, transport, attempt))
-        result = _retried(prepared, lambda attempt: _whole(prepared, transport, attempt))
+        result = _whole(prepared, transport)
     except LLMGateError as error:
         failure = error
     except BaseException:
@@ -41,7 +44,7 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
     else:
         pipeline.ended(prepared, "finished", usage=getattr(result, "usage", None))
         if prepared.fake_stream:
-            return Stream(iter([prepared.burst(result)]), prepared.call.family, result._get_record())
+            return Stream(iter(prepared.burst(result)), prepared.asked.family, result._get_record())
         return result
     if isinstance(failure, APIError):
         without_frames(failure)
@@ -62,25 +65,41 @@ def _retried(prepared: Prepared, attempt_once: Callable[[int], Any]) -> Any:
         time.sleep(wait)
 
 
-def _whole(prepared: Prepared, transport: Transport, attempts: int) -> Any:
+def _whole(prepared: Prepared, transport: Transport) -> Any:
     plugin = prepared.target.plugin
-    exchange = plugin.exchange
-    steps = exchange(prepared.call, prepared.route) if exchange is not None else None
-    if steps is None:
-        return prepared.result_of(_answer(prepared, _send(prepared, transport, prepared.request)), attempts)
+    steps = plugin.exchange(prepared.call, prepared.route) if plugin.exchange is not None else None
+    if steps is not None:
+        return _exchanged(prepared, transport, guarded(plugin, "exchange", steps.send))
+    return _retried(
+        prepared,
+        lambda attempt: prepared.result_of(_answer(prepared, _send(prepared, transport, prepared.request)), attempt),
+    )
+
+
+def _exchanged(prepared: Prepared, transport: Transport, advance: Callable[[UpstreamResponse | None], Any]) -> Any:
+    """Do the steps of an exchange. Each request is tried again by itself: a job is never made twice."""
     response: UpstreamResponse | None = None
+
+    def once(_: int) -> UpstreamResponse:
+        return _answer(prepared, _send(prepared, transport, step))
+
     try:
-        advance = guarded(plugin, "exchange", steps.send)
         step = advance(None)
         while True:
-            if isinstance(step, Sleep):
+            if isinstance(step, Progress):
+                prepared.progress(step.job)
+                step = advance(None)
+            elif isinstance(step, Sleep):
                 _sleep(prepared, step.seconds)
                 step = advance(None)
             else:
-                response = _answer(prepared, _send(prepared, transport, step))
+                response = _retried(prepared, once)
                 step = advance(response)
     except StopIteration as end:
-        return prepared.exchanged(end.value, response, attempts)
+        return prepared.exchanged(end.value, response, 1)
+    except APIError as error:
+        error.partial = prepared.job if error.partial is None else error.partial
+        raise
 
 
 def _sleep(prepared: Prepared, seconds: float) -> None:
@@ -179,20 +198,23 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
     if response.status >= 300:
         raise prepared.error_of(_error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
-    reader = prepared.chunk_reader(head)
+    reader = prepared.reader(head)
     try:
         first = _first_chunks(prepared, response, reader, clock)
     except BaseException:
         response.close()
         raise
-    chunks = _chunks(pipeline, prepared, response, reader, clock, first)
+    record = prepared.record(head, attempts)
+    chunks = _chunks(pipeline, prepared, response, reader, clock, first, record)
     next(chunks)  # begins it, so that a stream that is never read ends properly too
-    return Stream(chunks, prepared.call.family, prepared.record(head, attempts))
+    return Stream(chunks, prepared.asked.family, record)
 
 
-def _first_chunks(prepared: Prepared, response: TransportResponse, reader: ChunkReader, clock: EventClock) -> list[Any]:
+def _first_chunks(
+    prepared: Prepared, response: TransportResponse, reader: StreamReader, clock: EventClock
+) -> list[Any]:
     block = _next_block(response, reader, clock)
-    if looks_like_no_stream(block):
+    if reader.is_events and looks_like_no_stream(block):
         rest = _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
@@ -206,7 +228,7 @@ def _first_chunks(prepared: Prepared, response: TransportResponse, reader: Chunk
     return reader.end()
 
 
-def _next_block(response: TransportResponse, reader: ChunkReader, clock: EventClock) -> bytes:
+def _next_block(response: TransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
     if reader.failure is not None:
         raise reader.failure
     try:
@@ -223,9 +245,10 @@ def _chunks(
     pipeline: Pipeline,
     prepared: Prepared,
     response: TransportResponse,
-    reader: ChunkReader,
+    reader: StreamReader,
     clock: EventClock,
     chunks: list[Any],
+    record: CallRecord,
 ) -> Iterator[Any]:
     """Hand out chunks until the stream has ended in exactly one way."""
     outcome: Outcome = "cancelled"
@@ -248,6 +271,8 @@ def _chunks(
         raise
     finally:
         response.finish() if outcome == "finished" else response.close()
+        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger)
+        pipeline.warn(prepared.route, reader.ledger)
         pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
 
 

@@ -8,10 +8,10 @@ import logging
 import threading
 from typing import Any, cast
 
-from llmgate_core.contracts import AsyncTransport, Transport
 from llmgate_core.environment import proxy_for
 from llmgate_core.errors import ConfigError
-from llmgate_core.pipeline import Prepared
+from llmgate_core.prepared import Prepared
+from llmgate_core.transport_contract import AsyncTransport, Transport
 from llmgate_core.wire import split_base_url
 
 __all__ = ["AsyncWires", "Wires"]

@@ -7,12 +7,16 @@ on every path. Its generator is a free function: a stream that is dropped has no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
+from os import PathLike
+from types import MappingProxyType, TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
+from llmgate_core.atomic_file import AtomicFile
 from llmgate_core.contracts import Headers, LedgerEntry
+from llmgate_core.cost import Cost
+from llmgate_core.event_folding import fold_events
 from llmgate_core.families import FAMILIES
 from llmgate_core.folding import fold
 from llmgate_core.types.base import CallRecord
@@ -20,6 +24,9 @@ from llmgate_core.types.base import CallRecord
 __all__ = ["AsyncStream", "Stream", "StreamEvent", "events_of", "fold_chunks"]
 
 ChunkT = TypeVar("ChunkT")
+
+
+StreamEventKind = Literal["text", "reasoning", "refusal", "tool_call", "finish", "usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,32 @@ class StreamEvent:
         value: the tool call's delta or the usage object; None for texts.
     """
 
-    kind: Literal["text", "reasoning", "refusal", "tool_call", "finish", "usage"]
+    kind: StreamEventKind
     index: int = 0
     text: str = ""
     value: Any = None
 
 
+KIND_OF_DELTA: Mapping[str, StreamEventKind] = MappingProxyType(
+    {
+        "response.output_text.delta": "text",
+        "response.refusal.delta": "refusal",
+        "response.reasoning_text.delta": "reasoning",
+        "response.reasoning_summary_text.delta": "reasoning",
+        "response.function_call_arguments.delta": "tool_call",
+        "response.custom_tool_call_input.delta": "tool_call",
+        "transcript.text.delta": "text",
+    }
+)
+"""Type of a typed event that brings a piece of something -> what it brings."""
+
+
 def events_of(chunk: Any) -> Iterator[StreamEvent]:
-    """Yield what one chunk says, of a chat or a text completion."""
-    for choice in chunk.choices or ():
+    """Yield what one chunk or typed event says."""
+    if (choices := getattr(chunk, "choices", None)) is None:
+        yield from _events_of_event(chunk)
+        return
+    for choice in choices:
         delta = getattr(choice, "delta", None) or choice
         if text := getattr(delta, "content", None) or getattr(delta, "text", None):
             yield StreamEvent("text", choice.index, text)
@@ -58,12 +82,49 @@ def events_of(chunk: Any) -> Iterator[StreamEvent]:
         yield StreamEvent("usage", value=chunk.usage)
 
 
+def _events_of_event(event: Any) -> Iterator[StreamEvent]:
+    kind = KIND_OF_DELTA.get(getattr(event, "type", None) or "")
+    if kind is not None:
+        index = event.get("output_index") if kind == "tool_call" else 0
+        yield StreamEvent(kind, index or 0, event.get("delta") or "", event if kind == "tool_call" else None)
+    response = getattr(event, "response", None)
+    usage = getattr(event, "usage", None) or (response is not None and getattr(response, "usage", None))
+    if usage:
+        yield StreamEvent("usage", value=usage)
+
+
 def fold_chunks(chunks: Iterable[Any]) -> Any:
-    """Return the whole typed answer that `chunks` (objects or dicts) of one stream add up to."""
-    dicts = [chunk if isinstance(chunk, dict) else chunk.model_dump(exclude_unset=True) for chunk in chunks]
+    """Return the whole typed answer that `chunks` (objects or dicts) of one chat or text completion add up to."""
+    dicts = [_as_dict(chunk) for chunk in chunks]
     is_text = any(chunk.get("object") == "text_completion" for chunk in dicts)
     family = "text_completion" if is_text else "chat"
     return FAMILIES[family].result_type().model_validate(fold(family, dicts))
+
+
+def _as_dict(chunk: Any) -> dict[str, Any]:
+    return chunk if isinstance(chunk, dict) else chunk.model_dump(exclude_unset=True)
+
+
+def _whole(family: str, chunks: Iterable[Any], record: CallRecord) -> Any:
+    """Return the whole answer that a stream's chunks add up to."""
+    known = FAMILIES[family]
+    chunks = list(chunks)
+    if any(isinstance(chunk, bytes) for chunk in chunks):
+        from llmgate_core.types.binary import BinaryResponse  # bytes are rarely asked for as a whole
+
+        answer: Any = BinaryResponse(b"".join(chunks))
+    elif known.ends:
+        answer = known.result_type().model_validate(fold_events(family, map(_as_dict, chunks)) or {})
+    else:
+        answer = fold_chunks(chunks)
+    answer.attach(record)
+    return answer
+
+
+def _block(chunk: Any) -> bytes:
+    if not isinstance(chunk, bytes):
+        raise TypeError(f"only a stream of bytes goes to a file, this one has {type(chunk).__name__}")
+    return chunk
 
 
 class _Facts:
@@ -73,8 +134,13 @@ class _Facts:
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
-        """What was dropped, renamed, replaced or emulated in this call."""
+        """What was dropped, renamed, replaced, emulated or bridged; whole once the stream has ended."""
         return self._record.ledger
+
+    @property
+    def cost(self) -> Cost | None:
+        """US dollars, once the stream has ended with a usage; None where price or usage is not known."""
+        return self._record.cost_of(self._record.usage, self._record.tier)
 
     @property
     def _response_headers(self) -> Headers | None:
@@ -113,9 +179,13 @@ class Stream(_Facts, Generic[ChunkT]):
 
     def whole(self) -> Any:
         """Read the rest and return the whole answer of what was read by this call."""
-        answer = fold_chunks(self)
-        answer.attach(self._record)
-        return answer
+        return _whole(self._family, self, self._record)
+
+    def stream_to_file(self, path: str | PathLike[str]) -> None:
+        """Write the rest of a stream of bytes to a file, which is there only once it is whole."""
+        with AtomicFile(path) as file:
+            for block in self:
+                file.write(_block(block))
 
     def close(self) -> None:
         """Stop: the upstream sees the connection close. Idempotent."""
@@ -165,9 +235,13 @@ class AsyncStream(_Facts, Generic[ChunkT]):
 
     async def whole(self) -> Any:
         """Read the rest and return the whole answer of what was read by this call."""
-        answer = fold_chunks([chunk async for chunk in self])
-        answer.attach(self._record)
-        return answer
+        return _whole(self._family, [chunk async for chunk in self], self._record)
+
+    async def stream_to_file(self, path: str | PathLike[str]) -> None:
+        """Write the rest of a stream of bytes to a file, which is there only once it is whole."""
+        with AtomicFile(path) as file:
+            async for block in self:
+                await asyncio.to_thread(file.write, _block(block))
 
     async def aclose(self) -> None:
         """Stop: the upstream sees the connection close. Idempotent."""

@@ -14,12 +14,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from llmgate_core.contracts import Call, Origin, ProviderInfo, Route, TransportRequest, UpstreamRequest
+from llmgate_core.contracts import Call, ProviderInfo, Route, UpstreamRequest
 from llmgate_core.deadline import Deadline, Limits
 from llmgate_core.errors import BadRequestError, ConfigError
-from llmgate_core.json_codec import encode
+from llmgate_core.json_codec import decode, encode
+from llmgate_core.multipart import Multipart
+from llmgate_core.transport_contract import Origin, StreamedContent, TransportRequest
 
-__all__ = ["USER_AGENT", "encoded", "split_base_url", "transport_request"]
+__all__ = ["USER_AGENT", "encoded", "spliced", "split_base_url", "transport_request"]
 
 USER_AGENT = "llmgate/0.1"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -28,21 +30,47 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 
 
-def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes:
-    """Return the body's bytes; a canonical body gets the model here.
+def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | Multipart:
+    """Return the body's bytes; a canonical body gets the model here. A form stays one until it is sent.
 
     Raises:
         BadRequestError: a parameter has no JSON form; the message names it.
     """
     body = request.body
-    if body is None or isinstance(body, bytes):
+    if body is None or isinstance(body, (bytes, Multipart)):
         return body or b""
-    if body is call.body:
+    if body is call.body and route.model:
         body = {"model": route.model, **body}
     try:
         return encode(body)
     except ValueError as error:
         raise _unencodable(body, route, error) from None
+
+
+def spliced(content: bytes, new: str, said: Mapping[str, Any]) -> bytes | None:
+    """Return a request's bytes with its model named `new`; None where that cannot be proved.
+
+    `said` is what `content` says. The proof is that the new bytes say the same but for the model.
+    """
+    old = said.get("model")
+    if not isinstance(old, str) or not new:
+        return None
+    if old == new:
+        return content
+    name = encode(old)
+    if content.count(name) != 1:
+        at = content.find(b'"model"')
+        at = -1 if at < 0 else content.find(name, at)
+    else:
+        at = content.find(name)
+    if at < 0:
+        return None
+    candidate = content[:at] + encode(new) + content[at + len(name) :]
+    try:
+        proof = decode(candidate)
+    except ValueError:
+        return None
+    return candidate if proof == {**said, "model": new} else None
 
 
 def transport_request(
@@ -69,8 +97,16 @@ def transport_request(
     target = base_path + _quoted(request.path)
     if request.query:
         target += "?" + urlencode(request.query)
-    content = request.body if isinstance(request.body, bytes) else b""
-    headers = _headers(request, route, info, extra_headers, has_body=bool(content), bearer=bearer)
+    content: bytes | StreamedContent = b""
+    content_type = None
+    if isinstance(request.body, bytes):
+        content, content_type = request.body, "application/json" if request.body else None
+    elif isinstance(request.body, Multipart):
+        from llmgate_core.uploads import FormContent  # most calls upload nothing
+
+        form = FormContent(request.body)
+        content, content_type = form, form.content_type
+    headers = _headers(request, route, info, extra_headers, content_type=content_type, bearer=bearer)
     return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
 
 
@@ -104,12 +140,12 @@ def _headers(
     info: ProviderInfo,
     extra_headers: Any,
     *,
-    has_body: bool,
+    content_type: str | None,
     bearer: bool,
 ) -> list[tuple[str, str]]:
     headers: dict[str, object] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
-    if has_body:
-        headers["content-type"] = "application/json"
+    if content_type is not None:
+        headers["content-type"] = content_type
     if bearer and route.api_key is not None:
         headers["authorization"] = f"Bearer {route.api_key.reveal()}"
     if route.organization and info.organization_header:

@@ -125,12 +125,24 @@ def test_a_first_party_prefix_is_not_taken_by_another_distribution_unasked(insta
     assert route_of(chosen, "openai/responses/gpt-5")[0] == "acme"
 
 
+@pytest.fixture
+def without_responses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shadow the distribution by another of its name that serves nothing, as an older one would."""
+    info = tmp_path / "llmgate_openai_responses-0.0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: llmgate-openai-responses\nVersion: 0.0.1\n")
+    (info / "entry_points.txt").write_text("[llmgate.extensions]\nnothing = nowhere:nothing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("without_responses")
 def test_a_known_prefix_without_its_distribution_names_the_pip_command() -> None:
     with pytest.raises(PluginNotInstalledError) as caught:
         route_of(client(), "openai/responses/gpt-5")
     assert str(caught.value) == "no plugin serves 'openai/responses/' for chat: pip install llmgate-openai-responses"
 
 
+@pytest.mark.usefixtures("without_responses")
 @pytest.mark.parametrize("model", ["gpt-5-pro", "o3-pro", "openai/o3-deep-research-2025-06-26"])
 def test_a_model_of_mode_responses_goes_there_by_itself(model: str) -> None:
     with pytest.raises(PluginNotInstalledError, match="llmgate-openai-responses"):

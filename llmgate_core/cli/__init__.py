@@ -1,4 +1,4 @@
-"""The command `llmgate`: one module a command, imported when it runs.
+"""The command `llmgate`: one module a command, imported when it runs, and those that other distributions bring.
 
 Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 usage, 130 interrupted.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from llmgate_core.cli.dotenv import load_dotenv
-from llmgate_core.errors import LLMGateError
+from llmgate_core.cli.installed import add_installed_commands
+from llmgate_core.errors import ConfigError, LLMGateError
 
 __all__ = ["main"]
+
+SERVE = "serve"
+SERVED_WITHOUT_NAME = ("--config", "--model")  # `llmgate --config FILE` means `llmgate serve --config FILE`
 
 COMMANDS = {
     "chat": "send one prompt and stream the answer",
@@ -26,15 +30,16 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0].split("=")[0] in SERVED_WITHOUT_NAME:
+        words.insert(0, SERVE)
     try:
+        given = _parser(words).parse_args(words)
         load_dotenv(given.env_file)
-        module = importlib.import_module(f"llmgate_core.cli.{given.command}")
-        status: int = module.run(given)
+        status: int = given.run(given)
     except LLMGateError as error:
         print(f"llmgate: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -43,16 +48,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return a parser of the commands; those of other distributions only where they may be meant."""
     parser = argparse.ArgumentParser(prog="llmgate", description="Call language models through installable plugins.")
     parser.add_argument("--version", action="version", version=f"llmgate-core {_version()}")
     parser.add_argument("--env-file", metavar="PATH", help="variables to read instead of .env in this directory")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, words in COMMANDS.items():
-        command = commands.add_parser(name, help=words, description=words)
+    for name, help_text in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text, description=help_text)
         _ADD[name](command)
         command.add_argument("--json", action="store_true", help="one JSON object a line")
+        command.set_defaults(run=_runner(name))
+    if not any(word in COMMANDS for word in words):
+        add_installed_commands(commands, words)
     return parser
+
+
+def _runner(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(given: argparse.Namespace) -> int:
+        status: int = importlib.import_module(f"llmgate_core.cli.{name}").run(given)
+        return status
+
+    return run
 
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,24 @@ from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
-from llmgate_core.pipeline import Prepared
+from llmgate_core.multipart import Multipart
+from llmgate_core.prepared import Prepared
 
 __all__ = ["run"]
 
-INPUT_OF = {"chat": "messages", "text_completion": "prompt", "embedding": "input"}
+INPUT_OF = {
+    "chat": "messages",
+    "responses": "input",
+    "text_completion": "prompt",
+    "embedding": "input",
+    "speech": "input",
+    "image": "prompt",
+    "video": "prompt",
+    "moderation": "input",
+    "transcription": "file",
+    "translation": "file",
+}
+EXAMPLE_FILE = ("recording.wav", b"RIFF")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -37,7 +50,11 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
     if given.family not in INPUT_OF:
         raise BadRequestError(f"explain knows the families {', '.join(INPUT_OF)}, not {given.family!r}")
     name = INPUT_OF[given.family]
-    value: Any = [{"role": "user", "content": given.message}] if name == "messages" else given.message
+    value: Any = given.message
+    if name == "messages":
+        value = [{"role": "user", "content": given.message}]
+    elif name == "file":
+        value = EXAMPLE_FILE
     arguments = call_arguments(given)
     if given.stream:
         arguments["stream"] = True
@@ -96,6 +113,14 @@ def _curl(prepared: Prepared) -> str:
     parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]
     if prepared.target.plugin.info.env_key is not None:
         parts.append(f'-H "authorization: Bearer ${prepared.target.plugin.info.env_key}"')
-    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers]
-    parts.append(f"-d {shlex.quote(request.content.decode())}")
+    headers = [(name, value) for name, value in request.headers if "boundary=" not in value]  # curl makes its own
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    parts += _body(prepared.request.body)
     return " ".join(parts)
+
+
+def _body(body: object) -> list[str]:
+    if isinstance(body, Multipart):
+        texts = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.fields]
+        return texts + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.files]
+    return [f"-d {shlex.quote(body.decode())}"] if isinstance(body, bytes) and body else []

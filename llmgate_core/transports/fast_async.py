@@ -1,7 +1,7 @@
 """The asyncio half of the fast transport: our own HTTP/1.1 over asyncio's sockets.
 
 One request at a time goes out on a connection. It knows no redirects, cookies, proxies or
-environment, and never raises anything but the errors of `contracts.AsyncTransport`.
+environment, and never raises anything but the errors of `transport_contract.AsyncTransport`.
 
 Source: section "Sending" and rows R1, R4, R10 to R13, R19, R26 and S11 of docs/architecture.md.
 """
@@ -23,12 +23,13 @@ from llmgate_core.transports.fast_connection import Connection
 from llmgate_core.transports.http1 import ResponseReader, build_head
 from llmgate_core.transports.pool import ConnectionPool
 from llmgate_core.transports.tls import make_tls_context
+from llmgate_core.transports.upload import AsyncUpload
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator
 
-    from llmgate_core.contracts import Origin, TransportRequest
+    from llmgate_core.transport_contract import Origin, TransportRequest
     from llmgate_core.transports.addresses import Address
 
 __all__ = ["AsyncFastResponse", "AsyncFastTransport"]
@@ -61,18 +62,27 @@ class AsyncFastTransport:
         self._closed = False
 
     async def asend(self, request: TransportRequest) -> AsyncFastResponse:
-        """Send `request`; see `contracts.AsyncTransport.asend`."""
+        """Send `request`; see `transport_contract.AsyncTransport.asend`."""
         head = build_head(request)
         if self._loop is not asyncio.get_running_loop():
             await self._bind()
-        connection = await self._idle_connection(request)
-        if connection is None:
-            connection = await self._connect(request)
+        upload = None if isinstance(request.content, bytes) else AsyncUpload(request, request.content)
         try:
-            return await self._exchange(connection, request, head)
-        except _StaleConnectionError:
-            await self._reserve(request)  # closed by the upstream just as we sent: once more, on a fresh one
-        return await self._exchange(await self._connect(request), request, head)
+            if upload is not None:
+                await upload.begin()
+            connection = await self._idle_connection(request)
+            if connection is None:
+                connection = await self._connect(request)
+            try:
+                return await self._exchange(connection, request, head, upload)
+            except _StaleConnectionError:
+                await self._reserve(request)  # closed by the upstream just as we sent: once more, on a fresh one
+            if upload is not None:
+                await upload.begin()
+            return await self._exchange(await self._connect(request), request, head, upload)
+        finally:
+            if upload is not None:
+                await upload.aclose()
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""
@@ -91,12 +101,17 @@ class AsyncFastTransport:
         self._guard = _close_with_loop(self._connections)
         await self._guard.__anext__()
 
-    async def _exchange(self, connection: Connection, request: TransportRequest, head: bytes) -> AsyncFastResponse:
+    async def _exchange(
+        self, connection: Connection, request: TransportRequest, head: bytes, upload: AsyncUpload | None
+    ) -> AsyncFastResponse:
         """Send, and wait for the head; the connection ends up with the response, the pool or closed."""
         reader = ResponseReader(request.origin, request.limits.head)
         deadline = request.deadline
         try:
-            connection.begin(reader, head, request.content)
+            if upload is not None:
+                await connection.begin_upload(reader, head, upload, request)
+            elif isinstance(request.content, bytes):
+                connection.begin(reader, head, request.content)
             while connection.is_sending and not reader.head_complete and reader.error is None:
                 await connection.wait_until_sent(deadline)
             wait = deadline.wait(deadline.timeouts.first_event)
@@ -231,7 +246,7 @@ class AsyncFastTransport:
 
 
 class AsyncFastResponse:
-    """A started answer; see `contracts.AsyncTransportResponse`. Belongs to one task at a time."""
+    """A started answer; see `transport_contract.AsyncTransportResponse`. Belongs to one task at a time."""
 
     __slots__ = ("_connection", "_decoder", "_has_yielded", "_reader", "_transport", "raw_headers", "status")
 
@@ -246,7 +261,7 @@ class AsyncFastResponse:
         self._has_yielded = True
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`.
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`.
 
         When its task is cancelled, the connection is dropped.
         """

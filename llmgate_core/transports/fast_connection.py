@@ -9,25 +9,29 @@ Source: rows R1, R10, R13 and S11 of the reliability catalogue in docs/architect
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
 from llmgate_core.transports.addresses import make_poll
 from llmgate_core.transports.failures import truncated
+from llmgate_core.transports.upload import not_taken
 
 if TYPE_CHECKING:
     import socket
     import weakref
 
-    from llmgate_core.contracts import Origin
     from llmgate_core.deadline import Deadline
+    from llmgate_core.transport_contract import Origin, TransportRequest
     from llmgate_core.transports.addresses import Poll
     from llmgate_core.transports.http1 import ResponseReader
+    from llmgate_core.transports.upload import AsyncUpload
 
 __all__ = ["Connection", "Owner"]
 
 MAX_BUFFERED_BYTES = 256 * 1024
 SMALL_BODY_BYTES = 64 * 1024  # up to here head and body go out in one call
+RECEIVE_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.5
 DRAIN_BYTES = 64 * 1024
 
@@ -77,6 +81,8 @@ class Connection(asyncio.Protocol):
         self._timer_at = 0.0
         self._buffered_bytes = 0
         self._is_paused = False
+        self._is_held = False  # the last block has not gone out yet
+        self._uploads = False  # there are more blocks to come
         self._drains = False
         self._is_closed = False
 
@@ -93,6 +99,40 @@ class Connection(asyncio.Protocol):
         else:
             self._wire.write(head)
             self._wire.write(content)
+
+    async def begin_upload(
+        self, reader: ResponseReader, head: bytes, upload: AsyncUpload, request: TransportRequest
+    ) -> None:
+        """Send a request block by block, each when the one before went out; an early answer ends it.
+
+        Raises:
+            APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
+        """
+        self._reader = reader  # whatever is raised from here on, ends the connection
+        self.begin(reader, head + await anext(aiter(upload), b""), b"")  # that block is here already: no wait
+        self._uploads = upload.left > 0
+        self.is_sending = self._uploads or self._is_held
+        while not _has_answer(reader):
+            if self._is_held:
+                await self._wait_until_taken(request)
+            elif not self._uploads:
+                return
+            else:
+                block = await anext(upload)
+                await self._let_read()
+                self._send_block(reader, block, is_last=not upload.left)
+
+    def _send_block(self, reader: ResponseReader, block: bytes, *, is_last: bool) -> None:
+        if self._wire is not None and self._reader is reader and not _has_answer(reader):
+            self._wire.write(block)
+            self._uploads = not is_last
+            self.is_sending = self._uploads or self._is_held
+
+    async def _let_read(self) -> None:
+        """Let the loop read what has come, which a write to a connection that broke would throw away."""
+        if self._poll.poll(0):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the loop looks for input only after whoever is ready
 
     async def wait(self, ends: float | None) -> bool:
         """Wait until something came or went; False: not before `ends`."""
@@ -118,6 +158,15 @@ class Connection(asyncio.Protocol):
             return
         if self._unsent_bytes() == before or deadline.remaining() == 0:
             raise deadline.error("first_event")
+
+    async def _wait_until_taken(self, request: TransportRequest) -> None:
+        deadline = request.deadline
+        wait = deadline.wait(deadline.timeouts.idle)
+        before = self._unsent_bytes()
+        if await self.wait(None if wait is None else monotonic() + wait):
+            return
+        if self._unsent_bytes() == before or deadline.remaining() == 0:
+            raise not_taken(request)
 
     def resume(self, reader: ResponseReader) -> None:
         """Go on reading: the reader's blocks were taken."""
@@ -220,20 +269,30 @@ class Connection(asyncio.Protocol):
         """End what was going on."""
         if self._reader is None:
             self._lose_idle()
-        else:
-            self._break(exc)
-            self._wake(True)
+            return
+        if self.is_sending and exc is not None:
+            self._read_last(self._reader)
+        self._break(exc)
+        self._wake(True)
 
     def pause_writing(self) -> None:
         """Note that a part of the request waits."""
-        self.is_sending = True
+        self.is_sending = self._is_held = True
 
     def resume_writing(self) -> None:
-        """Note that all of it went out."""
-        self.is_sending = False
+        """Note that all that there was of it went out."""
+        self._is_held = False
+        self.is_sending = self._uploads
         self._wake(True)
 
     # Within.
+
+    def _read_last(self, reader: ResponseReader) -> None:
+        """Read the answer that the upstream sent before it hung up on our request; asyncio would drop it."""
+        if self.origin.scheme == "http":
+            with contextlib.suppress(OSError):
+                while data := self._socket.recv(RECEIVE_BYTES):
+                    reader.feed(data)
 
     def _break(self, error: Exception | None) -> None:
         if self._reader is not None:
@@ -300,6 +359,11 @@ class Connection(asyncio.Protocol):
             self._wake(False)
         elif self._reader is not None:
             self.drop_if_reading(self._reader)
+
+
+def _has_answer(reader: ResponseReader) -> bool:
+    """Whether no more of the request is wanted."""
+    return reader.head_complete or reader.error is not None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,7 +1,7 @@
 """The blocking half of the fast transport: our own HTTP/1.1 over sockets.
 
 One request at a time goes out on a connection. It knows no redirects, cookies, proxies or
-environment, and never raises anything but the errors of `contracts.Transport`.
+environment, and never raises anything but the errors of `transport_contract.Transport`.
 
 Source: section "Sending" and rows R1, R4, R10 to R13, R19, R26 and S11 of docs/architecture.md.
 """
@@ -24,12 +24,13 @@ from llmgate_core.transports.failures import connect_failed, dns_failed, tls_fai
 from llmgate_core.transports.http1 import ResponseReader, build_head
 from llmgate_core.transports.pool import ConnectionPool
 from llmgate_core.transports.tls import make_tls_context
+from llmgate_core.transports.upload import Upload, not_taken
 
 if TYPE_CHECKING:
     import socket
 
-    from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.deadline import Deadline
+    from llmgate_core.transport_contract import Origin, TransportRequest
     from llmgate_core.transports.content_decoding import ContentDecoder
 
 __all__ = ["FastResponse", "FastTransport"]
@@ -66,15 +67,20 @@ class FastTransport:
         self._closed = False
 
     def send(self, request: TransportRequest) -> FastResponse:
-        """Send `request`; see `contracts.Transport.send`."""
+        """Send `request`; see `transport_contract.Transport.send`."""
         head = build_head(request)
-        connection = self._idle_connection(request)
-        if connection is not None:
-            try:
-                return self._exchange(connection, request, head)
-            except _StaleConnectionError:
-                pass  # closed by the upstream just as we sent: its slot is ours for one fresh connection
-        return self._exchange(self._connect(request), request, head)
+        upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
+        try:
+            connection = self._idle_connection(request)
+            if connection is not None:
+                try:
+                    return self._exchange(connection, request, head, upload)
+                except _StaleConnectionError:
+                    pass  # closed by the upstream just as we sent: its slot is ours for one fresh connection
+            return self._exchange(self._connect(request), request, head, upload)
+        finally:
+            if upload is not None:
+                upload.close()
 
     def close(self) -> None:
         """Close every idle connection; those in use are closed when their answer is done."""
@@ -82,11 +88,16 @@ class FastTransport:
             self._closed = True
             self._pool.discard_idle()
 
-    def _exchange(self, connection: _Connection, request: TransportRequest, head: bytes) -> FastResponse:
+    def _exchange(
+        self, connection: _Connection, request: TransportRequest, head: bytes, upload: Upload | None
+    ) -> FastResponse:
         """Send, and wait for the head; the connection ends up with the response, the pool or closed."""
         reader = ResponseReader(request.origin, request.limits.head)
         try:
-            connection.send(head, request.content, request.deadline, reader)
+            if upload is not None:
+                connection.send_upload(head, upload, request, reader)
+            elif isinstance(request.content, bytes):
+                connection.send(head, request.content, request, reader)
             _receive_head(connection, reader, request.deadline)
             response = FastResponse(self, connection, reader)
         except APIConnectionError as error:
@@ -191,7 +202,7 @@ class FastTransport:
 
 
 class FastResponse:
-    """A started answer; see `contracts.TransportResponse`. Belongs to one thread at a time."""
+    """A started answer; see `transport_contract.TransportResponse`. Belongs to one thread at a time."""
 
     __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
 
@@ -207,7 +218,7 @@ class FastResponse:
             self._settle()
 
     def read_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`."""
         ends = None if wait_seconds is None else monotonic() + wait_seconds
         reader, decoder = self._reader, self._decoder
         while True:
@@ -291,7 +302,7 @@ class _Connection:
             if data is not None:
                 return data
 
-    def send(self, head: bytes, content: bytes, deadline: Deadline, reader: ResponseReader) -> None:
+    def send(self, head: bytes, content: bytes, request: TransportRequest, reader: ResponseReader) -> None:
         """Send a request. Where the upstream stops reading, an answer that it sent may still be there.
 
         Raises:
@@ -302,13 +313,29 @@ class _Connection:
         try:
             sent = self._socket.send(data)
             if sent < len(data):
-                self._send_slowly(memoryview(data)[sent:], deadline, reader)
+                self._send_slowly(memoryview(data)[sent:], request, reader)
         except _NOT_NOW:
-            self._send_slowly(memoryview(data), deadline, reader)
+            self._send_slowly(memoryview(data), request, reader)
         except OSError:
             self.spoilt = True
         if rest and not self.spoilt:
-            self._send_slowly(rest, deadline, reader)
+            self._send_slowly(rest, request, reader)
+
+    def send_upload(self, head: bytes, upload: Upload, request: TransportRequest, reader: ResponseReader) -> None:
+        """Send a request whose body is read as it goes out; an early answer ends it.
+
+        Raises:
+            APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
+        """
+        for block in upload:
+            self._send_slowly(memoryview(head + block), request, reader)
+            head = b""
+            if upload.left and not self.spoilt and self._poll.poll(0):
+                self._read_early(reader)
+            if self.spoilt:
+                return
+        if head:
+            self._send_slowly(memoryview(head), request, reader)
 
     def is_quiet(self) -> bool:
         """Whether an idle connection is open, and nothing came that nobody asked for."""
@@ -329,7 +356,7 @@ class _Connection:
         except _NOT_NOW:
             return None
 
-    def _send_slowly(self, data: memoryview, deadline: Deadline, reader: ResponseReader) -> None:
+    def _send_slowly(self, data: memoryview, request: TransportRequest, reader: ResponseReader) -> None:
         """Send as fast as the upstream reads; an early answer ends it."""
         sock = self._socket
         self._poll.modify(sock.fileno(), POLL_IN | POLL_OUT)
@@ -338,20 +365,31 @@ class _Connection:
                 try:
                     data = data[sock.send(data) :]
                 except _NOT_NOW:
-                    self._wait_to_send(deadline, reader)
+                    self._wait_to_send(request, reader)
         except OSError:
             self.spoilt = True
         finally:
             self._poll.modify(sock.fileno(), POLL_IN)
 
-    def _wait_to_send(self, deadline: Deadline, reader: ResponseReader) -> None:
-        wait = deadline.wait(deadline.timeouts.first_event)
+    def _wait_to_send(self, request: TransportRequest, reader: ResponseReader) -> None:
+        deadline, streams = request.deadline, not isinstance(request.content, bytes)
+        wait = deadline.wait(deadline.timeouts.idle if streams else deadline.timeouts.first_event)
         events = self._poll.poll(-1 if wait is None else min(wait, MAX_WAIT_SECONDS) * 1000)
         if not events:
-            raise deadline.error("first_event")
-        if events[0][1] & ~POLL_OUT and (data := self._receive_now()) is not None:
+            raise not_taken(request) if streams else deadline.error("first_event")
+        if events[0][1] & ~POLL_OUT:
+            self._read_early(reader)
+
+    def _read_early(self, reader: ResponseReader) -> None:
+        """Read what comes while the request still goes out; an answer means that no more of it is wanted."""
+        try:
+            data = self._receive_now()
+        except OSError as error:
+            reader.feed_break(error)
+            data = None
+        if data is not None:
             reader.feed(data) if data else reader.feed_end()
-            self.spoilt = reader.head_complete or reader.error is not None
+        self.spoilt = reader.head_complete or reader.error is not None
 
 
 class _StaleConnectionError(Exception):

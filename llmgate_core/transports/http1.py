@@ -16,8 +16,8 @@ from llmgate_core.errors import APIResponseValidationError, BadRequestError
 from llmgate_core.transports.failures import broken, closed, no_http, peer, truncated
 
 if TYPE_CHECKING:
-    from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.errors import APIError
+    from llmgate_core.transport_contract import Origin, TransportRequest
 
 __all__ = ["ResponseReader", "build_head"]
 
@@ -33,8 +33,10 @@ def build_head(request: TransportRequest) -> bytes:
     """
     lines = [f"{request.method} {request.target} HTTP/1.1\r\nhost: {_host(request.origin)}\r\n"]
     lines += [f"{name}: {value}\r\n" for name, value in request.headers]
-    if request.content or request.method in _METHODS_WITH_BODY:
-        lines.append(f"content-length: {len(request.content)}\r\n")
+    content = request.content
+    if content or request.method in _METHODS_WITH_BODY:
+        size = len(content) if isinstance(content, bytes) else content.length
+        lines.append(f"content-length: {size}\r\n")
     ends = len(lines) + 1  # the first entry holds two lines
     text = "".join(lines) + "\r\n"
     if text.count("\n") != ends + 1 or text.count("\r") != ends + 1 or "\0" in text or " " in request.target:

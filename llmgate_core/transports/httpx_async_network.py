@@ -10,6 +10,7 @@ Source: rows R1, R11, R12, R19, R26 and S11 of the reliability catalogue in docs
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -18,10 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from llmgate_core.contracts import Origin
+from llmgate_core.transport_contract import Origin
 from llmgate_core.transports.addresses import Address, literal_addresses, make_poll, open_socket
 from llmgate_core.transports.failures import connect_failed, dns_failed
-from llmgate_core.transports.httpx_exchange import TrackedConnection, Trust, WireExchange, seconds_until
+from llmgate_core.transports.httpx_exchange import (
+    TrackedConnection,
+    Trust,
+    WireExchange,
+    has_final_head,
+    seconds_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Iterable
@@ -30,6 +37,7 @@ __all__ = ["AsyncConnection", "AsyncNetwork"]
 
 GATHERED_BYTES = 64 * 1024  # a request up to this size goes out in one call
 MAX_BUFFERED_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
 TIMER_SLACK_SECONDS = 0.001  # so that a limit has passed for certain when its timer fires
 
 
@@ -148,7 +156,12 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         return self._note(exchange, blocks[0] if len(blocks) == 1 else b"".join(blocks))
 
     async def write(self, buffer: bytes, timeout: Any = None) -> None:
-        """Gather a request; small ones go out when their answer is read."""
+        """Gather a request; small ones go out when their answer is read.
+
+        Raises:
+            httpcore.WriteTimeout: the upstream reads nothing. httpcore.WriteError: no more of an upload is
+            wanted; httpcore then reads the answer.
+        """
         exchange: WireExchange = timeout or self._first
         if exchange.connection is not self and self._blocks:  # nobody asked for these
             self._blocks.clear()
@@ -158,6 +171,8 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         self._unsent_bytes += len(buffer)
         if self._unsent_bytes > GATHERED_BYTES:
             await self._flush(exchange)
+            if self._spoilt and exchange.is_upload():
+                raise httpcore.WriteError
 
     async def aclose(self) -> None:
         """Close at once."""
@@ -248,6 +263,7 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         self._registry.discard(self)
         self._has_ended = True
         if isinstance(exc, OSError):
+            self._read_last()
             self._failure = exc
         self._wake(True)
 
@@ -267,6 +283,11 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         if self._wire is None or self._has_ended:
             self._spoilt = True  # the upstream reads no more, but its answer may be here already
             return
+        if exchange.is_upload():
+            if data:  # httpcore also writes nothing, as the end of a body
+                await self._upload(self._wire, data, exchange)
+            exchange.start_waiting()
+            return
         self._wire.write(data)
         exchange.start_waiting()
         while self._is_write_paused and not self._has_ended:
@@ -275,6 +296,32 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
                 return
             if not await self._wait(exchange.ends):
                 raise httpcore.WriteTimeout
+
+    async def _upload(self, wire: asyncio.Transport, data: bytes, exchange: WireExchange) -> None:
+        """Send a part of an upload, and wait until it is about to run out; an early answer ends it."""
+        if self._poll.poll(0):  # let the loop read it: a write to a connection that broke would throw it away
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the loop looks for input only after whoever is ready
+        if not self._is_refused():
+            wire.write(data)
+        while self._is_write_paused and not self._is_refused():
+            before = wire.get_write_buffer_size()
+            exchange.start_sending()
+            if not await self._wait(exchange.ends) and wire.get_write_buffer_size() == before:
+                raise httpcore.WriteTimeout
+
+    def _is_refused(self) -> bool:
+        """Return whether no more of an upload is wanted; its answer may be here."""
+        if self._has_ended or (self._blocks and has_final_head(b"".join(self._blocks))):
+            self._spoilt = True
+        return self._spoilt
+
+    def _read_last(self) -> None:
+        """Read the answer that the upstream sent before it hung up on our request; asyncio would drop it."""
+        if self._wire is not None and self._wire.get_extra_info("ssl_object") is None:
+            with contextlib.suppress(OSError):
+                while data := self._socket.recv(RECEIVE_BYTES):
+                    self._blocks.append(data)
 
     async def _wait(self, ends: float | None) -> bool:
         """Wait until something happens; False: not before `ends`. Who is cancelled here, loses the connection."""

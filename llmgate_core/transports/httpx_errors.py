@@ -14,9 +14,10 @@ import httpcore
 
 from llmgate_core.errors import APIConnectionError, APIError, APIResponseValidationError, BadRequestError
 from llmgate_core.transports.failures import broken, closed, no_http, peer, tls_failed, truncated
+from llmgate_core.transports.upload import not_taken
 
 if TYPE_CHECKING:
-    from llmgate_core.contracts import TransportRequest
+    from llmgate_core.transport_contract import TransportRequest
     from llmgate_core.transports.httpx_exchange import WireExchange
 
 __all__ = ["FAILURES", "failure_before_head", "failure_in_body"]
@@ -40,6 +41,8 @@ def failure_before_head(error: Exception, exchange: WireExchange, request: Trans
     origin = request.origin
     if isinstance(error, APIError):
         return _caused(error.with_traceback(None), _os_error(error))
+    if isinstance(error, httpcore.WriteTimeout) and exchange.is_upload():
+        return not_taken(request)
     if isinstance(error, httpcore.TimeoutException):
         return request.deadline.error(_PHASES.get(type(error), "first_event"))
     if isinstance(error, OSError):

@@ -17,9 +17,9 @@ from llmgate_core.transports.failures import no_http, peer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmgate_core.contracts import TransportRequest
+    from llmgate_core.transport_contract import TransportRequest
 
-__all__ = ["AnswerBytes", "TrackedConnection", "Trust", "WireExchange", "seconds_until"]
+__all__ = ["AnswerBytes", "TrackedConnection", "Trust", "WireExchange", "has_final_head", "seconds_until"]
 
 SHORTEST_WAIT_SECONDS = 0.001  # zero would mean: do not wait at all, not even for what is there
 _HEAD_END = b"\r\n\r\n"
@@ -64,6 +64,15 @@ class WireExchange:
     def connect_ends(self) -> float | None:
         """What `start_connecting` returned."""
         return self._connect_ends
+
+    def is_upload(self) -> bool:
+        """Return whether the request's body is read while it goes out."""
+        return not isinstance(self._request.content, bytes)
+
+    def start_sending(self) -> None:
+        """Begin the wait for the upstream to take more of an upload."""
+        deadline = self._request.deadline
+        self.ends = _from_now(deadline.wait(deadline.timeouts.idle))
 
     def start_waiting(self) -> None:
         """Begin the wait for the head: something was just sent."""
@@ -204,6 +213,15 @@ class AnswerBytes:
 
     def _tail(self, last: bytes) -> bytes:
         return (self._before + last)[-_CARRIED_BYTES:]
+
+
+def has_final_head(data: bytes) -> bool:
+    """Return whether an answer, or what is none, begins in `data`; `100 Continue` and its like do not count."""
+    while data.startswith(b"HTTP/1.") and data[9:10] in (b"", b"1"):
+        _, found, data = data.partition(_HEAD_END)
+        if not found:
+            return False
+    return bool(data) and not b"HTTP/1.".startswith(data)
 
 
 def seconds_until(ends: float | None) -> float | None:

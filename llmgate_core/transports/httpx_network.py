@@ -8,6 +8,7 @@ Source: rows R11, R12, R19, R26 and S11 of the reliability catalogue in docs/arc
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import ssl
@@ -15,10 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from llmgate_core.contracts import Origin
-from llmgate_core.transports.addresses import Address, make_poll, open_socket, resolve
+from llmgate_core.transport_contract import Origin
+from llmgate_core.transports.addresses import POLL_IN, POLL_OUT, Address, make_poll, open_socket, resolve
 from llmgate_core.transports.failures import connect_failed, dns_failed
-from llmgate_core.transports.httpx_exchange import TrackedConnection, Trust, WireExchange, seconds_until
+from llmgate_core.transports.httpx_exchange import (
+    TrackedConnection,
+    Trust,
+    WireExchange,
+    has_final_head,
+    seconds_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Network"]
 
 GATHERED_BYTES = 64 * 1024  # a request up to this size goes out in one call
+RECEIVE_BYTES = 64 * 1024
+
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Network(httpcore.NetworkBackend):
@@ -92,6 +102,7 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
         self._first = exchange  # of what a SOCKS proxy is told, where httpcore passes no timeout
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
+        self._early = b""  # what came while an upload went out
 
     def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         """Send what waits, and return what comes.
@@ -103,6 +114,9 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
         if self._unsent:
             self._flush(exchange)
         exchange.check_head()
+        if self._early:
+            data, self._early = self._early, b""
+            return self._note(exchange, data)
         try:
             self._socket.settimeout(seconds_until(exchange.ends))
             data = self._socket.recv(max_bytes)
@@ -113,13 +127,20 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
         return self._note(exchange, data)
 
     def write(self, buffer: bytes, timeout: Any = None) -> None:
-        """Gather a request; small ones go out when their answer is read."""
+        """Gather a request; small ones go out when their answer is read.
+
+        Raises:
+            httpcore.WriteTimeout: the upstream reads nothing. httpcore.WriteError: no more of an upload is
+            wanted; httpcore then reads the answer.
+        """
         exchange: WireExchange = timeout or self._first
         self._begin(exchange)
         self._unsent.append(buffer)
         self._unsent_bytes += len(buffer)
         if self._unsent_bytes > GATHERED_BYTES:
             self._flush(exchange)
+            if self._spoilt and exchange.is_upload():
+                raise httpcore.WriteError
 
     def close(self) -> None:
         """Close the socket."""
@@ -161,6 +182,10 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
 
     def _flush(self, exchange: WireExchange) -> None:
         data, self._unsent, self._unsent_bytes = b"".join(self._unsent), [], 0
+        if exchange.is_upload():
+            self._upload(memoryview(data), exchange)
+            exchange.start_waiting()
+            return
         exchange.start_waiting()
         try:
             self._socket.settimeout(seconds_until(exchange.ends))
@@ -170,3 +195,31 @@ class Connection(httpcore.NetworkStream, TrackedConnection):
         except OSError:
             self._spoilt = True  # the upstream reads no more, but its answer may be here already
         exchange.start_waiting()
+
+    def _upload(self, data: memoryview, exchange: WireExchange) -> None:
+        """Send a part of an upload as fast as the upstream reads; an early answer ends it."""
+        self._socket.settimeout(0)
+        self._poll.modify(self._socket.fileno(), POLL_IN | POLL_OUT)
+        try:
+            while data and not self._spoilt:
+                exchange.start_sending()
+                wait = seconds_until(exchange.ends)
+                events = self._poll.poll(None if wait is None else wait * 1000)
+                if not events:
+                    raise httpcore.WriteTimeout
+                if events[0][1] & ~POLL_OUT:
+                    self._read_early()
+                if events[0][1] & POLL_OUT and not self._spoilt:
+                    with contextlib.suppress(*_NOT_NOW):
+                        data = data[self._socket.send(data) :]
+        except OSError:
+            self._spoilt = True  # the upstream reads no more, but its answer may be here already
+        finally:
+            self._poll.modify(self._socket.fileno(), POLL_IN)
+
+    def _read_early(self) -> None:
+        """Read what comes before the request is out: an answer, a ticket of TLS, or the end."""
+        with contextlib.suppress(*_NOT_NOW):
+            data = self._socket.recv(RECEIVE_BYTES)
+            self._early += data
+            self._spoilt = not data or len(self._early) > RECEIVE_BYTES or has_final_head(self._early)

@@ -17,8 +17,9 @@ import httpcore
 from llmgate_core.errors import BadRequestError, ConfigError
 
 if TYPE_CHECKING:
-    from llmgate_core.contracts import Origin, TransportRequest
+    from llmgate_core.transport_contract import Origin, TransportRequest
     from llmgate_core.transports.httpx_exchange import WireExchange
+    from llmgate_core.transports.upload import AsyncUpload, Upload
 
 __all__ = ["Wire", "encoded_headers", "pool_of_kind"]
 
@@ -108,7 +109,9 @@ class Wire(ABC, Generic[Made]):
             return options
         raise ConfigError(message)
 
-    def _outgoing(self, request: TransportRequest, exchange: WireExchange) -> httpcore.Request:
+    def _outgoing(
+        self, request: TransportRequest, exchange: WireExchange, upload: Upload | AsyncUpload | None
+    ) -> httpcore.Request:
         key = (request.origin, request.target)
         known = self._urls.get(key)
         if known is None:
@@ -117,9 +120,9 @@ class Wire(ABC, Generic[Made]):
             known = self._urls[key] = _url_and_host(request)
         url, host = known
         headers = [(b"host", host), *encoded_headers(request.headers)]
-        content = request.content
+        content: Any = request.content if upload is None else upload
         if content or request.method in _METHODS_WITH_BODY:
-            headers.append((b"content-length", b"%d" % len(content)))
+            headers.append((b"content-length", b"%d" % (len(content) if upload is None else upload.left)))
         return httpcore.Request(
             request.method, url, headers=headers, content=content, extensions={"timeout": exchange.timeouts()}
         )

@@ -4,8 +4,8 @@ Below `httpx.Client`, so there are no redirects, cookies, auth or netrc to switc
 below `httpx.HTTPTransport`, which reads its read timeout once for a whole body and starts it anew
 with every byte of a head, so that neither an idle limit nor a total could be kept through it.
 
-Limits of this wire, which `fast` does not have: while a blocking call writes a large request, an
-early answer is not read; a head may have 100 KiB, as h11 allows; a wait for a block that ran out
+Limits of this wire, which `fast` does not have: while a blocking call writes a large request from
+memory, an early answer is not read; a head may have 100 KiB, as h11 allows; a wait for a block that ran out
 loses the answer; and an answer closed before `b""` was read loses its connection.
 
 Source: section "Sending" and rows R1, R4, R8, R10 to R13, R19, R26, S9 and S11 of docs/architecture.md.
@@ -28,12 +28,13 @@ from llmgate_core.transports.httpx_errors import FAILURES, failure_before_head, 
 from llmgate_core.transports.httpx_exchange import WireExchange
 from llmgate_core.transports.httpx_network import Network
 from llmgate_core.transports.httpx_pools import Wire, pool_of_kind
+from llmgate_core.transports.upload import AsyncUpload, Upload
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from llmgate_core.contracts import TransportRequest
+    from llmgate_core.transport_contract import TransportRequest
 
 __all__ = ["AsyncHTTPXResponse", "AsyncHTTPXTransport", "HTTPXResponse", "HTTPXTransport"]
 
@@ -43,22 +44,26 @@ ATTEMPTS = 2  # the second only where a kept connection turned out to be closed
 
 
 class HTTPXTransport(Wire["tuple[httpcore.ConnectionPool, Network]"]):
-    """`contracts.Transport` over httpcore; many threads may share one."""
+    """`transport_contract.Transport` over httpcore; many threads may share one."""
 
     def send(self, request: TransportRequest) -> HTTPXResponse:
-        """Send `request`; see `contracts.Transport.send`."""
+        """Send `request`; see `transport_contract.Transport.send`."""
         pool, network = self._made_for(request.origin.scheme)
         attempts = 0
         while True:
             attempts += 1
             exchange = WireExchange(request)
-            outgoing = self._outgoing(request, exchange)
+            upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
+            outgoing = self._outgoing(request, exchange, upload)
             try:
                 response = pool.handle_request(outgoing)
             except FAILURES as error:
                 failure = failure_before_head(error, exchange, request)
             else:
                 return HTTPXResponse(self, response, exchange, request)
+            finally:
+                if upload is not None:
+                    upload.close()
             if attempts == ATTEMPTS or not _was_kept_too_long(failure, exchange):
                 break
             network.trust.lose()
@@ -80,7 +85,7 @@ class HTTPXTransport(Wire["tuple[httpcore.ConnectionPool, Network]"]):
 
 
 class HTTPXResponse:
-    """A started answer; see `contracts.TransportResponse`. Belongs to one thread at a time."""
+    """A started answer; see `transport_contract.TransportResponse`. Belongs to one thread at a time."""
 
     __slots__ = (
         "_blocks",
@@ -115,7 +120,7 @@ class HTTPXResponse:
             raise
 
     def read_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`."""
         decoder = self._decoder
         self._exchange.wait_at_most(wait_seconds)
         if decoder is None:
@@ -176,7 +181,7 @@ class HTTPXResponse:
 
 
 class AsyncHTTPXTransport(Wire["tuple[httpcore.AsyncConnectionPool, AsyncNetwork]"]):
-    """`contracts.AsyncTransport` over httpcore, for the event loop of its first request."""
+    """`transport_contract.AsyncTransport` over httpcore, for the event loop of its first request."""
 
     def __init__(
         self,
@@ -199,19 +204,25 @@ class AsyncHTTPXTransport(Wire["tuple[httpcore.AsyncConnectionPool, AsyncNetwork
         self._closing: set[asyncio.Task[None]] = set()
 
     async def asend(self, request: TransportRequest) -> AsyncHTTPXResponse:
-        """Send `request`; see `contracts.AsyncTransport.asend`."""
+        """Send `request`; see `transport_contract.AsyncTransport.asend`."""
         pool, network = self._choose(request.origin.scheme)
         attempts = 0
         while True:
             attempts += 1
             exchange = WireExchange(request)
-            outgoing = self._outgoing(request, exchange)
+            upload = None if isinstance(request.content, bytes) else AsyncUpload(request, request.content)
+            if upload is not None:
+                await upload.begin()
+            outgoing = self._outgoing(request, exchange, upload)
             try:
                 response = await pool.handle_async_request(outgoing)
             except FAILURES as error:
                 failure = failure_before_head(error, exchange, request)
             else:
                 return AsyncHTTPXResponse(self, response, exchange, request)
+            finally:
+                if upload is not None:
+                    await upload.aclose()
             if attempts == ATTEMPTS or not _was_kept_too_long(failure, exchange):
                 break
             network.trust.lose()
@@ -249,7 +260,7 @@ class AsyncHTTPXTransport(Wire["tuple[httpcore.AsyncConnectionPool, AsyncNetwork
 
 
 class AsyncHTTPXResponse:
-    """A started answer; see `contracts.AsyncTransportResponse`. Belongs to one task at a time."""
+    """A started answer; see `transport_contract.AsyncTransportResponse`. Belongs to one task at a time."""
 
     __slots__ = (
         "_blocks",
@@ -292,7 +303,7 @@ class AsyncHTTPXResponse:
             raise
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`.
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`.
 
         When its task is cancelled, the connection is dropped.
         """

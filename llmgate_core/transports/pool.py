@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from llmgate_core.contracts import Origin
+    from llmgate_core.transport_contract import Origin
 
 __all__ = ["ConnectionPool", "Pooled", "Waiter"]
 

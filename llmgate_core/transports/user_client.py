@@ -5,7 +5,9 @@ hold, as the caller meant them to; but no redirect is followed and no cookie of 
 `build_request`, `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`.
 
 Limits that are this wire's own: a blocking client's head that drips byte by byte has no total, a
-body may unfold as far as the client lets it, and bytes behind an answer are the client's affair.
+body may unfold as far as the client lets it, and bytes behind an answer are the client's affair. An
+answer to an upload is read when the upload is out or the upstream has closed, not before; and one
+that stops reading ends a blocking upload by the idle limit, even where the total ends sooner.
 
 Source: capabilities A28 to A31; section "Sending" and row R26 of docs/architecture.md.
 """
@@ -24,13 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate_core.errors import APIError, ConfigError
 from llmgate_core.transports.httpx_pools import encoded_headers
+from llmgate_core.transports.upload import AsyncUpload, Upload
 from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
-    from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
+    from llmgate_core.transport_contract import Origin, TransportRequest
 
 __all__ = [
     "AsyncUserClientTransport",
@@ -130,17 +133,25 @@ class _UserClient:
         self._client = client
         self._options = _send_options(client)
 
-    def _outgoing(self, request: TransportRequest, waits: dict[str, float | None], trace: Any) -> Any:
+    def _outgoing(
+        self,
+        request: TransportRequest,
+        waits: dict[str, float | None],
+        trace: Any,
+        upload: Upload | AsyncUpload | None,
+    ) -> Any:
         scheme, host, port = request.origin
         url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{request.target}"
         headers = encoded_headers(request.headers)
         if not any(name.lower() == b"accept-encoding" for name, _ in headers):
             headers.append((b"accept-encoding", b"identity"))
+        if upload is not None:
+            headers.append((b"content-length", b"%d" % upload.left))
         outgoing = self._client.build_request(
             request.method,
             url,
             headers=headers,
-            content=request.content or None,
+            content=upload or request.content or None,
             extensions={"timeout": waits, "trace": trace},
         )
         if "cookie" in outgoing.headers and not any(name.lower() == b"cookie" for name, _ in headers):
@@ -164,7 +175,7 @@ def _waits(request: TransportRequest) -> dict[str, float | None]:
         "connect": deadline.wait(timeouts.connect),
         "pool": deadline.wait(timeouts.pool),
         "read": head,
-        "write": head,
+        "write": head if isinstance(request.content, bytes) else deadline.wait(timeouts.idle),
     }
 
 
@@ -176,20 +187,24 @@ def _raw_headers(response: Any) -> Sequence[tuple[bytes, bytes]]:
 
 
 class UserClientTransport(_UserClient):
-    """`contracts.Transport` over the caller's own client."""
+    """`transport_contract.Transport` over the caller's own client."""
 
     def send(self, request: TransportRequest) -> UserClientResponse:
-        """Send `request`; see `contracts.Transport.send`."""
+        """Send `request`; see `transport_contract.Transport.send`."""
         may_repeat = True
         while True:
             attempt, waits = _Attempt(), _waits(request)
-            outgoing = self._outgoing(request, waits, attempt.trace)
+            upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
+            outgoing = self._outgoing(request, waits, attempt.trace, upload)
             try:
                 return UserClientResponse(self._client.send(outgoing, **self._options), request, waits)
             except Exception as error:
                 failure = client_failure_before_head(error, request)
                 if failure is None:
                     raise
+            finally:
+                if upload is not None:
+                    upload.close()
             if not may_repeat or not attempt.may_be_repeated(failure):
                 break
             may_repeat = False
@@ -200,7 +215,7 @@ class UserClientTransport(_UserClient):
 
 
 class UserClientResponse:
-    """A started answer; see `contracts.TransportResponse`."""
+    """A started answer; see `transport_contract.TransportResponse`."""
 
     def __init__(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> None:
         self.status: int = response.status_code
@@ -214,7 +229,7 @@ class UserClientResponse:
         self._is_closed = False
 
     def read_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`."""
         if self._is_closed:
             return b""
         if self._limit is None:
@@ -325,14 +340,14 @@ class _Watchdog:
 
 
 class AsyncUserClientTransport(_UserClient):
-    """`contracts.AsyncTransport` over the caller's own client, in one event loop after another."""
+    """`transport_contract.AsyncTransport` over the caller's own client, in one event loop after another."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self._homes: dict[Origin, _Home] = {}
 
     async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
-        """Send `request`; see `contracts.AsyncTransport.asend`.
+        """Send `request`; see `transport_contract.AsyncTransport.asend`.
 
         A client that was used in an event loop which is closed by now has connections that would
         take the request and never give an answer; they are sorted out before anything is sent.
@@ -341,7 +356,10 @@ class AsyncUserClientTransport(_UserClient):
         may_repeat, dead = True, 0
         while True:
             attempt, waits = _Attempt(refuses_kept=home.has_moved()), _waits(request)
-            outgoing = self._outgoing(request, waits, attempt.atrace)
+            upload = None if isinstance(request.content, bytes) else AsyncUpload(request, request.content)
+            if upload is not None:
+                await upload.begin()
+            outgoing = self._outgoing(request, waits, attempt.atrace, upload)
             try:
                 sending = self._client.send(outgoing, **self._options)
                 response = await _within(request.deadline.remaining(), sending, undo=_start_closing)
@@ -351,6 +369,9 @@ class AsyncUserClientTransport(_UserClient):
                 failure = None if attempt.was_refused else client_failure_before_head(error, request)
                 if failure is None and not (attempt.was_refused and dead < MAX_DEAD_CONNECTIONS):
                     raise
+            finally:
+                if upload is not None:
+                    await upload.aclose()
             if failure is None:
                 dead += 1
             elif may_repeat and attempt.may_be_repeated(failure):
@@ -364,7 +385,7 @@ class AsyncUserClientTransport(_UserClient):
 
 
 class AsyncUserClientResponse:
-    """A started answer; see `contracts.AsyncTransportResponse`."""
+    """A started answer; see `transport_contract.AsyncTransportResponse`."""
 
     def __init__(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> None:
         self.status: int = response.status_code
@@ -377,7 +398,7 @@ class AsyncUserClientResponse:
         self._is_closed = False
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contracts.TransportResponse.read_block`."""
+        """Return the next bytes of the body; see `transport_contract.TransportResponse.read_block`."""
         if self._is_closed:
             return b""
         failure: Exception | None

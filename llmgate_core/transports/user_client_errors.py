@@ -24,10 +24,11 @@ from llmgate_core.transports.failures import (
     tls_failed,
     truncated,
 )
+from llmgate_core.transports.upload import not_taken
 
 if TYPE_CHECKING:
-    from llmgate_core.contracts import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
+    from llmgate_core.transport_contract import Origin, TransportRequest
 
 __all__ = ["client_failure_before_head", "client_failure_in_body", "is_timeout"]
 
@@ -43,6 +44,8 @@ def client_failure_before_head(error: Exception, request: TransportRequest) -> L
     """Return our error; None: not one of an HTTP client, for example of the caller's own event hook."""
     names, origin = _ancestry(error), request.origin
     reason = _os_error(error)
+    if "WriteTimeout" in names and not isinstance(request.content, bytes):
+        return not_taken(request)
     if is_timeout(error):
         return request.deadline.error(next((phase for name, phase in _PHASES.items() if name in names), "first_event"))
     if names & {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"}:

@@ -1,36 +1,63 @@
 """What every typed result has in common.
 
 Pure. Results accept unknown fields (`extra="allow"`), so a new upstream field is there on its
-first day, and they are read by attribute or by `["..."]`.
+first day, and they are read by attribute or by `["..."]`. Nothing here judges what an upstream sent.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmgate_core.contracts import Headers, LedgerEntry
+    from llmgate_core.cost import Cost
+
+PartT = TypeVar("PartT")
 
 if TYPE_CHECKING:
     Count = int
+    Number = float
     Document = dict[str, Any]
+    Loose = Annotated[PartT, "what the reference says; at run time anything"]
 else:
     # whatever the upstream counted or nested is kept as it came: judging it would cost and lose
-    Count = Document = Any
+    Count = Number = Document = Any
+    # the typed shape where it fits, else as it came: a new shape of a part never fails the whole answer
+    Loose = Annotated[PartT | Any, Field(union_mode="left_to_right")]
 
-__all__ = ["CallRecord", "Count", "Document", "Response", "Result", "TokenUsage", "Usage"]
+__all__ = [
+    "CallRecord",
+    "Count",
+    "Deleted",
+    "Document",
+    "InputOutputUsage",
+    "Item",
+    "Loose",
+    "Number",
+    "Page",
+    "Recorded",
+    "Response",
+    "Result",
+    "TokenUsage",
+    "Usage",
+]
 
 
 class Result(BaseModel):
-    """A part of an answer: attribute and item access, unknown fields kept."""
+    """A part of an answer: attribute and item access, unknown fields kept, printed without what it lacks."""
 
     model_config = ConfigDict(extra="allow", defer_build=True, protected_namespaces=())
 
+    encoded_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields of base64 text, which are printed by their length."""
+
     def __getitem__(self, name: str) -> Any:
+        extra = self.__pydantic_extra__
+        if extra and name in extra:  # it may be called like one of our methods
+            return extra[name]
         try:
             return getattr(self, name)
         except AttributeError:
@@ -41,37 +68,104 @@ class Result(BaseModel):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the field `name`, or `default` where the answer has none."""
-        return getattr(self, name, default)
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def _extension(self, name: str) -> Any:
+        """Return a field that the wire does not have but some servers send; dumps lack it where they do not."""
+        return (self.__pydantic_extra__ or {}).get(name)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        is_set = self.__pydantic_fields_set__
+        known = {name: value for name, value in self.__dict__.items() if name in is_set}
+        for name, value in {**known, **(self.__pydantic_extra__ or {})}.items():
+            if name in self.encoded_fields and isinstance(value, str):
+                yield name, f"<{len(value)} characters>"
+            else:
+                yield name, value
+
+
+class Item(Result):
+    """An object of a kind that is not listed here: attribute and item access all the way down."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    else:
+
+        def __getattr__(self, name):
+            return _as_items(super().__getattr__(name))
+
+    def __getitem__(self, name: str) -> Any:
+        return _as_items(super().__getitem__(name))
+
+
+def _as_items(value: Any) -> Any:
+    """Return objects as items, when they are read: what came is stored and dumped as it is."""
+    if isinstance(value, dict):
+        return Item.model_validate(value)
+    return [_as_items(part) for part in value] if isinstance(value, list) else value
 
 
 class CallRecord:
-    """What llmgate knows of the call behind a whole answer."""
+    """What llmgate knows of the call behind a whole answer or a stream.
 
-    __slots__ = ("attempts", "headers", "ledger", "provider", "request_id")
+    Attributes:
+        headers: the upstream's; None unless asked for.
+        usage, tier: of a stream, once it has ended.
+        price: given usage, service tier and, where the answer says more than its usage, units;
+            says what the call cost. None: nobody knows.
+    """
+
+    __slots__ = ("_late", "_ledger", "attempts", "headers", "price", "provider", "request_id", "tier", "usage")
 
     def __init__(
         self,
         *,
         ledger: Sequence[LedgerEntry] = (),
+        late: Sequence[LedgerEntry] = (),
         headers: Headers | None = None,
         request_id: str | None = None,
         provider: str | None = None,
         attempts: int = 1,
+        price: Callable[..., Cost | None] | None = None,
     ) -> None:
-        self.ledger = tuple(ledger)
+        self._ledger = tuple(ledger)
+        self._late = late  # kept as it is: a stream's grows while it is read
         self.headers = headers
         self.request_id = request_id
         self.provider = provider
         self.attempts = attempts
+        self.price = price
+        self.usage: Any = None
+        self.tier: str | None = None
+
+    def end(self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry]) -> None:
+        """Remember what a stream said by its end."""
+        self.usage, self.tier, self._late = usage, tier, late
+
+    @property
+    def ledger(self) -> tuple[LedgerEntry, ...]:
+        """What was dropped, renamed, replaced or emulated so far, reading the answer included."""
+        return (*self._ledger, *self._late) if self._late else self._ledger
+
+    def cost_of(self, usage: Any, tier: str | None = None, units: Mapping[str, Any] | None = None) -> Cost | None:
+        """Return what an answer with this usage cost; None: price or usage is not known."""
+        if self.price is None:
+            return None
+        return self.price(usage, tier, units) if units else self.price(usage, tier)
 
 
 _NO_RECORD = CallRecord()
 
 
-class Response(Result):
-    """A whole answer. Its record lives in a slot, so it is neither dumped nor compared."""
+class Recorded:
+    """The part of a whole answer that tells of its call. The record lives in a slot, `_record`."""
 
-    __slots__ = ("_record",)
+    __slots__ = ()
 
     def attach(self, record: CallRecord) -> None:
         """Remember `record`; for the pipeline."""
@@ -90,6 +184,11 @@ class Response(Result):
         return self._get_record().ledger
 
     @property
+    def cost(self) -> Cost | None:
+        """What the call cost in US dollars, by the catalogue's prices; None: price or usage is not known."""
+        return self._get_record().cost_of(getattr(self, "usage", None), getattr(self, "service_tier", None))
+
+    @property
     def _response_headers(self) -> Headers | None:
         """The upstream's headers; None unless the setting `return_response_headers` is on."""
         return self._get_record().headers
@@ -98,6 +197,12 @@ class Response(Result):
     def _request_id(self) -> str | None:
         """The upstream's `x-request-id`, for a support ticket."""
         return self._get_record().request_id
+
+
+class Response(Recorded, Result):
+    """A whole answer. Its record lives in a slot, so it is neither dumped nor compared."""
+
+    __slots__ = ("_record",)
 
 
 class TokenUsage(Result):
@@ -112,7 +217,10 @@ class PromptTokensDetails(Result):
     """Where the prompt's tokens went."""
 
     cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
     audio_tokens: Count | None = None
+    text_tokens: Count | None = None
+    image_tokens: Count | None = None
 
 
 class CompletionTokensDetails(Result):
@@ -120,6 +228,7 @@ class CompletionTokensDetails(Result):
 
     reasoning_tokens: Count | None = None
     audio_tokens: Count | None = None
+    text_tokens: Count | None = None
     accepted_prediction_tokens: Count | None = None
     rejected_prediction_tokens: Count | None = None
 
@@ -129,3 +238,55 @@ class Usage(TokenUsage):
 
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
+
+
+class InputTokensDetails(Result):
+    """Where the input's tokens went."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    text_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class OutputTokensDetails(Result):
+    """Where the output's tokens went."""
+
+    reasoning_tokens: Count | None = None
+    text_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class InputOutputUsage(Result):
+    """Token counts of every family but chat, text completion and embedding."""
+
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    total_tokens: Count | None = None
+    input_tokens_details: Loose[InputTokensDetails] | None = None
+    output_tokens_details: Loose[OutputTokensDetails] | None = None
+
+
+class Deleted(Response):
+    """What was deleted."""
+
+    id: str | None = None
+    object: str | None = None
+    deleted: bool | None = None
+
+
+class Page(Response):
+    """One page of a list. Iterating it gives its items; `last_id` is the next call's `after`."""
+
+    object: str | None = None
+    data: list[Loose[Item]]
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool | None = None
+
+    def __iter__(self) -> Generator[Any, None, None]:
+        yield from self.data
+
+    def __len__(self) -> int:
+        return len(self.data)

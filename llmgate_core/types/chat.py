@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.types.base import Count, Document, Response, Result, Usage
+from llmgate_core.types.base import Count, Document, Loose, Response, Result, Usage
+from llmgate_core.types.structured_output import parsed_output
 
 __all__ = [
+    "Annotation",
+    "Audio",
     "ChatCompletion",
     "ChatCompletionChunk",
     "Choice",
     "ChunkChoice",
+    "Custom",
     "Delta",
     "Function",
     "Message",
     "ParsedChatCompletion",
     "ToolCall",
     "ToolCallDelta",
+    "URLCitation",
 ]
 
 OutputT = TypeVar("OutputT", bound=BaseModel)
@@ -37,15 +41,77 @@ class Function(Result):
     arguments: str | None = None
 
 
-class ToolCall(Result):
-    """One tool call of a whole message."""
+class Custom(Result):
+    """The custom tool that the model wants called; `input` is free text."""
 
+    name: Loose[str] | None = None
+    input: Loose[str] | None = None
+
+
+class _AnyToolCall(Result):
     id: str | None = None
     type: str | None = None
     function: Function | None = None
 
+    @property
+    def custom(self) -> Custom | None:
+        """The custom tool's part; None for a function."""
+        part = self._extension("custom")
+        return Custom.model_validate(part) if isinstance(part, dict) else None
 
-class Message(Result):
+
+class ToolCall(_AnyToolCall):
+    """One tool call of a whole message: of a `function`, or of a `custom` tool."""
+
+
+class URLCitation(Result):
+    """A page that the text between two of its characters rests on."""
+
+    url: str | None = None
+    title: str | None = None
+    start_index: Count | None = None
+    end_index: Count | None = None
+
+
+class Annotation(Result):
+    """A note on the text, such as a citation."""
+
+    type: str | None = None
+    url_citation: Loose[URLCitation] | None = None
+
+
+class Audio(Result):
+    """What the model said aloud; `data` is base64."""
+
+    encoded_fields = frozenset({"data"})
+
+    id: str | None = None
+    data: str | None = None
+    transcript: str | None = None
+    expires_at: Count | None = None
+
+
+class _Extended(Result):
+    @property
+    def images(self) -> list[Document] | None:
+        """Images that some servers send beside the text."""
+        images: list[Document] | None = self._extension("images")
+        return images
+
+    @property
+    def reasoning_items(self) -> list[Document] | None:
+        """The reasoning items of a bridged response, whole."""
+        items: list[Document] | None = self._extension("reasoning_items")
+        return items
+
+    @property
+    def provider_specific_fields(self) -> Document | None:
+        """What a provider says beyond the wire, such as the id of a bridged response."""
+        fields: Document | None = self._extension("provider_specific_fields")
+        return fields
+
+
+class Message(_Extended):
     """What the model said."""
 
     __slots__ = ("_output_type",)
@@ -54,6 +120,9 @@ class Message(Result):
     content: str | None = None
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: Loose[Function] | None = None
+    annotations: Loose[list[Loose[Annotation]]] | None = None
+    audio: Loose[Audio] | None = None
     reasoning_content: str | None = None
 
     def expect_output(self, output_type: type[BaseModel]) -> None:
@@ -67,19 +136,7 @@ class Message(Result):
         Raises:
             APIResponseValidationError: the content is not what that class describes.
         """
-        output_type = getattr(self, "_output_type", None)
-        if output_type is None or not self.content or self.refusal:
-            return None
-        try:
-            return output_type.model_validate_json(self.content)
-        except ValidationError as error:
-            raise APIResponseValidationError(
-                f"the answer is no {output_type.__name__}: {error.error_count()} errors, the first at "
-                f"{error.errors(include_input=False)[0]['loc']}; was it cut short by max_tokens?",
-                status_code=200,
-                param="response_format",
-                partial=self.content,
-            ) from None
+        return None if self.refusal else parsed_output(self.content, getattr(self, "_output_type", None))
 
 
 class Choice(Result):
@@ -102,6 +159,19 @@ class ChatCompletion(Response):
     usage: Usage | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    metadata: Document | None = None
+    moderation: Document | None = None
+
+    @property
+    def provider_specific_fields(self) -> Document | None:
+        """What a provider says beyond the wire, such as the id of a bridged response."""
+        fields: Document | None = self._extension("provider_specific_fields")
+        return fields
+
+    def expect_output(self, output_type: type[BaseModel]) -> None:
+        """Remember what `parsed` shall make of each answer's content; for the pipeline."""
+        for choice in self.choices:
+            choice.message.expect_output(output_type)
 
     @property
     def parsed(self) -> Any:
@@ -118,22 +188,22 @@ class ParsedChatCompletion(ChatCompletion, Generic[OutputT]):
         return self.choices[0].message.parsed if self.choices else None
 
 
-class ToolCallDelta(Result):
+class ToolCallDelta(_AnyToolCall):
     """A piece of a tool call; pieces with one `index` belong together."""
 
     index: int | None = None
-    id: str | None = None
-    type: str | None = None
-    function: Function | None = None
 
 
-class Delta(Result):
+class Delta(_Extended):
     """What is new in a chunk."""
 
     role: str | None = None
     content: str | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
+    function_call: Loose[Function] | None = None
+    annotations: Loose[list[Loose[Annotation]]] | None = None
+    audio: Loose[Audio] | None = None
     reasoning_content: str | None = None
 
 
@@ -157,3 +227,5 @@ class ChatCompletionChunk(Result):
     usage: Usage | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    moderation: Document | None = None
+    obfuscation: Loose[str] | None = None

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from llmgate_core import APIConnectionError, BadRequestError, Client, PluginNotInstalledError, Settings
+from llmgate_core import APIConnectionError, BadRequestError, Client, Settings
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 
 HI = [{"role": "user", "content": "hi"}]
@@ -57,9 +57,9 @@ def test_every_chat_model_of_the_page_goes_to_chat_under_its_own_name(
 
 @each_spelling
 @pytest.mark.parametrize("name", RESPONSES_MODELS.split())
-def test_every_responses_model_of_the_page_asks_for_its_plugin(name: str, prefix: str) -> None:
-    with pytest.raises(PluginNotInstalledError, match="pip install llmgate-openai-responses"):
-        wire_of(prefix + name)
+def test_every_responses_model_of_the_page_goes_there_by_itself(name: str, prefix: str) -> None:
+    provider, _, path, body, facts = wire_of(prefix + name)
+    assert (provider, path, body["model"], facts["mode"]) == ("openai", "/v1/responses", name, "responses")
 
 
 def test_the_page_names_52_models() -> None:
@@ -114,8 +114,7 @@ def test_an_effort_or_verbosity_of_none_is_not_sent(model: str) -> None:
 @pytest.mark.parametrize("model", CHAT_BY_DEFAULT.split())
 def test_a_chat_model_goes_to_chat_and_with_the_prefix_to_responses(model: str) -> None:
     assert wire_of(model)[2] == "/v1/chat/completions"
-    with pytest.raises(PluginNotInstalledError, match="pip install llmgate-openai-responses"):
-        wire_of(f"openai/responses/{model}")
+    assert wire_of(f"openai/responses/{model}")[2] == "/v1/responses"
 
 
 def test_what_the_upstream_refuses_keeps_its_message_status_and_request_id(upstream: FakeUpstream) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 import textwrap
@@ -25,15 +26,48 @@ SYNC = [
 ]
 """`fold_chunks` computes; it has nothing to wait for."""
 
-MODEL = {
-    "completion": ("openai/gpt-4o", HI),
-    "text_completion": ("text-completion-openai/gpt-3.5-turbo-instruct", "hi"),
-    "embedding": ("openai/text-embedding-3-small", "hi"),
-}
-ANSWER = {
-    "completion": {"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}}]},
-    "text_completion": {"id": "1", "object": "text_completion", "choices": [{"index": 0, "text": "hello"}]},
-    "embedding": {"data": [{"index": 0, "embedding": [0.5]}]},
+RESPONSE = {"id": "resp_1", "object": "response", "output": []}
+VIDEO = {"id": "video_1", "object": "video", "status": "queued"}
+WAV = ("speech.wav", b"RIFF....WAVE")
+PNG = ("a.png", b"\x89PNG\r\n\x1a\n")
+AUDIO = Answer(200, b"ID3 audio", {"content-type": "audio/mpeg"})
+GONE = Answer.json({"id": "x", "object": "x.deleted", "deleted": True})
+PAGE = Answer.json({"object": "list", "data": [], "has_more": False})
+IMAGES = Answer.json({"created": 1, "data": [{"b64_json": "aGk="}]})
+
+CALLS: dict[str, tuple[tuple[Any, ...], Answer]] = {
+    "completion": (
+        ("openai/gpt-4o", HI),
+        Answer.json({"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}}]}),
+    ),
+    "text_completion": (
+        ("text-completion-openai/gpt-3.5-turbo-instruct", "hi"),
+        Answer.json({"id": "1", "object": "text_completion", "choices": [{"index": 0, "text": "hello"}]}),
+    ),
+    "embedding": (
+        ("openai/text-embedding-3-small", "hi"),
+        Answer.json({"data": [{"index": 0, "embedding": [0.5]}]}),
+    ),
+    "responses": (("openai/gpt-5", "hi"), Answer.json(RESPONSE)),
+    "get_responses": (("resp_1",), Answer.json(RESPONSE)),
+    "cancel_responses": (("resp_1",), Answer.json(RESPONSE)),
+    "delete_responses": (("resp_1",), GONE),
+    "list_input_items": (("resp_1",), PAGE),
+    "compact_responses": (("openai/gpt-5", "hi"), Answer.json({**RESPONSE, "object": "response.compaction"})),
+    "count_input_tokens": (("openai/gpt-5", "hi"), Answer.json({"object": "response.input_tokens", "input_tokens": 1})),
+    "transcription": (("openai/whisper-1", WAV), Answer.json({"text": "hello"})),
+    "translation": (("openai/whisper-1", WAV), Answer.json({"text": "hello"})),
+    "speech": (("openai/tts-1", "hi", "alloy"), AUDIO),
+    "image_generation": (("openai/gpt-image-1", "a sea"), IMAGES),
+    "image_edit": (("openai/gpt-image-1", PNG, "a sea"), IMAGES),
+    "image_variation": (("openai/dall-e-2", PNG), IMAGES),
+    "video_generation": (("openai/my-video-model", "a sea"), Answer.json(VIDEO)),
+    "video_status": (("video_1",), Answer.json(VIDEO)),
+    "video_list": ((), PAGE),
+    "video_content": (("video_1",), Answer(200, b"mp4", {"content-type": "video/mp4"})),
+    "video_remix": (("video_1", "more"), Answer.json(VIDEO)),
+    "video_delete": (("video_1",), GONE),
+    "moderation": (("hi",), Answer.json({"id": "m", "model": "omni", "results": []})),
 }
 
 
@@ -60,7 +94,7 @@ async def closing(upstream: FakeUpstream, *questions: str) -> list[Any]:
 
 
 def test_every_public_sync_function_has_an_a_twin_of_the_same_parameters() -> None:
-    assert SYNC == ["completion", "embedding", "text_completion"]
+    assert sorted(CALLS) == SYNC
     assert [name for name in PUBLIC if name not in SYNC] == [*(f"a{name}" for name in SYNC), "fold_chunks"]
     for name in SYNC:
         twin = getattr(llmgate_core, f"a{name}")
@@ -75,19 +109,29 @@ def test_a_client_has_every_function_of_the_module(name: str) -> None:
 
 @pytest.mark.parametrize("name", SYNC)
 def test_a_function_and_its_twin_send_and_return_the_same(name: str, upstream: FakeUpstream) -> None:
-    upstream.answers += [Answer.json(ANSWER[name])] * 2
+    values, answer = CALLS[name]
+    upstream.answers += [answer] * 2
 
     async def run() -> Any:
         try:
-            return await getattr(llmgate_core, f"a{name}")(*MODEL[name], **where(upstream), user="u")
+            return await getattr(llmgate_core, f"a{name}")(*values, **where(upstream), user="u")
         finally:
             await api.default_async_client().aclose()
 
-    sync = getattr(llmgate_core, name)(*MODEL[name], **where(upstream), user="u")
-    assert sync == asyncio.run(run())
-    first, second = upstream.received
-    assert (first["path"], first["json"]) == (second["path"], second["json"])
-    assert first["headers"] == second["headers"]
+    sync = getattr(llmgate_core, name)(*values, **where(upstream), user="u")
+    asynchronous = asyncio.run(run())
+    assert getattr(sync, "content", sync) == getattr(asynchronous, "content", asynchronous)
+    first, second = (without_boundary(request) for request in upstream.received)
+    assert first == second
+
+
+def without_boundary(request: ReceivedRequest) -> tuple[str, str, dict[str, str], bytes]:
+    """Return what was sent, with a form's random boundary replaced."""
+    headers, body = dict(request["headers"]), request["body"]
+    _, marker, boundary = headers.get("content-type", "").partition("boundary=")
+    if marker:
+        headers["content-type"], body = "form", body.replace(boundary.encode(), b"B")
+    return request["method"], request["path"], headers, body
 
 
 def test_a_sync_call_then_an_async_one_then_a_sync_one(upstream: FakeUpstream) -> None:
@@ -160,7 +204,8 @@ SNIPPET = """
 from typing import Any
 from pydantic import BaseModel
 from llmgate_core import AsyncClient, Client, acompletion, aembedding, atext_completion
-from llmgate_core import completion, embedding, text_completion
+from llmgate_core import completion, embedding, image_generation, moderation, responses, speech, text_completion
+from llmgate_core import aresponses, transcription, video_generation
 
 class City(BaseModel):
     name: str
@@ -175,6 +220,14 @@ reveal_type(completion("m", messages, response_format=City).parsed)  # City | No
 reveal_type(text_completion("m", "p"))  # TextCompletion
 reveal_type(text_completion("m", "p", stream=True))  # Stream[TextCompletionChunk]
 reveal_type(embedding("m", "i").data[0].embedding)  # list[float] | str
+reveal_type(responses("m", "i").output_text)  # str
+reveal_type(responses("m", "i", stream=True))  # Stream[ResponseEvent]
+reveal_type(transcription("m", b"f"))  # Transcription
+reveal_type(speech("m", "i", "v", stream=True))  # Stream[bytes]
+reveal_type(image_generation("m", "p"))  # ImagesResponse
+reveal_type(video_generation("m", "p"))  # Video
+reveal_type(moderation("i"))  # ModerationResponse
+reveal_type(completion("m", messages).cost)  # Cost | None
 reveal_type(Client().completion("m", messages, stream=True))  # Stream[ChatCompletionChunk]
 reveal_type(Client().completion("m", messages, response_format=City).parsed)  # City | None
 reveal_type(Client().text_completion("m", "p"))  # TextCompletion
@@ -185,6 +238,7 @@ async def main() -> None:
     reveal_type((await acompletion("m", messages, response_format=City)).parsed)  # City | None
     reveal_type(await atext_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
     reveal_type(await aembedding("m", "i"))  # EmbeddingResponse
+    reveal_type(await aresponses("m", "i", stream=True))  # AsyncStream[ResponseEvent]
     reveal_type(await AsyncClient().completion("m", messages, stream=True))  # AsyncStream[ChatCompletionChunk]
     reveal_type((await AsyncClient().completion("m", messages, response_format=City)).parsed)  # City | None
     reveal_type(await AsyncClient().text_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
@@ -195,9 +249,8 @@ async def main() -> None:
 
 def short(revealed: str) -> str:
     """Return a type without modules and builtins."""
-    for prefix in ("llmgate_core.types.chat.", "llmgate_core.types.text_completion.", "llmgate_core.types.embedding."):
-        revealed = revealed.replace(prefix, "")
-    for prefix in ("llmgate_core.streams.", "builtins.", "snippet."):
+    revealed = re.sub(r"llmgate_core\.types\.\w+\.", "", revealed)
+    for prefix in ("llmgate_core.streams.", "llmgate_core.cost.", "builtins.", "snippet."):
         revealed = revealed.replace(prefix, "")
     if revealed.startswith("Union["):
         revealed = revealed[6:-1].replace(", ", " | ")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from llmgate_core.contracts import Origin
+from llmgate_core.transport_contract import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.contracts import Origin
+from llmgate_core.transport_contract import Origin
 from llmgate_core.errors import (
     StreamTruncatedError,
 )

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.contracts import Origin
+from llmgate_core.transport_contract import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,

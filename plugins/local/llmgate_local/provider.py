@@ -6,21 +6,28 @@ model that runs beside the program can be written the same way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from llmgate_core.plugin import (
     AsyncTransport,
     Call,
+    ChatOverResponses,
+    Converted,
+    JsonObject,
     OpenAICompatible,
+    ParamRule,
     ProviderInfo,
     Route,
+    StreamParser,
+    StreamRepair,
     Transport,
     UpstreamRequest,
+    UpstreamResponse,
     errors,
     hookimpl,
 )
 from llmgate_local.child import ModelServer
-from llmgate_local.commands import chat_command, embeddings_command
+from llmgate_local.commands import chat_command, embeddings_command, transcription_command
 from llmgate_local.wires import AsyncLocalTransport, LocalTransport
 
 if TYPE_CHECKING:
@@ -28,13 +35,21 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalModels"]
 
-FAMILIES = {"smollm2": ("chat", "text_completion"), "e5": ("embedding",)}
+FAMILIES = {
+    "smollm2": ("chat", "text_completion", "responses"),
+    "e5": ("embedding",),
+    "whisper": ("transcription",),
+}
 """Model -> the families that it serves. A chat model's inner states make poor embeddings, so
 `local/smollm2` is refused for them, rather than give vectors that hardly tell texts apart."""
 
+TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
+BRIDGE = "local/responses"
+"""A chat called with this prefix is served by llama.cpp's own `/v1/responses`."""
+
 
 class LocalModels(OpenAICompatible):
-    """`local/smollm2` and `local/e5`. One object a process: every client shares its two children."""
+    """`local/smollm2`, `local/e5` and `local/whisper`. One object a process: every client shares its children."""
 
     info = ProviderInfo(api=(1, 0), name="local", base_url="http://127.0.0.1/v1")  # the wire puts the port in
 
@@ -42,6 +57,7 @@ class LocalModels(OpenAICompatible):
         self._servers = {
             "smollm2": ModelServer("smollm2", chat_command),
             "e5": ModelServer("e5", embeddings_command),
+            "whisper": ModelServer("whisper", transcription_command),
         }
 
     @hookimpl
@@ -59,7 +75,33 @@ class LocalModels(OpenAICompatible):
                 raise _not_found(
                     route, f"local/{route.model} does not serve {route.family}; {_names(route.family)} does"
                 )
+        if route.prefix == BRIDGE and route.family == "chat":
+            body, ledger = ChatOverResponses.request_body(call, route)
+            return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
         return super().transform_request(call, route)
+
+    @hookimpl
+    def transform_response(
+        self, call: Call, route: Route, response: UpstreamResponse
+    ) -> JsonObject | Converted | UpstreamResponse:
+        """Give a bridged chat and a transcription in plain text their canonical shape; the rest has it."""
+        if route.prefix == BRIDGE and route.family == "chat":
+            return ChatOverResponses.chat_completion(call, route, response)
+        if route.family == "transcription" and call.body.get("response_format") in TEXT_FORMATS:
+            return {"text": response.content.decode("utf-8", "replace")}
+        return response
+
+    @hookimpl
+    def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
+        """Judge what the bridge has no counterpart for; all else is passed on."""
+        return ChatOverResponses.supports_param(route, param, value) if route.prefix == BRIDGE else None
+
+    @hookimpl
+    def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
+        """Fill in what llama.cpp leaves out of its Responses events."""
+        if route.prefix == BRIDGE and route.family == "chat":
+            return ChatOverResponses.ChatStream(call, route)
+        return StreamRepair(call, route) if route.family == "responses" else None
 
     @hookimpl
     def list_models(self, route: Route) -> Sequence[str]:

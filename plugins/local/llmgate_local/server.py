@@ -1,4 +1,4 @@
-"""The child: `python -m llmgate_local.server chat|embeddings`, one model on a loopback port.
+"""The child: `python -m llmgate_local.server chat|embeddings|transcription`, one model on a loopback port.
 
 Reads its key as the first line of standard input, and ends when that input ends or when its
 parent is gone. Says `{"port": N}` on standard output once it is ready; whatever the libraries
@@ -29,7 +29,7 @@ PARENT_POLL_SECONDS = 1.0
 def main(arguments: list[str] | None = None) -> None:
     """Serve until the parent ends. Never returns."""
     parser = argparse.ArgumentParser(prog="llmgate_local.server", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", choices=("chat", "embeddings"))
+    parser.add_argument("model", choices=("chat", "embeddings", "transcription"))
     parser.add_argument("--weights", type=Path, help="GGUF file of the chat model")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     options = parser.parse_args(arguments)
@@ -40,8 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if options.model == "chat":
         port, server = _serve_chat(options.weights, key, options.port)
-    else:
+    elif options.model == "embeddings":
         port, server = _serve_embeddings(key, options.port)
+    else:
+        port, server = _serve_transcription(key, options.port)
     with report:
         json.dump({"port": port}, report)
         report.write("\n")
@@ -96,6 +98,15 @@ def _serve_embeddings(key: str, port: int) -> tuple[int, object]:
     from llmgate_local.embeddings import EmbeddingServer
 
     server = EmbeddingServer(key, port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port, server
+
+
+def _serve_transcription(key: str, port: int) -> tuple[int, object]:
+    """Start the speech model's server in a thread; return its port, and the server."""
+    from llmgate_local.transcription import TranscriptionServer
+
+    server = TranscriptionServer(key, port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port, server
 

@@ -1,0 +1,51 @@
+"""Commands that other distributions bring: entry-point group `llmgate.commands`, name = subcommand.
+
+The value is an object with `help` (text), `add_arguments(parser)` and `run(given) -> exit status`. It is
+imported only when its command is the one that was called; the help of `llmgate` lists the names alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from llmgate_core.discovery import Claim, installed_claims
+from llmgate_core.errors import ConfigError, PluginError
+
+__all__ = ["add_installed_commands"]
+
+KNOWN_ELSEWHERE = {"serve": "llmgate-gateway", "config": "llmgate-gateway", "migrate": "llmgate-gateway"}
+
+
+def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
+    """Add the commands of installed distributions; the one that `words` call with its arguments.
+
+    Raises:
+        ConfigError: a command was called whose distribution is not installed. PluginLoadError: it does not import.
+    """
+    claims = {claim.prefix: claim for claim in installed_claims() if claim.family == "commands"}
+    for name, claim in claims.items():
+        _add(commands, name, claim, is_called=name in words)
+    for name, distribution in KNOWN_ELSEWHERE.items():
+        if name not in claims and name in words[:1]:
+            raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
+
+
+def _add(commands: Any, name: str, claim: Claim, *, is_called: bool) -> None:
+    if not is_called:
+        commands.add_parser(name, help=f"from {claim.distribution}")
+        return
+    from llmgate_core.plugins import load_claim  # brings pluggy, which a help text does not need
+
+    command = load_claim(claim)
+    if not all(hasattr(command, needed) for needed in ("help", "add_arguments", "run")):
+        raise PluginError(
+            f"the command {name!r} of {claim.distribution} lacks help, add_arguments or run",
+            plugin=claim.value,
+            distribution=claim.distribution,
+            version=claim.version,
+        )
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=command.help, description=command.help)
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)

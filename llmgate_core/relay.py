@@ -1,0 +1,353 @@
+"""Pass a call on without building typed results: bytes in, bytes out, for servers that embed us.
+
+Where nothing about a call has to change, the caller's own bytes go upstream with another model name
+and the upstream's bytes come back. Everything else takes the way over dicts. What comes back is
+checked all the same: a relay never calls a broken answer a good one.
+
+Source: docs/architecture.md, "The relay"; rows R3 to R9 and R13 of the reliability catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from llmgate_core.chunks import ByteReader, StreamReader
+from llmgate_core.contracts import Headers, LedgerEntry, StreamParser, UpstreamResponse
+from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
+from llmgate_core.families import Family
+from llmgate_core.json_codec import decode, encode
+from llmgate_core.prepared import Prepared
+from llmgate_core.receive import error_of_object, validation_error
+from llmgate_core.secrets import Secret
+from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.types.base import CallRecord
+
+__all__ = ["EventRelay", "Relayed", "RelayedCall", "error_object", "error_tail"]
+
+DONE = "[DONE]"
+DONE_EVENT = b"data: [DONE]\n\n"
+PARSED_BYTES = 1024 * 1024  # a larger answer is judged by its ends: parsing it would hold up every other call
+REQUIRED = {"chat": "choices", "text_completion": "choices", "embedding": "data", "moderation": "results"}
+
+
+@dataclass(slots=True)
+class Relayed:
+    """A whole answer, as bytes.
+
+    Attributes:
+        headers: the upstream's, all of them; which to pass on is the server's to say.
+        record: ledger, request id, provider, price, and the answer's usage as it came.
+    """
+
+    status: int
+    headers: Headers
+    content: bytes
+    content_type: str
+    record: CallRecord
+
+
+@dataclass(slots=True)
+class RelayedCall(Prepared):
+    """A prepared call whose answer stays bytes."""
+
+    def result_of(self, response: UpstreamResponse, attempts: int) -> Relayed:
+        """Return a checked whole answer.
+
+        Raises:
+            APIError: an error inside the 2xx, or no answer of this family.
+        """
+        operation = self.family.operations[self.asked.operation]
+        kind = response.headers.get("content-type") or "application/json"
+        if self.is_binary or (operation.text_when and self._asks(*operation.text_when)):
+            return self._relayed(response, self._whole_bytes(response, kind), kind, attempts, ())
+        canonical, ledger = self.canonical(response)
+        if isinstance(canonical, UpstreamResponse):
+            content, answer = canonical.content, self._checked(canonical)
+        else:
+            self._raise_error(canonical, response)
+            content, answer = encode(canonical), canonical
+        relayed = self._relayed(response, content, "application/json", attempts, ledger)
+        if answer is not None:
+            relayed.record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=ledger)
+        return relayed
+
+    def exchanged(self, answer: Any, response: UpstreamResponse | None, attempts: int) -> Relayed:
+        """Return what an exchange ended with, as bytes."""
+        if not isinstance(answer, dict):
+            raise self.target.plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
+        last = response or UpstreamResponse(200, (), b"")
+        relayed = self._relayed(last, encode(answer), "application/json", attempts, ())
+        relayed.record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=())
+        return relayed
+
+    def reader(self, response: UpstreamResponse) -> StreamReader:
+        """Return a reader whose chunks are bytes ready to be sent on."""
+        if self.is_binary:
+            return ByteReader(response)
+        return EventRelay(self.family, self.parser(), response, max_event_bytes=self.limits.event, secrets=self.secrets)
+
+    def burst(self, result: Relayed) -> list[bytes]:
+        """Return a whole answer as the events of a fake stream."""
+        pieces = self.pieces(decode(result.content))
+        events = [_event(self.family, piece.get("type"), encode(piece)) for piece in pieces]
+        return [b"".join(events) + (b"" if self.family.ends else DONE_EVENT)]
+
+    def record(self, response: UpstreamResponse, attempts: int, late: Sequence[LedgerEntry] = ()) -> CallRecord:
+        """Return the record, with the headers whatever the settings say."""
+        record = Prepared.record(self, response, attempts, late)
+        record.headers = response.headers
+        return record
+
+    def _asks(self, name: str, values: frozenset[str]) -> bool:
+        return self.asked.body.get(name) in values
+
+    def _relayed(
+        self,
+        response: UpstreamResponse,
+        content: bytes,
+        kind: str,
+        attempts: int,
+        ledger: Sequence[LedgerEntry],
+    ) -> Relayed:
+        record = self.record(response, attempts, ledger)
+        return Relayed(response.status, response.headers, content, kind, record)
+
+    def _whole_bytes(self, response: UpstreamResponse, kind: str) -> bytes:
+        if "json" in kind and self.is_binary:
+            self._raise_error(_parsed(response.content), response)
+        if not response.content or "text/html" in kind:
+            raise validation_error(response, "no answer of this kind", self.secrets)
+        return response.content
+
+    def _checked(self, response: UpstreamResponse) -> Mapping[str, Any] | None:
+        """Return the parsed answer, None for one that is too large to be parsed here."""
+        content = response.content
+        if len(content) > PARSED_BYTES:
+            if content[:1] != b"{" or content.rstrip()[-1:] != b"}":
+                raise validation_error(response, "the answer is no JSON object", self.secrets)
+            return None
+        answer = _parsed(content)
+        if not isinstance(answer, dict):
+            raise validation_error(response, "the answer is no JSON object", self.secrets)
+        self._raise_error(answer, response)
+        required = REQUIRED.get(self.asked.family)
+        if required and self.asked.operation == "create" and not isinstance(answer.get(required), list):
+            raise validation_error(response, f"the answer has no {required}", self.secrets)
+        return answer
+
+    def _raise_error(self, answer: Any, response: UpstreamResponse) -> None:
+        if isinstance(answer, Mapping) and answer.get("error") and not answer.get("id"):
+            raise error_of_object(answer["error"], response.status, response.headers, self.secrets)
+
+
+class EventRelay:
+    """Reads one stream and gives it out as well-formed events with exactly one end.
+
+    A `StreamReader` whose chunks are bytes: all events that one block completes, joined.
+    """
+
+    __slots__ = (
+        "_decoder",
+        "_family",
+        "_finished",
+        "_parser",
+        "_response",
+        "_secrets",
+        "_usage",
+        "count",
+        "done",
+        "failure",
+        "is_events",
+        "tier",
+    )
+
+    def __init__(
+        self,
+        family: Family,
+        parser: StreamParser | None,
+        response: UpstreamResponse,
+        *,
+        max_event_bytes: int,
+        secrets: Sequence[Secret | None],
+    ) -> None:
+        self._family = family
+        self._parser = parser
+        self._response = response
+        self._secrets = secrets
+        self._decoder = SSEDecoder(max_event_bytes)
+        self._finished = False
+        self._usage: Any = None
+        self.tier: str | None = None
+        self.done = False
+        self.failure: LLMGateError | None = None
+        self.count = 0
+        self.is_events = True
+
+    @property
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """What the plugin's parser noted."""
+        return getattr(self._parser, "ledger", ())
+
+    @property
+    def usage(self) -> Any:
+        """The last usage that was seen."""
+        noted = getattr(self._parser, "usage", None)
+        return self._usage if noted is None else noted
+
+    def feed(self, block: bytes) -> list[bytes]:
+        """Return the events that `block` completes, as bytes.
+
+        Raises:
+            APIError: an error event, or one that is no JSON object or too large.
+        """
+        try:
+            events = self._decoder.feed(block)
+        except ValueError as error:
+            raise validation_error(self._response, str(error), self._secrets) from None
+        out: list[bytes] = []
+        for event in events:
+            try:
+                self._take(event, out)
+            except LLMGateError as error:
+                if not out:
+                    raise
+                self.failure = error  # what came before it goes out first
+                break
+            if self.done:
+                break
+        return [b"".join(out)] if out else []
+
+    def end(self) -> list[bytes]:
+        """Return the last events when the body has ended without an end marker.
+
+        Raises:
+            StreamTruncatedError: nothing said that the answer was complete.
+        """
+        out: list[bytes] = []
+        if self._parser is not None:
+            for piece in self._parser.close():
+                self._emit(piece, out)
+        elif not self._finished:
+            raise self.truncated("the stream ended without its end marker")
+        self._close(out)
+        return [b"".join(out)] if out else []
+
+    def truncated(self, why: str) -> APIError:
+        """Return the error of a stream that broke off."""
+        return StreamTruncatedError(
+            f"{why}, after {self.count} events", phase="body", request_id=self._response.headers.get("x-request-id")
+        )
+
+    def partial(self) -> None:
+        """Every event went out already; nothing is kept."""
+
+    def _take(self, event: SSEEvent, out: list[bytes]) -> None:
+        if event.event == "error":
+            self._raise_error_event(event)
+        if self._parser is not None:
+            for piece in self._parser.feed(event):
+                self._emit(piece, out)
+            if event.data == DONE and not self.done:
+                for piece in self._parser.close():
+                    self._emit(piece, out)
+                self._close(out)
+        elif event.data == DONE:
+            if self._family.ends and not self._finished:
+                raise self.truncated("the stream ended with [DONE] before its last event")
+            self._close(out)
+        else:
+            chunk = _parsed(event.data)
+            if not isinstance(chunk, dict):
+                raise validation_error(self._response, "an event of the stream is no JSON object", self._secrets)
+            if chunk.get("type") == "error" or ("error" in chunk and chunk["error"] and not chunk.get("choices")):
+                self._raise_error_event(event)
+            self._pass(chunk, event.data.encode(), out)
+
+    def _emit(self, piece: Mapping[str, Any], out: list[bytes]) -> None:
+        self._pass(piece, encode(piece), out)
+
+    def _pass(self, chunk: Mapping[str, Any], data: bytes, out: list[bytes]) -> None:
+        self.count += 1
+        if self._family.ends:
+            kind = chunk.get("type")
+            out.append(_event(self._family, kind, data))
+            if kind in self._family.ends:
+                self._finished = True
+                said = chunk.get("response") or chunk
+                self._usage, self.tier = said.get("usage"), said.get("service_tier")
+                if self._family.stops_at_end:
+                    self._close(out)
+            return
+        if b"\n" in data:
+            data = data.replace(b"\n", b"\ndata: ")
+        out.append(b"data: " + data + b"\n\n")
+        if chunk.get("usage") is not None:
+            self._usage, self.tier = chunk["usage"], chunk.get("service_tier")
+        if not self._finished:
+            for choice in chunk.get("choices") or ():
+                if isinstance(choice, dict) and choice.get("finish_reason") is not None:
+                    self._finished = True
+
+    def _close(self, out: list[bytes]) -> None:
+        self.done = True
+        if not self._family.ends:
+            out.append(DONE_EVENT)
+
+    def _raise_error_event(self, event: SSEEvent) -> NoReturn:
+        parsed = _parsed(event.data)
+        found = parsed.get("error") or parsed if isinstance(parsed, Mapping) else event.data
+        raise error_of_object(found, self._response.status, self._response.headers, self._secrets)
+
+
+def error_object(error: LLMGateError) -> dict[str, Any]:
+    """Return the `error` of an OpenAI-shaped body: the upstream's own words where it sent any."""
+    return {
+        "message": getattr(error, "message", None) or str(error),
+        "type": getattr(error, "type", None) or _type_of(getattr(error, "status_code", None)),
+        "param": getattr(error, "param", None),
+        "code": getattr(error, "code", None),
+    }
+
+
+def error_tail(family: Family, error: LLMGateError) -> bytes:
+    """Return how a stream says that it failed after its first event, its end marker included.
+
+    Source: OpenAPI 2.3.0: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream.
+    """
+    found = error_object(error)
+    if "response.failed" in family.ends:
+        words = {"type": "error", "code": found["code"], "message": found["message"], "param": found["param"]}
+        return _event(family, "error", encode(words))
+    tail = b"data: " + encode({"error": found}) + b"\n\n"
+    return tail if family.ends else tail + DONE_EVENT
+
+
+def _type_of(status: int | None) -> str:
+    return "invalid_request_error" if status is not None and status < 500 else "server_error"
+
+
+def _event(family: Family, kind: object, data: bytes) -> bytes:
+    if b"\n" in data:
+        data = data.replace(b"\n", b"\ndata: ")
+    if family.ends and isinstance(kind, str) and kind.isprintable():
+        return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
+    return b"data: " + data + b"\n\n"
+
+
+def _parsed(content: bytes | str) -> Any:
+    """Return the JSON, lone surrogates in escapes included; None where it is none."""
+    try:
+        return decode(content)
+    except ValueError:
+        pass
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

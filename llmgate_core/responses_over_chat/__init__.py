@@ -1,0 +1,16 @@
+"""The bridge under a Responses call whose upstream knows only chat, and the repair of streams that leave things out.
+
+Pure: `to_chat` on the way there, `response_object` or `ResponsesStream` on the way back. Sends nothing, and keeps no
+state between calls: what would need it is refused.
+
+Source: OpenAPI 2.3.0; docs/guide/responses.md.
+"""
+
+from __future__ import annotations
+
+from llmgate_core.responses_over_chat.repair import StreamRepair
+from llmgate_core.responses_over_chat.request import to_chat
+from llmgate_core.responses_over_chat.response import response_object
+from llmgate_core.responses_over_chat.stream import ResponsesStream
+
+__all__ = ["ResponsesStream", "StreamRepair", "response_object", "to_chat"]

@@ -1,0 +1,50 @@
+"""Typed results of the video family.
+
+Pure. A video is a job: its bytes are another call. Only `id` makes an answer one.
+
+Source: OpenAPI 2.3.0, `VideoResource`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmgate_core.types.base import Count, Document, Loose, Response, Result
+
+if TYPE_CHECKING:
+    from llmgate_core.cost import Cost
+
+__all__ = ["Video", "VideoError"]
+
+
+class VideoError(Result):
+    """Why a job failed."""
+
+    code: Document | None = None
+    message: Loose[str] | None = None
+
+
+class Video(Response):
+    """A job that makes a video: `queued`, `in_progress`, `completed` or `failed`; `progress` is per cent."""
+
+    id: str
+    object: str | None = None
+    model: str | None = None
+    status: str | None = None
+    progress: Count | None = None
+    created_at: Count | None = None
+    completed_at: Count | None = None
+    expires_at: Count | None = None
+    prompt: str | None = None
+    size: str | None = None
+    seconds: str | Count | None = None
+    remixed_from_video_id: str | None = None
+    error: Loose[VideoError] | None = None
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the finished video costs in US dollars, from the job's start on; None: not known, or it failed."""
+        if self.status == "failed":
+            return None
+        units = {"seconds": self.seconds} if self.seconds is not None else None
+        return self._get_record().cost_of(None, None, units)

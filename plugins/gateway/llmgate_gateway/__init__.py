@@ -1,0 +1,30 @@
+"""The gateway: the plugins of llmgate behind one OpenAI-compatible address.
+
+Names are given out on first use, so that importing this module loads no server, no YAML and no plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmgate_gateway.config import ConfigProblems as ConfigProblems
+    from llmgate_gateway.config import GatewayConfig as GatewayConfig
+    from llmgate_gateway.config import load_config as load_config
+    from llmgate_gateway.config import load_config_dict as load_config_dict
+
+__all__ = ["ConfigProblems", "GatewayConfig", "load_config", "load_config_dict"]
+
+_MODULE_OF = {
+    "ConfigProblems": "config",
+    "GatewayConfig": "config",
+    "load_config": "config",
+    "load_config_dict": "config",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'llmgate_gateway' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"llmgate_gateway.{_MODULE_OF[name]}"), name)

@@ -1,0 +1,201 @@
+"""One request given to an ASGI app, its answer handed out block by block. No HTTP library, no socket.
+
+Must not hold back an event until the next one, nor let an app run on when nobody reads its answer:
+what an app sends beyond `HIGH_WATER_BYTES` waits, and a closed exchange is a client that has hung up.
+
+Source: ASGI 3.0, "HTTP & WebSocket ASGI Message Format", version 2.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+__all__ = ["App", "AppEndedError", "Exchange", "Lifespan"]
+
+Message = MutableMapping[str, Any]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+HIGH_WATER_BYTES = 65_536
+GRACE_SECONDS = 2.0
+"""What an app gets to end by itself after its client has gone, before its task is cancelled."""
+
+
+class AppEndedError(Exception):
+    """The app ended, or failed, before its answer was complete; the failure is `__cause__`."""
+
+
+class Exchange:
+    """One request and its answer, on the running event loop.
+
+    Attributes:
+        status, headers: of the answer, once `started` has returned.
+    """
+
+    def __init__(self, app: App, scope: Message) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._app = app
+        self._scope = scope
+        self._body: deque[bytes] = deque()
+        self._body_ended = False
+        self._body_said = False
+        self._blocks: deque[bytes] = deque()
+        self._buffered_bytes = 0
+        self._ended = False
+        self._is_closed = False
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def add_body(self, block: bytes, *, more: bool) -> None:
+        """Give the app another block of the request's body."""
+        if block:
+            self._body.append(block)
+        self._body_ended = not more
+        self._wake()
+
+    async def body_taken(self) -> bool:
+        """Wait until the app has read what it was given; False: it will not read on, or answers without."""
+        await self._until(lambda: not self._body or self._is_over or self._buffered_bytes > HIGH_WATER_BYTES)
+        return not self._body and not self._is_over
+
+    async def started(self) -> None:
+        """Run the app until it has said status and headers.
+
+        Raises:
+            AppEndedError: it ended before.
+        """
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._answer())
+            self._task.add_done_callback(self._note_end)
+        await self._until(lambda: self.status or self._is_over)
+        if not self.status:
+            raise AppEndedError("the app ended without an answer") from self._failure()
+
+    async def next_block(self) -> bytes | None:
+        """Return the next block of the answer, None after the last.
+
+        Raises:
+            AppEndedError: the app ended in the middle of its answer.
+        """
+        await self._until(lambda: self._blocks or self._ended or self._is_over)
+        if self._blocks:
+            block = self._blocks.popleft()
+            self._buffered_bytes -= len(block)
+            self._wake()
+            return block
+        if not self._ended:
+            raise AppEndedError("the app ended in the middle of its answer") from self._failure()
+        return None
+
+    def close(self) -> None:
+        """Hang up. An app that does not end by itself is cancelled. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._wake()
+        task = self._task
+        if task is not None and not task.done():
+            timer = task.get_loop().call_later(GRACE_SECONDS, task.cancel)
+            task.add_done_callback(lambda _: timer.cancel())
+
+    @property
+    def _is_over(self) -> bool:
+        return self._is_closed or (self._task is not None and self._task.done())
+
+    def _failure(self) -> BaseException | None:
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            return None
+        return self._task.exception()
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    async def _until(self, happened: Callable[[], object]) -> None:
+        while not happened():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _answer(self) -> None:
+        await self._app(self._scope, self._receive, self._send)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # who waits for the answer is told; nobody else has to be
+        self._wake()
+
+    async def _receive(self) -> Message:
+        await self._until(lambda: self._body or self._body_ended or self._is_closed)
+        if self._is_closed:
+            return {"type": "http.disconnect"}
+        if self._body:
+            block = self._body.popleft()
+            self._body_said = self._body_ended and not self._body
+            self._wake()
+            return {"type": "http.request", "body": block, "more_body": not self._body_said}
+        if not self._body_said:
+            self._body_said = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._until(lambda: self._is_closed or self._ended)
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        kind = message["type"]
+        if self._is_closed:
+            return
+        if kind == "http.response.start":
+            self.headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            self.status = message["status"]
+        elif kind == "http.response.body":
+            block = message.get("body", b"")
+            if block:
+                self._blocks.append(bytes(block))
+                self._buffered_bytes += len(block)
+            self._ended = not message.get("more_body", False)
+        self._wake()
+        await self._until(lambda: self._buffered_bytes <= HIGH_WATER_BYTES or self._is_closed)
+
+
+class Lifespan:
+    """An app's startup and shutdown, on the running event loop. An app without a lifespan is fine."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Tell the app to start up.
+
+        Raises:
+            AppEndedError: it says that it cannot.
+        """
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        await self._tell("startup")
+
+    async def stop(self) -> None:
+        """Tell the app to shut down, and wait until it has."""
+        if self._task is not None and not self._task.done():
+            await self._tell("shutdown")
+            self._task.cancel()
+        self._task = None
+
+    async def _tell(self, what: str) -> None:
+        self._inbox.put_nowait({"type": f"lifespan.{what}"})
+        message = await self._said.get()
+        if message["type"].endswith(".failed"):
+            raise AppEndedError(str(message.get("message") or f"the app's {what} failed"))
+
+    async def _run(self) -> None:
+        try:
+            await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._inbox.get, self._hear)
+        except Exception:  # noqa: BLE001  # by the specification: an app that raises here has no lifespan
+            return
+        finally:
+            self._said.put_nowait({"type": "lifespan.ended"})
+
+    async def _hear(self, message: Message) -> None:
+        self._said.put_nowait(message)

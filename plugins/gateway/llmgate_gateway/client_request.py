@@ -1,0 +1,199 @@
+"""One request on its way: what was asked, whose it is, and how far its answer has come.
+
+It knows the ASGI channels and who waits for whom; it decides nothing about the answer. Everything
+that ends a request from outside (the client has gone, or lets us wait, or the server stops) goes
+through `stop`, once.
+
+Source: rows R1, R20 and R32 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from llmgate_gateway.auth import ANYBODY
+from llmgate_gateway.record import RequestRecord
+from llmgate_gateway.replies import Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from llmgate_gateway.auth import Client
+
+__all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
+
+StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
+
+
+class ClientGoneError(Exception):
+    """The client hung up while its request was read."""
+
+
+class ClientRequest:
+    """One request and its answer.
+
+    Attributes:
+        headers: of the request, by lower-case name; the last one of a name.
+        head_sent, finished: how far the answer is.
+        stopped_by: what ended it from outside; None: nothing did.
+        waiting_for, waiting_since: the side of the client that we wait for now, and the loop's time since.
+        extra_headers: ours, which go with every answer to this request.
+    """
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "_task",
+        "_watcher",
+        "client",
+        "extra_headers",
+        "finished",
+        "head_sent",
+        "headers",
+        "loop",
+        "raw_headers",
+        "record",
+        "scope",
+        "stopped_by",
+        "waiting_for",
+        "waiting_since",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
+        self.scope = scope
+        self.record = record
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self.headers = dict(self.raw_headers)
+        self.client: Client = ANYBODY
+        self.extra_headers: list[tuple[bytes, bytes]] = []
+        self.head_sent = False
+        self.finished = False
+        self.stopped_by: StopReason | None = None
+        self.waiting_for: Literal["body", "reader"] | None = None
+        self.waiting_since = 0.0
+        self.loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._send = send
+        self._task = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return every value of a request header."""
+        if name not in self.headers:
+            return []
+        return [value for known, value in self.raw_headers if known == name]
+
+    async def read(self) -> tuple[bytes, bool]:
+        """Return the next block of the request's body, and whether more follow.
+
+        Raises:
+            ClientGoneError: the client hung up.
+        """
+        self.waiting_for, self.waiting_since = "body", self.loop.time()
+        message = await self._receive()
+        self.waiting_for = None
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        return message.get("body", b""), message.get("more_body", False)
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, as fast as the client reads."""
+        if not self.head_sent:
+            self.head_sent = True
+            self.record.status = message["status"]
+            self.record.first_byte_seconds = time.monotonic() - self.record.started
+            message["headers"] = [*message["headers"], *self.extra_headers]
+        elif not message.get("more_body"):
+            self.finished = True  # from here on a hang-up is no loss
+        self.waiting_for, self.waiting_since = "reader", self.loop.time()
+        await self._send(message)
+        self.waiting_for = None
+
+    def watch(self) -> None:
+        """Begin to look out for the client's hanging up; its whole body has been read."""
+        if self._watcher is None:
+            self._watcher = self.loop.create_task(self._look_out())
+
+    def close(self) -> None:
+        """Stop looking out. Idempotent."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    def stop(self, why: StopReason) -> None:
+        """End this request from outside, unless it has ended or was stopped before."""
+        if self.stopped_by is None and not self.finished and self._task is not None:
+            self.stopped_by = why
+            self._task.cancel()
+
+    def was_stopped(self) -> bool:
+        """Return whether the cancellation under way is ours, and take it back if so."""
+        if self.stopped_by is None:
+            return False
+        uncancel = getattr(self._task, "uncancel", None)  # new in Python 3.11
+        if uncancel is not None:
+            uncancel()
+        return True
+
+    def abort(self) -> None:
+        """Drop the connection, where the server lets us: a client that does not read gets no good-bye."""
+        drop = self.scope.get("extensions", {}).get("llmgate.abort")
+        if drop is not None:
+            drop["abort"]()
+
+    async def _look_out(self) -> None:
+        while not self.finished:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.stop("gone")
+                return
+
+
+class Waits:
+    """Ends requests whose clients let us wait too long: for their body, or until they read on.
+
+    One timer for all requests of an event loop, and none while there are no requests.
+    """
+
+    def __init__(self) -> None:
+        self._requests: dict[ClientRequest, tuple[float, float]] = {}
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+
+    def add(self, request: ClientRequest, *, body_seconds: float, write_seconds: float) -> None:
+        """Look after a request until `remove`."""
+        self._requests[request] = (body_seconds, write_seconds)
+        if request.loop not in self._timers:
+            for loop in [loop for loop in self._timers if loop.is_closed()]:
+                del self._timers[loop]
+            self._arm(request.loop, min(body_seconds, write_seconds))
+
+    def remove(self, request: ClientRequest) -> None:
+        """Forget a request that has ended."""
+        del self._requests[request]
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def stop_all(self, why: StopReason) -> None:
+        """End every request that is under way."""
+        for request in tuple(self._requests):
+            request.stop(why)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
+        self._timers[loop] = loop.call_later(min(1.0, max(0.02, shortest / 10)), self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        del self._timers[loop]
+        now, shortest = loop.time(), 0.0
+        for request, (body_seconds, write_seconds) in tuple(self._requests.items()):
+            if request.loop is not loop:
+                continue
+            waited = now - request.waiting_since
+            if request.waiting_for == "body" and waited >= body_seconds:
+                request.stop("slow body")
+            elif request.waiting_for == "reader" and waited >= write_seconds:
+                request.stop("slow reader")
+            shortest = min(shortest or body_seconds, body_seconds, write_seconds)
+        if shortest:
+            self._arm(loop, shortest)

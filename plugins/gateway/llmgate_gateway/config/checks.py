@@ -1,0 +1,184 @@
+"""What no single key can tell: stars, groups, aliases, keys, and names that must exist elsewhere.
+
+Pure. Runs after the shape has been found right.
+
+Source: capabilities A36 to A38; rows S1, S6 and S20 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llmgate_core.plugin import Secret
+from llmgate_gateway.config.deployment import Deployment, Params
+from llmgate_gateway.config.document import Node
+from llmgate_gateway.config.known import fate_of
+from llmgate_gateway.config.patterns import fill
+from llmgate_gateway.config.problems import Path, Problems, did_you_mean
+from llmgate_gateway.config.shape import ConfigFile
+
+__all__ = ["check"]
+
+DEPLOYMENTS = "model_list"
+GENERAL = "general_settings"
+
+
+def check(file: ConfigFile, root: Node, problems: Problems) -> None:
+    """Put every contradiction of a well-formed config into `problems`."""
+    _Checks(file, root, problems).run()
+
+
+class _Checks:
+    def __init__(self, file: ConfigFile, root: Node, problems: Problems) -> None:
+        self._file = file
+        self._root = root
+        self._problems = problems
+
+    def run(self) -> None:
+        if not self._file.model_list:
+            self._add((DEPLOYMENTS,), "is empty; there is no model to serve")
+        for index, deployment in enumerate(self._file.model_list):
+            self._stars(index, deployment)
+            self._policies((DEPLOYMENTS, index, "params"), deployment.params)
+        self._groups()
+        self._aliases()
+        self._keys()
+        self._passthrough()
+        self._settings()
+        self._literal_keys()
+
+    def _add(self, path: Path, message: str) -> None:
+        place, written = self._root.find(path)
+        self._problems.add(place, written or path, message)
+
+    def _warn(self, path: Path, message: str) -> None:
+        place, written = self._root.find(path)
+        self._problems.warn(place, written or path, message)
+
+    def _stars(self, index: int, deployment: Deployment) -> None:
+        """A star of the name fills the star of the model; what comes before it keeps its plugin."""
+        model, path = deployment.params.model, (DEPLOYMENTS, index, "params", "model")
+        stars = model.count("*")
+        if not stars:
+            return
+        if stars != deployment.model_name.count("*"):
+            self._add(path, f"has {stars} star(s), model_name {deployment.model_name.count('*')}; they must be as many")
+        elif model.startswith("*"):
+            self._add(path, "needs a prefix before its star, such as openai/*, or clients would choose the plugin")
+
+    def _policies(self, path: Path, part: Params | object) -> None:
+        if getattr(part, "drop_params", None) and getattr(part, "param_policy", None) not in (None, "drop"):
+            self._add((*path, "drop_params"), "contradicts param_policy; keep one of them")
+
+    def _groups(self) -> None:
+        first: dict[str, int] = {}
+        ids: dict[str, int] = {}
+        for index, deployment in enumerate(self._file.model_list):
+            path, name = (DEPLOYMENTS, index), deployment.model_name
+            if (identifier := deployment.model_info.id) is not None and identifier in ids:
+                self._add((*path, "model_info", "id"), f"is the id of {DEPLOYMENTS}[{ids[identifier]}] too")
+            elif identifier is not None:
+                ids[identifier] = index
+            if name not in first:
+                first[name] = index
+                continue
+            other = self._file.model_list[first[name]]
+            if deployment.is_pattern:
+                message = f"the pattern {name!r} stands here twice; only {DEPLOYMENTS}[{first[name]}] is used"
+                self._warn((*path, "model_name"), f"{message}, since a pattern does no load balancing")
+            elif deployment.model_info.mode != other.model_info.mode:
+                message = f"has another mode than {DEPLOYMENTS}[{first[name]}] of the same model_name"
+                self._add((*path, "model_info" if deployment.model_info.mode else "model_name"), message)
+
+    def _names(self) -> list[str]:
+        return [deployment.model_name for deployment in self._file.model_list]
+
+    def _aliases(self) -> None:
+        names = self._names()
+        for alias, target in self._file.router_settings.model_group_alias.items():
+            path = ("router_settings", "model_group_alias", alias)
+            if alias in names:
+                self._add(path, "is a model_name too")
+            elif "*" in alias:
+                self._add(path, "cannot have a star; a model_name can")
+            if target.model not in names:
+                self._add(path, f"there is no model_name {target.model!r}{did_you_mean(target.model, names)}")
+
+    def _keys(self) -> None:
+        general = self._file.general_settings
+        names, known = set[str](), set[Secret]()
+        if general.master_key is not None:
+            known.add(general.master_key)
+        served = [*self._names(), *self._file.router_settings.model_group_alias]
+        for index, client in enumerate(general.keys):
+            path = (GENERAL, "keys", index)
+            if client.name in names:
+                self._add((*path, "name"), "is the name of another key")
+            if client.key in known:
+                self._add((*path, "key"), "is the same as another key")
+            names.add(client.name)
+            known.add(client.key)
+            for place, model in enumerate(client.models or ()):
+                if "*" not in model and not _served(model, served):
+                    self._add(
+                        (*path, "models", place), f"there is no model_name {model!r}{did_you_mean(model, served)}"
+                    )
+        if general.insecure_no_auth and known:
+            self._warn((GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so one is asked for")
+
+    def _passthrough(self) -> None:
+        relay = self._file.general_settings.passthrough
+        if relay is None:
+            return
+        names = [name for d in self._file.model_list for name in (d.model_name, d.model_info.id) if name]
+        path = (GENERAL, "passthrough")
+        if relay.deployment not in names:
+            near = did_you_mean(relay.deployment, names)
+            self._add((*path, "deployment"), f"there is no model_name or model_info.id {relay.deployment!r}{near}")
+        for index, relayed in enumerate(relay.paths):
+            parts = relayed.strip("/").split("/")
+            if not all(part and part.replace("_", "").replace("-", "").isalnum() for part in parts):
+                self._add((*path, "paths", index), "must be the first part of a path below /v1/, such as files")
+
+    def _settings(self) -> None:
+        self._policies(("settings",), self._file.settings)
+        for key in self._file.router_settings.default_params:
+            path = ("router_settings", "default_params", key)
+            if key in Params.model_fields or key in Params.familiar or fate_of("params", key) is not None:
+                self._add(path, "is no request parameter; set it in settings or in the deployment")
+        plugins = self._file.plugins
+        for name in sorted(set(plugins.allow or ()) & set(plugins.block)):
+            self._add(("plugins", "block"), f"{name!r} is in allow too")
+        for route in plugins.prefer:
+            family, colon, prefix = route.partition(":")
+            if not (family and colon and prefix):
+                self._add(("plugins", "prefer", route), "must be FAMILY:PREFIX, such as chat:openai")
+
+    def _literal_keys(self) -> None:
+        """Keys that stand in a file are seen by whoever sees the file."""
+        if not self._root.line:
+            return
+        for path in self._key_paths():
+            node = _node(self._root, path)
+            if node is not None and isinstance(node.value, str) and node.variable is None:
+                self._warn(path, "the key stands in the file; os.environ/NAME keeps it out")
+
+    def _key_paths(self) -> Iterator[Path]:
+        yield from ((DEPLOYMENTS, index, "params", "api_key") for index in range(len(self._file.model_list)))
+        yield from ((GENERAL, "master_key"), ("settings", "api_key"))
+        yield from ((GENERAL, "keys", index, "key") for index in range(len(self._file.general_settings.keys)))
+
+
+def _served(model: str, names: Sequence[str]) -> bool:
+    return model in names or any("*" in name and fill(name, name, model) is not None for name in names)
+
+
+def _node(root: Node, path: Path) -> Node | None:
+    node = root
+    for part in path:
+        try:
+            inner = node.value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+        node = inner.node if hasattr(inner, "node") else inner
+    return node

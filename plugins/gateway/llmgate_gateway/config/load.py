@@ -1,0 +1,137 @@
+"""Read a config: file or mapping in, a frozen `GatewayConfig` out, or one error with every mistake.
+
+The only module here that touches the disk. It reads the environment once, for `os.environ/NAME`.
+
+Source: rows R35 and S22 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmgate_gateway.config.checks import check
+from llmgate_gateway.config.document import Node, node_of, parse
+from llmgate_gateway.config.environment import expand
+from llmgate_gateway.config.explain import explain
+from llmgate_gateway.config.known import arrange
+from llmgate_gateway.config.model import GatewayConfig
+from llmgate_gateway.config.problems import Problems
+from llmgate_gateway.config.shape import ConfigFile
+
+__all__ = ["MAX_BYTES", "config_for_model", "load_config", "load_config_dict", "read_document"]
+
+MAX_BYTES = 1024 * 1024
+
+
+def load_config(
+    path: str | os.PathLike[str], *, environment: Mapping[str, str] | None = None, plugins: bool = False
+) -> GatewayConfig:
+    """Return the config in a YAML file.
+
+    Args:
+        path: the file, of at most 1 MiB.
+        environment: for `os.environ/NAME`; default: the process's.
+        plugins: check too that an installed plugin serves each model; imports those plugins.
+
+    Raises:
+        ConfigProblems: whatever is wrong, all of it, a line `file:line:col: path: message` each.
+    """
+    problems = Problems(os.fspath(path))
+    root = read_document(path, problems)
+    return _load(root, problems, environment, plugins=plugins)
+
+
+def load_config_dict(
+    content: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, source: str = ""
+) -> GatewayConfig:
+    """Return the config that a mapping of this process says; the same keys as in a file.
+
+    Raises:
+        ConfigProblems: whatever is wrong, a line `path: message` each.
+    """
+    problems = Problems(source)
+    return _load(node_of(content), problems, environment, plugins=False)
+
+
+def config_for_model(model: str) -> GatewayConfig:
+    """Return the config of `llmgate --model NAME`: that model, whatever name a client sends.
+
+    Raises:
+        ConfigProblems: the name is no model string.
+    """
+    entries = [{"model_name": name, "params": {"model": model}} for name in dict.fromkeys((model, "*"))]
+    return load_config_dict({"model_list": entries}, source="--model")
+
+
+def read_document(path: str | os.PathLike[str], problems: Problems) -> Node | None:
+    """Return the nodes of a file; None, with the reason in `problems`, where it cannot be read."""
+    content = _read(FilePath(path), problems)
+    if content is None:
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        problems.add((before.count(b"\n") + 1, column), (), "not UTF-8 text")
+        return None
+    return parse(text, problems)
+
+
+def _read(path: FilePath, problems: Problems) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                problems.add((0, 0), (), f"{problems.source} is no regular file")
+                return None
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        problems.add((0, 0), (), f"cannot read {problems.source}: {reason}")
+        return None
+    if len(content) > MAX_BYTES:
+        problems.add((0, 0), (), f"{problems.source} is larger than 1 MiB")
+        return None
+    if os.name == "posix" and state.st_mode & stat.S_IWOTH:
+        problems.warn((1, 1), (), "every user of this machine can write this file; chmod o-w it")
+    return content
+
+
+def _load(
+    root: Node | None, problems: Problems, environment: Mapping[str, str] | None, *, plugins: bool
+) -> GatewayConfig:
+    if root is None:
+        if not problems.found:
+            problems.add((1, 1) if problems.source else (0, 0), (), "the config is empty; it needs a model_list")
+        raise problems.error()
+    if not isinstance(root.value, dict):
+        problems.add(root.place, (), "a config is a mapping that begins with 'model_list:'")
+        raise problems.error()
+    expand(root, os.environ if environment is None else environment, problems)
+    arrange(root, problems)
+    file = _validated(root, problems)
+    if file is not None:
+        check(file, root, problems)
+    if plugins:
+        from llmgate_gateway.config.routes import check_tree  # loads the client and reads the disk
+
+        check_tree(root, problems)
+    if file is None or problems.found:
+        raise problems.error()
+    return GatewayConfig.of(file, root, warnings=problems.warnings, source=problems.source)
+
+
+def _validated(root: Node, problems: Problems) -> ConfigFile | None:
+    try:
+        return ConfigFile.model_validate(root.plain())
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False, include_input=False, include_context=True):
+            explain(mistake, root, problems)
+    return None

@@ -1,0 +1,136 @@
+"""Find the deployments that a requested model name means. Never a guess, never another host.
+
+Pure. An entry of that very name wins over aliases, those over patterns; of the patterns that match, the one
+with the most text of its own. A longer prefix inside the name is honoured where it lies under the pattern's
+own prefix (`openai/responses/gpt-5-mini` under `openai/*`); one outside finds nothing.
+
+Source: capabilities A36 to A38 and A56; row S6 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from llmgate_gateway.config.deployment import Deployment
+from llmgate_gateway.config.fields import LONGEST_NAME
+from llmgate_gateway.config.model import GatewayConfig
+from llmgate_gateway.config.patterns import fill, literal_length, match
+
+__all__ = ["Group", "Member", "ModelNames", "allows"]
+
+FORBIDDEN = frozenset("*\\?#%<>\"'` ")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One deployment of a group, and the model string that the requested name makes with it."""
+
+    deployment: Deployment
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a requested name means.
+
+    Attributes:
+        name: the `model_name` that matched. members: its deployments in the file's order, at least one;
+            of a pattern exactly one.
+    """
+
+    name: str
+    members: tuple[Member, ...]
+
+
+class ModelNames:
+    """The names that a config serves. Made once a config; safe to share, since nothing changes in it.
+
+    Args:
+        prefixes: every prefix that some installed plugin, or one of ours, claims.
+    """
+
+    def __init__(self, config: GatewayConfig, prefixes: Collection[str] | None = None) -> None:
+        if prefixes is None:
+            from llmgate_gateway.config.routes import installed_prefixes  # reads the disk
+
+            prefixes = installed_prefixes(config)
+        self._prefixes = frozenset(prefix.strip("/") for prefix in prefixes)
+        self._groups = _groups(config.deployments)
+        patterns = {d.model_name: d for d in reversed(config.deployments) if d.is_pattern}  # the first of a name stays
+        order = {name: place for place, name in enumerate(d.model_name for d in reversed(config.deployments))}
+        self._patterns = sorted(
+            patterns.values(), key=lambda d: (literal_length(d.model_name), order[d.model_name]), reverse=True
+        )
+        self._aliases = {alias: target.model for alias, target in config.aliases.items()}
+        self._hidden = frozenset(alias for alias, target in config.aliases.items() if target.hidden)
+
+    def find(self, requested: str) -> Group | None:
+        """Return the group for a name that a client sent, or None where the config serves no such name."""
+        if len(requested) > LONGEST_NAME:
+            return None
+        group = self._groups.get(self._aliases.get(requested, requested))
+        return group if group is not None else self._by_pattern(requested)
+
+    def names(self) -> tuple[str, ...]:
+        """Return what `/v1/models` lists: names, aliases that are not hidden, and patterns as they stand."""
+        shown = [alias for alias in self._aliases if alias not in self._hidden]
+        patterns = [deployment.model_name for deployment in reversed(self._patterns)]
+        return tuple(dict.fromkeys([*self._groups, *shown, *patterns]))
+
+    def _by_pattern(self, requested: str) -> Group | None:
+        target = self._aliases.get(requested)
+        if target is not None:  # an alias of a pattern: the pattern itself decides for that name
+            return None
+        if not _is_tame(requested):
+            return None
+        for deployment in self._patterns:
+            model = fill(deployment.model_name, deployment.params.model, requested)
+            if model is not None:
+                if self._leaves(deployment, requested):
+                    return None
+                return Group(deployment.model_name, (Member(deployment, model),))
+        return None
+
+    def _leaves(self, deployment: Deployment, requested: str) -> bool:
+        """Return whether the name asks for a plugin that the pattern does not lead to."""
+        before = deployment.params.model.partition("*")[0]
+        own = before.rpartition("/")[0]
+        stars = match(deployment.model_name, requested) or ()
+        if "*" not in deployment.params.model:
+            return False
+        if not own:
+            return any("/" in star for star in stars)
+        if not deployment.model_name.startswith("*"):
+            return False
+        asked = self._longest_prefix(requested)
+        return asked is not None and asked != own and not asked.startswith(f"{own}/")
+
+    def _longest_prefix(self, name: str) -> str | None:
+        cut = name.rfind("/")
+        while cut > 0:
+            if name[:cut] in self._prefixes:
+                return name[:cut]
+            cut = name.rfind("/", 0, cut)
+        return None
+
+
+def allows(models: Iterable[str] | None, requested: str) -> bool:
+    """Return whether a key's list of models covers a name as the client wrote it; None covers all."""
+    return models is None or any(match(model, requested) is not None for model in models)
+
+
+def _groups(deployments: Iterable[Deployment]) -> dict[str, Group]:
+    members: dict[str, tuple[Member, ...]] = {}
+    for deployment in deployments:
+        if not deployment.is_pattern:
+            member = Member(deployment, deployment.params.model)
+            members[deployment.model_name] = (*members.get(deployment.model_name, ()), member)
+    return {name: Group(name, group) for name, group in members.items()}
+
+
+def _is_tame(name: str) -> bool:
+    """Return whether a name that no entry spells out is one that a model may have."""
+    segments = name.split("/")
+    odd = not name.isprintable() or not FORBIDDEN.isdisjoint(name) or "://" in name
+    return not odd and all(segments) and "." not in segments and ".." not in segments

@@ -1,0 +1,30 @@
+"""What every mapping of a config file shares. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Part"]
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Part(BaseModel):
+    """One mapping of the file.
+
+    Class attributes:
+        familiar: LiteLLM's spelling of a key -> ours. table: the name of this part in `litellm_keys.json`.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+    familiar: ClassVar[Mapping[str, str]] = NOTHING
+    table: ClassVar[str | None] = None

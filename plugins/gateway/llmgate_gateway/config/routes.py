@@ -1,0 +1,145 @@
+"""Check that installed plugins serve what a config names, and say which ones are needed.
+
+Imports the plugins that the config's models lead to, and no other. Opens no socket.
+
+Source: rows S20, R31 and R35 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmgate_core import Client, PluginPolicy, Settings
+from llmgate_core.plugin import errors
+from llmgate_gateway.config.deployment import Deployment, Params
+from llmgate_gateway.config.document import Node
+from llmgate_gateway.config.model import GatewayConfig
+from llmgate_gateway.config.problems import Problem, Problems
+from llmgate_gateway.config.shape import PluginChoice
+
+__all__ = ["FAMILIES_OF_MODE", "Served", "check_routes", "check_tree", "installed_prefixes", "plugin_policy"]
+
+FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "chat": ("chat", "responses"),
+        "responses": ("responses", "chat"),
+        "completion": ("text_completion", "chat"),
+        "embedding": ("embedding",),
+        "audio_transcription": ("transcription", "translation"),
+        "audio_speech": ("speech",),
+        "image_generation": ("image",),
+        "video_generation": ("video",),
+        "moderation": ("moderation",),
+    }
+)
+"""The page's word for the endpoint that serves a model -> the families that may call it."""
+FAMILIES = tuple(dict.fromkeys(family for families in FAMILIES_OF_MODE.values() for family in families))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What serves one deployment: family -> the plugin's distribution and version."""
+
+    deployment: Deployment
+    families: Mapping[str, str]
+
+
+def installed_prefixes(config: GatewayConfig) -> frozenset[str]:
+    """Return every prefix that installed plugins claim, whether or not the config leads to it."""
+    plugins = _client(plugin_policy(config.plugins), config.settings.catalogue_file).pipeline.plugins
+    return frozenset(claim.prefix for claim in plugins.installed() if claim.family in FAMILIES)
+
+
+def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
+    """Return what serves each deployment, in the config's order.
+
+    Raises:
+        ConfigProblems: a model that nothing serves, at its place in the file. ConfigError: the plugin
+            settings or the catalogue file are wrong as a whole.
+    """
+    client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    served: list[Served] = []
+    problems: list[Problem] = []
+    for index, deployment in enumerate(config.deployments):
+        found = _resolve(client, deployment.params.model, deployment.model_info.mode)
+        if isinstance(found, str):
+            problems.append(config.problem(("model_list", index, "params", "model"), found))
+        else:
+            served.append(Served(deployment, MappingProxyType(found)))
+    if problems:
+        raise config.error(tuple(problems))
+    return tuple(served)
+
+
+def check_tree(root: Node, problems: Problems) -> None:
+    """Put every model that nothing serves into `problems`, whatever else is wrong with the config."""
+    content = root.plain()
+    try:
+        choice = PluginChoice.model_validate(content.get("plugins") or {})
+    except ValidationError:
+        return  # said already, and without it nothing is known of plugins
+    settings = content.get("settings")
+    catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
+    client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
+    try:
+        client.pipeline  # noqa: B018  # reads the catalogue
+    except errors.LLMGateError as error:
+        problems.add(*root.find(("settings", "catalogue_file")), str(error))
+        return
+    entries = content.get("model_list")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        model, mode = _model_and_mode(entry)
+        tame = isinstance(model, str) and not model.startswith("*")
+        found = _resolve(client, model, mode) if tame else {}
+        if isinstance(found, str):
+            place, written = root.find(("model_list", index, "params", "model"))
+            problems.add(place, written, found)
+
+
+def _model_and_mode(entry: Any) -> tuple[Any, Any]:
+    """Return model and mode of an entry that may be malformed; a model that is no model string counts as none."""
+    params = entry.get("params") if isinstance(entry, dict) else None
+    info = entry.get("model_info") if isinstance(entry, dict) else None
+    model = params.get("model") if isinstance(params, dict) else None
+    mode = info.get("mode") if isinstance(info, dict) else None
+    try:
+        return Params.model_validate({"model": model}).model, mode if isinstance(
+            mode, str
+        ) and mode in FAMILIES_OF_MODE else None
+    except ValidationError:
+        return None, None
+
+
+def plugin_policy(choice: PluginChoice) -> PluginPolicy:
+    """Return the config's choice of plugins in the core's form."""
+    allow = None if choice.allow is None else frozenset(choice.allow)
+    return PluginPolicy(allow=allow, block=frozenset(choice.block), prefer=choice.prefer)
+
+
+def _client(policy: PluginPolicy, catalogue_file: str | None) -> Client:
+    return Client(settings=Settings(plugins=policy, catalogue_file=catalogue_file))
+
+
+def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | str:
+    """Return family -> plugin for a model string, or why nothing serves it."""
+    found: dict[str, str] = {}
+    failures: list[errors.LLMGateError] = []
+    for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
+        try:
+            plugin = client.pipeline.router.resolve(family, model).plugin
+        except errors.LLMGateError as error:
+            failures.append(error)
+        else:
+            found[family] = f"{plugin.distribution} {plugin.version}"
+    return found or str(_most_telling(failures))
+
+
+def _most_telling(failures: Sequence[errors.LLMGateError]) -> errors.LLMGateError:
+    """A plugin that is broken or missing says more than a family that does not fit."""
+    order = (errors.PluginConflictError, errors.PluginLoadError, errors.PluginNotInstalledError)
+    return next((failure for kind in order for failure in failures if isinstance(failure, kind)), failures[0])

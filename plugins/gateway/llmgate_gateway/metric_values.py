@@ -1,0 +1,90 @@
+"""Numbers that several processes count in one piece of memory, so that any of them can show the sums.
+
+No file, no lock: each worker writes its own region only, and every worker reads all of them. A worker
+that takes a dead one's place goes on where that one stopped, so no counter ever falls.
+
+Source: row R7 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import Final
+
+from llmgate_core.plugin import decode, encode
+
+__all__ = ["BLOCK_NUMBERS", "FIXED_NUMBERS", "MAX_SERIES", "Labels", "Region", "SharedValues"]
+
+Labels = tuple[str, str, int, str]
+"""deployment, family, status, outcome."""
+
+MAX_SERIES: Final = 2048
+"""Of one worker. What comes after is counted under `OTHER`, so odd statuses cannot fill the memory."""
+FIXED_NUMBERS: Final = 8
+BLOCK_NUMBERS: Final = 38
+NAME_BYTES: Final = 256
+LABEL_CHARACTERS: Final = 100
+OTHER: Final[Labels] = ("(other)", "", 0, "")
+
+NUMBER_BYTES = 8
+NAMES_BYTES = MAX_SERIES * NAME_BYTES
+NUMBERS = FIXED_NUMBERS + MAX_SERIES * BLOCK_NUMBERS
+REGION_BYTES = NAMES_BYTES + NUMBERS * NUMBER_BYTES
+SERIES_COUNT = 0  # the first of the fixed numbers
+
+
+class SharedValues:
+    """The memory of one gateway: a region for each worker. Made before the workers are forked."""
+
+    def __init__(self, workers: int = 1) -> None:
+        # anonymous and shared with children; pages that nobody touches cost nothing
+        self._memory = memoryview(mmap.mmap(-1, workers * REGION_BYTES))
+        self.workers = workers
+
+    def region(self, worker: int = 0) -> Region:
+        """Return the region of a worker, counted from 0."""
+        return Region(self._memory[worker * REGION_BYTES : (worker + 1) * REGION_BYTES])
+
+
+class Region:
+    """One worker's numbers.
+
+    Attributes:
+        numbers: `FIXED_NUMBERS` for the worker as a whole, the first of which counts the series; then a
+            block of `BLOCK_NUMBERS` for each series.
+    """
+
+    def __init__(self, memory: memoryview) -> None:
+        self._names = memory[:NAMES_BYTES]
+        self.numbers = memory[NAMES_BYTES:].cast("d")
+
+    def series(self) -> Iterator[tuple[Labels, int]]:
+        """Yield the labels of each series and where its block begins."""
+        for index in range(int(self.numbers[SERIES_COUNT])):
+            name = bytes(self._names[index * NAME_BYTES : (index + 1) * NAME_BYTES]).rstrip(b"\0")
+            deployment, family, status, outcome = decode(name)
+            yield (deployment, family, status, outcome), FIXED_NUMBERS + index * BLOCK_NUMBERS
+
+    def add_series(self, labels: Labels) -> int | None:
+        """Return where the block of a new series begins; None: there is no room for it."""
+        index = int(self.numbers[SERIES_COUNT])
+        if index >= MAX_SERIES:
+            return None
+        name = _name(labels)
+        at = index * NAME_BYTES
+        self._names[at : at + len(name)] = name
+        self.numbers[SERIES_COUNT] = index + 1  # last: another process reads names up to here
+        return FIXED_NUMBERS + index * BLOCK_NUMBERS
+
+
+def _name(labels: Labels) -> bytes:
+    """Return labels as JSON that fits; a name that is too long is cut, bytes that are no text replaced."""
+    deployment, family, status, outcome = (
+        text.encode("utf-8", "replace").decode() if isinstance(text, str) else text for text in labels
+    )
+    for kept in range(LABEL_CHARACTERS, 0, -10):
+        name = encode([str(deployment)[:kept], str(family)[:20], status, str(outcome)[:20]])
+        if len(name) <= NAME_BYTES:
+            return name
+    return encode(["(unnamed)", "", status, ""])

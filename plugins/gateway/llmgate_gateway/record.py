@@ -1,0 +1,59 @@
+"""What the gateway knows of one request, filled in on its way, for log, metrics and traces. Data.
+
+No content stands here: no prompt, no answer, no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["RequestRecord"]
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request.
+
+    Attributes:
+        request_id: ours. started: monotonic seconds.
+        method, path: as the client sent them, the path without its query.
+        family, operation: what was called, None where no route matched.
+        requested_model: the name that the client asked for. deployment: the config entry that served it.
+        model, provider, plugin: what the entry led to.
+        client: the name of the key that was presented, None without keys.
+        status: of our answer. outcome: `finished`, `failed`, `truncated`, `cancelled` (the client has gone) or `refused`
+            (never sent upstream).
+        stream: whether the answer was streamed. events: blocks sent.
+        first_byte_seconds, total_seconds: from `started`.
+        usage: as the upstream sent it. cost: US dollars.
+        ledger: what was changed on the way. upstream_request_id, upstream_status, error_code: None where there is none.
+    """
+
+    request_id: str
+    started: float
+    method: str = ""
+    path: str = ""
+    family: str | None = None
+    operation: str | None = None
+    requested_model: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    plugin: str | None = None
+    client: str | None = None
+    status: int = 0
+    outcome: str = "refused"
+    stream: bool = False
+    events: int = 0
+    first_byte_seconds: float | None = None
+    total_seconds: float | None = None
+    usage: Any = None
+    cost: float | None = None
+    ledger: Sequence[Any] = ()
+    upstream_request_id: str | None = None
+    upstream_status: int | None = None
+    error_code: str | None = None
+    traceparent: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,110 @@
+"""Files made to hurt: they are refused soon, and run nothing.
+
+Source: row S22 of the reliability catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from llmgate_gateway.config import ConfigProblems, load_config, load_config_dict
+
+LAUGHS = 'a: &a ["lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol"]\n' + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(8)
+)
+GOOD = "model_list:\n- model_name: m\n  params: {model: openai/m}\n"
+HOSTILE = {
+    "billion laughs": (LAUGHS, "values, aliases counted in full"),
+    "many aliases": ("a: &a x\nb: [" + "*a, " * 200 + "x]\n", "more than 100 aliases"),
+    "deep flow": ("a: " + "[" * 100_000, "nested deeper than 50"),
+    "deep blocks": ("".join(" " * i + "a:\n" for i in range(200)), "nested deeper than 50"),
+    "deep by aliases": (
+        "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\nb: " + "[" * 30 + "*a" + "]" * 30,
+        "nested deeper",
+    ),
+    "many values": ("a: [" + "x," * 400_000 + "x]\n", "more than 50,000 values"),
+    "many keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), "more than 50,000 values"),
+    "one megabyte of text": ("a: " + "x" * 1_000_000 + "\n", "unknown key"),
+    "one megabyte of key": ("x" * 1_000_000 + ": 1\n", ""),
+    "one megabyte of comment": ("#" + "x" * 1_000_000 + "\n", "empty"),
+    "one megabyte of open quote": ('"' + "x\n" * 400_000, "never closed"),
+    "long digits": (GOOD + "settings: {max_retries: " + "9" * 900_000 + "}\n", ""),
+    "python object": ("!!python/object/apply:os.system ['exit 3']\n", "tags"),
+    "python name": ("a: !!python/name:os.system\n", "tags"),
+    "larger than allowed": ("#" * (1024 * 1024 + 1), "larger than 1 MiB"),
+}
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    assert time.perf_counter() - started <= seconds
+
+
+@pytest.mark.parametrize(("text", "words"), HOSTILE.values(), ids=list(HOSTILE))
+def test_a_hostile_file_is_refused_within_half_a_second(text: str, words: str, write: Callable[[str], Path]) -> None:
+    path = write(text)
+    with within(0.5), pytest.raises(ConfigProblems) as caught:
+        load_config(path, environment={})
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 20_000
+
+
+def test_no_bytes_but_text(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"model_list:\n- model_name: \xff\n")
+    with pytest.raises(ConfigProblems, match=r"config.yaml:2:15: not UTF-8 text"):
+        load_config(path)
+
+
+def test_a_byte_order_mark_is_fine(write: Callable[[str], Path]) -> None:
+    assert load_config(write("\ufeff" + GOOD), environment={}).deployments[0].model_name == "m"
+
+
+def test_no_device_pipe_or_folder(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path):
+        with within(0.5), pytest.raises(ConfigProblems, match="no regular file|Is a directory"):
+            load_config(path)
+
+
+def test_a_link_to_a_file_is_followed(write: Callable[[str], Path], tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(write(GOOD))
+    assert load_config(link, environment={}).warnings == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_a_file_that_all_can_write_is_warned_of(write: Callable[[str], Path]) -> None:
+    path = write(GOOD)
+    path.chmod(0o666)
+    assert load_config(path, environment={}).warnings == (
+        f"{path}:1:1: every user of this machine can write this file; chmod o-w it",
+    )
+
+
+def test_words_of_yaml_1_1_mean_what_litellm_reads(write: Callable[[str], Path]) -> None:
+    text = (
+        "model_list:\n- model_name: '1'\n  params: {model: openai/m, user: 2024-08-06, n: 1_0, seed: 12:30, stop: ~}\n"
+        "general_settings: {forward_openai_org_id: yes}\nplugins:\n"
+    )
+    config = load_config(write(text), environment={})
+    assert config.general.forward_openai_org_id is True
+    assert config.deployments[0].params.request_defaults == {"user": "2024-08-06", "n": 10, "seed": "12:30"}
+
+
+def test_anchors_work_within_the_limits(write: Callable[[str], Path]) -> None:
+    text = "model_list:\n- model_name: a\n  litellm_params: &p {model: openai/m, rpm: 6}\n- {model_name: b, litellm_params: *p}\n"
+    config = load_config(write(text), environment={})
+    assert [deployment.params.model for deployment in config.deployments] == ["openai/m", "openai/m"]
+    assert len(config.warnings) == 1
+
+
+def test_a_mapping_that_is_none_of_ours_is_refused_too() -> None:
+    with pytest.raises(ConfigProblems, match="model_list: is missing"):
+        load_config_dict({})

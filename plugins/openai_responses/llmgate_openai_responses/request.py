@@ -1,0 +1,14 @@
+"""A Responses or chat call -> POST /responses and its further operations. Pure."""
+
+from __future__ import annotations
+
+from llmgate_core.plugin import Call, ChatOverResponses, Route, UpstreamRequest, endpoint_request, hookimpl
+
+
+@hookimpl
+def transform_request(call: Call, route: Route) -> UpstreamRequest:
+    """Send a Responses call as it stands, a chat through the bridge."""
+    if route.family != "chat":
+        return endpoint_request(call, route)
+    body, ledger = ChatOverResponses.request_body(call, route)
+    return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
