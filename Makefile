@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
+OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help venv demo test check bench lock clean
@@ -20,6 +21,8 @@ venv: $(VENV)/.installed ## make .venv: tools from the lock file, our packages e
 demo: venv ## talk to a small real model on this machine, no key needed (ARGS="--model openai/gpt-4o-mini": to another)
 	@echo '==> demo/demo.py $(ARGS)'
 	@$(BIN)/python demo/demo.py $(ARGS)
+	@echo '==> demo/gateway_tour.py'
+	@$(BIN)/python demo/gateway_tour.py
 
 test: venv ## run every test (ARGS="-k retry": some)
 	$(BIN)/python -m pytest $(ARGS)
@@ -36,7 +39,7 @@ bench: venv ## measure against the budgets (ARGS="--only stream --check")
 
 lock: build/uv/bin/uv ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
 	build/uv/bin/uv pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
-	  --extra embeddings --no-annotate --no-emit-package llmgate-core --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
+	  --extra embeddings --extra transcription --no-annotate $(patsubst %,--no-emit-package %,$(OURS)) --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""A tour of llmgate in six steps, each one call and a check of what came back.
+"""A tour of llmgate's SDK in nine steps, each one call and a check of what came back.
 
     python demo/demo.py                                  a small real model on this machine, no key needed
     python demo/demo.py --model openai/gpt-4o-mini       any other one, here with OPENAI_API_KEY set
@@ -16,17 +16,23 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from llmgate_core import LLMGateError, completion, embedding, text_completion
+from llmgate_core import LLMGateError, completion, embedding, responses, text_completion, transcription
 
 LOCAL, OPENAI = "local/", "openai/"
-DEFAULTS = {  # prefix of --model -> the other two models, where they are not named
-    LOCAL: ("local/smollm2", "local/e5"),
-    OPENAI: ("text-completion-openai/gpt-3.5-turbo-instruct", "openai/text-embedding-3-small"),
+DEFAULTS = {  # prefix of --model -> the other models, where they are not named
+    LOCAL: ("local/smollm2", "local/e5", "local/whisper"),
+    OPENAI: (
+        "text-completion-openai/gpt-3.5-turbo-instruct",
+        "openai/text-embedding-3-small",
+        "openai/gpt-4o-mini-transcribe",
+    ),
 }
+RECORDING = Path(__file__).with_name("speech.wav")  # the quick brown fox ... the lazy dog ... forty two
 QUESTION = "Write one sentence about the sea."
 WEATHER_TOOL = {
     "type": "function",
@@ -139,6 +145,43 @@ def compared_texts(model: str) -> None:
     check("the related texts closer", related > unrelated)
 
 
+def streamed_response(model: str) -> None:
+    """Ask through the Responses API, and print its typed events as they come."""
+    kinds: list[str] = []
+    print("   ", end="")
+    with responses(model, QUESTION, temperature=0, max_output_tokens=32, stream=True) as stream:
+        for event in stream:
+            kinds.append(event.type or "")
+            if event.type == "response.output_text.delta":
+                print(event.delta, end="", flush=True)
+    print()
+    show(f"({len(kinds)} events: {', '.join(dict.fromkeys(kinds))})")
+    check("a beginning and an end", kinds[0] == "response.created" and kinds[-1] == "response.completed")
+    check("pieces of text between them", kinds.count("response.output_text.delta") > 1)
+
+
+def bridged_chat(model: str) -> None:
+    """Ask as a chat what the Responses API answers: the bridge, and what it says it did."""
+    bridged = model.replace("/", "/responses/", 1)
+    response = completion(bridged, user(QUESTION), temperature=0, max_tokens=32)
+    text = response.choices[0].message.content
+    show(f"{bridged}: {text}")
+    for entry in response.ledger:
+        show(f"ledger: {entry}")
+    check("some text", text)
+    check("a chat id", (response.id or "").startswith("chatcmpl-"))
+    check("the bridge in the ledger", any(entry.action == "bridged" for entry in response.ledger))
+
+
+def transcribed_speech(model: str) -> None:
+    """Have a recording written down."""
+    with RECORDING.open("rb") as recording:
+        text = transcription(model, recording).text or ""
+    show(repr(text))
+    check("the lazy dog", "lazy dog" in text.lower())
+    check("the number", "42" in text or "forty" in text.lower())
+
+
 def cosine(left: list[float], right: list[float]) -> float:
     """Return how alike two vectors are, at most 1."""
     return sum(a * b for a, b in zip(left, right, strict=True)) / math.hypot(*left) / math.hypot(*right)
@@ -146,8 +189,8 @@ def cosine(left: list[float], right: list[float]) -> float:
 
 def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None], str | None]]:
     """Return title, function and model of each step; None: no model for it was named."""
-    text_model, embedding_model = next(
-        (models for prefix, models in DEFAULTS.items() if options.model.startswith(prefix)), (None, None)
+    text_model, embedding_model, speech_model = next(
+        (models for prefix, models in DEFAULTS.items() if options.model.startswith(prefix)), (None, None, None)
     )
     return [
         ("chat", chat, options.model),
@@ -156,6 +199,9 @@ def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None],
         ("a structured output", structured_output, options.model),
         ("a text completion", continued_text, options.text_model or text_model),
         ("embeddings", compared_texts, options.embedding_model or embedding_model),
+        ("a response, streamed", streamed_response, options.model),
+        ("a chat over the Responses API", bridged_chat, options.model),
+        ("a transcription", transcribed_speech, options.speech_model or speech_model),
     ]
 
 
@@ -165,10 +211,11 @@ def main() -> int:
     parser.add_argument("--model", default="local/smollm2", help="for chat (default: %(default)s)")
     parser.add_argument("--text-model", help="for the text completion (default: what fits --model)")
     parser.add_argument("--embedding-model", help="for the embeddings (default: what fits --model)")
+    parser.add_argument("--speech-model", help="for the transcription (default: what fits --model)")
     passed = 0
     for number, (title, step, model) in enumerate(steps(parser.parse_args()), 1):
         if model is None:
-            print(f"{number}. {title}: skipped, name a model with --text-model or --embedding-model")
+            print(f"{number}. {title}: skipped, name one with --text-model, --embedding-model or --speech-model")
             continue
         print(f"{number}. {title}: {model}")
         started = time.monotonic()

@@ -139,6 +139,7 @@ drop_params: bool
 additional_drop_params: Sequence[str]
 return_response_headers: bool
 enable_preview_features: bool
+store: bool | None
 bind_key_to_host: bool
 client_session: Any
 aclient_session: Any

@@ -1,10 +1,12 @@
-"""A file that is there only once it is whole: written beside its place, then moved into it."""
+"""A file that is there only once it is whole: written beside its place, then moved into it.
+
+A link is followed, so that it stays one; what is no regular file (a pipe, a device) is written to directly.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from types import TracebackType
 
@@ -15,9 +17,10 @@ class AtomicFile:
     """A context manager; leaving it without an error puts the file into its place, else nothing stays."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        descriptor, self._beside = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        self._file = os.fdopen(descriptor, "wb")
+        self._path = Path(os.path.realpath(path))
+        is_special = self._path.exists() and not self._path.is_file()
+        self._beside = None if is_special else self._path.with_name(f".{self._path.name[:200]}.{secrets.token_hex(6)}")
+        self._file = open(self._path if self._beside is None else self._beside, "wb")  # noqa: SIM115 - closed on exit
 
     def write(self, block: bytes) -> None:
         """Add a block."""
@@ -31,8 +34,8 @@ class AtomicFile:
     ) -> None:
         try:
             self._file.close()
-            if kind is None:
+            if kind is None and self._beside is not None:
                 os.replace(self._beside, self._path)
         finally:
-            with contextlib.suppress(FileNotFoundError):  # moved into its place
-                os.unlink(self._beside)
+            if self._beside is not None:
+                self._beside.unlink(missing_ok=True)

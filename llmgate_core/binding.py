@@ -255,10 +255,15 @@ def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Call
 
 
 class GuardedParser:
-    """A plugin's stream parser, with what its methods raise named as theirs."""
+    """A plugin's stream parser, with what its methods raise named as theirs; its notes are its own."""
 
-    __slots__ = ("close", "feed")
+    __slots__ = ("_parser", "close", "feed")
 
     def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
+        self._parser = parser
         self.feed = guarded(bound, "stream_parser", parser.feed)
         self.close = guarded(bound, "stream_parser", parser.close)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give out the optional attributes of a parser: `ledger`, `usage`, `done`."""
+        return getattr(self._parser, name)

@@ -49,7 +49,7 @@ def judge(facts: ModelFacts, param: str, value: Any, *, judged: frozenset[str]) 
     """
     if value is None:
         return None
-    rule = _judge_by_lists(facts, param, judged)
+    rule = _judge_by_lists(facts, param, value, judged)
     own_rule = _OWN_RULES.get(param)
     return rule if rule is not None or own_rule is None else own_rule(facts, value)
 
@@ -77,13 +77,16 @@ def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
     return _refuse(f"summary {shown(summary)} is not one that this model gives; it gives: {allowed}", source)
 
 
-def _judge_by_lists(facts: ModelFacts, param: str, judged: frozenset[str]) -> ParamRule | None:
+def _judge_by_lists(facts: ModelFacts, param: str, value: Any, judged: frozenset[str]) -> ParamRule | None:
     params = facts.get("params") or {}
     if param in params.get("unsupported", ()) and is_verified(facts, "params.unsupported"):
         return _refuse(f"this model does not take {param}", _source(facts))
     allowlist = params.get("allowlist")
     if allowlist is not None and param in judged and param not in allowlist and is_verified(facts, "params.allowlist"):
         return _refuse(f"this model takes only {', '.join(allowlist)}", _source(facts))
+    listed = (params.get("values") or {}).get(param)
+    if listed is not None and value not in listed and is_verified(facts, f"params.values.{param}"):
+        return _refuse(f"must be {', '.join(listed)}, not {shown(value)}", _source(facts))
     if param in params.get("effort_none_only", ()) and is_verified(facts, "params.effort_none_only"):
         return _unless_effort_none(facts, param)
     return None
@@ -174,7 +177,7 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
 def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "streaming"):
         reason = "this model does not stream; fake_stream=True hands the whole answer out as one burst"
-        return ParamRule(supported=False, reason=reason, source=PAGE, droppable=False)
+        return ParamRule(supported=False, reason=reason, source=_source(facts), droppable=False)
     return None
 
 

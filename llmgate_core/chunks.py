@@ -41,6 +41,7 @@ class StreamReader(Protocol):
     Attributes:
         done: the end marker came; nothing after it is read.
         usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
+        answer: the whole answer, where the last event held one.
         count: chunks made so far.
         failure: what is wrong with the event after the chunks handed out last; raised before more is read.
         is_events: the body is server-sent events, so that a plain document is no such stream.
@@ -49,6 +50,7 @@ class StreamReader(Protocol):
 
     done: bool
     tier: str | None
+    answer: Any
     count: int
     failure: LLMGateError | None
     is_events: bool
@@ -117,6 +119,7 @@ class _SSEReader(ABC):
         "_response",
         "_secrets",
         "_usage",
+        "answer",
         "count",
         "done",
         "failure",
@@ -143,6 +146,7 @@ class _SSEReader(ABC):
         self._finished = False
         self._usage: Any = None
         self.tier: str | None = None
+        self.answer: Any = None
         self.done = False
         self.failure: LLMGateError | None = None
         self.count = 0
@@ -169,8 +173,8 @@ class _SSEReader(ABC):
             try:
                 self._take(event, chunks)
             except LLMGateError as error:
-                if isinstance(error, APIError) and error.partial is None:
-                    error.partial = self.partial()
+                if isinstance(error, APIError):
+                    self._fill(error)
                 if not chunks:
                     raise
                 self.failure = error  # what came before it is the caller's first
@@ -207,8 +211,9 @@ class _SSEReader(ABC):
             try:
                 for piece in self._parser.close():
                     self._accept(piece, chunks)
-            except StreamTruncatedError as error:
-                raise self._with_partial(error) from None
+            except APIError as error:
+                self._fill(error)
+                raise
             self.done = True
             return chunks
         if not self._finished:
@@ -244,6 +249,8 @@ class _SSEReader(ABC):
             for piece in parser.close():
                 self._accept(piece, chunks)
             self.done = True
+        elif getattr(parser, "done", False):
+            self.done = True
 
     def _accept(self, piece: JsonObject, chunks: list[Any]) -> None:
         try:
@@ -278,6 +285,11 @@ class _SSEReader(ABC):
     def _with_partial(self, error: APIError) -> APIError:
         error.partial = self.partial()
         return error
+
+    def _fill(self, error: APIError) -> None:
+        """Give an error of the plugin's parser, which knows no headers, what it lacks."""
+        error.partial = self.partial() if error.partial is None else error.partial
+        error.request_id = error.request_id or self._response.headers.get("x-request-id")
 
 
 class ChoiceReader(_SSEReader):
@@ -325,6 +337,7 @@ class EventReader(_SSEReader):
             self._finished = True
             self.done = self._family.stops_at_end
             self._usage, self.tier = _usage_of(chunk)
+            self.answer = chunk.get("response")
             if chunk.type == FAILED:
                 raise self._failed(chunk)
 
@@ -346,13 +359,14 @@ class EventReader(_SSEReader):
 class ByteReader:
     """Hands a body out as it comes, such as audio or video."""
 
-    __slots__ = ("_response", "count", "done", "failure", "is_events", "tier", "usage")
+    __slots__ = ("_response", "answer", "count", "done", "failure", "is_events", "tier", "usage")
 
     def __init__(self, response: UpstreamResponse) -> None:
         self._response = response
         self.done = False
         self.usage: Any = None
         self.tier: str | None = None
+        self.answer: Any = None
         self.count = 0
         self.failure: LLMGateError | None = None
         self.is_events = False

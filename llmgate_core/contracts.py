@@ -300,7 +300,8 @@ class Converted:
 class StreamParser(Protocol):
     """One object per stream: turns upstream events into canonical chunks. No I/O.
 
-    A parser that converts may have an attribute `ledger`, a list of entries, which the stream shows too.
+    A parser may also have these attributes: `ledger`, a list of entries that the stream shows too; `usage`, for
+    observers and cost where no chunk shows it; `done`, true once nothing more belongs to the stream.
     """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:

@@ -50,17 +50,21 @@ class Family:
         chunk: `module:class` of a streamed piece; None: it does not stream.
         ends: types of the events that end a stream; none: a `finish_reason` does.
         stops_at_end: nothing belongs to a stream after such an event; else several may come.
-        files: parameters that take a file.
+        inputs: what the call is about, never a parameter to be judged or dropped.
+        files: inputs that take a file.
+        keeps: the upstream may keep its answers, by the parameter `store`.
         carrier: the family that can carry a call of this one where no plugin serves it.
     """
 
     name: str
     modes: frozenset[str]
+    inputs: frozenset[str]
     operations: Mapping[str, Operation]
     chunk: str | None = None
     ends: frozenset[str] = frozenset()
     stops_at_end: bool = True
     files: frozenset[str] = frozenset()
+    keeps: bool = False
     carrier: str | None = None
 
     def result_type(self, operation: str = "create") -> Any:
@@ -92,6 +96,7 @@ FAMILIES = _table(
     Family(
         "chat",
         frozenset({"chat", "responses", "completion"}),
+        frozenset({"messages"}),
         _operations(
             create=Operation("chat:ChatCompletion"),
             retrieve=Operation("chat:ChatCompletion", takes_model=False),
@@ -101,10 +106,12 @@ FAMILIES = _table(
             messages=Operation("base:Page", takes_model=False),
         ),
         "chat:ChatCompletionChunk",
+        keeps=True,
     ),
     Family(
         "responses",
         frozenset({"chat", "responses"}),
+        frozenset({"input"}),
         _operations(
             create=Operation("responses:ResponseObject"),
             retrieve=Operation("responses:ResponseObject", takes_model=False),
@@ -116,18 +123,26 @@ FAMILIES = _table(
         ),
         "responses:ResponseEvent",
         frozenset({"response.completed", "response.incomplete", "response.failed"}),
+        keeps=True,
         carrier="chat",
     ),
     Family(
         "text_completion",
         frozenset({"completion"}),
+        frozenset({"prompt"}),
         _operations(create=Operation("text_completion:TextCompletion")),
         "text_completion:TextCompletionChunk",
     ),
-    Family("embedding", frozenset({"embedding"}), _operations(create=Operation("embedding:EmbeddingResponse"))),
+    Family(
+        "embedding",
+        frozenset({"embedding"}),
+        frozenset({"input"}),
+        _operations(create=Operation("embedding:EmbeddingResponse")),
+    ),
     Family(
         "transcription",
         frozenset({"audio_transcription"}),
+        frozenset({"file"}),
         _operations(create=Operation("audio:Transcription", text_when=TEXT_FORMATS)),
         "audio:TranscriptionEvent",
         frozenset({"transcript.text.done"}),
@@ -136,12 +151,14 @@ FAMILIES = _table(
     Family(
         "translation",
         frozenset({"audio_transcription"}),
+        frozenset({"file"}),
         _operations(create=Operation("audio:Translation", text_when=TEXT_FORMATS)),
         files=frozenset({"file"}),
     ),
     Family(
         "speech",
         frozenset({"audio_speech"}),
+        frozenset({"input", "voice"}),
         _operations(create=Operation("binary:BinaryResponse", is_binary=True, events_when=("stream_format", "sse"))),
         "audio:SpeechEvent",
         frozenset({"speech.audio.done"}),
@@ -149,6 +166,7 @@ FAMILIES = _table(
     Family(
         "image",
         frozenset({"image_generation"}),
+        frozenset({"prompt", "image", "mask"}),
         _operations(
             create=Operation("image:ImagesResponse"),
             edit=Operation("image:ImagesResponse"),
@@ -162,6 +180,7 @@ FAMILIES = _table(
     Family(
         "video",
         frozenset({"video_generation"}),
+        frozenset({"prompt", "input_reference"}),
         _operations(
             create=Operation("video:Video"),
             retrieve=Operation("video:Video", takes_model=False),
@@ -172,7 +191,12 @@ FAMILIES = _table(
         ),
         files=frozenset({"input_reference"}),
     ),
-    Family("moderation", frozenset({"moderation"}), _operations(create=Operation("moderation:ModerationResponse"))),
+    Family(
+        "moderation",
+        frozenset({"moderation"}),
+        frozenset({"input"}),
+        _operations(create=Operation("moderation:ModerationResponse")),
+    ),
 )
 
 FAMILY_OF_MODE: Mapping[str, str] = MappingProxyType(

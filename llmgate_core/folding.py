@@ -15,6 +15,9 @@ __all__ = ["fold", "unfold"]
 PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
 """What of a message has a chunk of its own when a whole answer is handed out as a stream, in that order."""
 
+GROWING = frozenset({"data", "transcript", "arguments"})
+"""Texts of an object (audio, the legacy function_call) that come in pieces."""
+
 TEXTS = ("content", "refusal", "reasoning_content", "text")
 
 
@@ -24,7 +27,7 @@ def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
     choices: dict[int, JsonObject] = {}
     for chunk in chunks:
         for name, value in chunk.items():
-            if name != "choices" and value is not None:
+            if name not in ("choices", "obfuscation") and value is not None:
                 whole[name] = value  # the last one wins, which is right for usage
         for choice in chunk.get("choices") or ():
             index = choice.get("index") or 0
@@ -128,9 +131,15 @@ def _fold_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> None:
 
 def _merged(known: Any, new: Any) -> Any:
     """Merge an object that comes in pieces, such as audio: texts grow, the rest is replaced."""
+    if isinstance(known, list) and isinstance(new, list):
+        return known + new
     if not isinstance(known, Mapping) or not isinstance(new, Mapping):
         return new
-    grown = {name: known[name] + item for name, item in new.items() if name in ("data", "transcript") and name in known}
+    grown = {
+        name: known[name] + item
+        for name, item in new.items()
+        if name in GROWING and isinstance(known.get(name), str) and isinstance(item, str)
+    }
     return {**known, **new, **grown}
 
 

@@ -19,12 +19,12 @@ class Ledger:
     def __init__(self, route: Route, source: str) -> None:
         self._route = route
         self._source = source
-        self._entries: list[LedgerEntry] = []
+        self._entries: dict[LedgerEntry, None] = {}  # each kind once, in order: a stream repeats itself
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
         """What was noted so far, each kind once, in order."""
-        return tuple(dict.fromkeys(self._entries))
+        return tuple(self._entries)
 
     def unsupported(self, parameter: str, reason: str) -> None:
         """Note that `parameter` has no counterpart and is left out.
@@ -82,4 +82,4 @@ class Ledger:
         self._note(parameter, "emulated", reason)
 
     def _note(self, parameter: str, action: str, reason: str, *, lossy: bool = False) -> None:
-        self._entries.append(LedgerEntry(parameter, action, reason, self._source, lossy))
+        self._entries[LedgerEntry(parameter, action, reason, self._source, lossy)] = None

@@ -30,6 +30,7 @@ from llmgate_core.contracts import (
 from llmgate_core.errors import BadRequestError
 from llmgate_core.hookspecs import hookimpl
 from llmgate_core.multipart import FilePart
+from llmgate_core.reasoning_items import without_reasoning_items
 
 __all__ = ["ENDPOINTS", "Endpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
 
@@ -114,7 +115,9 @@ def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
         BadRequestError: the body lacks what the path names, or it cannot stand in a path.
     """
     endpoint = ENDPOINTS[route.family][call.operation]
-    body = call.body
+    body, ledger = without_reasoning_items(call) if route.family == "chat" else (call.body, ())
+    if ledger:
+        return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
     path_names = [name for _, name, _, _ in Formatter().parse(endpoint.path) if name]
     path = endpoint.path.format(**{name: path_segment(name, body.get(name)) for name in path_names})
     query = [pair for name in endpoint.query if name in body for pair in _query_pairs(name, body[name])]

@@ -89,6 +89,7 @@ class Options:
     transport: str
     return_headers: bool
     preview_features: bool
+    store: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def hide_key(arguments: dict[str, Any]) -> None:
 def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
     """Remove our own arguments from `arguments` and return what they, client and settings say."""
     own = {name: arguments.pop(name) for name in list(arguments) if name in OWN_ARGUMENTS} if arguments else {}
+    if own:
+        _check_waiting(own)
     timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
     retries = _first(own.get("max_retries"), client.max_retries, settings.max_retries)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
@@ -132,6 +135,7 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
         transport=client.transport or settings.transport,
         return_headers=settings.return_response_headers,
         preview_features=settings.enable_preview_features,
+        store=settings.store,
     )
 
 
@@ -184,6 +188,14 @@ def _first(*values: Any) -> Any:
         if value is not None:
             return value
     return None
+
+
+def _check_waiting(own: Mapping[str, Any]) -> None:
+    seconds, tell = own.get("poll_seconds"), own.get("on_progress")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
+        raise ConfigError(f"poll_seconds must be a number from 0, not {seconds!r}")
+    if tell is not None and not callable(tell):
+        raise ConfigError(f"on_progress must be a function of the job, not {type(tell).__name__}")
 
 
 def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:

@@ -12,12 +12,10 @@ from typing import Any
 from llmgate_core.binding import BoundPlugin
 from llmgate_core.contracts import Call, LedgerEntry, ParamRule, Route
 from llmgate_core.errors import UnsupportedParamsError
+from llmgate_core.families import FAMILIES
 
 __all__ = ["Policy", "apply_params"]
 
-INPUTS = frozenset(
-    {"messages", "input", "prompt", "file", "image", "mask"}
-)  # what the call is about, never a parameter
 NO_ENTRIES: tuple[LedgerEntry, ...] = ()
 
 
@@ -48,10 +46,11 @@ def apply_params(
     change: Mapping[str, Any] | None
     body: dict[str, Any] | None = None
     judge = plugin.supports_param if judging else None
+    inputs = FAMILIES[call.family].inputs
     for param, value in call.body.items():
-        if param in INPUTS:
+        if param in inputs:
             continue
-        if param in policy.always_drop:
+        if param in policy.always_drop and param != "stream":  # without it the call would be another one
             entry, change = _entry(param, "dropped", "named in additional_drop_params", "caller", lossy=True), {}
         elif judge is None or (verdict := judge(route, param, value)) is None or verdict is True:
             continue

@@ -16,7 +16,7 @@ from llmgate_core.carried import carrying_call
 from llmgate_core.catalogue import Catalogue
 from llmgate_core.contracts import Call, LedgerEntry, Route, UpstreamRequest
 from llmgate_core.deadline import Deadline
-from llmgate_core.errors import BadRequestError
+from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.events import CallEvent, Outcome
 from llmgate_core.families import FAMILIES
 from llmgate_core.options import ClientOptions, Endpoint, Options, endpoint_for, is_home, take_options
@@ -73,6 +73,8 @@ class Pipeline:
         body = canonical_body(inputs, arguments, options.own.get("extra_body"))
         if content is not None:
             body.pop("model", None)  # the route says which
+        if options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body:
+            body["store"], content = options.store, None
         for name in FAMILIES[family].files:
             if name in body:
                 body[name] = _files(name, body[name])
@@ -92,7 +94,7 @@ class Pipeline:
         is_verbatim = call is asked and not fake_stream and not arguments and not options.own.get("extra_body")
         verbatim = content if is_verbatim else None
         request = _request(call, route, target, verbatim, inputs)
-        ledger += (*entries, *request.ledger)
+        ledger += tuple(entry for entry in dict.fromkeys((*entries, *request.ledger)))
         if ledger:
             self.warn(route, ledger)
         if target.row is not None and target.row.facts.get("announce_shutdown"):
@@ -216,6 +218,8 @@ def _route(target: Target, endpoint: Endpoint, options: Options, *, home: bool) 
 def _asked(family: str, model: object, operation: str, body: dict[str, Any], options: Options) -> Call:
     asked = FAMILIES[family].operations[operation]
     stream = bool(body.get("stream"))
+    if FAMILIES[family].chunk is None and not asked.is_binary and (stream or options.own.get("fake_stream")):
+        raise UnsupportedParamsError(f"{family} has no streams", status_code=400, param="stream", attempts=0)
     if asked.is_binary:
         body.pop("stream", None)  # how the bytes are handed out is between the caller and us
         stream = stream or (asked.events_when is not None and body.get(asked.events_when[0]) == asked.events_when[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llmgate_core.binding import GuardedParser
@@ -35,7 +35,7 @@ from llmgate_core.routing import Target
 from llmgate_core.secrets import Secret, mask
 from llmgate_core.transport_contract import TransportRequest
 from llmgate_core.types.base import CallRecord
-from llmgate_core.wire import transport_request
+from llmgate_core.wire import encoded, transport_request
 
 __all__ = ["Prepared"]
 
@@ -95,6 +95,8 @@ class Prepared:
 
     def transport_request(self, request: UpstreamRequest, *, bearer: bool = False) -> TransportRequest:
         """Return `request` as it goes on the wire, with the key as a bearer token if asked for."""
+        if isinstance(request.body, dict):  # one that an exchange made
+            request = replace(request, body=encoded(self.call, self.route, request))
         return transport_request(
             request,
             self.route,
@@ -184,7 +186,7 @@ class Prepared:
 
     def typed(self, canonical: Any, response: UpstreamResponse, attempts: int, ledger: tuple[LedgerEntry, ...]) -> Any:
         """Return the typed result of a canonical answer."""
-        if self.is_binary:
+        if self.family.operations[self.asked.operation].is_binary:
             return binary_result(response, self.record(response, attempts, ledger), self.secrets)
         is_new = self.asked.operation == "create"
         result = typed_result(self._result_type(), canonical, response, self.secrets, is_new=is_new)

@@ -26,29 +26,57 @@ from llmgate_core.retry import asked_wait
 from llmgate_core.secrets import Secret, mask
 from llmgate_core.types.base import CallRecord
 
-__all__ = ["error_of_object", "error_of_status", "try_decode", "typed_result", "validation_error", "why_invalid"]
+__all__ = [
+    "STATUS_OF_WORD",
+    "error_of_object",
+    "error_of_status",
+    "try_decode",
+    "typed_result",
+    "validation_error",
+    "why_invalid",
+]
 
 MESSAGE_CHARACTERS = 2000
 
 STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
     {
-        "invalid_request_error": 400,
-        "context_length_exceeded": 400,
-        "content_policy_violation": 400,
+        "bio_policy": 400,
         "content_filter": 400,
-        "invalid_api_key": 401,
+        "content_policy_violation": 400,
+        "context_length_exceeded": 400,
+        "data_residency_mismatch": 400,
+        "empty_image_file": 400,
+        "failed_to_download_image": 400,
+        "image_content_policy_violation": 400,
+        "image_file_not_found": 400,
+        "image_file_too_large": 400,
+        "image_parse_error": 400,
+        "image_too_large": 400,
+        "image_too_small": 400,
+        "invalid_base64_image": 400,
+        "invalid_image": 400,
+        "invalid_image_format": 400,
+        "invalid_image_mode": 400,
+        "invalid_image_url": 400,
+        "invalid_prompt": 400,
+        "invalid_request_error": 400,
+        "moderation_blocked": 400,
+        "string_above_max_length": 400,
+        "unsupported_image_media_type": 400,
         "authentication_error": 401,
+        "invalid_api_key": 401,
         "permission_error": 403,
         "model_not_found": 404,
         "not_found_error": 404,
-        "rate_limit_exceeded": 429,
-        "rate_limit_error": 429,
         "insufficient_quota": 429,
+        "rate_limit_error": 429,
+        "rate_limit_exceeded": 429,
         "requests": 429,
         "tokens": 429,
-        "server_error": 500,
         "api_error": 500,
         "internal_server_error": 500,
+        "server_error": 500,
+        "vector_store_timeout": 500,
         "overloaded_error": 503,
         "service_unavailable": 503,
     }

@@ -157,6 +157,7 @@ class EventRelay:
         "_response",
         "_secrets",
         "_usage",
+        "answer",
         "count",
         "done",
         "failure",
@@ -181,6 +182,7 @@ class EventRelay:
         self._finished = False
         self._usage: Any = None
         self.tier: str | None = None
+        self.answer: Any = None
         self.done = False
         self.failure: LLMGateError | None = None
         self.count = 0
@@ -253,6 +255,8 @@ class EventRelay:
             if event.data == DONE and not self.done:
                 for piece in self._parser.close():
                     self._emit(piece, out)
+                self._close(out)
+            elif getattr(self._parser, "done", False) and not self.done:
                 self._close(out)
         elif event.data == DONE:
             if self._family.ends and not self._finished:

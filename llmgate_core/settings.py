@@ -47,6 +47,8 @@ class Settings:
         additional_drop_params: names that are dropped from every request.
         return_response_headers: fill `_response_headers` of every result.
         enable_preview_features: send `metadata` of chat calls upstream.
+        store: sent as `store` with every chat and Responses call that does not say it; False for those who
+            must not leave data with the upstream (its own default for Responses is to keep them). None: not sent.
         bind_key_to_host: never send a key of the environment to another host than the provider's.
         client_session, aclient_session: your own `httpx` or `httpx2` client; never closed by us.
         transport: `httpx`, or `fast` (extra `llmgate-core[fast]`).
@@ -66,6 +68,7 @@ class Settings:
     additional_drop_params: Sequence[str] = ()
     return_response_headers: bool = False
     enable_preview_features: bool = False
+    store: bool | None = None
     bind_key_to_host: bool = False
     client_session: Any = None
     aclient_session: Any = None

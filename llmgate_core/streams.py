@@ -7,6 +7,7 @@ on every path. Its generator is a free function: a stream that is dropped has no
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -19,7 +20,7 @@ from llmgate_core.cost import Cost
 from llmgate_core.event_folding import fold_events
 from llmgate_core.families import FAMILIES
 from llmgate_core.folding import fold
-from llmgate_core.types.base import CallRecord
+from llmgate_core.types.base import CallRecord, Recorded
 
 __all__ = ["AsyncStream", "Stream", "StreamEvent", "events_of", "fold_chunks"]
 
@@ -113,8 +114,15 @@ def _whole(family: str, chunks: Iterable[Any], record: CallRecord) -> Any:
         from llmgate_core.types.binary import BinaryResponse  # bytes are rarely asked for as a whole
 
         answer: Any = BinaryResponse(b"".join(chunks))
+    elif family == "speech":
+        from llmgate_core.types.binary import BinaryResponse
+
+        answer = BinaryResponse(b"".join(b64decode(event.audio) for event in chunks if event.get("audio")))
     elif known.ends:
-        answer = known.result_type().model_validate(fold_events(family, map(_as_dict, chunks)) or {})
+        folded = fold_events(family, map(_as_dict, chunks))
+        if folded is None:
+            raise ValueError("nothing is left of this stream to make a whole answer of")
+        answer = known.result_type().model_validate(folded)
     else:
         answer = fold_chunks(chunks)
     answer.attach(record)
@@ -140,7 +148,10 @@ class _Facts:
     @property
     def cost(self) -> Cost | None:
         """US dollars, once the stream has ended with a usage; None where price or usage is not known."""
-        return self._record.cost_of(self._record.usage, self._record.tier)
+        record = self._record
+        if isinstance(record.answer, Recorded):
+            return record.answer.cost
+        return record.cost_of(record.usage, record.tier)
 
     @property
     def _response_headers(self) -> Headers | None:

@@ -24,7 +24,7 @@ LEVELS = (
     "errors sse secrets json_codec families",
     "deadline retry settings environment catalogue_shape discovery multipart atomic_file",
     "contracts transport_contract body",
-    "ledger uploads cost",
+    "ledger uploads cost reasoning_items",
     "types events folding event_folding catalogue param_values",
     "hookspecs catalogue_rules responses_over_chat wire receive",
     "binding openai_wire chat_over_responses",
@@ -46,6 +46,8 @@ LEVELS = (
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names.split()}
 
+GIVEN_OUT = frozenset({"llmgate_core.testing.fake_upstream"})
+"""Names that a package gives out although a module of it is called the same."""
 CORE_MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in CORE.rglob("*.py")}
 CORE_MODULES = {name.removesuffix(".__init__"): path for name, path in CORE_MODULES.items()}
 SERVER = "llmgate_gateway"
@@ -62,7 +64,8 @@ def imported(path: Path) -> Iterator[str]:
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join((*base, *filter(None, [node.module])))
             names = {f"{module}.{alias.name}" for alias in node.names}
-            submodules = names & set(CORE_MODULES)  # `from llmgate_core import errors` means llmgate_core.errors
+            # `from llmgate_core import errors` means llmgate_core.errors; what a package gives out itself is its own
+            submodules = {name for name in names & set(CORE_MODULES) if name not in GIVEN_OUT}
             yield from submodules
             if names - submodules:
                 yield module

@@ -8,7 +8,6 @@ Source: OpenAPI 2.3.0, `ResponseErrorCode`, `ResponseErrorEvent` and `Response.s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.contracts import Route
@@ -21,6 +20,7 @@ from llmgate_core.errors import (
     StreamTruncatedError,
     status_error_class,
 )
+from llmgate_core.receive import STATUS_OF_WORD
 
 __all__ = [
     "error_of_event",
@@ -35,48 +35,6 @@ __all__ = [
 
 MESSAGE_CHARACTERS = 2000
 UNFINISHED = ("cancelled", "queued", "in_progress")
-
-STATUS_OF_CODE: Mapping[str, int] = MappingProxyType(
-    {
-        "rate_limit_exceeded": 429,
-        "rate_limit_error": 429,
-        "insufficient_quota": 429,
-        "server_error": 500,
-        "internal_server_error": 500,
-        "vector_store_timeout": 500,
-        "overloaded_error": 503,
-        "service_unavailable": 503,
-        "invalid_api_key": 401,
-        "authentication_error": 401,
-        "permission_error": 403,
-        "model_not_found": 404,
-        "not_found_error": 404,
-        "invalid_request_error": 400,
-        "context_length_exceeded": 400,
-        "string_above_max_length": 400,
-        "content_policy_violation": 400,
-        "content_filter": 400,
-        "moderation_blocked": 400,
-        "invalid_prompt": 400,
-        "data_residency_mismatch": 400,
-        "bio_policy": 400,
-        "invalid_image": 400,
-        "invalid_image_format": 400,
-        "invalid_base64_image": 400,
-        "invalid_image_url": 400,
-        "image_too_large": 400,
-        "image_too_small": 400,
-        "image_parse_error": 400,
-        "image_content_policy_violation": 400,
-        "invalid_image_mode": 400,
-        "image_file_too_large": 400,
-        "unsupported_image_media_type": 400,
-        "empty_image_file": 400,
-        "failed_to_download_image": 400,
-        "image_file_not_found": 400,
-    }
-)
-"""The upstream's error code, else its error type -> the HTTP status that it would have had before the 200."""
 
 
 def has_failed(response: Mapping[str, Any]) -> bool:
@@ -169,7 +127,7 @@ def _text(value: object) -> str | None:
 def _status_of(code: str | None, kind: str | None) -> int | None:
     if code is not None and code.isdecimal() and 400 <= int(code) <= 599:
         return int(code)
-    return STATUS_OF_CODE.get(code or "") or STATUS_OF_CODE.get(kind or "")
+    return STATUS_OF_WORD.get(code or "") or STATUS_OF_WORD.get(kind or "")
 
 
 def _error(

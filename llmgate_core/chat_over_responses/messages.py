@@ -41,9 +41,7 @@ ANSWERED_FIELDS = frozenset({"annotations", "images", "parsed", "provider_specif
 REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
 
 
-def input_of(
-    messages: Any, ledger: Ledger, *, keep_system: bool = False, stored: bool = True
-) -> tuple[str | None, list[Any]]:
+def input_of(messages: Any, ledger: Ledger, *, keep_system: bool, stored: bool) -> tuple[str | None, list[Any]]:
     """Return the instructions, or None, and the input items.
 
     With `keep_system` the leading system messages stay items, since the caller has instructions of their own.

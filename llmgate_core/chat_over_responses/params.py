@@ -60,8 +60,6 @@ def is_neutral(param: str, value: Any) -> bool:
         return bool(value == 1) and value is not True
     if param == "modalities":
         return isinstance(value, (list, tuple)) and all(item == "text" for item in value)
-    if param == "seed":  # zero is a seed like any other
-        return False
     return not value and not isinstance(value, (bool, str))
 
 

@@ -93,13 +93,14 @@ class _Draft:
 
     def _include(self) -> None:
         given = self.body.get("include")
-        if given is None and not self.includes_logprobs:
+        if given is not None and not isinstance(given, (list, tuple)):
+            self.sent["include"] = given  # as above
             return
-        if given is None or isinstance(given, (list, tuple)):
-            given = list(given or ())
-            if self.includes_logprobs and LOGPROBS not in given:
-                given.append(LOGPROBS)
-        self.sent["include"] = given
+        include: list[Any] = list(given or ())
+        if self.includes_logprobs and LOGPROBS not in include:
+            include.append(LOGPROBS)
+        if include or given is not None:
+            self.sent["include"] = include
 
 
 def _skip(draft: _Draft, name: str, value: Any) -> None:

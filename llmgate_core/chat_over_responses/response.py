@@ -35,6 +35,7 @@ from llmgate_core.chat_over_responses.output import (
 )
 from llmgate_core.chat_over_responses.values import SOURCE
 from llmgate_core.contracts import Call, Converted, JsonObject, Route, UpstreamResponse
+from llmgate_core.errors import BODY_EXCERPT_BYTES, APIError
 from llmgate_core.ledger import Ledger
 
 __all__ = ["chat_completion"]
@@ -47,7 +48,15 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Con
         APIError: the response failed, was cancelled, or is still being worked on; `partial` holds what came so far.
         APIResponseValidationError: it is no response at all.
     """
-    found = response.json()
+    try:
+        return _converted(call, route, response.json())
+    except APIError as error:
+        error.request_id = error.request_id or response.headers.get("x-request-id")
+        error.body = error.body or response.content[:BODY_EXCERPT_BYTES].decode("utf-8", "replace")
+        raise
+
+
+def _converted(call: Call, route: Route, found: Any) -> Converted:
     if not isinstance(found, Mapping):
         raise invalid_event(f"it is {type(found).__name__}, not an object", route)
     if has_failed(found):

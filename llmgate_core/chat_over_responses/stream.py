@@ -49,18 +49,19 @@ class ChatStream:
     Attributes:
         ledger: what could not be shown, once the stream has ended.
         usage: token counts under chat's names as soon as they came, whether or not the caller asked for them.
+        done: the response has ended and every chunk is handed out; the upstream has nothing more to say.
     """
 
     def __init__(self, call: Call, route: Route) -> None:
         options = call.body.get("stream_options")
         self.ledger: list[LedgerEntry] = []
         self.usage: JsonObject | None = None
+        self.done = False
         self._route = route
         self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._one_document = wants_one_document(call)
         self._deltas = Deltas(one_document=self._one_document)
         self._base: JsonObject | None = None  # what every chunk repeats, fixed by the first one
-        self._ended = False
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
         """Return the chunks that `event` makes.
@@ -70,7 +71,7 @@ class ChatStream:
             StreamTruncatedError: `[DONE]` came before the response had ended.
             APIResponseValidationError: the event is no JSON object.
         """
-        if self._ended:
+        if self.done:
             return NOTHING
         if event.data == DONE:
             return self.close()
@@ -91,7 +92,7 @@ class ChatStream:
         Raises:
             StreamTruncatedError: that end never came.
         """
-        if not self._ended:
+        if not self.done:
             raise truncated(self._route)
         return NOTHING
 
@@ -126,7 +127,7 @@ class ChatStream:
         response = self._response(data)
         if has_failed(response):
             raise error_of_response(response, self._route)
-        self._ended = True
+        self.done = True
         output = list(output_items(response.get("output"))) or self._deltas.seen_items()
         chunks = self._chunks(self._deltas.rest_of(output), data)
         chunks.append(self._last(response, output))

@@ -3,7 +3,7 @@
 Pure: `to_chat` on the way there, `response_object` or `ResponsesStream` on the way back. Sends nothing, and keeps no
 state between calls: what would need it is refused.
 
-Source: OpenAPI 2.3.0; docs/guide/responses.md.
+Source: OpenAPI 2.3.0, `CreateResponse`, `Response` and `ResponseStreamEvent`.
 """
 
 from __future__ import annotations

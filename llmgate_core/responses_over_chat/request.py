@@ -127,7 +127,8 @@ def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger
     limit = body.get("max_output_tokens")
     if limit is None:
         return
-    name = ((route.facts or {}).get("params") or {}).get("max_tokens_param") or "max_tokens"
+    known = ((route.facts or {}).get("params") or {}).get("max_tokens_param")
+    name = "max_completion_tokens" if known == "max_completion_tokens" else "max_tokens"
     chat[name] = limit
     ledger.bridged("max_output_tokens", f"chat calls it {name}")
 

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self.used = False  # has carried an answer before
         self.is_sending = False  # a part of the request has not gone out yet
         self._owner = owner
+        self._is_tls = origin.scheme == "https"
         self._loop = loop
         self._socket = sock
         self._poll: Poll = make_poll(sock)
@@ -119,7 +120,8 @@ class Connection(asyncio.Protocol):
                 return
             else:
                 block = await anext(upload)
-                await self._let_read()
+                if self._is_tls:
+                    await self._let_read()
                 self._send_block(reader, block, is_last=not upload.left)
 
     def _send_block(self, reader: ResponseReader, block: bytes, *, is_last: bool) -> None:
@@ -129,7 +131,7 @@ class Connection(asyncio.Protocol):
             self.is_sending = self._uploads or self._is_held
 
     async def _let_read(self) -> None:
-        """Let the loop read what has come, which a write to a connection that broke would throw away."""
+        """Let the loop read what has come; as `_read_last`, which can do nothing with TLS."""
         if self._poll.poll(0):
             await asyncio.sleep(0)
             await asyncio.sleep(0)  # the loop looks for input only after whoever is ready
@@ -270,7 +272,7 @@ class Connection(asyncio.Protocol):
         if self._reader is None:
             self._lose_idle()
             return
-        if self.is_sending and exc is not None:
+        if self.is_sending and not self._is_tls:
             self._read_last(self._reader)
         self._break(exc)
         self._wake(True)
@@ -288,11 +290,10 @@ class Connection(asyncio.Protocol):
     # Within.
 
     def _read_last(self, reader: ResponseReader) -> None:
-        """Read the answer that the upstream sent before it hung up on our request; asyncio would drop it."""
-        if self.origin.scheme == "http":
-            with contextlib.suppress(OSError):
-                while data := self._socket.recv(RECEIVE_BYTES):
-                    reader.feed(data)
+        """Read the answer that came before our request broke the connection; asyncio would drop it."""
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(RECEIVE_BYTES):
+                reader.feed(data)
 
     def _break(self, error: Exception | None) -> None:
         if self._reader is not None:

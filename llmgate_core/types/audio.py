@@ -42,7 +42,7 @@ class Word(Result):
 class Segment(Result):
     """A stretch of text and when it was said, in seconds; `speaker` where the voices were told apart."""
 
-    id: Document | None = None  # a number in verbose_json, text in diarized_json
+    id: str | Count | None = None  # a number in verbose_json, text in diarized_json
     type: str | None = None
     start: Number | None = None
     end: Number | None = None
@@ -83,8 +83,8 @@ class TranscriptionEvent(Result):
     type: str | None = None
     delta: Loose[str] | None = None
     text: Loose[str] | None = None
-    segment_id: Document | None = None
-    id: Document | None = None
+    segment_id: str | Count | None = None
+    id: str | Count | None = None
     start: Number | None = None
     end: Number | None = None
     speaker: Loose[str] | None = None

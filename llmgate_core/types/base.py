@@ -96,7 +96,7 @@ class Item(Result):
 
     else:
 
-        def __getattr__(self, name):
+        def __getattr__(self, name: str) -> Any:
             return _as_items(super().__getattr__(name))
 
     def __getitem__(self, name: str) -> Any:
@@ -115,12 +115,23 @@ class CallRecord:
 
     Attributes:
         headers: the upstream's; None unless asked for.
-        usage, tier: of a stream, once it has ended.
+        usage, tier: of a stream, once it has ended. answer: the whole one, where its last event held it.
         price: given usage, service tier and, where the answer says more than its usage, units;
             says what the call cost. None: nobody knows.
     """
 
-    __slots__ = ("_late", "_ledger", "attempts", "headers", "price", "provider", "request_id", "tier", "usage")
+    __slots__ = (
+        "_late",
+        "_ledger",
+        "answer",
+        "attempts",
+        "headers",
+        "price",
+        "provider",
+        "request_id",
+        "tier",
+        "usage",
+    )
 
     def __init__(
         self,
@@ -142,10 +153,13 @@ class CallRecord:
         self.price = price
         self.usage: Any = None
         self.tier: str | None = None
+        self.answer: Any = None
 
-    def end(self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry]) -> None:
+    def end(self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry], answer: Any = None) -> None:
         """Remember what a stream said by its end."""
-        self.usage, self.tier, self._late = usage, tier, late
+        self.usage, self.tier, self._late, self.answer = usage, tier, late, answer
+        if hasattr(answer, "attach"):
+            answer.attach(self)
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:

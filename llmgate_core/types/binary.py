@@ -6,10 +6,9 @@ Holds them in memory as they came; decodes nothing. Writing to a file never leav
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
+from llmgate_core.atomic_file import AtomicFile
 from llmgate_core.types.base import CallRecord, Recorded
 
 __all__ = ["BinaryResponse"]
@@ -40,26 +39,13 @@ class BinaryResponse(Recorded):
             yield self.content[start : start + chunk_size]
 
     def write_to_file(self, path: str | os.PathLike[str]) -> None:
-        """Write the body to `path`: readers see the old file or the whole new one, never a part.
-
-        A device or a pipe is written to directly.
+        """Write the bytes to `path`, which is there only once it is whole.
 
         Raises:
-            OSError: it cannot be written; what was at `path` before is still there.
+            OSError: the file cannot be written; what stood there before stays.
         """
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            with target.open("wb") as file:
-                file.write(self.content)
-            return
-        beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
-        try:
-            with beside.open("xb") as file:
-                file.write(self.content)
-            os.replace(beside, target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with AtomicFile(path) as file:
+            file.write(self.content)
 
     def stream_to_file(self, path: str | os.PathLike[str]) -> None:
         """As `write_to_file`."""

@@ -71,7 +71,7 @@ class OutputItem(Result):
 class ResponseError(Result):
     """Why a response failed."""
 
-    code: Document | None = None
+    code: str | Count | None = None
     message: Loose[str] | None = None
 
 
@@ -178,7 +178,7 @@ class ResponseEvent(Result):
     annotation: Loose[Item] | None = None
     partial_image_b64: Loose[str] | None = None
     obfuscation: Loose[str] | None = None
-    code: Document | None = None
+    code: str | Count | None = None
     message: Loose[str] | None = None
     param: Loose[str] | None = None
 

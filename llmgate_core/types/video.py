@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmgate_core.types.base import Count, Document, Loose, Response, Result
+from llmgate_core.types.base import Count, Loose, Response, Result
 
 if TYPE_CHECKING:
     from llmgate_core.cost import Cost
@@ -20,7 +20,7 @@ __all__ = ["Video", "VideoError"]
 class VideoError(Result):
     """Why a job failed."""
 
-    code: Document | None = None
+    code: str | Count | None = None
     message: Loose[str] | None = None
 
 

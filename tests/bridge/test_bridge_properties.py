@@ -134,9 +134,12 @@ def test_junk_is_converted_or_refused_and_never_an_exception_of_another_kind(
 # --- answers ---
 
 
+FILE_CITATION = {"type": "file_citation", "file_id": "file-1", "index": 0}
+
+
 @st.composite
 def outputs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Draw output items as an upstream makes them; at most one has citations."""
+    """Draw output items as an upstream makes them."""
     items: list[dict[str, Any]] = []
     for number in range(draw(st.integers(0, 4))):
         kind = draw(st.sampled_from(["message", "refusal", "summary", "raw", "call", "custom", "other"]))
@@ -155,9 +158,8 @@ def outputs(draw: st.DrawFn) -> list[dict[str, Any]]:
             items.append(custom_item(f"call_{number}", texts[0]))
         else:
             items.append({"id": f"ws_{number}", "type": "web_search_call"})
-    messages = [item for item in items if item["type"] == "message" and "text" in item["content"][0]]
-    if messages and draw(st.booleans()):
-        draw(st.sampled_from(messages))["content"][-1]["annotations"] = [url_citation(0, 1)]
+    for part in (part for item in items if item["type"] == "message" for part in item["content"] if "text" in part):
+        part["annotations"] = draw(st.lists(st.sampled_from([url_citation(0, 1), FILE_CITATION]), max_size=2))
     return items
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -255,6 +256,15 @@ def test_a_failed_response_is_an_error_by_its_code(code: str, error_class: type[
     assert (error.provider, error.model) == ("openai", UNKNOWN_MODEL)
     assert error.partial["choices"][0]["message"]["content"] == "so far"
     assert error.partial["choices"][0]["finish_reason"] is None
+
+
+def test_an_error_keeps_the_requests_id_and_the_start_of_the_body() -> None:
+    content = json.dumps(response(status="failed", error={"code": "server_error", "message": "why"})).encode()
+    upstream = UpstreamResponse(200, ((b"X-Request-Id", b"req_1"),), content + b" " * 5000)
+    with pytest.raises(InternalServerError) as caught:
+        ChatOverResponses.chat_completion(call(), route(), upstream)
+    assert caught.value.request_id == "req_1"
+    assert caught.value.body == (content + b" " * 5000)[:2048].decode()
 
 
 def test_a_failed_response_that_does_not_say_why_is_the_upstreams_fault() -> None:

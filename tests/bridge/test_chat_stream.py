@@ -348,7 +348,20 @@ def test_nothing_comes_twice_from_a_server_that_counts_its_items_in_another_way(
     assert got == [{"content": "x"}]
 
 
+def test_a_call_does_not_come_twice_from_a_server_that_counts_its_items_in_another_way() -> None:
+    item = {**call_item("call_1", "f", "{}"), "id": "another"}
+    begun = {**call_item("call_1", "f", "{}"), "arguments": ""}
+    got = deltas_of([created(), added(0, begun), arguments_delta("{}"), completed(summary_item(), item)])
+    assert len(got) == 2
+
+
 # --- beginnings and ends ---
+
+
+def test_a_stream_begins_once() -> None:
+    got = chunks_of([created(), created(id="resp_2"), text_delta("a"), completed(text_item("a"))])
+    assert [chunk["choices"][0]["delta"].get("role") for chunk in got] == ["assistant", None, None]
+    assert {chunk["id"] for chunk in got} == {"chatcmpl-1"}
 
 
 def test_a_stream_without_its_beginning_still_begins_with_the_role() -> None:
@@ -378,10 +391,17 @@ def test_an_incomplete_response_ends_the_stream_with_its_reason(reason: str, exp
     assert got[-1]["choices"][0]["finish_reason"] == expected
 
 
+def test_the_type_of_the_last_event_says_that_it_is_incomplete_where_the_response_does_not() -> None:
+    got = chunks_of([created(), event("response.incomplete", response={"id": "resp_1", "output": []})])
+    assert got[-1]["choices"][0]["finish_reason"] == "length"
+
+
 def test_done_may_follow_the_end_and_nothing_after_it_counts() -> None:
     stream = new_stream()
     for each in (created(), completed()):
+        assert not stream.done
         stream.feed(each)
+    assert stream.done
     assert list(stream.feed(SSEEvent("[DONE]"))) == []
     assert list(stream.feed(text_delta("late"))) == []
     assert list(stream.close()) == []

@@ -257,3 +257,30 @@ def test_whatever_is_left_out_the_sdk_accumulates_the_same_answer(data: st.DataO
     want = accumulated(whole)
     assert made.output_text == want.output_text
     assert [item.to_dict() for item in made.output] == [item.to_dict() for item in want.output]
+
+
+@pytest.mark.parametrize(
+    "missing", ["output_text.done", "refusal.done", "reasoning_summary_text.done", "function_call_arguments.done"]
+)
+def test_one_event_left_out_of_a_numbered_stream_is_put_back_in_its_place_with_its_number(missing: str) -> None:
+    whole = complete_stream()
+    kept = [event for event in whole if event["type"] != f"response.{missing}"]
+    lean = [{**event, "sequence_number": number} for number, event in enumerate(kept)]
+    assert repaired(sent(*lean)) == whole
+
+
+def test_annotations_without_an_index_are_counted_and_a_sign_of_life_begins_nothing() -> None:
+    annotation = {"type": "url_citation", "url": "https://e.test", "title": "E", "start_index": 0, "end_index": 1}
+    added = {"type": "response.output_text.annotation.added", "annotation": annotation}
+    events = repaired(
+        sent(
+            {"type": "keepalive"},
+            {"type": "response.created", "response": {"id": "resp_1"}},
+            {"type": "response.output_text.delta", "delta": "Hi"},
+            added,
+            added,
+            {"type": "response.completed", "response": {"id": "resp_1"}},
+        )
+    )
+    assert [event["type"] for event in events[:2]] == ["keepalive", "response.created"]
+    assert [event["annotation_index"] for event in events if "annotation" in event] == [0, 1]

@@ -355,6 +355,13 @@ def test_a_flat_name_that_is_too_long_taken_or_illegal_is_made_to_fit(ask: Ask, 
             [{"type": "reasoning", "summary": [{"text": "s"}], "content": [{"text": "ra"}, {"text": "w"}]}, CALL],
             [{"role": "assistant", "content": None, "reasoning_content": "raw", "tool_calls": [CHAT_CALL]}],
         ),
+        (
+            [{"role": "assistant", "content": "x"}, {"type": "reasoning", "summary": [{"text": "hm"}]}, CALL],
+            [
+                {"role": "assistant", "content": "x"},
+                {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [CHAT_CALL]},
+            ],
+        ),
     ],
 )
 def test_items(items: list[JsonObject], messages: list[JsonObject], ask: Ask, at: At) -> None:

@@ -35,6 +35,7 @@ def test_output_text_is_the_text_of_all_messages_in_order() -> None:
     thought = {"type": "reasoning", "content": [text("hidden")], "summary": []}
     whole = response(thought, message(text("a"), {"type": "refusal", "refusal": "no"}, text("b")), message(text("c")))
     assert whole.output_text == whole["output_text"] == "abc"
+    assert response(message({"type": "brand_new_part", "text": "x"}), {"type": "message"}).output_text == ""
     assert response().output_text == ""
     assert "output_text" not in whole.model_dump()
 

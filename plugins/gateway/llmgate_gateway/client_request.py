@@ -35,6 +35,7 @@ class ClientRequest:
 
     Attributes:
         headers: of the request, by lower-case name; the last one of a name.
+        read_bytes, is_read: how much of the body was read, and whether that is all of it.
         head_sent, finished: how far the answer is.
         stopped_by: what ended it from outside; None: nothing did.
         waiting_for, waiting_since: the side of the client that we wait for now, and the loop's time since.
@@ -51,8 +52,10 @@ class ClientRequest:
         "finished",
         "head_sent",
         "headers",
+        "is_read",
         "loop",
         "raw_headers",
+        "read_bytes",
         "record",
         "scope",
         "stopped_by",
@@ -67,6 +70,8 @@ class ClientRequest:
         self.headers = dict(self.raw_headers)
         self.client: Client = ANYBODY
         self.extra_headers: list[tuple[bytes, bytes]] = []
+        self.read_bytes = 0
+        self.is_read = False
         self.head_sent = False
         self.finished = False
         self.stopped_by: StopReason | None = None
@@ -82,6 +87,8 @@ class ClientRequest:
         """Return every value of a request header."""
         if name not in self.headers:
             return []
+        if len(self.headers) == len(self.raw_headers):
+            return [self.headers[name]]
         return [value for known, value in self.raw_headers if known == name]
 
     async def read(self) -> tuple[bytes, bool]:
@@ -95,7 +102,19 @@ class ClientRequest:
         self.waiting_for = None
         if message["type"] == "http.disconnect":
             raise ClientGoneError
-        return message.get("body", b""), message.get("more_body", False)
+        block, more = message.get("body", b""), message.get("more_body", False)
+        self.read_bytes += len(block)
+        self.is_read = not more
+        return block, more
+
+    def unread_bytes(self) -> float:
+        """Return how much of the body was not read; infinite where nobody knows."""
+        if self.is_read:
+            return 0
+        if b"transfer-encoding" in self.headers:
+            return float("inf")
+        length = self.headers.get(b"content-length", b"0")
+        return int(length) - self.read_bytes if length.isdigit() else float("inf")
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, as fast as the client reads."""

@@ -11,9 +11,10 @@ import math
 
 from llmgate_core.plugin import errors
 
+from llmgate_gateway.record import RequestRecord
 from llmgate_gateway.replies import RawHeaders, Reply, error_reply, is_clean
 
-__all__ = ["failure_reply", "public_error", "status_of"]
+__all__ = ["STOPPING", "failure_reply", "note_failure", "public_error", "status_of"]
 
 MESSAGE_CHARACTERS = 2000
 NEUTRAL = {
@@ -27,6 +28,8 @@ NEUTRAL = {
     "redirect": "The upstream answered with a redirect, which is not followed.",
     "internal": "The gateway failed to serve this request.",
 }
+STOPPING = errors.ServiceUnavailableError("The gateway is stopping.", status_code=503, code="shutdown")
+"""For what is still under way when the server has to stop."""
 
 
 def status_of(error: errors.LLMGateError) -> int:
@@ -65,6 +68,20 @@ def failure_reply(error: errors.LLMGateError) -> Reply:
     return error_reply(
         status, shown.message, code=shown.code, param=shown.param, kind=kind, headers=_headers_of(error)
     )
+
+
+def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
+    """Put into the record what the log and the metrics say of a failed call."""
+    record.error_code = getattr(error, "code", None) or type(error).__name__
+    record.upstream_request_id = getattr(error, "request_id", None)
+    record.extra["detail"] = error.message  # for the log: core has taken keys out of it
+    attempts = getattr(error, "attempts", None)
+    if attempts == 0 or not isinstance(error, errors.APIError):
+        record.outcome = "refused" if isinstance(error, errors.APIError) else "failed"
+        return
+    record.outcome = "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed"
+    if isinstance(error, errors.APIStatusError):
+        record.upstream_status = error.status_code
 
 
 def _words(error: errors.LLMGateError) -> tuple[str, str | None]:

@@ -16,6 +16,7 @@ import os
 import re
 import tempfile
 import threading
+from collections.abc import Iterable
 from typing import Any, BinaryIO, cast
 
 from llmgate_core.plugin import FilePart
@@ -26,7 +27,7 @@ from llmgate_gateway.bodies import too_large
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.replies import Refusal, refuse
 
-__all__ = ["Form", "boundary_of", "read_form"]
+__all__ = ["Form", "boundary_of", "fields_as_body", "read_form"]
 
 MEMORY_BYTES = 1024 * 1024  # of a file; more of it lies on the disk
 MAX_PARTS = 200
@@ -54,19 +55,8 @@ class Form:
         self._spools: list[Spool] = []
 
     def body(self) -> dict[str, Any]:
-        """Return the form as a request body: `name[]` and repeated names as lists, `name[key]` as objects.
-
-        Raises:
-            Refusal: 400: a name that cannot be read so.
-        """
-        body: dict[str, Any] = {}
-        for name, value in self.fields:
-            parsed = NAME.fullmatch(name)
-            keys = [] if parsed is None else re.findall(r"\[([^\[\]]*)\]", parsed[2])
-            if parsed is None or len(keys) > MAX_NESTING:
-                raise _bad(f"The form has a field with a name that cannot be read: {name[:80]!r}.")
-            _put(body, [parsed[1], *keys], value, name)
-        return body
+        """Return the form as a request body; see `fields_as_body`."""
+        return fields_as_body(self.fields)
 
     def spool(self) -> Spool:
         """Return a new file of this form."""
@@ -215,6 +205,22 @@ class _Parts:
         if not FILE_TYPE.fullmatch(media):
             media = mimetypes.guess_type(f"x{os.path.splitext(filename)[1]}")[0] or "application/octet-stream"
         self._form.fields.append((self._field, FilePart(filename, media, spool.size, spool.open)))
+
+
+def fields_as_body(fields: Iterable[tuple[str, str | FilePart]]) -> dict[str, Any]:
+    """Return fields as a request body: `name[]` and repeated names as lists, `name[key]` as objects.
+
+    Raises:
+        Refusal: 400: a name that cannot be read so.
+    """
+    body: dict[str, Any] = {}
+    for name, value in fields:
+        parsed = NAME.fullmatch(name)
+        keys = [] if parsed is None else re.findall(r"\[([^\[\]]*)\]", parsed[2])
+        if parsed is None or len(keys) > MAX_NESTING:
+            raise _bad(f"A field has a name that cannot be read: {name[:80]!r}.")
+        _put(body, [parsed[1], *keys], value, name)
+    return body
 
 
 def boundary_of(content_type: bytes) -> bytes | None:

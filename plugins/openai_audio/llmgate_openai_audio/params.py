@@ -12,18 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.plugin import (
-    ModelFacts,
     ParamRule,
     Route,
-    ValueRule,
     hookimpl,
-    is_verified,
     judge_by_catalogue,
     judge_value,
 )
 from llmgate_openai_audio.values import SOURCE, VALUES
-
-NOTHING_LISTED: Mapping[str, Any] = MappingProxyType({})
 
 
 @hookimpl
@@ -34,20 +29,10 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
         return None
     known = VALUES[route.family]
     return (
-        _judge_listed(facts, param, value)
-        or judge_value(param, value, known.get(param), SOURCE)
+        judge_value(param, value, known.get(param), SOURCE)
         or judge_by_catalogue(facts, param, value, judged=frozenset(known))
         or (_TOGETHER.get(param) if route.family == "transcription" else None)
     )
-
-
-def _judge_listed(facts: ModelFacts, param: str, value: Any) -> ParamRule | None:
-    """Refuse what is not among the only texts that the model takes."""
-    listed = ((facts.get("params") or NOTHING_LISTED).get("values") or NOTHING_LISTED).get(param)
-    if listed is None or not is_verified(facts, f"params.values.{param}"):
-        return None
-    source = "catalogue: " + ", ".join(facts.get("sources") or ())
-    return judge_value(param, value, ValueRule(("string",), choices=tuple(listed)), source)
 
 
 def _only_with(reason: str, formats: tuple[str | None, ...]) -> ParamRule:

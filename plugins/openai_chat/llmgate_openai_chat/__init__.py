@@ -17,6 +17,7 @@ class OpenAIChat:
         env_project=("OPENAI_PROJECT_ID",),
         organization_header="openai-organization",
         project_header="openai-project",
+        operations=frozenset({"chat.retrieve", "chat.update", "chat.delete", "chat.list", "chat.messages"}),
     )
     transform_request = staticmethod(request.transform_request)
     transform_response = staticmethod(response.transform_response)

@@ -1,11 +1,11 @@
-"""A chat call -> POST /chat/completions. Pure."""
+"""A chat call -> POST /chat/completions and its stored answers. Pure."""
 
 from __future__ import annotations
 
-from llmgate_core.plugin import Call, Route, UpstreamRequest, hookimpl
+from llmgate_core.plugin import Call, Route, UpstreamRequest, endpoint_request, hookimpl
 
 
 @hookimpl
 def transform_request(call: Call, route: Route) -> UpstreamRequest:
     """Send the body as it stands; core adds the model."""
-    return UpstreamRequest("POST", "/chat/completions", body=call.body)
+    return endpoint_request(call, route)

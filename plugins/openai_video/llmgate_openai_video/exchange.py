@@ -20,6 +20,7 @@ from llmgate_core.plugin import (
     Sleep,
     UpstreamRequest,
     UpstreamResponse,
+    encode,
     error_of_object,
     errors,
     hookimpl,
@@ -43,10 +44,7 @@ def exchange(call: Call, route: Route) -> Exchange | None:
 
 
 def _steps(call: Call, route: Route) -> Exchange:
-    request = transform_request(call, route)
-    if request.body is call.body:
-        request = replace(request, body={"model": route.model, **call.body})
-    response = yield request
+    response = yield _first_request(call, route)
     while True:
         job = _job(response)
         if "id" not in job:
@@ -58,6 +56,15 @@ def _steps(call: Call, route: Route) -> Exchange:
             return job
         yield Sleep(_wait(response) if call.poll_seconds is None else call.poll_seconds)
         response = yield UpstreamRequest("GET", f"/videos/{path_segment('id', job['id'])}")
+
+
+def _first_request(call: Call, route: Route) -> UpstreamRequest:
+    """Return the request that makes the job, whole: what an exchange yields is sent as it stands."""
+    request = transform_request(call, route)
+    if not isinstance(request.body, dict):
+        return request
+    model = {"model": route.model} if request.body is call.body and route.model else {}
+    return replace(request, body=encode({**model, **request.body}))
 
 
 def _job(response: UpstreamResponse | None) -> JsonObject:

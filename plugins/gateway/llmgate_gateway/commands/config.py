@@ -44,12 +44,11 @@ def _check(file: str, *, as_json: bool) -> int:
         config = load_config(file, plugins=True)
         served = check_routes(config)
     except ConfigProblems as error:
-        for problem in error.problems:
-            if as_json:
-                fields = {name: getattr(problem, name) for name in ("line", "column", "path", "message")}
-                _say(json.dumps({"file": file, **fields}))
-            else:
-                _warn(problem.show(file))
+        if not as_json:
+            _warn(str(error))
+        for problem in error.problems if as_json else ():
+            fields = {name: getattr(problem, name) for name in ("line", "column", "path", "message")}
+            _say(json.dumps({"file": file, **fields}))
         return 2
     except errors.ConfigError as error:
         _say(json.dumps({"file": file, "message": str(error)})) if as_json else _warn(f"{file}: {error}")

@@ -100,6 +100,7 @@ class _Variables:
     def take_from(self, root: Node) -> None:
         section = root.value.get(SECTION)
         if section is not None and isinstance(section.node.value, dict):
+            self.notes.append(Note(section.line, (SECTION,), "ignored", "see its variables"))
             for name, entry in section.node.value.items():
                 why = "set it in the environment, or in .env; a config of ours holds no values of variables"
                 self.notes.append(Note(entry.line, (SECTION, name), "ignored", why))

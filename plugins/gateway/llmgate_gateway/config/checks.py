@@ -14,7 +14,7 @@ from llmgate_gateway.config.deployment import Deployment, Params
 from llmgate_gateway.config.document import Node
 from llmgate_gateway.config.known import fate_of
 from llmgate_gateway.config.patterns import fill
-from llmgate_gateway.config.problems import Path, Problems, did_you_mean
+from llmgate_gateway.config.problems import Path, Problems
 from llmgate_gateway.config.shape import ConfigFile
 
 __all__ = ["check"]
@@ -102,7 +102,9 @@ class _Checks:
             elif "*" in alias:
                 self._add(path, "cannot have a star; a model_name can")
             if target.model not in names:
-                self._add(path, f"there is no model_name {target.model!r}{did_you_mean(target.model, names)}")
+                self._add(
+                    path, f"there is no model_name {target.model!r}{self._problems.did_you_mean(target.model, names)}"
+                )
 
     def _keys(self) -> None:
         general = self._file.general_settings
@@ -121,7 +123,8 @@ class _Checks:
             for place, model in enumerate(client.models or ()):
                 if "*" not in model and not _served(model, served):
                     self._add(
-                        (*path, "models", place), f"there is no model_name {model!r}{did_you_mean(model, served)}"
+                        (*path, "models", place),
+                        f"there is no model_name {model!r}{self._problems.did_you_mean(model, served)}",
                     )
         if general.insecure_no_auth and known:
             self._warn((GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so one is asked for")
@@ -133,7 +136,7 @@ class _Checks:
         names = [name for d in self._file.model_list for name in (d.model_name, d.model_info.id) if name]
         path = (GENERAL, "passthrough")
         if relay.deployment not in names:
-            near = did_you_mean(relay.deployment, names)
+            near = self._problems.did_you_mean(relay.deployment, names)
             self._add((*path, "deployment"), f"there is no model_name or model_info.id {relay.deployment!r}{near}")
         for index, relayed in enumerate(relay.paths):
             parts = relayed.strip("/").split("/")

@@ -22,7 +22,7 @@ __all__ = ["Entry", "Node", "node_of", "parse"]
 
 MAX_DEPTH = 50
 MAX_ALIASES = 100
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is 10 times faster; both give the same marks
 AT_CONTEXT = ("quoted scalar", "simple key")
 WORDS = (

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from llmgate_gateway.config.document import Node
-from llmgate_gateway.config.problems import Path, Problems, did_you_mean
+from llmgate_gateway.config.problems import Path, Problems
 
 __all__ = ["PREFIX", "expand"]
 
@@ -80,5 +80,5 @@ def _replace(node: Node, path: Path, name: str, known: Mapping[str, str], proble
         node.value = value
     else:
         state = "is empty" if name in known else "is not set"
-        near = did_you_mean(name, [other for other in known if known[other] and NAME.fullmatch(other)], cutoff=0.8)
+        near = problems.did_you_mean(name, [other for other in known if known[other]], cutoff=0.8)
         problems.add(node.place, path, f"the environment variable {name} {state}{near}")

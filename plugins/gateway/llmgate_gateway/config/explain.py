@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_gateway.config.document import Node
-from llmgate_gateway.config.problems import Path, Problems, did_you_mean
+from llmgate_gateway.config.problems import Path, Problems
 
 __all__ = ["explain"]
 
@@ -47,11 +47,11 @@ def explain(mistake: Mapping[str, Any], root: Node, problems: Problems) -> None:
     if node is not None and node.unset:
         return  # that it is not set has been said
     if node is not None and node.variable is not None:
-        problems.add(place, written, f"{_message(mistake, None)} (the value of {node.variable})")
+        problems.add(place, written, f"{_message(mistake, None, problems)} (the value of {node.variable})")
     elif mistake["type"] == "missing":
         problems.add(place, (*written, location[-1]), "is missing")
     else:
-        problems.add(place, written, _message(mistake, node))
+        problems.add(place, written, _message(mistake, node, problems))
 
 
 def _node_at(root: Node, location: Path) -> Node | None:
@@ -67,7 +67,7 @@ def _node_at(root: Node, location: Path) -> Node | None:
     return node
 
 
-def _message(mistake: Mapping[str, Any], node: Node | None) -> str:
+def _message(mistake: Mapping[str, Any], node: Node | None, problems: Problems) -> str:
     kind, context = mistake["type"], mistake.get("ctx", {})
     if kind in WORDS:
         return WORDS[kind]
@@ -79,7 +79,7 @@ def _message(mistake: Mapping[str, Any], node: Node | None) -> str:
     if kind == "literal_error":
         expected = str(context["expected"])
         names = [name.strip("' ") for name in expected.replace(" or ", ", ").split(",")]
-        near = did_you_mean(node.value, names) if node is not None and isinstance(node.value, str) else ""
+        near = problems.did_you_mean(node.value, names) if node is not None and isinstance(node.value, str) else ""
         return f"must be {expected}{near}"
     if kind == "extra_forbidden":
         return "unknown key"

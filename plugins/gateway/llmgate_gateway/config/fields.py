@@ -172,5 +172,10 @@ HeaderText = Annotated[str, Field(min_length=1), AfterValidator(_header_text)]
 BaseURL = Annotated[str, AfterValidator(_base_url)]
 ModelName = Annotated[str, AfterValidator(_name)]
 ModelString = Annotated[str, AfterValidator(_model_string)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), AfterValidator(_unique)]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_many),
+    AfterValidator(_unique),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
+]
 """A list of names; one name stands for a list of one."""

@@ -20,7 +20,7 @@ from typing import Any, get_args, get_origin
 from llmgate_gateway.config.deployment import Deployment, Params
 from llmgate_gateway.config.document import Entry, Node
 from llmgate_gateway.config.part import Part
-from llmgate_gateway.config.problems import Path, Problems, did_you_mean
+from llmgate_gateway.config.problems import Path, Problems
 from llmgate_gateway.config.shape import ConfigFile
 
 __all__ = ["Fate", "Note", "arrange", "fate_of", "litellm_keys", "request_params"]
@@ -167,7 +167,12 @@ def fate_of(table: str | None, key: str) -> Fate | None:
     fates = litellm_keys().get(table, {}) if table is not None else {}
     if (fate := fates.get(key)) is not None:
         return fate
-    return next((fate for known, fate in fates.items() if known[-1] == "*" and key.startswith(known[:-1])), None)
+    return next((fates[f"{start}*"] for start in _starts(table or "") if key.startswith(start)), None)
+
+
+@cache
+def _starts(table: str) -> tuple[str, ...]:
+    return tuple(known[:-1] for known in litellm_keys().get(table, {}) if known.endswith("*"))
 
 
 def _foreign(entry: Entry, model: type[Part], path: Path, sorting: _Sorting) -> bool:
@@ -181,11 +186,11 @@ def _foreign(entry: Entry, model: type[Part], path: Path, sorting: _Sorting) -> 
         sorting.problems.warn(place, at, f"LiteLLM's {key!r} is ignored: {fate.why}")
         sorting.note(entry, path, "ignored", fate.why)
     elif model.model_config.get("extra") != "allow":
-        message = _unknown(key, model)
+        message = _unknown(key, model, sorting.problems)
         sorting.problems.add(place, at, message)
         sorting.note(entry, path, "unknown", message)
     elif entry.node.value is not None:
-        message = _slip(key) if model is Params else ""
+        message = _slip(key, sorting.problems) if model is Params else ""
         if message:
             sorting.problems.add(place, at, message)
         elif model is Params and key not in request_params():
@@ -210,10 +215,10 @@ def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
     return fate
 
 
-def _unknown(key: str, model: type[Part]) -> str:
+def _unknown(key: str, model: type[Part], problems: Problems) -> str:
     names = [*model.model_fields, *model.familiar]
     listed = [known for known in litellm_keys().get(model.table or "", {}) if not known.endswith("*")]
-    if near := did_you_mean(key, names) or did_you_mean(key, listed, cutoff=0.85):
+    if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, listed, cutoff=0.85):
         return f"unknown key{near}"
     homes = sorted(name for name, other in _parts().items() if other is not model and key in other.model_fields)
     if homes:
@@ -221,15 +226,17 @@ def _unknown(key: str, model: type[Part]) -> str:
     return f"unknown key; there are {', '.join(model.model_fields)}"
 
 
-def _slip(key: str) -> str:
+def _slip(key: str, problems: Problems) -> str:
     """Return why a key among a deployment's parameters is hardly meant as a request parameter, or nothing."""
     if key in request_params():
         return ""
     way_out = "; to send it upstream as it is, put it under extra_body"
     names = [*Params.model_fields, *Params.familiar, "litellm_params"]
-    near = did_you_mean(key, names, cutoff=0.75) or did_you_mean(key, request_params(), cutoff=0.85)
+    near = problems.did_you_mean(key, names, cutoff=0.75) or problems.did_you_mean(key, request_params(), cutoff=0.85)
     if near:
         return f"unknown key{near}{way_out}"
+    if problems.is_tired:
+        return "one of too many unknown keys; put request parameters under extra_body"
     if LIKE_A_SECRET.search(key):
         return "looks like a secret, and would go upstream in every request's body; use api_key or extra_headers"
     homes = sorted(name for name, other in _parts().items() if other is not Params and key in other.model_fields)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from llmgate_core.plugin import errors
 
-__all__ = ["ConfigProblems", "Path", "Problem", "Problems", "did_you_mean", "error_of", "shown_key", "shown_path"]
+__all__ = ["ConfigProblems", "Path", "Problem", "Problems", "error_of", "shown_key", "shown_path"]
 
 Path = tuple["str | int", ...]
 """Where a value stands: keys and indexes from the root."""
 
 LONGEST_KEY = 80
+MAX_SHOWN = 200
+MAX_COMPARISONS = 5_000  # of names for suggestions, 15 microseconds each: a hostile file must not take long
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,25 +51,48 @@ class ConfigProblems(errors.ConfigError):
 
 
 class Problems:
-    """Collects mistakes and warnings while a config is read."""
+    """Collects mistakes and warnings while a config is read. Of either, the first 200 are kept."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self._problems: dict[Problem, None] = {}  # an ordered set: a shared YAML node is looked at more than once
         self._warnings: dict[Problem, None] = {}
+        self._comparisons = MAX_COMPARISONS
+        self._more = {"mistakes": 0, "warnings": 0}  # beyond those that are kept
 
     def add(self, place: tuple[int, int], path: Path, message: str) -> None:
         """Note a mistake."""
-        self._problems[Problem(*place, shown_path(path), message)] = None
+        self._keep("mistakes", self._problems, Problem(*place, shown_path(path), message))
 
     def warn(self, place: tuple[int, int], path: Path, message: str) -> None:
         """Note what works but should be known."""
-        self._warnings[Problem(*place, shown_path(path), message)] = None
+        self._keep("warnings", self._warnings, Problem(*place, shown_path(path), message))
+
+    def _keep(self, what: str, kept: dict[Problem, None], problem: Problem) -> None:
+        if problem in kept or len(kept) < MAX_SHOWN:
+            kept[problem] = None
+        else:
+            self._more[what] += 1
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether so much was unknown that no more suggestions are made."""
+        return self._comparisons <= 0
+
+    def did_you_mean(self, name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
+        """Return `, did you mean 'x'?`, or nothing where no known name is near."""
+        if self.is_tired or len(name) > LONGEST_KEY:
+            return ""
+        spelled = {other.lower(): other for other in known}
+        self._comparisons -= len(spelled)
+        near = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
+        return f", did you mean {spelled[near[0]]!r}?" if near else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings as lines, in the order of the file."""
-        return tuple(warning.show(self.source) for warning in sorted(self._warnings))
+        lines = [warning.show(self.source) for warning in sorted(self._warnings)]
+        return (*lines, *self._rest("warnings"))
 
     @property
     def found(self) -> tuple[Problem, ...]:
@@ -76,19 +101,17 @@ class Problems:
 
     def error(self) -> ConfigProblems:
         """Return one error with every mistake, to be raised."""
-        return error_of(self.found, self.source)
+        return error_of(self.found, self.source, self._rest("mistakes"))
+
+    def _rest(self, what: str) -> tuple[str, ...]:
+        number = self._more[what]
+        return (f"and {number:,} more {what}",) if number else ()
 
 
-def error_of(problems: tuple[Problem, ...], source: str) -> ConfigProblems:
-    """Return one error whose message has a line for each of `problems`."""
-    return ConfigProblems("\n".join(problem.show(source) for problem in problems), problems, source)
-
-
-def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
-    """Return `, did you mean 'x'?`, or nothing where no known name is near."""
-    spelled = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
-    return f", did you mean {spelled[near[0]]!r}?" if near else ""
+def error_of(problems: tuple[Problem, ...], source: str, rest: tuple[str, ...] = ()) -> ConfigProblems:
+    """Return one error whose message has a line for each of `problems`, and `rest` after them."""
+    lines = [problem.show(source) for problem in problems]
+    return ConfigProblems("\n".join([*lines, *rest]), problems, source)
 
 
 def shown_path(path: Path) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from llmgate_gateway.config.deployment import Deployment, Params
 from llmgate_gateway.config.environment import PREFIX
 from llmgate_gateway.config.known import litellm_keys
 from llmgate_gateway.config.part import Part
@@ -22,11 +23,13 @@ __all__ = ["json_schema"]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": f"^{PREFIX}[A-Za-z_][A-Za-z0-9_]*$"}
 NOT_TEXT = frozenset({"integer", "number", "boolean"})
-SHORT_FORMS = {
-    "Alias": "string",
-    "Passthrough": "string",
-    "TimeoutLimits": "number",
-}
+SHORT_FORMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "Alias": {"type": "string"},
+        "Passthrough": {"type": "string"},
+        "TimeoutLimits": {"type": "number", "exclusiveMinimum": 0},
+    }
+)
 """Parts that may be given as one value."""
 
 
@@ -74,10 +77,19 @@ def _spell(definition: dict[str, Any], model: type[Part]) -> None:
             properties[key] = note
     if model.table == "settings":
         properties["callbacks"] = {"deprecated": True, "description": "LiteLLM's; ignored, or refused for guards."}
+    for key in properties.keys() - set(definition.get("required", ())):
+        properties[key] = _or_empty(properties[key])
     if patterns:
         definition["patternProperties"] = patterns
-    if model in (Params, Deployment) and not definition.get("required"):
-        definition.pop("required", None)
+
+
+def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let a key stand without a value, which is the same as its absence."""
+    if not any(word in schema for word in ("type", "$ref", "enum", "anyOf")):
+        return schema
+    notes: dict[str, Any] = {key: schema.pop(key) for key in ("description", "deprecated", "default") if key in schema}
+    options = schema["anyOf"] if set(schema) <= {"anyOf", "title"} else [schema]
+    return {"anyOf": [*(option for option in options if option != {"type": "null"}), {"type": "null"}], **notes}
 
 
 def _descriptions(model: type[Part]) -> dict[str, str]:
@@ -99,7 +111,7 @@ def _descriptions(model: type[Part]) -> dict[str, str]:
 def _short(name: str, definition: dict[str, Any]) -> dict[str, Any]:
     if name not in SHORT_FORMS:
         return definition
-    short = _loose({"type": SHORT_FORMS[name]})
+    short = _loose(dict(SHORT_FORMS[name]))
     return {"anyOf": [short, definition]}
 
 

@@ -167,9 +167,11 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     ),
     # all at once
     "many at once": (
-        "model_list:\n- model_name: 1\n  litellm_params:\n    model: openai/m\n    api_key: os.environ/NONE\n"
-        "    timeout: soon\n- model_name: n\n  params: {model: nobody/n}\ngeneral_setings: {}\n"
-        "litellm_settings: {guardrails: [a], max_retries: x}\n",
+        (
+            "model_list:\n- model_name: 1\n  litellm_params:\n    model: openai/m\n    api_key: os.environ/NONE\n"
+            "    timeout: soon\n- model_name: n\n  params: {model: nobody/n}\ngeneral_setings: {}\n"
+            "litellm_settings: {guardrails: [a], max_retries: x}\n"
+        ),
         [
             (2, "put it in quotes"),
             (5, "NONE is not set"),

@@ -42,7 +42,8 @@ def test_what_a_variable_holds_is_not_looked_at_again() -> None:
 
 
 def test_an_anchor_is_expanded_once_too(write: Callable[[str], Path]) -> None:
-    text = "model_list:\n- model_name: a\n  params: &p {model: openai/m, user: os.environ/A}\n- model_name: b\n  params: *p\n"
+    anchored = "- model_name: a\n  params: &p {model: openai/m, user: os.environ/A}\n"
+    text = f"model_list:\n{anchored}- model_name: b\n  params: *p\n"
     config = load_config(write(text), environment={"A": "os.environ/B", "B": "secret"})
     assert [d.params.request_defaults["user"] for d in config.deployments] == ["os.environ/B", "os.environ/B"]
 

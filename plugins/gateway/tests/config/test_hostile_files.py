@@ -5,7 +5,6 @@ Source: row S22 of the reliability catalogue.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,13 +26,28 @@ HOSTILE = {
         "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\nb: " + "[" * 30 + "*a" + "]" * 30,
         "nested deeper",
     ),
-    "many values": ("a: [" + "x," * 400_000 + "x]\n", "more than 50,000 values"),
-    "many keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), "more than 50,000 values"),
+    "many values": ("a: [" + "x," * 400_000 + "x]\n", "more than 20,000 values"),
+    "many keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), "more than 20,000 values"),
     "one megabyte of text": ("a: " + "x" * 1_000_000 + "\n", "unknown key"),
     "one megabyte of key": ("x" * 1_000_000 + ": 1\n", ""),
     "one megabyte of comment": ("#" + "x" * 1_000_000 + "\n", "empty"),
     "one megabyte of open quote": ('"' + "x\n" * 400_000, "never closed"),
     "long digits": (GOOD + "settings: {max_retries: " + "9" * 900_000 + "}\n", ""),
+    "many unknown keys": ("".join(f"k{i}: 1\n" for i in range(9_000)), "unknown key"),
+    "many unknown parameters": (
+        "model_list:\n- model_name: m\n  params:\n    model: openai/m\n"
+        + "".join(f"    tempera{i}: 1\n" for i in range(9_000)),
+        "too many unknown keys",
+    ),
+    "many wrong values": ("model_list: [" + "{model_name: 1}, " * 5_000 + "x]\n", "must be text"),
+    "many names that are nowhere": (
+        GOOD + "router_settings:\n  model_group_alias:\n" + "".join(f"    a{i}: openai{i}\n" for i in range(9_000)),
+        "there is no model_name",
+    ),
+    "many missing variables": (
+        GOOD + "settings:\n  additional_drop_params: [" + "os.environ/NONE, " * 9_000 + "x]\n",
+        "is not set",
+    ),
     "python object": ("!!python/object/apply:os.system ['exit 3']\n", "tags"),
     "python name": ("a: !!python/name:os.system\n", "tags"),
     "larger than allowed": ("#" * (1024 * 1024 + 1), "larger than 1 MiB"),
@@ -42,9 +56,9 @@ HOSTILE = {
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    started = time.perf_counter()
+    started = time.process_time()  # not the clock on the wall, which other tests share
     yield
-    assert time.perf_counter() - started <= seconds
+    assert time.process_time() - started <= seconds
 
 
 @pytest.mark.parametrize(("text", "words"), HOSTILE.values(), ids=list(HOSTILE))
@@ -53,7 +67,7 @@ def test_a_hostile_file_is_refused_within_half_a_second(text: str, words: str, w
     with within(0.5), pytest.raises(ConfigProblems) as caught:
         load_config(path, environment={})
     assert words in str(caught.value)
-    assert len(str(caught.value)) < 20_000
+    assert len(caught.value.problems) <= 200
 
 
 def test_no_bytes_but_text(tmp_path: Path) -> None:
@@ -69,7 +83,7 @@ def test_a_byte_order_mark_is_fine(write: Callable[[str], Path]) -> None:
 
 def test_no_device_pipe_or_folder(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path):
-        with within(0.5), pytest.raises(ConfigProblems, match="no regular file|Is a directory"):
+        with within(0.5), pytest.raises(ConfigProblems, match=r"no regular file|Is a directory"):
             load_config(path)
 
 
@@ -79,7 +93,6 @@ def test_a_link_to_a_file_is_followed(write: Callable[[str], Path], tmp_path: Pa
     assert load_config(link, environment={}).warnings == ()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes")
 def test_a_file_that_all_can_write_is_warned_of(write: Callable[[str], Path]) -> None:
     path = write(GOOD)
     path.chmod(0o666)
@@ -99,7 +112,8 @@ def test_words_of_yaml_1_1_mean_what_litellm_reads(write: Callable[[str], Path])
 
 
 def test_anchors_work_within_the_limits(write: Callable[[str], Path]) -> None:
-    text = "model_list:\n- model_name: a\n  litellm_params: &p {model: openai/m, rpm: 6}\n- {model_name: b, litellm_params: *p}\n"
+    anchored = "- model_name: a\n  litellm_params: &p {model: openai/m, rpm: 6}\n"
+    text = f"model_list:\n{anchored}- {{model_name: b, litellm_params: *p}}\n"
     config = load_config(write(text), environment={})
     assert [deployment.params.model for deployment in config.deployments] == ["openai/m", "openai/m"]
     assert len(config.warnings) == 1
@@ -108,3 +122,13 @@ def test_anchors_work_within_the_limits(write: Callable[[str], Path]) -> None:
 def test_a_mapping_that_is_none_of_ours_is_refused_too() -> None:
     with pytest.raises(ConfigProblems, match="model_list: is missing"):
         load_config_dict({})
+
+
+def test_more_than_200_mistakes_or_warnings_are_counted(write: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        load_config(write(GOOD + "".join(f"unknown{i}: 1\n" for i in range(207))), environment={})
+    assert len(caught.value.problems) == 200
+    assert str(caught.value).split("\n")[200:] == ["and 7 more mistakes"]
+    entries = "".join(f"- model_name: m{i}\n  params: {{model: openai/m, rpm: 1}}\n" for i in range(203))
+    config = load_config(write(f"model_list:\n{entries}"), environment={})
+    assert config.warnings[200:] == ("and 3 more warnings",)

@@ -154,8 +154,8 @@ def test_a_keys_list_covers_names_and_patterns(listed: tuple[str, ...] | None, r
 
 def test_odd_names_cost_no_time() -> None:
     names = names_of(("a*a*", "openai/a*a*"))
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(200):
         assert names.find("a" * 255 + "b") is not None
         assert names.find("b" * 1_000_000) is None
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -1,0 +1,152 @@
+"""`llmgate serve`: the gateway on an address. Results of nothing: what there is to say goes to standard error.
+
+Exit status: 0 stopped as told, 1 the address cannot be had, 2 the config or a flag is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from llmgate_core.plugin import errors
+
+from llmgate_gateway.config import ConfigProblems
+from llmgate_gateway.listening import listen, url_of, usable_descriptors
+from llmgate_gateway.reloading import Source
+
+if TYPE_CHECKING:
+    import socket
+
+    from llmgate_gateway.config import GatewayConfig
+
+__all__ = ["command"]
+
+MOST_WORKERS = 256
+SHOWN_MODELS = 50
+
+
+class ServeCommand:
+    """What the command line asks of a command: `help`, `add_arguments`, `run`."""
+
+    help = "serve the models of a config as an OpenAI-compatible gateway"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the flags."""
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--config", metavar="FILE", help="the config: a YAML file in the form of LiteLLM's")
+        what.add_argument("--model", metavar="MODEL", help="serve one model string, whatever name a client sends")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--port", type=_port, default=4000, help="port to listen on, 0: a free one (default: 4000)")
+        parser.add_argument(
+            "--workers", type=_workers, default=1, metavar="N", help="processes that serve (default: 1)"
+        )
+        parser.add_argument("--detailed_debug", "--detailed-debug", action="store_true", help="show outgoing calls")
+        parser.add_argument("--reload", action="store_true", help="take the config anew whenever its file changes")
+        parser.add_argument(
+            "--insecure-no-auth", action="store_true", help="let anybody who reaches the address use it without a key"
+        )
+
+    def run(self, given: argparse.Namespace) -> int:
+        """Serve until told to stop, and return the exit status."""
+        usable_descriptors()
+        if given.reload and given.config is None:
+            return _usage("--reload needs --config: there is no file to look at")
+        if given.workers > 1 and not hasattr(os, "fork"):
+            return _usage("--workers: this system cannot fork; run one process each behind a load balancer")
+        source = Source(given.config, given.model, given.host, given.insecure_no_auth)
+        try:
+            config = source.load()
+        except ConfigProblems as error:
+            _say(str(error))  # as they are: file:line:col
+            return 2
+        except errors.LLMGateError as error:
+            return _usage(str(error))
+        try:
+            sockets = listen(given.host, given.port)
+        except errors.ConfigError as error:
+            _say(f"llmgate: {error}")
+            return 1
+        return _serve(config, source, sockets, given)
+
+
+def _serve(config: GatewayConfig, source: Source, sockets: Sequence[socket.socket], given: argparse.Namespace) -> int:
+    url = url_of(sockets)
+
+    def announce() -> None:
+        _announce(config, url, given)
+
+    from llmgate_gateway.server import Place, serve  # the server's libraries: not for --help, nor for a wrong config
+
+    if given.workers == 1:
+        place = Place(ready=announce)
+        return serve(config, source, sockets, place=place, watch=given.reload, debug=given.detailed_debug)
+    from llmgate_gateway.supervisor import Supervisor
+
+    supervisor = Supervisor(
+        config,
+        source,
+        sockets,
+        workers=given.workers,
+        watch=given.reload,
+        debug=given.detailed_debug,
+        announce=announce,
+    )
+    return supervisor.run()
+
+
+def _announce(config: GatewayConfig, url: str, given: argparse.Namespace) -> None:
+    lines = [f"llmgate gateway listening on {url}"]
+    names = list(dict.fromkeys(deployment.model_name for deployment in config.deployments))
+    more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
+    lines.append(f"models: {', '.join(map(_printable, names[:SHOWN_MODELS]))}{more}")
+    if given.workers > 1:
+        lines.append(f"workers: {given.workers}")
+    lines += [f"warning: {warning}" for warning in config.warnings]
+    if not _asks_for_keys(config) and given.host not in ("127.0.0.1", "::1", "localhost"):
+        lines.append("warning: anybody who reaches this address can use it and spend your keys (no key is asked for)")
+    _say("\n".join(lines))
+
+
+def _asks_for_keys(config: GatewayConfig) -> bool:
+    return config.general.master_key is not None or bool(config.general.keys)
+
+
+def _usage(message: str) -> int:
+    _say("\n".join(f"llmgate: {line}" for line in message.splitlines()))
+    return 2
+
+
+def _say(text: str) -> None:
+    """Print to standard error; nobody may be there to read it."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)
+
+
+def _port(text: str) -> int:
+    return _number(text, 0, 65535, "a port is a number from 0 to 65535")
+
+
+def _workers(text: str) -> int:
+    return _number(text, 1, MOST_WORKERS, f"workers are a number from 1 to {MOST_WORKERS}")
+
+
+def _number(text: str, least: int, most: int, words: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(words)
+    return number
+
+
+command = ServeCommand()

@@ -1,0 +1,203 @@
+"""HTTP/1.1 as the gateway accepts it: uvicorn's protocol on httptools, with limits on a request's head.
+
+Refuses what two servers could read in two ways, a head that is too large and one that does not come to
+its end; says so in OpenAI's shape, and hangs up. An upgrade that we do not do is ignored, as the
+standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
+
+Source: RFC 9112, sections 3.2 and 6.3; RFC 9110, section 7.8; rows R20, R21 and S12 of the reliability
+catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from llmgate_gateway.config.general import Limits, ServerTimeouts
+from llmgate_gateway.replies import error_reply
+
+__all__ = ["GatewayProtocol", "ServerConfig"]
+
+HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
+REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        400: ("This is not a valid HTTP request.", "invalid_http_request"),
+        408: ("The head of the request did not come in time.", "request_timeout"),
+        431: ("The head of the request is too large.", "request_header_fields_too_large"),
+    }
+)
+
+
+class ServerConfig(uvicorn.Config):
+    """What uvicorn asks for, and our limits on a head.
+
+    Attributes:
+        draining: the server is about to stop: each connection ends with its next answer.
+    """
+
+    def __init__(self, app: Any, *, limits: Limits, timeouts: ServerTimeouts, **others: Any) -> None:
+        super().__init__(app, http=GatewayProtocol, **others)
+        self.head_bytes = limits.max_header
+        self.head_lines = limits.max_headers
+        self.head_seconds = timeouts.head
+        self.draining = False
+
+    def configure_logging(self) -> None:
+        """Leave logging as it is: it belongs to the program."""
+
+
+class _RefusedError(Exception):
+    """Raised through the parser, which then stops."""
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One connection of a client."""
+
+    config: ServerConfig
+
+    def __init__(self, *arguments: Any, **others: Any) -> None:
+        super().__init__(*arguments, **others)
+        self._head_bytes = 0
+        self._head_is_open = True  # we wait for a head, or for its rest
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._refusal = 400
+        self._is_upgrade = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._unset_head_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the client sent."""
+        was_open = self._head_is_open
+        if was_open:
+            self._head_bytes += len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return
+        if self._head_is_open:
+            if self._head_bytes > self.config.head_bytes:
+                self._refusal = 431
+                self.send_400_response("")
+            elif not was_open:
+                self._head_bytes = 0
+            elif self._head_timer is None and self._head_bytes:
+                self._await_head()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._is_upgrade = False
+        self.scope["extensions"] = {"llmgate.abort": {"abort": self.transport.abort}}
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve a request, unless its head says that we must not."""
+        self._unset_head_timer()
+        self._head_is_open = False
+        self._check_head()
+        if self.parser.should_upgrade():
+            self._is_upgrade = True
+            return
+        super().on_headers_complete()
+        if self.config.draining:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a block of the body."""
+        if not self._is_upgrade:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Hand on that the request has ended; the next one may follow."""
+        self._head_is_open = True
+        self._head_bytes = 0
+        if not self._is_upgrade:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be served, and hang up; in the middle of an answer only hang up."""
+        self._unset_head_timer()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_refusal(self._refusal, self.server_state.default_headers))
+        self.transport.close()
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.feed_data(self._plain_head() + rest)
+
+    def _plain_head(self) -> bytes:
+        """Return the head that was just read, without its wish for another protocol."""
+        lines = [b"%s %s HTTP/1.1" % (self.scope["method"].encode(), self.url)]
+        lines += [name + b": " + value for name, value in self.headers if name not in HOP_BY_HOP]
+        return b"\r\n".join([*lines, b"\r\n"])
+
+    def _check_head(self) -> None:
+        headers = self.headers
+        if len(headers) > self.config.head_lines:
+            self._refuse(431)
+        if self._head_bytes > self.config.head_bytes:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers)
+            if size > self.config.head_bytes:
+                self._refuse(431)
+        self.scope["method"] = method = self.parser.get_method().decode("ascii")
+        hosts = lengths = encodings = 0
+        for name, _ in headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length":
+                lengths += 1
+            elif name == b"transfer-encoding":
+                encodings += 1
+        is_old = self.parser.get_http_version() != "1.1"
+        if hosts != 1 and not (is_old and hosts == 0):
+            self._refuse(400)
+        if lengths + encodings > 1 or (encodings and is_old) or method == "CONNECT":
+            self._refuse(400)
+
+    def _refuse(self, status: int) -> NoReturn:
+        self._refusal = status
+        raise _RefusedError
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.config.head_seconds, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._head_bytes:
+            self._refusal = 408
+            self.send_400_response("")
+        else:
+            self.transport.close()  # it never began to ask
+
+    def _unset_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def _refusal(status: int, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    message, code = REFUSALS[status]
+    reply = error_reply(status, message, code=code)
+    headers = [*default_headers, *reply.headers, (b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
+    return b"".join([STATUS_LINE[status], *(b"%s: %s\r\n" % header for header in headers), b"\r\n", reply.body])

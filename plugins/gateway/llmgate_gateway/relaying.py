@@ -1,0 +1,173 @@
+"""Make the call of one request and hand its answer on: bytes in, bytes out.
+
+The head waits for the upstream's first event, so that an error before it has its own status. What the
+client does not read in time is not read from the upstream either. Who hangs up, in whatever phase, hangs
+up the upstream.
+
+Source: rows R1, R3 to R5 and R13 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core import AsyncStream
+from llmgate_core.families import FAMILIES  # lead: export
+from llmgate_core.plugin import errors
+from llmgate_core.relay import Relayed, error_tail  # lead: export
+from llmgate_core.types.base import CallRecord  # lead: export
+
+from llmgate_gateway.client_request import ClientRequest
+from llmgate_gateway.deployments import Binding
+from llmgate_gateway.failures import STOPPING, note_failure, public_error
+from llmgate_gateway.replies import RawHeaders, header_value, is_clean, ledger_header, passed_headers
+from llmgate_gateway.routes import Route
+
+__all__ = ["relay"]
+
+SLICE_BYTES = 256 * 1024
+EVENTS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+)
+TEXT_TYPES: Mapping[str, bytes] = {
+    "text": b"text/plain; charset=utf-8",
+    "srt": b"text/plain; charset=utf-8",
+    "vtt": b"text/vtt; charset=utf-8",
+}
+
+
+async def relay(
+    request: ClientRequest,
+    route: Route,
+    binding: Binding,
+    body: dict[str, Any],
+    *,
+    content: bytes | None,
+    organization: str | None,
+) -> None:
+    """Call the upstream and answer the client.
+
+    Raises:
+        LLMGateError: the call failed, and nothing has been sent to the client.
+    """
+    bound, record = binding.bound, request.record
+    record.deployment, record.model = bound.label, binding.target.model or None
+    record.provider, record.plugin = binding.target.plugin.info.name, binding.target.plugin.distribution
+    request.extra_headers += binding.headers
+    arguments = bound.call_arguments(body, traceparent=record.traceparent, organization=organization)
+    operation = FAMILIES[route.family].operations[route.operation]
+    if operation.is_binary and not bound.options.fake_stream:
+        body = {**body, "stream": True}  # handed on as it comes; it is no field of the upstream's
+    request.watch()
+    record.outcome = "failed"
+    try:
+        answer = await bound.client.relay(
+            route.family, binding.model, body, content=content, operation=route.operation, **arguments
+        )
+        if isinstance(answer, AsyncStream):
+            is_events = not operation.is_binary or _asks(body, operation.events_when)
+            await _hand_on(request, route, answer, is_events=is_events)
+        else:
+            text = operation.text_when
+            kind = TEXT_TYPES.get(str(body.get(text[0]))) if text is not None else None
+            await _answer(request, answer, kind or _kind(answer.content_type))
+    finally:
+        bound.outcome, bound.error_code = record.outcome, record.error_code
+
+
+async def _answer(request: ClientRequest, answer: Relayed, kind: bytes) -> None:
+    """Send a whole answer."""
+    record, content = request.record, answer.content
+    record.upstream_status = answer.status
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
+    headers += passed_headers(answer.headers)
+    _note_end(request, answer.record)
+    headers += _own_headers(request, answer.record)
+    if record.cost is not None:
+        headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
+    record.outcome = "finished"
+    await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    while len(content) > SLICE_BYTES:
+        await request.send({"type": "http.response.body", "body": content[:SLICE_BYTES], "more_body": True})
+        content = content[SLICE_BYTES:]
+    await request.send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+async def _hand_on(request: ClientRequest, route: Route, stream: AsyncStream[bytes], *, is_events: bool) -> None:
+    """Send a stream as it comes, and an end that says how it ended."""
+    record, call = request.record, stream._record
+    record.stream = is_events
+    upstream = call.headers or {}
+    headers: list[tuple[bytes, bytes]] = list(EVENTS) if is_events else _kind_headers(upstream)
+    headers += passed_headers(upstream)
+    headers += _own_headers(request, call)
+    try:
+        await request.send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for block in stream:
+            record.events += 1
+            await request.send({"type": "http.response.body", "body": block, "more_body": True})
+        record.outcome = "finished"
+    except errors.LLMGateError as error:
+        note_failure(record, error)
+        await _fail(request, route, public_error(error), is_events=is_events)
+        return
+    except asyncio.CancelledError:
+        if request.stopped_by != "shutdown" or not request.was_stopped():
+            raise
+        record.outcome, record.error_code = "failed", "shutdown"
+        await stream.aclose()
+        await _fail(request, route, STOPPING, is_events=is_events)
+        return
+    finally:
+        await stream.aclose()
+        record.ledger = tuple(dict.fromkeys((*record.ledger, *call.ledger)))  # reading may have lost more
+        _note_end(request, call)
+    await request.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _fail(request: ClientRequest, route: Route, error: errors.APIError, *, is_events: bool) -> None:
+    """End a stream that broke: events say why; of other bytes the end is left out, which says that they are cut."""
+    if is_events:
+        tail = error_tail(FAMILIES[route.family], error)
+        await request.send({"type": "http.response.body", "body": tail, "more_body": False})
+
+
+def _note_end(request: ClientRequest, call: CallRecord) -> None:
+    record = request.record
+    record.usage = call.usage
+    if call.usage is not None:
+        cost = call.cost_of(call.usage, call.tier)
+        record.cost = None if cost is None else float(cost)
+
+
+def _own_headers(request: ClientRequest, call: CallRecord) -> RawHeaders:
+    record = request.record
+    record.upstream_request_id = call.request_id
+    shown = call.request_id if call.request_id and is_clean(call.request_id) else record.request_id
+    headers = [(b"x-request-id", header_value(shown))]
+    if ledger := (*record.ledger, *call.ledger):
+        record.ledger = ledger
+        headers.append((b"x-llmgate-ledger", ledger_header(ledger)))
+    if call.attempts > 1:
+        headers.append((b"x-should-retry", b"false"))
+    return headers
+
+
+def _kind(text: str) -> bytes:
+    return text.encode("ascii") if is_clean(text) else b"application/octet-stream"
+
+
+def _kind_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", _kind(upstream.get("content-type", "application/octet-stream")))]
+    length = upstream.get("content-length", "")
+    if length.isdigit() and length.isascii() and "content-encoding" not in upstream:
+        headers.append((b"content-length", length.encode()))
+    return headers
+
+
+def _asks(body: Mapping[str, Any], when: tuple[str, str] | None) -> bool:
+    return when is not None and body.get(when[0]) == when[1]

@@ -1,0 +1,59 @@
+"""Everything that one config makes, in one object that is swapped whole.
+
+A request keeps the state that it began with; when a newer one has taken its place and its last
+request has ended, its connections are closed.
+
+Source: row R34 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from llmgate_gateway.auth import KeyRing
+from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.deployments import Deployments
+
+__all__ = ["State"]
+
+
+class State:
+    """A config, its keys, and its deployments.
+
+    Attributes:
+        users: requests that hold this state.
+    """
+
+    __slots__ = ("_closing", "_is_retired", "config", "deployments", "general", "keys", "users")
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self.config = config
+        self.general = config.general
+        self.keys = KeyRing(config)
+        self.deployments = Deployments(config)
+        self.users = 0
+        self._is_retired = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def release(self) -> None:
+        """Note that a request has ended."""
+        self.users -= 1
+        self._close_if_unused()
+
+    def retire(self) -> None:
+        """Close the connections once no request holds this state any more."""
+        self._is_retired = True
+        self._close_if_unused()
+
+    async def aclose(self) -> None:
+        """Close every connection of the running event loop."""
+        for client in self.deployments.clients:
+            await client.aclose()
+
+    def _close_if_unused(self) -> None:
+        if self._is_retired and not self.users and self._closing is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # reconfigured outside of a loop: nothing was opened in one
+                return
+            self._closing = loop.create_task(self.aclose())

@@ -1,0 +1,191 @@
+"""Gateways in processes of their own, and upstreams on the loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+
+START_SECONDS = 20
+CODE = (
+    "import argparse, sys\n"
+    "from llmgate_gateway.commands.serve import command\n"
+    "parser = argparse.ArgumentParser()\n"
+    "command.add_arguments(parser)\n"
+    "sys.exit(command.run(parser.parse_args()))\n"
+)
+CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+WHOLE = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
+
+
+def piece(text: str, finish: str | None = None) -> dict[str, Any]:
+    return {**CHUNK, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+
+
+class GatewayProcess:
+    """A gateway that runs; made by `start_gateway`."""
+
+    def __init__(self, flags: tuple[str, ...], environment: dict[str, str]) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLMGATE_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error::ResourceWarning", "-c", CODE, *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**clean, **environment},
+        )
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._changed = threading.Condition()
+        self._readers = [
+            threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
+            for pipe, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err))
+        ]
+        for reader in self._readers:
+            reader.start()
+        self.port = 0
+
+    def _read(self, pipe: Any, lines: list[str]) -> None:
+        for line in pipe:
+            with self._changed:
+                lines.append(line.decode())
+                self._changed.notify_all()
+
+    def wait_for(self, happened: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> Any:
+        """Wait until lines make something true."""
+        with self._changed:
+            if not self._changed.wait_for(happened, seconds):
+                raise TimeoutError(f"not seen: {what}; stderr: {''.join(self.err)}; stdout: {''.join(self.out)}")
+        return happened()
+
+    def wait_line(self, text: str, seconds: float = START_SECONDS) -> str:
+        """Return the first line of standard error that holds a text."""
+        return self.wait_for(lambda: next((line for line in self.err if text in line), ""), text, seconds)
+
+    def started(self) -> GatewayProcess:
+        """Wait until it listens."""
+        line = self.wait_line("listening on")
+        self.port = int(line.rsplit(":", 1)[1])
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Send one request on a connection of its own."""
+        with contextlib.closing(self.connection()) as connection:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"content-type": "application/json", **headers})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+    def chat(self, **fields: Any) -> tuple[int, dict[str, str], bytes]:
+        return self.ask("POST", "/v1/chat/completions", chat_body(**fields))
+
+    def stream(self, **fields: Any) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Begin a streamed chat call; the head of its answer has come."""
+        connection = self.connection()
+        body = json.dumps(chat_body(stream=True, **fields))
+        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        return connection, connection.getresponse()
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self, seconds: float = START_SECONDS) -> int:
+        """Wait for the end, and return the exit status."""
+        code = self.process.wait(seconds)
+        for reader in self._readers:
+            reader.join(5)
+        return code
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.end()
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of standard output, all of which must be JSON."""
+        return [json.loads(line) for line in self.out]
+
+
+def chat_body(**fields: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
+
+
+def config_text(upstream: FakeUpstream, general: str = "", **others: str) -> str:
+    lines = [
+        "model_list:",
+        "  - model_name: m",
+        "    params: {model: openai/gpt-4o, api_key: sk-upstream-0123456789abcdef, "
+        f"api_base: '{upstream.base_url}', max_retries: 0}}",
+    ]
+    if general:
+        lines.append(f"general_settings: {{{general}}}")
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in others.items())]) + "\n"
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeUpstream]:
+    with fake_upstream() as upstream:
+        upstream.otherwise = Answer.json(WHOLE)
+        yield upstream
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
+    """Start a gateway from a config's text; every one is gone at the end of the test."""
+    running: list[GatewayProcess] = []
+
+    def start(text: str | None, *flags: str, wait: bool = True, **environment: str) -> GatewayProcess:
+        given = list(flags)
+        if text is not None:
+            path = tmp_path / "config.yaml"
+            path.write_text(text)
+            given = ["--config", str(path), *given]
+        if "--port" not in given:
+            given += ["--port", "0"]
+        process = GatewayProcess(tuple(given), environment)
+        running.append(process)
+        return process.started() if wait else process
+
+    yield start
+    for process in running:
+        if process.process.poll() is None:
+            process.process.kill()
+        process.end()
+        for pipe in (process.process.stdout, process.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def until(happened: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Ask again and again until something is true, at most this long."""
+    ends = time.monotonic() + seconds
+    while not (found := happened()):
+        if time.monotonic() > ends:
+            raise TimeoutError("it did not happen in time")
+        time.sleep(0.01)
+    return found

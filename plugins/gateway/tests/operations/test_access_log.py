@@ -1,0 +1,212 @@
+"""One line a request: what it says, that it stays one line, and that nothing it meets fails a request."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmgate_core.plugin import LedgerEntry
+from llmgate_gateway.access_log import AccessLog
+from llmgate_gateway.line_writer import MOST_LINES, LineWriter
+from llmgate_gateway.record import RequestRecord
+
+ODD = "a\r\nb\x1b[31mc\x00d\x7fe\x9bf\u2028g\u2029h\x85i\"j\\k"
+
+
+def a_record(**fields: Any) -> RequestRecord:
+    given = {"method": "POST", "path": "/v1/chat/completions", "status": 200, "outcome": "finished", **fields}
+    return RequestRecord("req_1", 0.0, **given)
+
+
+def line(record: RequestRecord) -> bytes:
+    return AccessLog(LineWriter(-1)).line(record)
+
+
+def test_a_line_says_all_that_an_operator_asks() -> None:
+    record = a_record(
+        family="chat",
+        operation="create",
+        requested_model="alias",
+        deployment="main",
+        model="gpt-4o",
+        provider="openai",
+        plugin="llmgate-openai-chat",
+        client="alice",
+        stream=True,
+        events=20,
+        first_byte_seconds=0.1234,
+        total_seconds=1.5,
+        usage={"prompt_tokens": 12, "completion_tokens": 5},
+        cost=0.00125,
+        ledger=(LedgerEntry("temperature", "dropped", "not taken", lossy=True),),
+        upstream_request_id="req_up",
+        upstream_status=200,
+        traceparent="00-aa-bb-01",
+    )
+    found = json.loads(line(record))
+    assert found.pop("time").endswith("Z")
+    assert found == {
+        "event": "request",
+        "request_id": "req_1",
+        "status": 200,
+        "outcome": "finished",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "family": "chat",
+        "operation": "create",
+        "requested_model": "alias",
+        "deployment": "main",
+        "model": "gpt-4o",
+        "provider": "openai",
+        "plugin": "llmgate-openai-chat",
+        "client": "alice",
+        "stream": True,
+        "events": 20,
+        "first_byte_ms": 123.4,
+        "total_ms": 1500.0,
+        "input_tokens": 12,
+        "output_tokens": 5,
+        "cost_usd": 0.00125,
+        "ledger": ["temperature dropped: not taken"],
+        "upstream_request_id": "req_up",
+        "upstream_status": 200,
+        "traceparent": "00-aa-bb-01",
+    }
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    assert set(json.loads(line(a_record(status=401, outcome="refused")))) == {
+        "time", "event", "request_id", "status", "outcome", "method", "path"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["requested_model", "upstream_request_id", "error_code", "model", "path", "traceparent"])
+def test_a_line_stays_one_line_whatever_stands_in_a_name(name: str) -> None:
+    record = a_record()
+    setattr(record, name, ODD)
+    if name == "model":
+        record.deployment = "d"
+    text = line(record)
+    assert json.loads(text)[name] == ODD
+    assert text.decode().splitlines() == [text.decode()[:-1]]
+    assert not set(text) & (set(range(10)) | set(range(11, 32)) | {0x7F})
+    assert b"\xc2\x9b" not in text
+
+
+def test_text_that_no_json_can_hold_is_replaced() -> None:
+    found = json.loads(line(a_record(requested_model="\ud800x", error_code="\udfff", usage={"prompt_tokens": math.nan})))
+    assert (found["requested_model"], found["error_code"]) == ("?x", "?")
+    assert "input_tokens" not in found
+
+
+def test_long_names_are_cut() -> None:
+    assert len(line(a_record(requested_model="m" * 1_000_000, path="/" + "p" * 1_000_000))) < 1500
+
+
+def test_words_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    writer = LineWriter(str(tmp_path / "log"))
+    AccessLog(writer, form="text").observe(a_record(requested_model="a b\n", total_seconds=0.5))
+    writer.close()
+    text = (tmp_path / "log").read_text()
+    assert text.endswith('path=/v1/chat/completions requested_model="a b\\n" total_ms=500.0\n')
+
+
+def test_building_a_line_costs_less_than_five_microseconds() -> None:
+    log = AccessLog(LineWriter(-1))
+    record = a_record(
+        family="chat",
+        operation="create",
+        requested_model="m",
+        deployment="m",
+        model="m",
+        provider="openai",
+        plugin="p",
+        total_seconds=0.5,
+        first_byte_seconds=0.2,
+        usage={"prompt_tokens": 1, "completion_tokens": 2},
+        cost=0.1,
+        upstream_request_id="req_up",
+        upstream_status=200,
+    )
+    best = math.inf
+    for _ in range(10):
+        began = time.process_time()
+        for _ in range(2000):
+            log.line(record)
+        best = min(best, (time.process_time() - began) / 2000)
+    assert best < 5e-6
+
+
+def test_lines_arrive_in_order_and_whole(tmp_path: Path) -> None:
+    writer = LineWriter(str(tmp_path / "log"))
+    for number in range(5000):
+        writer.write(b"%d\n" % number)
+    assert writer.flush(5)
+    assert (tmp_path / "log").read_bytes() == b"".join(b"%d\n" % number for number in range(5000))
+    writer.write(b"last\n")
+    writer.close()
+    assert (tmp_path / "log").read_bytes().endswith(b"4999\nlast\n")
+
+
+def test_a_file_that_was_rotated_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    writer = LineWriter(str(path))
+    writer.write(b"one\n")
+    assert writer.flush(5)
+    path.rename(tmp_path / "old")
+    writer.reopen()
+    writer.write(b"two\n")
+    writer.close()
+    assert ((tmp_path / "old").read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
+
+
+def test_a_reader_that_has_gone_is_counted_and_fails_nothing() -> None:
+    reader, place = os.pipe()
+    os.close(reader)
+    lost: list[int] = []
+    writer = LineWriter(place, lost=lost.append)
+    for _ in range(3):
+        writer.write(b"line\n")
+    writer.close()
+    os.close(place)
+    assert sum(lost) == 3
+
+
+def test_a_full_disk_is_counted_and_fails_nothing() -> None:
+    place = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        os.write(place, b"x")
+    assert caught.value.errno == errno.ENOSPC
+    lost: list[int] = []
+    writer = LineWriter(place, lost=lost.append)
+    writer.write(b"line\n")
+    writer.close()
+    os.close(place)
+    assert sum(lost) == 1
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+    reader, place = os.pipe()
+    lost: list[int] = []
+    writer = LineWriter(place, lost=lost.append)
+    began = time.monotonic()
+    for _ in range(MOST_LINES + 5000):
+        writer.write(b"x" * 100 + b"\n")
+    assert time.monotonic() - began < 5
+    assert sum(lost) > 0
+    assert not writer.flush(0.05)
+    drain = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 1 << 20), b"")])
+    drain.start()
+    assert writer.flush(10)
+    writer.close()
+    os.close(place)
+    drain.join(5)
+    os.close(reader)

@@ -1,0 +1,166 @@
+"""What `/metrics` shows. Text is parsed with prometheus-client's own parser."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from llmgate_gateway.metric_values import MAX_SERIES, SharedValues
+from llmgate_gateway.metrics import Metrics
+from llmgate_gateway.record import RequestRecord
+
+CHAT = {"deployment": "gpt-4o", "family": "chat"}
+
+
+def a_record(**fields: Any) -> RequestRecord:
+    given = {"deployment": "gpt-4o", "family": "chat", "status": 200, "outcome": "finished", **fields}
+    return RequestRecord("req_1", 0.0, "POST", "/v1/chat/completions", **given)
+
+
+def shown(metrics: Metrics) -> dict[str, list[tuple[dict[str, str], float]]]:
+    text, kind = metrics.render()
+    assert kind.startswith("text/plain; version=0.0.4")
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return next(number for found, number in shown(metrics)[name] if labels.items() <= found.items())
+
+
+def test_a_request_is_counted_by_deployment_family_status_and_outcome() -> None:
+    metrics = Metrics()
+    metrics.observe(a_record())
+    metrics.observe(a_record())
+    metrics.observe(a_record(status=429, outcome="failed"))
+    assert shown(metrics)["llmgate_requests_total"] == [
+        ({**CHAT, "status": "200", "outcome": "finished"}, 2.0),
+        ({**CHAT, "status": "429", "outcome": "failed"}, 1.0),
+    ]
+
+
+def test_times_tokens_and_cost_are_summed() -> None:
+    metrics = Metrics()
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    metrics.observe(a_record(usage=usage, cost=0.25, first_byte_seconds=0.06, total_seconds=0.6))
+    metrics.observe(a_record(usage={"input_tokens": 3, "output_tokens": 4}, cost=0.5, total_seconds=1000.0))
+    assert value(metrics, "llmgate_input_tokens_total") == 13
+    assert value(metrics, "llmgate_output_tokens_total") == 9
+    assert value(metrics, "llmgate_cost_usd_total") == 0.75
+    assert value(metrics, "llmgate_first_byte_seconds_bucket", le="0.05") == 0
+    assert value(metrics, "llmgate_first_byte_seconds_bucket", le="0.1") == 1
+    assert value(metrics, "llmgate_first_byte_seconds_count") == 1
+    assert value(metrics, "llmgate_request_seconds_bucket", le="320.0") == 1
+    assert value(metrics, "llmgate_request_seconds_bucket", le="+Inf") == 2
+    assert value(metrics, "llmgate_request_seconds_sum") == pytest.approx(1000.6)
+
+
+@pytest.mark.parametrize(
+    "odd", [-5, math.nan, math.inf, 1.5, 10**30, "12", None, True, [], {"a": 1}], ids=lambda odd: repr(odd)[:8]
+)
+def test_a_counter_never_falls_nor_jumps_by_an_odd_usage(odd: Any) -> None:
+    metrics = Metrics()
+    metrics.observe(a_record(usage={"prompt_tokens": 10, "completion_tokens": 5}, cost=0.5))
+    metrics.observe(a_record(usage={"prompt_tokens": odd, "completion_tokens": odd}))
+    metrics.observe(a_record(usage={"input_tokens": odd}))
+    metrics.observe(a_record(usage=odd))
+    if isinstance(odd, (int, float)) and not isinstance(odd, bool) and odd != 1.5:
+        metrics.observe(a_record(cost=odd))
+    assert value(metrics, "llmgate_input_tokens_total") == 10
+    assert value(metrics, "llmgate_output_tokens_total") == 5
+    assert value(metrics, "llmgate_cost_usd_total") == 0.5
+
+
+def test_what_is_under_way_is_shown_and_never_negative() -> None:
+    metrics = Metrics()
+    metrics.begin()
+    metrics.begin()
+    metrics.observe(a_record())
+    assert value(metrics, "llmgate_requests_in_flight") == 1
+    metrics.observe(a_record())
+    metrics.observe(a_record())
+    assert value(metrics, "llmgate_requests_in_flight") == 0
+
+
+def test_odd_names_are_escaped_and_cut() -> None:
+    metrics = Metrics()
+    metrics.observe(a_record(deployment='a"b\\c\nd'))
+    metrics.observe(a_record(deployment="ü" * 5000))
+    metrics.observe(a_record(deployment="\ud800"))
+    names = [labels["deployment"] for labels, _ in shown(metrics)["llmgate_requests_total"]]
+    assert names == ['a"b\\c\nd', "ü" * 100, "?"]
+
+
+def test_the_number_of_series_is_bounded_and_nothing_is_lost() -> None:
+    metrics = Metrics()
+    for status in range(MAX_SERIES + 500):
+        metrics.observe(a_record(status=status + 1))
+    found = shown(metrics)["llmgate_requests_total"]
+    assert len(found) <= MAX_SERIES
+    assert sum(number for _, number in found) == MAX_SERIES + 500
+
+
+def test_two_gateways_of_a_process_share_nothing() -> None:
+    one, other = Metrics(), Metrics()
+    one.observe(a_record())
+    assert "llmgate_requests_total" not in shown(other)
+
+
+def test_openmetrics_is_given_to_who_asks_for_it() -> None:
+    metrics = Metrics()
+    metrics.observe(a_record())
+    text, kind = metrics.render("application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text")
+    assert text.endswith(b"# EOF\n")
+
+
+def test_any_worker_shows_the_sum_of_all() -> None:
+    values = SharedValues(2)
+    one, other = Metrics(values, worker=0), Metrics(values, worker=1)
+    one.observe(a_record())
+    other.observe(a_record(status=500, outcome="failed"))
+    other.observe(a_record())
+    for metrics in (one, other):
+        assert value(metrics, "llmgate_requests_total", status="200") == 2
+        assert value(metrics, "llmgate_requests_total", status="500") == 1
+        assert value(metrics, "llmgate_worker_starts_total") == 2
+
+
+def test_a_worker_that_takes_a_dead_ones_place_goes_on_with_its_numbers() -> None:
+    values = SharedValues(2)
+    survivor = Metrics(values, worker=0)
+    child = os.fork()
+    if not child:
+        dying = Metrics(values, worker=1)
+        dying.begin()
+        dying.begin()
+        dying.observe(a_record(usage={"prompt_tokens": 7}))
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert value(survivor, "llmgate_requests_total") == 1
+    successor = Metrics(values, worker=1)
+    successor.observe(a_record())
+    assert value(survivor, "llmgate_requests_total") == 2
+    assert value(survivor, "llmgate_input_tokens_total") == 7
+    assert value(survivor, "llmgate_requests_in_flight") == 0
+
+
+def test_counting_a_request_costs_less_than_six_microseconds() -> None:
+    metrics, record = Metrics(), a_record(
+        usage={"prompt_tokens": 10, "completion_tokens": 5}, cost=0.25, first_byte_seconds=0.06, total_seconds=0.6
+    )
+    best = math.inf
+    for _ in range(10):
+        began = time.process_time()
+        for _ in range(2000):
+            metrics.observe(record)
+        best = min(best, (time.process_time() - began) / 2000)
+    assert best < 6e-6

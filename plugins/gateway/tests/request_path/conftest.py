@@ -1,0 +1,157 @@
+"""A gateway on a real server and port, with an upstream that does as it is told behind it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from llmgate_gateway.app import Gateway, create_app
+from llmgate_gateway.config import load_config_dict
+from llmgate_gateway.protocol import ServerConfig
+from llmgate_gateway.record import RequestRecord
+
+from llmgate_core.testing import FakeUpstream, fake_upstream
+
+PATIENCE_SECONDS = 5.0
+KEY = "sk-upstream-canary-000000"
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class Running:
+    """A gateway that serves."""
+
+    def __init__(self, app: Gateway, port: int, records: list[RequestRecord], ended: threading.Condition) -> None:
+        self.app = app
+        self.port = port
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.records = records
+        self._ended = ended
+        self.http = httpx.Client(base_url=self.base_url, timeout=PATIENCE_SECONDS, trust_env=False)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.post(path, content=content, headers={"content-type": "application/json", **names})
+
+    def chat(self, **extra: Any) -> httpx.Response:
+        return self.post("/v1/chat/completions", {**CHAT, **extra})
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
+
+    def raw(self, request: bytes) -> bytes:
+        """Send bytes, and return all that comes until the gateway hangs up."""
+        with closing(self.connect()) as sock:
+            sock.sendall(request)
+            return read_all(sock)
+
+    def wait_records(self, count: int) -> list[RequestRecord]:
+        with self._ended:
+            assert self._ended.wait_for(lambda: len(self.records) >= count, PATIENCE_SECONDS), self.records
+        return self.records
+
+
+def read_all(sock: socket.socket) -> bytes:
+    blocks = []
+    try:
+        while block := sock.recv(65536):
+            blocks.append(block)
+    except ConnectionResetError:
+        pass
+    return b"".join(blocks)
+
+
+@contextmanager
+def running(config: dict[str, Any], **options: Any) -> Iterator[Running]:
+    records: list[RequestRecord] = []
+    ended, started = threading.Condition(), threading.Event()
+
+    def note(record: RequestRecord) -> None:
+        with ended:
+            records.append(record)
+            ended.notify_all()
+
+    app = create_app(load_config_dict(config), observers=[note], **options)
+    general = app.config.general
+    settings = ServerConfig(
+        app,
+        limits=general.limits,
+        timeouts=general.timeouts,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = Server(settings, started)
+    sock = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    assert started.wait(PATIENCE_SECONDS)
+    gateway = Running(app, sock.getsockname()[1], records, ended)
+    try:
+        yield gateway
+    finally:
+        gateway.http.close()
+        server.should_exit = True
+        thread.join(PATIENCE_SECONDS)
+        sock.close()
+        assert not thread.is_alive()
+
+
+class Server(uvicorn.Server):
+    def __init__(self, settings: ServerConfig, started: threading.Event) -> None:
+        super().__init__(settings)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started.set()
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeUpstream]:
+    with fake_upstream() as upstream:
+        yield upstream
+
+
+Serve = Callable[..., Running]
+
+
+@pytest.fixture
+def serve(upstream: FakeUpstream) -> Iterator[Serve]:
+    """Return a function that starts a gateway; by default its model `m` is gpt-4o of the upstream."""
+    with ExitStack() as stack:
+
+        def start(
+            models: dict[str, str | dict[str, Any]] | None = None,
+            *,
+            general: dict[str, Any] | None = None,
+            options: dict[str, Any] | None = None,
+            **config: Any,
+        ) -> Running:
+            entries = [entry_of(name, params, upstream) for name, params in (models or {"m": "openai/gpt-4o"}).items()]
+            document = {"model_list": entries, "general_settings": general or {}, **config}
+            return stack.enter_context(running(document, **(options or {})))
+
+        yield start
+
+
+@pytest.fixture
+def gateway(serve: Serve) -> Running:
+    return serve()
+
+
+def entry_of(name: str, params: str | dict[str, Any], upstream: FakeUpstream) -> dict[str, Any]:
+    given = {"model": params} if isinstance(params, str) else dict(params)
+    info = given.pop("info", {})
+    name = given.pop("name", name)
+    defaults = {"api_key": KEY, "api_base": upstream.base_url, "max_retries": 0}
+    return {"model_name": name, "params": {**defaults, **given}, "model_info": info}

@@ -1,0 +1,67 @@
+"""An upstream on the loopback, and the SDK that calls it, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from typing import Any
+
+import pytest
+
+from llmgate_core import AsyncClient, AsyncStream, Client, Stream, testing
+from llmgate_core.testing import FakeUpstream, ReceivedRequest
+
+
+@pytest.fixture
+def upstream() -> Iterator[FakeUpstream]:
+    with testing.fake_upstream() as running:
+        yield running
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request: pytest.FixtureRequest, upstream: FakeUpstream) -> Callable[..., Any]:
+    """Call a function of the SDK; of a stream return (chunks, stream)."""
+    known = {"api_key": "sk-test", "api_base": upstream.base_url, "max_retries": 0}
+
+    def call_sync(name: str, *arguments: Any, **more: Any) -> Any:
+        with Client(**known) as client:
+            result = getattr(client, name)(*arguments, **more)
+            return (list(result), result) if isinstance(result, Stream) else result
+
+    async def acall(name: str, *arguments: Any, **more: Any) -> Any:
+        async with AsyncClient(**known) as client:
+            result = await getattr(client, name)(*arguments, **more)
+            return ([chunk async for chunk in result], result) if isinstance(result, AsyncStream) else result
+
+    def call_async(name: str, *arguments: Any, **more: Any) -> Any:
+        return asyncio.run(acall(name, *arguments, **more))
+
+    return call_sync if request.param == "sync" else call_async
+
+
+Parts = list[tuple[str, Any]]
+
+
+@pytest.fixture
+def form_of() -> Callable[[ReceivedRequest], Parts]:
+    """Return a form's parts in order: a text, or (file name, content type, content)."""
+
+    def parts(request: ReceivedRequest) -> Parts:
+        kind = request["headers"]["content-type"]
+        assert kind.startswith("multipart/form-data; boundary=")
+        message = message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + request["body"])
+        return [(field_name(part), field_value(part)) for part in message.get_payload()]  # type: ignore[union-attr]
+
+    return parts
+
+
+def field_name(part: Any) -> str:
+    return str(part.get_param("name", header="content-disposition"))
+
+
+def field_value(part: Any) -> Any:
+    content = part.get_payload(decode=True)
+    if part.get_filename() is None:
+        return content.decode()
+    return part.get_filename(), part.get_content_type(), content
