@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from llmgate_core.binding import guarded
@@ -217,7 +218,7 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
 
 async def _first_chunks(
     prepared: Prepared, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
-) -> list[Any]:
+) -> Iterator[Any]:
     block = await _next_block(response, reader, clock)
     if reader.is_events and looks_like_no_stream(block):
         rest = await _read(prepared, response, prepared.limits.body)
@@ -225,17 +226,16 @@ async def _first_chunks(
         prepared.result_of(whole, 1)  # raises the error that the document is
         raise prepared.not_a_stream(whole)
     while block:
-        if chunks := reader.feed(block):
-            return chunks
+        chunks = reader.feed(block)
+        for first in chunks:
+            return chain((first,), chunks)
         if reader.done:
-            return []
+            return iter(())
         block = await _next_block(response, reader, clock)
     return reader.end()
 
 
 async def _next_block(response: AsyncTransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
-    if reader.failure is not None:
-        raise reader.failure
     try:
         return await response.aread_block(clock.wait())
     except TimeoutError:
@@ -252,7 +252,7 @@ async def _chunks(
     response: AsyncTransportResponse,
     reader: StreamReader,
     clock: EventClock,
-    chunks: list[Any],
+    chunks: Iterator[Any],
     record: CallRecord,
 ) -> AsyncIterator[Any]:
     """Hand out chunks until the stream has ended in exactly one way."""
@@ -264,12 +264,11 @@ async def _chunks(
             yield chunk
         while not reader.done:
             clock.saw_event()
-            chunks = []
-            while not chunks and not reader.done:
+            seen = reader.count
+            while reader.count == seen and not reader.done:
                 block = await _next_block(response, reader, clock)
-                chunks = reader.feed(block) if block else reader.end()
-            for chunk in chunks:
-                yield chunk
+                for chunk in reader.feed(block) if block else reader.end():
+                    yield chunk
         outcome = "finished"
     except LLMGateError as error:
         failure, outcome = prepared.filled(error), _outcome(error)

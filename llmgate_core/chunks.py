@@ -9,13 +9,13 @@ Source: OpenAPI 2.3.0, the stream sections of each endpoint; rows R2 to R7 and R
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from llmgate_core.contracts import JsonObject, LedgerEntry, StreamParser, UpstreamResponse
-from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
+from llmgate_core.errors import APIError, StreamTruncatedError
 from llmgate_core.event_folding import fold_events
 from llmgate_core.families import Family
 from llmgate_core.folding import fold
@@ -43,7 +43,6 @@ class StreamReader(Protocol):
         usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
         answer: the whole answer, where the last event held one.
         count: chunks made so far.
-        failure: what is wrong with the event after the chunks handed out last; raised before more is read.
         is_events: the body is server-sent events, so that a plain document is no such stream.
         ledger: what reading it lost or changed.
     """
@@ -52,7 +51,6 @@ class StreamReader(Protocol):
     tier: str | None
     answer: Any
     count: int
-    failure: LLMGateError | None
     is_events: bool
 
     @property
@@ -65,16 +63,16 @@ class StreamReader(Protocol):
         """Entries made while reading."""
         ...
 
-    def feed(self, block: bytes) -> list[Any]:
-        """Return the chunks that `block` completes.
+    def feed(self, block: bytes) -> Iterator[Any]:
+        """Yield the chunks that `block` completes, each made when it is asked for.
 
         Raises:
-            APIError: an error event, an event that is no chunk, or one that is too large.
+            APIError: an error event, an event that is no chunk, or one that is too large; after what came before it.
         """
         ...
 
-    def end(self) -> list[Any]:
-        """Return the last chunks when the body has ended without an end marker.
+    def end(self) -> Iterator[Any]:
+        """Yield the last chunks when the body has ended without an end marker.
 
         Raises:
             StreamTruncatedError: nothing said that the answer was complete.
@@ -122,7 +120,6 @@ class _SSEReader(ABC):
         "answer",
         "count",
         "done",
-        "failure",
         "is_events",
         "tier",
     )
@@ -148,7 +145,6 @@ class _SSEReader(ABC):
         self.tier: str | None = None
         self.answer: Any = None
         self.done = False
-        self.failure: LLMGateError | None = None
         self.count = 0
         self.is_events = True
 
@@ -163,63 +159,56 @@ class _SSEReader(ABC):
         noted = getattr(self._parser, "usage", None)
         return self._usage if noted is None else noted
 
-    def feed(self, block: bytes) -> list[Any]:
+    def feed(self, block: bytes) -> Iterator[Any]:
         try:
             events = self._decoder.feed(block)
         except ValueError as error:
             raise self._with_partial(self._invalid(str(error))) from None
-        chunks: list[Any] = []
-        for event in events:
-            try:
-                self._take(event, chunks)
-            except LLMGateError as error:
-                if isinstance(error, APIError):
-                    self._fill(error)
-                if not chunks:
-                    raise
-                self.failure = error  # what came before it is the caller's first
-                break
-            if self.done:
-                break
-        self.count += len(chunks)
-        return chunks
+        try:
+            for chunk in self._chunks_of(events):
+                self.count += 1
+                yield chunk
+        except APIError as error:
+            self._fill(error)
+            raise
 
-    def _take(self, event: SSEEvent, chunks: list[Any]) -> None:
+    def _chunks_of(self, events: Sequence[SSEEvent]) -> Iterator[Any]:
+        for event in events:
+            yield from self._take(event)
+            if self.done:
+                return
+
+    def _take(self, event: SSEEvent) -> Iterator[Any]:
         if self._parser is not None:
-            self._feed_parser(self._parser, event, chunks)
-        elif event.data == DONE:
-            if not self._may_be_done():
-                raise self.truncated("the stream ended with [DONE] before its last event")
+            yield from self._feed_parser(self._parser, event)
+        elif event.data != DONE:
+            yield from self._read(event)
+        elif self._may_be_done():
             self.done = True
         else:
-            self._read(event, chunks)
+            raise self.truncated("the stream ended with [DONE] before its last event")
 
     def _may_be_done(self) -> bool:
         return True
 
     @abstractmethod
-    def _read(self, event: SSEEvent, chunks: list[Any]) -> None:
-        """Add the chunk of an event that needs no parser."""
+    def _read(self, event: SSEEvent) -> Iterator[Any]:
+        """Yield the chunk of an event that needs no parser."""
 
     @abstractmethod
-    def _note(self, chunk: Any, piece: Any, chunks: list[Any]) -> None:
-        """Add a chunk, and remember what it says of the stream's end and usage."""
+    def _noted(self, chunk: Any, piece: Any) -> Iterator[Any]:
+        """Yield a chunk, having remembered what it says of the stream's end and usage."""
 
-    def end(self) -> list[Any]:
+    def end(self) -> Iterator[Any]:
+        if self._parser is None and not self._finished:
+            raise self.truncated(self._missing_end())
         if self._parser is not None:
-            chunks: list[Any] = []
             try:
-                for piece in self._parser.close():
-                    self._accept(piece, chunks)
+                yield from self._accepted(self._parser.close())
             except APIError as error:
                 self._fill(error)
                 raise
-            self.done = True
-            return chunks
-        if not self._finished:
-            raise self.truncated(self._missing_end())
         self.done = True
-        return []
 
     @abstractmethod
     def _missing_end(self) -> str:
@@ -240,24 +229,23 @@ class _SSEReader(ABC):
             return None
         return fold_events(self._family.name, pieces) if self._family.ends else fold(self._family.name, pieces)
 
-    def _feed_parser(self, parser: StreamParser, event: SSEEvent, chunks: list[Any]) -> None:
+    def _feed_parser(self, parser: StreamParser, event: SSEEvent) -> Iterator[Any]:
         if event.event == "error":
             raise self._error_event(event.data)
-        for piece in parser.feed(event):
-            self._accept(piece, chunks)
+        yield from self._accepted(parser.feed(event))
         if event.data == DONE and not self.done:
-            for piece in parser.close():
-                self._accept(piece, chunks)
+            yield from self._accepted(parser.close())
             self.done = True
         elif getattr(parser, "done", False):
             self.done = True
 
-    def _accept(self, piece: JsonObject, chunks: list[Any]) -> None:
-        try:
-            chunk = self._chunk_type.model_validate(piece)
-        except ValidationError as error:
-            raise self._with_partial(self._invalid(why_invalid(error))) from None
-        self._note(chunk, piece, chunks)
+    def _accepted(self, pieces: Sequence[JsonObject]) -> Iterator[Any]:
+        for piece in pieces:
+            try:
+                chunk = self._chunk_type.model_validate(piece)
+            except ValidationError as error:
+                raise self._with_partial(self._invalid(why_invalid(error))) from None
+            yield from self._noted(chunk, piece)
 
     def _validated(self, event: SSEEvent) -> Any:
         """Return the chunk of an event.
@@ -297,21 +285,46 @@ class ChoiceReader(_SSEReader):
 
     __slots__ = ()
 
-    def _read(self, event: SSEEvent, chunks: list[Any]) -> None:
+    def _chunks_of(self, events: Sequence[SSEEvent]) -> Iterator[Any]:
+        """Take the events of a stream that needs no parser in one loop: it runs for every token."""
+        if self._parser is not None:
+            yield from super()._chunks_of(events)
+            return
+        validate, pieces = self._chunk_type.__pydantic_validator__.validate_json, self._pieces
+        for event in events:
+            data = event.data
+            try:
+                chunk = validate(data)
+            except (ValidationError, RecursionError):
+                chunk = None
+            if chunk is None or not chunk.choices or event.event == "error":
+                yield from self._take(event)  # the end, a usage, or something odd
+                if self.done:
+                    return
+                continue
+            pieces.append(data)
+            if chunk.usage is not None or chunk.choices[0].finish_reason is not None or len(chunk.choices) > 1:
+                self._remember(chunk)
+            yield chunk
+
+    def _read(self, event: SSEEvent) -> Iterator[Any]:
         chunk = self._validated(event)
         if not chunk.choices and (event.event == "error" or (chunk.model_extra or {}).get("error")):
             raise self._error_event(event.data)
-        self._note(chunk, event.data, chunks)
+        yield from self._noted(chunk, event.data)
 
-    def _note(self, chunk: Any, piece: Any, chunks: list[Any]) -> None:
+    def _noted(self, chunk: Any, piece: Any) -> Iterator[Any]:
         self._pieces.append(piece)
+        self._remember(chunk)
+        yield chunk
+
+    def _remember(self, chunk: Any) -> None:
         if chunk.usage is not None:
             self._usage, self.tier = chunk.usage, chunk.get("service_tier")
         if not self._finished:
             for choice in chunk.choices or ():
                 if choice.finish_reason is not None:
                     self._finished = True
-        chunks.append(chunk)
 
     def _missing_end(self) -> str:
         return "the stream ended without a finish_reason and without [DONE]"
@@ -322,28 +335,28 @@ class EventReader(_SSEReader):
 
     __slots__ = ()
 
-    def _read(self, event: SSEEvent, chunks: list[Any]) -> None:
+    def _read(self, event: SSEEvent) -> Iterator[Any]:
         chunk = self._validated(event)
         if chunk.type is None and event.event == "error":
             raise self._error_event(event.data)
         if chunk.type == "error" or (chunk.type is None and (chunk.model_extra or {}).get("error")):
             raise self._error_event(event.data)
-        self._note(chunk, event.data, chunks)
+        yield from self._noted(chunk, event.data)
 
-    def _note(self, chunk: Any, piece: Any, chunks: list[Any]) -> None:
+    def _noted(self, chunk: Any, piece: Any) -> Iterator[Any]:
         self._pieces.append(piece)
-        chunks.append(chunk)
-        if chunk.type in self._family.ends:
-            self._finished = True
-            self.done = self._family.stops_at_end
+        is_end = chunk.type in self._family.ends
+        if is_end:
             self._usage, self.tier = _usage_of(chunk)
             self.answer = chunk.get("response")
-            if chunk.type == FAILED:
-                raise self._failed(chunk)
+            self._finished = True
+            self.done = self._family.stops_at_end and chunk.type != FAILED
+        yield chunk
+        if is_end and chunk.type == FAILED:
+            raise self._failed(chunk)
 
     def _failed(self, chunk: Any) -> APIError:
-        """The event is handed out whole; the error follows it."""
-        self.done = False
+        """The event was handed out whole; the error follows it."""
         response = chunk.get("response")
         found = (response.get("error") if response is not None else None) or {"message": "the response failed"}
         found = found.model_dump() if hasattr(found, "model_dump") else found
@@ -359,7 +372,7 @@ class EventReader(_SSEReader):
 class ByteReader:
     """Hands a body out as it comes, such as audio or video."""
 
-    __slots__ = ("_response", "answer", "count", "done", "failure", "is_events", "tier", "usage")
+    __slots__ = ("_response", "answer", "count", "done", "is_events", "tier", "usage")
 
     def __init__(self, response: UpstreamResponse) -> None:
         self._response = response
@@ -368,7 +381,6 @@ class ByteReader:
         self.tier: str | None = None
         self.answer: Any = None
         self.count = 0
-        self.failure: LLMGateError | None = None
         self.is_events = False
 
     @property
@@ -376,15 +388,15 @@ class ByteReader:
         """Nothing is converted here."""
         return ()
 
-    def feed(self, block: bytes) -> list[bytes]:
-        """Return the block."""
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """Yield the block."""
         self.count += 1
-        return [block]
+        yield block
 
-    def end(self) -> list[bytes]:
+    def end(self) -> Iterator[bytes]:
         """The body has ended as its framing says."""
         self.done = True
-        return []
+        return iter(())
 
     def truncated(self, why: str) -> APIError:
         """Return the error of a body that broke off."""

@@ -10,7 +10,7 @@ Source: docs/architecture.md, "The relay"; rows R3 to R9 and R13 of the reliabil
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -160,7 +160,6 @@ class EventRelay:
         "answer",
         "count",
         "done",
-        "failure",
         "is_events",
         "tier",
     )
@@ -184,7 +183,6 @@ class EventRelay:
         self.tier: str | None = None
         self.answer: Any = None
         self.done = False
-        self.failure: LLMGateError | None = None
         self.count = 0
         self.is_events = True
 
@@ -199,31 +197,31 @@ class EventRelay:
         noted = getattr(self._parser, "usage", None)
         return self._usage if noted is None else noted
 
-    def feed(self, block: bytes) -> list[bytes]:
-        """Return the events that `block` completes, as bytes.
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """Yield the events that `block` completes, as one piece of bytes.
 
         Raises:
-            APIError: an error event, or one that is no JSON object or too large.
+            APIError: an error event, or one that is no JSON object or too large; after what came before it.
         """
         try:
             events = self._decoder.feed(block)
         except ValueError as error:
             raise validation_error(self._response, str(error), self._secrets) from None
         out: list[bytes] = []
-        for event in events:
-            try:
+        try:
+            for event in events:
                 self._take(event, out)
-            except LLMGateError as error:
-                if not out:
-                    raise
-                self.failure = error  # what came before it goes out first
-                break
-            if self.done:
-                break
-        return [b"".join(out)] if out else []
+                if self.done:
+                    break
+        except LLMGateError:
+            if out:
+                yield b"".join(out)
+            raise
+        if out:
+            yield b"".join(out)
 
-    def end(self) -> list[bytes]:
-        """Return the last events when the body has ended without an end marker.
+    def end(self) -> Iterator[bytes]:
+        """Yield the last events when the body has ended without an end marker.
 
         Raises:
             StreamTruncatedError: nothing said that the answer was complete.
@@ -235,7 +233,8 @@ class EventRelay:
         elif not self._finished:
             raise self.truncated("the stream ended without its end marker")
         self._close(out)
-        return [b"".join(out)] if out else []
+        if out:
+            yield b"".join(out)
 
     def truncated(self, why: str) -> APIError:
         """Return the error of a stream that broke off."""

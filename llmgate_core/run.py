@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from llmgate_core.binding import guarded
@@ -212,7 +213,7 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
 
 def _first_chunks(
     prepared: Prepared, response: TransportResponse, reader: StreamReader, clock: EventClock
-) -> list[Any]:
+) -> Iterator[Any]:
     block = _next_block(response, reader, clock)
     if reader.is_events and looks_like_no_stream(block):
         rest = _read(prepared, response, prepared.limits.body)
@@ -220,17 +221,16 @@ def _first_chunks(
         prepared.result_of(whole, 1)  # raises the error that the document is
         raise prepared.not_a_stream(whole)
     while block:
-        if chunks := reader.feed(block):
-            return chunks
+        chunks = reader.feed(block)
+        for first in chunks:
+            return chain((first,), chunks)
         if reader.done:
-            return []
+            return iter(())
         block = _next_block(response, reader, clock)
     return reader.end()
 
 
 def _next_block(response: TransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
-    if reader.failure is not None:
-        raise reader.failure
     try:
         return response.read_block(clock.wait())
     except TimeoutError:
@@ -247,7 +247,7 @@ def _chunks(
     response: TransportResponse,
     reader: StreamReader,
     clock: EventClock,
-    chunks: list[Any],
+    chunks: Iterator[Any],
     record: CallRecord,
 ) -> Iterator[Any]:
     """Hand out chunks until the stream has ended in exactly one way."""
@@ -258,11 +258,10 @@ def _chunks(
         yield from chunks
         while not reader.done:
             clock.saw_event()
-            chunks = []
-            while not chunks and not reader.done:
+            seen = reader.count
+            while reader.count == seen and not reader.done:
                 block = _next_block(response, reader, clock)
-                chunks = reader.feed(block) if block else reader.end()
-            yield from chunks
+                yield from reader.feed(block) if block else reader.end()
         outcome = "finished"
     except LLMGateError as error:
         failure, outcome = prepared.filled(error), _outcome(error)

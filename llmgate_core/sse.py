@@ -45,13 +45,21 @@ class SSEDecoder:
         Raises:
             ValueError: an unfinished event has grown past `max_event_bytes`.
         """
-        if block.endswith(b"\n\n") and not self._size and not self._bom and b"\r" not in block:
-            return self._feed_whole(block)
-        return self._feed_any(block)
+        end = block.rfind(b"\n\n") + 2
+        if end == 1 or self._after_cr or b"\r" in block:
+            return self._feed_any(block)
+        start, events = 0, []
+        if self._size or self._bom:  # something waits from before: it ends at the first blank line
+            start = block.index(b"\n\n") + 2
+            events = self._feed_any(block[:start])
+        if start < end:
+            events += self._feed_whole(block[start:end])
+        if end < len(block):
+            events += self._feed_any(block[end:])
+        return events
 
     def _feed_whole(self, block: bytes) -> list[SSEEvent]:
         """Take the common shape: the block holds whole events, nothing waits from before."""
-        self._after_cr = False
         events = []
         for text in block[:-2].split(b"\n\n"):
             if text.startswith(b"data: ") and b"\n" not in text:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,54 +21,31 @@ from llmgate_core.api import default_async_client, default_client
 from llmgate_core.environment import read
 from llmgate_core.hookspecs import ProviderHooks
 from llmgate_core.options import OWN_ARGUMENTS
-from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
+from llmgate_core.testing import FakeUpstream, fake_upstream
+from tests.page.upstream import PNG, WAV, answered
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "guide"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+"""A program, and its output where that stands right behind it."""
+FILES = {"speech.wav": WAV, "cube.png": PNG, "mask.png": PNG, "sea.png": PNG}
+"""The files that programs of the guide open."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 ANOTHER_HOST = "https://your-host.example/v1"
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-# --- every block of Python runs ---
-
-
-def chat_with(**message: Any) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-1",
-        "model": "gpt-4o",
-        "choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
-    }
-
-
-CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
-STREAM: list[dict[str, Any]] = [
-    {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "one "}}]},
-    {"choices": [{"index": 0, "delta": {"content": "two three"}}]},
-    {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-]
-
-
-def answered(request: ReceivedRequest) -> Answer:
-    """Answer what a page may ask: a stream, vectors, a tool call, an object, else a text."""
-    body = request["json"]
-    if body.get("stream"):
-        return Answer.sse(STREAM)
-    if request["path"].endswith("/embeddings"):
-        inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
-        return Answer.json({"data": [{"index": number, "embedding": [0.5]} for number in range(len(inputs))]})
-    if body.get("tools"):
-        return Answer.json(chat_with(content=None, tool_calls=[CALL]))
-    content = '{"name": "Paris"}' if body.get("response_format") else "Hello!"
-    return Answer.json(chat_with(content=content), x_request_id="req-1")
+# --- every block of Python runs, and prints what the page says ---
 
 
 @pytest.fixture
-def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeUpstream]:
+def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUpstream]:
+    """Return what the pages' calls reach; the working directory has the files that they name."""
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
     with fake_upstream() as running:
         running.otherwise = answered
         monkeypatch.setenv("OPENAI_API_KEY", "sk-docs-0123456789")
@@ -81,33 +61,58 @@ async def finished(main: Any) -> None:
         await default_async_client().aclose()
 
 
-def run_blocks(page: Path, upstream: FakeUpstream) -> None:
-    """Run the page's blocks in one namespace, and `main` of those that define one."""
+def run_blocks(page: Path, upstream: FakeUpstream) -> list[tuple[str, str]]:
+    """Run the page's blocks in one namespace, and `main` of those that define one.
+
+    Returns what each block printed and what the page says that it prints, of those where it says so.
+    """
     namespace: dict[str, Any] = {"__name__": "docs"}
-    for block in BLOCK.findall(page.read_text("utf-8")):
+    outputs = []
+    for block, output in BLOCK.findall(page.read_text("utf-8")):
         namespace.pop("main", None)
-        exec(compile(block.replace(ANOTHER_HOST, upstream.base_url), str(page), "exec"), namespace)
-        if "main" in namespace:
-            asyncio.run(finished(namespace["main"]))
+        code = compile(block.replace(ANOTHER_HOST, upstream.base_url), str(page), "exec")
+        printed = io.StringIO()
+        with warnings.catch_warnings(), redirect_stdout(printed):
+            warnings.simplefilter("ignore", UserWarning)  # of a loss, which some pages show
+            exec(code, namespace)
+            if "main" in namespace:
+                asyncio.run(finished(namespace["main"]))
+        if output:
+            outputs.append((printed.getvalue(), output))
+    return outputs
 
 
 @each_page
-def test_every_block_of_python_on_a_page_runs_and_leaves_the_settings_as_they_were(
+def test_every_block_of_python_on_a_page_prints_what_the_page_says_and_leaves_the_settings_as_they_were(
     page: Path, upstream: FakeUpstream
 ) -> None:
-    run_blocks(page, upstream)
+    for printed, said in run_blocks(page, upstream):
+        assert printed == said
     settings = Settings()
     assert {item.name: getattr(default_client().settings, item.name) for item in fields(settings)} == {
         item.name: getattr(settings, item.name) for item in fields(settings)
     }
+    assert [request["path"] for request in upstream.received if not answered(request).status < 400] == []
 
 
-def test_the_pages_have_blocks_and_their_calls_reach_the_upstream(upstream: FakeUpstream) -> None:
-    blocks = {page.name: len(BLOCK.findall(page.read_text("utf-8"))) for page in PAGES}
-    assert [name for name in ("README.md", "quickstart.md", "streams.md", "options.md") if not blocks[name]] == []
+def test_every_page_of_the_guide_has_a_program_and_the_calls_reach_the_upstream(upstream: FakeUpstream) -> None:
+    pages = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", *sorted(GUIDE.glob("*.md"))]
+    assert [page.name for page in pages if not BLOCK.findall(page.read_text("utf-8"))] == []
     assert read("OPENAI_BASE_URL") == upstream.base_url
-    run_blocks(ROOT / "docs" / "quickstart.md", upstream)
-    assert len(upstream.received) == blocks["quickstart.md"]
+    quickstart = ROOT / "docs" / "quickstart.md"
+    run_blocks(quickstart, upstream)
+    assert len(upstream.received) == len(BLOCK.findall(quickstart.read_text("utf-8")))
+
+
+@each_page
+def test_a_page_of_the_guide_begins_with_its_task_and_ends_with_three_links_at_most(page: Path) -> None:
+    if page.parent != GUIDE:
+        return
+    text = page.read_text("utf-8")
+    assert re.match(r"# [A-Z].+\n\n.+", text)
+    _, found, links = text.rpartition("\nSee also: ")
+    assert found
+    assert 1 <= len(LINK.findall(links)) <= 3
 
 
 @each_page

@@ -70,7 +70,6 @@ class Connection(asyncio.Protocol):
         self.used = False  # has carried an answer before
         self.is_sending = False  # a part of the request has not gone out yet
         self._owner = owner
-        self._is_tls = origin.scheme == "https"
         self._loop = loop
         self._socket = sock
         self._poll: Poll = make_poll(sock)
@@ -119,22 +118,13 @@ class Connection(asyncio.Protocol):
             elif not self._uploads:
                 return
             else:
-                block = await anext(upload)
-                if self._is_tls:
-                    await self._let_read()
-                self._send_block(reader, block, is_last=not upload.left)
+                self._send_block(reader, await anext(upload), is_last=not upload.left)
 
     def _send_block(self, reader: ResponseReader, block: bytes, *, is_last: bool) -> None:
         if self._wire is not None and self._reader is reader and not _has_answer(reader):
             self._wire.write(block)
             self._uploads = not is_last
             self.is_sending = self._uploads or self._is_held
-
-    async def _let_read(self) -> None:
-        """Let the loop read what has come; as `_read_last`, which can do nothing with TLS."""
-        if self._poll.poll(0):
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)  # the loop looks for input only after whoever is ready
 
     async def wait(self, ends: float | None) -> bool:
         """Wait until something came or went; False: not before `ends`."""
@@ -272,7 +262,7 @@ class Connection(asyncio.Protocol):
         if self._reader is None:
             self._lose_idle()
             return
-        if self.is_sending and not self._is_tls:
+        if self.is_sending and self.origin.scheme == "http":  # with TLS it is lost
             self._read_last(self._reader)
         self._break(exc)
         self._wake(True)
@@ -290,7 +280,7 @@ class Connection(asyncio.Protocol):
     # Within.
 
     def _read_last(self, reader: ResponseReader) -> None:
-        """Read the answer that came before our request broke the connection; asyncio would drop it."""
+        """Read the answer that came just before our request broke the connection; asyncio would drop it."""
         with contextlib.suppress(OSError):
             while data := self._socket.recv(RECEIVE_BYTES):
                 reader.feed(data)

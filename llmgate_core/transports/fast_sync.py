@@ -328,12 +328,12 @@ class _Connection:
             APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
         """
         for block in upload:
-            self._send_slowly(memoryview(head + block), request, reader)
-            head = b""
-            if upload.left and not self.spoilt and self._poll.poll(0):
+            if not head and self._poll.poll(0):
                 self._read_early(reader)
             if self.spoilt:
                 return
+            self._send_slowly(memoryview(head + block), request, reader)
+            head = b""
         if head:
             self._send_slowly(memoryview(head), request, reader)
 

@@ -300,9 +300,6 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
 
     async def _upload(self, wire: asyncio.Transport, data: bytes, exchange: WireExchange) -> None:
         """Send a part of an upload, and wait until it is about to run out; an early answer ends it."""
-        if self._is_tls() and self._poll.poll(0):  # as in `_read_last`, which can do nothing here
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)  # the loop looks for input only after whoever is ready
         if not self._is_refused():
             wire.write(data)
         while self._is_write_paused and not self._is_refused():
@@ -318,14 +315,11 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         return self._spoilt
 
     def _read_last(self) -> None:
-        """Read the answer that came before our request broke the connection; asyncio would drop it."""
-        if not self._is_tls():
+        """Read the answer that came just before our request broke the connection; asyncio would drop it."""
+        if self._wire is not None and self._wire.get_extra_info("ssl_object") is None:  # with TLS it is lost
             with contextlib.suppress(OSError):
                 while data := self._socket.recv(RECEIVE_BYTES):
                     self._blocks.append(data)
-
-    def _is_tls(self) -> bool:
-        return self._wire is not None and self._wire.get_extra_info("ssl_object") is not None
 
     async def _wait(self, ends: float | None) -> bool:
         """Wait until something happens; False: not before `ends`. Who is cancelled here, loses the connection."""

@@ -7,6 +7,7 @@ import gc
 import io
 import itertools
 import random
+import selectors
 import socket
 import ssl
 import subprocess
@@ -319,17 +320,68 @@ def test_the_answer_of_an_upstream_that_hangs_up_at_once_is_read(wire: Any, name
 @pytest.mark.parametrize("tls", [False, True])
 def test_an_answer_that_lies_there_when_the_connection_breaks_is_read(name: str, tls: bool, tmp_path: Path) -> None:
     def refuse(peer: Peer) -> None:
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the reset overtakes the answer
         read_head(peer)
+        assert source.waiting.wait(PATIENCE)
         peer.send(REFUSED)
         peer.reset()
         source.go.set()
 
-    source = Source(BIG, waits_at=1_000_000)
+    source = Source(BIG, waits_at=100_000)
     source.blocks_loop = True  # so that the loop has seen neither the answer nor the reset when it sends more
     wire, context = tls_wire(name, tmp_path) if tls else (MAKERS[name](), None)
     with upstream(refuse, context=context) as server:
         origin = Origin("https" if tls else "http", "127.0.0.1", server.port)
         assert wire.whole(upload_to(server, source, origin=origin)) == (413, b"no")
+        close(wire)
+
+
+class LateSelector(selectors.DefaultSelector):
+    """Sees no input while `is_late` is set, as when it comes just after the loop has looked."""
+
+    is_late: threading.Event
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        hidden = selectors.EVENT_READ if self.is_late.is_set() else 0
+        return [(key, mask & ~hidden) for key, mask in super().select(timeout) if mask & ~hidden]
+
+
+@pytest.mark.parametrize("name", ["fast-async", "httpx-async"])
+def test_an_answer_is_read_that_comes_just_before_asyncio_sees_the_connection_break(wire: Any) -> None:
+    def refuse(peer: Peer) -> None:
+        read_head(peer)
+        assert source.waiting.wait(PATIENCE)
+        peer.send(REFUSED)
+        peer.reset()
+        selector.is_late.set()
+        source.go.set()
+
+    selector = LateSelector()
+    selector.is_late = threading.Event()
+    wire.loop.close()
+    wire.loop = asyncio.SelectorEventLoop(selector)
+    source = Source(BIG, waits_at=100_000)
+    source.blocks_loop = True
+    with upstream(refuse) as server:
+        assert wire.whole(upload_to(server, source)) == (413, b"no")
+        selector.is_late.clear()
+        close(wire)
+
+
+@pytest.mark.parametrize("name", ["fast-async", "httpx-async"])
+def test_an_answer_can_be_closed_after_its_connection_went(wire: Any) -> None:
+    def refuse(peer: Peer) -> None:
+        read_head(peer)
+        threading.Event().wait(0.1)  # until nothing moves
+        peer.send(REFUSED)
+        peer.sock.shutdown(socket.SHUT_WR)
+        peer.wait_until_gone()
+
+    with upstream(refuse) as server:
+        response = wire.send(upload_to(server, Source(BIG)))
+        wire.loop.run_until_complete(asyncio.to_thread(server.peers[0].gone.wait, PATIENCE))
+        assert (response.status, wire.read(response)) == (413, b"no")
+        wire.call(response, "close")
         close(wire)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from llmgate_core.plugin import decode, encode
-
 from llmgate_gateway.line_writer import LineWriter
 from llmgate_gateway.record import RequestRecord
 
@@ -38,7 +37,10 @@ REPEATED = (
     "plugin",
     "client",
 )
-TOKENS = (("input_tokens", ("prompt_tokens", "input_tokens")), ("output_tokens", ("completion_tokens", "output_tokens")))
+TOKENS = (
+    ("input_tokens", ("prompt_tokens", "input_tokens")),
+    ("output_tokens", ("completion_tokens", "output_tokens")),
+)
 
 
 class AccessLog:

@@ -25,10 +25,9 @@ def listen(host: str, port: int) -> list[socket.socket]:
         raise errors.ConfigError(f"--host: no address is found for {host!r}: {_reason(error)}") from None
     sockets: list[socket.socket] = []
     for family, _, _, _, address in dict.fromkeys(found):
-        if sockets and port == 0:
-            address = (address[0], sockets[0].getsockname()[1], *address[2:])
+        number = sockets[0].getsockname()[1] if sockets else port
         try:
-            sockets.append(_listening(family, address))
+            sockets.append(_listening(family, (address[0], number, *address[2:])))
         except OSError as error:
             if sockets and family == socket.AF_INET6:
                 continue  # a machine may resolve ::1 without having IPv6

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from llmgate_core.plugin import Secret
 from llmgate_core.secrets import mask  # lead: export
-
 from llmgate_gateway.access_log import line_of, timestamp
 from llmgate_gateway.config import GatewayConfig
 
@@ -56,7 +55,9 @@ class LineHandler(logging.Handler):
         """Return words; of a message with several lines each after the first is indented, so none passes for one."""
         text = f"{fields['message']}\n{fields['exception']}" if "exception" in fields else fields["message"]
         lines = [line_of(line)[1:-2].decode().replace('\\"', '"') for line in text.splitlines() or [""]]
-        return f"{fields['time']} {fields['level']} {fields['logger']}: ".encode() + "\n    ".join(lines).encode() + b"\n"
+        return (
+            f"{fields['time']} {fields['level']} {fields['logger']}: ".encode() + "\n    ".join(lines).encode() + b"\n"
+        )
 
 
 def set_up_logging(config: GatewayConfig, write: Callable[[bytes], object], *, debug: bool) -> None:

@@ -133,10 +133,10 @@ class Metrics:
         blocks: dict[Labels, list[float]] = {}
         for region in regions:
             for labels, at in region.series():
-                block = region.numbers[at : at + BLOCK_NUMBERS].tolist()
+                block = list[float](region.numbers[at : at + BLOCK_NUMBERS])
                 known = blocks.get(labels)
                 blocks[labels] = block if known is None else [a + b for a, b in zip(known, block, strict=True)]
-        named = {
+        named: dict[tuple[str, ...], list[float]] = {
             (deployment, family, str(status or ""), outcome): block
             for (deployment, family, status, outcome), block in blocks.items()
             if block[REQUESTS]
@@ -187,9 +187,7 @@ def _by_deployment(blocks: Mapping[tuple[str, ...], Sequence[float]]) -> Sums:
     return sums
 
 
-def _counter(
-    name: str, words: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
-) -> Metric:
+def _counter(name: str, words: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]) -> Metric:
     from prometheus_client.core import CounterMetricFamily
 
     family = CounterMetricFamily(name, words, labels=labels)

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.families import FAMILIES  # lead: export
-
 from llmgate_gateway.routes import Route
 
 __all__ = ["document"]
@@ -49,7 +48,11 @@ PAGES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
     {
         ("GET", "/"): ("The home page", "text/html", "home"),
         ("GET", "/livez"): ("Whether this process answers", "application/json", "livez"),
-        ("GET", "/readyz"): ("Whether to send requests here, and the state of each model", "application/json", "readyz"),
+        ("GET", "/readyz"): (
+            "Whether to send requests here, and the state of each model",
+            "application/json",
+            "readyz",
+        ),
         ("GET", "/metrics"): ("Metrics as Prometheus reads them", "text/plain", "metrics"),
         ("GET", "/openapi.json"): ("This document", "application/json", "openapi"),
         ("GET", "/docs"): ("This document as a page", "text/html", "docs"),

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from llmgate_gateway.config.general import Limits, ServerTimeouts
 from llmgate_gateway.replies import error_reply
@@ -133,9 +133,19 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unset_head_timer()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._is_answering:
             self.transport.write(_refusal(self._refusal, self.server_state.default_headers))
         self.transport.close()
+
+    def end_after_this(self) -> None:
+        """Close once the answer that is under way has been sent."""
+        if self._is_answering:
+            self.cycle.keep_alive = False
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle is not None and not cycle.response_complete
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -199,5 +209,10 @@ class GatewayProtocol(HttpToolsProtocol):
 def _refusal(status: int, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     message, code = REFUSALS[status]
     reply = error_reply(status, message, code=code)
-    headers = [*default_headers, *reply.headers, (b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
+    headers = [
+        *default_headers,
+        *reply.headers,
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"connection", b"close"),
+    ]
     return b"".join([STATUS_LINE[status], *(b"%s: %s\r\n" % header for header in headers), b"\r\n", reply.body])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -21,13 +22,13 @@ from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from llmgate_core.plugin import errors
 
+from llmgate_core.plugin import errors
 from llmgate_gateway.app import Gateway
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.operations import Operations
-from llmgate_gateway.protocol import ServerConfig
+from llmgate_gateway.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
 
 __all__ = ["GatewayServer", "Place", "new_event_loop", "serve"]
@@ -67,10 +68,8 @@ def serve(
 ) -> int:
     """Serve until told to stop, and return the exit status.
 
-    Args:
-        source: where a new config comes from. watch: take it whenever its file changes, not only on SIGHUP.
-        sockets: listening; closed when the server stops.
-        debug: show outgoing calls on standard error.
+    New configs come from `source`: on SIGHUP, and with `watch` whenever its file changes. The sockets listen;
+    they are closed when the server stops. `debug` shows outgoing calls on standard error.
     """
     operations = Operations(config, values=place.values, worker=place.worker)
     operations.set_up_logging(config, debug=debug)
@@ -162,8 +161,9 @@ class GatewayServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Serve until told to stop."""
+        gc.freeze()
+        gc.enable()
         self._place.ready()
-        self._start(self._operations.warm_up())
         if self._watch is not None:
             self._start(self._look_at_file(self._watch))
         while not self._stopping.is_set():
@@ -180,8 +180,8 @@ class GatewayServer(uvicorn.Server):
         for sock in sockets or ():
             sock.close()
         for connection in self.server_state.connections:
-            if connection.cycle is not None:
-                connection.cycle.keep_alive = False
+            if isinstance(connection, GatewayProtocol):
+                connection.end_after_this()
         await self._drain()
         await self._close_connections()
         for task in self._tasks:

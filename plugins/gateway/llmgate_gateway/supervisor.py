@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmgate_core.plugin import errors
-
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
@@ -34,7 +33,9 @@ __all__ = ["Supervisor"]
 
 log = logging.getLogger("llmgate.gateway")
 
-SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD") if hasattr(signal, name))
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD") if hasattr(signal, name)
+)
 BRIEF_SECONDS: Final = 10.0
 """A worker that has lived for less is not started anew at once."""
 FIRST_WAIT_SECONDS: Final = 0.1
@@ -208,6 +209,9 @@ class Supervisor:
             sys.stderr.flush()
             os._exit(status)  # not through the parent's frames
 
+    def _say_ready(self) -> None:
+        os.write(self._ready_end, b"r")
+
     def _work(self, number: int) -> int:
         signal.set_wakeup_fd(-1)
         for known in SIGNALS:
@@ -215,5 +219,5 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes it on once
         os.close(self._tie)
         os.close(self._ready)
-        place = Place(number, self._values, self._alive, lambda: os.write(self._ready_end, b"r") and None)
+        place = Place(number, self._values, self._alive, self._say_ready)
         return serve(self._config, self._source, self._sockets, place=place, debug=self._debug)

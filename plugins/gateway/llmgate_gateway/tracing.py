@@ -9,6 +9,7 @@ Source: OpenTelemetry semantic conventions for generative AI spans, 1.37; W3C Tr
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 import time
@@ -17,7 +18,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgate_core.plugin import errors
-
 from llmgate_gateway.record import RequestRecord
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _attributes(record: RequestRecord) -> dict[str, Any]:
 def _exporting_provider() -> Any:
     """Return a provider that exports as the environment says; None, with a warning, where that is not installed."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        exporter = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter()
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider as ExportingProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -143,5 +143,5 @@ def _exporting_provider() -> Any:
         log.warning("tracing is on, but nothing exports its spans: pip install 'llmgate-gateway[otel]'")
         return None
     provider = ExportingProvider(resource=Resource.create({"service.name": "llmgate-gateway"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider

@@ -16,7 +16,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from functools import cache
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -75,7 +75,9 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
             _close(exchange, loop)
             raise
         stream = _stream_class(library, "SyncByteStream", _SyncBody)(exchange, loop, timeout, library)
-        return library.Response(exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"})
+        return library.Response(
+            exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
+        )
 
     def close(self) -> None:
         """Shut the app down and end its thread. Idempotent."""
@@ -142,7 +144,9 @@ class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above
             exchange.close()
             raise
         stream = _stream_class(library, "AsyncByteStream", _AsyncBody)(exchange, feeding, timeout, library)
-        return library.Response(exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"})
+        return library.Response(
+            exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
+        )
 
     async def aclose(self) -> None:
         """Shut the app down. Idempotent."""
@@ -337,7 +341,7 @@ def _pump(
 ) -> None:
     """Give the app the rest of a long body, as fast as it reads."""
 
-    async def give(block: bytes, more: bool) -> bool:  # noqa: FBT001
+    async def give(block: bytes, more: bool) -> bool:
         exchange.add_body(block, more=more)
         return not more or await exchange.body_taken()
 
@@ -368,4 +372,4 @@ def _result(future: concurrent.futures.Future[ResultT], timeout: float | None, l
 
 def _close(exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has been closed, and the app with it
-        loop.call_soon_threadsafe(cast("Callable[[], None]", exchange.close))
+        loop.call_soon_threadsafe(exchange.close)

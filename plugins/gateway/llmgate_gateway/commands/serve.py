@@ -6,21 +6,17 @@ Exit status: 0 stopped as told, 1 the address cannot be had, 2 the config or a f
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llmgate_core.plugin import errors
-
-from llmgate_gateway.config import ConfigProblems
-from llmgate_gateway.listening import listen, url_of, usable_descriptors
-from llmgate_gateway.reloading import Source
-
 if TYPE_CHECKING:
     import socket
 
     from llmgate_gateway.config import GatewayConfig
+    from llmgate_gateway.reloading import Source
 
 __all__ = ["command"]
 
@@ -51,34 +47,48 @@ class ServeCommand:
 
     def run(self, given: argparse.Namespace) -> int:
         """Serve until told to stop, and return the exit status."""
-        usable_descriptors()
         if given.reload and given.config is None:
             return _usage("--reload needs --config: there is no file to look at")
         if given.workers > 1 and not hasattr(os, "fork"):
             return _usage("--workers: this system cannot fork; run one process each behind a load balancer")
-        source = Source(given.config, given.model, given.host, given.insecure_no_auth)
+        gc.disable()  # what is made from here to the start stays for good; looking through it again only takes time
         try:
-            config = source.load()
-        except ConfigProblems as error:
-            _say(str(error))  # as they are: file:line:col
-            return 2
-        except errors.LLMGateError as error:
-            return _usage(str(error))
-        try:
-            sockets = listen(given.host, given.port)
-        except errors.ConfigError as error:
-            _say(f"llmgate: {error}")
-            return 1
-        return _serve(config, source, sockets, given)
+            return _run(given)
+        finally:
+            gc.enable()
+
+
+def _run(given: argparse.Namespace) -> int:
+    from llmgate_core.plugin import errors  # all that follows is loaded for no --help and no wrong flag
+    from llmgate_gateway.config import ConfigProblems
+    from llmgate_gateway.listening import listen, usable_descriptors
+    from llmgate_gateway.reloading import Source
+
+    usable_descriptors()
+    source = Source(given.config, given.model, given.host, given.insecure_no_auth)
+    try:
+        config = source.load()
+    except ConfigProblems as error:
+        _say(str(error))  # as they are: file:line:col
+        return 2
+    except errors.LLMGateError as error:
+        return _usage(str(error))
+    try:
+        sockets = listen(given.host, given.port)
+    except errors.ConfigError as error:
+        _say(f"llmgate: {error}")
+        return 1
+    return _serve(config, source, sockets, given)
 
 
 def _serve(config: GatewayConfig, source: Source, sockets: Sequence[socket.socket], given: argparse.Namespace) -> int:
+    from llmgate_gateway.listening import url_of
+    from llmgate_gateway.server import Place, serve  # the server's libraries: not for a wrong config
+
     url = url_of(sockets)
 
     def announce() -> None:
         _announce(config, url, given)
-
-    from llmgate_gateway.server import Place, serve  # the server's libraries: not for --help, nor for a wrong config
 
     if given.workers == 1:
         place = Place(ready=announce)
@@ -122,7 +132,8 @@ def _usage(message: str) -> int:
 def _say(text: str) -> None:
     """Print to standard error; nobody may be there to read it."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return
 

@@ -27,7 +27,6 @@ CODE = (
     "command.add_arguments(parser)\n"
     "sys.exit(command.run(parser.parse_args()))\n"
 )
-CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 WHOLE = {
     "id": "c",
     "object": "chat.completion",
@@ -36,10 +35,6 @@ WHOLE = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
 }
-
-
-def piece(text: str, finish: str | None = None) -> dict[str, Any]:
-    return {**CHUNK, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
 
 
 class GatewayProcess:
@@ -135,18 +130,6 @@ def chat_body(**fields: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
 
 
-def config_text(upstream: FakeUpstream, general: str = "", **others: str) -> str:
-    lines = [
-        "model_list:",
-        "  - model_name: m",
-        "    params: {model: openai/gpt-4o, api_key: sk-upstream-0123456789abcdef, "
-        f"api_base: '{upstream.base_url}', max_retries: 0}}",
-    ]
-    if general:
-        lines.append(f"general_settings: {{{general}}}")
-    return "\n".join([*lines, *(f"{name}: {value}" for name, value in others.items())]) + "\n"
-
-
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
     with fake_upstream() as upstream:
@@ -154,38 +137,57 @@ def upstream() -> Iterator[FakeUpstream]:
         yield upstream
 
 
-@pytest.fixture
-def start_gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayProcess]]:
-    """Start a gateway from a config's text; every one is gone at the end of the test."""
-    running: list[GatewayProcess] = []
+class Gateways:
+    """Starts gateways for one test."""
 
-    def start(text: str | None, *flags: str, wait: bool = True, **environment: str) -> GatewayProcess:
-        given = list(flags)
-        if text is not None:
-            path = tmp_path / "config.yaml"
-            path.write_text(text)
-            given = ["--config", str(path), *given]
-        if "--port" not in given:
-            given += ["--port", "0"]
-        process = GatewayProcess(tuple(given), environment)
-        running.append(process)
+    def __init__(self, folder: Path) -> None:
+        self.config = folder / "config.yaml"
+        self.running: list[GatewayProcess] = []
+
+    def write(self, upstream: FakeUpstream | None, general: str = "", **others: str) -> None:
+        """Write the config: one model `m`, served by an upstream."""
+        base_url = "http://127.0.0.1:9/v1" if upstream is None else upstream.base_url
+        lines = [
+            "model_list:",
+            "  - model_name: m",
+            "    params:",
+            "      {model: openai/gpt-4o, api_key: os.environ/UPSTREAM_KEY, max_retries: 0,",
+            f"      api_base: '{base_url}'}}",
+        ]
+        if general:
+            lines.append(f"general_settings: {{{general}}}")
+        self.config.write_text("\n".join([*lines, *(f"{name}: {value}" for name, value in others.items())]) + "\n")
+
+    def start(self, *flags: str, wait: bool = True, config: bool = True, port: int | None = 0) -> GatewayProcess:
+        """Start one with the config that was written."""
+        given = ["--config", str(self.config)] if config else []
+        given += [] if port is None else ["--port", str(port)]
+        process = GatewayProcess((*given, *flags), {"UPSTREAM_KEY": "sk-upstream-0123456789abcdef"})
+        self.running.append(process)
         return process.started() if wait else process
 
-    yield start
-    for process in running:
-        if process.process.poll() is None:
-            process.process.kill()
-        process.end()
-        for pipe in (process.process.stdout, process.process.stderr):
-            if pipe is not None:
-                pipe.close()
+    def until(self, happened: Callable[[], Any], seconds: float = 10.0) -> Any:
+        """Ask again and again until something is true, at most this long."""
+        ends = time.monotonic() + seconds
+        while not (found := happened()):
+            if time.monotonic() > ends:
+                raise TimeoutError("it did not happen in time")
+            time.sleep(0.01)
+        return found
+
+    def close(self) -> None:
+        for process in self.running:
+            if process.process.poll() is None:
+                process.process.kill()
+            process.end()
+            for pipe in (process.process.stdout, process.process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
-def until(happened: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Ask again and again until something is true, at most this long."""
-    ends = time.monotonic() + seconds
-    while not (found := happened()):
-        if time.monotonic() > ends:
-            raise TimeoutError("it did not happen in time")
-        time.sleep(0.01)
-    return found
+@pytest.fixture
+def gateways(tmp_path: Path) -> Iterator[Gateways]:
+    """Every gateway that was started is gone at the end of the test."""
+    gateways = Gateways(tmp_path)
+    yield gateways
+    gateways.close()

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from llmgate_core.plugin import LedgerEntry
 from llmgate_gateway.access_log import AccessLog
 from llmgate_gateway.line_writer import MOST_LINES, LineWriter
 from llmgate_gateway.record import RequestRecord
 
-ODD = "a\r\nb\x1b[31mc\x00d\x7fe\x9bf\u2028g\u2029h\x85i\"j\\k"
+from llmgate_core.plugin import LedgerEntry
+
+ODD = 'a\r\nb\x1b[31mc\x00d\x7fe\x9bf\u2028g\u2029h\x85i"j\\k'
 
 
 def a_record(**fields: Any) -> RequestRecord:
@@ -88,7 +88,9 @@ def test_what_is_not_known_is_left_out() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["requested_model", "upstream_request_id", "error_code", "model", "path", "traceparent"])
+@pytest.mark.parametrize(
+    "name", ["requested_model", "upstream_request_id", "error_code", "model", "path", "traceparent"]
+)
 def test_a_line_stays_one_line_whatever_stands_in_a_name(name: str) -> None:
     record = a_record()
     setattr(record, name, ODD)
@@ -102,7 +104,9 @@ def test_a_line_stays_one_line_whatever_stands_in_a_name(name: str) -> None:
 
 
 def test_text_that_no_json_can_hold_is_replaced() -> None:
-    found = json.loads(line(a_record(requested_model="\ud800x", error_code="\udfff", usage={"prompt_tokens": math.nan})))
+    found = json.loads(
+        line(a_record(requested_model="\ud800x", error_code="\udfff", usage={"prompt_tokens": math.nan}))
+    )
     assert (found["requested_model"], found["error_code"]) == ("?x", "?")
     assert "input_tokens" not in found
 

@@ -8,11 +8,10 @@ import time
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-
 from llmgate_gateway.metric_values import MAX_SERIES, SharedValues
 from llmgate_gateway.metrics import Metrics
 from llmgate_gateway.record import RequestRecord
+from prometheus_client.parser import text_string_to_metric_families
 
 CHAT = {"deployment": "gpt-4o", "family": "chat"}
 
@@ -154,8 +153,11 @@ def test_a_worker_that_takes_a_dead_ones_place_goes_on_with_its_numbers() -> Non
 
 
 def test_counting_a_request_costs_less_than_six_microseconds() -> None:
-    metrics, record = Metrics(), a_record(
-        usage={"prompt_tokens": 10, "completion_tokens": 5}, cost=0.25, first_byte_seconds=0.06, total_seconds=0.6
+    metrics, record = (
+        Metrics(),
+        a_record(
+            usage={"prompt_tokens": 10, "completion_tokens": 5}, cost=0.25, first_byte_seconds=0.06, total_seconds=0.6
+        ),
     )
     best = math.inf
     for _ in range(10):

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-
 from llmgate_gateway.transport import AsyncGatewayTransport, GatewayTransport
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
