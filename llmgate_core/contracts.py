@@ -15,7 +15,7 @@ from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
 
 if TYPE_CHECKING:
-    from llmgate_core.multipart import Multipart
+    from llmgate_core.multipart import FormBody, Multipart
     from llmgate_core.secrets import Secret
     from llmgate_core.sse import SSEEvent
 
@@ -238,7 +238,7 @@ class UpstreamRequest:
 
     method: str
     path: str
-    body: JsonObject | Multipart | bytes | None = None
+    body: JsonObject | Multipart | FormBody | bytes | None = None
     # by a factory: before Python 3.12 a mappingproxy has no hash, and dataclasses refuse it as a default
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     query: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=lambda: NO_HEADERS)

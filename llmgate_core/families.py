@@ -28,6 +28,7 @@ class Operation:
     Attributes:
         result: `module:class` of the typed whole answer, in `llmgate_core.types`.
         takes_model: the request names a model; else the model string only picks the plugin.
+        may_lack_model: what the upstream does without one is its own to say.
         is_binary: the answer is bytes, handed out as they are.
         events_when: a parameter and its value by which the answer is a stream of events.
         text_when: a parameter and its values by which the answer is plain text.
@@ -35,6 +36,7 @@ class Operation:
 
     result: str
     takes_model: bool = True
+    may_lack_model: bool = False
     is_binary: bool = False
     events_when: tuple[str, str] | None = None
     text_when: tuple[str, frozenset[str]] | None = None
@@ -113,12 +115,12 @@ FAMILIES = _table(
         frozenset({"chat", "responses"}),
         frozenset({"input"}),
         _operations(
-            create=Operation("responses:ResponseObject"),
+            create=Operation("responses:ResponseObject", may_lack_model=True),
             retrieve=Operation("responses:ResponseObject", takes_model=False),
             cancel=Operation("responses:ResponseObject", takes_model=False),
             delete=Operation("base:Deleted", takes_model=False),
             input_items=Operation("base:Page", takes_model=False),
-            input_tokens=Operation("responses:InputTokens"),
+            input_tokens=Operation("responses:InputTokens", may_lack_model=True),
             compact=Operation("responses:CompactedResponse"),
         ),
         "responses:ResponseEvent",
@@ -195,7 +197,7 @@ FAMILIES = _table(
         "moderation",
         frozenset({"moderation"}),
         frozenset({"input"}),
-        _operations(create=Operation("moderation:ModerationResponse")),
+        _operations(create=Operation("moderation:ModerationResponse", may_lack_model=True)),
     ),
 )
 

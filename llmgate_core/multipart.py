@@ -8,11 +8,11 @@ Source: RFC 7578.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-__all__ = ["FilePart", "Multipart"]
+__all__ = ["FilePart", "FormBody", "Multipart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,25 @@ class Multipart:
 
     fields: Sequence[tuple[str, str]] = ()
     files: Sequence[tuple[str, FilePart]] = ()
+
+
+class FormBody(Protocol):
+    """A form as it goes on the wire: see `transport_contract.StreamedContent`. Only core makes one."""
+
+    @property
+    def content_type(self) -> str:
+        """With the boundary, which stays the same over all tries."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the body from its start."""
+        ...
+
+    def ablocks(self) -> AsyncIterator[bytes]:
+        """As `blocks`, without blocking the event loop."""
+        ...

@@ -118,7 +118,7 @@ class Pipeline:
 
     def _target(self, family: str, model: object, operation: str, options: Options) -> Target:
         asked = FAMILIES[family].operations[operation]
-        if asked.takes_model and model is not None:
+        if asked.takes_model and not (model is None and asked.may_lack_model):
             target = self.router.resolve(
                 family, model, carried=bool(options.own.get("use_chat_completions_api")) and operation == "create"
             )

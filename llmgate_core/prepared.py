@@ -28,6 +28,7 @@ from llmgate_core.deadline import Deadline, Limits
 from llmgate_core.errors import APIError, APIResponseValidationError, LLMGateError
 from llmgate_core.families import FAMILIES, Family
 from llmgate_core.folding import unfold
+from llmgate_core.multipart import Multipart
 from llmgate_core.options import Options
 from llmgate_core.receive import binary_result, error_of_status, typed_result, validation_error
 from llmgate_core.retry import wait_before_retry
@@ -95,7 +96,7 @@ class Prepared:
 
     def transport_request(self, request: UpstreamRequest, *, bearer: bool = False) -> TransportRequest:
         """Return `request` as it goes on the wire, with the key as a bearer token if asked for."""
-        if isinstance(request.body, dict):  # one that an exchange made
+        if isinstance(request.body, (dict, Multipart)):  # one that an exchange made
             request = replace(request, body=encoded(self.call, self.route, request))
         return transport_request(
             request,

@@ -316,10 +316,12 @@ class FormContent:
     """`transport_contract.StreamedContent` of a form. Its boundary, and so its bytes, are the same for each try.
 
     Attributes:
+        form: what it is made of.
         content_type: value of the header, with the boundary. length: bytes in all.
     """
 
     def __init__(self, form: Multipart) -> None:
+        self.form = form
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         start = b"--%b\r\n" % boundary.encode()

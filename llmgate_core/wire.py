@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from llmgate_core.contracts import Call, ProviderInfo, Route, UpstreamRequest
@@ -20,6 +20,9 @@ from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.multipart import Multipart
 from llmgate_core.transport_contract import Origin, StreamedContent, TransportRequest
+
+if TYPE_CHECKING:
+    from llmgate_core.uploads import FormContent
 
 __all__ = ["USER_AGENT", "encoded", "spliced", "split_base_url", "transport_request"]
 
@@ -30,15 +33,21 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 
 
-def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | Multipart:
-    """Return the body's bytes; a canonical body gets the model here. A form stays one until it is sent.
+def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | FormContent:
+    """Return the body's bytes; a canonical body gets the model here. A form's are made as it is sent, the same each time.
 
     Raises:
         BadRequestError: a parameter has no JSON form; the message names it.
     """
     body = request.body
-    if body is None or isinstance(body, (bytes, Multipart)):
+    if body is None or isinstance(body, bytes):
         return body or b""
+    if isinstance(body, Multipart):
+        from llmgate_core.uploads import FormContent  # most calls upload nothing
+
+        return FormContent(body)
+    if not isinstance(body, dict):
+        return body
     if body is call.body and route.model:
         body = {"model": route.model, **body}
     try:
@@ -101,11 +110,8 @@ def transport_request(
     content_type = None
     if isinstance(request.body, bytes):
         content, content_type = request.body, "application/json" if request.body else None
-    elif isinstance(request.body, Multipart):
-        from llmgate_core.uploads import FormContent  # most calls upload nothing
-
-        form = FormContent(request.body)
-        content, content_type = form, form.content_type
+    elif request.body is not None and not isinstance(request.body, (dict, Multipart)):
+        content, content_type = request.body, request.body.content_type
     headers = _headers(request, route, info, extra_headers, content_type=content_type, bearer=bearer)
     return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
 

@@ -16,17 +16,19 @@ from typing import Any
 import pytest
 from llmgate_openai_chat import plugin as openai_chat
 
-from llmgate_core import Settings, errors
+import llmgate_core
+from llmgate_core import Settings, errors, plugin, serving
 from llmgate_core.api import default_async_client, default_client
 from llmgate_core.environment import read
-from llmgate_core.hookspecs import ProviderHooks
-from llmgate_core.options import OWN_ARGUMENTS
+from llmgate_core.hookspecs import ExtensionHooks, ProviderHooks
+from llmgate_core.options import OWN_ARGUMENTS, POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.page.upstream import PNG, WAV, answered
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "guide"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GUIDES_OF_PLUGINS = sorted(ROOT.glob("plugins/openai_*/README.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *GUIDES_OF_PLUGINS]
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 """A program, and its output where that stands right behind it."""
 FILES = {"speech.wav": WAV, "cube.png": PNG, "mask.png": PNG, "sea.png": PNG}
@@ -87,7 +89,7 @@ def test_every_block_of_python_on_a_page_prints_what_the_page_says_and_leaves_th
     page: Path, upstream: FakeUpstream
 ) -> None:
     for printed, said in run_blocks(page, upstream):
-        assert printed == said
+        assert printed.splitlines() == said.splitlines()
     settings = Settings()
     assert {item.name: getattr(default_client().settings, item.name) for item in fields(settings)} == {
         item.name: getattr(settings, item.name) for item in fields(settings)
@@ -166,13 +168,60 @@ def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:
     assert [name for row in rows(GUIDE / "options.md", "argument") for name in named(row[2])] == wanted
 
 
-def test_every_hook_has_a_row_with_its_arguments() -> None:
-    hooks = [
+def test_every_argument_and_every_setting_has_a_heading() -> None:
+    headings = re.findall(r"^### `(\w+)`$", (GUIDE / "options.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(OWN_ARGUMENTS | {item.name for item in fields(Settings)})
+
+
+@pytest.mark.parametrize(("hooks", "first"), [(ProviderHooks, "hook"), (ExtensionHooks, "extension hook")])
+def test_every_hook_has_a_row_with_its_arguments(hooks: type, first: str) -> None:
+    wanted = [
         f"{name}({', '.join(list(inspect.signature(hook).parameters)[1:])})"
-        for name, hook in vars(ProviderHooks).items()
+        for name, hook in vars(hooks).items()
         if inspect.isfunction(hook)
     ]
-    assert [row[0].strip("`") for row in rows(GUIDE / "plugins.md", "hook")] == hooks
+    assert [row[0].strip("`") for row in rows(GUIDE / "plugins.md", first)] == wanted
+
+
+def test_every_name_of_the_authors_surface_has_one_row_and_every_row_is_one() -> None:
+    listed = [name for row in rows(GUIDE / "plugins.md", "names") for name in named(row[0])]
+    assert sorted(listed) == sorted(plugin.__all__)
+
+
+def test_every_method_of_a_ledger_has_a_row() -> None:
+    listed = [name.partition("(")[0] for row in rows(GUIDE / "plugins.md", "of a `Ledger`") for name in named(row[0])]
+    methods = [name for name, value in vars(plugin.Ledger).items() if inspect.isfunction(value) and name[0] != "_"]
+    assert sorted(listed) == sorted(methods)
+
+
+def test_every_policy_and_every_action_of_the_ledger_is_told() -> None:
+    assert [name for row in rows(GUIDE / "parameters.md", "`param_policy`") for name in named(row[0])] == list(POLICIES)
+    (actions,) = (row[1] for row in rows(GUIDE / "parameters.md", "field") if row[0] == "`action`")
+    documented = re.search(r"action: (`.+`)\.", inspect.getdoc(plugin.LedgerEntry) or "")
+    assert documented
+    assert named(actions) == named(documented[1])
+
+
+def test_every_function_of_the_module_is_told_in_the_guide() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in GUIDE.glob("*.md"))
+    functions = [name for name in llmgate_core.__all__ if inspect.isfunction(getattr(llmgate_core, name))]
+    sync = [name for name in functions if not inspect.iscoroutinefunction(getattr(llmgate_core, name))]
+    assert [name for name in sync if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_public_name_is_in_the_change_note() -> None:
+    note = (ROOT / "CHANGES.md").read_text("utf-8")
+    public = {name for name in (*llmgate_core.__all__, *plugin.__all__, *serving.__all__) if not is_twin(name)}
+    told = set(re.findall(r"`(\w+)`", note))
+    assert sorted(name for name in public - told if not is_error(name)) == []
+
+
+def is_twin(name: str) -> bool:
+    return name.startswith("a") and name[1:] in llmgate_core.__all__
+
+
+def is_error(name: str) -> bool:
+    return name == "Timeout" or name in vars(errors)
 
 
 # --- the capabilities and their tests ---

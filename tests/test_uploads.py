@@ -158,7 +158,7 @@ def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path)
         "there is no file 'no/such.wav'; pass the path of one, an open file or its bytes"
     )
     assert str(refusal(tmp_path)) == f"{str(tmp_path)!r} is a directory; pass the path of a file in it"
-    assert "cannot be opened: embedded null byte" in str(refusal("a\0b"))
+    assert "embedded null" in str(refusal("a\0b"))
     assert "cannot be opened: file name too long; pass an open file or its bytes" in str(refusal("x" * 5000))
     assert len(str(refusal("x" * 5000))) < 400
     with path.open("rb") as closed:

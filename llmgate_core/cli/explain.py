@@ -10,8 +10,8 @@ from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
-from llmgate_core.multipart import Multipart
 from llmgate_core.prepared import Prepared
+from llmgate_core.uploads import FormContent
 
 __all__ = ["run"]
 
@@ -120,7 +120,7 @@ def _curl(prepared: Prepared) -> str:
 
 
 def _body(body: object) -> list[str]:
-    if isinstance(body, Multipart):
-        texts = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.fields]
-        return texts + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.files]
+    if isinstance(body, FormContent):
+        texts = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.form.fields]
+        return texts + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.form.files]
     return [f"-d {shlex.quote(body.decode())}"] if isinstance(body, bytes) and body else []

@@ -154,9 +154,11 @@ class _Conversation:
             self._add_assistant(content)
             return
         self._takes_calls = False
-        made = self._content(content)
-        if made or isinstance(content, str):
-            self.messages.append({"role": role, "content": made})
+        parts = None if isinstance(content, str) else self._parts(content)
+        if parts is not None and not parts:
+            self._ledger.dropped("input", "a message without any part")
+        else:
+            self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
 
     def _add_assistant(self, content: Any) -> None:
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)
@@ -167,6 +169,8 @@ class _Conversation:
                 self._ledger.unsupported("input", f"an assistant message holds no part of type {part['type']!r}")
         if text or refusal:
             self._assistant({"content": text or None, **({"refusal": refusal} if refusal else {})})
+        else:
+            self._ledger.dropped("input", "an assistant message that says nothing")
 
     def _assistant(self, fields: JsonObject) -> JsonObject:
         message: JsonObject = {"role": "assistant", **fields}
@@ -208,9 +212,6 @@ class _Conversation:
         text = _texts(item.get("content"), "") or _texts(item.get("summary"), PARAGRAPH)
         if text:
             self._reasoning.append(text)
-
-    def _content(self, content: Any) -> Any:
-        return content if isinstance(content, str) else _collapsed(self._parts(content))
 
     def _parts(self, content: Any) -> list[JsonObject]:
         if content is not None and not isinstance(content, Sequence):

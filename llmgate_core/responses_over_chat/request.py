@@ -111,7 +111,7 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
     _add_reasoning(chat, body.get("reasoning"), ledger)
     _add_text(chat, body.get("text"))
     _add_logprobs(chat, body, ledger)
-    _add_stream(chat, body, call.stream)
+    _add_stream(chat, body, ledger, stream=call.stream)
     _note_left_out(body, ledger)
     chat.update((name, value) for name, value in body.items() if name not in CONVERTED)
     return chat
@@ -121,6 +121,8 @@ def _refuse_state(body: JsonObject, ledger: Ledger) -> None:
     for name, reason in STATE.items():
         if body.get(name):
             raise ledger.refuse(name, f"this upstream knows only chat: {reason}")
+        if body.get(name) is not None:
+            ledger.dropped(name, "this value is what chat does by itself")
 
 
 def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger) -> None:
@@ -175,15 +177,21 @@ def _add_logprobs(chat: JsonObject, body: JsonObject, ledger: Ledger) -> None:
         chat["logprobs"] = True
         if count is not None:
             chat["top_logprobs"] = count
+    elif count is not None:
+        ledger.dropped("top_logprobs", "no log probabilities are asked for")
 
 
-def _add_stream(chat: JsonObject, body: JsonObject, stream: bool) -> None:
+def _add_stream(chat: JsonObject, body: JsonObject, ledger: Ledger, *, stream: bool) -> None:
     """Ask for the usage too: the event that ends a Responses stream must have it."""
+    options = body.get("stream_options")
     if stream:
         chat["stream"] = True
-        chat["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-    elif body.get("stream") is not None:
+        chat["stream_options"] = {**(options or {}), "include_usage": True}
+        return
+    if body.get("stream") is not None:
         chat["stream"] = body["stream"]
+    if options is not None:
+        ledger.dropped("stream_options", "says nothing without stream")
 
 
 def _note_left_out(body: JsonObject, ledger: Ledger) -> None:

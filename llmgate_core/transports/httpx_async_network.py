@@ -262,10 +262,13 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
         """Note the end, and why."""
         self._registry.discard(self)
         self._has_ended = True
-        if isinstance(exc, OSError):
+        wire, self._wire = self._wire, None  # to abort asyncio's own after this may fail; that of TLS asks for it
+        if wire is not None and wire.get_extra_info("ssl_object") is not None:
+            wire.abort()
+        elif isinstance(exc, OSError):
             self._read_last()
+        if isinstance(exc, OSError):
             self._failure = exc
-        self._wire = None  # asyncio's own may break when it is aborted after this
         self._wake(True)
 
     def pause_writing(self) -> None:
@@ -316,10 +319,9 @@ class AsyncConnection(asyncio.Protocol, httpcore.AsyncNetworkStream, TrackedConn
 
     def _read_last(self) -> None:
         """Read the answer that came just before our request broke the connection; asyncio would drop it."""
-        if self._wire is not None and self._wire.get_extra_info("ssl_object") is None:  # with TLS it is lost
-            with contextlib.suppress(OSError):
-                while data := self._socket.recv(RECEIVE_BYTES):
-                    self._blocks.append(data)
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(RECEIVE_BYTES):
+                self._blocks.append(data)
 
     async def _wait(self, ends: float | None) -> bool:
         """Wait until something happens; False: not before `ends`. Who is cancelled here, loses the connection."""

@@ -178,9 +178,9 @@ def moderation(body: dict[str, Any]) -> Answer:
     count = len(body["input"]) if isinstance(body["input"], list) and isinstance(body["input"][0], str) else 1
     verdict = {
         "flagged": False,
-        "categories": {"harassment/threatening": False, "self-harm": False},
-        "category_scores": {"harassment/threatening": 0.0004, "self-harm": 0.0001},
-        "category_applied_input_types": {"harassment/threatening": ["text"], "self-harm": ["text"]},
+        "categories": {"harassment/threatening": False, "self-harm/intent": False},
+        "category_scores": {"harassment/threatening": 0.0004, "self-harm/intent": 0.0001},
+        "category_applied_input_types": {"harassment/threatening": ["text"], "self-harm/intent": ["text"]},
     }
     model = body.get("model", "omni-moderation-latest")
     return Answer.json({"id": "modr-1", "model": model, "results": [verdict] * count}, **HEADERS)

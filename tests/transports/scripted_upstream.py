@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.deadline import Deadline, Limits, Timeouts
+from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.transports.fast_async import AsyncFastTransport
 from llmgate_core.transports.fast_sync import FastTransport
 

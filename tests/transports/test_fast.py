@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import trustme
 
-from llmgate_core.transport_contract import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -22,6 +21,7 @@ from llmgate_core.errors import (
     BadRequestError,
     StreamTruncatedError,
 )
+from llmgate_core.transport_contract import Origin
 from llmgate_core.transports.fast_sync import FastTransport
 from tests.transports.scripted_upstream import (
     HEAD,

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.transport_contract import Origin
 from llmgate_core.errors import (
     StreamTruncatedError,
 )
+from llmgate_core.transport_contract import Origin
 from llmgate_core.transports.fast_async import AsyncFastTransport
 from tests.transports.scripted_upstream import (
     HEAD,

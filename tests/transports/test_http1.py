@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.deadline import Deadline, Limits, Timeouts
 from llmgate_core.errors import APIConnectionError, APIResponseValidationError, BadRequestError, StreamTruncatedError
+from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.transports.http1 import ResponseReader, build_head
 
 ORIGIN = Origin("http", "upstream.test", 8080)

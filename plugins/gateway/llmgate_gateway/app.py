@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from itertools import count
 
 from llmgate_core.plugin import errors
-
 from llmgate_gateway.auth import Client, wrong_key
 from llmgate_gateway.bodies import linger, read_whole
 from llmgate_gateway.calls import note_trace, serve_call
@@ -31,7 +30,7 @@ from llmgate_gateway.health import liveness, model_list, model_of, readiness
 from llmgate_gateway.limits import Admission, check_head
 from llmgate_gateway.passthrough import serve_passthrough
 from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import Receive, Refusal, Reply, Scope, Send, error_reply, refuse, send_reply
+from llmgate_gateway.replies import Receive, RefusedError, Reply, Scope, Send, error_reply, refuse, send_reply
 from llmgate_gateway.routes import Found, Route, Routes, request_path
 from llmgate_gateway.state import State
 
@@ -190,12 +189,12 @@ class Gateway:
             state.release()
             self._note_end(record)
 
-    async def _outcome(self, request: ClientRequest, state: State) -> Reply | Refusal | None:
+    async def _outcome(self, request: ClientRequest, state: State) -> Reply | RefusedError | None:
         """Serve a request; return what is left to be sent."""
         record = request.record
         try:
             return await self._routed(request, state)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             record.error_code = refusal.code
             return refusal
         except errors.LLMGateError as error:
@@ -276,14 +275,14 @@ class Gateway:
         reply = self._pages[route.method, route.path](asked)
         return await reply if inspect.isawaitable(reply) else reply
 
-    async def _send(self, request: ClientRequest, reply: Reply | Refusal) -> None:
+    async def _send(self, request: ClientRequest, reply: Reply | RefusedError) -> None:
         """Send a whole reply. Of a body that we do not want, no more is read than the connection is worth."""
-        shown = reply.reply if isinstance(reply, Refusal) else reply
+        shown = reply.reply if isinstance(reply, RefusedError) else reply
         unread = request.unread_bytes()
         if not unread:
             await send_reply(request.send, shown)
             return
-        if unread <= UNREAD_BYTES and not (isinstance(reply, Refusal) and reply.close):
+        if unread <= UNREAD_BYTES and not (isinstance(reply, RefusedError) and reply.close):
             await send_reply(request.send, shown)
             return
         head = [*shown.headers, (b"content-length", b"%d" % len(shown.body)), CLOSE]
@@ -344,7 +343,7 @@ def create_app(
     return Gateway(config, observers=observers, on_begin=on_begin, pages=pages)
 
 
-def _no_route(record: RequestRecord, found: Found) -> Refusal:
+def _no_route(record: RequestRecord, found: Found) -> RefusedError:
     if found.allowed:
         allow = ", ".join(found.allowed)
         message = f"{record.method} is not allowed here; {allow} is."

@@ -15,17 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgate_core.plugin import Secret
-
 from llmgate_gateway.config import GatewayConfig, allows
-from llmgate_gateway.replies import Refusal, error_reply, refuse
+from llmgate_gateway.replies import RefusedError, error_reply, refuse
 
 __all__ = ["ANYBODY", "Client", "KeyRing", "wrong_key"]
 
 BEARER = b"bearer "
 MASTER = "master"
-MESSAGE = (
-    "Incorrect or missing API key. Send the key of this gateway as a bearer token: 'Authorization: Bearer KEY'."
-)
+MESSAGE = "Incorrect or missing API key. Send the key of this gateway as a bearer token: 'Authorization: Bearer KEY'."
 WRONG_KEY = error_reply(
     401,
     MESSAGE,
@@ -65,9 +62,7 @@ class KeyRing:
         keys: list[tuple[bytes, Client]] = []
         if general.master_key is not None:
             keys.append((_digest_of(general.master_key), Client(MASTER)))
-        keys += [
-            (_digest_of(key.key), Client(key.name, key.models, key.limits.max_in_flight)) for key in general.keys
-        ]
+        keys += [(_digest_of(key.key), Client(key.name, key.models, key.limits.max_in_flight)) for key in general.keys]
         self._keys = tuple(keys)
 
     @property
@@ -90,12 +85,12 @@ class KeyRing:
         return f"KeyRing({len(self._keys)} keys)"
 
 
-def wrong_key(*, close: bool = False) -> Refusal:
+def wrong_key(*, close: bool = False) -> RefusedError:
     """Return the one answer to every key that is wrong, in whatever way."""
-    return Refusal(WRONG_KEY, code="invalid_api_key", close=close)
+    return RefusedError(WRONG_KEY, code="invalid_api_key", close=close)
 
 
-def forbidden_model(model: str) -> Refusal:
+def forbidden_model(model: str) -> RefusedError:
     """Return the answer to a good key that may not use a model."""
     return refuse(403, f"This key may not use the model {model[:200]!r}.", code="model_not_allowed", param="model")
 

@@ -14,11 +14,19 @@ from urllib.parse import parse_qsl
 
 from llmgate_core.options import OWN_ARGUMENTS  # lead: export
 from llmgate_core.plugin import FilePart, decode
-
 from llmgate_gateway.client_request import ClientRequest
-from llmgate_gateway.replies import Refusal, refuse
+from llmgate_gateway.replies import RefusedError, refuse
 
-__all__ = ["FORBIDDEN", "body_limit", "check_names", "json_body", "query_fields", "read_whole", "sent_length", "too_large"]
+__all__ = [
+    "FORBIDDEN",
+    "body_limit",
+    "check_names",
+    "json_body",
+    "query_fields",
+    "read_whole",
+    "sent_length",
+    "too_large",
+]
 
 FORBIDDEN = OWN_ARGUMENTS | frozenset(
     {
@@ -53,7 +61,7 @@ def sent_length(request: ClientRequest) -> int | None:
     """Return the body's length as the client gave it; None: chunked, or no body.
 
     Raises:
-        Refusal: 400: there is no telling where this body ends.
+        RefusedError: 400: there is no telling where this body ends.
     """
     lengths = request.values(b"content-length")
     if not lengths:
@@ -67,7 +75,7 @@ def body_limit(request: ClientRequest, limit: int) -> int | None:
     """Return the body's length as the client gave it, once that is found to be within `limit`.
 
     Raises:
-        Refusal: 413, before a byte of it is read.
+        RefusedError: 413, before a byte of it is read.
     """
     length = sent_length(request)
     if length is not None and length > limit:
@@ -75,7 +83,7 @@ def body_limit(request: ClientRequest, limit: int) -> int | None:
     return length
 
 
-def too_large(limit: int) -> Refusal:
+def too_large(limit: int) -> RefusedError:
     """Return the refusal of a body that passes its limit."""
     return refuse(413, f"The request's body is larger than {limit} bytes.", code="request_too_large", close=True)
 
@@ -84,7 +92,7 @@ async def read_whole(request: ClientRequest, limit: int) -> bytes:
     """Return the whole body.
 
     Raises:
-        Refusal: 413, at the block that passes the limit. ClientGoneError.
+        RefusedError: 413, at the block that passes the limit. ClientGoneError.
     """
     body_limit(request, limit)
     block, more = await request.read()
@@ -106,7 +114,7 @@ def json_body(request: ClientRequest, content: bytes, *, optional: bool = False)
     """Return the object in a JSON body; with `optional` an absent one is an empty object.
 
     Raises:
-        Refusal: 415 or 400.
+        RefusedError: 415 or 400.
     """
     kind = request.headers.get(b"content-type")
     if kind is not None and kind != b"application/json":
@@ -126,7 +134,7 @@ def check_names(body: Mapping[str, Any], *, files: Iterable[str] = ()) -> None:
     """Refuse the names that belong to the config, and text where a file stands: it would name one of ours.
 
     Raises:
-        Refusal: 400, naming the parameter.
+        RefusedError: 400, naming the parameter.
     """
     if not FORBIDDEN.isdisjoint(body):
         raise _not_yours(next(name for name in body if name in FORBIDDEN))
@@ -143,10 +151,12 @@ def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str,
     """Return the fields of a query that the operation knows, and the names of those that it does not.
 
     Raises:
-        Refusal: 400: not a query, or a name that belongs to the config.
+        RefusedError: 400: not a query, or a name that belongs to the config.
     """
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict")
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict"
+        )
     except ValueError:
         raise _bad("The query of the request cannot be read.", "invalid_query") from None
     check_names(dict(pairs))
@@ -189,10 +199,10 @@ def _is_reference(value: Any) -> bool:
     return value is None or isinstance(value, (dict, FilePart))
 
 
-def _not_yours(name: str) -> Refusal:
+def _not_yours(name: str) -> RefusedError:
     message = f"{name[:80]!r} cannot be set in a request: the gateway's config says where requests go and how."
     return refuse(400, message, code="parameter_not_allowed", param=name[:80])
 
 
-def _bad(message: str, code: str) -> Refusal:
+def _bad(message: str, code: str) -> RefusedError:
     return refuse(400, message, code=code)

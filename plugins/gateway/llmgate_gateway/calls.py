@@ -11,7 +11,6 @@ from typing import Any
 
 from llmgate_core.families import FAMILIES  # lead: export
 from llmgate_core.plugin import LedgerEntry, decode
-
 from llmgate_gateway.bodies import body_limit, check_names, json_body, query_fields, read_whole
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.forms import Form, boundary_of, fields_as_body, read_form
@@ -33,7 +32,7 @@ async def serve_call(request: ClientRequest, state: State, route: Route, ids: Ma
     """Serve one call.
 
     Raises:
-        Refusal, LLMGateError, ClientGoneError: nothing has been sent to the client.
+        RefusedError, LLMGateError, ClientGoneError: nothing has been sent to the client.
     """
     form = Form()
     try:

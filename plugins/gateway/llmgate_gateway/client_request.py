@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
 
+PROGRESS_BYTES = 4096
+"""Of a body, for which the client may let us wait as long as `timeouts.body` says: dripping is no progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
 
 
@@ -43,9 +45,11 @@ class ClientRequest:
     """
 
     __slots__ = (
+        "_next_mark",
         "_receive",
         "_send",
         "_task",
+        "_waited",
         "_watcher",
         "client",
         "extra_headers",
@@ -77,6 +81,8 @@ class ClientRequest:
         self.stopped_by: StopReason | None = None
         self.waiting_for: Literal["body", "reader"] | None = None
         self.waiting_since = 0.0
+        self._next_mark = 0
+        self._waited = 0.0
         self.loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
@@ -97,9 +103,14 @@ class ClientRequest:
         Raises:
             ClientGoneError: the client hung up.
         """
-        self.waiting_for, self.waiting_since = "body", self.loop.time()
+        now = self.loop.time()
+        if self.read_bytes >= self._next_mark:
+            self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
+        self.waiting_since = now - self._waited  # our own pauses in between are not the client's
+        self.waiting_for = "body"
         message = await self._receive()
         self.waiting_for = None
+        self._waited = self.loop.time() - self.waiting_since
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         block, more = message.get("body", b""), message.get("more_body", False)

@@ -17,13 +17,14 @@ from typing import Any
 from llmgate_core import AsyncClient, Settings
 from llmgate_core.families import FAMILIES  # lead: export
 from llmgate_core.openai_wire import ENDPOINTS  # lead: export
-from llmgate_core.plugin import errors
+from llmgate_core.options import endpoint_for, take_options  # lead: export
+from llmgate_core.plugin import Secret, errors
 from llmgate_core.routing import Target  # lead: export
-
 from llmgate_gateway.auth import Client, forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
-from llmgate_gateway.replies import Refusal, header_value, refuse
+from llmgate_gateway.key_pieces import KeyPieces
+from llmgate_gateway.replies import RefusedError, header_value, refuse
 from llmgate_gateway.routes import Route
 
 __all__ = ["Binding", "Bound", "Deployments"]
@@ -40,6 +41,7 @@ class Bound:
     Attributes:
         arguments: what every call is made with. defaults: parameters for requests that lack them.
         targets: family -> where its calls go; for a pattern, where one of some model would.
+        secrets: to see whether an upstream repeats our key.
         outcome: how the last call ended, for readiness; None: there was none.
     """
 
@@ -49,6 +51,7 @@ class Bound:
     arguments: Mapping[str, Any]
     extra_headers: Mapping[str, str]
     targets: Mapping[str, Target]
+    secrets: KeyPieces = field(repr=False)
     label: str = ""
     outcome: str | None = None
     error_code: str | None = None
@@ -109,10 +112,12 @@ class Deployments:
         """Return where a request for a model goes; several of one name take turns.
 
         Raises:
-            Refusal: 400 without a model or for one that is not served here, 403, 404.
+            RefusedError: 400 without a model or for one that is not served here, 403, 404.
         """
         if not isinstance(requested, str) or not requested:
-            raise refuse(400, "The request must say which model: a text in 'model'.", code="missing_model", param="model")
+            raise refuse(
+                400, "The request must say which model: a text in 'model'.", code="missing_model", param="model"
+            )
         if not client.may_use(requested):
             raise forbidden_model(requested)
         key = (route.family, route.operation, requested)
@@ -131,7 +136,7 @@ class Deployments:
         """Return where a request that names no model goes: the deployment named `wanted`, else the first that can.
 
         Raises:
-            Refusal: 404 or 403 for `wanted`, 404 where no deployment offers the operation.
+            RefusedError: 404 or 403 for `wanted`, 404 where no deployment offers the operation.
         """
         if wanted is not None:
             binding = self.of_model(route, wanted, client)
@@ -150,7 +155,7 @@ class Deployments:
         group = self._names.find(name)
         return None if group is None else self._bound[id(group.members[0].deployment)]
 
-    def unknown_model(self, requested: str, client: Client) -> Refusal:
+    def unknown_model(self, requested: str, client: Client) -> RefusedError:
         """Return the refusal of a name that nothing goes by, with near names that the client may use."""
         known = [name for name in self.names if client.may_use(name)]
         near = difflib.get_close_matches(requested[:SHOWN_CHARACTERS], known, 3, 0.6)
@@ -200,11 +205,13 @@ class Deployments:
         options = options_for(config, entry)
         client = self._clients.get(options.enable_preview_features)
         if client is None:
-            client = self._clients[options.enable_preview_features] = _client(config, preview=options.enable_preview_features)
+            client = self._clients[options.enable_preview_features] = _client(
+                config, preview=options.enable_preview_features
+            )
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
-        return Bound(
-            entry, options, client, _arguments(options, headers), headers, _targets(client, entry, options), entry.label
-        )
+        arguments, targets = _arguments(options, headers), _targets(client, entry, options)
+        keys = [*options.extra_headers.values(), *_keys(client, arguments, targets.values())]
+        return Bound(entry, options, client, arguments, headers, targets, KeyPieces(keys), entry.label)
 
 
 def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:
@@ -263,6 +270,14 @@ def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOp
     return client.pipeline.router.resolve(family, model, carried=options.use_chat_completions_api)
 
 
+def _keys(client: AsyncClient, arguments: Mapping[str, Any], targets: Iterable[Target]) -> Iterator[Secret | None]:
+    """Yield the keys that calls are made with, those of the environment included."""
+    pipeline = client.pipeline
+    options = take_options(dict(arguments), pipeline.client, pipeline.settings)
+    for info in {id(target.plugin): target.plugin.info for target in targets}.values():
+        yield endpoint_for(info, options, pipeline.client, pipeline.settings, require_key=False).api_key
+
+
 def _offers(target: Target, route: Route) -> bool:
     """Return whether a plugin serves an operation; one that carries another family only creates."""
     if route.operation == "create":
@@ -270,9 +285,11 @@ def _offers(target: Target, route: Route) -> bool:
     return target.family == route.family and f"{route.family}.{route.operation}" in target.plugin.info.operations
 
 
-def _other_family(requested: str, bounds: Iterable[Bound], route: Route) -> Refusal:
+def _other_family(requested: str, bounds: Iterable[Bound], route: Route) -> RefusedError:
     families: Sequence[str] = list(dict.fromkeys(family for bound in bounds for family in bound.targets))
-    paths = ", ".join(f"{ENDPOINTS[family]['create'].method} /v1{ENDPOINTS[family]['create'].path}" for family in families)
+    paths = ", ".join(
+        f"{ENDPOINTS[family]['create'].method} /v1{ENDPOINTS[family]['create'].path}" for family in families
+    )
     hint = f"; send it to {paths}" if paths else ""
     message = f"The model {requested[:SHOWN_CHARACTERS]!r} is not served at {route.method} /v1{route.path}{hint}."
     return refuse(400, message, code="model_mode_mismatch", param="model")

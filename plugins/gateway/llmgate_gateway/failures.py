@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 from llmgate_core.plugin import errors
-
 from llmgate_gateway.record import RequestRecord
 from llmgate_gateway.replies import RawHeaders, Reply, error_reply, is_clean
 
@@ -65,9 +64,7 @@ def failure_reply(error: errors.LLMGateError) -> Reply:
     shown = public_error(error)
     status = shown.status_code or 500
     kind = shown.type or ("invalid_request_error" if status < 500 else "server_error")
-    return error_reply(
-        status, shown.message, code=shown.code, param=shown.param, kind=kind, headers=_headers_of(error)
-    )
+    return error_reply(status, shown.message, code=shown.code, param=shown.param, kind=kind, headers=_headers_of(error))
 
 
 def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import mimetypes
 import os
 import re
 import tempfile
 import threading
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
-from llmgate_core.plugin import FilePart
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from llmgate_core.plugin import FilePart
 from llmgate_gateway.bodies import too_large
 from llmgate_gateway.client_request import ClientRequest
-from llmgate_gateway.replies import Refusal, refuse
+from llmgate_gateway.replies import RefusedError, refuse
 
 __all__ = ["Form", "boundary_of", "fields_as_body", "read_form"]
 
@@ -211,7 +213,7 @@ def fields_as_body(fields: Iterable[tuple[str, str | FilePart]]) -> dict[str, An
     """Return fields as a request body: `name[]` and repeated names as lists, `name[key]` as objects.
 
     Raises:
-        Refusal: 400: a name that cannot be read so.
+        RefusedError: 400: a name that cannot be read so.
     """
     body: dict[str, Any] = {}
     for name, value in fields:
@@ -227,7 +229,7 @@ def boundary_of(content_type: bytes) -> bytes | None:
     """Return the boundary of a form; None: the content type is none of a form.
 
     Raises:
-        Refusal: 400: a form without a legal boundary.
+        RefusedError: 400: a form without a legal boundary.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
@@ -242,7 +244,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
     """Read the client's form into `form`, block by block.
 
     Raises:
-        Refusal: 413 or 400. ClientGoneError.
+        RefusedError: 413 or 400. ClientGoneError.
     """
     parts = _Parts(form)
     parser = MultipartParser(
@@ -251,6 +253,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
         max_header_count=MAX_PART_HEADERS,
         max_header_size=MAX_PART_HEADER_BYTES,
     )
+    parser.logger = logging.Logger("no one's", logging.CRITICAL)  # what is wrong with a form is the client's to know
     size, more = 0, True
     while more:
         block, more = await request.read()
@@ -268,7 +271,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
 
 def _put(place: dict[str, Any], keys: list[str], value: str | FilePart, name: str) -> None:
     """Put a field where its name says."""
-    for key, inner in zip(keys, keys[1:], strict=False):
+    for key, inner in pairwise(keys):
         found = place.setdefault(key, {} if inner else [])
         if isinstance(found, list) and inner == keys[-1] == "":
             found.append(value)
@@ -292,5 +295,5 @@ def _text(content: bytes, what: str) -> str:
         raise _bad(f"The form has a {what} that is not UTF-8.") from None
 
 
-def _bad(message: str) -> Refusal:
+def _bad(message: str) -> RefusedError:
     return refuse(400, message, code="invalid_form", close=True)

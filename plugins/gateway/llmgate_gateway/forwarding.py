@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from llmgate_core.options import Options, endpoint_for, is_home, take_options  # lead: AsyncClient.forward
 from llmgate_core.plugin import Deadline, Limits, Route, Secret, UpstreamRequest, errors
 from llmgate_core.wire import transport_request  # lead: AsyncClient.forward
-
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.deployments import Bound
 
@@ -95,8 +94,7 @@ async def forward(
 ) -> Forwarded:
     """Send a request; return its answer once the head is here.
 
-    Args:
-        path: below the base URL, percent-encoded, beginning with `/`. query: without `?`.
+    `path` is below the base URL, percent-encoded, and begins with `/`; `query` has no `?`.
 
     Raises:
         APIError: not reached, late, or no key. PluginError: the plugin signs requests in a way of its own.

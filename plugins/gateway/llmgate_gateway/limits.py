@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate_gateway.config.general import Limits
-from llmgate_gateway.replies import Refusal, refuse
+from llmgate_gateway.replies import RefusedError, refuse
 
 __all__ = ["Admission", "check_head"]
 
@@ -29,7 +29,7 @@ class Admission:
         """Take a place for a client's request.
 
         Raises:
-            Refusal: 503, or 429 where only this client has too many.
+            RefusedError: 503, or 429 where only this client has too many.
         """
         if self.in_flight >= limits.max_in_flight:
             raise _too_busy()
@@ -56,7 +56,7 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
     """Refuse a head that is too large, and one whose body has no clear end.
 
     Raises:
-        Refusal: 431, or 400.
+        RefusedError: 431, or 400.
     """
     if len(headers) > limits.max_headers:
         raise refuse(
@@ -67,7 +67,7 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
         raise refuse(431, message, code="request_header_fields_too_large", close=True)
 
 
-def _too_busy() -> Refusal:
+def _too_busy() -> RefusedError:
     return refuse(
         503,
         "The gateway is at the limit of what it serves at a time. Try again shortly.",
@@ -77,6 +77,6 @@ def _too_busy() -> Refusal:
     )
 
 
-def _too_many(limit: int) -> Refusal:
+def _too_many(limit: int) -> RefusedError:
     message = f"This client has {limit} requests under way, which is its limit. Try again when one has ended."
     return refuse(429, message, code="concurrency_limit_exceeded", headers=RETRY_SOON)

@@ -15,7 +15,6 @@ from urllib.parse import unquote
 
 from llmgate_core.plugin import Headers, errors
 from llmgate_core.secrets import mask  # lead: export
-
 from llmgate_gateway.auth import forbidden_model
 from llmgate_gateway.bodies import body_limit, query_fields, too_large
 from llmgate_gateway.calls import forwarded_organization, note_trace
@@ -24,7 +23,7 @@ from llmgate_gateway.deployments import Bound
 from llmgate_gateway.failures import NEUTRAL
 from llmgate_gateway.forms import Form, Spool
 from llmgate_gateway.forwarding import Forwarded, RequestContent, forward
-from llmgate_gateway.replies import header_value, is_clean, passed_headers, refuse
+from llmgate_gateway.replies import header_value, is_clean, may_pass, passed_headers, refuse
 from llmgate_gateway.state import State
 
 __all__ = ["serve_passthrough"]
@@ -33,6 +32,7 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 SENT_HEADERS = ("content-type", "accept", "range", "openai-beta", "traceparent")
 SEGMENT = re.compile(r"[A-Za-z0-9._~:@!$&'()*+,;=%-]+")
 QUERY = re.compile(r"[\x21\x24-\x3b\x3d\x3f-\x7e]*")
+UNREAD_BYTES = 64 * 1024
 ERROR_BYTES = 64 * 1024
 BLOCK_BYTES = 256 * 1024
 ANY_NAME = frozenset[str]()
@@ -42,7 +42,7 @@ async def serve_passthrough(request: ClientRequest, state: State) -> bool:
     """Relay a request to the configured deployment; False: it is none of what is relayed.
 
     Raises:
-        Refusal, LLMGateError: nothing has been sent to the client.
+        RefusedError, LLMGateError: nothing has been sent to the client.
     """
     config, record = state.general.passthrough, request.record
     if config is None or record.method not in METHODS:
@@ -70,7 +70,12 @@ async def serve_passthrough(request: ClientRequest, state: State) -> bool:
 
 
 async def _relay(
-    request: ClientRequest, state: State, bound: Bound, path: str, query: str, content: bytes | RequestContent | _Spooled
+    request: ClientRequest,
+    state: State,
+    bound: Bound,
+    path: str,
+    query: str,
+    content: bytes | RequestContent | _Spooled,
 ) -> None:
     record = request.record
     record.outcome, record.provider = "failed", next(iter(bound.targets.values())).plugin.info.name
@@ -87,21 +92,24 @@ async def _relay(
     )
     request.watch()
     try:
-        await _answer(request, answer)
+        await _answer(request, bound, answer)
     finally:
         await answer.response.aclose()
 
 
-async def _answer(request: ClientRequest, answer: Forwarded) -> None:
+async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> None:
     response, record = answer.response, request.record
     upstream = Headers(response.raw_headers)
-    record.upstream_status, record.upstream_request_id = response.status, upstream.get("x-request-id")
+    record.upstream_status = response.status
     if 300 <= response.status < 400:
         raise errors.APIStatusError(NEUTRAL["redirect"], status_code=response.status)
     headers = [(b"content-type", header_value(upstream.get("content-type", "application/octet-stream")))]
-    headers += passed_headers(upstream)
-    shown = upstream.get("x-request-id", "")
-    headers.append((b"x-request-id", (shown if shown and is_clean(shown) else record.request_id).encode("ascii")))
+    headers += passed_headers(upstream, bound.secrets)
+    theirs = upstream.get("x-request-id", "")
+    record.upstream_request_id = theirs if theirs and may_pass(theirs, bound.secrets) else None
+    headers.append((b"x-request-id", (record.upstream_request_id or record.request_id).encode("ascii")))
+    if request.unread_bytes() > UNREAD_BYTES:
+        headers.append((b"connection", b"close"))  # answered early; the rest is not worth the connection
     if response.status >= 400:
         await _send_error(request, answer, headers)
         return
@@ -126,9 +134,7 @@ async def _send_error(request: ClientRequest, answer: Forwarded, headers: list[t
             break
     text = mask(b"".join(blocks)[:ERROR_BYTES].decode("utf-8", "replace"), (answer.api_key,))
     if not text.startswith(("{", "[")):
-        raise errors.APIStatusError(
-            f"HTTP {answer.response.status}", status_code=answer.response.status, attempts=1
-        )
+        raise errors.APIStatusError(f"HTTP {answer.response.status}", status_code=answer.response.status, attempts=1)
     body = text.encode()
     headers.append((b"content-length", b"%d" % len(body)))
     await request.send({"type": "http.response.start", "status": answer.response.status, "headers": headers})

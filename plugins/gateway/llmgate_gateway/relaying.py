@@ -10,6 +10,7 @@ Source: rows R1, R3 to R5 and R13 of the reliability catalogue in docs/architect
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,15 +19,17 @@ from llmgate_core.families import FAMILIES  # lead: export
 from llmgate_core.plugin import errors
 from llmgate_core.relay import Relayed, error_tail  # lead: export
 from llmgate_core.types.base import CallRecord  # lead: export
-
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.deployments import Binding
 from llmgate_gateway.failures import STOPPING, note_failure, public_error
-from llmgate_gateway.replies import RawHeaders, header_value, is_clean, ledger_header, passed_headers
+from llmgate_gateway.key_pieces import KeyPieces
+from llmgate_gateway.replies import RawHeaders, is_clean, ledger_header, may_pass, passed_headers
 from llmgate_gateway.routes import Route
 
 __all__ = ["relay"]
 
+log = logging.getLogger("llmgate.gateway")
+SHOWN_ARGUMENTS = ("api_key", "api_base", "organization", "project", "timeout", "max_retries", "param_policy")
 SLICE_BYTES = 256 * 1024
 EVENTS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -64,29 +67,50 @@ async def relay(
         body = {**body, "stream": True}  # handed on as it comes; it is no field of the upstream's
     request.watch()
     record.outcome = "failed"
+    if log.isEnabledFor(logging.DEBUG):
+        _show(route, binding, arguments, body)
     try:
         answer = await bound.client.relay(
             route.family, binding.model, body, content=content, operation=route.operation, **arguments
         )
         if isinstance(answer, AsyncStream):
             is_events = not operation.is_binary or _asks(body, operation.events_when)
-            await _hand_on(request, route, answer, is_events=is_events)
+            await _hand_on(request, route, answer, bound.secrets, is_events=is_events)
         else:
             text = operation.text_when
             kind = TEXT_TYPES.get(str(body.get(text[0]))) if text is not None else None
-            await _answer(request, answer, kind or _kind(answer.content_type))
+            await _answer(request, answer, kind or _kind(answer.content_type), bound.secrets)
+    except errors.LLMGateError as error:
+        note_failure(record, error)
+        raise
     finally:
         bound.outcome, bound.error_code = record.outcome, record.error_code
 
 
-async def _answer(request: ClientRequest, answer: Relayed, kind: bytes) -> None:
+def _show(route: Route, binding: Binding, arguments: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Show an outgoing call, without content; keys and headers show themselves as `***` or by name only."""
+    own = {name: value for name, value in arguments.items() if name in SHOWN_ARGUMENTS}
+    headers = sorted(arguments.get("extra_headers") or ())
+    shown = ", ".join(f"{name}={value!r}" for name, value in own.items())
+    log.debug(
+        "calling %s.%s: model=%r, %s, extra_headers=%s, parameters=%s",
+        route.family,
+        route.operation,
+        binding.model,
+        shown,
+        headers,
+        [name[:80] for name in body],
+    )
+
+
+async def _answer(request: ClientRequest, answer: Relayed, kind: bytes, secrets: KeyPieces) -> None:
     """Send a whole answer."""
     record, content = request.record, answer.content
     record.upstream_status = answer.status
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
-    headers += passed_headers(answer.headers)
+    headers += passed_headers(answer.headers, secrets)
     _note_end(request, answer.record)
-    headers += _own_headers(request, answer.record)
+    headers += _own_headers(request, answer.record, secrets)
     if record.cost is not None:
         headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
     record.outcome = "finished"
@@ -97,14 +121,16 @@ async def _answer(request: ClientRequest, answer: Relayed, kind: bytes) -> None:
     await request.send({"type": "http.response.body", "body": content, "more_body": False})
 
 
-async def _hand_on(request: ClientRequest, route: Route, stream: AsyncStream[bytes], *, is_events: bool) -> None:
+async def _hand_on(
+    request: ClientRequest, route: Route, stream: AsyncStream[bytes], secrets: KeyPieces, *, is_events: bool
+) -> None:
     """Send a stream as it comes, and an end that says how it ended."""
     record, call = request.record, stream._record
     record.stream = is_events
-    upstream = call.headers or {}
+    upstream: Mapping[str, str] = call.headers or {}
     headers: list[tuple[bytes, bytes]] = list(EVENTS) if is_events else _kind_headers(upstream)
-    headers += passed_headers(upstream)
-    headers += _own_headers(request, call)
+    headers += passed_headers(upstream, secrets)
+    headers += _own_headers(request, call, secrets)
     try:
         await request.send({"type": "http.response.start", "status": 200, "headers": headers})
         async for block in stream:
@@ -144,11 +170,10 @@ def _note_end(request: ClientRequest, call: CallRecord) -> None:
         record.cost = None if cost is None else float(cost)
 
 
-def _own_headers(request: ClientRequest, call: CallRecord) -> RawHeaders:
-    record = request.record
-    record.upstream_request_id = call.request_id
-    shown = call.request_id if call.request_id and is_clean(call.request_id) else record.request_id
-    headers = [(b"x-request-id", header_value(shown))]
+def _own_headers(request: ClientRequest, call: CallRecord, secrets: KeyPieces) -> RawHeaders:
+    record, theirs = request.record, call.request_id
+    record.upstream_request_id = theirs if theirs and may_pass(theirs, secrets) else None
+    headers = [(b"x-request-id", (record.upstream_request_id or record.request_id).encode("ascii"))]
     if ledger := (*record.ledger, *call.ledger):
         record.ledger = ledger
         headers.append((b"x-llmgate-ledger", ledger_header(ledger)))

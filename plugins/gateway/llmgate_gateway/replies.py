@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.plugin import LedgerEntry, encode
+from llmgate_gateway.key_pieces import KeyPieces
 
 __all__ = [
     "Message",
     "Receive",
-    "Refusal",
+    "RefusedError",
     "Reply",
     "Scope",
     "Send",
@@ -26,6 +27,7 @@ __all__ = [
     "header_value",
     "json_reply",
     "ledger_header",
+    "may_pass",
     "passed_headers",
     "refuse",
     "send_reply",
@@ -42,6 +44,7 @@ PASSED = frozenset({"retry-after", "retry-after-ms", "openai-processing-ms"})  #
 RATE_LIMIT = "x-ratelimit-"
 LEDGER_BYTES = 2048
 SLICE_BYTES = 256 * 1024
+LONGEST_VALUE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Reply:
     headers: RawHeaders = (JSON_TYPE,)
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """Ends a request with a reply of our own.
 
     Attributes:
@@ -94,10 +97,10 @@ def refuse(
     param: str | None = None,
     headers: RawHeaders = (),
     close: bool = False,
-) -> Refusal:
+) -> RefusedError:
     """Return the exception for a request that is not served."""
     reply = error_reply(status, message, code=code, param=param, headers=headers)
-    return Refusal(reply, code=code, close=close)
+    return RefusedError(reply, code=code, close=close)
 
 
 async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -111,13 +114,18 @@ async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, byte
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def passed_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def passed_headers(upstream: Mapping[str, str], secrets: KeyPieces) -> list[tuple[bytes, bytes]]:
     """Return the upstream's headers that the client may see."""
     return [
-        (name.encode("latin-1"), value.encode("latin-1"))
+        (name.encode("ascii"), value.encode("ascii"))
         for name, value in upstream.items()
-        if (name in PASSED or name.startswith(RATE_LIMIT)) and is_clean(value)
+        if (name in PASSED or name.startswith(RATE_LIMIT)) and may_pass(value, secrets) and name.isascii()
     ]
+
+
+def may_pass(value: str, secrets: KeyPieces) -> bool:
+    """Return whether an upstream's header value may go on: short and clean, and no piece of the key in it."""
+    return len(value) <= LONGEST_VALUE and is_clean(value) and not secrets.are_in(value)
 
 
 def is_clean(value: str) -> bool:

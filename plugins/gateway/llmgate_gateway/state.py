@@ -35,15 +35,26 @@ class State:
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its connections are closed, or being closed, for good."""
+        return self._closing is not None
+
     def release(self) -> None:
         """Note that a request has ended."""
         self.users -= 1
-        self._close_if_unused()
+        if self._is_retired:
+            self._close_if_unused()
 
     def retire(self) -> None:
         """Close the connections once no request holds this state any more."""
         self._is_retired = True
         self._close_if_unused()
+
+    async def closed(self) -> None:
+        """Wait until the connections of a state that is retired and unused are closed."""
+        if self._closing is not None:
+            await self._closing
 
     async def aclose(self) -> None:
         """Close every connection of the running event loop."""
@@ -51,9 +62,10 @@ class State:
             await client.aclose()
 
     def _close_if_unused(self) -> None:
-        if self._is_retired and not self.users and self._closing is None:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:  # reconfigured outside of a loop: nothing was opened in one
-                return
-            self._closing = loop.create_task(self.aclose())
+        if self.users or self._closing is not None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # retired outside of a loop: nothing is open in one
+            return
+        self._closing = loop.create_task(self.aclose())

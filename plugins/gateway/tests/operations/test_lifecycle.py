@@ -53,7 +53,7 @@ def test_sigterm_lets_every_stream_finish_and_takes_nothing_new(gateways: Any, u
         idle.request("GET", "/readyz")
         assert (idle.getresponse().read(), True)[1]
         streams = [gateway.stream() for _ in range(STREAMS)]
-        firsts = [answer.fp.readline() for _, answer in streams]
+        firsts = [answer.read1() for _, answer in streams]
         assert all(firsts)
         gateway.signal(signal.SIGTERM)
         gateways.until(lambda: refuses(gateway.port))

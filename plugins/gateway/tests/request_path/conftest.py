@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -57,6 +59,14 @@ class Running:
             assert self._ended.wait_for(lambda: len(self.records) >= count, PATIENCE_SECONDS), self.records
         return self.records
 
+    def wait_idle(self) -> None:
+        """Wait until no request is under way."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.app.in_flight:
+            assert time.monotonic() < deadline
+            with self._ended:
+                self._ended.wait(0.01)
+
 
 def read_all(sock: socket.socket) -> bytes:
     blocks = []
@@ -100,7 +110,7 @@ def running(config: dict[str, Any], **options: Any) -> Iterator[Running]:
         yield gateway
     finally:
         gateway.http.close()
-        server.should_exit = True
+        server.stop()
         thread.join(PATIENCE_SECONDS)
         sock.close()
         assert not thread.is_alive()
@@ -113,7 +123,21 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
 
 
 @pytest.fixture
@@ -142,6 +166,13 @@ def serve(upstream: FakeUpstream) -> Iterator[Serve]:
             return stack.enter_context(running(document, **(options or {})))
 
         yield start
+
+
+@pytest.fixture
+def serve_document() -> Iterator[Serve]:
+    """Return a function that starts a gateway from a whole config."""
+    with ExitStack() as stack:
+        yield lambda document: stack.enter_context(running(document))
 
 
 @pytest.fixture

@@ -76,16 +76,23 @@ def test_a_right_key_opens_and_its_name_is_in_the_record(serve: Any, upstream: A
 
 def test_without_keys_anything_is_accepted(gateway: Any, upstream: Any) -> None:
     upstream.otherwise = ANSWER
-    replies = [gateway.post("/v1/chat/completions", BODY), gateway.post("/v1/chat/completions", BODY, authorization="Bearer anything")]
+    replies = [
+        gateway.post("/v1/chat/completions", BODY),
+        gateway.post("/v1/chat/completions", BODY, authorization="Bearer anything"),
+    ]
     assert [reply.status_code for reply in replies] == [200, 200]
 
 
 def test_a_key_may_ask_only_for_its_models(serve: Any, upstream: Any) -> None:
-    gateway = serve({"m": "openai/gpt-4o", "n": "openai/gpt-4o", "wild/*": "openai/*", "free/*": "openai/*"}, general=KEYS)
+    gateway = serve(
+        {"m": "openai/gpt-4o", "n": "openai/gpt-4o", "wild/*": "openai/*", "free/*": "openai/*"}, general=KEYS
+    )
     upstream.otherwise = ANSWER
     status = {
         model: gateway.post(
-            "/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "x"}]}, authorization=f"Bearer {OTHER}"
+            "/v1/chat/completions",
+            {"model": model, "messages": [{"role": "user", "content": "x"}]},
+            authorization=f"Bearer {OTHER}",
         ).status_code
         for model in ("m", "wild/x", "n", "free/x", "unknown")
     }
@@ -137,8 +144,9 @@ HOSTS = ["x", "localhost", "127.0.0.1:1/livez", "livez"]
 
 def test_without_a_key_nothing_is_served_but_health_and_the_page(serve: Any) -> None:
     page = answer_of_a_page()
-    gateway = serve(general=KEYS, options={"pages": {path: page for path in ("/metrics", "/docs", "/openapi.json", "/")}})
-    odd = "x-forwarded-for: 127.0.0.1\r\nx-original-url: /livez\r\nx-http-method-override: GET\r\nx-rewrite-url: /livez\r\n"
+    gateway = serve(general=KEYS, options={"pages": dict.fromkeys(("/metrics", "/docs", "/openapi.json", "/"), page)})
+    odd = "x-forwarded-for: 127.0.0.1\r\nx-original-url: /livez\r\n"
+    odd += "x-http-method-override: GET\r\nx-rewrite-url: /livez\r\n"
     served = {}
     for line, host in product(PROTECTED, HOSTS):
         head = f"{line} HTTP/1.1\r\nhost: {host}\r\n{odd}connection: close\r\ncontent-length: 0\r\n\r\n"
@@ -161,7 +169,9 @@ def test_health_and_the_page_need_no_key(serve: Any, path: str) -> None:
 
 
 def test_a_page_of_ours_is_served_with_a_key(serve: Any) -> None:
-    gateway = serve(general=KEYS, options={"pages": {"/metrics": answer_of_a_page(), "POST /explain": answer_of_a_page()}})
+    gateway = serve(
+        general=KEYS, options={"pages": {"/metrics": answer_of_a_page(), "POST /explain": answer_of_a_page()}}
+    )
     headers = {"authorization": f"Bearer {KEY}"}
     assert gateway.http.get("/metrics", headers=headers).text == "a page"
     assert gateway.http.post("/explain", headers=headers).text == "a page"
@@ -179,13 +189,21 @@ def test_readiness_tells_models_only_to_who_has_a_key(serve: Any) -> None:
 
 
 def test_the_key_is_nowhere_in_what_the_ring_shows() -> None:
-    ring = KeyRing(load_config_dict({"model_list": [{"model_name": "m", "params": {"model": "openai/x"}}], "general_settings": KEYS}))
+    ring = KeyRing(
+        load_config_dict(
+            {"model_list": [{"model_name": "m", "params": {"model": "openai/x"}}], "general_settings": KEYS}
+        )
+    )
     assert KEY not in repr(ring)
     assert KEY not in str(vars(ring))
 
 
 def test_every_key_is_compared_whichever_matches(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring = KeyRing(load_config_dict({"model_list": [{"model_name": "m", "params": {"model": "openai/x"}}], "general_settings": KEYS}))
+    ring = KeyRing(
+        load_config_dict(
+            {"model_list": [{"model_name": "m", "params": {"model": "openai/x"}}], "general_settings": KEYS}
+        )
+    )
     import hmac
 
     compared: list[bytes] = []

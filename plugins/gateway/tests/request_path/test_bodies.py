@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": HI}
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 ANSWER = Answer.json({"id": "x", "choices": []})
 
 
@@ -74,7 +76,9 @@ def test_json_routes_take_json(gateway: Any, upstream: Any, kind: str, status: i
 def test_a_missing_content_type_is_tolerated(gateway: Any, upstream: Any) -> None:
     upstream.otherwise = ANSWER
     body = json.dumps(CHAT).encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
+        body
+    )
     assert gateway.raw(head + body).startswith(b"HTTP/1.1 200")
 
 
@@ -93,7 +97,9 @@ def test_every_own_argument_of_the_core_is_forbidden() -> None:
 
 def test_the_same_names_further_inside_are_data(gateway: Any, upstream: Any) -> None:
     upstream.otherwise = ANSWER
-    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"timeout": {}, "api_base": {}}}}}]
+    tools = [
+        {"type": "function", "function": {"name": "f", "parameters": {"properties": {"timeout": {}, "api_base": {}}}}}
+    ]
     extra = {"tools": tools, "metadata": {"api_key": "x", "base_url": "y"}}
     assert gateway.chat(**extra).status_code == 200
     assert upstream.received[0]["json"]["tools"] == tools
@@ -110,7 +116,11 @@ def test_a_second_model_in_the_body_never_reaches_the_upstream(gateway: Any, ups
 
 @pytest.mark.parametrize("model", [None, "", 7, ["m"], {"a": 1}])
 def test_a_missing_model_is_a_400(gateway: Any, model: Any) -> None:
-    assert error_of(gateway.post("/v1/chat/completions", {"model": model, "messages": HI})) == (400, "missing_model", "model")
+    assert error_of(gateway.post("/v1/chat/completions", {"model": model, "messages": HI})) == (
+        400,
+        "missing_model",
+        "model",
+    )
 
 
 def test_an_unknown_model_is_a_404_with_near_names_and_no_more(serve: Any) -> None:
@@ -122,7 +132,20 @@ def test_an_unknown_model_is_a_404_with_near_names_and_no_more(serve: Any) -> No
 
 @pytest.mark.parametrize(
     "model",
-    ["../x", "http://127.0.0.1/", "openai/gpt-4o", "x" * 1_000_000, "*", "m*", "m\n", "m ", " m", "M", "os.environ/HOME", "\u202em"],
+    [
+        "../x",
+        "http://127.0.0.1/",
+        "openai/gpt-4o",
+        "x" * 1_000_000,
+        "*",
+        "m*",
+        "m\n",
+        "m ",
+        " m",
+        "M",
+        "os.environ/HOME",
+        "\u202em",
+    ],
 )
 def test_odd_model_names_are_not_served(gateway: Any, upstream: Any, model: str) -> None:
     reply = gateway.chat(model=model)
@@ -131,7 +154,9 @@ def test_odd_model_names_are_not_served(gateway: Any, upstream: Any, model: str)
     assert upstream.received == []
 
 
-@pytest.mark.parametrize("model", ["openai/../x", "responses/../../x", "a b", "https://evil/x", "x?y=z", "x#y", "x%2fy", "elsewhere/x"])
+@pytest.mark.parametrize(
+    "model", ["openai/../x", "responses/../../x", "a b", "https://evil/x", "x?y=z", "x#y", "x%2fy", "elsewhere/x"]
+)
 def test_a_wildcard_lets_no_name_choose_a_host_or_path(serve: Any, upstream: Any, model: str) -> None:
     gateway = serve({"*": "openai/*"})
     upstream.otherwise = ANSWER
@@ -149,7 +174,7 @@ def test_a_model_of_another_mode_is_a_clear_400(serve: Any, upstream: Any) -> No
 
 def test_a_body_above_the_limit_is_refused_before_it_is_read(serve: Any, upstream: Any) -> None:
     gateway = serve(general={"limits": {"max_json_body": 1000}})
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000000\r\n\r\n"
+    head = HEAD + b"content-length: 100000000\r\n\r\n"
     reply = gateway.raw(head)
     assert reply.startswith(b"HTTP/1.1 413")
     assert b"connection: close\r\n" in reply
@@ -158,7 +183,7 @@ def test_a_body_above_the_limit_is_refused_before_it_is_read(serve: Any, upstrea
 
 def test_a_chunked_body_without_an_end_is_refused_at_the_limit(serve: Any, upstream: Any) -> None:
     gateway = serve(general={"limits": {"max_json_body": 100_000}})
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = HEAD + b"transfer-encoding: chunked\r\n\r\n"
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     sent = 0
     sock = gateway.connect()
@@ -183,10 +208,24 @@ def test_a_413_is_read_by_a_client_that_is_still_sending(serve: Any) -> None:
 
 def test_a_client_that_stops_sending_gets_a_408(serve: Any) -> None:
     gateway = serve(general={"timeouts": {"body": 0.2}})
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+    head = HEAD + b"content-length: 100\r\n\r\n{"
     reply = gateway.raw(head)
     assert reply.startswith(b"HTTP/1.1 408")
     assert json.loads(reply.partition(b"\r\n\r\n")[2])["error"]["code"] == "request_timeout"
+
+
+def test_a_client_that_drips_its_body_gets_a_408_too(serve: Any) -> None:
+    gateway = serve(general={"timeouts": {"body": 0.3}})
+    with closing(gateway.connect()) as sock:
+        sock.sendall(HEAD + b"content-length: 100000\r\n\r\n")
+        sock.settimeout(0.02)
+        reply, sent = b"", 0
+        while not reply and sent < 200:
+            sock.sendall(b"x")
+            sent += 1
+            with suppress(TimeoutError):
+                reply = sock.recv(1000)
+    assert reply.startswith(b"HTTP/1.1 408")
 
 
 def test_too_many_headers_and_too_large_ones_are_a_431(serve: Any) -> None:
@@ -216,4 +255,4 @@ def test_the_worker_serves_on_after_many_bad_requests(gateway: Any, upstream: An
     for number in range(200):
         gateway.post("/v1/chat/completions", b"{" * (number + 1))
     assert gateway.chat().status_code == 200
-    assert gateway.app.in_flight == 0
+    gateway.wait_idle()

@@ -12,7 +12,7 @@ import pytest
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.forms import Form, boundary_of, fields_as_body, read_form
 from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import Refusal
+from llmgate_gateway.replies import RefusedError
 
 from llmgate_core.testing import Answer
 
@@ -68,7 +68,11 @@ def test_text_formats_come_back_as_text(serve: Any, upstream: Any) -> None:
         reply = transcribe(gateway, {"model": "w", "response_format": form})
         assert reply.content == b"hello\n"
         kinds[form] = reply.headers["content-type"]
-    assert kinds == {"text": "text/plain; charset=utf-8", "srt": "text/plain; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
+    assert kinds == {
+        "text": "text/plain; charset=utf-8",
+        "srt": "text/plain; charset=utf-8",
+        "vtt": "text/vtt; charset=utf-8",
+    }
 
 
 def test_a_transcription_streams(serve: Any, upstream: Any) -> None:
@@ -133,7 +137,8 @@ BAD_FORMS = {
     "no part": b"nonsense",
     "no name": b"--b\r\ncontent-disposition: form-data\r\n\r\nx\r\n" + END,
     "no disposition": b"--b\r\nx: y\r\n\r\nx\r\n" + END,
-    "encoded": b'--b\r\ncontent-disposition: form-data; name="a"\r\ncontent-transfer-encoding: base64\r\n\r\neA==\r\n' + END,
+    "encoded": b'--b\r\ncontent-disposition: form-data; name="a"\r\ncontent-transfer-encoding: base64\r\n\r\neA==\r\n'
+    + END,
     "odd name": b'--b\r\ncontent-disposition: form-data; name="a[b"\r\n\r\nx\r\n' + END,
     "empty name": b'--b\r\ncontent-disposition: form-data; name=""\r\n\r\nx\r\n' + END,
     "deep name": b'--b\r\ncontent-disposition: form-data; name="a[b][c][d][e][f]"\r\n\r\nx\r\n' + END,
@@ -141,10 +146,11 @@ BAD_FORMS = {
     "no UTF-8": b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n\xff\r\n' + END,
     "many headers": b'--b\r\ncontent-disposition: form-data; name="a"\r\n' + b"x: y\r\n" * 50 + b"\r\nx\r\n" + END,
     "large header": b'--b\r\ncontent-disposition: form-data; name="a"\r\nx: ' + b"y" * 9000 + b"\r\n\r\nx\r\n" + END,
-    "many parts": b"".join(b'--b\r\ncontent-disposition: form-data; name="a%d"\r\n\r\nx\r\n' % n for n in range(300)) + END,
-    "large field": b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n' + b"x" * 2_000_000 + b"\r\n" + END,
-    "two shapes": b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name="a[b]"\r\n\r\nx\r\n'
+    "many parts": b"".join(b'--b\r\ncontent-disposition: form-data; name="a%d"\r\n\r\nx\r\n' % n for n in range(300))
     + END,
+    "large field": b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n' + b"x" * 2_000_000 + b"\r\n" + END,
+    "two shapes": b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n'
+    b'--b\r\ncontent-disposition: form-data; name="a[b]"\r\n\r\nx\r\n' + END,
 }
 
 
@@ -157,7 +163,7 @@ def test_a_bad_form_is_a_400_or_413_and_the_worker_serves_on(serve: Any, upstrea
         assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
     assert statuses == {name: 413 if name in ("many parts", "large field") else 400 for name in BAD_FORMS}
     assert upstream.received == []
-    assert gateway.app.in_flight == 0
+    gateway.wait_idle()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +177,7 @@ def test_a_bad_form_is_a_400_or_413_and_the_worker_serves_on(serve: Any, upstrea
     ],
 )
 def test_a_boundary_that_is_none_is_refused(kind: bytes) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RefusedError):
         boundary_of(kind)
 
 
@@ -180,7 +186,16 @@ def test_other_content_types_have_no_boundary() -> None:
 
 
 def test_names_with_brackets_are_lists_and_objects() -> None:
-    fields = [("a", "1"), ("l[]", "x"), ("l[]", "y"), ("o[k]", "v"), ("o[d][e]", "w"), ("r", "1"), ("r", "2"), ("o[l][]", "z")]
+    fields = [
+        ("a", "1"),
+        ("l[]", "x"),
+        ("l[]", "y"),
+        ("o[k]", "v"),
+        ("o[d][e]", "w"),
+        ("r", "1"),
+        ("r", "2"),
+        ("o[l][]", "z"),
+    ]
     assert fields_as_body(fields) == {
         "a": "1",
         "l": ["x", "y"],

@@ -12,8 +12,6 @@ import pytest
 
 from llmgate_core.testing import Answer
 
-from .conftest import running
-
 FOLDER = Path(__file__).parents[4] / "tests" / "golden" / "cases"
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("gateway-*.json"))}
 
@@ -21,13 +19,19 @@ CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDE
 def matches(expected: Any, got: Any, *, subset: bool = False) -> bool:
     if isinstance(expected, dict) and len(expected) == 1 and next(iter(expected)).startswith("$"):
         ((name, value),) = expected.items()
-        found = {"$any": lambda: got is not None, "$contains": lambda: value in got, "$regex": lambda: re.search(value, got)}
+        found = {
+            "$any": lambda: got is not None,
+            "$contains": lambda: value in got,
+            "$regex": lambda: re.search(value, got),
+        }
         return bool(found[name]())
     if isinstance(expected, dict) and isinstance(got, dict):
         keys = expected.keys() <= got.keys() if subset else expected.keys() == got.keys()
         return keys and all(matches(expected[key], got[key], subset=subset) for key in expected)
     if isinstance(expected, list) and isinstance(got, list):
-        return len(expected) == len(got) and all(matches(*pair, subset=subset) for pair in zip(expected, got, strict=True))
+        return len(expected) == len(got) and all(
+            matches(*pair, subset=subset) for pair in zip(expected, got, strict=True)
+        )
     return bool(expected == got)
 
 
@@ -39,7 +43,9 @@ def without_nulls(value: Any) -> Any:
 
 def answer_of(reply: dict[str, Any]) -> Answer:
     body = reply["sse"].encode() if "sse" in reply else json.dumps(reply["json"]).encode()
-    return Answer(reply["status"], [body] if "sse" in reply else body, reply["headers"], drip=7 if "sse" in reply else None)
+    return Answer(
+        reply["status"], [body] if "sse" in reply else body, reply["headers"], drip=7 if "sse" in reply else None
+    )
 
 
 def send(gateway: Any, asked: dict[str, Any]) -> Any:
@@ -79,20 +85,23 @@ def check_reply(expected: dict[str, Any], got: Any) -> None:
         assert matches(without_nulls(expected["json"]), without_nulls(got.json()), subset=subset), got.json()
     if "sse_json" in expected:
         data = [event.removeprefix("data: ") for event in got.text.split("\n\n") if event]
-        assert [without_nulls(json.loads(event)) for event in data if event != "[DONE]"] == without_nulls(expected["sse_json"])
+        assert [without_nulls(json.loads(event)) for event in data if event != "[DONE]"] == without_nulls(
+            expected["sse_json"]
+        )
         assert (data[-1] == "[DONE]") is expected["sse_done"]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_case_comes_out_as_written(name: str, upstream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_case_comes_out_as_written(
+    name: str, upstream: Any, serve_document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = CASES[name]
     for variable in ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_BASE"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in {**case["env"], "OPENAI_BASE_URL": upstream.base_url}.items():
         monkeypatch.setenv(variable, value)
     upstream.answers += [answer_of(exchange["reply"]) for exchange in case["upstream"]]
-    with running(case["config"]) as gateway:
-        reply = send(gateway, case["call"]["http"])
+    reply = send(serve_document(case["config"]), case["call"]["http"])
     check_reply(case["result"], reply)
     assert len(upstream.received) == len(case["upstream"])
     for exchange, received in zip(case["upstream"], upstream.received, strict=True):

@@ -35,7 +35,12 @@ def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o", "choices": [choice]}
 
 
-STREAM = [chunk({"role": "assistant", "content": ""}), chunk({"content": "Hel"}), chunk({"content": "lo"}), chunk({}, "stop")]
+STREAM = [
+    chunk({"role": "assistant", "content": ""}),
+    chunk({"content": "Hel"}),
+    chunk({"content": "lo"}),
+    chunk({}, "stop"),
+]
 
 
 @pytest.fixture(params=["", "/v1"])
@@ -85,7 +90,11 @@ def test_errors_have_the_sdks_classes_and_the_upstreams_words(client: Any, upstr
     upstream.answers.append(Answer.json({"error": error}, 429, x_request_id="req_up"))
     with pytest.raises(openai.RateLimitError) as caught:
         client.chat.completions.create(model="m", messages=HI)
-    assert (caught.value.code, caught.value.type, caught.value.request_id) == ("rate_limit_exceeded", "requests", "req_up")
+    assert (caught.value.code, caught.value.type, caught.value.request_id) == (
+        "rate_limit_exceeded",
+        "requests",
+        "req_up",
+    )
     with pytest.raises(openai.NotFoundError) as unknown:
         client.chat.completions.create(model="nobody", messages=HI)
     assert unknown.value.code == "model_not_found"
@@ -128,7 +137,11 @@ def test_responses(client: Any, upstream: Any) -> None:
 
 def test_responses_stream(client: Any, upstream: Any) -> None:
     events = [
-        {"type": "response.created", "sequence_number": 0, "response": {**RESPONSE, "status": "in_progress", "output": []}},
+        {
+            "type": "response.created",
+            "sequence_number": 0,
+            "response": {**RESPONSE, "status": "in_progress", "output": []},
+        },
         {
             "type": "response.output_item.added",
             "sequence_number": 1,
@@ -165,7 +178,9 @@ def test_embeddings(serve: Any, upstream: Any) -> None:
     gateway = serve({"e": "openai/text-embedding-3-small"})
     data = [{"object": "embedding", "index": 0, "embedding": "AAAAAAAAgD8="}]
     usage = {"prompt_tokens": 1, "total_tokens": 1}
-    upstream.answers.append(Answer.json({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage}))
+    upstream.answers.append(
+        Answer.json({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage})
+    )
     with openai.OpenAI(base_url=gateway.base_url, api_key="x") as client:
         assert client.embeddings.create(model="e", input="hi").data[0].embedding == [0.0, 1.0]
 
@@ -173,7 +188,9 @@ def test_embeddings(serve: Any, upstream: Any) -> None:
 def test_completions(serve: Any, upstream: Any) -> None:
     gateway = serve({"t": "text-completion-openai/gpt-3.5-turbo-instruct"})
     choice = {"index": 0, "text": " there", "finish_reason": "stop", "logprobs": None}
-    upstream.answers.append(Answer.json({"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "x", "choices": [choice]}))
+    upstream.answers.append(
+        Answer.json({"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "x", "choices": [choice]})
+    )
     with openai.OpenAI(base_url=gateway.base_url, api_key="x") as client:
         assert client.completions.create(model="t", prompt="hi").choices[0].text == " there"
 
@@ -187,7 +204,9 @@ def test_audio(serve: Any, upstream: Any) -> None:
     )
     upstream.answers += [Answer.json({"text": "hello"}), Answer(200, b"ID3x", {"content-type": "audio/mpeg"})]
     with openai.OpenAI(base_url=gateway.base_url, api_key="x") as client:
-        heard = client.audio.transcriptions.create(model="w", file=("a.wav", b"RIFF"), timestamp_granularities=["word"], response_format="verbose_json")
+        heard = client.audio.transcriptions.create(
+            model="w", file=("a.wav", b"RIFF"), timestamp_granularities=["word"], response_format="verbose_json"
+        )
         assert heard.text == "hello"
         assert client.audio.speech.create(model="s", voice="alloy", input="hi").read() == b"ID3x"
     assert b'name="timestamp_granularities[]"\r\n\r\nword' in upstream.received[0]["body"]
@@ -199,7 +218,9 @@ def test_images_and_moderations(serve: Any, upstream: Any) -> None:
     upstream.answers.append(Answer.json({"id": "modr-1", "model": "omni", "results": []}))
     with openai.OpenAI(base_url=gateway.base_url, api_key="x") as client:
         assert client.images.generate(model="i", prompt="a cat").data[0].b64_json == "aGk="  # type: ignore[index]
-        edited = client.images.edit(model="i", prompt="a cat", image=[("a.png", b"\x89PNG"), ("b.png", b"\x89PNG")], n=1)
+        edited = client.images.edit(
+            model="i", prompt="a cat", image=[("a.png", b"\x89PNG"), ("b.png", b"\x89PNG")], n=1
+        )
         assert edited.data[0].b64_json == "aGk="  # type: ignore[index]
         assert client.moderations.create(model="o", input="hi").id == "modr-1"
     assert upstream.received[1]["body"].count(b'name="image[]"; filename=') == 2

@@ -22,7 +22,9 @@ def test_it_is_off_by_default(gateway: Any, upstream: Any) -> None:
 def test_method_path_and_query_go_up_as_they_are_with_the_deployments_key(serve: Any, upstream: Any, path: str) -> None:
     gateway = serve(general=GENERAL)
     upstream.answers.append(Answer.json({"data": []}, x_request_id="req_up", set_cookie="a=b"))
-    reply = gateway.http.get(path, headers={"authorization": "Bearer sk-client", "openai-beta": "assistants=v2", "cookie": "a=b"})
+    reply = gateway.http.get(
+        path, headers={"authorization": "Bearer sk-client", "openai-beta": "assistants=v2", "cookie": "a=b"}
+    )
     assert (reply.status_code, reply.json(), reply.headers["x-request-id"]) == (200, {"data": []}, "req_up")
     assert "set-cookie" not in reply.headers
     received = upstream.received[0]
@@ -111,7 +113,9 @@ def test_a_query_cannot_say_what_the_config_says(serve: Any, upstream: Any) -> N
 
 def test_a_key_without_the_deployment_cannot_relay(serve: Any, upstream: Any) -> None:
     keys = [{"name": "other", "key": "sk-other", "models": ["n"]}]
-    gateway = serve({"m": "openai/gpt-4o", "n": "openai/gpt-4o"}, general={**GENERAL, "master_key": "sk-master", "keys": keys})
+    gateway = serve(
+        {"m": "openai/gpt-4o", "n": "openai/gpt-4o"}, general={**GENERAL, "master_key": "sk-master", "keys": keys}
+    )
     assert gateway.http.get("/v1/files").status_code == 401
     assert gateway.http.get("/v1/files", headers={"authorization": "Bearer sk-other"}).status_code == 403
     upstream.answers.append(Answer.json(FILE))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
 from typing import Any
 
 import pytest
+from llmgate_gateway.key_pieces import KeyPieces
 from llmgate_gateway.replies import passed_headers
 
+from llmgate_core.plugin import Secret
 from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]
@@ -36,7 +40,10 @@ def test_the_bytes_go_through_and_only_the_model_changes(gateway: Any, upstream:
 
 def test_the_paths_with_and_without_v1_are_the_same(gateway: Any, upstream: Any) -> None:
     upstream.otherwise = Answer.json(ANSWER)
-    bodies = [gateway.post(path, {"model": "m", "messages": HI}).json() for path in ("/chat/completions", "/v1/chat/completions")]
+    bodies = [
+        gateway.post(path, {"model": "m", "messages": HI}).json()
+        for path in ("/chat/completions", "/v1/chat/completions")
+    ]
     assert bodies == [ANSWER, ANSWER]
     assert [request["path"] for request in upstream.received] == ["/v1/chat/completions"] * 2
 
@@ -58,7 +65,9 @@ def test_the_reply_has_the_listed_headers_of_the_upstream_and_ours_and_no_other(
     upstream.answers.append(Answer(200, json.dumps(ANSWER).encode(), headers))
     reply = gateway.chat()
     assert "date" in reply.headers
-    own = {name: value for name, value in reply.headers.items() if name not in ("date", "server", "x-llmgate-request-id")}
+    own = {
+        name: value for name, value in reply.headers.items() if name not in ("date", "server", "x-llmgate-request-id")
+    }
     assert own == {
         "content-type": "application/json",
         "content-length": str(len(json.dumps(ANSWER))),
@@ -77,7 +86,20 @@ def test_the_reply_has_the_listed_headers_of_the_upstream_and_ours_and_no_other(
 
 def test_a_header_with_control_bytes_is_left_out() -> None:
     upstream = {"x-ratelimit-a": "1", "x-ratelimit-b": "a\x01b", "retry-after": "\xff", "openai-processing-ms": "a\tb"}
-    assert passed_headers(upstream) == [(b"x-ratelimit-a", b"1")]
+    assert passed_headers(upstream, KeyPieces([])) == [(b"x-ratelimit-a", b"1")]
+
+
+def test_a_header_that_repeats_the_key_is_left_out() -> None:
+    key = "sk-proj-abcdefghijklmnopqrstuvwxyz"
+    said = {
+        "plain": key,
+        "slice": f"x{key[5:17]}x",
+        "base64": base64.b64encode(key.encode()).decode(),
+        "short": key[:11],
+    }
+    upstream = {f"x-ratelimit-{name}": value for name, value in said.items()}
+    assert passed_headers(upstream, KeyPieces([Secret(key), None])) == [(b"x-ratelimit-short", key[:11].encode())]
+    assert key not in repr(vars(KeyPieces)) + repr(KeyPieces([Secret(key)]))
 
 
 def test_a_reply_has_our_request_id_where_the_upstream_sent_none(gateway: Any, upstream: Any) -> None:
@@ -103,7 +125,9 @@ def test_what_was_dropped_is_in_a_header(serve: Any, upstream: Any) -> None:
     upstream.answers.append(Answer.json(ANSWER))
     reply = gateway.chat(temperature=0.3)
     ledger = json.loads(reply.headers["x-llmgate-ledger"])
-    assert [(entry["parameter"], entry["action"], entry["lossy"]) for entry in ledger] == [("temperature", "dropped", True)]
+    assert [(entry["parameter"], entry["action"], entry["lossy"]) for entry in ledger] == [
+        ("temperature", "dropped", True)
+    ]
     assert "temperature" not in upstream.received[0]["json"]
 
 
@@ -165,10 +189,24 @@ def test_the_trace_goes_upstream_and_a_bad_one_does_not(gateway: Any, upstream: 
 
 def test_no_header_of_the_client_goes_upstream(gateway: Any, upstream: Any) -> None:
     upstream.answers.append(Answer.json(ANSWER))
-    foreign = {"x_api_key": "k", "cookie": "a=b", "openai_organization": "org-x", "openai_project": "p", "x_forwarded_for": "1.2.3.4"}
+    foreign = {
+        "x_api_key": "k",
+        "cookie": "a=b",
+        "openai_organization": "org-x",
+        "openai_project": "p",
+        "x_forwarded_for": "1.2.3.4",
+    }
     gateway.post("/v1/chat/completions", {"model": "m", "messages": HI}, authorization="Bearer sk-client", **foreign)
     received = upstream.received[0]["headers"]
-    assert set(received) == {"host", "user-agent", "accept", "accept-encoding", "content-type", "authorization", "content-length"}
+    assert set(received) == {
+        "host",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "authorization",
+        "content-length",
+    }
     assert received["authorization"] == "Bearer sk-upstream-canary-000000"
     assert received["user-agent"].startswith("llmgate/")
 
@@ -180,13 +218,36 @@ def test_the_clients_organization_goes_upstream_when_the_config_says_so(serve: A
     assert upstream.received[0]["headers"]["openai-organization"] == "my-special-org"
 
 
+def test_the_debug_log_shows_the_outgoing_call_and_no_key_or_content(
+    serve: Any, upstream: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "llmgate.gateway")
+    entry = {"model": "openai/gpt-4o", "organization": "my-special-org", "extra_headers": {"x-secret": "header-canary"}}
+    gateway = serve({"m": entry})
+    upstream.answers.append(Answer.json(ANSWER))
+    gateway.chat(user="user-canary")
+    assert "calling chat.create: model='openai/gpt-4o'" in caplog.text
+    assert "organization='my-special-org'" in caplog.text
+    assert "canary" not in caplog.text
+
+
 def test_the_record_of_a_request_says_what_happened(gateway: Any, upstream: Any) -> None:
     upstream.answers.append(Answer.json(ANSWER, x_request_id="req_up"))
     gateway.chat()
     record = gateway.wait_records(1)[0]
-    assert (record.method, record.path, record.family, record.operation) == ("POST", "/v1/chat/completions", "chat", "create")
+    assert (record.method, record.path, record.family, record.operation) == (
+        "POST",
+        "/v1/chat/completions",
+        "chat",
+        "create",
+    )
     assert (record.requested_model, record.deployment, record.model, record.provider) == ("m", "m", "gpt-4o", "openai")
-    assert (record.plugin, record.status, record.outcome, record.stream) == ("llmgate-openai-chat", 200, "finished", False)
+    assert (record.plugin, record.status, record.outcome, record.stream) == (
+        "llmgate-openai-chat",
+        200,
+        "finished",
+        False,
+    )
     assert (record.usage, record.upstream_request_id, record.upstream_status) == (ANSWER["usage"], "req_up", 200)
     assert record.cost is not None
     assert record.first_byte_seconds is not None

@@ -93,7 +93,11 @@ def test_an_unknown_path_and_method_are_said_in_openais_shape(gateway: Any) -> N
     reply = gateway.http.get("/v1/nowhere")
     assert (reply.status_code, reply.json()["error"]["code"]) == (404, "unknown_url")
     reply = gateway.http.put("/v1/chat/completions")
-    assert (reply.status_code, reply.json()["error"]["code"], reply.headers["allow"]) == (405, "method_not_allowed", "GET, POST")
+    assert (reply.status_code, reply.json()["error"]["code"], reply.headers["allow"]) == (
+        405,
+        "method_not_allowed",
+        "GET, POST",
+    )
 
 
 def test_models_are_the_names_of_the_config(serve: Any) -> None:
@@ -110,18 +114,21 @@ def test_models_are_the_names_of_the_config(serve: Any) -> None:
 def test_stored_resources_go_to_the_deployment_that_offers_them(serve: Any, upstream: Any) -> None:
     gateway = serve({"e": "openai/text-embedding-3-small", "m": "openai/gpt-4o"})
     upstream.otherwise = Answer.json({"id": "resp_1", "object": "response", "status": "completed", "output": []})
-    assert gateway.http.get("/v1/responses/resp_1?include[]=x&stream=false").status_code == 200
+    assert gateway.http.get("/v1/responses/resp_1?include[]=x").status_code == 200
     assert gateway.http.delete("/v1/responses/resp%2F1").status_code == 200
     assert gateway.http.post("/v1/responses/resp_1/cancel").status_code == 200
     assert [(request["method"], request["path"]) for request in upstream.received] == [
-        ("GET", "/v1/responses/resp_1?include%5B%5D=x&stream=false"),
+        ("GET", "/v1/responses/resp_1?include%5B%5D=x"),
         ("DELETE", "/v1/responses/resp%2F1"),
         ("POST", "/v1/responses/resp_1/cancel"),
     ]
 
 
 def test_a_stored_resource_of_another_deployment_is_asked_for_by_its_model(serve: Any, upstream: Any) -> None:
-    keys = {"a": {"model": "openai/gpt-4o", "api_key": "sk-aaaaaaaaaaaa"}, "b": {"model": "openai/gpt-4o", "api_key": "sk-bbbbbbbbbbbb"}}
+    keys = {
+        "a": {"model": "openai/gpt-4o", "api_key": "sk-aaaaaaaaaaaa"},
+        "b": {"model": "openai/gpt-4o", "api_key": "sk-bbbbbbbbbbbb"},
+    }
     gateway = serve(keys)
     upstream.otherwise = Answer.json({"id": "resp_1", "object": "response", "status": "completed", "output": []})
     gateway.http.get("/v1/responses/resp_1")
@@ -143,7 +150,9 @@ def test_entries_of_one_name_take_turns(serve: Any, upstream: Any) -> None:
 
 def test_a_pattern_serves_what_has_no_entry_and_longer_prefixes_under_it(serve: Any, upstream: Any) -> None:
     gateway = serve({"m": "openai/gpt-4o", "*": "openai/*"})
-    upstream.otherwise = Answer.json({"id": "x", "choices": [], "output": [], "object": "response", "status": "completed"})
+    upstream.otherwise = Answer.json(
+        {"id": "x", "choices": [], "output": [], "object": "response", "status": "completed"}
+    )
     for model in ("m", "gpt-4", "ft:gpt-4o:o::i", "never-seen", "openai/responses/gpt-5-mini"):
         assert gateway.chat(model=model).status_code == 200
     assert [(request["path"], request["json"]["model"]) for request in upstream.received] == [
@@ -164,7 +173,17 @@ def test_a_single_model_answers_to_every_name(serve: Any, upstream: Any) -> None
 
 
 def test_parameters_of_the_deployment_are_defaults(serve: Any, upstream: Any) -> None:
-    gateway = serve({"m": {"model": "openai/gpt-4o", "temperature": 0.5, "top_p": 0.9, "extra_body": {"x": 1}, "extra_headers": {"x-team": "t"}}})
+    gateway = serve(
+        {
+            "m": {
+                "model": "openai/gpt-4o",
+                "temperature": 0.5,
+                "top_p": 0.9,
+                "extra_body": {"x": 1},
+                "extra_headers": {"x-team": "t"},
+            }
+        }
+    )
     upstream.otherwise = Answer.json({"id": "x", "choices": []})
     gateway.chat(temperature=0.1)
     sent = upstream.received[0]["json"]

@@ -1,0 +1,45 @@
+"""Tell whether a text of the upstream's repeats a piece of a key. Pure, and quick enough for every answer.
+
+Source: row S15 of the reliability catalogue in docs/architecture.md: no 12 characters of a key in a row.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+
+from llmgate_core.plugin import Secret
+
+__all__ = ["KeyPieces"]
+
+PIECE_CHARACTERS = 12  # a shorter piece says too little to be worth hiding
+
+
+class KeyPieces:
+    """All pieces of some keys, plain and in base64. Shows nothing of itself."""
+
+    __slots__ = ("__pieces", "__short")
+
+    def __init__(self, keys: Iterable[Secret | None]) -> None:
+        pieces, short = set[str](), set[str]()
+        for key in keys:
+            if not key:
+                continue
+            text = key.reveal()
+            if len(text) < PIECE_CHARACTERS:
+                short.add(text)
+            for form in (text, base64.b64encode(text.encode("utf-8", "replace")).decode()):
+                pieces.update(form[at : at + PIECE_CHARACTERS] for at in range(len(form) - PIECE_CHARACTERS + 1))
+        self.__pieces = frozenset(pieces)
+        self.__short = frozenset(text for text in short if len(text) >= 4)
+
+    def are_in(self, text: str) -> bool:
+        """Return whether a text holds a piece of a key, or the whole of a short one."""
+        pieces = self.__pieces
+        for at in range(len(text) - PIECE_CHARACTERS + 1):
+            if text[at : at + PIECE_CHARACTERS] in pieces:
+                return True
+        return any(key in text for key in self.__short)
+
+    def __repr__(self) -> str:
+        return "KeyPieces()"
