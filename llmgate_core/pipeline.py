@@ -84,7 +84,7 @@ class Pipeline:
             target = self.router.rerouted(target, body)
         route = _route(target, endpoint, options, home=home)
         ledger, fake_stream = _fake_stream(body, options)
-        asked = _asked(family, model, operation, body, options)
+        asked = _asked(family, model, operation, body, options, route.provider)
         call = asked
         if target.family != family:
             call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
@@ -215,11 +215,13 @@ def _route(target: Target, endpoint: Endpoint, options: Options, *, home: bool) 
     )
 
 
-def _asked(family: str, model: object, operation: str, body: dict[str, Any], options: Options) -> Call:
+def _asked(family: str, model: object, operation: str, body: dict[str, Any], options: Options, provider: str) -> Call:
     asked = FAMILIES[family].operations[operation]
     stream = bool(body.get("stream"))
     if FAMILIES[family].chunk is None and not asked.is_binary and (stream or options.own.get("fake_stream")):
-        raise UnsupportedParamsError(f"{family} has no streams", status_code=400, param="stream", attempts=0)
+        raise UnsupportedParamsError(
+            f"{family} has no streams", status_code=400, param="stream", provider=provider, attempts=0
+        )
     if asked.is_binary:
         body.pop("stream", None)  # how the bytes are handed out is between the caller and us
         stream = stream or (asked.events_when is not None and body.get(asked.events_when[0]) == asked.events_when[1])

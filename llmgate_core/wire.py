@@ -11,18 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from llmgate_core.contracts import Call, ProviderInfo, Route, UpstreamRequest
 from llmgate_core.deadline import Deadline, Limits
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.multipart import Multipart
+from llmgate_core.multipart import FormBody, Multipart
 from llmgate_core.transport_contract import Origin, StreamedContent, TransportRequest
-
-if TYPE_CHECKING:
-    from llmgate_core.uploads import FormContent
 
 __all__ = ["USER_AGENT", "encoded", "spliced", "split_base_url", "transport_request"]
 
@@ -33,8 +30,8 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 
 
-def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | FormContent:
-    """Return the body's bytes; a canonical body gets the model here. A form's are made as it is sent, the same each time.
+def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | FormBody:
+    """Return the body's bytes; a canonical body gets the model here. A form's are made while it is sent.
 
     Raises:
         BadRequestError: a parameter has no JSON form; the message names it.
