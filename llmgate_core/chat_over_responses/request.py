@@ -172,11 +172,13 @@ def _tool_choice(draft: _Draft, name: str, value: Any) -> None:
 
 
 def _function_call(draft: _Draft, name: str, value: Any) -> None:
-    if draft.body.get("tool_choice") is not None:
-        draft.ledger.lost(name, "tool_choice is given too and wins")
+    choice, winner = tool_choice_of_function_call(value), draft.body.get("tool_choice")
+    if winner is not None:
+        note = draft.ledger.dropped if response_tool_choice(winner) == choice else draft.ledger.lost
+        note(name, "tool_choice is given too and wins")
         return
     draft.ledger.bridged(name, "sent as tool_choice")
-    draft.sent["tool_choice"] = tool_choice_of_function_call(value)
+    draft.sent["tool_choice"] = choice
 
 
 def _logprobs(draft: _Draft, name: str, value: Any) -> None:

@@ -187,6 +187,8 @@ def _add_stream(chat: JsonObject, body: JsonObject, ledger: Ledger, *, stream: b
     if stream:
         chat["stream"] = True
         chat["stream_options"] = {**(options or {}), "include_usage": True}
+        if options is not None:
+            ledger.bridged("stream_options", "the usage is asked for too: the event that ends the stream has it")
         return
     if body.get("stream") is not None:
         chat["stream"] = body["stream"]

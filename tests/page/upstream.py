@@ -20,6 +20,8 @@ USAGE = {"prompt_tokens": 18, "completion_tokens": 7, "total_tokens": 25}
 IN_OUT = {"input_tokens": 18, "output_tokens": 7, "total_tokens": 25}
 CALL = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 OBJECT = '{"name": "Paris"}'
+FIELD = re.compile(r'name="(\w+)"\r\n\r\n(.*?)\r\n')
+"""A field of a form, whose value is text."""
 HEADERS = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
 
 
@@ -54,7 +56,8 @@ def chat_chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def text_completion(body: dict[str, Any]) -> Answer:
     said = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": body["model"]}
-    return Answer.json({**said, "choices": [{"index": 0, "text": "Hello!", "finish_reason": "stop"}], "usage": USAGE})
+    whole = {**said, "choices": [{"index": 0, "text": "Hello!", "finish_reason": "stop"}], "usage": USAGE}
+    return Answer.sse([whole], **HEADERS) if body.get("stream") else Answer.json(whole, **HEADERS)
 
 
 def embedding(body: dict[str, Any]) -> Answer:
@@ -125,23 +128,21 @@ def deleted(kind: str) -> Callable[[dict[str, Any]], Answer]:
     return lambda _: Answer.json({"id": "gone", "object": kind, "deleted": True})
 
 
-# --- audio: what a form asks for is looked up in its bytes ---
+# --- audio ---
 
 
-def transcription(form: bytes) -> Answer:
+def transcription(form: dict[str, Any]) -> Answer:
     usage = {"type": "tokens", **IN_OUT, "input_token_details": {"text_tokens": 0, "audio_tokens": 18}}
-    if b'name="stream"' in form:
+    if form.get("stream"):
         deltas = [{"type": "transcript.text.delta", "delta": piece} for piece in ("the quick ", "brown fox")]
         done = {"type": "transcript.text.done", "text": "the quick brown fox", "usage": usage}
         return Answer.sse([*deltas, done], done=False)
-    if b"\r\nsrt\r\n" in form:
+    if form.get("response_format") == "srt":
         srt = b"1\n00:00:00,000 --> 00:00:01,000\nthe quick brown fox\n"
         return Answer(200, srt, {"content-type": "text/plain"})
     said: dict[str, Any] = {"text": "the quick brown fox", "usage": usage}
-    if b"\r\nverbose_json\r\n" in form:
-        words = [
-            {"word": word, "start": number / 2, "end": (number + 1) / 2} for number, word in enumerate(("the", "quick"))
-        ]
+    if form.get("response_format") == "verbose_json":
+        words = [{"word": "the", "start": 0.0, "end": 0.5}, {"word": "quick", "start": 0.5, "end": 1.0}]
         said |= {"duration": 1.0, "language": "english", "words": words, "usage": {"type": "duration", "seconds": 1}}
     return Answer.json(said, **HEADERS)
 
@@ -215,6 +216,5 @@ def answered(request: ReceivedRequest) -> Answer:
     path = request["path"].removeprefix("/v1").partition("?")[0]
     for method, pattern, answer in TABLE:
         if method == request["method"] and re.fullmatch(pattern, path):
-            is_form = request["headers"].get("content-type", "").startswith("multipart/")
-            return answer(request["body"] if is_form and "/audio/" in path else request["json"] or {})
+            return answer(request["json"] or dict(FIELD.findall(request["body"].decode("latin-1"))))
     return Answer.json({"error": {"message": f"there is no {request['method']} {path}"}}, 404)
