@@ -12,17 +12,21 @@ from typing import Any, Literal
 
 from llmgate_core.arun import arun
 from llmgate_core.async_calls import AsyncCalls
+from llmgate_core.contracts import UpstreamRequest
 from llmgate_core.deadline import Limits
 from llmgate_core.errors import ConfigError
-from llmgate_core.options import ClientOptions, hide_key
+from llmgate_core.forwarding import Forwarded, forwarding, started
+from llmgate_core.options import ClientOptions, Endpoint, endpoint_for, hide_key, take_options
 from llmgate_core.pipeline import Pipeline
 from llmgate_core.prepared import Prepared
 from llmgate_core.relay import Relayed, RelayedCall
+from llmgate_core.routing import Target
 from llmgate_core.run import run
 from llmgate_core.send import AsyncWires, Wires
 from llmgate_core.settings import PluginPolicy, Settings
 from llmgate_core.streams import AsyncStream
 from llmgate_core.sync_calls import SyncCalls
+from llmgate_core.transport_contract import StreamedContent
 
 __all__ = ["AsyncClient", "Client", "module_settings"]
 
@@ -115,6 +119,24 @@ class _Base:
                 pipeline.plugins.add(plugin, family, prefix, replace=True)
             self._pipeline, self._built_from = pipeline, wanted
         return self._pipeline
+
+    def resolve(self, family: str, model: str, *, carried: bool = False) -> Target:
+        """Return where calls of a model string go, its plugin loaded; with `carried` over the family's carrier.
+
+        Raises:
+            LLMGateError: as `completion`, before anything is sent.
+        """
+        return self.pipeline.router.resolve(family, model, carried=carried)
+
+    def endpoint(self, target: Target, **arguments: Any) -> Endpoint:
+        """Return base URL, key, organization and project that a call of `target` with these arguments would have.
+
+        A missing key is None here.
+        """
+        hide_key(arguments)
+        pipeline = self.pipeline
+        options = take_options(arguments, pipeline.client, pipeline.settings)
+        return endpoint_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
 
     def prepare(
         self,
@@ -222,6 +244,36 @@ class AsyncClient(_Base, AsyncCalls):
         )
         result: Relayed | AsyncStream[bytes] = await arun(pipeline, prepared, self._wires.choose(prepared))
         return result
+
+    async def forward(
+        self,
+        target: Target,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str],
+        content: bytes | StreamedContent = b"",
+        **arguments: Any,
+    ) -> Forwarded:
+        """Send a request below a provider's base URL as it is, with its key; return the answer once its head is here.
+
+        Args:
+            target: from `resolve`.
+            method: of the request.
+            path: percent-encoded, begins with `/`.
+            query: without `?`.
+            headers: those to be sent, besides ours.
+            content: the body; a streamed one is read once.
+            **arguments: our own arguments, as `api_key=`.
+
+        Raises:
+            APIError: not reached, late, or no key. PluginError: the plugin signs requests in its own way.
+        """
+        hide_key(arguments)
+        request = UpstreamRequest(method, path, headers=headers)
+        prepared = forwarding(self.pipeline, target, request, content, query, arguments)
+        return started(prepared, await self._wires.choose(prepared).asend(prepared.request))
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

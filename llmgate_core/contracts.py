@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
+from llmgate_core.secrets import mask
 
 if TYPE_CHECKING:
     from llmgate_core.multipart import FormBody, Multipart
@@ -215,6 +216,11 @@ class Headers(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of `name` in any case, or `default`."""
         return super().get(name.lower(), default)
+
+    def masked(self, secrets: Iterable[Secret | None]) -> Headers:
+        """Return a copy without any key in it, should the upstream have repeated one."""
+        known = tuple(secrets)
+        return Headers((name.encode("latin-1"), mask(value, known).encode("latin-1")) for name, value in self._raw)
 
     def get_list(self, name: str) -> list[str]:
         """Return every value of `name`, in the order they came."""

@@ -153,6 +153,7 @@ class APIError(LLMGateError):
         attempts: requests sent, the first included; 0 when refused before sending.
         partial: the answer so far, shaped like the whole answer, when a stream broke.
         body: start of the raw body, at most 2,048 bytes; never our request.
+        response_headers: the upstream's, looked up in any case; None where no answer came.
     """
 
     def __init__(
@@ -171,8 +172,10 @@ class APIError(LLMGateError):
         attempts: int | None = None,
         partial: Any = None,
         body: str | None = None,
+        response_headers: Any = None,
     ) -> None:
         super().__init__(message)
+        self.response_headers = response_headers
         self.status_code = status_code
         self.code = code
         self.type = type

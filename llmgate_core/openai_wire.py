@@ -46,12 +46,12 @@ class Endpoint:
 
     method: str
     path: str
-    query: frozenset[str] = frozenset()
+    query: tuple[str, ...] = ()
 
 
 def _endpoints(**paths: tuple[str, ...]) -> Mapping[str, Endpoint]:
     return MappingProxyType(
-        {name: Endpoint(method, path, frozenset(query)) for name, (method, path, *query) in paths.items()}
+        {name: Endpoint(method, path, tuple(query)) for name, (method, path, *query) in paths.items()}
     )
 
 

@@ -19,6 +19,7 @@ from llmgate_core.deadline import Deadline
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.events import CallEvent, Outcome
 from llmgate_core.families import FAMILIES
+from llmgate_core.multipart import FilePart
 from llmgate_core.options import ClientOptions, Endpoint, Options, endpoint_for, is_home, take_options
 from llmgate_core.params import apply_params
 from llmgate_core.plugins import PluginTable
@@ -77,7 +78,7 @@ class Pipeline:
             body["store"], content = options.store, None
         for name in FAMILIES[family].files:
             if name in body:
-                body[name] = _files(name, body[name])
+                body[name] = _files(name, body[name], takes_paths=kind.takes_paths)
         endpoint = endpoint_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
         home = is_home(endpoint.base_url, target.plugin.info)
         if home:
@@ -186,14 +187,16 @@ def _check_operation(target: Target, family: str, operation: str) -> None:
         )
 
 
-def _files(name: str, value: Any) -> Any:
+def _files(name: str, value: Any, *, takes_paths: bool) -> Any:
     """Return file parts for what a caller gave as a file or a list of files; an object is a reference."""
+    if isinstance(value, list):
+        return [_files(name, item, takes_paths=takes_paths) for item in value]
+    if isinstance(value, (Mapping, FilePart)):
+        return value
+    if not takes_paths:
+        raise BadRequestError(f"{name} must be a file of a form", status_code=400, param=name, attempts=0)
     from llmgate_core.uploads import file_part  # most calls upload nothing
 
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, list):
-        return [item if isinstance(item, Mapping) else file_part(item, param=name) for item in value]
     return file_part(value, param=name)
 
 

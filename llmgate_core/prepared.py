@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from llmgate_core.binding import GuardedParser
 from llmgate_core.carried import carried_answer, carried_stream
@@ -67,6 +67,7 @@ class Prepared:
     limits: Limits
     deadline: Deadline
     output_type: Any = None
+    takes_paths: ClassVar[bool] = True  # a text in a file's place is a path of this machine
     fake_stream: FakeStream = None
     started: float = 0.0
     job: JsonObject | None = None

@@ -103,6 +103,7 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
         request_id=response.headers.get("x-request-id"),
         retry_after=asked_wait(response.headers, time.time()),
         body=excerpt,
+        response_headers=response.headers.masked(secrets),
     )
     should_retry = response.headers.get("x-should-retry")
     error._should_retry = should_retry if should_retry in ("true", "false") else None
@@ -126,6 +127,7 @@ def error_of_object(
         request_id=None if headers is None else headers.get("x-request-id"),
         retry_after=None if headers is None else asked_wait(headers, time.time()),
         body=_excerpt(repr(found).encode(), secrets),
+        response_headers=None if headers is None else headers.masked(secrets),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from llmgate_core.chunks import ByteReader, StreamReader
 from llmgate_core.contracts import Headers, LedgerEntry, StreamParser, UpstreamResponse
@@ -51,7 +51,9 @@ class Relayed:
 
 @dataclass(slots=True)
 class RelayedCall(Prepared):
-    """A prepared call whose answer stays bytes."""
+    """A prepared call whose answer stays bytes. What it was made from came from someone else: no path is opened."""
+
+    takes_paths: ClassVar[bool] = False
 
     def result_of(self, response: UpstreamResponse, attempts: int) -> Relayed:
         """Return a checked whole answer.

@@ -6,11 +6,13 @@ import asyncio
 import importlib
 import logging
 import threading
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from llmgate_core.contracts import Route
 from llmgate_core.environment import proxy_for
 from llmgate_core.errors import ConfigError
-from llmgate_core.prepared import Prepared
+from llmgate_core.options import Options
+from llmgate_core.routing import Target
 from llmgate_core.transport_contract import AsyncTransport, Transport
 from llmgate_core.wire import split_base_url
 
@@ -20,6 +22,25 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = logging.getLogger("llmgate")
 
 
+class Outgoing(Protocol):
+    """What the choice of a wire looks at."""
+
+    @property
+    def options(self) -> Options:
+        """The caller's own client, if any, and the transport's name."""
+        ...
+
+    @property
+    def route(self) -> Route:
+        """Where the call goes."""
+        ...
+
+    @property
+    def target(self) -> Target:
+        """Whose hook `transport` may bring a wire of its own."""
+        ...
+
+
 class Wires:
     """The synchronous transports of one client. Thread-safe."""
 
@@ -27,14 +48,14 @@ class Wires:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str | None], Transport] = {}
 
-    def choose(self, prepared: Prepared) -> Transport:
+    def choose(self, call: Outgoing) -> Transport:
         """Return the caller's own client, the plugin's wire, or ours."""
-        session = prepared.options.client_session
+        session = call.options.client_session
         if session is not None:
             return cast("Transport", _user_client("wrap_user_client", session))
-        inner = self._own((prepared.options.transport, _proxy(prepared)))
-        hook = prepared.target.plugin.transport
-        chosen: Transport | None = hook(prepared.route, inner) if hook is not None else None
+        inner = self._own((call.options.transport, _proxy(call)))
+        hook = call.target.plugin.transport
+        chosen: Transport | None = hook(call.route, inner) if hook is not None else None
         return inner if chosen is None else chosen
 
     def _own(self, kind: tuple[str, str | None]) -> Transport:
@@ -59,14 +80,14 @@ class AsyncWires:
         self._made: dict[asyncio.AbstractEventLoop, dict[tuple[str, str | None], AsyncTransport]] = {}
         self._session: tuple[Any, AsyncTransport] | None = None  # the caller's client that was used last
 
-    def choose(self, prepared: Prepared) -> AsyncTransport:
+    def choose(self, call: Outgoing) -> AsyncTransport:
         """Return the caller's own client, the plugin's wire, or ours."""
-        session = prepared.options.aclient_session
+        session = call.options.aclient_session
         if session is not None:
             return self._of_session(session)
-        inner = self._own((prepared.options.transport, _proxy(prepared)))
-        hook = prepared.target.plugin.transport
-        chosen: AsyncTransport | None = hook(prepared.route, inner) if hook is not None else None
+        inner = self._own((call.options.transport, _proxy(call)))
+        hook = call.target.plugin.transport
+        chosen: AsyncTransport | None = hook(call.route, inner) if hook is not None else None
         return inner if chosen is None else chosen
 
     def _own(self, kind: tuple[str, str | None]) -> AsyncTransport:
@@ -112,6 +133,6 @@ def _user_client(wrapper: str, session: object) -> Any:
     return getattr(module, wrapper)(session)
 
 
-def _proxy(prepared: Prepared) -> str | None:
-    origin = split_base_url(prepared.route.base_url)[0]
+def _proxy(call: Outgoing) -> str | None:
+    origin = split_base_url(call.route.base_url)[0]
     return None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host)

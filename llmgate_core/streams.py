@@ -141,6 +141,11 @@ class _Facts:
     _record: CallRecord
 
     @property
+    def record(self) -> CallRecord:
+        """What is known of the call: for programs that serve llmgate to others."""
+        return self._record
+
+    @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
         """What was dropped, renamed, replaced, emulated or bridged; whole once the stream has ended."""
         return self._record.ledger

@@ -63,6 +63,8 @@ def spliced(content: bytes, new: str, said: Mapping[str, Any]) -> bytes | None:
         return None
     if old == new:
         return content
+    if content.count(b'"model"') != 1:
+        return None  # of two models in one object nobody knows which one counts
     name = encode(old)
     if content.count(name) != 1:
         at = content.find(b'"model"')

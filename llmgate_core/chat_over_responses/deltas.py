@@ -200,7 +200,7 @@ class Deltas:
         self._length += len(text)
         choice = _choice({"content": text})
         if logprobs:
-            choice["logprobs"] = {"content": listed(logprobs)}
+            choice["logprobs"] = {"content": listed(logprobs), "refusal": None}
         return (choice,)
 
     def _annotation(self, item: _Item, index: int, annotation: Any) -> Sequence[JsonObject]:

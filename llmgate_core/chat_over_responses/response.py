@@ -95,7 +95,7 @@ def _completion(call: Call, route: Route, found: Mapping[str, Any], items: Seque
                 "index": 0,
                 "message": message,
                 "finish_reason": reason,
-                "logprobs": {"content": answer.logprobs} if answer.logprobs else None,
+                "logprobs": {"content": answer.logprobs, "refusal": None} if answer.logprobs else None,
             }
         ],
     }

@@ -155,10 +155,10 @@ class _Conversation:
             return
         self._takes_calls = False
         parts = None if isinstance(content, str) else self._parts(content)
-        if parts is not None and not parts:
-            self._ledger.dropped("input", "a message without any part")
-        else:
+        if parts or parts is None:
             self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
+        elif not content:  # else what it held is noted part by part
+            self._ledger.dropped("input", "a message without any part")
 
     def _add_assistant(self, content: Any) -> None:
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)

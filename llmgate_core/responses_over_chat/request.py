@@ -121,8 +121,6 @@ def _refuse_state(body: JsonObject, ledger: Ledger) -> None:
     for name, reason in STATE.items():
         if body.get(name):
             raise ledger.refuse(name, f"this upstream knows only chat: {reason}")
-        if body.get(name) is not None:
-            ledger.dropped(name, "this value is what chat does by itself")
 
 
 def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger) -> None:
@@ -197,6 +195,9 @@ def _add_stream(chat: JsonObject, body: JsonObject, ledger: Ledger, *, stream: b
 
 
 def _note_left_out(body: JsonObject, ledger: Ledger) -> None:
+    for name in STATE:  # a value that asks for none, or it was refused before
+        if body.get(name) is not None:
+            ledger.dropped(name, "this value is what chat does by itself")
     if body.get("store"):
         ledger.lost("store", "nothing is stored; the response says store: false")
     elif body.get("store") is not None:

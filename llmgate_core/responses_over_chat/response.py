@@ -38,10 +38,13 @@ __all__ = [
     "no_choice",
     "note_finish_reason",
     "note_lost_fields",
+    "note_lost_logprobs",
+    "note_without_text",
     "response_object",
 ]
 
 WITHOUT_FORM = ("audio", "images")
+NO_TEXT = "no text came that they could stand at"
 
 
 def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
@@ -100,10 +103,27 @@ def note_lost_fields(message: Mapping[str, Any], ledger: Ledger) -> None:
             ledger.lost(f"message.{name}", "a response that comes from chat has no item for it")
 
 
+def note_lost_logprobs(logprobs: Any, ledger: Ledger) -> None:
+    """Note log probabilities that a response has no place for."""
+    if isinstance(logprobs, Mapping) and logprobs.get("refusal"):
+        ledger.lost("logprobs", "a response has none of a refusal")
+
+
+def note_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None:
+    """Note what came without the text that it is about."""
+    if annotations:
+        ledger.lost("annotations", NO_TEXT)
+    if logprobs:
+        ledger.lost("logprobs", NO_TEXT)
+
+
 def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledger) -> list[JsonObject]:
     message: Mapping[str, Any] = choice.get("message") or {}
     note_lost_fields(message, ledger)
+    note_lost_logprobs(choice.get("logprobs"), ledger)
     reasoning, content, refusal = text_of(message)
+    if not content:
+        note_without_text(message.get("annotations"), logprobs_of(choice.get("logprobs")), ledger)
     output: list[JsonObject] = []
     if reasoning:
         output.append(reasoning_item(ids.item("rs", 0), reasoning))

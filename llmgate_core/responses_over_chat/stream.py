@@ -34,6 +34,8 @@ from llmgate_core.responses_over_chat.response import (
     finish_usage,
     note_finish_reason,
     note_lost_fields,
+    note_lost_logprobs,
+    note_without_text,
 )
 from llmgate_core.responses_over_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.responses_over_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
@@ -154,8 +156,7 @@ class ResponsesStream:
         note_finish_reason(self._finish_reason, self._ledger)
         status, details = outcome_of(self._finish_reason)
         self._close_all(status)
-        for _ in self._annotations:
-            self._ledger.lost("annotations", "no text came that they could stand at")
+        note_without_text(self._annotations, self._logprobs, self._ledger)
         response = self._response(status, [self._output[index] for index in sorted(self._output)])
         response["incomplete_details"] = details
         self._events.add(f"response.{status}", response=response)
@@ -194,6 +195,7 @@ class ResponsesStream:
         reasoning, content, refusal = text_of(delta)
         if reasoning:
             self._reasoning().add(reasoning)
+        note_lost_logprobs(choice.get("logprobs"), self._ledger)
         logprobs = logprobs_of(choice["logprobs"]) if choice.get("logprobs") else []
         if content:
             self._message().add_text(content, self._waiting_logprobs(logprobs))

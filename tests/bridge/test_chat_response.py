@@ -161,7 +161,7 @@ def test_annotations_of_urls_are_nested_and_moved_by_the_text_before_them() -> N
 def test_logprobs_are_the_choices() -> None:
     one, two = ({"token": token, "logprob": -1.0} for token in "ab")
     found = response(text_item("a", logprobs=[one]), text_item("b", logprobs=[two]))
-    assert completion(found)["choices"][0]["logprobs"] == {"content": [one, two]}
+    assert completion(found)["choices"][0]["logprobs"] == {"content": [one, two], "refusal": None}
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_text_that_had_no_delta_comes_whole_and_one_that_had_does_not_come_aga
 def test_logprobs_come_with_their_text() -> None:
     one = {"token": "a", "logprob": -1.0}
     got = chunks_of([created(), text_delta("a", logprobs=[one]), text_delta("b", logprobs=[]), completed()])
-    assert got[1]["choices"][0]["logprobs"] == {"content": [one]}
+    assert got[1]["choices"][0]["logprobs"] == {"content": [one], "refusal": None}
     assert "logprobs" not in got[2]["choices"][0]
 
 

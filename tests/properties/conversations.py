@@ -65,11 +65,8 @@ ruling_messages = st.fixed_dictionaries(
     {"role": st.sampled_from(["system", "developer"]), "content": st.one_of(texts, lists_of_text)},
     optional={"name": st.just("rules")},
 )
-assistant_contents = st.one_of(
-    words,
-    lists_of_text,
-    st.lists(st.builds(lambda text: {"type": "refusal", "refusal": text}, words), min_size=1, max_size=1),
-)
+refusals = st.builds(lambda text: {"type": "refusal", "refusal": text}, words)
+assistant_contents = st.one_of(words, lists_of_text, st.lists(text_parts | refusals, min_size=1, max_size=3))
 said_messages = st.fixed_dictionaries(
     {"role": st.just("assistant"), "content": assistant_contents},
     optional={"reasoning_items": reasoning_items, "reasoning_content": words, "name": st.just("Bot")},

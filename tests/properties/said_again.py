@@ -149,7 +149,7 @@ class _Said:
         parts = _parts(message["content"])
         refusals = [part["refusal"] for part in parts if part["type"] == "refusal"]
         refusals += [message["refusal"]] if "refusal" in message else []
-        self.has_losses |= bool(refusals)
+        self.has_losses |= bool(refusals) or any("prompt_cache_breakpoint" in part for part in parts)
         texts = ["".join(part["text"] for part in parts if part["type"] == "text"), "".join(refusals)]
         for text in texts:
             if text:

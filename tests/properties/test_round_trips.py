@@ -10,10 +10,15 @@ import copy
 from typing import Any
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, JsonObject, LedgerEntry, Route
-from llmgate_core.responses_over_chat import to_chat
+from llmgate_core.contracts import Call, JsonObject, LedgerEntry, Route, UpstreamResponse
+from llmgate_core.folding import fold
+from llmgate_core.json_codec import encode
+from llmgate_core.responses_over_chat import ResponsesStream, response_object, to_chat
+from llmgate_core.sse import SSEEvent
+from tests.properties.answers import answers, chunks_of
 from tests.properties.conversations import bodies
 from tests.properties.said_again import expected_body
 
@@ -71,3 +76,96 @@ def test_every_change_is_in_the_ledger(body: JsonObject) -> None:
     changed = {name for name, value in body.items() if made.get(name) != value}
     spelled_out = {"tools"}  # chat's defaults, which are others on /responses
     assert changed - spelled_out <= written(entries)
+
+
+# --- answers ---
+
+
+SIDE_FIELDS = ("reasoning_items", "provider_specific_fields")
+"""What the bridge shows beside the documented fields, for a replay over /responses."""
+
+
+def expected_answer(answer: JsonObject) -> JsonObject:
+    """Return the chat completion that comes back: the same, in the words that both APIs have."""
+    (choice,) = answer["choices"]
+    message = {name: value for name, value in choice["message"].items() if value is not None}
+    calls, ended = message.get("tool_calls"), choice["finish_reason"]
+    if ended in ("stop", "tool_calls"):  # a response says that it is whole; which of the two, its output tells
+        ended = "tool_calls" if calls else "stop"
+    message.setdefault("refusal", None)
+    message.setdefault("content", None if calls or message["refusal"] else "")
+    logprobs = choice["logprobs"]
+    if logprobs:
+        logprobs = {"content": [with_bytes(token) for token in logprobs["content"]], "refusal": None}
+    expected = {**answer, "choices": [{**choice, "message": message, "finish_reason": ended, "logprobs": logprobs}]}
+    if "usage" in answer:  # both details must be there, with zeros for what is not known
+        sent = {"cached_tokens": 0, "cache_write_tokens": 0, **answer["usage"].get("prompt_tokens_details", {})}
+        made = {"reasoning_tokens": 0, **answer["usage"].get("completion_tokens_details", {})}
+        expected["usage"] = {**answer["usage"], "prompt_tokens_details": sent, "completion_tokens_details": made}
+    return expected
+
+
+def with_bytes(token: JsonObject) -> JsonObject:
+    """Return a token whose unknown bytes are an empty list, since a Response has no null there."""
+    others = [{**other, "bytes": other["bytes"] or []} for other in token["top_logprobs"]]
+    return {**token, "bytes": token["bytes"] or [], "top_logprobs": others}
+
+
+ASKED = Call("responses", "acme/m", {"input": "hi"}, True)
+CHAT = Call("chat", "openai/responses/m", {"messages": [], "stream_options": {"include_usage": True}}, True)
+
+
+def completion_of(response: JsonObject) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+    """Return the chat completion of a response without its side fields, which must only be about the response."""
+    done = ChatOverResponses.chat_completion(CHAT, THERE, UpstreamResponse(200, (), encode(response)))
+    return without_side_fields(done.body), done.ledger
+
+
+def without_side_fields(completion: JsonObject) -> JsonObject:
+    body = {name: value for name, value in completion.items() if name not in SIDE_FIELDS}
+    choices = [
+        {**choice, "message": {name: item for name, item in choice["message"].items() if name not in SIDE_FIELDS}}
+        for choice in body["choices"]
+    ]
+    return {**body, "choices": choices}
+
+
+@MANY
+@given(answers())
+def test_a_chat_answer_says_the_same_after_both_bridges(answer: JsonObject) -> None:
+    before = copy.deepcopy(answer)
+    made = response_object(ASKED, BACK, answer)
+    completion, ledger = completion_of(made.body)
+    assert completion == expected_answer(answer)
+    assert (made.ledger, ledger) == ((), ())
+    assert answer == before
+
+
+@MANY
+@given(st.data(), answers())
+def test_a_chat_stream_says_the_same_after_both_bridges(data: st.DataObject, answer: JsonObject) -> None:
+    there, back = ResponsesStream(ASKED, BACK), ChatOverResponses.ChatStream(CHAT, THERE)
+    events = [event for chunk in chunks_of(data.draw, answer) for event in there.feed_chunk(chunk)]
+    events += there.close(True)
+    chunks = [chunk for event in events for chunk in back.feed(as_sse(event))]
+    assert [*back.close(), *there.ledger, *back.ledger] == []
+    folded = without_side_fields(fold("chat", chunks))
+    assert without_nulls(folded) == without_nulls(as_folded(completion_of(events[-1]["response"])[0]))
+    assert without_nulls(folded) == without_nulls(as_folded(expected_answer(answer)))
+
+
+def as_sse(event: JsonObject) -> SSEEvent:
+    return SSEEvent(encode(event).decode(), event["type"])
+
+
+def as_folded(completion: JsonObject) -> JsonObject:
+    """Return an answer as its stream folds: the first chunk says "", so that no content is null."""
+    (choice,) = completion["choices"]
+    message = {**choice["message"], "content": choice["message"]["content"] or ""}
+    return {**completion, "choices": [{**choice, "message": message}]}
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value

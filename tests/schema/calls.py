@@ -214,7 +214,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             takes_model=False,
         ),
         "chat list": Operation(
-            "chat", "GET /chat/completions", {}, dict(PAGE), operation="list", model="openai/", takes_model=False
+            "chat",
+            "GET /chat/completions",
+            {},
+            {**PAGE, "metadata": ({"team": "search"},), "model": ("m",)},
+            operation="list",
+            model="openai/",
+            takes_model=False,
         ),
         "chat messages": Operation(
             "chat",

@@ -19,7 +19,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-__all__ = ["endpoint_of", "form_value", "schema_names", "wrong", "wrong_body", "wrong_query"]
+__all__ = ["endpoint_of", "form_value", "schema_names", "wrong", "wrong_body", "wrong_event", "wrong_query"]
 
 URN = "urn:openapi"
 
@@ -50,6 +50,19 @@ def schema_names() -> frozenset[str]:
 def wrong(name: str, value: Any) -> str | None:
     """Return what makes `value` no valid `name`, a component; None where it is one."""
     return _wrong(f"/components/schemas/{name}", value)
+
+
+def wrong_event(name: str, event: Mapping[str, Any]) -> str | None:
+    """Return what makes `event` none of the union `name`: judged by the one that has its type, the others are slow."""
+    component = _components_by_type(name).get(event.get("type"))
+    return f"no event of {name} has the type {event.get('type')!r}" if component is None else wrong(component, event)
+
+
+@cache
+def _components_by_type(union: str) -> dict[Any, str]:
+    schemas = description()["components"]["schemas"]
+    names = [branch["$ref"].rpartition("/")[2] for branch in schemas[union]["anyOf"]]
+    return {kind: name for name in names for kind in schemas[name]["properties"]["type"]["enum"]}
 
 
 def endpoint_of(method: str, path: str) -> str:

@@ -1,6 +1,6 @@
-"""What a prepared call would send, as the value that the description speaks of.
+"""What a prepared call would put on the wire, read back as the value that the description speaks of.
 
-Reads prepared requests only; sends nothing.
+Sends nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from llmgate_core import Client, Settings
 from llmgate_core.contracts import LedgerEntry
 from llmgate_core.json_codec import decode
-from llmgate_core.multipart import FilePart, Multipart
+from tests.multipart_form import Part, read_form
 from tests.schema.description import endpoint_of, form_value, wrong_body, wrong_query
 
 __all__ = ["HOME", "Sent", "prepared"]
@@ -62,21 +62,22 @@ def prepared(
     client = _client(preview)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        request = client.prepare(family, model, inputs, {"api_base": HOME, **arguments}, operation=operation)
-    endpoint = endpoint_of(request.request.method, request.request.path)
-    body, media = request.request.body, ""
-    value: Any = None
-    if isinstance(body, Multipart):
-        media, value = FORM, {**form_value(endpoint, body.fields), **_files(body.files)}
-    elif body:
-        assert isinstance(body, bytes)
-        media, value = "application/json", decode(body)
-    query = _query(request.request.query)
+        call = client.prepare(family, model, inputs, {"api_base": HOME, **arguments}, operation=operation)
+    request = call.transport_request(call.request)
+    path, _, query_text = request.target.removeprefix("/v1").partition("?")
+    endpoint, query = endpoint_of(request.method, path), _query(parse_qsl(query_text))
+    content_type = dict(request.headers).get("content-type", "")
+    media = content_type.partition(";")[0]
+    content = request.content if isinstance(request.content, bytes) else b"".join(request.content.blocks())
+    body = None
+    if media == FORM:
+        body = _form(endpoint, read_form(content_type, content))
+    elif media:
+        body = decode(content)
     wrong = wrong_query(endpoint, query)
     if media:
-        wrong = wrong or wrong_body(endpoint, media, value)
-    path = [unquote(part) for part in request.request.path.split("/")]
-    return Sent(endpoint, media, value, path, query, request.ledger, wrong)
+        wrong = wrong or wrong_body(endpoint, media, body)
+    return Sent(endpoint, media, body, [unquote(part) for part in path.split("/")], query, call.ledger, wrong)
 
 
 @cache
@@ -84,20 +85,21 @@ def _client(preview: bool) -> Client:
     return Client(api_key="sk-test", settings=Settings(enable_preview_features=preview))
 
 
-def _files(files: Any) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for name, file in files:
-        assert isinstance(file, FilePart)
-        if name.endswith("[]"):
-            value.setdefault(name.removesuffix("[]"), []).append(file.filename)
+def _form(endpoint: str, parts: list[Part]) -> dict[str, Any]:
+    """Return a form's fields as values; a file as its name."""
+    value = form_value(endpoint, [(part.name, part.content.decode()) for part in parts if part.filename is None])
+    for part in parts:
+        if part.filename is None:
+            continue
+        if part.name.endswith("[]"):
+            value.setdefault(part.name.removesuffix("[]"), []).append(part.filename)
         else:
-            assert name not in value, f"the form has two files {name}"
-            value[name] = file.filename
+            assert part.name not in value, f"the form has two files {part.name}"
+            value[part.name] = part.filename
     return value
 
 
-def _query(query: Any) -> dict[str, Any]:
-    pairs = query.items() if isinstance(query, Mapping) else query
+def _query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, text in pairs:
         base, _, key = name.removesuffix("]").partition("[")

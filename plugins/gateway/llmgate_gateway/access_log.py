@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from llmgate_core.plugin import decode, encode
+from llmgate_core.serving import decode, encode
 from llmgate_gateway.line_writer import LineWriter
 from llmgate_gateway.record import RequestRecord
 

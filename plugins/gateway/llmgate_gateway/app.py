@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.auth import Client, wrong_key
 from llmgate_gateway.bodies import linger, read_whole
 from llmgate_gateway.calls import note_trace, serve_call

@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmgate_core.plugin import Secret
+from llmgate_core.serving import Secret
 from llmgate_gateway.config import GatewayConfig, allows
 from llmgate_gateway.replies import RefusedError, error_reply, refuse
 

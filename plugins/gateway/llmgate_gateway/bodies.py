@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from llmgate_core.options import OWN_ARGUMENTS  # lead: export
-from llmgate_core.plugin import FilePart, decode
+from llmgate_core.serving import OWN_ARGUMENTS, FilePart, decode
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.replies import RefusedError, refuse
 

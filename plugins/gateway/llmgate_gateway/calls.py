@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.families import FAMILIES  # lead: export
-from llmgate_core.plugin import LedgerEntry, decode
+from llmgate_core.serving import FAMILIES, LedgerEntry, decode
 from llmgate_gateway.bodies import body_limit, check_names, json_body, query_fields, read_whole
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.forms import Form, boundary_of, fields_as_body, read_form

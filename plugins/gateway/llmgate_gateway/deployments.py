@@ -15,11 +15,7 @@ from itertools import count
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.families import FAMILIES  # lead: export
-from llmgate_core.openai_wire import ENDPOINTS  # lead: export
-from llmgate_core.options import endpoint_for, take_options  # lead: export
-from llmgate_core.plugin import Secret, errors
-from llmgate_core.routing import Target  # lead: export
+from llmgate_core.serving import ENDPOINTS, FAMILIES, Secret, Target, errors
 from llmgate_gateway.auth import Client, forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
@@ -267,15 +263,13 @@ def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions)
 
 
 def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOptions) -> Target:
-    return client.pipeline.router.resolve(family, model, carried=options.use_chat_completions_api)
+    return client.resolve(family, model, carried=options.use_chat_completions_api)
 
 
 def _keys(client: AsyncClient, arguments: Mapping[str, Any], targets: Iterable[Target]) -> Iterator[Secret | None]:
     """Yield the keys that calls are made with, those of the environment included."""
-    pipeline = client.pipeline
-    options = take_options(dict(arguments), pipeline.client, pipeline.settings)
-    for info in {id(target.plugin): target.plugin.info for target in targets}.values():
-        yield endpoint_for(info, options, pipeline.client, pipeline.settings, require_key=False).api_key
+    for target in {id(target.plugin): target for target in targets}.values():
+        yield client.endpoint(target, **arguments).api_key
 
 
 def _offers(target: Target, route: Route) -> bool:

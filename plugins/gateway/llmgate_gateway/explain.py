@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from llmgate_core.plugin import LedgerEntry, Multipart, decode, errors
+from llmgate_core.serving import LedgerEntry, Multipart, decode, errors
 from llmgate_gateway.auth import Client
 from llmgate_gateway.deployments import Binding, Deployments
 from llmgate_gateway.replies import Reply, json_reply, refuse

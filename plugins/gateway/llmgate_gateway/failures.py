@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import RawHeaders, Reply, error_reply, is_clean
+from llmgate_gateway.replies import RawHeaders, Reply, error_reply, is_clean, unmasked_headers
 
 __all__ = ["STOPPING", "failure_reply", "note_failure", "public_error", "status_of"]
 
@@ -113,8 +113,14 @@ def _headers_of(error: errors.LLMGateError) -> RawHeaders:
     headers: list[tuple[bytes, bytes]] = []
     if not isinstance(error, errors.APIError):
         return headers
+    headers += unmasked_headers(error.response_headers or {})
     wait = error.retry_after
-    if wait is not None and math.isfinite(wait) and wait >= 0:
+    if (
+        wait is not None
+        and math.isfinite(wait)
+        and wait >= 0
+        and not any(name == b"retry-after" for name, _ in headers)
+    ):
         headers.append((b"retry-after", f"{wait:.3f}".rstrip("0").rstrip(".").encode()))
     if error.request_id and is_clean(error.request_id):
         headers.append((b"x-request-id", error.request_id.encode()))

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, cast
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from llmgate_core.plugin import FilePart
+from llmgate_core.serving import FilePart
 from llmgate_gateway.bodies import too_large
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.replies import RefusedError, refuse

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from llmgate_core.plugin import Secret
+from llmgate_core.serving import Secret
 
 __all__ = ["KeyPieces"]
 

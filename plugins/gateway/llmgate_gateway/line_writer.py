@@ -8,6 +8,7 @@ Source: row R36 of the reliability catalogue in docs/architecture.md.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["LineWriter"]
+__all__ = ["LineWriter", "write_now"]
 
 MOST_LINES: Final = 20_000
 """That wait; more are dropped."""
@@ -23,6 +24,13 @@ BATCH_SECONDS: Final = 0.05
 """Between two writes: lines of that time go out together, which is cheaper than one by one."""
 BATCH_LINES: Final = 1000
 FILE_MODE: Final = 0o640
+STANDARD_ERROR: Final = 2
+
+
+def write_now(line: bytes) -> None:
+    """Write a line to standard error, for a process that has no thread and may wait; nobody need be there."""
+    with contextlib.suppress(OSError):
+        os.write(STANDARD_ERROR, line)
 
 
 class LineWriter:

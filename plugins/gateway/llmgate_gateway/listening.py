@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 
 __all__ = ["listen", "url_of", "usable_descriptors"]
 

@@ -13,8 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from llmgate_core.plugin import Secret
-from llmgate_core.secrets import mask  # lead: export
+from llmgate_core.serving import Secret, mask
 from llmgate_gateway.access_log import line_of, timestamp
 from llmgate_gateway.config import GatewayConfig
 

@@ -12,7 +12,7 @@ import mmap
 from collections.abc import Iterator
 from typing import Final
 
-from llmgate_core.plugin import decode, encode
+from llmgate_core.serving import decode, encode
 
 __all__ = ["BLOCK_NUMBERS", "FIXED_NUMBERS", "MAX_SERIES", "Labels", "Region", "SharedValues"]
 

@@ -43,9 +43,10 @@ class Metrics:
     Args:
         values: the memory that all workers share; default: some of our own.
         worker: which of them this one is. It goes on with the numbers of one that died.
+        serves: whether it serves requests; a parent of workers does not.
     """
 
-    def __init__(self, values: SharedValues | None = None, *, worker: int = 0) -> None:
+    def __init__(self, values: SharedValues | None = None, *, worker: int = 0, serves: bool = True) -> None:
         self._values = values or SharedValues()
         region = self._values.region(worker)
         self._region = region
@@ -54,7 +55,7 @@ class Metrics:
         self._other = self._blocks.get(OTHER) or region.add_series(OTHER) or 0
         self._registry: CollectorRegistry | None = None
         self._numbers[IN_FLIGHT] = 0.0
-        self._numbers[STARTS] += 1.0
+        self._numbers[STARTS] += serves
 
     def begin(self) -> None:
         """Note that a request has come; `observe` notes that it has ended."""

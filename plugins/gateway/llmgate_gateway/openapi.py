@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.families import FAMILIES  # lead: export
+from llmgate_core.serving import FAMILIES
 from llmgate_gateway.routes import Route
 
 __all__ = ["document"]

@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import llmgate_core
-from llmgate_core.plugin import decode
+from llmgate_core.serving import decode
 from llmgate_gateway.access_log import AccessLog
 from llmgate_gateway.app import Gateway, Page, PageRequest, create_app
 from llmgate_gateway.config import GatewayConfig

@@ -13,8 +13,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from urllib.parse import unquote
 
-from llmgate_core.plugin import Headers, errors
-from llmgate_core.secrets import mask  # lead: export
+from llmgate_core.serving import Forwarded, errors, mask
 from llmgate_gateway.auth import forbidden_model
 from llmgate_gateway.bodies import body_limit, query_fields, too_large
 from llmgate_gateway.calls import forwarded_organization, note_trace
@@ -22,8 +21,8 @@ from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.deployments import Bound
 from llmgate_gateway.failures import NEUTRAL
 from llmgate_gateway.forms import Form, Spool
-from llmgate_gateway.forwarding import Forwarded, RequestContent, forward
 from llmgate_gateway.replies import header_value, is_clean, may_pass, passed_headers, refuse
+from llmgate_gateway.request_content import RequestContent
 from llmgate_gateway.state import State
 
 __all__ = ["serve_passthrough"]
@@ -81,28 +80,30 @@ async def _relay(
     record.outcome, record.provider = "failed", next(iter(bound.targets.values())).plugin.info.name
     if request.is_read or isinstance(content, bytes):
         request.watch()
-    answer = await forward(
-        bound,
+    arguments = bound.call_arguments({}, traceparent=None, organization=forwarded_organization(request, state))
+    for name in bound.options.request_defaults:
+        arguments.pop(name, None)  # of calls, not of files and the like
+    answer = await bound.client.forward(
+        next(iter(bound.targets.values())),
         record.method,
         path,
-        query,
+        query=query,
         headers=_sent_headers(request),
         content=content,
-        organization=forwarded_organization(request, state),
+        **arguments,
     )
     request.watch()
     try:
         await _answer(request, bound, answer)
     finally:
-        await answer.response.aclose()
+        await answer.aclose()
 
 
 async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> None:
-    response, record = answer.response, request.record
-    upstream = Headers(response.raw_headers)
-    record.upstream_status = response.status
-    if 300 <= response.status < 400:
-        raise errors.APIStatusError(NEUTRAL["redirect"], status_code=response.status)
+    record, upstream, status = request.record, answer.headers, answer.status
+    record.upstream_status = status
+    if 300 <= status < 400:
+        raise errors.APIStatusError(NEUTRAL["redirect"], status_code=status)
     headers = [(b"content-type", header_value(upstream.get("content-type", "application/octet-stream")))]
     headers += passed_headers(upstream, bound.secrets)
     theirs = upstream.get("x-request-id", "")
@@ -110,15 +111,15 @@ async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> No
     headers.append((b"x-request-id", (record.upstream_request_id or record.request_id).encode("ascii")))
     if request.unread_bytes() > UNREAD_BYTES:
         headers.append((b"connection", b"close"))  # answered early; the rest is not worth the connection
-    if response.status >= 400:
+    if status >= 400:
         await _send_error(request, answer, headers)
         return
     length = upstream.get("content-length", "")
     if length.isdecimal() and "content-encoding" not in upstream:
         headers.append((b"content-length", length.encode("ascii")))
     record.stream = upstream.get("content-type", "").startswith("text/event-stream")
-    await request.send({"type": "http.response.start", "status": response.status, "headers": headers})
-    async for block in _blocks(answer):
+    await request.send({"type": "http.response.start", "status": status, "headers": headers})
+    async for block in answer.blocks():
         record.events += 1
         await request.send({"type": "http.response.body", "body": block, "more_body": True})
     record.outcome = "finished"
@@ -128,29 +129,17 @@ async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> No
 async def _send_error(request: ClientRequest, answer: Forwarded, headers: list[tuple[bytes, bytes]]) -> None:
     """Send an error's body with the key taken out, should the upstream have repeated it; no page of HTML."""
     blocks: list[bytes] = []
-    async for block in _blocks(answer):
+    async for block in answer.blocks():
         blocks.append(block)
         if sum(map(len, blocks)) > ERROR_BYTES:
             break
     text = mask(b"".join(blocks)[:ERROR_BYTES].decode("utf-8", "replace"), (answer.api_key,))
     if not text.startswith(("{", "[")):
-        raise errors.APIStatusError(f"HTTP {answer.response.status}", status_code=answer.response.status, attempts=1)
+        raise errors.APIStatusError(f"HTTP {answer.status}", status_code=answer.status, attempts=1)
     body = text.encode()
     headers.append((b"content-length", b"%d" % len(body)))
-    await request.send({"type": "http.response.start", "status": answer.response.status, "headers": headers})
+    await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await request.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _blocks(answer: Forwarded) -> AsyncIterator[bytes]:
-    deadline = answer.deadline
-    while True:
-        try:
-            block = await answer.response.aread_block(deadline.wait(deadline.timeouts.idle))
-        except TimeoutError:
-            raise deadline.error("idle") from None
-        if not block:
-            return
-        yield block
 
 
 def _relayed_path(path: str, allowed: Sequence[str]) -> str | None:
@@ -188,7 +177,7 @@ async def _content(request: ClientRequest, state: State, form: Form) -> bytes | 
 
 
 class _Spooled:
-    """`transport_contract.StreamedContent` of a body that came without its length."""
+    """`StreamedContent` of a body that came without its length."""
 
     def __init__(self, spool: Spool, length: int) -> None:
         self._spool = spool

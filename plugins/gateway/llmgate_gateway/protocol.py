@@ -133,8 +133,11 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unset_head_timer()
         if self.transport.is_closing():
             return
-        if not self._is_answering:
+        if not self._is_answering or not self.cycle.response_started:
             self.transport.write(_refusal(self._refusal, self.server_state.default_headers))
+        if self._is_answering:
+            self.cycle.disconnected = True  # it ends here, before the connection is told so
+            self.cycle.message_event.set()
         self.transport.close()
 
     def end_after_this(self) -> None:
@@ -149,12 +152,14 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.feed_data(self._plain_head() + rest)
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._plain_head() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
 
     def _plain_head(self) -> bytes:
         """Return the head that was just read, without its wish for another protocol."""
@@ -172,13 +177,13 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse(431)
         self.scope["method"] = method = self.parser.get_method().decode("ascii")
         hosts = lengths = encodings = 0
-        for name, _ in headers:
+        for name, value in headers:
             if name == b"host":
                 hosts += 1
             elif name == b"content-length":
                 lengths += 1
             elif name == b"transfer-encoding":
-                encodings += 1
+                encodings += 1 if value.lower() == b"chunked" else 2
         is_old = self.parser.get_http_version() != "1.1"
         if hosts != 1 and not (is_old and hosts == 0):
             self._refuse(400)

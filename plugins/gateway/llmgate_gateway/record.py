@@ -23,8 +23,8 @@ class RequestRecord:
         requested_model: the name that the client asked for. deployment: the config entry that served it.
         model, provider, plugin: what the entry led to.
         client: the name of the key that was presented, None without keys.
-        status: of our answer. outcome: `finished`, `failed`, `truncated`, `cancelled` (the client has gone) or `refused`
-            (never sent upstream).
+        status: of our answer.
+        outcome: `finished`, `failed`, `truncated`, `cancelled` (the client has gone), `refused` (never sent upstream).
         stream: whether the answer was streamed. events: blocks sent.
         first_byte_seconds, total_seconds: from `started`.
         usage: as the upstream sent it. cost: US dollars.

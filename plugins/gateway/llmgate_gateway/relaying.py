@@ -15,10 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core import AsyncStream
-from llmgate_core.families import FAMILIES  # lead: export
-from llmgate_core.plugin import errors
-from llmgate_core.relay import Relayed, error_tail  # lead: export
-from llmgate_core.types.base import CallRecord  # lead: export
+from llmgate_core.serving import FAMILIES, CallRecord, Relayed, error_tail, errors
 from llmgate_gateway.client_request import ClientRequest
 from llmgate_gateway.deployments import Binding
 from llmgate_gateway.failures import STOPPING, note_failure, public_error
@@ -125,7 +122,7 @@ async def _hand_on(
     request: ClientRequest, route: Route, stream: AsyncStream[bytes], secrets: KeyPieces, *, is_events: bool
 ) -> None:
     """Send a stream as it comes, and an end that says how it ended."""
-    record, call = request.record, stream._record
+    record, call = request.record, stream.record
     record.stream = is_events
     upstream: Mapping[str, str] = call.headers or {}
     headers: list[tuple[bytes, bytes]] = list(EVENTS) if is_events else _kind_headers(upstream)

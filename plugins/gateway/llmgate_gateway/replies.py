@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate_core.plugin import LedgerEntry, encode
+from llmgate_core.serving import MASK, LedgerEntry, encode
 from llmgate_gateway.key_pieces import KeyPieces
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "passed_headers",
     "refuse",
     "send_reply",
+    "unmasked_headers",
 ]
 
 Message = MutableMapping[str, Any]
@@ -120,6 +121,19 @@ def passed_headers(upstream: Mapping[str, str], secrets: KeyPieces) -> list[tupl
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in upstream.items()
         if (name in PASSED or name.startswith(RATE_LIMIT)) and may_pass(value, secrets) and name.isascii()
+    ]
+
+
+def unmasked_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a failed answer that the client may see; core has masked keys, and those go no further."""
+    return [
+        (name.encode("ascii"), value.encode("ascii"))
+        for name, value in upstream.items()
+        if (name in PASSED or name.startswith(RATE_LIMIT))
+        and name.isascii()
+        and is_clean(value)
+        and len(value) <= LONGEST_VALUE
+        and MASK not in value
     ]
 
 

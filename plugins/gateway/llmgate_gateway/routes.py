@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
-from llmgate_core.families import FAMILIES  # lead: export
-from llmgate_core.openai_wire import ENDPOINTS  # lead: export
+from llmgate_core.serving import ENDPOINTS, FAMILIES
 
 __all__ = ["OPEN_PATHS", "Found", "Route", "Routes", "request_path"]
 
@@ -138,7 +137,7 @@ def _calls() -> Iterator[Route]:
                 family,
                 operation,
                 names,
-                endpoint.query,
+                frozenset(endpoint.query),
                 takes_model=takes_model,
                 takes_files=takes_model and bool(known.files),
                 has_body=endpoint.method not in ("GET", "DELETE"),

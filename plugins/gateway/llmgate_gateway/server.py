@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.app import Gateway
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.metric_values import SharedValues
@@ -76,14 +76,13 @@ def serve(
     gateway = operations.app(config)
     server = GatewayServer(gateway, operations, source, place=place, watch=watch, debug=debug)
     loop = new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
-        asyncio.set_event_loop(loop)
         loop.run_until_complete(server.serve(sockets=list(sockets)))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()  # not after a failure: uvloop waits here for what was left open
     finally:
-        with contextlib.suppress(RuntimeError):
-            loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
-        loop.close()
         operations.close()
     return 0
 
@@ -221,15 +220,19 @@ class GatewayServer(uvicorn.Server):
                 config = await asyncio.to_thread(self._source.load)
                 self._gateway.reconfigure(config)
             except errors.LLMGateError as error:
-                self._operations.metrics.reloaded(fine=False)
+                self._count_reload(fine=False)
                 for line in str(error).splitlines():
                     log.error("the config was not taken, the old one stays: %s", line)
                 return
             self._operations.reconfigure(config, debug=self._debug)
-            self._operations.metrics.reloaded(fine=True)
+            self._count_reload(fine=True)
             for warning in config.warnings:
                 log.warning("%s", warning)
             log.info("a new config was taken: %d deployments", len(config.deployments))
+
+    def _count_reload(self, *, fine: bool) -> None:
+        if self._place.parent is None:  # else it counts them, once for all workers
+            self._operations.metrics.reloaded(fine=fine)
 
     async def _look_at_file(self, file: FileWatch) -> None:
         while True:

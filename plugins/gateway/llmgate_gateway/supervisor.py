@@ -23,9 +23,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.line_writer import write_now
+from llmgate_gateway.log_setup import set_up_logging
 from llmgate_gateway.metric_values import SharedValues
+from llmgate_gateway.metrics import Metrics
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
 from llmgate_gateway.server import Place, serve
 
@@ -77,7 +80,8 @@ class Supervisor:
         self._watch = FileWatch(source.path) if watch and source.path is not None else None
         self._debug = debug
         self._announce = announce
-        self._values = SharedValues(workers)
+        self._values = SharedValues(workers + 1)
+        self._metrics = Metrics(self._values, worker=workers, serves=False)
         self._workers = [_Worker(number) for number in range(workers)]
         self._signals: list[int] = []
         self._stop_by: float | None = None
@@ -85,6 +89,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until told to stop, and return the exit status."""
+        set_up_logging(self._config, write_now, debug=self._debug)
         self._alive, self._tie = os.pipe()  # workers see the one end close when this process is gone
         self._ready, self._ready_end = os.pipe()
         with self._listening_to_signals() as wake:
@@ -146,10 +151,13 @@ class Supervisor:
         """Let the workers take a config that is found right here, so that none is told of a wrong one."""
         try:
             self._config = self._source.load()
+            set_up_logging(self._config, write_now, debug=self._debug)
         except errors.LLMGateError as error:
+            self._metrics.reloaded(fine=False)
             for line in str(error).splitlines():
                 log.error("the config was not taken, the old one stays: %s", line)
             return
+        self._metrics.reloaded(fine=True)
         self._pass_on(signal.SIGHUP)
 
     def _look_at_file(self) -> None:
@@ -210,7 +218,8 @@ class Supervisor:
             os._exit(status)  # not through the parent's frames
 
     def _say_ready(self) -> None:
-        os.write(self._ready_end, b"r")
+        with contextlib.suppress(OSError):  # the parent has gone
+            os.write(self._ready_end, b"r")
 
     def _work(self, number: int) -> int:
         signal.set_wakeup_fd(-1)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.record import RequestRecord
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.config import ConfigProblems, GatewayConfig, check_routes, json_schema, load_config
 from llmgate_gateway.config.routes import Served
 

@@ -59,7 +59,7 @@ class ServeCommand:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from llmgate_core.plugin import errors  # all that follows is loaded for no --help and no wrong flag
+    from llmgate_core.serving import errors  # all that follows is loaded for no --help and no wrong flag
     from llmgate_gateway.config import ConfigProblems
     from llmgate_gateway.listening import listen, usable_descriptors
     from llmgate_gateway.reloading import Source

@@ -7,7 +7,7 @@ Source: row S1 of the reliability catalogue and the ruling on the bind address i
 
 from __future__ import annotations
 
-from llmgate_core.plugin import Secret, errors
+from llmgate_core.serving import Secret, errors
 from llmgate_gateway.config.fields import is_loopback
 from llmgate_gateway.config.model import GatewayConfig
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llmgate_core.plugin import Secret
+from llmgate_core.serving import Secret
 from llmgate_gateway.config.deployment import Deployment, Params
 from llmgate_gateway.config.document import Node
 from llmgate_gateway.config.known import fate_of

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from llmgate_core.plugin import Timeouts
+from llmgate_core.serving import Timeouts
 from llmgate_gateway.config.fields import (
     MASK,
     BaseURL,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from llmgate_core.plugin import Secret
+from llmgate_core.serving import Secret
 
 __all__ = [
     "BaseURL",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import Secret, Timeouts
+from llmgate_core.serving import Secret, Timeouts
 from llmgate_gateway.config.deployment import Deployment, Params, Policy
 from llmgate_gateway.config.model import GatewayConfig
 from llmgate_gateway.config.shape import CallSettings

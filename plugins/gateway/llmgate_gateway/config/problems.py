@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 
 __all__ = ["ConfigProblems", "Path", "Problem", "Problems", "error_of", "shown_key", "shown_path"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_core import Client, PluginPolicy, Settings
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_gateway.config.deployment import Deployment, Params
 from llmgate_gateway.config.document import Node
 from llmgate_gateway.config.model import GatewayConfig

@@ -16,7 +16,7 @@ from llmgate_gateway.access_log import AccessLog
 from llmgate_gateway.line_writer import MOST_LINES, LineWriter
 from llmgate_gateway.record import RequestRecord
 
-from llmgate_core.plugin import LedgerEntry
+from llmgate_core.serving import LedgerEntry
 
 ODD = 'a\r\nb\x1b[31mc\x00d\x7fe\x9bf\u2028g\u2029h\x85i"j\\k'
 

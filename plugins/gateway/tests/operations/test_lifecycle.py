@@ -107,7 +107,9 @@ def test_a_second_signal_ends_at_once_with_status_0(gateways: Any, upstream: Any
     connection.close()
 
 
-def test_a_request_that_waits_for_its_upstream_is_answered_in_the_drain(gateways: Any, upstream: Any, hold: Any) -> None:
+def test_a_request_that_waits_for_its_upstream_is_answered_in_the_drain(
+    gateways: Any, upstream: Any, hold: Any
+) -> None:
     gateways.write(upstream)
     gateway = gateways.start()
     upstream.answers.append(Answer(200, upstream.otherwise.body, {"content-type": "application/json"}, hold=hold))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llmgate_gateway.bodies import FORBIDDEN
 
-from llmgate_core.options import OWN_ARGUMENTS
+from llmgate_core.serving import OWN_ARGUMENTS
 from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llmgate_gateway.failures import failure_reply, public_error, status_of
 
-from llmgate_core.plugin import errors
+from llmgate_core.serving import errors
 from llmgate_core.testing import Answer
 
 KEY = "sk-upstream-canary-000000"
@@ -147,8 +147,7 @@ def test_a_parameter_that_the_model_does_not_take_is_named(serve: Any, upstream:
 def test_a_plugin_that_raises_fails_only_its_request(
     serve: Any, upstream: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from llmgate_core.openai_wire import OpenAICompatible
-    from llmgate_core.plugin import ProviderInfo, hookimpl
+    from llmgate_core.plugin import OpenAICompatible, ProviderInfo, hookimpl
 
     class Broken(OpenAICompatible):
         info = ProviderInfo(api=(1, 0), name="broken", base_url="https://x.example/v1", env_key=None)

@@ -11,7 +11,7 @@ import pytest
 from llmgate_gateway.key_pieces import KeyPieces
 from llmgate_gateway.replies import passed_headers
 
-from llmgate_core.plugin import Secret
+from llmgate_core.serving import Secret
 from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]

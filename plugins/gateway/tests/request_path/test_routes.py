@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from llmgate_gateway.routes import Routes, request_path
 
-from llmgate_core.openai_wire import ENDPOINTS
+from llmgate_core.serving import ENDPOINTS
 from llmgate_core.testing import Answer
 
 ROUTES = Routes([("GET", "/livez"), ("GET", "/")])
