@@ -100,13 +100,14 @@ async def _exchanged(
         return prepared.exchanged(end.value, response, 1)
     except APIError as error:
         error.partial = prepared.job if error.partial is None else error.partial
+        prepared.filled(error)
         raise
 
 
 async def _sleep(prepared: Prepared, seconds: float) -> None:
     remaining = prepared.deadline.remaining()
     if remaining is not None and seconds >= remaining:
-        raise prepared.deadline.error("idle")
+        raise prepared.deadline.error("total")
     await asyncio.sleep(seconds)
 
 

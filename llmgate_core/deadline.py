@@ -101,7 +101,7 @@ class Deadline:
 
     def error(self, phase: str) -> APITimeoutError:
         """Return the error of a wait in `phase` that ran out, `total` when the whole call did."""
-        if self.ends is not None and time.monotonic() >= self.ends:
+        if self.ends is not None and (phase == "total" or time.monotonic() >= self.ends):
             return APITimeoutError(f"no answer within {self.timeouts.total:g} s in all", phase="total")
         limit = getattr(self.timeouts, phase)
         longer = "too long" if limit is None else f"longer than {limit:g} s"

@@ -28,6 +28,7 @@ from llmgate_core.contracts import (
     UpstreamResponse,
 )
 from llmgate_core.errors import BadRequestError
+from llmgate_core.families import FAMILIES
 from llmgate_core.hookspecs import hookimpl
 from llmgate_core.multipart import FilePart
 from llmgate_core.reasoning_items import without_reasoning_items
@@ -42,17 +43,24 @@ class Endpoint:
     Attributes:
         path: below the base URL; `{name}` stands for a field of the body, percent-encoded.
         query: fields of the body that go into the query; all others go into the body.
+        names: what the path names.
+        has_body: whether the rest of the body is sent.
     """
 
     method: str
     path: str
     query: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    has_body: bool = True
+
+
+def _endpoint(method: str, path: str, *query: str) -> Endpoint:
+    names = tuple(name for _, name, _, _ in Formatter().parse(path) if name)
+    return Endpoint(method, path, query, names, method not in ("GET", "DELETE"))
 
 
 def _endpoints(**paths: tuple[str, ...]) -> Mapping[str, Endpoint]:
-    return MappingProxyType(
-        {name: Endpoint(method, path, tuple(query)) for name, (method, path, *query) in paths.items()}
-    )
+    return MappingProxyType({name: _endpoint(*parts) for name, parts in paths.items()})
 
 
 ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = MappingProxyType(
@@ -118,18 +126,21 @@ def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
     body, ledger = without_reasoning_items(call) if route.family == "chat" else (call.body, ())
     if ledger:
         return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
-    path_names = [name for _, name, _, _ in Formatter().parse(endpoint.path) if name]
-    path = endpoint.path.format(**{name: path_segment(name, body.get(name)) for name in path_names})
+    if FAMILIES[route.family].files and any(map(_holds_file, body.values())):
+        return _form_request(endpoint, body, route)
+    if not endpoint.names and not endpoint.query:
+        return UpstreamRequest(endpoint.method, endpoint.path, body if endpoint.has_body else None)
+    path = endpoint.path.format(**{name: path_segment(name, body.get(name)) for name in endpoint.names})
     query = [pair for name in endpoint.query if name in body for pair in _query_pairs(name, body[name])]
-    apart = {*path_names, *endpoint.query}
-    rest = body if apart.isdisjoint(body) else {name: value for name, value in body.items() if name not in apart}
-    if endpoint.method in ("GET", "DELETE") or (rest is not body and not rest):
-        return UpstreamRequest(endpoint.method, path, query=query)
-    if any(map(_holds_file, rest.values())):
-        from llmgate_core.uploads import as_form  # most calls upload nothing
+    apart = {*endpoint.names, *endpoint.query}
+    rest = {name: value for name, value in body.items() if name not in apart}
+    return UpstreamRequest(endpoint.method, path, rest if rest and endpoint.has_body else None, query=query)
 
-        return UpstreamRequest(endpoint.method, path, body=as_form({"model": route.model or None, **rest}), query=query)
-    return UpstreamRequest(endpoint.method, path, body=rest, query=query)
+
+def _form_request(endpoint: Endpoint, body: JsonObject, route: Route) -> UpstreamRequest:
+    from llmgate_core.uploads import as_form  # most calls upload nothing
+
+    return UpstreamRequest(endpoint.method, endpoint.path, as_form({"model": route.model or None, **body}))
 
 
 def _holds_file(value: object) -> bool:

@@ -213,7 +213,9 @@ def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -
 def _header_text(
     name: str, own: Mapping[str, Any], client: str | None, setting: str | None, variables: tuple[str, ...]
 ) -> str | None:
-    value = _first(own.get(name), client, setting) or first_set(variables)
+    value = _first(own.get(name), client, setting)
+    if value is None:
+        value = first_set(variables)  # an empty text, given explicitly, says: none
     if value is not None and (not isinstance(value, str) or not value.isprintable()):
         raise BadRequestError(
             f"{name} has characters that a header cannot have (it is not shown)",

@@ -17,7 +17,7 @@ import pytest
 from llmgate_openai_chat import plugin as openai_chat
 
 import llmgate_core
-from llmgate_core import Settings, errors, plugin, serving
+from llmgate_core import Settings, errors, plugin
 from llmgate_core.api import default_async_client, default_client
 from llmgate_core.environment import read
 from llmgate_core.hookspecs import ExtensionHooks, ProviderHooks
@@ -211,7 +211,7 @@ def test_every_function_of_the_module_is_told_in_the_guide() -> None:
 
 def test_every_public_name_is_in_the_change_note() -> None:
     note = (ROOT / "CHANGES.md").read_text("utf-8")
-    public = {name for name in (*llmgate_core.__all__, *plugin.__all__, *serving.__all__) if not is_twin(name)}
+    public = {name for name in (*llmgate_core.__all__, *plugin.__all__) if not is_twin(name)}
     told = set(re.findall(r"`(\w+)`", note))
     assert sorted(name for name in public - told if not is_error(name)) == []
 
@@ -222,6 +222,18 @@ def is_twin(name: str) -> bool:
 
 def is_error(name: str) -> bool:
     return name == "Timeout" or name in vars(errors)
+
+
+def test_every_row_of_the_reliability_catalogue_that_a_source_names_is_there() -> None:
+    rows_there = {name for row in rows(ROOT / "docs" / "architecture.md", "id") for name in row[0].split(", ")}
+    named_rows: dict[str, set[str]] = {}
+    for path in [*ROOT.glob("llmgate_core/**/*.py"), *ROOT.glob("plugins/*/llmgate_*/**/*.py")]:
+        head = path.read_text("utf-8").partition('"""\n\nfrom')[0]
+        for letter, first, last in re.findall(r"\b([RS])(\d+)(?: to [RS](\d+))?\b", head):
+            for number in range(int(first), int(last or first) + 1):
+                named_rows.setdefault(f"{letter}{number}", set()).add(path.name)
+    assert named_rows
+    assert {name: files for name, files in named_rows.items() if name not in rows_there} == {}
 
 
 # --- the capabilities and their tests ---

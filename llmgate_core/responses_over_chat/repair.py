@@ -306,6 +306,8 @@ class StreamRepair:
             self._add(owed_type, **fields)
         if type in ("response.output_text.delta", "response.output_text.done"):
             data.setdefault("logprobs", [])
+        elif type == "response.function_call_arguments.done":
+            data.setdefault("name", item.name)
         if isinstance(data.get("part"), dict):
             complete_part(data["part"])
         item.note(start, step, data)

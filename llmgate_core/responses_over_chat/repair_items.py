@@ -82,7 +82,7 @@ class OpenItem:
     """One item from the event that adds it to the one that says it is done.
 
     Attributes:
-        id, call_id, kind, index: who it is.
+        id, call_id, kind, name, index: who it is.
         finished: the item as `response.output_item.done` had it; None: not done yet.
     """
 
@@ -90,6 +90,7 @@ class OpenItem:
         self.id: str = str(item.get("id") or "")
         self.call_id: str = str(item.get("call_id") or "")
         self.kind: str = str(item.get("type"))
+        self.name: str = str(item.get("name") or "")
         self.index = index
         self.finished: JsonObject | None = None
         self._first = dict(item)

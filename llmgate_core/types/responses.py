@@ -125,6 +125,11 @@ class ResponseSnapshot(Response):
         return parsed_output(self.output_text, getattr(self, "_output_type", None))
 
     @property
+    def output_parsed(self) -> Any:
+        """`parsed`, under the name that the OpenAI SDK has for it."""
+        return self.parsed
+
+    @property
     def cost(self) -> Cost | None:
         """What tokens and web searches cost in US dollars.
 

@@ -22,7 +22,7 @@ CALL = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 OBJECT = '{"name": "Paris"}'
 FIELD = re.compile(r'name="(\w+)"\r\n\r\n(.*?)\r\n')
 """A field of a form, whose value is text."""
-HEADERS = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
+HEADERS: Any = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
 
 
 def wants_function(body: dict[str, Any]) -> bool:
@@ -47,7 +47,7 @@ def chat(body: dict[str, Any]) -> Answer:
 def chat_chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
     said = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "one "}, {"content": "two "}, {"content": "three"}]
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     chunks: list[dict[str, Any]] = [{**said, "choices": [choice]} for choice in choices]
     with_usage = (body.get("stream_options") or {}).get("include_usage")
@@ -56,7 +56,11 @@ def chat_chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def text_completion(body: dict[str, Any]) -> Answer:
     said = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": body["model"]}
-    whole = {**said, "choices": [{"index": 0, "text": "Hello!", "finish_reason": "stop"}], "usage": USAGE}
+    whole: dict[str, Any] = {
+        **said,
+        "choices": [{"index": 0, "text": "Hello!", "finish_reason": "stop"}],
+        "usage": USAGE,
+    }
     return Answer.sse([whole], **HEADERS) if body.get("stream") else Answer.json(whole, **HEADERS)
 
 
@@ -106,7 +110,7 @@ def response_events(body: dict[str, Any]) -> Iterable[dict[str, Any]]:
     summary = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
     place = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
     started = {**whole, "status": "in_progress", "output": [], "usage": None}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": started},
         {"type": "response.output_item.added", "output_index": 0, "item": {**thought, "summary": []}},
         {"type": "response.reasoning_summary_text.delta", **summary, "delta": "France has one capital."},

@@ -147,10 +147,10 @@ def _add_item(draw: st.DrawFn, events: _Events, index: int, item: JsonObject) ->
     status = {"status": "in_progress"} if "status" in item else {}
     whole = item["type"] in ("message", "reasoning", "function_call", "custom_tool_call")
     events.add("output_item.added", output_index=index, item={**item, **empty, **status} if whole else item)
-    for number, part in enumerate(item.get("summary", ())):
-        _add_summary(draw, events, {**at, "summary_index": number}, part)
     for number, part in enumerate(item.get("content", ())):
         _add_part(draw, events, {**at, "content_index": number}, part)
+    for number, part in enumerate(item.get("summary", ())):  # behind what it sums up
+        _add_summary(draw, events, {**at, "summary_index": number}, part)
     if item["type"] == "function_call":
         _add_text(draw, events, "function_call_arguments", at, arguments=item["arguments"], name="f")
     elif item["type"] == "custom_tool_call":

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from llmgate_core.chat_over_responses import ChatOverResponses
 from llmgate_core.contracts import Call, JsonObject, LedgerEntry, Route, UpstreamResponse
+from llmgate_core.event_folding import fold_events
 from llmgate_core.folding import fold
 from llmgate_core.json_codec import encode
 from llmgate_core.responses_over_chat import ResponsesStream, response_object, to_chat
 from llmgate_core.sse import SSEEvent
 from tests.properties.answers import answers, chunks_of
 from tests.properties.conversations import bodies
+from tests.properties.outputs import events_of, responses
 from tests.properties.said_again import expected_body
 
 MANY = settings(max_examples=100, deadline=None, database=None)
@@ -150,8 +152,41 @@ def test_a_chat_stream_says_the_same_after_both_bridges(data: st.DataObject, ans
     chunks = [chunk for event in events for chunk in back.feed(as_sse(event))]
     assert [*back.close(), *there.ledger, *back.ledger] == []
     folded = without_side_fields(fold("chat", chunks))
-    assert without_nulls(folded) == without_nulls(as_folded(completion_of(events[-1]["response"])[0]))
     assert without_nulls(folded) == without_nulls(as_folded(expected_answer(answer)))
+
+
+@MANY
+@given(st.data(), answers())
+def test_the_events_of_a_chat_stream_fold_into_the_response_of_its_whole_answer(
+    data: st.DataObject, answer: JsonObject
+) -> None:
+    stream = ResponsesStream(ASKED, BACK)
+    events = [event for chunk in chunks_of(data.draw, answer) for event in stream.feed_chunk(chunk)]
+    events += stream.close(True)
+    whole = response_object(ASKED, BACK, answer).body
+    assert events[-1]["response"] == whole
+    assert fold_events("responses", events) == whole
+    rebuilt = fold_events("responses", events[:-1])  # from its items alone
+    assert rebuilt is not None
+    assert [settled(item) for item in rebuilt["output"]] == [settled(item) for item in whole["output"]]
+
+
+def settled(item: JsonObject) -> JsonObject:
+    """Return an item without its status: which item was cut is known at the end only."""
+    return {name: value for name, value in item.items() if name != "status"}
+
+
+@MANY
+@given(st.data(), responses())
+def test_the_chunks_of_a_responses_stream_fold_into_the_completion_of_its_whole_answer(
+    data: st.DataObject, response: JsonObject
+) -> None:
+    stream = ChatOverResponses.ChatStream(CHAT, THERE)
+    chunks = [chunk for event in events_of(data.draw, response) for chunk in stream.feed(as_sse(event))]
+    assert list(stream.close()) == []
+    whole = ChatOverResponses.chat_completion(CHAT, THERE, UpstreamResponse(200, (), encode(response)))
+    assert without_nulls(fold("chat", chunks)) == without_nulls(as_folded(whole.body))
+    assert tuple(stream.ledger) == whole.ledger
 
 
 def as_sse(event: JsonObject) -> SSEEvent:

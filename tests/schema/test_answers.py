@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from llmgate_core.chat_over_responses import ChatOverResponses
 from llmgate_core.contracts import Call, JsonObject, Route, UpstreamResponse
+from llmgate_core.errors import APIError, BadRequestError, InternalServerError, RateLimitError
 from llmgate_core.event_folding import fold_events
 from llmgate_core.folding import fold, unfold
 from llmgate_core.json_codec import encode
@@ -23,9 +24,13 @@ from llmgate_core.responses_over_chat import ResponsesStream, StreamRepair, resp
 from llmgate_core.sse import SSEDecoder, SSEEvent
 from tests.properties.answers import answers, chunks_of
 from tests.properties.outputs import events_of, responses
+from tests.schema.calls import RESPONSES_PARAMS
 from tests.schema.description import wrong, wrong_event
+from tests.schema.test_bridged_requests import STATE
+from tests.schema.test_requests import parameters
 
 MANY = settings(max_examples=100, deadline=None, database=None)
+RECORDED = Path(__file__).parent.parent / "reverse_bridge" / "recorded"
 ROUTE = Route("acme", "acme", "chat", "m", "https://acme.example.test/v1")
 CHAT = Call("chat", "openai/responses/m", {"messages": [], "stream_options": {"include_usage": True}}, True)
 ASKED = Call("responses", "acme/m", {"input": "hi"}, True)
@@ -117,3 +122,169 @@ def test_bridged_events_are_valid(data: st.DataObject, answer: JsonObject) -> No
     stream = ResponsesStream(ASKED, ROUTE)
     events = [event for chunk in chunks_of(data.draw, answer) for event in stream.feed_chunk(chunk)]
     assert_events("ResponseStreamEvent", [*events, *stream.close(True)])
+
+
+@MANY
+@given(answers(), parameters({name: values for name, values in RESPONSES_PARAMS.items() if name not in STATE}))
+def test_a_bridged_response_is_valid_whatever_it_repeats_of_the_request(
+    answer: JsonObject, params: dict[str, Any]
+) -> None:
+    call = Call("responses", "acme/m", {"input": "hi", **params})
+    assert_valid("Response", [response_object(call, ROUTE, answer).body])
+
+
+@MANY
+@given(st.data(), answers(), st.sampled_from([RateLimitError, BadRequestError, InternalServerError]))
+def test_bridged_events_are_valid_where_the_stream_breaks(
+    data: st.DataObject, answer: JsonObject, error: type[APIError]
+) -> None:
+    stream = ResponsesStream(ASKED, ROUTE)
+    chunks = chunks_of(data.draw, answer)
+    broken = data.draw(st.integers(0, len(chunks)))
+    events = [event for chunk in chunks[:broken] for event in stream.feed_chunk(chunk)]
+    assert_events("ResponseStreamEvent", [*events, *stream.failed(error("no", status_code=500))])
+
+
+# --- repaired streams ---
+
+
+@MANY
+@given(st.data(), responses())
+def test_a_whole_stream_is_left_as_it_is(data: st.DataObject, response: JsonObject) -> None:
+    events = events_of(data.draw, response)
+    repair = StreamRepair(ASKED, ROUTE)
+    assert [made for event in events for made in repair.feed(as_sse(event))] == events
+    assert [*repair.close(), *repair.ledger] == []
+
+
+LEFT_OUT = (
+    "annotation_index",
+    "content_index",
+    "item_id",
+    "logprobs",
+    "name",
+    "output_index",
+    "sequence_number",
+    "summary_index",
+)
+"""Fields of events that real servers leave out."""
+
+ECHOED = ("instructions", "metadata", "parallel_tool_calls", "temperature", "tool_choice", "tools", "top_p", "error")
+SKIPPED = (
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.created",
+    "response.in_progress",
+    "response.output_text.done",
+    "response.reasoning_summary_part.added",
+    "response.reasoning_summary_part.done",
+)
+"""Events that real servers leave out."""
+
+OF_ITEMS = ("annotations", "id", "logprobs", "status")
+"""Fields of items that are no calls of built-in tools, and of their parts, that real servers leave out."""
+
+
+@MANY
+@given(
+    st.data(),
+    responses(),
+    st.sets(st.sampled_from((*LEFT_OUT, *ECHOED))),
+    st.sets(st.sampled_from(SKIPPED)),
+    st.sets(st.sampled_from(OF_ITEMS)),
+)
+def test_a_repaired_stream_is_valid_whatever_the_server_leaves_out(
+    data: st.DataObject, response: JsonObject, fields: set[str], skipped: set[str], of_items: set[str]
+) -> None:
+    repair = StreamRepair(ASKED, ROUTE)
+    events = [event for event in events_of(data.draw, response) if event["type"] not in skipped]
+    sent = [without(event, fields, of_items) for event in events]
+    made = [event for each in sent for event in repair.feed(as_sse(each))]
+    assert_events("ResponseStreamEvent", [*made, *repair.close()])
+
+
+def without(event: JsonObject, fields: set[str], of_items: set[str]) -> JsonObject:
+    kept = less(event, fields)
+    if "response" in kept:
+        output = [less_item(item, of_items) for item in kept["response"]["output"]]
+        kept["response"] = {**less(kept["response"], fields & {*ECHOED}), "output": output}
+    if "item" in kept:
+        kept["item"] = less_item(kept["item"], of_items)
+    return kept
+
+
+def less_item(item: JsonObject, fields: set[str]) -> JsonObject:
+    if item["type"] not in ("message", "reasoning", "function_call", "custom_tool_call"):
+        return item
+    kept = less(item, fields)
+    if "content" in kept:
+        kept["content"] = [less(part, fields) for part in kept["content"]]
+    return kept
+
+
+def less(value: JsonObject, fields: set[str]) -> JsonObject:
+    return {name: item for name, item in value.items() if name not in fields}
+
+
+@pytest.mark.parametrize("name", ["llama-cpp-call.sse", "llama-cpp-text.sse"])
+def test_a_real_servers_stream_is_valid_once_repaired(name: str) -> None:
+    repair = StreamRepair(ASKED, ROUTE)
+    events = SSEDecoder().feed((RECORDED / name).read_bytes())
+    assert_events("ResponseStreamEvent", [made for event in events for made in repair.feed(event)])
+    assert repair.close() == []
+
+
+# --- folded and fake streams ---
+
+
+@MANY
+@given(st.data(), responses())
+def test_a_folded_responses_stream_is_valid_wherever_it_ends(data: st.DataObject, response: JsonObject) -> None:
+    events = events_of(data.draw, response)
+    cut = data.draw(st.integers(1, len(events)))
+    folded = fold_events("responses", events[:cut])
+    assert folded is not None
+    assert_valid("Response", [folded])
+    if cut == len(events):
+        assert folded == response
+
+
+@MANY
+@given(answers(), st.booleans())
+def test_a_fake_chat_stream_is_valid_and_folds_into_the_answer(answer: JsonObject, with_usage: bool) -> None:
+    chunks = unfold("chat", answer, with_usage=with_usage)
+    assert_valid("CreateChatCompletionStreamResponse", chunks)
+    folded = fold("chat", chunks)
+    message, whole = folded["choices"][0]["message"], answer["choices"][0]["message"]
+    assert {name: value for name, value in message.items() if value} == {
+        name: value for name, value in whole.items() if value
+    }
+
+
+@MANY
+@given(responses())
+def test_a_fake_responses_stream_is_valid_and_folds_into_the_answer(response: JsonObject) -> None:
+    events = unfold("responses", response, with_usage=True)
+    assert_events("ResponseStreamEvent", events)
+    assert fold_events("responses", events) == response
+
+
+TRANSCRIPT = {"text": "Hello there.", "usage": {"type": "duration", "seconds": 2}}
+TEXT = {
+    "id": "cmpl-1",
+    "object": "text_completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "text": "Hi", "logprobs": None, "finish_reason": "stop"}],
+}
+
+
+def test_a_fake_transcription_stream_is_valid() -> None:
+    events = unfold("transcription", {"text": "Hello there."}, with_usage=False)
+    assert_events("CreateTranscriptionResponseStreamEvent", events)
+
+
+def test_a_fake_text_completion_stream_is_valid() -> None:
+    chunks = unfold("text_completion", TEXT, with_usage=False)
+    assert_valid("CreateCompletionResponse", chunks)
+    assert chunks == [TEXT]

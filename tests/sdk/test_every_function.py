@@ -144,7 +144,7 @@ def decided(family: str, name: str, levels: tuple[str, ...], monkeypatch: pytest
         made = Client(**({name: value_of(name, "client")} if "client" in levels else {}))
         model, inputs = INPUTS[family]
         route = made.prepare(family, model, inputs, {name: value_of(name, "call")} if "call" in levels else {}).route
-    found = {"api_base": route.base_url, "api_key": route.api_key, "organization": route.organization}[name]
+    found: Any = {"api_base": route.base_url, "api_key": route.api_key, "organization": route.organization}[name]
     return found.reveal() if name == "api_key" and found is not None else found
 
 

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.serving import ENDPOINTS, FAMILIES, Secret, Target, errors
+from llmgate_core.serving import ENDPOINTS, FAMILIES, Target, errors
 from llmgate_gateway.auth import Client, forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
@@ -206,7 +206,15 @@ class Deployments:
             )
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
         arguments, targets = _arguments(options, headers), _targets(client, entry, options)
-        keys = [*options.extra_headers.values(), *_keys(client, arguments, targets.values())]
+        endpoints = [client.endpoint(target, **arguments) for target in targets.values()]
+        if len({(it.base_url, it.organization, it.project) for it in endpoints}) == 1:
+            # settled here, so that no request has to ask the environment again; the key stays where it is
+            arguments |= {
+                "api_base": endpoints[0].base_url,
+                "organization": endpoints[0].organization or "",
+                "project": endpoints[0].project or "",
+            }
+        keys = [*options.extra_headers.values(), *(it.api_key for it in endpoints)]
         return Bound(entry, options, client, arguments, headers, targets, KeyPieces(keys), entry.label)
 
 
@@ -264,12 +272,6 @@ def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions)
 
 def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOptions) -> Target:
     return client.resolve(family, model, carried=options.use_chat_completions_api)
-
-
-def _keys(client: AsyncClient, arguments: Mapping[str, Any], targets: Iterable[Target]) -> Iterator[Secret | None]:
-    """Yield the keys that calls are made with, those of the environment included."""
-    for target in {id(target.plugin): target for target in targets}.values():
-        yield client.endpoint(target, **arguments).api_key
 
 
 def _offers(target: Target, route: Route) -> bool:

@@ -62,9 +62,11 @@ class Operations:
     ) -> None:
         self.metrics = Metrics(values, worker=worker)
         self._messages: LineWriter | None = None
-        self._output = LineWriter(STANDARD_OUTPUT, lost=self.metrics.lost_line)
+        # lead: keys of the config to come, `log.file` and `tracing`
+        file: str | None = getattr(config.general.log, "file", None)
+        self._output = LineWriter(STANDARD_OUTPUT if file is None else file, lost=self.metrics.lost_line)
         self._log: AccessLog | None = None
-        self._tracer = tracer
+        self._tracer = Tracer() if tracer is None and getattr(config.general, "tracing", False) else tracer
         self._home = _static_page("index.html")
         self.reconfigure(config)
 

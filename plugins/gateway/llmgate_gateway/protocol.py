@@ -1,10 +1,11 @@
 """HTTP/1.1 as the gateway accepts it: uvicorn's protocol on httptools, with limits on a request's head.
 
 Refuses what two servers could read in two ways, a head that is too large and one that does not come to
-its end; says so in OpenAI's shape, and hangs up. An upgrade that we do not do is ignored, as the
+its end; says so in OpenAI's shape, and hangs up. Header lines behind a body are not taken for headers. Requests
+that come before the answer to an earlier one wait their turn, a few of them. An upgrade that we do not do is ignored, as the
 standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
 
-Source: RFC 9112, sections 3.2 and 6.3; RFC 9110, section 7.8; rows R20, R21 and S12 of the reliability
+Source: RFC 9112, sections 2.3, 3.2, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12 of the reliability
 catalogue in docs/architecture.md.
 """
 
@@ -24,10 +25,17 @@ from llmgate_gateway.replies import error_reply
 
 __all__ = ["GatewayProtocol", "ServerConfig"]
 
+CONTINUE: Final = b"HTTP/1.1 100 "
+MOST_WAITING: Final = 64
+"""Requests of one connection that wait for the answer to an earlier one."""
+WAITING_BYTES: Final = 1024 * 1024
+"""Of the bodies of all that wait."""
+VERSIONS: Final = frozenset({"1.0", "1.1"})
 HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         400: ("This is not a valid HTTP request.", "invalid_http_request"),
+        413: ("This request came before the answer to an earlier one, and is too large to wait.", "request_too_large"),
         408: ("The head of the request did not come in time.", "request_timeout"),
         431: ("The head of the request is too large.", "request_header_fields_too_large"),
     }
@@ -56,6 +64,37 @@ class _RefusedError(Exception):
     """Raised through the parser, which then stops."""
 
 
+class JoinedHead:
+    """The transport of one answer: its head goes out together with the first of its body, in one system call."""
+
+    __slots__ = ("_held", "_is_begun", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held = b""
+        self._is_begun = False
+
+    def write(self, data: bytes) -> None:
+        """Hold the head back until the body begins, which the app sends right after it."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        elif not self._is_begun and not data.startswith(CONTINUE):
+            self._is_begun, self._held = True, data
+            return
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection once everything is sent."""
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""
+        self._transport.close()
+
+
 class GatewayProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
@@ -68,6 +107,10 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = 400
         self._is_upgrade = False
+        self._in_body = False  # what comes belongs to the newest request
+        self._is_deaf = False  # what comes is no HTTP any more
+        self._waiting_bytes = 0
+        self._served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first request."""
@@ -75,12 +118,20 @@ class GatewayProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and tell the request that is served as well as those behind it."""
         self._unset_head_timer()
         super().connection_lost(exc)
+        waiting = [cycle for cycle, _ in self.pipeline]
+        self.pipeline.clear()
+        for cycle in (*waiting, self._served):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""
+        if self._is_deaf:
+            return
         was_open = self._head_is_open
         if was_open:
             self._head_bytes += len(data)
@@ -101,8 +152,17 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._is_upgrade = False
+        self._is_upgrade = self._in_body = False
         self.scope["extensions"] = {"llmgate.abort": {"abort": self.transport.abort}}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header; what stands behind a body is none, and only counts."""
+        if self._head_is_open:
+            super().on_header(name, value)
+            return
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.config.head_bytes:
+            self._refuse(431)
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request, unless its head says that we must not."""
@@ -113,13 +173,26 @@ class GatewayProtocol(HttpToolsProtocol):
             self._is_upgrade = True
             return
         super().on_headers_complete()
+        self._in_body = True
+        if self.pipeline:
+            if len(self.pipeline) > MOST_WAITING:
+                self._refuse(400)
+            self.flow.resume_reading()  # else nobody would see that the client hangs up
+        if self.scope["method"] != "HEAD":  # whose answer has no body to go with
+            self.cycle.transport = JoinedHead(self.transport)  # type: ignore[assignment]  # all that a cycle uses
         if self.config.draining:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Hand on a block of the body."""
-        if not self._is_upgrade:
-            super().on_body(body)
+        if self._is_upgrade:
+            return
+        super().on_body(body)
+        if self.pipeline:
+            self._waiting_bytes += len(body)
+            if self._waiting_bytes > WAITING_BYTES:
+                self._refuse(413)
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         """Hand on that the request has ended; the next one may follow."""
@@ -129,11 +202,15 @@ class GatewayProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be served, and hang up; in the middle of an answer only hang up."""
+        """Answer what cannot be served, and hang up; not in the middle of an answer, nor in its place."""
         self._unset_head_timer()
         if self.transport.is_closing():
             return
-        if not self._is_answering or not self.cycle.response_started:
+        if self._is_answering and not self._in_body:  # it was no request at all: the ones before it are served
+            self._is_deaf = True
+            self.cycle.keep_alive = False
+            return
+        if not self._is_answering or not (self.pipeline or self.cycle.response_started):
             self.transport.write(_refusal(self._refusal, self.server_state.default_headers))
         if self._is_answering:
             self.cycle.disconnected = True  # it ends here, before the connection is told so
@@ -144,6 +221,12 @@ class GatewayProtocol(HttpToolsProtocol):
         """Close once the answer that is under way has been sent."""
         if self._is_answering:
             self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        if not self.pipeline:
+            self._waiting_bytes = 0
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _is_answering(self) -> bool:
@@ -184,7 +267,10 @@ class GatewayProtocol(HttpToolsProtocol):
                 lengths += 1
             elif name == b"transfer-encoding":
                 encodings += 1 if value.lower() == b"chunked" else 2
-        is_old = self.parser.get_http_version() != "1.1"
+        version = self.parser.get_http_version()
+        if version not in VERSIONS or b"#" in self.url:
+            self._refuse(400)
+        is_old = version != "1.1"
         if hosts != 1 and not (is_old and hosts == 0):
             self._refuse(400)
         if lengths + encodings > 1 or (encodings and is_old) or method == "CONNECT":

@@ -53,12 +53,11 @@ class Tracer:
             raise errors.ConfigError("tracing needs OpenTelemetry: pip install 'llmgate-gateway[otel]'") from None
         self._trace = trace
         self._own: Any = None
-        if provider is None:
-            provider = trace.get_tracer_provider()
-            if isinstance(provider, trace.ProxyTracerProvider):
-                self._own = _exporting_provider()
-                provider = self._own or provider
-        self._tracer = provider.get_tracer("llmgate_gateway")
+        chosen: TracerProvider = trace.get_tracer_provider() if provider is None else provider
+        if isinstance(chosen, trace.ProxyTracerProvider):
+            self._own = _exporting_provider()
+            chosen = self._own or chosen
+        self._tracer = chosen.get_tracer("llmgate_gateway")
         self._context = TraceContextTextMapPropagator()
         self._open: dict[str, Span] = {}
 

@@ -153,6 +153,8 @@ class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above
         if self._lifespan is not None:
             lifespan, self._lifespan = self._lifespan, None
             await lifespan.stop()
+        elif (close := getattr(self._app, "aclose", None)) is not None:
+            await close()  # a gateway of ours, whose connections are to be closed
 
     async def __aenter__(self) -> AsyncGatewayTransport:
         self._lifespan = await _lifespan(self._app)

@@ -191,3 +191,18 @@ def gateways(tmp_path: Path) -> Iterator[Gateways]:
     gateways = Gateways(tmp_path)
     yield gateways
     gateways.close()
+
+
+@pytest.fixture(scope="module")
+def shared_gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    """The same, for a whole module."""
+    gateways = Gateways(tmp_path_factory.mktemp("gateways"))
+    yield gateways
+    gateways.close()
+
+
+@pytest.fixture(scope="module")
+def shared_upstream() -> Iterator[FakeUpstream]:
+    with fake_upstream() as upstream:
+        upstream.otherwise = Answer.json(WHOLE)
+        yield upstream

@@ -1,0 +1,149 @@
+"""The gateway's own pages: the document of its routes, explain, and what the home page may do."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from llmgate_gateway.config import load_config_dict
+from llmgate_gateway.openapi import document
+from llmgate_gateway.operations import Operations
+from llmgate_gateway.routes import Routes
+
+from llmgate_core.openai_wire import ENDPOINTS
+
+MASTER = {"authorization": "Bearer sk-master-key"}
+HI = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture(scope="module")
+def gateway(shared_gateways: Any, shared_upstream: Any) -> Any:
+    keys = "keys: [{name: alice, key: sk-alice-key}]"
+    shared_gateways.write(shared_upstream, f"master_key: sk-master-key, {keys}")
+    return shared_gateways.start()
+
+
+def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> None:
+    status, headers, body = gateway.ask("GET", "/openapi.json", **MASTER)
+    about = json.loads(body)
+    assert (status, headers["content-type"], about["openapi"]) == (200, "application/json", "3.1.0")
+    for operations in ENDPOINTS.values():
+        for endpoint in operations.values():
+            assert endpoint.method.lower() in about["paths"][f"/v1{endpoint.path}"]
+    chat = about["paths"]["/v1/chat/completions"]["post"]
+    assert chat["requestBody"]["content"]["application/json"]["schema"]["required"] == ["model", "messages"]
+    assert set(chat["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    speech = about["paths"]["/v1/audio/speech"]["post"]
+    assert "application/octet-stream" in speech["responses"]["200"]["content"]
+    assert "multipart/form-data" in about["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]
+    assert about["security"] == [{"key": []}]
+    assert {path for path in about["paths"] if not path.startswith("/v1/")} == {
+        "/", "/docs", "/explain", "/livez", "/metrics", "/openapi.json", "/readyz"
+    }  # fmt: skip
+
+
+def test_the_document_is_sound() -> None:
+    pages = (("GET", "/livez"), ("GET", "/metrics"), ("POST", "/explain"))
+    about = document(Routes(pages), version="0.1.0", asks_for_key=False)
+    names = [operation["operationId"] for methods in about["paths"].values() for operation in methods.values()]
+    assert len(names) == len(set(names)) > 20
+    for path, methods in about["paths"].items():
+        for operation in methods.values():
+            stated = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+            assert stated == set(re.findall(r"{(\w+)}", path))
+            assert operation["security"] == []
+    references = set(re.findall(r'"\$ref":\s*"#/components/schemas/(\w+)"', json.dumps(about)))
+    assert references == set(about["components"]["schemas"])
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/openapi.json", "/docs", "/v1/models", "/home.js", "/index.html"])
+def test_only_the_bare_page_is_open(gateway: Any, path: str) -> None:
+    assert gateway.ask("GET", "/")[0] == 200
+    assert gateway.ask("GET", path)[0] == 401
+    assert gateway.ask("POST", "/explain", {})[0] == 401
+
+
+def test_the_bare_page_may_run_its_own_script_and_nothing_else(gateway: Any) -> None:
+    _, headers, body = gateway.ask("GET", "/")
+    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
+    (script,) = re.findall(rb"<script>(.*?)</script>", body, re.DOTALL)
+    (style,) = re.findall(rb"<style>(.*?)</style>", body, re.DOTALL)
+
+    def of(text: bytes) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
+
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": of(script),
+        "style-src": of(style),
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert headers["x-content-type-options"] == "nosniff"
+    text = body.decode()
+    assert not re.search(r"\son\w+=|style=|https?://|src=", text)
+    assert b"sk-" not in body
+
+
+def test_explain_shows_the_wire_request_without_the_key(gateway: Any) -> None:
+    asked = {"path": "/v1/chat/completions", "body": {"model": "m", "messages": HI, "user": "u"}}
+    status, _, body = gateway.ask("POST", "/explain", asked, **MASTER)
+    said = json.loads(body)
+    assert status == 200
+    assert said["route"]["model"] == "gpt-4o"
+    assert said["route"]["plugin"] == "llmgate-openai-chat"
+    assert said["request"]["body"] == {"model": "gpt-4o", "messages": HI, "user": "u"}
+    assert said["request"]["headers"]["authorization"] == "Bearer ***"
+    assert said["request"]["url"].startswith("http://127.0.0.1:")
+    assert {one["parameter"]: one["fate"] for one in said["parameters"]} == {"messages": "kept", "user": "kept"}
+    assert "0123456789ab" not in body.decode()
+    assert "sk-upstream" not in said["curl"]
+
+
+def test_explain_names_what_would_be_refused(gateway: Any) -> None:
+    asked = {"path": "/v1/chat/completions", "body": {"model": "m", "messages": HI, "tools": [{"type": "web_search"}]}}
+    said = json.loads(gateway.ask("POST", "/explain", asked, **MASTER)[2])
+    fates = {one["parameter"]: one["fate"] for one in said["parameters"]}
+    assert fates == {"messages": "kept", "tools": "refused"}
+    assert len(said["refused"]) == 1
+
+
+def test_explain_hides_the_operators_host_from_other_keys(gateway: Any) -> None:
+    asked = {"body": {"model": "m", "messages": HI}}
+    said = json.loads(gateway.ask("POST", "/explain", asked, authorization="Bearer sk-alice-key")[2])
+    assert said["request"]["url"] == "http://upstream/v1/chat/completions"
+    assert "127.0.0.1" not in said["curl"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ([], 400),
+        ({}, 400),
+        ({"body": []}, 400),
+        ({"path": "/v1/models", "body": {}}, 400),
+        ({"path": "http://elsewhere/", "body": {}}, 400),
+        ({"body": {"messages": HI}}, 400),
+        ({"body": {"model": "nobody", "messages": HI}}, 404),
+        ({"body": {"model": "m", "messages": []}}, 400),
+    ],
+)
+def test_explain_refuses_what_is_no_request(gateway: Any, asked: Any, status: int) -> None:
+    assert gateway.ask("POST", "/explain", asked, **MASTER)[0] == status
+
+
+def test_the_pages_of_an_embedded_gateway_are_the_same() -> None:
+    config = load_config_dict({"model_list": [{"model_name": "m", "params": {"model": "openai/gpt-4o"}}]})
+    operations = Operations(config)
+    gateway = operations.app(config)
+    assert {route.path for route in gateway.routes if route.is_page} == {
+        "/", "/docs", "/explain", "/livez", "/metrics", "/openapi.json", "/readyz"
+    }  # fmt: skip
+    operations.close()
