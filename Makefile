@@ -25,6 +25,7 @@ demo: venv ## talk to a small real model on this machine, no key needed (ARGS="-
 	@$(BIN)/python demo/gateway_tour.py
 
 test: venv ## run every test (ARGS="-k retry": some)
+	@sh tests/chromium.sh
 	$(BIN)/python -m pytest $(ARGS)
 
 check: venv ## lint, format, types twice, import rule

@@ -278,7 +278,7 @@ async def _chunks(
         raise
     finally:
         await (response.afinish() if outcome == "finished" else response.aclose())
-        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger, answer=reader.answer)
+        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger, answer=reader.answer, events=reader.count)
         pipeline.warn(prepared.route, reader.ledger)
         pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
 

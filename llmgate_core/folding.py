@@ -31,7 +31,7 @@ def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
                 whole[name] = value  # the last one wins, which is right for usage
         for choice in chunk.get("choices") or ():
             index = choice.get("index") or 0
-            _fold_choice(choices.setdefault(index, {"index": index}), choice, family)
+            _fold_choice(choices.setdefault(index, {"index": index, "logprobs": None}), choice, family)
     whole["object"] = "chat.completion" if family == "chat" else "text_completion"
     whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
     return whole
@@ -84,11 +84,11 @@ def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> N
     if choice.get("finish_reason") is not None:
         whole["finish_reason"] = choice["finish_reason"]
     if isinstance(choice.get("logprobs"), Mapping):
-        _fold_logprobs(whole.setdefault("logprobs", {}), choice["logprobs"])
+        whole["logprobs"] = _with_logprobs(whole["logprobs"] or {}, choice["logprobs"])
     if family != "chat":
         whole["text"] = _appended(whole.get("text"), choice.get("text") or "")
         return
-    message = whole.setdefault("message", {"role": "assistant", "content": None})
+    message = whole.setdefault("message", {"role": "assistant", "content": None, "refusal": None})
     for name, value in (choice.get("delta") or {}).items():
         if name == "tool_calls":
             for piece in value or ():
@@ -123,10 +123,14 @@ def _fold_tool_call(calls: dict[int, JsonObject], piece: Mapping[str, Any]) -> N
             call[name] = value
 
 
-def _fold_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> None:
+def _with_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> JsonObject:
     for name, value in piece.items():
         if isinstance(value, list):
-            whole.setdefault(name, []).extend(value)
+            whole[name] = whole.get(name) or []
+            whole[name].extend(value)
+        else:
+            whole.setdefault(name, value)
+    return whole
 
 
 def _merged(known: Any, new: Any) -> Any:

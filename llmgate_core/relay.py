@@ -317,14 +317,14 @@ def error_object(error: LLMGateError) -> dict[str, Any]:
     }
 
 
-def error_tail(family: Family, error: LLMGateError) -> bytes:
-    """Return how a stream says that it failed after its first event, its end marker included.
+def error_tail(family: Family, error: LLMGateError, *, after: int = 0) -> bytes:
+    """Return how a stream says that it failed after so many events, its end marker included.
 
     Source: OpenAPI 2.3.0: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream.
     """
     found = error_object(error)
     if "response.failed" in family.ends:
-        words = {"type": "error", "code": found["code"], "message": found["message"], "param": found["param"]}
+        words = {**found, "type": "error", "sequence_number": after}
         return _event(family, "error", encode(words))
     tail = b"data: " + encode({"error": found}) + b"\n\n"
     return tail if family.ends else tail + DONE_EVENT

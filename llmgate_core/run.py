@@ -271,7 +271,7 @@ def _chunks(
         raise
     finally:
         response.finish() if outcome == "finished" else response.close()
-        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger, answer=reader.answer)
+        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger, answer=reader.answer, events=reader.count)
         pipeline.warn(prepared.route, reader.ledger)
         pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
 

@@ -115,6 +115,7 @@ class CallRecord:
 
     Attributes:
         headers: the upstream's; None unless asked for.
+        events: how many a stream has had.
         usage, tier: of a stream, once it has ended. answer: the whole one, where its last event held it.
         price: given usage, service tier and, where the answer says more than its usage, units;
             says what the call cost. None: nobody knows.
@@ -125,6 +126,7 @@ class CallRecord:
         "_ledger",
         "answer",
         "attempts",
+        "events",
         "headers",
         "price",
         "provider",
@@ -154,9 +156,13 @@ class CallRecord:
         self.usage: Any = None
         self.tier: str | None = None
         self.answer: Any = None
+        self.events = 0
 
-    def end(self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry], answer: Any = None) -> None:
+    def end(
+        self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry], answer: Any = None, events: int = 0
+    ) -> None:
         """Remember what a stream said by its end."""
+        self.events = events
         self.usage, self.tier, self._late, self.answer = usage, tier, late, answer
         if hasattr(answer, "attach"):
             answer.attach(self)

@@ -42,7 +42,7 @@ class Key:
     def section(self) -> str:
         """Return the key's heading and what stands below it."""
         also = f" Also written `{'`, `'.join(self.spellings)}`." if self.spellings else ""
-        return f"#### `{self.path}`\n\n{self.kind}; {self.default}. {self.meaning}{also}\n"
+        return f"### `{self.path}`\n\n{self.kind}; {self.default}. {self.meaning}{also}\n"
 
 
 def keys() -> list[Key]:
@@ -105,7 +105,11 @@ class _Reader:
     def _part_of(self, options: list[Mapping[str, Any]]) -> tuple[str | None, str]:
         """Return the part that a key holds, and what stands in a path for one of several."""
         for option in options:
-            for inner, suffix in ((option, ""), (option.get("items"), "[]"), (option.get("additionalProperties"), ".NAME")):
+            for inner, suffix in (
+                (option, ""),
+                (option.get("items"), "[]"),
+                (option.get("additionalProperties"), ".NAME"),
+            ):
                 if isinstance(inner, dict) and "$ref" in inner:
                     return inner["$ref"].rpartition("/")[2], suffix
         return None, ""
@@ -117,6 +121,8 @@ class _Reader:
         words = [_words(inner) for option in options for inner in self._short_forms(option)]
         if "bytes" in words:
             words = ["bytes", "a size such as `25MB` or `64KiB`"]
+        elif "a list of texts" in words:
+            words = ["a list of texts", "one of them"]
         text = " or ".join(dict.fromkeys(words))
         return text[0].upper() + text[1:]
 

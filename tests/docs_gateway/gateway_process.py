@@ -72,6 +72,12 @@ class GatewayProcess:
                 raise TimeoutError(f"no line with {text!r}; it said: {''.join(self.err)}{''.join(self.out)}")
         return found()
 
+    def wait_lines(self, count: int) -> None:
+        """Wait until that many lines stand on standard error."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.err) >= count, PATIENCE_SECONDS):
+                raise TimeoutError(f"not {count} lines: {''.join(self.err)}")
+
     @property
     def url(self) -> str:
         """The address that is really bound, waited for."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.docs_gateway.gateway_process import GatewayProcess, clean_environment, gateway_process
+from tests.docs_gateway.story import put_curl_on_path
 from tests.multipart_form import read_form
 from tests.page.upstream import WAV, answered
 from tests.page_gateway.snippets import COMMANDS, CONFIGS, CURLS, PROGRAMS
@@ -33,8 +33,6 @@ CAPITAL: Any = [{"role": "user", "content": "What is the capital of France?"}]
 PDF = base64.b64encode(b"%PDF-1.4 draconomicon").decode()
 PATIENCE_SECONDS = 60
 Serve = Callable[..., GatewayProcess]
-
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 
 
 @pytest.fixture
@@ -66,6 +64,8 @@ def serve(upstream: FakeUpstream, tmp_path: Path) -> Iterator[Serve]:
 @pytest.fixture
 def curl(tmp_path: Path) -> Callable[..., Any]:
     """Return a function that runs a curl snippet against a gateway, and gives the JSON that comes back."""
+    environment = clean_environment()
+    put_curl_on_path(tmp_path, environment)
 
     def run(name: str, gateway: GatewayProcess, **filled: str) -> Any:
         snippet = ADDRESS.sub(gateway.url, CURLS[name])
@@ -75,7 +75,7 @@ def curl(tmp_path: Path) -> Callable[..., Any]:
         done = subprocess.run(
             ["bash", "-e", "-c", snippet],
             cwd=tmp_path,
-            env=clean_environment(),
+            env=environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE_SECONDS,
@@ -117,7 +117,6 @@ def test_a_config_of_the_page_starts_the_gateway_and_says_where_it_listens(name:
     assert gateway.out == []
 
 
-@needs_curl
 def test_the_prefixes_of_one_config_call_chat_and_completions(
     serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
 ) -> None:
@@ -131,7 +130,6 @@ def test_the_prefixes_of_one_config_call_chat_and_completions(
     assert {request["headers"]["authorization"] for request in upstream.received} == {f"Bearer {KEY}"}
 
 
-@needs_curl
 @pytest.mark.parametrize("model", ["gpt-4", "gpt-3.5-turbo", "gpt-4-turbo-preview"])
 def test_all_requests_go_through_the_one_route_of_the_wildcard(
     model: str, serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
@@ -143,7 +141,6 @@ def test_all_requests_go_through_the_one_route_of_the_wildcard(
 # --- curl ---
 
 
-@needs_curl
 @pytest.mark.parametrize("command", ["a config", "a model"])
 def test_curl_without_a_key_is_answered(
     command: str, serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
@@ -155,7 +152,6 @@ def test_curl_without_a_key_is_answered(
     assert wire(upstream) == [("/v1/chat/completions", body)]
 
 
-@needs_curl
 def test_a_pdf_goes_up_under_the_providers_name_of_the_model(
     serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
 ) -> None:
@@ -167,7 +163,6 @@ def test_a_pdf_goes_up_under_the_providers_name_of_the_model(
     assert wire(upstream) == [("/v1/chat/completions", body)]
 
 
-@needs_curl
 def test_the_pages_pdf_request_as_it_stands_is_no_json_and_told_so(
     serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
 ) -> None:
@@ -177,7 +172,6 @@ def test_the_pages_pdf_request_as_it_stands_is_no_json_and_told_so(
     assert upstream.received == []
 
 
-@needs_curl
 @pytest.mark.parametrize(
     ("name", "effort"),
     [
@@ -204,14 +198,12 @@ def test_the_responses_prefix_sent_by_the_client_gives_the_pages_answer(
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (18, 7, 25)
 
 
-@needs_curl
 def test_verbosity_goes_up_as_it_is(serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream) -> None:
     curl("verbosity", serve("all models"))
     messages = [{"role": "user", "content": "Write a function to reverse a string"}]
     assert wire(upstream) == [("/v1/chat/completions", {"model": "gpt-5.1", "messages": messages, "verbosity": "low"})]
 
 
-@needs_curl
 @pytest.mark.parametrize(
     ("alias", "model"), [("gpt-4o-with-tools", "gpt-4o"), ("o3-deep-research", "o3-deep-research-2025-06-26")]
 )
@@ -226,7 +218,6 @@ def test_a_built_in_tool_goes_to_responses_by_prefix_and_by_mode(
     ]
 
 
-@needs_curl
 def test_a_recording_is_uploaded_with_the_key_of_the_config(
     serve: Serve, curl: Callable[..., Any], upstream: FakeUpstream
 ) -> None:

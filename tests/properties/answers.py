@@ -7,7 +7,9 @@ Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `CreateChatCompletionS
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from llmgate_core.contracts import JsonObject
 from tests.properties.conversations import custom_calls, function_calls, optional, words
 
-__all__ = ["answers", "chunks_of", "cut"]
+__all__ = ["answers", "chunks_of", "cut", "losing_answers"]
 
 COUNTS = st.integers(0, 9)
 ENDS = st.sampled_from(["stop", "tool_calls", "length", "content_filter"])
@@ -80,14 +82,43 @@ def answers(draw: st.DrawFn, *, custom: bool = True) -> JsonObject:
     return answer
 
 
+LOSING: Mapping[str, JsonObject] = MappingProxyType(
+    {
+        "message.audio": {"audio": {"id": "a", "data": "AA==", "expires_at": 1, "transcript": "Hi"}},
+        "message.images": {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
+        "annotations": {"annotations": [{"type": "a_new_kind"}]},
+    }
+)
+"""Parameter as a ledger names it -> fields of a message that no Response has a place for."""
+
+
+@st.composite
+def losing_answers(draw: st.DrawFn) -> tuple[JsonObject, set[str]]:
+    """Draw an answer that holds what no Response can, and what that is."""
+    answer = draw(answers())
+    (choice,) = answer["choices"]
+    message = choice["message"]
+    losses = draw(st.sets(st.sampled_from(sorted([*LOSING, "logprobs", "n"])), min_size=1))
+    for name in losses & LOSING.keys():
+        message.update(LOSING[name])
+    if "logprobs" in losses:
+        tokens = draw(_tokens("no"))
+        of_nothing = message["content"] is None and draw(st.booleans())  # as of the tokens of a call
+        choice["logprobs"] = {"content": tokens if of_nothing else None, "refusal": None if of_nothing else tokens}
+    if "n" in losses:
+        answer["choices"].append({**choice, "index": 1})
+    return answer, losses
+
+
 def cut(draw: st.DrawFn, text: str) -> list[str]:
     """Return pieces that add up to `text`."""
     places = sorted(draw(st.sets(st.integers(0, len(text)), max_size=3)) | {0, len(text)})
     return [text[start:end] for start, end in pairwise(places)]
 
 
+@st.composite
 def chunks_of(draw: st.DrawFn, answer: JsonObject) -> list[JsonObject]:
-    """Return chunks that add up to an answer: its texts cut anywhere, the pieces of its calls interleaved."""
+    """Draw chunks that add up to an answer: its texts cut anywhere, the pieces of its calls interleaved."""
     choice = answer["choices"][0]
     message = choice["message"]
     steps: list[tuple[JsonObject, Any]] = [({"role": "assistant", "content": ""}, None)]
@@ -100,7 +131,12 @@ def chunks_of(draw: st.DrawFn, answer: JsonObject) -> list[JsonObject]:
     head = {name: answer[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
     if "service_tier" in answer:
         head["service_tier"] = answer["service_tier"]
+    steps += [({name: message[name]}, None) for name in ("audio", "images") if name in message]
     chunks = [_chunk(head, delta, logprobs=logprobs) for delta, logprobs in steps]
+    if choice["logprobs"] and not (message["content"] and choice["logprobs"]["content"]):  # they are of no text
+        chunks.append(_chunk(head, {}, logprobs=choice["logprobs"]))
+    if len(answer["choices"]) > 1:
+        chunks.append({**_chunk(head, {}), "choices": [{"index": 1, "delta": {"content": "x"}, "finish_reason": None}]})
     chunks.append(_chunk(head, {}, finish_reason=choice["finish_reason"]))
     if "usage" in answer:
         chunks.append({**head, "choices": [], "usage": answer["usage"]})
@@ -119,7 +155,7 @@ def _content(draw: st.DrawFn, content: str, logprobs: Any) -> list[tuple[JsonObj
     steps: list[tuple[JsonObject, Any]] = []
     place = 0
     for piece in cut(draw, content):
-        tokens = logprobs["content"][place : place + len(piece)] if logprobs else None
+        tokens = logprobs["content"][place : place + len(piece)] if logprobs and logprobs["content"] else None
         place += len(piece)
         steps.append(({"content": piece}, {"content": tokens, "refusal": None} if tokens else None))
     return steps

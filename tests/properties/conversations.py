@@ -32,9 +32,7 @@ def _object(required: dict[str, Any], **others: Any) -> Any:
 text_parts = _object({"type": st.just("text"), "text": words}, prompt_cache_breakpoint=breakpoints)
 plain_text_parts = _object({"type": st.just("text"), "text": words})
 images = _object({"url": urls}, detail=st.sampled_from(["auto", "low", "high"]))
-files = st.sampled_from(
-    [{"file_id": "file-1"}, {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}]
-)
+files = st.sampled_from([{"file_id": "file-1"}, {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}])
 parts = st.one_of(
     text_parts,
     _object({"type": st.just("image_url"), "image_url": images}, prompt_cache_breakpoint=breakpoints),

@@ -39,7 +39,7 @@ citations = st.builds(
     },
     st.integers(0, 5),
 )
-annotations = citations | st.just({"type": "file_citation", "file_id": "file-1", "index": 0, "filename": "a.txt"})
+notes_on_text = citations | st.just({"type": "file_citation", "file_id": "file-1", "index": 0, "filename": "a.txt"})
 
 
 @st.composite
@@ -49,7 +49,7 @@ def _text_part(draw: st.DrawFn) -> JsonObject:
     return {
         "type": "output_text",
         "text": text,
-        "annotations": draw(st.lists(annotations, max_size=2)),
+        "annotations": draw(st.lists(notes_on_text, max_size=2)),
         "logprobs": tokens if draw(st.booleans()) else [],
     }
 
@@ -129,8 +129,9 @@ class _Events:
         self.made.append({"type": f"response.{kind}", **fields, "sequence_number": len(self.made)})
 
 
+@st.composite
 def events_of(draw: st.DrawFn, response: JsonObject) -> list[JsonObject]:
-    """Return the whole stream of a response, as the description has it; its texts are cut anywhere."""
+    """Draw the whole stream of a response, as the description has it; its texts are cut anywhere."""
     events = _Events()
     begun = {**response, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
     events.add("created", response=begun)

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["expected_body"]
 
-NEUTRAL = ({}, [], 0, None)
+NEUTRAL: tuple[Any, ...] = ({}, [], 0, None)
 SAME = frozenset(
     {
         "metadata",

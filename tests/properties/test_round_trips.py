@@ -19,9 +19,9 @@ from llmgate_core.folding import fold
 from llmgate_core.json_codec import encode
 from llmgate_core.responses_over_chat import ResponsesStream, response_object, to_chat
 from llmgate_core.sse import SSEEvent
-from tests.properties.answers import answers, chunks_of
+from tests.properties.answers import answers, chunks_of, losing_answers
 from tests.properties.conversations import bodies
-from tests.properties.outputs import events_of, responses
+from tests.properties.outputs import BUILT_IN, events_of, responses
 from tests.properties.said_again import expected_body
 
 MANY = settings(max_examples=100, deadline=None, database=None)
@@ -147,7 +147,7 @@ def test_a_chat_answer_says_the_same_after_both_bridges(answer: JsonObject) -> N
 @given(st.data(), answers())
 def test_a_chat_stream_says_the_same_after_both_bridges(data: st.DataObject, answer: JsonObject) -> None:
     there, back = ResponsesStream(ASKED, BACK), ChatOverResponses.ChatStream(CHAT, THERE)
-    events = [event for chunk in chunks_of(data.draw, answer) for event in there.feed_chunk(chunk)]
+    events = [event for chunk in data.draw(chunks_of(answer)) for event in there.feed_chunk(chunk)]
     events += there.close(True)
     chunks = [chunk for event in events for chunk in back.feed(as_sse(event))]
     assert [*back.close(), *there.ledger, *back.ledger] == []
@@ -161,7 +161,7 @@ def test_the_events_of_a_chat_stream_fold_into_the_response_of_its_whole_answer(
     data: st.DataObject, answer: JsonObject
 ) -> None:
     stream = ResponsesStream(ASKED, BACK)
-    events = [event for chunk in chunks_of(data.draw, answer) for event in stream.feed_chunk(chunk)]
+    events = [event for chunk in data.draw(chunks_of(answer)) for event in stream.feed_chunk(chunk)]
     events += stream.close(True)
     whole = response_object(ASKED, BACK, answer).body
     assert events[-1]["response"] == whole
@@ -182,11 +182,62 @@ def test_the_chunks_of_a_responses_stream_fold_into_the_completion_of_its_whole_
     data: st.DataObject, response: JsonObject
 ) -> None:
     stream = ChatOverResponses.ChatStream(CHAT, THERE)
-    chunks = [chunk for event in events_of(data.draw, response) for chunk in stream.feed(as_sse(event))]
+    chunks = [chunk for event in data.draw(events_of(response)) for chunk in stream.feed(as_sse(event))]
     assert list(stream.close()) == []
     whole = ChatOverResponses.chat_completion(CHAT, THERE, UpstreamResponse(200, (), encode(response)))
     assert without_nulls(fold("chat", chunks)) == without_nulls(as_folded(whole.body))
     assert tuple(stream.ledger) == whole.ledger
+
+
+@MANY
+@given(st.data(), losing_answers())
+def test_what_an_answer_loses_on_the_way_to_a_response_is_marked_whole_and_streamed(
+    data: st.DataObject, drawn: tuple[JsonObject, set[str]]
+) -> None:
+    answer, losses = drawn
+    assert written(response_object(ASKED, BACK, answer).ledger) == losses
+    stream = ResponsesStream(ASKED, BACK)
+    for chunk in data.draw(chunks_of(answer)):
+        stream.feed_chunk(chunk)
+    stream.close(True)
+    assert written(tuple(stream.ledger)) == losses
+
+
+@MANY
+@given(st.data(), responses())
+def test_the_partial_answer_of_a_broken_stream_says_what_came_before(data: st.DataObject, response: JsonObject) -> None:
+    events = data.draw(events_of(response))
+    came = events[: data.draw(st.integers(1, len(events)))]
+    partial = fold_events("responses", came)
+    assert partial is not None
+    parts = [part for item in partial["output"] for part in item.get("content") or ()]
+    for kind, field in (("output_text", "text"), ("refusal", "refusal"), ("reasoning_text", "text")):
+        deltas = [event["delta"] for event in came if event["type"] == f"response.{kind}.delta"]
+        assert "".join(part[field] for part in parts if part["type"] == kind) == "".join(deltas)
+
+
+UNANSWERABLE = {"computer_call", "mcp_approval_request"}
+"""Of the items drawn, those that wait for an answer which no chat call can carry."""
+
+
+@MANY
+@given(responses())
+def test_everything_that_a_response_holds_is_in_the_completion_or_marked_as_lost(response: JsonObject) -> None:
+    done = ChatOverResponses.chat_completion(CHAT, THERE, UpstreamResponse(200, (), encode(response)))
+    message = done.body["choices"][0]["message"]
+    beside = message["provider_specific_fields"]
+    items = response["output"]
+    parts = [part for item in items if item["type"] == "message" for part in item["content"]]
+    assert (message["content"] or "") == "".join(part.get("text", "") for part in parts)
+    assert (message["refusal"] or "") == "".join(part.get("refusal", "") for part in parts)
+    shown = message.get("annotations", []) + beside.get("annotations", [])
+    assert len(shown) == sum(len(part.get("annotations", ())) for part in parts)
+    assert message.get("reasoning_items", []) == [item for item in items if item["type"] == "reasoning"]
+    calls = [item["call_id"] for item in items if item["type"] in ("function_call", "custom_tool_call")]
+    assert [call["id"] for call in message.get("tool_calls", [])] == calls
+    raw = [item for item in items if item["type"] in {each["type"] for each in BUILT_IN}]
+    assert beside.get("output_items", []) == raw
+    assert written(done.ledger) == {f"output {item['type']}" for item in raw if item["type"] in UNANSWERABLE}
 
 
 def as_sse(event: JsonObject) -> SSEEvent:

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
+from jsonschema.exceptions import best_match  # type: ignore[import-untyped]  # as above
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 

@@ -168,7 +168,9 @@ def written(small: dict[str, Any]) -> str:
     """Return the description as text, one operation or component a line."""
 
     def lines(table: dict[str, Any]) -> str:
-        return ",\n".join(f"{json.dumps(name)}:{json.dumps(item, separators=(',', ':'))}" for name, item in table.items())
+        return ",\n".join(
+            f"{json.dumps(name)}:{json.dumps(item, separators=(',', ':'))}" for name, item in table.items()
+        )
 
     head = json.dumps(small["info"])
     operations, schemas = lines(small["operations"]), lines(small["components"]["schemas"])

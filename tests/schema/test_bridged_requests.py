@@ -18,7 +18,8 @@ from llmgate_core.chat_over_responses import ChatOverResponses
 from llmgate_core.contracts import Call, Route
 from llmgate_core.errors import UnsupportedParamsError
 from tests.properties.conversations import bodies, messages
-from tests.schema.calls import CHAT_PARAMS, HI, RESPONSES_PARAMS, UNKNOWN
+from tests.schema.calls import HI, UNKNOWN
+from tests.schema.documented import CHAT_PARAMS, RESPONSES_PARAMS
 from tests.schema.requests_made import HOME, Sent, prepared
 from tests.schema.test_requests import parameters
 
@@ -79,7 +80,11 @@ def assert_explained(given: Iterable[str], sent: Sent, becomes: Mapping[str, fro
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [pytest.param(name, value, id=f"{name}-{n}") for name, values in CHAT_PARAMS.items() for n, value in enumerate(values)],
+    [
+        pytest.param(name, value, id=f"{name}-{n}")
+        for name, values in CHAT_PARAMS.items()
+        for n, value in enumerate(values)
+    ],
 )
 def test_every_documented_chat_value_is_bridged_or_named_in_the_ledger(name: str, value: Any) -> None:
     sent = prepared("chat", BRIDGED, {"messages": HI}, {name: value, "param_policy": "drop"})
@@ -151,7 +156,11 @@ def test_any_responses_call_makes_a_valid_request_of_chat(input: Any, params: di
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [pytest.param(name, value, id=f"{name}-{n}") for name, values in CHAT_PARAMS.items() for n, value in enumerate(values)],
+    [
+        pytest.param(name, value, id=f"{name}-{n}")
+        for name, values in CHAT_PARAMS.items()
+        for n, value in enumerate(values)
+    ],
 )
 def test_every_documented_chat_value_is_valid_or_named_on_a_text_completion(name: str, value: Any) -> None:
     arguments = {name: value, "param_policy": "drop"}

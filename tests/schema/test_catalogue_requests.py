@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from llmgate_core.catalogue import Catalogue
 from llmgate_core.errors import UnsupportedParamsError
 from tests.properties.conversations import bodies
-from tests.schema.calls import OPERATIONS, RESPONSES_PARAMS, Operation
+from tests.schema.calls import OPERATIONS, Operation
+from tests.schema.documented import RESPONSES_PARAMS
 from tests.schema.requests_made import Sent, prepared
 from tests.schema.test_bridged_requests import BECOMES, assert_explained
 from tests.schema.test_requests import as_sent, parameters
@@ -70,12 +71,14 @@ def drawn(
     family: str, model: str, inputs: Mapping[str, Any], params: Mapping[str, Any]
 ) -> tuple[Sent, Mapping[str, Any]] | None:
     """Return what is sent, without what the model refuses, and what was given; None: no policy lets that go."""
+    refusal: UnsupportedParamsError
     try:
         return prepared(family, model, inputs, {**params, "param_policy": "drop"}), {**inputs, **params}
     except UnsupportedParamsError as error:
-        assert error.param in {**inputs, **params}
-        assert "drop_params" not in str(error), "a refusal that drop_params should have lifted"
-        return None
+        refusal = error
+    assert refusal.param in {**inputs, **params}
+    assert "drop_params" not in str(refusal), "a refusal that drop_params should have lifted"
+    return None
 
 
 def assert_changes_are_noted(given: Mapping[str, Any], sent: Sent, becomes: Mapping[str, frozenset[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.schema.description import description, endpoint_of, schema_names, wrong, wrong_query
-from tests.schema.prune import KEYWORDS, _references
+from tests.schema.prune import KEYWORDS, _references, _rewritten
 
 NEEDED = [
     "CreateChatCompletionRequest",
@@ -66,6 +66,20 @@ def keywords_of(schema: Any) -> set[str]:
         elif name not in ("enum", "required", "const"):
             found |= keywords_of(value)
     return found
+
+
+def test_a_schema_is_rewritten_without_prose_in_the_words_of_its_dialect() -> None:
+    schema = {
+        "title": "A",
+        "x-meta": {},
+        "oneOf": [{"type": "string", "nullable": True, "description": "no"}, {"$recursiveRef": "#"}],
+        "discriminator": {"propertyName": "type"},
+        "properties": {"title": {"type": "array", "items": {"$ref": "#/b", "example": 1}}},
+    }
+    assert _rewritten(schema, "#/self") == {
+        "anyOf": [{"anyOf": [{"type": "string"}, {"type": "null"}]}, {"$ref": "#/self"}],
+        "properties": {"title": {"type": "array", "items": {"$ref": "#/b"}}},
+    }
 
 
 CHUNK = {

@@ -13,10 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.errors import UnsupportedParamsError
-from llmgate_core.families import FAMILY_OF_MODE
-from tests.schema.calls import CHAT_PARAMS, HI, OPERATIONS, RESPONSES_PARAMS, UNKNOWN, Operation
+from tests.schema.calls import OPERATIONS, UNKNOWN, Operation
 from tests.schema.requests_made import Sent, prepared
 
 FEW = settings(max_examples=100, deadline=None, database=None)
@@ -29,9 +26,7 @@ SINGLE = [
 
 
 def ask(operation: Operation, params: Mapping[str, Any]) -> Sent:
-    return prepared(
-        operation.family, operation.model, operation.inputs, dict(params), operation=operation.operation
-    )
+    return prepared(operation.family, operation.model, operation.inputs, dict(params), operation=operation.operation)
 
 
 def as_sent(value: Any) -> Any:
@@ -45,7 +40,9 @@ def assert_says(operation: Operation, params: Mapping[str, Any], sent: Sent) -> 
     """Everything given stands in path, query or body, under its name and unchanged, and beside it the model alone."""
     assert sent.wrong is None
     assert sent.endpoint == operation.endpoint
-    expected = {operation.sent.get(name, name): as_sent(value) for name, value in {**operation.inputs, **params}.items()}
+    expected = {
+        operation.sent.get(name, name): as_sent(value) for name, value in {**operation.inputs, **params}.items()
+    }
     for name in [name for name in expected if f"{{{name}}}" in operation.endpoint]:
         assert expected.pop(name) in sent.path
     if operation.takes_model:

@@ -9,14 +9,34 @@ import importlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from llmgate_gateway.app import Gateway as Gateway
+    from llmgate_gateway.app import create_app as create_app
     from llmgate_gateway.config import ConfigProblems as ConfigProblems
     from llmgate_gateway.config import GatewayConfig as GatewayConfig
     from llmgate_gateway.config import load_config as load_config
     from llmgate_gateway.config import load_config_dict as load_config_dict
+    from llmgate_gateway.operations import Operations as Operations
+    from llmgate_gateway.transport import AsyncGatewayTransport as AsyncGatewayTransport
+    from llmgate_gateway.transport import GatewayTransport as GatewayTransport
 
-__all__ = ["ConfigProblems", "GatewayConfig", "load_config", "load_config_dict"]
+__all__ = [
+    "AsyncGatewayTransport",
+    "ConfigProblems",
+    "Gateway",
+    "GatewayConfig",
+    "GatewayTransport",
+    "Operations",
+    "create_app",
+    "load_config",
+    "load_config_dict",
+]
 
 _MODULE_OF = {
+    "AsyncGatewayTransport": "transport",
+    "Gateway": "app",
+    "GatewayTransport": "transport",
+    "Operations": "operations",
+    "create_app": "app",
     "ConfigProblems": "config",
     "GatewayConfig": "config",
     "load_config": "config",

@@ -72,6 +72,7 @@ class Gateway:
         config: what it serves.
         observers: told of each request that has ended; what they raise is logged and changes nothing.
         on_begin: called for each request that comes.
+        on_call: told of each request that is about to become a call; may set its `traceparent`.
         pages: `"/metrics"` or `"POST /explain"` -> what answers it.
 
     Raises:
@@ -84,11 +85,13 @@ class Gateway:
         *,
         observers: Sequence[Callable[[RequestRecord], None]] = (),
         on_begin: Sequence[Callable[[], None]] = (),
+        on_call: Sequence[Callable[[RequestRecord], None]] = (),
         pages: Mapping[str, Page] | None = None,
     ) -> None:
         self._state = State(config)
         self._observers = tuple(observers)
         self._on_begin = tuple(on_begin)
+        self._on_call = tuple(on_call)
         self._pages = {_page_key(name): page for name, page in (pages or {}).items()}
         self._routes = Routes((*OWN_PAGES, *self._pages))
         self._admission = Admission()
@@ -251,6 +254,8 @@ class Gateway:
             record.outcome = "finished"
             return self._models(request, state, found)
         note_trace(request)
+        for call in self._on_call:
+            call(record)
         await serve_call(request, state, route, found.ids)
         return None
 
@@ -337,10 +342,11 @@ def create_app(
     *,
     observers: Sequence[Callable[[RequestRecord], None]] = (),
     on_begin: Sequence[Callable[[], None]] = (),
+    on_call: Sequence[Callable[[RequestRecord], None]] = (),
     pages: Mapping[str, Page] | None = None,
 ) -> Gateway:
     """Return the gateway of a config as an ASGI app, to be served or mounted; see `Gateway`."""
-    return Gateway(config, observers=observers, on_begin=on_begin, pages=pages)
+    return Gateway(config, observers=observers, on_begin=on_begin, on_call=on_call, pages=pages)
 
 
 def _no_route(record: RequestRecord, found: Found) -> RefusedError:

@@ -48,6 +48,7 @@ class ClientRequest:
         "_next_mark",
         "_receive",
         "_send",
+        "_server",
         "_task",
         "_waited",
         "_watcher",
@@ -87,6 +88,7 @@ class ClientRequest:
         self._receive = receive
         self._send = send
         self._task = asyncio.current_task()
+        self._server = scope.get("extensions", {}).get("llmgate.client")  # what our own server offers beyond ASGI
         self._watcher: asyncio.Task[None] | None = None
 
     def values(self, name: bytes) -> list[bytes]:
@@ -142,11 +144,15 @@ class ClientRequest:
 
     def watch(self) -> None:
         """Begin to look out for the client's hanging up; its whole body has been read."""
-        if self._watcher is None:
+        if self._server is not None:
+            self._server["watch"](self._client_has_gone)
+        elif self._watcher is None:
             self._watcher = self.loop.create_task(self._look_out())
 
     def close(self) -> None:
         """Stop looking out. Idempotent."""
+        if self._server is not None:
+            self._server["watch"](None)
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
@@ -168,9 +174,11 @@ class ClientRequest:
 
     def abort(self) -> None:
         """Drop the connection, where the server lets us: a client that does not read gets no good-bye."""
-        drop = self.scope.get("extensions", {}).get("llmgate.abort")
-        if drop is not None:
-            drop["abort"]()
+        if self._server is not None:
+            self._server["abort"]()
+
+    def _client_has_gone(self) -> None:
+        self.stop("gone")
 
     async def _look_out(self) -> None:
         while not self.finished:

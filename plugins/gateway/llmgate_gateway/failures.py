@@ -11,7 +11,7 @@ import math
 
 from llmgate_core.serving import errors
 from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import RawHeaders, Reply, error_reply, is_clean, unmasked_headers
+from llmgate_gateway.replies import LONGEST_VALUE, RawHeaders, Reply, error_reply, is_clean, unmasked_headers
 
 __all__ = ["STOPPING", "failure_reply", "note_failure", "public_error", "status_of"]
 
@@ -51,11 +51,11 @@ def public_error(error: errors.LLMGateError) -> errors.APIError:
     """Return the same failure with nothing in it that is not the client's to know."""
     message, code = _words(error)
     return errors.APIError(
-        message[:MESSAGE_CHARACTERS],
+        _sayable(message[:MESSAGE_CHARACTERS]) or "",
         status_code=status_of(error),
-        code=code,
-        type=getattr(error, "type", None),
-        param=getattr(error, "param", None),
+        code=_sayable(code),
+        type=_sayable(getattr(error, "type", None)),
+        param=_sayable(getattr(error, "param", None)),
     )
 
 
@@ -71,7 +71,7 @@ def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
     """Put into the record what the log and the metrics say of a failed call."""
     record.error_code = getattr(error, "code", None) or type(error).__name__
     record.upstream_request_id = getattr(error, "request_id", None)
-    record.extra["detail"] = error.message  # for the log: core has taken keys out of it
+    record.extra["detail"] = _detail(error)
     attempts = getattr(error, "attempts", None)
     if attempts == 0 or not isinstance(error, errors.APIError):
         record.outcome = "refused" if isinstance(error, errors.APIError) else "failed"
@@ -79,6 +79,26 @@ def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
     record.outcome = "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed"
     if isinstance(error, errors.APIStatusError):
         record.upstream_status = error.status_code
+
+
+def _detail(error: errors.LLMGateError) -> str:
+    """Return what the log says of a failed call: where and how, in none of the words of client or upstream.
+
+    Those may repeat a prompt or an answer, which no log shows (row S17). Core has taken keys out of the rest.
+    """
+    if isinstance(error, errors.APIResponseValidationError):
+        excerpt = f": {(error.body or '')[:200]!r}"
+        return error.message.removesuffix(excerpt) if error.message.endswith(excerpt) else NEUTRAL["invalid"]
+    if not isinstance(error, errors.APIError) or error.status_code is None:
+        return error.message
+    if error.attempts == 0:
+        return f"refused before sending: {error.param or type(error).__name__}"
+    return f"the upstream answered HTTP {error.status_code}"
+
+
+def _sayable(text: str | None) -> str | None:
+    """Return a text as JSON can say it: an upstream may send half of a surrogate pair."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 def _words(error: errors.LLMGateError) -> tuple[str, str | None]:
@@ -122,7 +142,7 @@ def _headers_of(error: errors.LLMGateError) -> RawHeaders:
         and not any(name == b"retry-after" for name, _ in headers)
     ):
         headers.append((b"retry-after", f"{wait:.3f}".rstrip("0").rstrip(".").encode()))
-    if error.request_id and is_clean(error.request_id):
+    if error.request_id and is_clean(error.request_id) and len(error.request_id) <= LONGEST_VALUE:
         headers.append((b"x-request-id", error.request_id.encode()))
     if error.attempts is not None and error.attempts > 1:
         headers.append((b"x-should-retry", b"false"))

@@ -62,11 +62,10 @@ class Operations:
     ) -> None:
         self.metrics = Metrics(values, worker=worker)
         self._messages: LineWriter | None = None
-        # lead: keys of the config to come, `log.file` and `tracing`
-        file: str | None = getattr(config.general.log, "file", None)
+        file = config.general.log.file
         self._output = LineWriter(STANDARD_OUTPUT if file is None else file, lost=self.metrics.lost_line)
         self._log: AccessLog | None = None
-        self._tracer = Tracer() if tracer is None and getattr(config.general, "tracing", False) else tracer
+        self._tracer = Tracer() if tracer is None and config.general.tracing else tracer
         self._home = _static_page("index.html")
         self.reconfigure(config)
 
@@ -85,7 +84,14 @@ class Operations:
 
     def app(self, config: GatewayConfig) -> Gateway:
         """Return the gateway of a config with all of this attached."""
-        return create_app(config, observers=self.observers, on_begin=(self.metrics.begin,), pages=self.pages)
+        tracer = self._tracer
+        return create_app(
+            config,
+            observers=self.observers,
+            on_begin=(self.metrics.begin,),
+            on_call=() if tracer is None else (tracer.begin,),
+            pages=self.pages,
+        )
 
     @property
     def observers(self) -> tuple[Callable[[RequestRecord], None], ...]:

@@ -1,18 +1,18 @@
 """HTTP/1.1 as the gateway accepts it: uvicorn's protocol on httptools, with limits on a request's head.
 
 Refuses what two servers could read in two ways, a head that is too large and one that does not come to
-its end; says so in OpenAI's shape, and hangs up. Header lines behind a body are not taken for headers. Requests
-that come before the answer to an earlier one wait their turn, a few of them. An upgrade that we do not do is ignored, as the
-standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
+its end; says so in OpenAI's shape, and hangs up. Header lines behind a body are not taken for headers.
+Requests that come before the answer to an earlier one wait their turn, a few of them. An upgrade that we
+do not do is ignored, as the standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
 
-Source: RFC 9112, sections 2.3, 3.2, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12 of the reliability
-catalogue in docs/architecture.md.
+Source: RFC 9112, sections 2.3, 3.2, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
+of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
@@ -107,8 +107,10 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = 400
         self._is_upgrade = False
+        self._tell_gone: Callable[[], None] | None = None
         self._in_body = False  # what comes belongs to the newest request
         self._is_deaf = False  # what comes is no HTTP any more
+        self._idle_bytes = 0  # of a body's framing since the last byte of the body itself
         self._waiting_bytes = 0
         self._served: RequestResponseCycle | None = None
 
@@ -127,6 +129,8 @@ class GatewayProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
+        if self._tell_gone is not None:
+            self._tell_gone()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent."""
@@ -135,6 +139,8 @@ class GatewayProtocol(HttpToolsProtocol):
         was_open = self._head_is_open
         if was_open:
             self._head_bytes += len(data)
+        else:
+            self._idle_bytes += len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
@@ -148,12 +154,15 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._head_bytes = 0
             elif self._head_timer is None and self._head_bytes:
                 self._await_head()
+        elif self._idle_bytes > self.config.head_bytes:  # a chunk's extension or a line behind the body without end
+            self._refusal = 431
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         self._is_upgrade = self._in_body = False
-        self.scope["extensions"] = {"llmgate.abort": {"abort": self.transport.abort}}
+        self.scope["extensions"] = {"llmgate.client": {"abort": self._drop, "watch": self._watch}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header; what stands behind a body is none, and only counts."""
@@ -173,9 +182,11 @@ class GatewayProtocol(HttpToolsProtocol):
             self._is_upgrade = True
             return
         super().on_headers_complete()
-        self._in_body = True
+        self._in_body, self._idle_bytes = True, 0
         if self.pipeline:
-            if len(self.pipeline) > MOST_WAITING:
+            if len(self.pipeline) > MOST_WAITING:  # what waits is answered, and then the connection ends
+                self.pipeline.popleft()
+                self.cycle, self._in_body = self.pipeline[0][0], False
                 self._refuse(400)
             self.flow.resume_reading()  # else nobody would see that the client hangs up
         if self.scope["method"] != "HEAD":  # whose answer has no body to go with
@@ -187,6 +198,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Hand on a block of the body."""
         if self._is_upgrade:
             return
+        self._idle_bytes = 0
         super().on_body(body)
         if self.pipeline:
             self._waiting_bytes += len(body)
@@ -222,6 +234,12 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._is_answering:
             self.cycle.keep_alive = False
 
+    def _drop(self) -> None:
+        """Drop the connection with what is not sent yet; its request needs no further answer."""
+        if self._served is not None:
+            self._served.disconnected = True
+        self.transport.abort()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._served = cycle
         if not self.pipeline:
@@ -232,6 +250,10 @@ class GatewayProtocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle is not None and not cycle.response_complete
+
+    def _watch(self, tell: Callable[[], None] | None) -> None:
+        """Call `tell` when the client hangs up: what ASGI's `receive` would say, without a task that waits for it."""
+        self._tell_gone = tell
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

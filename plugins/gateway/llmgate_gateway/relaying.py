@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from llmgate_core import AsyncStream
@@ -27,6 +28,7 @@ __all__ = ["relay"]
 
 log = logging.getLogger("llmgate.gateway")
 SHOWN_ARGUMENTS = ("api_key", "api_base", "organization", "project", "timeout", "max_retries", "param_policy")
+SHOWN_PARAMETERS = 50
 SLICE_BYTES = 256 * 1024
 EVENTS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -81,7 +83,8 @@ async def relay(
         note_failure(record, error)
         raise
     finally:
-        bound.outcome, bound.error_code = record.outcome, record.error_code
+        if request.stopped_by is None:  # else it says nothing of the upstream
+            bound.outcome, bound.error_code = record.outcome, record.error_code
 
 
 def _show(route: Route, binding: Binding, arguments: Mapping[str, Any], body: Mapping[str, Any]) -> None:
@@ -96,7 +99,7 @@ def _show(route: Route, binding: Binding, arguments: Mapping[str, Any], body: Ma
         binding.model,
         shown,
         headers,
-        [name[:80] for name in body],
+        [name[:80] for name in islice(body, SHOWN_PARAMETERS)],
     )
 
 
@@ -136,14 +139,14 @@ async def _hand_on(
         record.outcome = "finished"
     except errors.LLMGateError as error:
         note_failure(record, error)
-        await _fail(request, route, public_error(error), is_events=is_events)
+        await _fail(request, route, public_error(error), events=call.events if is_events else None)
         return
     except asyncio.CancelledError:
         if request.stopped_by != "shutdown" or not request.was_stopped():
             raise
         record.outcome, record.error_code = "failed", "shutdown"
         await stream.aclose()
-        await _fail(request, route, STOPPING, is_events=is_events)
+        await _fail(request, route, STOPPING, events=call.events if is_events else None)
         return
     finally:
         await stream.aclose()
@@ -152,10 +155,10 @@ async def _hand_on(
     await request.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _fail(request: ClientRequest, route: Route, error: errors.APIError, *, is_events: bool) -> None:
+async def _fail(request: ClientRequest, route: Route, error: errors.APIError, *, events: int | None) -> None:
     """End a stream that broke: events say why; of other bytes the end is left out, which says that they are cut."""
-    if is_events:
-        tail = error_tail(FAMILIES[route.family], error)
+    if events is not None:
+        tail = error_tail(FAMILIES[route.family], error, after=events)
         await request.send({"type": "http.response.body", "body": tail, "more_body": False})
 
 

@@ -17,6 +17,7 @@ from llmgate_core.serving import MASK, LedgerEntry, encode
 from llmgate_gateway.key_pieces import KeyPieces
 
 __all__ = [
+    "LONGEST_VALUE",
     "Message",
     "Receive",
     "RefusedError",
@@ -162,7 +163,7 @@ def ledger_header(entries: Sequence[LedgerEntry]) -> bytes:
         shown.append(
             {"parameter": entry.parameter, "action": entry.action, "reason": entry.reason, "lossy": entry.lossy}
         )
-        longer = json.dumps(shown, separators=(",", ":"))
+        longer = json.dumps(shown, separators=(",", ":")).replace("\x7f", "\\u007f")
         if len(longer) > LEDGER_BYTES - 16:
             return f'{text[:-1]}{"," if len(shown) > 1 else ""}"..."]'.encode("ascii")
         text = longer

@@ -21,6 +21,7 @@ __all__ = ["OPEN_PATHS", "Found", "Route", "Routes", "request_path"]
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})
 """What is served without a key: health, and the page at the root, which holds no data."""
 
+STEPS = frozenset({".", ".."})
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -170,4 +171,5 @@ def _decoded(part: str) -> str | None:
         text = unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return text if text.strip() and text.isprintable() and text not in (".", "..") else None
+    steps = text.replace("\\", "/").split("/")  # some upstreams decode a path before they look at its parts
+    return text if text.strip() and text.isprintable() and STEPS.isdisjoint(steps) else None

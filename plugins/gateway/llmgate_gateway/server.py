@@ -31,7 +31,7 @@ from llmgate_gateway.operations import Operations
 from llmgate_gateway.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
 
-__all__ = ["GatewayServer", "Place", "new_event_loop", "serve"]
+__all__ = ["GatewayServer", "Place", "build", "new_event_loop", "serve"]
 
 log = logging.getLogger("llmgate.gateway")
 
@@ -57,8 +57,19 @@ class Place:
     ready: Callable[[], None] = lambda: None
 
 
+def build(config: GatewayConfig, place: Place, *, debug: bool = False) -> tuple[Operations, Gateway]:
+    """Return what serves a config. Standard error is taken over for the process's messages.
+
+    Raises:
+        LLMGateError: the config needs what is not here, such as an extension.
+    """
+    operations = Operations(config, values=place.values, worker=place.worker)
+    operations.set_up_logging(config, debug=debug)
+    return operations, operations.app(config)
+
+
 def serve(
-    config: GatewayConfig,
+    built: tuple[Operations, Gateway],
     source: Source,
     sockets: Sequence[socket.socket],
     *,
@@ -71,9 +82,7 @@ def serve(
     New configs come from `source`: on SIGHUP, and with `watch` whenever its file changes. The sockets listen;
     they are closed when the server stops. `debug` shows outgoing calls on standard error.
     """
-    operations = Operations(config, values=place.values, worker=place.worker)
-    operations.set_up_logging(config, debug=debug)
-    gateway = operations.app(config)
+    operations, gateway = built
     server = GatewayServer(gateway, operations, source, place=place, watch=watch, debug=debug)
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
@@ -172,7 +181,6 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let what is under way end, then close what is left."""
-        self._gateway.begin_drain()
         self.config.draining = True
         for server in self.servers:
             server.close()
@@ -225,10 +233,18 @@ class GatewayServer(uvicorn.Server):
                     log.error("the config was not taken, the old one stays: %s", line)
                 return
             self._operations.reconfigure(config, debug=self._debug)
+            self._take_limits(config)
             self._count_reload(fine=True)
             for warning in config.warnings:
                 log.warning("%s", warning)
             log.info("a new config was taken: %d deployments", len(config.deployments))
+
+    def _take_limits(self, config: GatewayConfig) -> None:
+        """Hold connections to the limits of a new config; its address and its log's place need a new start."""
+        limits, timeouts = config.general.limits, config.general.timeouts
+        self.config.head_bytes, self.config.head_lines = limits.max_header, limits.max_headers
+        self.config.head_seconds = timeouts.head
+        self.config.timeout_keep_alive = timeouts.keep_alive  # type: ignore[assignment]  # any number of seconds
 
     def _count_reload(self, *, fine: bool) -> None:
         if self._place.parent is None:  # else it counts them, once for all workers

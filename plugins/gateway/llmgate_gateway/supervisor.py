@@ -30,7 +30,7 @@ from llmgate_gateway.log_setup import set_up_logging
 from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.metrics import Metrics
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
-from llmgate_gateway.server import Place, serve
+from llmgate_gateway.server import Place, build, serve
 
 __all__ = ["Supervisor"]
 
@@ -229,4 +229,5 @@ class Supervisor:
         os.close(self._tie)
         os.close(self._ready)
         place = Place(number, self._values, self._alive, self._say_ready)
-        return serve(self._config, self._source, self._sockets, place=place, debug=self._debug)
+        built = build(self._config, place, debug=self._debug)
+        return serve(built, self._source, self._sockets, place=place, debug=self._debug)

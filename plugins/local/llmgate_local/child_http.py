@@ -1,20 +1,33 @@
 """What the HTTP servers inside our children share: who may ask, how a body is read, how it is answered.
 
-One route besides `/health`; everything else is refused with an error body in OpenAI's shape.
+One route besides `/health`; everything else is refused with an error body in OpenAI's shape. Nobody without
+the key makes it keep a body, and no request takes the server down with it.
+
+Source: RFC 9112 for framing; OpenAPI 2.3.0, `ErrorResponse`.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+import sys
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 __all__ = ["ChildServer", "RefusedError"]
 
+KINDS = {401: "authentication_error", 404: "not_found_error", 500: "server_error"}
+MAX_LENGTH_DIGITS = 12
+BLOCK_BYTES = 64 * 1024
+
 
 class RefusedError(Exception):
     """The request cannot be served; args: status, message, parameter."""
+
+
+class _GoneError(Exception):
+    """The client hung up, or is too slow."""
 
 
 class ChildServer(ThreadingHTTPServer):
@@ -25,6 +38,7 @@ class ChildServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # more calls at once than the few that are the default
     route = ""
     max_body_bytes = 0
 
@@ -40,10 +54,16 @@ class ChildServer(ThreadingHTTPServer):
         """
         raise RefusedError(404, "there is nothing here", None)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what went wrong, but for clients that hung up: that is their right."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    timeout = 60  # seconds in which a client must send or take something
 
     @property
     def _child(self) -> ChildServer:
@@ -57,29 +77,58 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         try:
-            content_type, content = self._child.answer(self._body(), self.headers.get("content-type", ""))
+            content = self._body()
+            content_type, answer = self._child.answer(content, self.headers.get("content-type", ""))
         except RefusedError as refusal:
             self._refuse(*refusal.args)
+        except _GoneError:
+            self.close_connection = True
+        except Exception:  # noqa: BLE001 - the client is told, the log has the rest
+            traceback.print_exc()
+            self._refuse(500, "the model failed at this request", None)
         else:
-            self._send(200, content_type, content)
+            self._send(200, content_type, answer)
 
     def _body(self) -> bytes:
-        """Read all of the request before judging it, so that the connection can be used again."""
-        length = self.headers.get("content-length", "")
-        limit = self._child.max_body_bytes
-        if not length.isdigit() or int(length) > limit:
-            self.close_connection = True
+        """Return the body. Read all of it before judging it, so that the connection can be used again."""
+        length, limit = self._length(), self._child.max_body_bytes
+        refusal = self._refusal()
+        if length > limit or refusal is not None:
+            self._drop(length)
+        if length > limit:
             raise RefusedError(413, f"a body of at most {limit} bytes is taken", None)
-        content = self.rfile.read(int(length))
-        if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self._child.authorization):
-            raise RefusedError(401, "wrong key", None)
-        if self.path != self._child.route:
-            raise RefusedError(404, "there is nothing here", None)
+        if refusal is not None:
+            raise refusal
+        try:
+            content = self.rfile.read(length)
+        except OSError as error:
+            raise _GoneError from error
+        if len(content) < length:
+            raise _GoneError
         return content
 
+    def _length(self) -> int:
+        length = self.headers.get("content-length", "")
+        if not (length.isascii() and length.isdecimal()) or len(length) > MAX_LENGTH_DIGITS:
+            self.close_connection = True
+            raise RefusedError(411, "a content-length is needed", None)
+        return int(length)
+
+    def _refusal(self) -> RefusedError | None:
+        """Return why this request is not to be read, if so."""
+        if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self._child.authorization):
+            return RefusedError(401, "wrong key", None)
+        return None if self.path == self._child.route else RefusedError(404, "there is nothing here", None)
+
+    def _drop(self, length: int) -> None:
+        """Read a body away, keeping nothing: a client that still sends would never see why it was refused."""
+        left = min(length, 2 * self._child.max_body_bytes)
+        self.close_connection = self.close_connection or left < length
+        while left and (block := self.rfile.read(min(left, BLOCK_BYTES))):
+            left -= len(block)
+
     def _refuse(self, status: int, message: str, param: str | None) -> None:
-        kind = {401: "authentication_error", 404: "not_found_error"}.get(status, "invalid_request_error")
-        error = {"message": message, "type": kind, "param": param, "code": None}
+        error = {"message": message, "type": KINDS.get(status, "invalid_request_error"), "param": param, "code": None}
         self._send(status, "application/json", json.dumps({"error": error}).encode())
 
     def _send(self, status: int, content_type: str, content: bytes) -> None:

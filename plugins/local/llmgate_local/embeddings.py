@@ -37,7 +37,7 @@ class EmbeddingServer(ChildServer):
         """Return the vectors; see `ChildServer.answer`."""
         try:
             body = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise RefusedError(400, "the body is not JSON", None) from None
         return "application/json", json.dumps(self.embed(body)).encode()
 
@@ -74,6 +74,7 @@ def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
         raise RefusedError(400, f"this model makes vectors of {dimensions} numbers only", "dimensions")
     if body.get("encoding_format") not in (None, "float", "base64"):
         raise RefusedError(400, "encoding_format must be float or base64", "encoding_format")
-    if body.get("input_type", "query") not in INPUT_TYPES:
+    input_type = body.get("input_type", "query")
+    if not isinstance(input_type, str) or input_type not in INPUT_TYPES:
         raise RefusedError(400, "input_type must be query or passage", "input_type")
-    return texts, INPUT_TYPES[body.get("input_type", "query")], body.get("encoding_format") == "base64"
+    return texts, INPUT_TYPES[input_type], body.get("encoding_format") == "base64"

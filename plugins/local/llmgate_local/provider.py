@@ -28,6 +28,7 @@ from llmgate_core.plugin import (
 )
 from llmgate_local.child import ModelServer
 from llmgate_local.commands import chat_command, embeddings_command, transcription_command
+from llmgate_local.responses import completed, judged, with_format
 from llmgate_local.wires import AsyncLocalTransport, LocalTransport
 
 if TYPE_CHECKING:
@@ -77,24 +78,27 @@ class LocalModels(OpenAICompatible):
                 )
         if route.prefix == BRIDGE and route.family == "chat":
             body, ledger = ChatOverResponses.request_body(call, route)
-            return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
-        return super().transform_request(call, route)
+            return with_format(UpstreamRequest("POST", "/responses", body=body, ledger=ledger), route)
+        request = super().transform_request(call, route)
+        return with_format(request, route) if route.family == "responses" else request
 
     @hookimpl
     def transform_response(
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
-        """Give a bridged chat and a transcription in plain text their canonical shape; the rest has it."""
+        """Give a bridged chat, a response and a transcription in plain text their canonical shape; the rest has it."""
         if route.prefix == BRIDGE and route.family == "chat":
             return ChatOverResponses.chat_completion(call, route, response)
         if route.family == "transcription" and call.body.get("response_format") in TEXT_FORMATS:
             return {"text": response.content.decode("utf-8", "replace")}
-        return response
+        return completed(call, route, response) if route.family == "responses" else response
 
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """Judge what the bridge has no counterpart for; all else is passed on."""
-        return ChatOverResponses.supports_param(route, param, value) if route.prefix == BRIDGE else None
+        """Judge what the bridge has no counterpart for, and what llama.cpp ignores; all else is passed on."""
+        if route.prefix == BRIDGE:
+            return ChatOverResponses.supports_param(route, param, value)
+        return judged(param, value) if route.family == "responses" and self._serves(route) else None
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:

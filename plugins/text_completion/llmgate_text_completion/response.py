@@ -22,7 +22,9 @@ def transform_response(call: Call, route: Route, response: UpstreamResponse) -> 
 
 
 def _choice(choice: Mapping[str, Any]) -> JsonObject:
+    """The two logprobs have no common shape; asked for, they stay in their own under another name."""
     kept = {name: value for name, value in choice.items() if name not in ("text", "logprobs")}
     if choice.get("logprobs") is not None:
-        kept["logprobs"] = choice["logprobs"]
-    return {**kept, "message": {"role": "assistant", "content": choice.get("text")}}
+        kept["provider_specific_fields"] = {"logprobs": choice["logprobs"]}
+    message = {"role": "assistant", "content": choice.get("text"), "refusal": None}
+    return {**kept, "message": message, "logprobs": None}

@@ -52,6 +52,6 @@ class TextAsChat:
         if choice.get("finish_reason") is not None:
             self._finished = True
         kept = {name: value for name, value in choice.items() if name not in ("text", "logprobs")}
-        if choice.get("logprobs") is not None:
-            kept["logprobs"] = choice["logprobs"]
+        if choice.get("logprobs") is not None:  # of another shape than a chat's
+            kept["provider_specific_fields"] = {"logprobs": choice["logprobs"]}
         return {**kept, "delta": delta}

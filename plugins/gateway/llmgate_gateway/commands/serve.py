@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ __all__ = ["command"]
 
 MOST_WORKERS = 256
 SHOWN_MODELS = 50
+
+
+class CannotListenError(Exception):
+    """The address cannot be had."""
 
 
 class ServeCommand:
@@ -59,56 +64,69 @@ class ServeCommand:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from llmgate_core.serving import errors  # all that follows is loaded for no --help and no wrong flag
+    from llmgate_core.plugin import errors  # all that follows is loaded for no --help and no wrong flag
     from llmgate_gateway.config import ConfigProblems
-    from llmgate_gateway.listening import listen, usable_descriptors
+    from llmgate_gateway.listening import usable_descriptors
     from llmgate_gateway.reloading import Source
 
     usable_descriptors()
     source = Source(given.config, given.model, given.host, given.insecure_no_auth)
     try:
         config = source.load()
+        if given.workers == 1:
+            return _serve_alone(config, source, given)
+        return _serve_by_workers(config, source, given)
+    except CannotListenError as error:
+        _say(f"llmgate: {error}")
+        return 1
     except ConfigProblems as error:
         _say(str(error))  # as they are: file:line:col
         return 2
     except errors.LLMGateError as error:
         return _usage(str(error))
-    try:
-        sockets = listen(given.host, given.port)
-    except errors.ConfigError as error:
-        _say(f"llmgate: {error}")
-        return 1
-    return _serve(config, source, sockets, given)
 
 
-def _serve(config: GatewayConfig, source: Source, sockets: Sequence[socket.socket], given: argparse.Namespace) -> int:
-    from llmgate_gateway.listening import url_of
-    from llmgate_gateway.server import Place, serve  # the server's libraries: not for a wrong config
+def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
+    from llmgate_gateway.server import Place, build, serve  # the server's libraries: not for a wrong config
 
-    url = url_of(sockets)
+    place = Place()
+    built = build(config, place, debug=given.detailed_debug)
+    sockets = _listen(given)
+    place.ready = partial(_announce, config, sockets, given)
+    return serve(built, source, sockets, place=place, watch=given.reload, debug=given.detailed_debug)
 
-    def announce() -> None:
-        _announce(config, url, given)
 
-    if given.workers == 1:
-        place = Place(ready=announce)
-        return serve(config, source, sockets, place=place, watch=given.reload, debug=given.detailed_debug)
+def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
+    from llmgate_gateway.state import State
     from llmgate_gateway.supervisor import Supervisor
 
-    supervisor = Supervisor(
+    State(config)  # what a worker would fail at, this process is told first
+    sockets = _listen(given)
+    return Supervisor(
         config,
         source,
         sockets,
         workers=given.workers,
         watch=given.reload,
         debug=given.detailed_debug,
-        announce=announce,
-    )
-    return supervisor.run()
+        announce=partial(_announce, config, sockets, given),
+    ).run()
 
 
-def _announce(config: GatewayConfig, url: str, given: argparse.Namespace) -> None:
-    lines = [f"llmgate gateway listening on {url}"]
+def _listen(given: argparse.Namespace) -> list[socket.socket]:
+    from llmgate_core.plugin import errors
+    from llmgate_gateway.listening import listen
+
+    try:
+        return listen(given.host, given.port)
+    except errors.ConfigError as error:
+        raise CannotListenError(str(error)) from None
+
+
+def _announce(config: GatewayConfig, sockets: Sequence[socket.socket], given: argparse.Namespace) -> None:
+    from llmgate_gateway.listening import url_of
+
+    lines = [f"llmgate gateway listening on {url_of(sockets)}"]
     names = list(dict.fromkeys(deployment.model_name for deployment in config.deployments))
     more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
     lines.append(f"models: {', '.join(map(_printable, names[:SHOWN_MODELS]))}{more}")

@@ -117,6 +117,8 @@ class LogSettings(Part):
     """One JSON object a line, or words."""
     access: bool = True
     """One line a request."""
+    file: str | None = None
+    """Where those lines go; absent: standard output."""
 
 
 def _passthrough_of(value: Any) -> Any:
@@ -134,6 +136,8 @@ class GeneralSettings(Part):
     """Further keys, each with its own rights."""
     insecure_no_auth: bool = False
     """Listen on other addresses than this machine's without asking for a key."""
+    tracing: bool = False
+    """Make an OpenTelemetry span of each call; needs the extra `llmgate-gateway[otel]`."""
     forward_openai_org_id: bool = False
     """Send the client's `OpenAI-Organization` header upstream."""
     passthrough: Annotated[Passthrough, BeforeValidator(_passthrough_of)] | None = None

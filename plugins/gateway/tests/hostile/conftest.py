@@ -85,6 +85,10 @@ class Reply:
 class Hostile:
     """The gateway under attack."""
 
+    master = MASTER
+    narrow = NARROW
+    canaries = (MASTER, NARROW, UPSTREAM_KEY)
+
     def __init__(self, process: subprocess.Popen[bytes], port: int, out: list[str], err: list[str]) -> None:
         self.process = process
         self.port = port
@@ -101,6 +105,15 @@ class Hostile:
                 for part in parts:
                     sock.sendall(part)
             return read_all(sock)
+
+    def statuses(self, *parts: bytes) -> list[int]:
+        """Send bytes and return the status of every answer but `100 Continue`."""
+        found = [int(part[:3]) for part in self.raw(*parts).split(b"HTTP/1.1 ")[1:]]
+        return [status for status in found if status != 100]
+
+    def reply(self, *parts: bytes) -> Reply:
+        """Send bytes and return the one answer."""
+        return parse(self.raw(*parts))
 
     def ask(self, method: str, path: str, body: Any = None, *, key: str | None = MASTER, **headers: str) -> Reply:
         """Send one request on a connection of its own; `body` is bytes, or made JSON."""
@@ -192,11 +205,6 @@ def _unchunked(rest: bytes) -> tuple[bytes, bytes]:
             return b"".join(blocks), rest.removeprefix(b"\r\n")
         blocks.append(rest[: int(size, 16)])
         rest = rest[int(size, 16) + 2 :]
-
-
-def statuses(answer: bytes) -> list[int]:
-    """Return the status of every answer in `answer`."""
-    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
 
 
 def wait_for(happened: Any, what: str, within_seconds: float = PATIENCE_SECONDS) -> Any:

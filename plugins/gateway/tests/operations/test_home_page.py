@@ -21,7 +21,9 @@ import pytest
 
 from llmgate_core.testing import Answer
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+
+pytestmark = pytest.mark.browser
 WAIT_SECONDS = 15
 START = (  # it reads commands from descriptor 3 and writes answers to 4
     "import fcntl, os, sys\n"
@@ -94,7 +96,9 @@ class Browser:
         """Wait until a piece of JavaScript gives something true, and return it."""
         ends = time.monotonic() + WAIT_SECONDS
         while not (found := self.run(script)):
-            assert time.monotonic() < ends, f"never true: {script}; the page says: {self.run('document.body.innerText')}"
+            assert time.monotonic() < ends, (
+                f"never true: {script}; the page says: {self.run('document.body.innerText')}"
+            )
             time.sleep(0.02)
         return found
 
@@ -143,9 +147,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.fail("the home page is tested in Chromium, and none is here: apt-get install chromium")
+    program = next(filter(None, map(shutil.which, BROWSERS)))
     browser = Browser(program, tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
@@ -197,20 +199,20 @@ def test_a_prompt_is_typed_and_its_answer_is_watched_with_the_keyboard_alone(
             break
     assert focused[-1] == "prompt", focused
     browser.run("document.activeElement.select()")
-    browser.type("Say it's \"fine\"")
+    browser.type('Say it\'s "fine"')
     browser.press("Enter", modifiers=2)
     assert browser.until("document.getElementById('answer').textContent") == "Hello"
     hold.set()
     browser.until("document.getElementById('state').textContent.startsWith('Done')")
     assert browser.run("document.getElementById('answer').textContent") == "Hello there"
     sent = upstream.received[-1]["json"]
-    assert sent["messages"] == [{"role": "user", "content": "Say it's \"fine\""}]
+    assert sent["messages"] == [{"role": "user", "content": 'Say it\'s "fine"'}]
     assert (sent["model"], sent["stream"]) == ("gpt-4o", True)
     assert browser.faults() == []
     assert browser.asked() == {f"{gateway.url}/{path}" for path in ("", "v1/models", "explain", "v1/chat/completions")}
 
 
-def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: Any, upstream: Any, tmp_path: Path) -> None:
+def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: Any, upstream: Any) -> None:
     browser.open(f"{gateway.url}/")
     wire = browser.until(
         "document.getElementById('code').textContent.includes('POST ') && document.getElementById('code').textContent"
@@ -218,7 +220,7 @@ def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: A
     assert f"POST {upstream.base_url}/chat/completions" in wire
     assert "authorization: Bearer ***" in wire
     assert "sk-upstream" not in wire
-    browser.run("document.getElementById('prompt').value = \"it's \\\\ \\\"so\\\" $HOME\"")
+    browser.run('document.getElementById(\'prompt\').value = "it\'s \\\\ \\"so\\" $HOME"')
     browser.run("document.getElementById('tab-wire').focus()")
     browser.press("ArrowRight")
     assert browser.run("document.activeElement.id") == "tab-curl"
@@ -235,7 +237,7 @@ def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: A
     ran = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=30)
     assert ran.stdout == "from Python", ran.stderr
     said = [received["json"]["messages"][0]["content"] for received in upstream.received]
-    assert said == ["it's \\ \"so\" $HOME"] * 2
+    assert said == ['it\'s \\ "so" $HOME'] * 2
 
 
 def test_escape_stops_the_stream_and_the_upstream(browser: Browser, gateway: Any, upstream: Any) -> None:
@@ -320,7 +322,8 @@ def test_text_is_readable_in_light_and_dark(browser: Browser, gateway: Any, sche
     colors = browser.run(
         "['--ink', '--soft', '--strong', '--wrong', '--card', '--page', '--code', '--wrong-back', '--on-strong']"
         ".map((name) => { const probe = document.createElement('i'); probe.style.setProperty('color', `var(${name})`);"
-        " document.body.append(probe); const found = getComputedStyle(probe).color; probe.remove(); return [name, found]; })"
+        " document.body.append(probe); const found = getComputedStyle(probe).color; probe.remove();"
+        " return [name, found]; })"
     )
     found = {name: _luminance(color) for name, color in colors}
     assert (found["--ink"] < found["--page"]) is (scheme == "light")

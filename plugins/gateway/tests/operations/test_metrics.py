@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -13,6 +14,27 @@ from llmgate_gateway.metrics import Metrics
 from llmgate_gateway.record import RequestRecord
 from prometheus_client.parser import text_string_to_metric_families
 
+DYING = """
+import os
+from llmgate_gateway.metric_values import SharedValues
+from llmgate_gateway.metrics import Metrics
+from llmgate_gateway.record import RequestRecord
+values = SharedValues(2)
+survivor = Metrics(values, worker=0)
+record = RequestRecord("r", 0.0, deployment="m", status=200, outcome="finished", usage={"prompt_tokens": 7})
+child = os.fork()
+if not child:
+    dying = Metrics(values, worker=1)
+    dying.begin()
+    dying.begin()
+    dying.observe(record)
+    os.kill(os.getpid(), 9)
+os.waitpid(child, 0)
+print(survivor.render()[0].decode(), "--")
+record.usage = None
+Metrics(values, worker=1).observe(record)
+print(survivor.render()[0].decode())
+"""
 CHAT = {"deployment": "gpt-4o", "family": "chat"}
 
 
@@ -134,22 +156,13 @@ def test_any_worker_shows_the_sum_of_all() -> None:
 
 
 def test_a_worker_that_takes_a_dead_ones_place_goes_on_with_its_numbers() -> None:
-    values = SharedValues(2)
-    survivor = Metrics(values, worker=0)
-    child = os.fork()
-    if not child:
-        dying = Metrics(values, worker=1)
-        dying.begin()
-        dying.begin()
-        dying.observe(a_record(usage={"prompt_tokens": 7}))
-        os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
-    assert value(survivor, "llmgate_requests_total") == 1
-    successor = Metrics(values, worker=1)
-    successor.observe(a_record())
-    assert value(survivor, "llmgate_requests_total") == 2
-    assert value(survivor, "llmgate_input_tokens_total") == 7
-    assert value(survivor, "llmgate_requests_in_flight") == 0
+    program = subprocess.run([sys.executable, "-c", DYING], capture_output=True, text=True, check=True)
+    before, after = program.stdout.split("--")
+    assert 'llmgate_requests_total{deployment="m",family="",outcome="finished",status="200"} 1.0' in before
+    assert "llmgate_requests_in_flight 1.0" in before
+    assert 'llmgate_requests_total{deployment="m",family="",outcome="finished",status="200"} 2.0' in after
+    assert 'llmgate_input_tokens_total{deployment="m",family=""} 7.0' in after
+    assert "llmgate_requests_in_flight 0.0" in after
 
 
 def test_counting_a_request_costs_less_than_six_microseconds() -> None:

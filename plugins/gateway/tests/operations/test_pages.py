@@ -8,11 +8,13 @@ import json
 import re
 from typing import Any
 
+import httpx
 import pytest
 from llmgate_gateway.config import load_config_dict
 from llmgate_gateway.openapi import document
 from llmgate_gateway.operations import Operations
 from llmgate_gateway.routes import Routes
+from llmgate_gateway.transport import GatewayTransport
 
 from llmgate_core.openai_wire import ENDPOINTS
 
@@ -120,6 +122,20 @@ def test_explain_hides_the_operators_host_from_other_keys(gateway: Any) -> None:
     said = json.loads(gateway.ask("POST", "/explain", asked, authorization="Bearer sk-alice-key")[2])
     assert said["request"]["url"] == "http://upstream/v1/chat/completions"
     assert "127.0.0.1" not in said["curl"]
+
+
+def test_explain_hides_the_headers_that_the_config_sets() -> None:
+    params = {"model": "openai/gpt-4o", "api_key": "sk-x", "extra_headers": {"X-Team": "team-canary"}}
+    config = load_config_dict({"model_list": [{"model_name": "m", "params": params}]})
+    operations = Operations(config)
+    with httpx.Client(transport=GatewayTransport(operations.app(config)), base_url="http://gateway") as client:
+        said = client.post("/explain", json={"body": {"model": "m", "messages": HI}}).json()
+        assert said["request"]["headers"]["x-team"] == "***"
+        assert "team-canary" not in str(said)
+        assert said["request"]["url"] == "https://api.openai.com/v1/chat/completions"
+        page = client.get("/metrics").text
+    assert 'llmgate_requests_total{deployment="",family="page",outcome="finished",status="200"} 1.0' in page
+    operations.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An upstream on the loopback, and the SDK that calls it, both ways."""
+"""For the tests of every plugin: an upstream on the loopback, and the SDK that calls it, both ways."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from llmgate_core.testing import FakeUpstream, ReceivedRequest
 
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
+    """Give an upstream that answers from a script."""
     with testing.fake_upstream() as running:
         yield running
 
@@ -49,18 +50,19 @@ def form_of() -> Callable[[ReceivedRequest], Parts]:
 
     def parts(request: ReceivedRequest) -> Parts:
         kind = request["headers"]["content-type"]
-        assert kind.startswith("multipart/form-data; boundary=")
+        if not kind.startswith("multipart/form-data; boundary="):
+            raise AssertionError(f"no form, but {kind}")
         message = message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + request["body"])
-        return [(field_name(part), field_value(part)) for part in message.get_payload()]  # type: ignore[union-attr]
+        return [(_field_name(part), _field_value(part)) for part in message.get_payload()]  # type: ignore[union-attr]
 
     return parts
 
 
-def field_name(part: Any) -> str:
+def _field_name(part: Any) -> str:
     return str(part.get_param("name", header="content-disposition"))
 
 
-def field_value(part: Any) -> Any:
+def _field_value(part: Any) -> Any:
     content = part.get_payload(decode=True)
     if part.get_filename() is None:
         return content.decode()
