@@ -358,8 +358,9 @@ class EventReader(_SSEReader):
     def _failed(self, chunk: Any) -> APIError:
         """The event was handed out whole; the error follows it."""
         response = chunk.get("response")
-        found = (response.get("error") if response is not None else None) or {"message": "the response failed"}
-        found = found.model_dump() if hasattr(found, "model_dump") else found
+        said: Any = None if response is None else response.get("error")
+        dump = getattr(said, "model_dump", None)
+        found = (said or {"message": "the response failed"}) if dump is None else dump(exclude_unset=True)
         return self._with_partial(error_of_object(found, self._response.status, self._response.headers, self._secrets))
 
     def _may_be_done(self) -> bool:

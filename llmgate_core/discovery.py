@@ -1,15 +1,16 @@
 """Find the plugins that are installed, without importing any of them.
 
-Reads only `entry_points.txt` of each distribution, through importlib-metadata, once per table.
+Reads only `entry_points.txt` of each distribution, through importlib-metadata, once a process.
 """
 
 from __future__ import annotations
 
 import configparser
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,7 +42,12 @@ def normalise(name: str) -> str:
 
 
 def installed_claims() -> tuple[Claim, ...]:
-    """Return every claim of every installed distribution, sorted, each once."""
+    """Return every claim of every installed distribution, sorted, each once. Reads the disk once a process and path."""
+    return _claims_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _claims_on(_path: tuple[str, ...]) -> tuple[Claim, ...]:
     from importlib_metadata import distributions  # costs 45 ms, so not before the first call
 
     claims: set[Claim] = set()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from llmgate_core.events import CallEvent
     from llmgate_core.transport_contract import AsyncTransport, Transport
 
+    Canonical = JsonObject | Converted | UpstreamResponse
+
 __all__ = ["PROJECT", "ExtensionHooks", "ProviderHooks", "hookimpl", "hookspec"]
 
 PROJECT = "llmgate"
@@ -44,9 +46,7 @@ class ProviderHooks:
         """Return what to send. `body=call.body` says: canonical as it stands."""
 
     @hookspec(firstresult=True)
-    def transform_response(  # type: ignore[empty-body]
-        self, call: Call, route: Route, response: UpstreamResponse
-    ) -> JsonObject | Converted | UpstreamResponse:
+    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> Canonical:  # type: ignore[empty-body]
         """Return the canonical response; `response` itself says: canonical as it stands."""
 
     @hookspec(firstresult=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from llmgate_gateway import failures, protocol
 from llmgate_gateway.access_log import AccessLog
+from llmgate_gateway.commands.serve import command as serve_command
 from llmgate_gateway.config import json_schema
 from llmgate_gateway.config.known import litellm_keys
 from llmgate_gateway.cors import EXPOSED
@@ -67,6 +69,13 @@ def test_every_key_of_litellms_that_means_nothing_here_has_a_row() -> None:
     table = rows(CONFIGURE, "LiteLLM's keys at")
     listed = sorted((row[1], name) for row in table for name in named(row[3]))
     assert listed == sorted((fate.what, key) for fates in litellm_keys().values() for key, fate in fates.items())
+
+
+def test_the_address_is_port_4000_of_this_machine_unless_said_otherwise() -> None:
+    parser = argparse.ArgumentParser()
+    serve_command.add_arguments(parser)
+    given = parser.parse_args(["--model", "openai/gpt-4o"])
+    assert (given.host, given.port) == ("127.0.0.1", 4000)
 
 
 # --- errors ---

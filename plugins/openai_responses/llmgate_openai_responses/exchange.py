@@ -13,6 +13,7 @@ from llmgate_core.plugin import (
     Route,
     Sleep,
     UpstreamRequest,
+    UpstreamResponse,
     endpoint_request,
     error_of_object,
     errors,
@@ -33,10 +34,7 @@ def exchange(call: Call, route: Route) -> Exchange | None:
 
 
 def _steps(call: Call, route: Route) -> Exchange:
-    request = endpoint_request(call, route)
-    if request.body is call.body:
-        request = UpstreamRequest(request.method, request.path, body={"model": route.model, **call.body})
-    job = _job((yield request))
+    job = _job((yield endpoint_request(call, route)))
     while job.get("status") in RUNNING:
         yield Progress(job)
         yield Sleep(POLL_SECONDS if call.poll_seconds is None else call.poll_seconds)
@@ -50,8 +48,8 @@ def _steps(call: Call, route: Route) -> Exchange:
     return job
 
 
-def _job(response: object) -> JsonObject:
-    job = response.json() if hasattr(response, "json") else None
+def _job(response: UpstreamResponse | None) -> JsonObject:
+    job = None if response is None else response.json()
     if not isinstance(job, dict):
         raise errors.APIResponseValidationError("the answer is no Response", status_code=200)
     return job

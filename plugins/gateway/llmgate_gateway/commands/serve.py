@@ -64,7 +64,7 @@ class ServeCommand:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from llmgate_core.plugin import errors  # all that follows is loaded for no --help and no wrong flag
+    from llmgate_core.serving import errors  # all that follows is loaded for no --help and no wrong flag
     from llmgate_gateway.config import ConfigProblems
     from llmgate_gateway.listening import usable_descriptors
     from llmgate_gateway.reloading import Source
@@ -114,7 +114,7 @@ def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Nam
 
 
 def _listen(given: argparse.Namespace) -> list[socket.socket]:
-    from llmgate_core.plugin import errors
+    from llmgate_core.serving import errors
     from llmgate_gateway.listening import listen
 
     try:

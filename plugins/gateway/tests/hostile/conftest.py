@@ -36,8 +36,9 @@ CODE = (
     "command.add_arguments(parser)\n"
     "sys.exit(command.run(parser.parse_args()))\n"
 )
-MODELS = {
+MODELS: dict[str, str | dict[str, Any]] = {
     "m": "openai/gpt-4o",
+    "quick": {"model": "openai/gpt-4o", "timeout": {"total": 1.2, "first_event": 0.4, "idle": 0.4}},
     "r": "openai/gpt-5-mini",
     "bridged": "openai/responses/gpt-5-mini",
     "t": "text-completion-openai/gpt-3.5-turbo-instruct",
@@ -134,6 +135,9 @@ class Hostile:
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def threads(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
     def in_flight(self) -> int:
         """What the gateway says is under way, this question itself left out."""
         text = self.ask("GET", "/metrics").body.decode()
@@ -221,17 +225,10 @@ def event(value: Any) -> bytes:
 
 
 def config_of(base_url: str, folder: Path) -> Path:
+    common = {"api_base": base_url, "api_key": "os.environ/UPSTREAM_KEY", "max_retries": 0}
     entries = [
-        {
-            "model_name": name,
-            "litellm_params": {
-                "model": model,
-                "api_base": base_url,
-                "api_key": "os.environ/UPSTREAM_KEY",
-                "max_retries": 0,
-            },
-        }
-        for name, model in MODELS.items()
+        {"model_name": name, "litellm_params": {**common, **(given if isinstance(given, dict) else {"model": given})}}
+        for name, given in MODELS.items()
     ]
     document = {
         "model_list": entries,
@@ -267,7 +264,9 @@ def served(config: Path, *flags: str) -> Iterator[Hostile]:
     for reader in readers:
         reader.start()
     try:
-        line = wait_for(lambda: next((x for x in tuple(err) if "listening on" in x), None), "the start", START_SECONDS)
+        wait_for(lambda: process.poll() is not None or any("listening on" in line for line in err), "start", START_SECONDS)
+        line = next((line for line in err if "listening on" in line), None)
+        assert line is not None, "".join(err)
         yield Hostile(process, int(line.rsplit(":", 1)[1]), out, err)
     finally:
         process.send_signal(signal.SIGTERM)
