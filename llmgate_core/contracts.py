@@ -47,6 +47,7 @@ JsonObject = dict[str, Any]
 ModelFacts = Mapping[str, Any]
 """One row of the catalogue: mode, limits, capabilities, reasoning, params, ... Read only."""
 
+NOT_FOR_ERRORS = frozenset({"location", "set-cookie"})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -218,9 +219,13 @@ class Headers(dict[str, str]):
         return super().get(name.lower(), default)
 
     def masked(self, secrets: Iterable[Secret | None]) -> Headers:
-        """Return a copy without any key in it, should the upstream have repeated one."""
+        """Return a copy for an error: no key in it, should the upstream have repeated one, no cookie, no address."""
         known = tuple(secrets)
-        return Headers((name.encode("latin-1"), mask(value, known).encode("latin-1")) for name, value in self._raw)
+        return Headers(
+            (name.encode("latin-1"), mask(value, known).encode("latin-1"))
+            for name, value in self._raw
+            if name not in NOT_FOR_ERRORS
+        )
 
     def get_list(self, name: str) -> list[str]:
         """Return every value of `name`, in the order they came."""

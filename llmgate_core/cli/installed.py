@@ -15,7 +15,12 @@ from llmgate_core.errors import ConfigError, PluginError
 
 __all__ = ["add_installed_commands"]
 
-KNOWN_ELSEWHERE = {"serve": "llmgate-gateway", "config": "llmgate-gateway", "migrate": "llmgate-gateway"}
+KNOWN_ELSEWHERE = {
+    "serve": ("llmgate-gateway", "serve the models of a config as an OpenAI-compatible gateway"),
+    "config": ("llmgate-gateway", "check a gateway's config, or print its JSON Schema"),
+    "migrate": ("llmgate-gateway", "turn a LiteLLM config into one of ours, line by line"),
+}
+"""Commands of our own distributions, so that a help text needs to import none of them."""
 
 
 def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
@@ -27,14 +32,15 @@ def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
     claims = {claim.prefix: claim for claim in installed_claims() if claim.family == "commands"}
     for name, claim in claims.items():
         _add(commands, name, claim, is_called=name in words)
-    for name, distribution in KNOWN_ELSEWHERE.items():
+    for name, (distribution, _) in KNOWN_ELSEWHERE.items():
         if name not in claims and name in words[:1]:
             raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
 
 
 def _add(commands: Any, name: str, claim: Claim, *, is_called: bool) -> None:
     if not is_called:
-        commands.add_parser(name, help=f"from {claim.distribution}")
+        owner, words = KNOWN_ELSEWHERE.get(name, ("", ""))
+        commands.add_parser(name, help=words if owner == claim.distribution else f"from {claim.distribution}")
         return
     from llmgate_core.plugins import load_claim  # brings pluggy, which a help text does not need
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from llmgate_core import AsyncClient, AsyncStream, LLMGateError, Settings
+from llmgate_core.plugin import OpenAICompatible, ProviderInfo
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 
 KEY = "sk-canary-7Gq2Zr9VtLx4WmPd8KsNbQ3u"
@@ -43,7 +44,14 @@ def upstream() -> Iterator[FakeUpstream]:
 
 @pytest.fixture(params=["httpx", "fast"])
 def relay(request: pytest.FixtureRequest, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> Relay:
-    """Return a function that relays a request, as bytes or parsed, and reads a stream to its end."""
+    """Return a function that relays a request, as bytes or parsed, and reads a stream to its end.
+
+    `acme/` is at home at the upstream, and changes nothing in any family.
+    """
+
+    class Acme(OpenAICompatible):
+        info = ProviderInfo(api=(1, 0), name="acme", base_url=upstream.base_url, env_key="ACME_API_KEY")
+
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -63,6 +71,8 @@ def relay(request: pytest.FixtureRequest, upstream: FakeUpstream, monkeypatch: p
 
         async def run() -> Any:
             async with AsyncClient(transport=request.param, **{**known, **(client or {})}) as opened:
+                if str(model).startswith("acme/"):
+                    opened.add_plugin(Acme(), family=family, prefix="acme")
                 answer = await opened.relay(family, model, parsed, content=content, operation=operation, **arguments)
                 return await read(answer) if isinstance(answer, AsyncStream) else answer
 

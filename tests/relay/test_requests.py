@@ -22,42 +22,41 @@ def sent(upstream: FakeUpstream) -> bytes:
     return upstream.received[-1]["body"]
 
 
+SAID = b'[{"role":"user","content":"hi"}]'
 VERBATIM = {
-    "as most clients write it": b'{"model":"m","messages":[{"role":"user","content":"hi"}]}',
-    "the model last, spaces and line breaks": b'{\n  "messages": [ {"role":"user",\t"content":"hi"} ],\r\n "model" : "m"\n}\n',
-    "unknown fields, nulls and an odd order": b'{"z":null,"messages":[{"content":"hi","role":"user","x":{}}],"model":"m","a":[]}',
-    "escapes and raw letters": b'{"model":"m","messages":[{"role":"user","content":"\\u00e9\\ud83d\\ude00\xc3\xa9\\/"}]}',
-    "a lone surrogate": b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}',
-    "numbers as they are written": b'{"model":"m","messages":[],"a":1e2,"b":0.10,"c":-0,"d":12345678901234567890123}',
-    "the alias elsewhere too": b'{"user":"m","messages":[{"role":"user","content":"m"}],"model":"m","stop":["m"]}',
-    "the alias before the model": b'{"stop":"m","model":"m","messages":[]}',
-    "the word model in a text": b'{"model":"m","messages":[{"role":"user","content":"what \\"model\\": m?"}]}',
-    "an alias with letters that JSON escapes": '{"model":"é\\"\\\\","messages":[]}'.encode(),
+    "as most clients write it": b'{"model":"m","messages":SAID}',
+    "the model last, spaces and line breaks": b'{\n  "messages":\t SAID ,\r\n "model" : "m"\n}\n',
+    "unknown fields, nulls and an odd order": b'{"z":null,"messages":SAID,"x":{"y":null},"model":"m","a":[]}',
+    "escapes and raw letters": b'{"model":"m","user":"\\u00e9\\ud83d\\ude00\xc3\xa9\\/","messages":SAID}',
+    "numbers as they are written": b'{"model":"m","messages":SAID,"a":1e2,"b":0.10,"c":-0,"d":12345678901234567890123}',
+    "the alias elsewhere too": b'{"user":"m","messages":SAID,"model":"m","stop":["m"]}',
+    "the alias before the model": b'{"stop":"m","model":"m","messages":SAID}',
+    "the word model in a text": b'{"model":"m","user":"what \\"model\\": m?","messages":SAID}',
+    "an alias with letters that JSON escapes": '{"model":"é\\"\\\\","messages":SAID}'.encode(),
+    "the name that the upstream has": b'{"model":"gpt-4o" ,"messages":SAID}',
+    "a name in escapes, the one that the upstream has": b'{"model":"gpt\\u002d4o","messages":SAID}',
 }
 
 
 @pytest.mark.parametrize("name", VERBATIM)
 def test_the_bytes_go_upstream_as_they_came_with_another_model(relay: Relay, upstream: FakeUpstream, name: str) -> None:
-    body = VERBATIM[name]
+    body = VERBATIM[name].replace(b"SAID", SAID)
+    alias = json.loads(body)["model"]
     upstream.answers.append(Answer.json(chat()))
-    if "lone surrogate" in name:
-        body = body.replace(b'"m"', b'"gpt-4o"')  # what cannot be proved is left alone, see below
 
     answer = relay(body)
 
-    assert (
-        len(sent(upstream)) == len(body) - len(json.dumps(json.loads(body)["model"], ensure_ascii=False).encode()) + 8
-    )
-    before, _, after = sent(upstream).partition(b'"gpt-4o"')
-    assert body.startswith(before)
-    assert body.endswith(after)
+    written = json.dumps(alias, ensure_ascii=False).encode()
+    places = [at for at in range(len(body)) if body.startswith(written, at)]
+    possible = [body[:at] + b'"gpt-4o"' + body[at + len(written) :] for at in places] or [body]
+    assert sent(upstream) in possible
     assert json.loads(sent(upstream)) == {**json.loads(body), "model": "gpt-4o"}
     assert answer.record.ledger == ()
 
 
 MADE_ANEW = {
     "two models": b'{"model":"m","messages":[],"model":"m2"}',
-    "a model inside as well": b'{"model":"m","messages":[],"tools":[{"model":"m"}]}',
+    "a model inside as well": b'{"model":"m","messages":[],"x":{"model":"m"}}',
     "the word as a value": b'{"x":"model","model":"m","messages":[]}',
     "an escaped name": b'{"mod\\u0065l":"m","messages":[]}',
     "an escaped alias": b'{"model":"\\u006d","messages":[]}',
@@ -70,12 +69,13 @@ MADE_ANEW = {
 def test_a_body_whose_model_cannot_be_told_for_sure_is_written_anew_and_means_the_same(
     relay: Relay, upstream: FakeUpstream, name: str
 ) -> None:
-    body = MADE_ANEW[name].replace(b'"messages":[]', b'"messages":[{"role":"user","content":"hi"}]')
+    body = MADE_ANEW[name].replace(b"[]", SAID)
     upstream.answers.append(Answer.json(chat()))
 
     relay(body)
 
-    assert sent(upstream).count(b'"gpt-4o"') == 1
+    names = [name for name, _ in json.loads(sent(upstream), object_pairs_hook=list)]
+    assert names.count("model") == 1
     assert json.loads(sent(upstream)) == {**json.loads(body), "model": "gpt-4o"}
 
 
@@ -91,17 +91,16 @@ def test_defaults_and_extra_body_are_added_and_extra_body_wins(relay: Relay, ups
 
     relay(body, temperature=0.5)
     assert json.loads(sent(upstream)) == {"model": "gpt-4o", "messages": HI, "seed": 7, "temperature": 0.5}
-    relay(body, extra_body={"seed": 8, "model": "other"})
-    assert json.loads(sent(upstream)) == {"model": "other", "messages": HI, "seed": 8}
+    relay(body, extra_body={"seed": 8, "new": None})
+    assert json.loads(sent(upstream)) == {"model": "gpt-4o", "messages": HI, "seed": 8, "new": None}
     relay(body, client={"settings": Settings(store=False)})
     assert json.loads(sent(upstream)) == {"model": "gpt-4o", "messages": HI, "seed": 7, "store": False}
 
 
 def test_a_store_that_the_request_names_stays_and_so_do_its_bytes(relay: Relay, upstream: FakeUpstream) -> None:
     upstream.answers.append(Answer.json(chat()))
-    relay(b'{"store": true, "model":"m", "messages":[]}'.replace(b"[]", json.dumps(HI).encode()),
-          client={"settings": Settings(store=False)})  # fmt: skip
-    assert sent(upstream) == b'{"store": true, "model":"gpt-4o", "messages":' + json.dumps(HI).encode() + b"}"
+    relay(b'{"store": true, "model":"m", "messages":' + SAID + b"}", client={"settings": Settings(store=False)})
+    assert sent(upstream) == b'{"store": true, "model":"gpt-4o", "messages":' + SAID + b"}"
 
 
 @pytest.mark.filterwarnings("ignore:openai/gpt-5")
@@ -136,7 +135,7 @@ def test_a_call_that_another_family_carries_is_converted_both_ways(relay: Relay,
 
 
 def test_a_text_in_a_files_place_is_no_path_of_this_machine(relay: Relay, upstream: FakeUpstream) -> None:
-    for file in (__file__, {"path": __file__}.get("path"), os.devnull):
+    for file in (__file__, os.devnull):
         with pytest.raises(BadRequestError, match="file must be a file of a form") as caught:
             relay({"model": "m", "file": file}, "transcription", "openai/whisper-1")
         assert (caught.value.param, caught.value.attempts) == ("file", 0)
@@ -163,6 +162,11 @@ JSON = st.recursive(
 )
 
 
+def common_length(one: bytes, other: bytes) -> int:
+    """Return how many bytes both begin with."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 @given(
     said=st.dictionaries(st.text(max_size=8), JSON, max_size=4),
     old=st.text(min_size=1, max_size=8),
@@ -181,8 +185,8 @@ def test_a_splice_changes_the_model_and_nothing_else_or_is_none(
 
     if made is not None:
         assert json.loads(made) == {**whole, "model": new}
-        kept = [at for at in range(min(len(made), len(content))) if content[:at] != made[:at]]
-        assert content == made or kept or made.startswith(content) or content.startswith(made)
+        kept = common_length(content, made) + common_length(content[::-1], made[::-1])
+        assert kept >= len(content) - len(json.dumps(old).encode())
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,12 @@ class GatewayProtocol(HttpToolsProtocol):
     def _watch(self, tell: Callable[[], None] | None) -> None:
         """Call `tell` when the client hangs up: what ASGI's `receive` would say, without a task that waits for it."""
         self._tell_gone = tell
+        if tell is None:
+            return
+        if self._served is not None and self._served.disconnected:
+            tell()  # it has happened
+        else:
+            self.flow.resume_reading()  # a large body may have paused it, and then nobody would see it happen
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

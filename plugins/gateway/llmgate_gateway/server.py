@@ -157,7 +157,8 @@ class GatewayServer(uvicorn.Server):
         finally:
             for number in known:
                 with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                    loop.remove_signal_handler(number)
+                    if loop.remove_signal_handler(number) and self._stopping.is_set():
+                        signal.signal(number, signal.SIG_IGN)  # one that comes now must not turn a good end into a bad
 
     def stop(self) -> None:
         """Stop in good order; the second time at once."""

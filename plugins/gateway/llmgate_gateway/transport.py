@@ -11,11 +11,13 @@ Source: the transport API of httpx ("Custom Transports"), which httpx2 shares.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextlib
 import os
 import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from functools import cache
 from types import ModuleType, TracebackType
@@ -115,7 +117,14 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
                 thread.start()
                 self._lifespan = asyncio.run_coroutine_threadsafe(_lifespan(self._app), loop).result()
                 self._loop, self._thread = loop, thread
+                atexit.register(_close_left_open, weakref.ref(self))  # of a program that ends without closing it
             return self._loop
+
+
+def _close_left_open(left_open: weakref.ref[GatewayTransport]) -> None:
+    transport = left_open()
+    if transport is not None:
+        transport.close()
 
 
 class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above

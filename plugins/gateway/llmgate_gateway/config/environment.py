@@ -15,15 +15,18 @@ from collections.abc import Iterator, Mapping
 from llmgate_gateway.config.document import Node
 from llmgate_gateway.config.problems import Path, Problems
 
-__all__ = ["PREFIX", "expand"]
+__all__ = ["PREFIX", "expand", "report_unset"]
 
 PREFIX = "os.environ/"
 SECTION = "environment_variables"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> None:
-    """Replace every reference under `root`, in place, and take `environment_variables` out of it."""
+def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Mapping[str, str]:
+    """Replace every reference under `root`, in place, and take `environment_variables` out of it.
+
+    Returns the variables that count, for `report_unset`.
+    """
     known = dict(environment)
     own = _own_variables(root, problems)
     known.update({name: value for name, value in own.items() if not known.get(name)})
@@ -38,6 +41,16 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> No
     for name in sorted(own.keys() - used):
         what = f"only {PREFIX}{name} in this file reads it, and none does; the process never sees it"
         problems.warn(root.place, (SECTION, name), what)
+    return known
+
+
+def report_unset(root: Node, known: Mapping[str, str], problems: Problems) -> None:
+    """Put every variable that is wanted and not set into `problems`; keys that are ignored are gone by now."""
+    for path, node in _texts(root, ()):
+        if node.unset and node.variable is not None and NAME.fullmatch(node.variable):
+            state = "is empty" if node.variable in known else "is not set"
+            near = problems.did_you_mean(node.variable, [other for other in known if known[other]], cutoff=0.8)
+            problems.add(node.place, path, f"the environment variable {node.variable} {state}{near}")
 
 
 def _own_variables(root: Node, problems: Problems) -> dict[str, str]:
@@ -78,7 +91,3 @@ def _replace(node: Node, path: Path, name: str, known: Mapping[str, str], proble
         )
     elif value := known.get(name):
         node.value = value
-    else:
-        state = "is empty" if name in known else "is not set"
-        near = problems.did_you_mean(name, [other for other in known if known[other]], cutoff=0.8)
-        problems.add(node.place, path, f"the environment variable {name} {state}{near}")

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from llmgate_gateway.config.checks import check
 from llmgate_gateway.config.document import Node, node_of, parse
-from llmgate_gateway.config.environment import expand
+from llmgate_gateway.config.environment import expand, report_unset
 from llmgate_gateway.config.explain import explain
 from llmgate_gateway.config.known import arrange
 from llmgate_gateway.config.model import GatewayConfig
@@ -114,8 +114,9 @@ def _load(
     if not isinstance(root.value, dict):
         problems.add(root.place, (), "a config is a mapping that begins with 'model_list:'")
         raise problems.error()
-    expand(root, os.environ if environment is None else environment, problems)
+    known = expand(root, os.environ if environment is None else environment, problems)
     arrange(root, problems)
+    report_unset(root, known, problems)
     file = _validated(root, problems)
     if file is not None:
         check(file, root, problems)

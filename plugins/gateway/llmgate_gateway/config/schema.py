@@ -22,6 +22,7 @@ __all__ = ["json_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": f"^{PREFIX}[A-Za-z_][A-Za-z0-9_]*$"}
+LIMITS = MappingProxyType({"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"})
 NOT_TEXT = frozenset({"integer", "number", "boolean"})
 SHORT_FORMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -44,7 +45,18 @@ def json_schema() -> dict[str, Any]:
     _spell(schema, ConfigFile)
     schema["$defs"] = {name: _short(name, _loose(definition)) for name, definition in definitions.items()}
     properties = {key: _loose(value) for key, value in schema["properties"].items()}
-    return {**schema, "$schema": DIALECT, "title": "llmgate gateway config", "properties": properties}
+    whole = {**schema, "$schema": DIALECT, "title": "llmgate gateway config", "properties": properties}
+    named: dict[str, Any] = _with_keywords(whole)
+    return named
+
+
+def _with_keywords(value: Any) -> Any:
+    """Give limits the names that JSON Schema has for them; pydantic leaves its own behind a validator."""
+    if isinstance(value, list):
+        return [_with_keywords(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {LIMITS.get(key, key): _with_keywords(item) for key, item in value.items()}
 
 
 def _all_parts() -> list[type[Part]]:

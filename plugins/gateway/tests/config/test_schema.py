@@ -41,6 +41,7 @@ WHOLE: dict[str, Any] = {
         "keys": [{"name": "a", "key": "sk-a", "models": ["m"], "limits": {"max_in_flight": 2}}],
         "insecure_no_auth": False,
         "forward_openai_org_id": True,
+        "tracing": True,
         "passthrough": {"deployment": "m", "paths": ["files"]},
         "limits": {
             "max_body": "25MB",
@@ -56,7 +57,7 @@ WHOLE: dict[str, Any] = {
         "timeouts": {"head": 1, "body": 1, "write": 1, "keep_alive": 1},
         "cors": {"allow_origins": ["*"], "allow_headers": ["x"], "max_age": 1},
         "drain_timeout": 1,
-        "log": {"level": "debug", "format": "text", "access": False},
+        "log": {"level": "debug", "format": "text", "access": False, "file": "requests.log"},
         "log_content": True,
     },
     "settings": {

@@ -264,7 +264,9 @@ def served(config: Path, *flags: str) -> Iterator[Hostile]:
     for reader in readers:
         reader.start()
     try:
-        wait_for(lambda: process.poll() is not None or any("listening on" in line for line in err), "start", START_SECONDS)
+        wait_for(
+            lambda: process.poll() is not None or any("listening on" in line for line in err), "start", START_SECONDS
+        )
         line = next((line for line in err if "listening on" in line), None)
         assert line is not None, "".join(err)
         yield Hostile(process, int(line.rsplit(":", 1)[1]), out, err)

@@ -34,7 +34,9 @@ def request_of(path: str, body: Any, kind: str = "application/json") -> bytes:
 
 FORM = (
     b'--B\r\ncontent-disposition: form-data; name="model"\r\n\r\nw\r\n'
-    b'--B\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + b"x" * 2_000_000 + b"\r\n--B--\r\n"
+    b'--B\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    + b"x" * 2_000_000
+    + b"\r\n--B--\r\n"
 )
 CHAT = request_of("/v1/chat/completions", {"model": "m", "messages": HI})
 STREAM = request_of("/v1/chat/completions", {"model": "m", "messages": HI, "stream": True})

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import random
-import statistics
 import sys
-import time
 from typing import Any
 
-import pytest
 from llmgate_gateway.auth import KeyRing
 from llmgate_gateway.config import load_config_dict
 
@@ -31,8 +26,10 @@ def work_of(keys: KeyRing, presented: bytes) -> list[str]:
     called: list[str] = []
 
     def note(frame: Any, kind: str, argument: Any) -> None:
-        if kind in ("call", "c_call"):
-            called.append(getattr(argument, "__qualname__", frame.f_code.co_qualname) if kind == "c_call" else frame.f_code.co_name)
+        if kind == "call":
+            called.append(frame.f_code.co_name)
+        elif kind == "c_call":
+            called.append(argument.__name__)
 
     sys.setprofile(note)
     try:
@@ -48,23 +45,3 @@ def test_every_key_costs_the_same_work_whatever_it_is() -> None:
     assert whole.count("compare_digest") == 6
     for presented in (FIRST_WRONG, LAST_WRONG, SECOND, RIGHT[:-5], b"Bearer x"):
         assert work_of(keys, presented) == whole
-
-
-@pytest.mark.slow
-def test_times_of_right_and_wrong_keys_do_not_differ() -> None:
-    keys = ring()
-    kinds = {"right": [RIGHT], "first": [FIRST_WRONG], "last": [LAST_WRONG]}
-    times: dict[str, list[float]] = {name: [] for name in kinds}
-    order = [name for name in kinds for _ in range(20_000)]
-    random.Random(7).shuffle(order)
-    for name in order:
-        began = time.perf_counter_ns()
-        keys.client_of(kinds[name])
-        times[name].append(time.perf_counter_ns() - began)
-    kept = {name: sorted(found)[:19_000] for name, found in times.items()}  # without the scheduler's pauses
-    assert abs(welch(kept["first"], kept["last"])) < 4.5
-
-
-def welch(one: list[float], other: list[float]) -> float:
-    spread = statistics.variance(one) / len(one) + statistics.variance(other) / len(other)
-    return (statistics.fmean(one) - statistics.fmean(other)) / math.sqrt(spread)

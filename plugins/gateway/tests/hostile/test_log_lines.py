@@ -24,7 +24,14 @@ def test_whatever_comes_in_is_one_clean_line(gateway: Any, upstream: Any) -> Non
     for path in (f"/v1/{quoted}", f"/v1/responses/{quoted}", f"/v1/models/{quoted}", f"/v1/models?after={quoted}"):
         gateway.ask("GET", path)
         asked += 1
-    for name in ("x-llmgate-model", "openai-organization", "traceparent", "user-agent", "x-request-id", "openai-project"):
+    for name in (
+        "x-llmgate-model",
+        "openai-organization",
+        "traceparent",
+        "user-agent",
+        "x-request-id",
+        "openai-project",
+    ):
         gateway.ask("GET", "/v1/responses/abc", **{name: "a\x85b\x9b2J\xff"})
         asked += 1
     for body in ({ODD: 1}, {"tools": [{"type": ODD}]}, {"temperature": ODD}, {"messages": [{"role": ODD}]}):
@@ -34,7 +41,9 @@ def test_whatever_comes_in_is_one_clean_line(gateway: Any, upstream: Any) -> Non
     for answer in (
         Answer.json({"error": error}, 400),
         Answer.json({"error": error}),
-        Answer(200, [b"data: " + json.dumps({"error": error}).encode() + b"\n\n"], {"content-type": "text/event-stream"}),
+        Answer(
+            200, [b"data: " + json.dumps({"error": error}).encode() + b"\n\n"], {"content-type": "text/event-stream"}
+        ),
         Answer(500, ODD.encode(), {"content-type": "text/html"}),
         Answer.json({"id": ODD, "choices": [], "model": ODD, "usage": {ODD: ODD}}),
         Answer(200, b'{"id":"x","choices":[]}', {"content-type": "application/json", "x-request-id": "a\x85b\xff"}),

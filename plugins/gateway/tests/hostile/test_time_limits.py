@@ -29,7 +29,9 @@ BEFORE: dict[str, Make] = {
     "silent in the body": lambda: Answer(200, [b"{", b"}"], JSON, hold=never(), hold_at=1),
     "drips its head": lambda: Answer(raw=HEAD + b"x: " + b"y" * 500 + b"\r\n\r\n{}", drip=1, pause_seconds=0.05),
     "drips its body": lambda: Answer(200, b"{" + b" " * 500 + b"}", JSON, drip=1, pause_seconds=0.05),
-    "sends 100 Continue for ever": lambda: Answer(raw=repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 500), pause_seconds=0.05),
+    "sends 100 Continue for ever": lambda: Answer(
+        raw=repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 500), pause_seconds=0.05
+    ),
 }
 BEFORE_EVENTS: dict[str, Make] = {
     **BEFORE,

@@ -22,7 +22,9 @@ KEY = "sk-upstream-canary-Hn53RjQe6f"
 SSE = {"content-type": "text/event-stream"}
 JSON = {"content-type": "application/json"}
 HTML = {"content-type": "text/html"}
-WHOLE = b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"content":"ok"},"finish_reason":"stop"}]}'
+WHOLE = (
+    b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"content":"ok"},"finish_reason":"stop"}]}'
+)
 INSIDE = "internal-host-10.0.0.1"
 
 
@@ -82,18 +84,36 @@ PLAIN: dict[str, tuple[Make, int, str | None]] = {
     "no answer": (lambda: Answer(raw=b"", close="fin"), 502, "upstream_unreachable"),
     "no HTTP": (lambda: Answer(raw=b"220 smtp.internal ready\r\n", close="fin"), 502, None),
     "half a head": (lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-le", close="fin"), 502, None),
-    "two lengths": (lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{}"), 502, None),
-    "length and chunks": (
-        lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+    "two lengths": (
+        lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{}"),
         502,
         None,
     ),
-    "a bad chunk": (lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n", close="fin"), 502, None),
+    "length and chunks": (
+        lambda: Answer(
+            raw=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        ),
+        502,
+        None,
+    ),
+    "a bad chunk": (
+        lambda: Answer(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n", close="fin"),
+        502,
+        None,
+    ),
     "a head of 4 MB": (lambda: Answer(raw=b"HTTP/1.1 200 OK\r\nx: " + b"y" * 4_000_000 + b"\r\n\r\n"), 502, None),
     "a redirect": (lambda: Answer(302, b"", {"location": f"http://{INSIDE}/v1"}), 502, None),
-    "a redirect that keeps the method": (lambda: Answer(307, b"", {"location": f"http://user:pw@{INSIDE}/v1"}), 502, None),
+    "a redirect that keeps the method": (
+        lambda: Answer(307, b"", {"location": f"http://user:pw@{INSIDE}/v1"}),
+        502,
+        None,
+    ),
     "a redirect to a file": (lambda: Answer(301, b"", {"location": "file:///etc/passwd"}), 502, None),
-    "switching protocols": (lambda: Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", close="fin"), 502, None),
+    "switching protocols": (
+        lambda: Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", close="fin"),
+        502,
+        None,
+    ),
     "a gzip bomb": (
         lambda: Answer(200, gzip.compress(b"x" * 80_000_000), {**JSON, "content-encoding": "gzip"}),
         502,
@@ -103,7 +123,9 @@ PLAIN: dict[str, tuple[Make, int, str | None]] = {
     "an endless error": (lambda: Answer(500, (b"x" * 65_536 for _ in range(10_000)), JSON), 500, None),
     "the key in a page": (plain(f"<html>{KEY}".encode(), 500, HTML), 500, None),
     "the key in an error": (
-        plain(json.dumps({"error": {"message": f"bad {KEY}", "type": KEY, "code": KEY[4:20], "param": KEY}}).encode(), 401),
+        plain(
+            json.dumps({"error": {"message": f"bad {KEY}", "type": KEY, "code": KEY[4:20], "param": KEY}}).encode(), 401
+        ),
         401,
         None,
     ),
@@ -113,15 +135,27 @@ PLAIN: dict[str, tuple[Make, int, str | None]] = {
         None,
     ),
     "the key in headers": (
-        lambda: Answer(429, b'{"error":{"message":"m"}}', {**JSON, "x-request-id": KEY, "retry-after": KEY[:15], "x-ratelimit-a": KEY}),
+        lambda: Answer(
+            429,
+            b'{"error":{"message":"m"}}',
+            {**JSON, "x-request-id": KEY, "retry-after": KEY[:15], "x-ratelimit-a": KEY},
+        ),
         429,
         None,
     ),
 }
 
 BEFORE_THE_FIRST: dict[str, tuple[Make, int, str | None]] = {
-    "error as first event": (sse(data({"error": {"message": "slow", "code": "rate_limit_exceeded"}})), 429, "rate_limit_exceeded"),
-    "event: error": (sse(b"event: error\n" + data({"error": {"message": "m", "code": "server_error"}})), 500, "server_error"),
+    "error as first event": (
+        sse(data({"error": {"message": "slow", "code": "rate_limit_exceeded"}})),
+        429,
+        "rate_limit_exceeded",
+    ),
+    "event: error": (
+        sse(b"event: error\n" + data({"error": {"message": "m", "code": "server_error"}})),
+        500,
+        "server_error",
+    ),
     "event: error in words": (sse(b"event: error\ndata: broken\n\n"), 502, None),
     "half a surrogate": (sse(b'data: {"error":{"message":"a\\ud800b","code":"x\\udfff"}}\n\n'), 502, "x?"),
     "a plain answer": (plain(WHOLE), 502, "invalid_upstream_answer"),
@@ -150,7 +184,10 @@ AFTER_THE_FIRST: dict[str, tuple[Make, str | None]] = {
     "an event cut": (sse(TEXT, b'data: {"id":'), "stream_truncated"),
     "FIN": (cut(TEXT, TEXT, keep=len(TEXT) + 30), "stream_truncated"),
     "RST": (cut(TEXT, TEXT, keep=len(TEXT) + 30, how="rst"), "stream_truncated"),
-    "a line of 20 MB": (lambda: Answer(200, [TEXT, *[b"data: " + b"x" * 1_000_000] * 20], SSE), "invalid_upstream_answer"),
+    "a line of 20 MB": (
+        lambda: Answer(200, [TEXT, *[b"data: " + b"x" * 1_000_000] * 20], SSE),
+        "invalid_upstream_answer",
+    ),
     "the key": (sse(TEXT, data({"error": {"message": f"bad {KEY}", "code": KEY, "type": KEY}})), None),
 }
 
@@ -159,13 +196,17 @@ WHOLE_STREAMS: dict[str, Make] = {
     "no [DONE]": sse(TEXT, END),
     "two [DONE]": sse(TEXT, END, DONE, DONE),
     "more behind [DONE]": sse(TEXT, END, DONE, TEXT),
-    "[DONE] and an open connection": lambda: Answer(200, [TEXT, END, DONE, TEXT], SSE, hold=threading.Event(), hold_at=3),
+    "[DONE] and an open connection": lambda: Answer(
+        200, [TEXT, END, DONE, TEXT], SSE, hold=threading.Event(), hold_at=3
+    ),
     "no finish_reason": sse(TEXT, DONE),
     "null choices": sse(TEXT, data({"choices": None}), END, DONE),
     "absent choices": sse(TEXT, data({"x": 1}), END, DONE),
     "a choice that is a number": sse(TEXT, data({"choices": [5]}), END, DONE),
     "a null delta": sse(TEXT, choice(None), END, DONE),
-    "odd usage": sse(TEXT, END, data({"choices": [], "usage": {"prompt_tokens": -1, "completion_tokens": 1e300}}), DONE),
+    "odd usage": sse(
+        TEXT, END, data({"choices": [], "usage": {"prompt_tokens": -1, "completion_tokens": 1e300}}), DONE
+    ),
     "usage in words": sse(TEXT, END, data({"choices": [], "usage": "many"}), DONE),
     "unknown fields": sse(choice({"content": "one", "odd": {"a": 1}}, odd=1), END, DONE),
     "no UTF-8": sse(b'data: {"choices":[{"index":0,"delta":{"content":"\xff"}}]}\n\n', END, DONE),
@@ -242,7 +283,9 @@ def test_a_fault_before_the_first_event_has_a_real_status(gateway: Any, upstream
 def test_a_fault_after_it_is_an_event_and_one_done(gateway: Any, upstream: Any, name: str, pause: float) -> None:
     make, code = AFTER_THE_FIRST[name]
     answer = make()
-    upstream.answers.append(Answer(**{field: getattr(answer, field) for field in answer.__slots__} | {"pause_seconds": pause}))
+    upstream.answers.append(
+        Answer(**{field: getattr(answer, field) for field in answer.__slots__} | {"pause_seconds": pause})
+    )
     reply = gateway.chat(stream=True)
     assert reply.status == 200
     first, *_, last = events_of(reply)
@@ -264,7 +307,9 @@ def test_a_stream_that_is_whole_ends_as_one(gateway: Any, upstream: Any, name: s
 
 
 def test_a_stray_second_answer_reaches_nobody(gateway: Any, upstream: Any) -> None:
-    forged = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 28\r\n\r\n{"id":"forged","choices":[]}'
+    forged = (
+        b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 28\r\n\r\n{"id":"forged","choices":[]}'
+    )
     for stray in (forged, b"x", b"\r\n\r\n"):
         for stream in (False, True):
             upstream.answers.append(
@@ -292,7 +337,15 @@ def test_only_listed_headers_come_back(gateway: Any, upstream: Any) -> None:
         "openai-processing-ms": "5",
         "x-request-id": "req_theirs",
     }
-    ours = {"date", "content-type", "content-length", "connection", "transfer-encoding", "cache-control", "x-accel-buffering"}
+    ours = {
+        "date",
+        "content-type",
+        "content-length",
+        "connection",
+        "transfer-encoding",
+        "cache-control",
+        "x-accel-buffering",
+    }
     passed = {"retry-after", "x-ratelimit-remaining-requests", "openai-processing-ms", "x-request-id"}
     for make in (
         Answer(200, WHOLE, {**JSON, **odd}),
@@ -357,7 +410,9 @@ def test_the_log_of_all_this_shows_no_key_no_prompt_and_no_answer(gateway: Any, 
 def test_no_page_of_ours_shows_a_key(gateway: Any, upstream: Any) -> None:
     upstream.answers.append(Answer.json({"error": {"message": KEY, "code": KEY}}, 401))
     gateway.chat()
-    asked = [("GET", path, None) for path in ("/", "/docs", "/metrics", "/readyz", "/livez", "/openapi.json", "/v1/models")]
+    asked = [
+        ("GET", path, None) for path in ("/", "/docs", "/metrics", "/readyz", "/livez", "/openapi.json", "/v1/models")
+    ]
     asked.append(("POST", "/explain", {"body": {"model": "m", "messages": []}}))
     asked.append(("POST", "/explain", {"body": {"model": "m", "messages": [{"role": "user", "content": "x"}]}}))
     for method, path, body in asked:

@@ -1,0 +1,188 @@
+"""Every family and operation is whole: an endpoint, a way to call it, types that load, modes that the catalogue has."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import llmgate_core
+from llmgate_core import AsyncClient, Client
+from llmgate_core.catalogue import Catalogue
+from llmgate_core.discovery import first_party, installed_claims
+from llmgate_core.families import FAMILIES, FAMILY_OF_MODE, RESERVED_FAMILIES
+from llmgate_core.openai_wire import ENDPOINTS
+
+ROOT = Path(llmgate_core.__file__).resolve().parents[1]
+OPERATIONS = [(family, operation) for family in FAMILIES.values() for operation in family.operations]
+each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+each_operation = pytest.mark.parametrize(
+    ("family", "operation"), OPERATIONS, ids=lambda item: getattr(item, "name", item)
+)
+
+FUNCTIONS = {
+    "chat.create": "completion",
+    "responses.create": "responses",
+    "responses.retrieve": "get_responses",
+    "responses.cancel": "cancel_responses",
+    "responses.delete": "delete_responses",
+    "responses.input_items": "list_input_items",
+    "responses.input_tokens": "count_input_tokens",
+    "responses.compact": "compact_responses",
+    "text_completion.create": "text_completion",
+    "embedding.create": "embedding",
+    "transcription.create": "transcription",
+    "translation.create": "translation",
+    "speech.create": "speech",
+    "image.create": "image_generation",
+    "image.edit": "image_edit",
+    "image.variation": "image_variation",
+    "video.create": "video_generation",
+    "video.retrieve": "video_status",
+    "video.list": "video_list",
+    "video.content": "video_content",
+    "video.remix": "video_remix",
+    "video.delete": "video_delete",
+    "moderation.create": "moderation",
+}
+GATEWAY_ONLY = frozenset({"chat.retrieve", "chat.update", "chat.delete", "chat.list", "chat.messages"})
+"""Stored chats: read back through the gateway alone."""
+
+
+def test_every_operation_has_an_endpoint_and_every_endpoint_an_operation() -> None:
+    assert {name: set(operations) for name, operations in ENDPOINTS.items()} == {
+        name: set(family.operations) for name, family in FAMILIES.items()
+    }
+
+
+def test_no_two_operations_share_a_method_and_a_path() -> None:
+    lines = [
+        (endpoint.method, re.sub(r"\{\w+\}", "{}", endpoint.path))
+        for operations in ENDPOINTS.values()
+        for endpoint in operations.values()
+    ]
+    assert len(set(lines)) == len(lines)
+
+
+@each_operation
+def test_an_endpoint_is_written_as_the_wire_has_it(family: Any, operation: str) -> None:
+    endpoint = ENDPOINTS[family.name][operation]
+    assert endpoint.method in ("GET", "POST", "DELETE")
+    assert re.fullmatch(r"(/[a-z_]+|/\{[a-z_]+\})+", endpoint.path)
+    assert list(endpoint.names) == re.findall(r"\{(\w+)\}", endpoint.path)
+    assert endpoint.has_body == (endpoint.method == "POST")
+    assert set(endpoint.names).isdisjoint(endpoint.query)
+    if family.operations[operation].takes_model:
+        assert (endpoint.method, endpoint.names, endpoint.query) == ("POST", (), ())
+
+
+@each_operation
+def test_every_operation_has_a_function_and_its_twins_or_is_the_gateways(family: Any, operation: str) -> None:
+    name = f"{family.name}.{operation}"
+    assert (name in FUNCTIONS) != (name in GATEWAY_ONLY)
+    if name in FUNCTIONS:
+        function = FUNCTIONS[name]
+        assert callable(getattr(llmgate_core, function))
+        assert inspect.iscoroutinefunction(getattr(llmgate_core, f"a{function}"))
+        assert inspect.iscoroutinefunction(getattr(AsyncClient, function))
+        source = inspect.getsource(getattr(Client, function))
+        assert f'"{family.name}"' in source
+        assert ("operation=" in source) == (operation != "create")
+        assert operation == "create" or f'operation="{operation}"' in source
+        for item in family.inputs & set(inspect.signature(getattr(Client, function)).parameters):
+            assert f'"{item}": {item}' in source
+
+
+def test_the_list_of_functions_names_nothing_else() -> None:
+    assert {*FUNCTIONS, *GATEWAY_ONLY} == {f"{family.name}.{operation}" for family, operation in OPERATIONS}
+    assert set(FUNCTIONS.values()) <= set(llmgate_core.__all__)
+
+
+def test_every_operation_is_a_route_of_the_gateway() -> None:
+    from llmgate_gateway.routes import Routes
+
+    served = {(route.family, route.operation): route for route in Routes()}
+    assert {(family.name, operation) for family, operation in OPERATIONS} <= set(served)
+    for family, operation in OPERATIONS:
+        route, endpoint = served[family.name, operation], ENDPOINTS[family.name][operation]
+        assert (route.method, route.path, route.names) == (endpoint.method, endpoint.path, endpoint.names)
+
+
+def test_every_operation_is_offered_by_an_installed_plugin() -> None:
+    from importlib import import_module
+
+    offered: set[str] = set()
+    for claim in installed_claims():
+        if claim.family in FAMILIES:
+            module, _, name = claim.value.partition(":")
+            offered |= getattr(import_module(module), name).info.operations | {f"{claim.family}.create"}
+    assert {f"{family.name}.{operation}" for family, operation in OPERATIONS} - offered == set()
+
+
+@each_operation
+def test_the_type_of_a_whole_answer_loads_and_keeps_what_it_does_not_know(family: Any, operation: str) -> None:
+    kind = family.result_type(operation)
+    assert inspect.isclass(kind)
+    assert kind.__module__.startswith("llmgate_core.types.")
+    assert issubclass(kind, BaseModel) != family.operations[operation].is_binary
+    if issubclass(kind, BaseModel):
+        assert kind.model_config.get("extra") == "allow"
+
+
+@each_family
+def test_the_type_of_a_chunk_loads_where_the_family_streams(family: Any) -> None:
+    if family.chunk is None:
+        assert not family.ends
+        with pytest.raises(LookupError, match="does not stream"):
+            family.chunk_type()
+    else:
+        assert issubclass(family.chunk_type(), BaseModel)
+        assert family.chunk_type().model_config.get("extra") == "allow"
+
+
+@each_family
+def test_a_familys_facts_fit_each_other(family: Any) -> None:
+    assert FAMILIES[family.name] is family
+    assert "create" in family.operations
+    assert family.files <= family.inputs
+    assert family.carrier is None or family.carrier in FAMILIES
+    for operation in family.operations.values():
+        assert not (operation.may_lack_model and not operation.takes_model)
+        assert operation.events_when is None or operation.is_binary
+        assert operation.text_when is None or operation.text_when[1]
+
+
+def test_the_tables_cannot_be_changed_and_reserved_names_are_no_families() -> None:
+    for table in (FAMILIES, FAMILY_OF_MODE, ENDPOINTS, *ENDPOINTS.values()):
+        with pytest.raises(TypeError):
+            table["x"] = None  # type: ignore[index]
+    assert RESERVED_FAMILIES.isdisjoint(FAMILIES)
+
+
+def test_the_modes_are_those_of_the_catalogue_and_of_its_schema() -> None:
+    catalogue = Catalogue.shipped(None)
+    rows = [catalogue.find(name) for name in catalogue.names()]
+    modes = {row.facts["mode"] for row in rows if row is not None and "mode" in row.facts}
+    assert modes - RESERVED_FAMILIES == set(FAMILY_OF_MODE)
+    schema = json.loads((ROOT / "tests" / "data" / "models.schema.json").read_text("utf-8"))
+    assert set(schema["$defs"]["model"]["properties"]["mode"]["enum"]) - RESERVED_FAMILIES == set(FAMILY_OF_MODE)
+
+
+def test_every_mode_is_served_by_its_own_family_and_every_family_serves_a_mode() -> None:
+    for mode, family in FAMILY_OF_MODE.items():
+        assert mode in FAMILIES[family].modes
+    assert set().union(*(family.modes for family in FAMILIES.values())) == set(FAMILY_OF_MODE)
+    assert set(FAMILIES) - set(FAMILY_OF_MODE.values()) == {"translation"}  # served by the models of transcription
+
+
+def test_the_prefix_openai_is_claimed_for_every_family_by_its_own_distribution() -> None:
+    claimed = {claim.family: claim.distribution for claim in installed_claims() if claim.prefix == "openai"}
+    assert set(claimed) >= set(FAMILIES) - {"text_completion"}
+    assert {family: first_party()[family]["openai"] for family in claimed if family in FAMILIES} == {
+        family: name for family, name in claimed.items() if family in FAMILIES
+    }
