@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from itertools import chain
 from typing import Any
 
 from llmgate_core.binding import guarded
-from llmgate_core.chunks import StreamReader, looks_like_no_stream
+from llmgate_core.chunks import StreamReader, begun, looks_like_no_stream
 from llmgate_core.contracts import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
@@ -221,19 +220,18 @@ async def _first_chunks(
     prepared: Prepared, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
 ) -> Iterator[Any]:
     block = await _next_block(response, reader, clock)
-    if reader.is_events and looks_like_no_stream(block):
+    if reader.refuses_documents and looks_like_no_stream(block):
         rest = await _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
         raise prepared.not_a_stream(whole)
     while block:
-        chunks = reader.feed(block)
-        for first in chunks:
-            return chain((first,), chunks)
+        if (chunks := begun(reader.feed(block))) is not None:
+            return chunks
         if reader.done:
             return iter(())
         block = await _next_block(response, reader, clock)
-    return reader.end()
+    return begun(reader.end()) or iter(())
 
 
 async def _next_block(response: AsyncTransportResponse, reader: StreamReader, clock: EventClock) -> bytes:

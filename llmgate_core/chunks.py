@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -20,11 +21,19 @@ from llmgate_core.event_folding import fold_events
 from llmgate_core.families import Family
 from llmgate_core.folding import fold
 from llmgate_core.json_codec import decode
-from llmgate_core.receive import error_of_object, try_decode, validation_error, why_invalid
+from llmgate_core.receive import error_of_object, is_document, try_decode, validation_error, why_invalid
 from llmgate_core.secrets import Secret
 from llmgate_core.sse import SSEDecoder, SSEEvent
 
-__all__ = ["ByteReader", "ChoiceReader", "EventReader", "StreamReader", "looks_like_no_stream", "reader_for"]
+__all__ = [
+    "ByteReader",
+    "ChoiceReader",
+    "EventReader",
+    "StreamReader",
+    "begun",
+    "looks_like_no_stream",
+    "reader_for",
+]
 
 DONE = "[DONE]"
 FAILED = "response.failed"  # the one event that both belongs to the answer and is an error
@@ -35,6 +44,13 @@ def looks_like_no_stream(first_block: bytes) -> bool:
     return first_block.lstrip()[:1] in (b"{", b"<", b"[")
 
 
+def begun(chunks: Iterator[Any]) -> Iterator[Any] | None:
+    """Return the chunks with the first of them made, so that an error in it comes now; None: there are none."""
+    for first in chunks:
+        return chain((first,), chunks)
+    return None
+
+
 class StreamReader(Protocol):
     """What reads one stream.
 
@@ -43,7 +59,7 @@ class StreamReader(Protocol):
         usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
         answer: the whole answer, where the last event held one.
         count: chunks made so far.
-        is_events: the body is server-sent events, so that a plain document is no such stream.
+        refuses_documents: a plain document is no such stream.
         ledger: what reading it lost or changed.
     """
 
@@ -51,7 +67,7 @@ class StreamReader(Protocol):
     tier: str | None
     answer: Any
     count: int
-    is_events: bool
+    refuses_documents: bool
 
     @property
     def usage(self) -> Any:
@@ -120,7 +136,7 @@ class _SSEReader(ABC):
         "answer",
         "count",
         "done",
-        "is_events",
+        "refuses_documents",
         "tier",
     )
 
@@ -146,7 +162,7 @@ class _SSEReader(ABC):
         self.answer: Any = None
         self.done = False
         self.count = 0
-        self.is_events = True
+        self.refuses_documents = True
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -373,7 +389,7 @@ class EventReader(_SSEReader):
 class ByteReader:
     """Hands a body out as it comes, such as audio or video."""
 
-    __slots__ = ("_response", "answer", "count", "done", "is_events", "tier", "usage")
+    __slots__ = ("_response", "answer", "count", "done", "refuses_documents", "tier", "usage")
 
     def __init__(self, response: UpstreamResponse) -> None:
         self._response = response
@@ -382,7 +398,7 @@ class ByteReader:
         self.tier: str | None = None
         self.answer: Any = None
         self.count = 0
-        self.is_events = False
+        self.refuses_documents = is_document(response.headers.get("content-type", ""))
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:

@@ -108,12 +108,7 @@ def forwarding(
         limits=pipeline.client.limits,
         bearer=True,
     )
-    headers = outgoing.headers
-    if "content-type" not in request.headers:
-        headers = [(name, value) for name, value in headers if name != "content-type"]
-    outgoing = replace(
-        outgoing, content=content, headers=headers, target=f"{outgoing.target}?{query}" if query else outgoing.target
-    )
+    outgoing = replace(outgoing, content=content, target=f"{outgoing.target}?{query}" if query else outgoing.target)
     return Forwarding(options, route, target, outgoing, deadline)
 
 

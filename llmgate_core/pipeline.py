@@ -72,8 +72,8 @@ class Pipeline:
         options = take_options(arguments, self.client, self.settings)
         target = self._target(family, model, operation, options)
         body = canonical_body(inputs, arguments, options.own.get("extra_body"))
-        if content is not None:
-            body.pop("model", None)  # the route says which
+        if not kind.takes_paths:
+            body.pop("model", None)  # what came from someone else names an alias; the route says which model
         if options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body:
             body["store"], content = options.store, None
         for name in FAMILIES[family].files:

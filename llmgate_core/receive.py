@@ -30,6 +30,7 @@ __all__ = [
     "STATUS_OF_WORD",
     "error_of_object",
     "error_of_status",
+    "is_document",
     "try_decode",
     "typed_result",
     "validation_error",
@@ -168,6 +169,11 @@ def _plain(found: Any) -> Any:
     return found.model_dump(exclude_unset=True) if hasattr(found, "model_dump") else found
 
 
+def is_document(content_type: str) -> bool:
+    """Return whether a content type is that of an error or a page rather than of text, sound or pictures."""
+    return "json" in content_type or "text/html" in content_type
+
+
 def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Sequence[Any]) -> Any:
     """Return an answer of bytes.
 
@@ -177,7 +183,7 @@ def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Seque
     from llmgate_core.types.binary import BinaryResponse  # loaded with the families that need it
 
     kind = response.headers.get("content-type", "")
-    if "json" in kind or "text/html" in kind:
+    if is_document(kind):
         parsed = try_decode(response.content)
         if isinstance(parsed, Mapping) and parsed.get("error"):
             raise error_of_object(parsed["error"], response.status, response.headers, secrets)

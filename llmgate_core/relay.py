@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
-from llmgate_core.chunks import ByteReader, StreamReader
+from llmgate_core.chunks import StreamReader, reader_for
 from llmgate_core.contracts import Headers, LedgerEntry, StreamParser, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.families import Family
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.prepared import Prepared
-from llmgate_core.receive import error_of_object, validation_error
+from llmgate_core.receive import error_of_object, is_document, validation_error
 from llmgate_core.secrets import Secret
 from llmgate_core.sse import SSEDecoder, SSEEvent
 from llmgate_core.types.base import CallRecord
@@ -47,6 +47,9 @@ class Relayed:
     content: bytes
     content_type: str
     record: CallRecord
+
+    def _get_record(self) -> CallRecord:
+        return self.record
 
 
 @dataclass(slots=True)
@@ -88,7 +91,9 @@ class RelayedCall(Prepared):
     def reader(self, response: UpstreamResponse) -> StreamReader:
         """Return a reader whose chunks are bytes ready to be sent on."""
         if self.is_binary:
-            return ByteReader(response)
+            return reader_for(
+                self.family, None, response, is_binary=True, max_event_bytes=self.limits.event, secrets=self.secrets
+            )
         return EventRelay(self.family, self.parser(), response, max_event_bytes=self.limits.event, secrets=self.secrets)
 
     def burst(self, result: Relayed) -> list[bytes]:
@@ -118,10 +123,11 @@ class RelayedCall(Prepared):
         return Relayed(response.status, response.headers, content, kind, record)
 
     def _whole_bytes(self, response: UpstreamResponse, kind: str) -> bytes:
-        if "json" in kind and self.is_binary:
+        if is_document(kind):
             self._raise_error(_parsed(response.content), response)
-        if not response.content or "text/html" in kind:
-            raise validation_error(response, "no answer of this kind", self.secrets)
+            raise validation_error(response, "a document came where text or bytes were asked for", self.secrets)
+        if not response.content:
+            raise validation_error(response, "the answer is empty", self.secrets)
         return response.content
 
     def _checked(self, response: UpstreamResponse) -> Mapping[str, Any] | None:
@@ -162,7 +168,7 @@ class EventRelay:
         "answer",
         "count",
         "done",
-        "is_events",
+        "refuses_documents",
         "tier",
     )
 
@@ -186,7 +192,7 @@ class EventRelay:
         self.answer: Any = None
         self.done = False
         self.count = 0
-        self.is_events = True
+        self.refuses_documents = True
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:

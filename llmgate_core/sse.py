@@ -29,7 +29,7 @@ class SSEDecoder:
     incomplete waits for the next `feed`, in pieces that are joined once.
     """
 
-    __slots__ = ("_after_cr", "_bom", "_line", "_lines", "_max_event_bytes", "_size")
+    __slots__ = ("_after_cr", "_bom", "_failure", "_line", "_lines", "_max_event_bytes", "_size")
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._line: list[bytes] = []  # pieces of the unfinished line
@@ -38,6 +38,7 @@ class SSEDecoder:
         self._after_cr = False
         self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
         self._max_event_bytes = max_event_bytes
+        self._failure = ""
 
     def feed(self, block: bytes) -> list[SSEEvent]:
         """Return the events that `block` completes, oldest first.
@@ -45,41 +46,52 @@ class SSEDecoder:
         Raises:
             ValueError: an unfinished event has grown past `max_event_bytes`.
         """
-        end = block.rfind(b"\n\n") + 2
-        if end == 1 or self._after_cr or b"\r" in block:
-            return self._feed_any(block)
-        start, events = 0, []
-        if self._size or self._bom:  # something waits from before: it ends at the first blank line
-            start = block.index(b"\n\n") + 2
-            events = self._feed_any(block[:start])
-        if start < end:
-            events += self._feed_whole(block[start:end])
-        if end < len(block):
-            events += self._feed_any(block[end:])
+        if self._failure:
+            raise ValueError(self._failure)
+        events: list[SSEEvent] = []
+        try:
+            self._feed_into(events, block)
+        except ValueError as error:
+            if not events:
+                raise
+            self._failure = str(error)  # what came before it is good, and the caller's first
         return events
 
-    def _feed_whole(self, block: bytes) -> list[SSEEvent]:
+    def _feed_into(self, events: list[SSEEvent], block: bytes) -> None:
+        end = block.rfind(b"\n\n") + 2
+        if end == 1 or self._after_cr or b"\r" in block:
+            self._feed_any(events, block)
+            return
+        start = 0
+        if self._size or self._bom:  # something waits from before: it ends at the first blank line
+            start = block.index(b"\n\n") + 2
+            self._feed_any(events, block[:start])
+        if start < end:
+            self._feed_whole(events, block[start:end])
+        if end < len(block):
+            self._feed_any(events, block[end:])
+
+    def _feed_whole(self, events: list[SSEEvent], block: bytes) -> None:
         """Take the common shape: the block holds whole events, nothing waits from before."""
-        events = []
         for text in block[:-2].split(b"\n\n"):
             if text.startswith(b"data: ") and b"\n" not in text:
                 if len(text) > self._max_event_bytes:
                     raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
                 events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
             else:
-                events += self._feed_any(text + b"\n\n")
-        return events
+                self._feed_any(events, text + b"\n\n")
 
-    def _feed_any(self, block: bytes) -> list[SSEEvent]:
+    def _feed_any(self, events: list[SSEEvent], block: bytes) -> None:
         if not block:
-            return []
+            return
         second_half = self._after_cr and block.startswith(b"\n")  # of a CRLF
         self._after_cr = block.endswith(b"\r")
         lines = block[second_half:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *ends, rest = lines.split(b"\n")
-        events = [event for end in ends if (event := self._end_line(end)) is not None]
+        for end in ends:
+            if (event := self._end_line(end)) is not None:
+                events.append(event)
         self._keep(rest)
-        return events
 
     def _end_line(self, end: bytes) -> SSEEvent | None:
         """Close the current line; a blank one dispatches what came before it."""

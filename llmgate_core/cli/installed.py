@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmgate_core.discovery import Claim, installed_claims
-from llmgate_core.errors import ConfigError, PluginError
+from llmgate_core.errors import ConfigError, PluginConflictError, PluginError
 
 __all__ = ["add_installed_commands"]
 
@@ -29,8 +29,21 @@ def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
     Raises:
         ConfigError: a command was called whose distribution is not installed. PluginLoadError: it does not import.
     """
-    claims = {claim.prefix: claim for claim in installed_claims() if claim.family == "commands"}
+    claims: dict[str, Claim] = {}
+    for claim in installed_claims():
+        if claim.family == "commands":
+            known = claims.setdefault(claim.prefix, claim)
+            if known is not claim and claim.prefix in words[:1]:
+                raise PluginConflictError(
+                    f"the command {claim.prefix!r} is claimed by {known.distribution} and {claim.distribution}: "
+                    f"uninstall one of them",
+                    plugin=claim.value,
+                    distribution=claim.distribution,
+                    version=claim.version,
+                )
     for name, claim in claims.items():
+        if name in commands.choices:
+            continue  # core's own command of that name is the one that is meant
         _add(commands, name, claim, is_called=name in words)
     for name, (distribution, _) in KNOWN_ELSEWHERE.items():
         if name not in claims and name in words[:1]:

@@ -98,7 +98,7 @@ def test_the_help_lists_every_command_and_imports_none(path: Path) -> None:
     done = llmgate(path, "--help")
 
     assert (done.returncode, done.stderr) == (0, "")
-    for line in ("chat ", "doctor ", "serve ", "from llmgate-gateway", "greet ", "from greeting"):
+    for line in ("chat ", "doctor ", "serve ", "greet ", "from greeting"):
         assert line in done.stdout
 
 

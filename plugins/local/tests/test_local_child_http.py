@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ class EchoServer(ChildServer):
 
     def __init__(self) -> None:
         self.answered = 0
+        self.go_on = threading.Event()
+        self.left = threading.Semaphore(0)  # one for each connection that is done with
         super().__init__("the-key", 0)
 
     def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
@@ -33,7 +36,13 @@ class EchoServer(ChildServer):
             raise RefusedError(400, "not this", "input")
         if content == b"break":
             raise OSError("the model's own")
+        if content == b"wait":
+            self.go_on.wait(20)
         return content_type, content
+
+    def process_request_thread(self, *arguments: Any) -> None:
+        super().process_request_thread(*arguments)
+        self.left.release()
 
 
 @pytest.fixture
@@ -125,6 +134,19 @@ def test_a_client_that_hangs_up_inside_its_body_reaches_no_model_and_logs_nothin
 
     assert ask(connection, b"hello") == (200, b"hello")
     assert server.answered == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_a_client_that_hangs_up_before_its_answer_is_no_news_for_the_log(
+    server: EchoServer, connection: http.client.HTTPConnection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    connection.request("POST", "/v1/echo", b"wait", KEY)
+    assert connection.sock is not None
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends RST
+    connection.close()
+    server.go_on.set()
+
+    assert server.left.acquire(timeout=20)
     assert capfd.readouterr().err == ""
 
 
