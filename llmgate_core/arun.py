@@ -204,8 +204,8 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
     if response.status >= 300:
         raise prepared.error_of(await _error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
-    reader = prepared.reader(head)
     try:
+        reader = prepared.reader(head)
         first = await _first_chunks(prepared, response, reader, clock)
     except BaseException:
         await response.aclose()

@@ -53,6 +53,7 @@ class Family:
         ends: types of the events that end a stream; none: a `finish_reason` does.
         stops_at_end: nothing belongs to a stream after such an event; else several may come.
         inputs: what the call is about, never a parameter to be judged or dropped.
+        optional: those of the inputs that may be left out when something is created.
         files: inputs that take a file.
         keeps: the upstream may keep its answers, by the parameter `store`.
         carrier: the family that can carry a call of this one where no plugin serves it.
@@ -66,8 +67,14 @@ class Family:
     ends: frozenset[str] = frozenset()
     stops_at_end: bool = True
     files: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
     keeps: bool = False
     carrier: str | None = None
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The inputs without which there is nothing to create."""
+        return self.inputs - self.optional
 
     def result_type(self, operation: str = "create") -> Any:
         """Return the class of a whole answer, importing its module on first use."""
@@ -125,6 +132,7 @@ FAMILIES = _table(
         ),
         "responses:ResponseEvent",
         frozenset({"response.completed", "response.incomplete", "response.failed"}),
+        optional=frozenset({"input"}),
         keeps=True,
         carrier="chat",
     ),
@@ -134,6 +142,7 @@ FAMILIES = _table(
         frozenset({"prompt"}),
         _operations(create=Operation("text_completion:TextCompletion")),
         "text_completion:TextCompletionChunk",
+        optional=frozenset({"prompt"}),
     ),
     Family(
         "embedding",
@@ -164,6 +173,7 @@ FAMILIES = _table(
         _operations(create=Operation("binary:BinaryResponse", is_binary=True, events_when=("stream_format", "sse"))),
         "audio:SpeechEvent",
         frozenset({"speech.audio.done"}),
+        optional=frozenset({"voice"}),
     ),
     Family(
         "image",
@@ -177,6 +187,7 @@ FAMILIES = _table(
         "image:ImageEvent",
         frozenset({"image_generation.completed", "image_edit.completed"}),
         stops_at_end=False,
+        optional=frozenset({"image", "mask"}),
         files=frozenset({"image", "mask"}),
     ),
     Family(
@@ -191,6 +202,7 @@ FAMILIES = _table(
             delete=Operation("base:Deleted", takes_model=False),
             content=Operation("binary:BinaryResponse", takes_model=False, is_binary=True),
         ),
+        optional=frozenset({"input_reference"}),
         files=frozenset({"input_reference"}),
     ),
     Family(

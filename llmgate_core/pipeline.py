@@ -31,6 +31,7 @@ from llmgate_core.wire import encoded, spliced
 __all__ = ["Pipeline"]
 
 log = logging.getLogger("llmgate")
+REMEMBERED_WARNINGS = 1000  # bounded, since callers choose the models
 FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without, handed out as one burst", "caller")
 
 
@@ -76,6 +77,8 @@ class Pipeline:
             body.pop("model", None)  # what came from someone else names an alias; the route says which model
         if options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body:
             body["store"], content = options.store, None
+        if operation == "create":
+            _check_required(family, body)
         for name in FAMILIES[family].files:
             if name in body:
                 body[name] = _files(name, body[name], takes_paths=kind.takes_paths)
@@ -85,7 +88,9 @@ class Pipeline:
             target = self.router.rerouted(target, body)
         route = _route(target, endpoint, options, home=home)
         ledger, fake_stream = _fake_stream(body, options)
-        asked = _asked(family, model, operation, body, options, route.provider)
+        asked = _asked(
+            family, model, operation, body, options, route.provider, hands_on=not kind.takes_paths and not fake_stream
+        )
         call = asked
         if target.family != family:
             call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
@@ -170,8 +175,16 @@ class Pipeline:
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
+            if len(self._warned) >= REMEMBERED_WARNINGS:
+                self._warned.clear()
             self._warned.add(text)
             warnings.warn(text, UserWarning, stacklevel=7)
+
+
+def _check_required(family: str, body: Mapping[str, Any]) -> None:
+    for name in FAMILIES[family].required:
+        if body.get(name) is None:
+            raise BadRequestError(f"{name} is missing", status_code=400, param=name, attempts=0)
 
 
 def _check_operation(target: Target, family: str, operation: str) -> None:
@@ -218,7 +231,9 @@ def _route(target: Target, endpoint: Endpoint, options: Options, *, home: bool) 
     )
 
 
-def _asked(family: str, model: object, operation: str, body: dict[str, Any], options: Options, provider: str) -> Call:
+def _asked(
+    family: str, model: object, operation: str, body: dict[str, Any], options: Options, provider: str, *, hands_on: bool
+) -> Call:
     asked = FAMILIES[family].operations[operation]
     stream = bool(body.get("stream"))
     if FAMILIES[family].chunk is None and not asked.is_binary and (stream or options.own.get("fake_stream")):
@@ -226,7 +241,8 @@ def _asked(family: str, model: object, operation: str, body: dict[str, Any], opt
             f"{family} has no streams", status_code=400, param="stream", provider=provider, attempts=0
         )
     if asked.is_binary:
-        body.pop("stream", None)  # how the bytes are handed out is between the caller and us
+        # how the bytes are handed out is between the caller and us; a relay hands them on as they come
+        stream = bool(body.pop("stream", False)) or hands_on
         stream = stream or (asked.events_when is not None and body.get(asked.events_when[0]) == asked.events_when[1])
     return Call(
         family,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from llmgate_core.chunks import StreamReader, reader_for
@@ -30,7 +31,18 @@ __all__ = ["EventRelay", "Relayed", "RelayedCall", "error_object", "error_tail"]
 DONE = "[DONE]"
 DONE_EVENT = b"data: [DONE]\n\n"
 PARSED_BYTES = 1024 * 1024  # a larger answer is judged by its ends: parsing it would hold up every other call
-REQUIRED = {"chat": "choices", "text_completion": "choices", "embedding": "data", "moderation": "results"}
+REQUIRED = MappingProxyType(
+    {
+        "chat": "choices",
+        "text_completion": "choices",
+        "responses": "output",
+        "embedding": "data",
+        "moderation": "results",
+    }
+)
+"""Family -> the list without which a whole answer is none."""
+USAGE_KEY = b'"usage"'
+USAGE_BYTES = 8192
 
 
 @dataclass(slots=True)
@@ -73,9 +85,11 @@ class RelayedCall(Prepared):
             content, answer = canonical.content, self._checked(canonical)
         else:
             self._raise_error(canonical, response)
-            content, answer = encode(canonical), canonical
+            content, answer = self._written(canonical, response), canonical
         relayed = self._relayed(response, content, "application/json", attempts, ledger)
-        if answer is not None:
+        if answer is None:
+            relayed.record.end(usage=_last_usage(content), tier=None, late=ledger)
+        else:
             relayed.record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=ledger)
         return relayed
 
@@ -84,7 +98,7 @@ class RelayedCall(Prepared):
         if not isinstance(answer, dict):
             raise self.target.plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
         last = response or UpstreamResponse(200, (), b"")
-        relayed = self._relayed(last, encode(answer), "application/json", attempts, ())
+        relayed = self._relayed(last, self._written(answer, last), "application/json", attempts, ())
         relayed.record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=())
         return relayed
 
@@ -145,6 +159,13 @@ class RelayedCall(Prepared):
         if required and self.asked.operation == "create" and not isinstance(answer.get(required), list):
             raise validation_error(response, f"the answer has no {required}", self.secrets)
         return answer
+
+    def _written(self, answer: Mapping[str, Any], response: UpstreamResponse) -> bytes:
+        """Return an answer as JSON; numbers that JSON does not have are the upstream's fault."""
+        try:
+            return encode(answer)
+        except ValueError:
+            raise validation_error(response, "the answer has no JSON form", self.secrets) from None
 
     def _raise_error(self, answer: Any, response: UpstreamResponse) -> None:
         if isinstance(answer, Mapping) and answer.get("error") and not answer.get("id"):
@@ -216,17 +237,20 @@ class EventRelay:
         except ValueError as error:
             raise validation_error(self._response, str(error), self._secrets) from None
         out: list[bytes] = []
+        failure: LLMGateError | None = None
         try:
             for event in events:
                 self._take(event, out)
                 if self.done:
                     break
-        except LLMGateError:
-            if out:
-                yield b"".join(out)
-            raise
-        if out:
-            yield b"".join(out)
+        except LLMGateError as error:
+            failure = error
+        piece = b"".join(out)
+        del events, out  # nothing but the piece is held while a slow reader takes it
+        if piece:
+            yield piece
+        if failure is not None:
+            raise failure
 
     def end(self) -> Iterator[bytes]:
         """Yield the last events when the body has ended without an end marker.
@@ -278,7 +302,11 @@ class EventRelay:
             self._pass(chunk, event.data.encode(), out)
 
     def _emit(self, piece: Mapping[str, Any], out: list[bytes]) -> None:
-        self._pass(piece, encode(piece), out)
+        try:
+            data = encode(piece)
+        except ValueError:
+            raise validation_error(self._response, "an event has no JSON form", self._secrets) from None
+        self._pass(piece, data, out)
 
     def _pass(self, chunk: Mapping[str, Any], data: bytes, out: list[bytes]) -> None:
         self.count += 1
@@ -288,17 +316,22 @@ class EventRelay:
             if kind in self._family.ends:
                 self._finished = True
                 said = chunk.get("response") or chunk
+                if not isinstance(said, Mapping):
+                    raise validation_error(self._response, "the last event holds no response", self._secrets)
                 self._usage, self.tier = said.get("usage"), said.get("service_tier")
                 if self._family.stops_at_end:
                     self._close(out)
             return
+        choices = chunk.get("choices")
+        if choices is not None and not isinstance(choices, list):
+            raise validation_error(self._response, "an event's choices are no list", self._secrets)
         if b"\n" in data:
             data = data.replace(b"\n", b"\ndata: ")
         out.append(b"data: " + data + b"\n\n")
         if chunk.get("usage") is not None:
             self._usage, self.tier = chunk["usage"], chunk.get("service_tier")
         if not self._finished:
-            for choice in chunk.get("choices") or ():
+            for choice in choices or ():
                 if isinstance(choice, dict) and choice.get("finish_reason") is not None:
                     self._finished = True
 
@@ -334,6 +367,19 @@ def error_tail(family: Family, error: LLMGateError, *, after: int = 0) -> bytes:
         return _event(family, "error", encode(words))
     tail = b"data: " + encode({"error": found}) + b"\n\n"
     return tail if family.ends else tail + DONE_EVENT
+
+
+def _last_usage(content: bytes) -> Any:
+    """Return the usage that stands last in an answer too large to be parsed; None where none can be read."""
+    at = content.rfind(USAGE_KEY)
+    if at < 0:
+        return None
+    text = content[at + len(USAGE_KEY) : at + USAGE_BYTES].decode("utf-8", "replace").lstrip(" \r\n\t:")
+    try:
+        usage, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return usage if isinstance(usage, dict) else None
 
 
 def _type_of(status: int | None) -> str:

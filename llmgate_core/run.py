@@ -199,8 +199,8 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
     if response.status >= 300:
         raise prepared.error_of(_error_answer(prepared, response))
     head = UpstreamResponse(response.status, response.raw_headers, b"")
-    reader = prepared.reader(head)
     try:
+        reader = prepared.reader(head)
         first = _first_chunks(prepared, response, reader, clock)
     except BaseException:
         response.close()

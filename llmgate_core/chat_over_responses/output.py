@@ -8,6 +8,7 @@ Source: OpenAPI 2.3.0, `OutputItem`, `ResponseUsage` and `ChatCompletionResponse
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -52,13 +53,12 @@ USAGE_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def identity(response: Mapping[str, Any], model: str) -> JsonObject:
-    """Return id, created and model of the chat answer; what the upstream did not say is left out."""
+    """Return id, created and model of the chat answer; a time that the upstream did not say is 0, as chat needs one."""
     response_id, created = response.get("id"), response.get("created_at")
     same: JsonObject = {}
     if isinstance(response_id, str):
         same["id"] = f"chatcmpl-{response_id.removeprefix('resp_')}"
-    if isinstance(created, (int, float)):
-        same["created"] = int(created)
+    same["created"] = int(created) if isinstance(created, (int, float)) and isfinite(created) else 0
     same["model"] = response.get("model") or model
     return same
 

@@ -182,9 +182,9 @@ class StreamRepair:
     # -- the response as a whole
 
     def _repair_snapshot(self, kind: str, data: JsonObject) -> None:
-        response = data.get("response")
+        response = data.setdefault("response", {})
         if not isinstance(response, dict):
-            response = data["response"] = {}
+            raise TypeError(f"the response of {kind} is {type(response).__name__}, not an object")
         if not self._created and kind != "response.created":
             self._announce_response(response)
         self._created = True

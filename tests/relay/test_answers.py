@@ -233,7 +233,7 @@ def test_a_text_format_without_a_text_is_a_typed_error(
     relay: Relay, upstream: FakeUpstream, content: bytes, kind: str
 ) -> None:
     upstream.answers.append(answered(content, kind))
-    with pytest.raises(APIResponseValidationError, match="no answer of this kind"):
+    with pytest.raises(APIResponseValidationError, match=r"the answer is empty|a document came"):
         relay({**form(), "response_format": "srt"}, *RECORDING)
 
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from llmgate_core.serving import LedgerEntry, Multipart, decode, errors
+from llmgate_core.serving import FAMILIES, LedgerEntry, Multipart, decode, errors
 from llmgate_gateway.auth import Client
+from llmgate_gateway.bodies import check_names
 from llmgate_gateway.deployments import Binding, Deployments
 from llmgate_gateway.replies import Reply, json_reply, refuse
 from llmgate_gateway.routes import Routes
@@ -37,6 +38,7 @@ def explain(routes: Routes, deployments: Deployments, client: Client, asked: Map
     route = routes.find("POST", path).route
     if route is None or not route.takes_model:
         raise refuse(400, "explain knows the paths that are sent a model, such as /v1/chat/completions.", param="path")
+    check_names(body, files=FAMILIES[route.family].files)  # as for a request: no path is opened, nothing of ours is set
     binding = deployments.of_model(route, body.get("model"), client)
     request = {name: value for name, value in body.items() if name != "model"}
     prepared, refused = _prepare(binding, route.family, route.operation, request)
@@ -118,9 +120,10 @@ def _wire(prepared: Any, binding: Binding, *, show_host: bool) -> dict[str, Any]
 
 
 def _body(body: object) -> Any:
-    if isinstance(body, Multipart):
-        files = [{"name": name, "filename": part.filename, "bytes": part.size} for name, part in body.files]
-        return {"form": list(body.fields), "files": files}
+    form = getattr(body, "form", None)
+    if isinstance(form, Multipart):
+        files = [{"name": name, "filename": part.filename, "bytes": part.size} for name, part in form.files]
+        return {"form": list(form.fields), "files": files}
     if isinstance(body, bytes) and body:
         try:
             return decode(body)

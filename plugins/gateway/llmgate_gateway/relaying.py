@@ -62,8 +62,6 @@ async def relay(
     request.extra_headers += binding.headers
     arguments = bound.call_arguments(body, traceparent=record.traceparent, organization=organization)
     operation = FAMILIES[route.family].operations[route.operation]
-    if operation.is_binary and not bound.options.fake_stream:
-        body = {**body, "stream": True}  # handed on as it comes; it is no field of the upstream's
     request.watch()
     record.outcome = "failed"
     if log.isEnabledFor(logging.DEBUG):

@@ -81,10 +81,10 @@ def _judge_tools(facts: ModelFacts, value: Any, refused: ParamRule | None) -> Pa
     """Refuse built-in tools where chat serves the model; what the catalogue refuses too does not remain either."""
     if facts.get("mode") != "chat" or (refused is not None and not refused.replaces):
         return refused
-    built_in = [str(tool.get("type"))[:80] for tool in value if tool.get("type") not in CHAT_TOOLS]
+    built_in = [str(tool.get("type"))[:80] for tool in value if str(tool.get("type")) not in CHAT_TOOLS]
     if not built_in:
         return refused
-    remaining = [tool for tool in (refused.replace if refused else value) if tool.get("type") in CHAT_TOOLS]
+    remaining = [tool for tool in (refused.replace if refused else value) if str(tool.get("type")) in CHAT_TOOLS]
     return ParamRule(
         supported=False,
         reason=f"built-in tools ({', '.join(built_in)}) need the Responses API: use the prefix {RESPONSES_PREFIX}",

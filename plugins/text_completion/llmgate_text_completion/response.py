@@ -18,7 +18,8 @@ def transform_response(call: Call, route: Route, response: UpstreamResponse) -> 
         if isinstance(answer, dict):
             return answer  # an error object inside a 200: core reads it
         raise errors.APIResponseValidationError("the answer is no text completion", status_code=response.status)
-    return {**answer, "object": "chat.completion", "choices": [_choice(choice) for choice in answer["choices"]]}
+    choices = [_choice(choice) for choice in answer["choices"] if isinstance(choice, Mapping)]
+    return {**answer, "object": "chat.completion", "choices": choices}
 
 
 def _choice(choice: Mapping[str, Any]) -> JsonObject:

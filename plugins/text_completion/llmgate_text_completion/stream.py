@@ -34,7 +34,10 @@ class TextAsChat:
             raise errors.APIResponseValidationError(f"an event of the stream is not JSON: {error}") from None
         if not isinstance(chunk, dict):
             raise errors.APIResponseValidationError("an event of the stream is no object")
-        choices = [self._choice(choice) for choice in chunk.get("choices") or () if isinstance(choice, Mapping)]
+        given = chunk.get("choices") or []
+        if not isinstance(given, list):
+            raise errors.APIResponseValidationError("an event's choices are no list")
+        choices = [self._choice(choice) for choice in given if isinstance(choice, Mapping)]
         return ({**chunk, "object": "chat.completion.chunk", "choices": choices},)
 
     def close(self) -> Sequence[JsonObject]:
