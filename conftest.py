@@ -1,4 +1,7 @@
-"""Leaves out, and says so, what a machine without a browser cannot test; tests/chromium.sh installs one where it may."""
+"""Leaves out, and says so, what a machine without a browser cannot test.
+
+tests/chromium.sh installs a browser where it may.
+"""
 
 from __future__ import annotations
 

@@ -411,8 +411,14 @@ class ByteReader:
         yield block
 
     def end(self) -> Iterator[bytes]:
-        """The body has ended as its framing says."""
+        """Yield nothing more: the body has ended as its framing says.
+
+        Raises:
+            APIResponseValidationError: it was empty, which no recording and no picture is.
+        """
         self.done = True
+        if not self.count:
+            raise validation_error(self._response, "the answer is empty", ())
         return iter(())
 
     def truncated(self, why: str) -> APIError:

@@ -155,8 +155,8 @@ class RelayedCall(Prepared):
         if not isinstance(answer, dict):
             raise validation_error(response, "the answer is no JSON object", self.secrets)
         self._raise_error(answer, response)
-        required = REQUIRED.get(self.asked.family)
-        if required and self.asked.operation == "create" and not isinstance(answer.get(required), list):
+        required = REQUIRED.get(self.asked.family) if self.asked.operation == "create" else None
+        if required and not isinstance(answer.get(required), list) and not answer.get("error"):
             raise validation_error(response, f"the answer has no {required}", self.secrets)
         return answer
 

@@ -1,4 +1,4 @@
-"""One line for each request that has ended. No prompt, no answer, no key; never fails a request.
+"""One line for each request that has ended. No key, and no content but by `log_content`; never fails a request.
 
 What came from outside is cut to a length and stands inside JSON texts, so a line stays one line
 whatever a client or an upstream put into a name.

@@ -38,6 +38,7 @@ class Bound:
         arguments: what every call is made with. defaults: parameters for requests that lack them.
         targets: family -> where its calls go; for a pattern, where one of some model would.
         secrets: to see whether an upstream repeats our key.
+        logs_content: prompts and answers go into the log.
         outcome: how the last call ended, for readiness; None: there was none.
     """
 
@@ -49,6 +50,7 @@ class Bound:
     targets: Mapping[str, Target]
     secrets: KeyPieces = field(repr=False)
     label: str = ""
+    logs_content: bool = False
     outcome: str | None = None
     error_code: str | None = None
 
@@ -215,7 +217,17 @@ class Deployments:
                 "project": endpoints[0].project or "",
             }
         keys = [*options.extra_headers.values(), *(it.api_key for it in endpoints)]
-        return Bound(entry, options, client, arguments, headers, targets, KeyPieces(keys), entry.label)
+        return Bound(
+            entry,
+            options,
+            client,
+            arguments,
+            headers,
+            targets,
+            KeyPieces(keys),
+            entry.label,
+            logs_content=config.general.log_content,
+        )
 
 
 def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:

@@ -1,6 +1,6 @@
 """What the gateway knows of one request, filled in on its way, for log, metrics and traces. Data.
 
-No content stands here: no prompt, no answer, no key.
+No key stands here ever, and no prompt and no answer unless the operator asks for them: see `content_log`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class RequestRecord:
         first_byte_seconds, total_seconds: from `started`.
         usage: as the upstream sent it. cost: US dollars.
         ledger: what was changed on the way. upstream_request_id, upstream_status, error_code: None where there is none.
+        extra: what else the log shows: `detail` of a failure; `request` and `response` where content is logged.
     """
 
     request_id: str

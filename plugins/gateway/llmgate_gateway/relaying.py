@@ -18,6 +18,7 @@ from typing import Any
 from llmgate_core import AsyncStream
 from llmgate_core.serving import FAMILIES, CallRecord, Relayed, error_tail, errors
 from llmgate_gateway.client_request import ClientRequest
+from llmgate_gateway.content_log import ContentLog
 from llmgate_gateway.deployments import Binding
 from llmgate_gateway.failures import STOPPING, note_failure, public_error
 from llmgate_gateway.key_pieces import KeyPieces
@@ -66,14 +67,18 @@ async def relay(
     record.outcome = "failed"
     if log.isEnabledFor(logging.DEBUG):
         _show(route, binding, arguments, body)
+    kept = ContentLog(record, body, bound.secrets) if bound.logs_content else None
     try:
         answer = await bound.client.relay(
             route.family, binding.model, body, content=content, operation=route.operation, **arguments
         )
         if isinstance(answer, AsyncStream):
             is_events = not operation.is_binary or _asks(body, operation.events_when)
-            await _hand_on(request, route, answer, bound.secrets, is_events=is_events)
+            await _hand_on(request, route, answer, bound.secrets, is_events=is_events, kept=kept)
         else:
+            if kept is not None:
+                kept.add(answer.content)
+                kept.end(is_text=True)
             text = operation.text_when
             kind = TEXT_TYPES.get(str(body.get(text[0]))) if text is not None else None
             await _answer(request, answer, kind or _kind(answer.content_type), bound.secrets)
@@ -120,7 +125,13 @@ async def _answer(request: ClientRequest, answer: Relayed, kind: bytes, secrets:
 
 
 async def _hand_on(
-    request: ClientRequest, route: Route, stream: AsyncStream[bytes], secrets: KeyPieces, *, is_events: bool
+    request: ClientRequest,
+    route: Route,
+    stream: AsyncStream[bytes],
+    secrets: KeyPieces,
+    *,
+    is_events: bool,
+    kept: ContentLog | None,
 ) -> None:
     """Send a stream as it comes, and an end that says how it ended."""
     record, call = request.record, stream.record
@@ -133,6 +144,8 @@ async def _hand_on(
         await request.send({"type": "http.response.start", "status": 200, "headers": headers})
         async for block in stream:
             record.events += 1
+            if kept is not None:
+                kept.add(block)
             await request.send({"type": "http.response.body", "body": block, "more_body": True})
         record.outcome = "finished"
     except errors.LLMGateError as error:
@@ -148,6 +161,8 @@ async def _hand_on(
         return
     finally:
         await stream.aclose()
+        if kept is not None:
+            kept.end(is_text=is_events)
         record.ledger = tuple(dict.fromkeys((*record.ledger, *call.ledger)))  # reading may have lost more
         _note_end(request, call)
     await request.send({"type": "http.response.body", "body": b"", "more_body": False})

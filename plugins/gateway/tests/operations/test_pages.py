@@ -16,7 +16,7 @@ from llmgate_gateway.operations import Operations
 from llmgate_gateway.routes import Routes
 from llmgate_gateway.transport import GatewayTransport
 
-from llmgate_core.openai_wire import ENDPOINTS
+from llmgate_core.serving import ENDPOINTS
 
 MASTER = {"authorization": "Bearer sk-master-key"}
 HI = [{"role": "user", "content": "hi"}]
