@@ -23,15 +23,15 @@ from llmgate_core.environment import read
 from llmgate_core.hookspecs import ExtensionHooks, ProviderHooks
 from llmgate_core.options import OWN_ARGUMENTS, POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
-from tests.page.upstream import PNG, WAV, answered
+from tests.page.upstream import PNG, answered
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "guide"
-GUIDES_OF_PLUGINS = sorted(ROOT.glob("plugins/openai_*/README.md"))
+GUIDES_OF_PLUGINS = sorted(ROOT.glob("plugins/*/README.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *GUIDES_OF_PLUGINS]
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 """A program, and its output where that stands right behind it."""
-FILES = {"speech.wav": WAV, "cube.png": PNG, "mask.png": PNG, "sea.png": PNG}
+FILES = {"speech.wav": (ROOT / "demo" / "speech.wav").read_bytes(), "cube.png": PNG, "mask.png": PNG, "sea.png": PNG}
 """The files that programs of the guide open."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 ANOTHER_HOST = "https://your-host.example/v1"

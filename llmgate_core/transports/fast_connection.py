@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Owner"]
 
-MAX_BUFFERED_BYTES = 256 * 1024
+MAX_BUFFERED_BYTES = 64 * 1024
 SMALL_BODY_BYTES = 64 * 1024  # up to here head and body go out in one call
 RECEIVE_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.5

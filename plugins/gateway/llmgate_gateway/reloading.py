@@ -11,7 +11,7 @@ from typing import Final
 
 from llmgate_gateway.config import GatewayConfig, check_bind, check_routes, config_for_model, load_config
 
-__all__ = ["POLL_SECONDS", "FileWatch", "Source"]
+__all__ = ["POLL_SECONDS", "FileWatch", "Source", "needs_new_start"]
 
 POLL_SECONDS: Final = 0.5
 
@@ -43,6 +43,17 @@ class Source:
             check_routes(config)
         check_bind(config, self.host, self.insecure_no_auth)
         return config
+
+
+def needs_new_start(before: GatewayConfig, after: GatewayConfig) -> list[str]:
+    """Return a warning for each setting that a running server cannot change."""
+    old, new = before.general, after.general
+    settings = (("log.file", old.log.file, new.log.file), ("tracing", old.tracing, new.tracing))
+    return [
+        f"general_settings.{name} has changed; it takes effect when the server is started anew"
+        for name, was, is_now in settings
+        if was != is_now
+    ]
 
 
 class FileWatch:

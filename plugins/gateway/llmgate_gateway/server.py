@@ -29,7 +29,7 @@ from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.operations import Operations
 from llmgate_gateway.protocol import GatewayProtocol, ServerConfig
-from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source
+from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source, needs_new_start
 
 __all__ = ["GatewayServer", "Place", "build", "new_event_loop", "serve"]
 
@@ -225,6 +225,7 @@ class GatewayServer(uvicorn.Server):
     async def _reload(self) -> None:
         async with self._reloading:
             self._operations.reopen_files()
+            before = self._gateway.config
             try:
                 config = await asyncio.to_thread(self._source.load)
                 self._gateway.reconfigure(config)
@@ -236,7 +237,7 @@ class GatewayServer(uvicorn.Server):
             self._operations.reconfigure(config, debug=self._debug)
             self._take_limits(config)
             self._count_reload(fine=True)
-            for warning in config.warnings:
+            for warning in (*config.warnings, *needs_new_start(before, config)):
                 log.warning("%s", warning)
             log.info("a new config was taken: %d deployments", len(config.deployments))
 

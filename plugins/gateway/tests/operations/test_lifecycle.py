@@ -201,6 +201,14 @@ def test_a_new_config_brings_its_limits(gateways: Any, upstream: Any) -> None:
     assert gateway.ask("GET", "/livez", x="y" * 20_000)[0] == 431
 
 
+def test_what_a_new_config_cannot_change_is_said(gateways: Any, upstream: Any, tmp_path: Any) -> None:
+    gateways.write(upstream)
+    gateway = gateways.start()
+    gateways.write(upstream, f"log: {{file: {tmp_path / 'other.log'}}}")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_line("general_settings.log.file has changed; it takes effect when the server is started anew")
+
+
 def test_a_stream_keeps_the_config_that_it_began_with(gateways: Any, upstream: Any, hold: Any) -> None:
     gateways.write(upstream)
     gateway = gateways.start()
