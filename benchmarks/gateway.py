@@ -30,6 +30,8 @@ model_list:
     params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/v1"}}
   - model_name: paced
     params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/paced/v1"}}
+  - model_name: steady
+    params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/steady/v1"}}
 general_settings:
   master_key: {key}
 """

@@ -1,8 +1,9 @@
-"""A loopback upstream that costs next to nothing, for benchmarks/run.py.
+"""A loopback upstream that costs next to nothing, for the benchmarks beside it.
 
 It answers from ready-made bytes and judges nothing: its request parser takes only what well-behaved
 clients send (keep-alive, content-length). Run as a program it prints its port and ends with its stdin.
-`/v1/…` answers at once; below `/paced/v1/…` the events of a stream come 2 ms apart.
+`/v1/…` answers at once; the events of a stream come 2 ms apart below `/paced/v1/…`, 50 ms below `/steady/v1/…`,
+where a body that names the model `steady` goes as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 STREAM_CHUNKS = 200
 EMBEDDING_NUMBERS = 1536
-PACE_SECONDS = 0.002
+PACE_SECONDS, STEADY_SECONDS = 0.002, 0.05
 CHAT_TEXT = "The lighthouse keeper counted forty-one ships before the fog came in and hid the forty-second. " * 2
 
 _ANSWER_HEAD = (
@@ -99,19 +100,21 @@ class Upstream(asyncio.Protocol):
         elif not _STREAM_WANTED.search(body):
             self.transport.write(CHAT)
         elif path.startswith(b"/paced/"):
-            self._write_paced(STREAM, asyncio.get_running_loop().time())
+            self._write_paced(STREAM, asyncio.get_running_loop().time(), PACE_SECONDS)
+        elif path.startswith(b"/steady/") or b'"model": "steady"' in body:
+            self._write_paced(STREAM, asyncio.get_running_loop().time(), STEADY_SECONDS)
         else:
             self.transport.write(BURST)
 
-    def _write_paced(self, pieces: Sequence[bytes], due: float) -> None:
+    def _write_paced(self, pieces: Sequence[bytes], due: float, pace: float) -> None:
         """Write one piece now, the next when it is due; the end marker goes with the last event."""
         if self.transport.is_closing():
             return
         count = 2 if len(pieces) == 2 else 1
         self.transport.write(b"".join(pieces[:count]))
         if rest := pieces[count:]:
-            due += PACE_SECONDS
-            asyncio.get_running_loop().call_at(due, self._write_paced, rest, due)
+            due += pace
+            asyncio.get_running_loop().call_at(due, self._write_paced, rest, due, pace)
 
 
 async def serve() -> None:

@@ -30,6 +30,7 @@ from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.operations import Operations
 from llmgate_gateway.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source, needs_new_start
+from llmgate_gateway.watchdog import Watchdog
 
 __all__ = ["GatewayServer", "Place", "build", "new_event_loop", "serve"]
 
@@ -172,6 +173,8 @@ class GatewayServer(uvicorn.Server):
         """Serve until told to stop."""
         gc.freeze()
         gc.enable()
+        watchdog = Watchdog(asyncio.get_running_loop())
+        watchdog.start()
         self._place.ready()
         if self._watch is not None:
             self._start(self._look_at_file(self._watch))
@@ -179,6 +182,7 @@ class GatewayServer(uvicorn.Server):
             await self.on_tick(0)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), DATE_SECONDS)
+        watchdog.stop()  # the drain has a limit of its own
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let what is under way end, then close what is left."""

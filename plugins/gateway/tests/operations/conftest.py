@@ -158,11 +158,13 @@ class Gateways:
             lines.append(f"general_settings: {{{general}}}")
         self.config.write_text("\n".join([*lines, *(f"{name}: {value}" for name, value in others.items())]) + "\n")
 
-    def start(self, *flags: str, wait: bool = True, config: bool = True, port: int | None = 0) -> GatewayProcess:
+    def start(
+        self, *flags: str, wait: bool = True, config: bool = True, port: int | None = 0, **environment: str
+    ) -> GatewayProcess:
         """Start one with the config that was written."""
         given = ["--config", str(self.config)] if config else []
         given += [] if port is None else ["--port", str(port)]
-        process = GatewayProcess((*given, *flags), {"UPSTREAM_KEY": "sk-upstream-0123456789abcdef"})
+        process = GatewayProcess((*given, *flags), {"UPSTREAM_KEY": "sk-upstream-0123456789abcdef", **environment})
         self.running.append(process)
         return process.started() if wait else process
 

@@ -18,6 +18,8 @@ import pytest
 from llmgate_core.testing import Answer
 
 STREAMS = 20
+ASKED = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+JSON = {"content-type": "application/json"}
 
 
 def piece(text: str, finish: str | None = None) -> dict[str, Any]:
@@ -304,6 +306,45 @@ def test_a_worker_that_keeps_dying_is_started_ever_more_slowly(gateways: Any) ->
     assert waits == sorted(waits)
     assert waits[0] == 0
     assert waits[-1] > 0
+
+
+STUCK_PLUGIN = """
+import time
+from llmgate_core.plugin import OpenAICompatible, ProviderInfo, hookimpl
+
+class Stuck(OpenAICompatible):
+    info = ProviderInfo(api=(1, 0), name="stuck", base_url="http://127.0.0.1:9", env_key="STUCK_API_KEY")
+
+    @hookimpl
+    def transform_request(self, call, route):
+        time.sleep(1000)
+
+plugin = Stuck()
+"""
+
+
+def test_a_hook_that_never_returns_is_named_and_its_worker_replaced(gateways: Any, tmp_path: Any) -> None:
+    packages = tmp_path / "site"
+    metadata = packages / "llmgate_stuck-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (packages / "llmgate_stuck.py").write_text(STUCK_PLUGIN)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: llmgate-stuck\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[llmgate.chat]\nstuck = llmgate_stuck:plugin\n")
+    gateways.config.write_text(
+        "model_list:\n  - {model_name: m, litellm_params: {model: stuck/x, api_key: sk-stuck-0123456789}}\n"
+    )
+    gateway = gateways.start("--workers", "2", PYTHONPATH=str(packages))
+    first = gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and found)
+    with contextlib.closing(gateway.connection()) as connection:
+        connection.request("POST", "/v1/chat/completions", json.dumps(ASKED), JSON)
+        began = time.monotonic()
+        assert "transform_request" in gateway.wait_line("stands still in llmgate_stuck")
+        assert time.monotonic() - began < 3
+        assert gateway.wait_line("ended with status 70")
+        gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and set(found) - set(first))
+        assert time.monotonic() - began < 15
+    for _ in range(10):
+        assert gateway.ask("GET", "/livez")[0] == 200
 
 
 def test_sigterm_drains_all_workers(gateways: Any, upstream: Any, hold: Any) -> None:
