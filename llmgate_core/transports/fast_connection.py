@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
             self._end_answer(reader)
         elif self._drains:
             self._drain_more(reader, len(data))
-        else:
+        elif reader.head_complete:  # a head has a limit of its own, and nobody takes a part of it
             self._buffered_bytes += len(data)
             if self._buffered_bytes > MAX_BUFFERED_BYTES:
                 self._pause_reading()
