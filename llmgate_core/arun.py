@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from llmgate_core.transport_contract import AsyncTransport, AsyncTransportRespon
 from llmgate_core.types.base import CallRecord
 
 __all__ = ["arun"]
+
+ERROR_BODY_SECONDS = 5.0  # for an error's words, which are not worth a long wait
 
 
 async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport) -> Any:
@@ -120,12 +123,16 @@ async def _send(prepared: Prepared, transport: AsyncTransport, request: Upstream
     while True:
         response = await transport.asend(prepared.transport_request(outgoing))
         head = UpstreamResponse(response.status, response.raw_headers, b"")
-        if outgoing.path != request.path or response.status == 401:
-            head.content = await _read(prepared, response, prepared.limits.error_body)
         try:
+            if outgoing.path != request.path or response.status == 401:
+                head.content = await _beginning(prepared, response)
             outgoing = advance(head)
         except StopIteration:
             return response if not head.content else _Whole(head)
+        except BaseException:
+            response.abort()
+            raise
+        await response.aclose()
 
 
 class _Whole:
@@ -165,19 +172,28 @@ async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> Upstr
 
 async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
     """Read the start of an error's body; one that breaks off or is endless is no further error."""
-    blocks: list[bytes] = []
+    limit, size, blocks = prepared.limits.error_body, 0, []
+    ends = time.monotonic() + ERROR_BODY_SECONDS
     try:
-        while sum(map(len, blocks)) < prepared.limits.error_body:
-            block = await response.aread_block(prepared.deadline.wait(5.0))
+        while size < limit:
+            block = await response.aread_block(prepared.deadline.wait(max(0.0, ends - time.monotonic())))
             if not block:
                 break
+            size += len(block)
             blocks.append(block)
     except (TimeoutError, APIError):
         pass  # what came so far says enough
     finally:
         await response.aclose()
-    content = b"".join(blocks)[: prepared.limits.error_body]
+    content = b"".join(blocks)[:limit]
     return UpstreamResponse(response.status, response.raw_headers, content)
+
+
+async def _beginning(prepared: Prepared, response: AsyncTransportResponse) -> bytes:
+    """Return what an auth flow is shown of an answer: a token, or why it is refused."""
+    if response.status >= 300:
+        return (await _error_answer(prepared, response)).content
+    return await _read(prepared, response, prepared.limits.error_body)
 
 
 async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int) -> bytes:
@@ -273,6 +289,8 @@ async def _chunks(
         failure, outcome = prepared.filled(error), _outcome(error)
         if isinstance(error, APIError):
             without_frames(error)
+        for chunk in reader.failed(error):
+            yield chunk
         raise
     finally:
         await (response.afinish() if outcome == "finished" else response.aclose())

@@ -48,7 +48,6 @@ class BoundPlugin:
         "transform_response",
         "transport",
         "version",
-        "wrapped",
     )
 
     transform_request: Callable[..., Any]
@@ -66,7 +65,6 @@ class BoundPlugin:
         self.name = name
         self.distribution = distribution
         self.version = version
-        self.wrapped: frozenset[str] = frozenset()
 
     def error(self, hook: str | None, what: str) -> PluginError:
         """Return a `PluginError` that names this plugin, for what one of its hooks did."""
@@ -112,7 +110,6 @@ class HookTable:
             self._register(plugin, refuse)
         bound = BoundPlugin(info, name, distribution, version)
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
-        bound.wrapped = wrapped
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
             setattr(bound, hook, None if function is None else guarded(bound, hook, function))
@@ -160,10 +157,17 @@ class HookTable:
             return None
         if not wrapped:
             return _with_arguments(impl.function, tuple(impl.argnames), arguments)
-        extensions = {id(extension) for extension in self._extensions}
-        others = [other for other in self._manager.get_plugins() if other is not plugin and id(other) not in extensions]
-        subset = self._manager.subset_hook_caller(hook, others)
-        return lambda *values: subset(**dict(zip(arguments, values, strict=True)))
+        alone = getattr(self._beside_extensions(plugin).hook, hook)
+        return lambda *values: alone(**dict(zip(arguments, values, strict=True)))
+
+    def _beside_extensions(self, plugin: object) -> pluggy.PluginManager:
+        """Return a manager of one provider only: in a shared one those bound later would answer its calls."""
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(ProviderHooks)
+        manager.add_hookspecs(ExtensionHooks)
+        for each in (plugin, *self._extensions):
+            manager.register(each)
+        return manager
 
     def _check_hooks(
         self,

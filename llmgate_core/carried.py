@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from llmgate_core.contracts import Call, Converted, JsonObject, LedgerEntry, Route, StreamParser, UpstreamResponse
-from llmgate_core.errors import APIResponseValidationError
+from llmgate_core.errors import APIError, APIResponseValidationError
 from llmgate_core.json_codec import decode
 from llmgate_core.receive import error_of_object
 
@@ -98,6 +98,10 @@ class _CarriedStream:
         rest = [] if self._chat is None else list(self._chat.close())
         made = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
         return [*made, *self._events.close(done=self._saw_done or self._chat is not None)]
+
+    def failed(self, error: APIError) -> list[JsonObject]:
+        """Return the events that say that the upstream gave up, with the answer so far."""
+        return self._events.failed(error)
 
     def _chunks(self, event: SSEEvent) -> Sequence[JsonObject]:
         if self._chat is not None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from llmgate_core.contracts import JsonObject, LedgerEntry, StreamParser, UpstreamResponse
-from llmgate_core.errors import APIError, StreamTruncatedError
+from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
 from llmgate_core.event_folding import fold_events
 from llmgate_core.families import Family
 from llmgate_core.folding import fold
@@ -33,6 +33,7 @@ __all__ = [
     "begun",
     "looks_like_no_stream",
     "reader_for",
+    "told_by",
 ]
 
 DONE = "[DONE]"
@@ -49,6 +50,16 @@ def begun(chunks: Iterator[Any]) -> Iterator[Any] | None:
     for first in chunks:
         return chain((first,), chunks)
     return None
+
+
+def told_by(parser: StreamParser | None, error: LLMGateError) -> Sequence[JsonObject]:
+    """Return the chunks in which a plugin's parser tells of the upstream's own error, and mark it as told."""
+    tell = getattr(parser, "failed", None)
+    if tell is None or not isinstance(error, APIStatusError):
+        return ()
+    pieces: Sequence[JsonObject] = tell(error)
+    error.is_told = bool(pieces)
+    return pieces
 
 
 class StreamReader(Protocol):
@@ -97,6 +108,10 @@ class StreamReader(Protocol):
 
     def truncated(self, why: str) -> APIError:
         """Return the error of a stream that broke off, with the answer so far."""
+        ...
+
+    def failed(self, error: LLMGateError) -> Sequence[Any]:
+        """Return the chunks by which the stream itself tells of an error, where its parser has any."""
         ...
 
     def partial(self) -> Any:
@@ -238,6 +253,10 @@ class _SSEReader(ABC):
                 request_id=self._response.headers.get("x-request-id"),
             )
         )
+
+    def failed(self, error: LLMGateError) -> Sequence[Any]:
+        pieces = told_by(self._parser, error) if self.count else ()
+        return [self._chunk_type.model_validate(piece) for piece in pieces]
 
     def partial(self) -> Any:
         pieces = [decode(piece) if isinstance(piece, str) else piece for piece in self._pieces]
@@ -426,6 +445,10 @@ class ByteReader:
         return StreamTruncatedError(
             f"{why}, after {self.count} blocks", phase="body", request_id=self._response.headers.get("x-request-id")
         )
+
+    def failed(self, error: LLMGateError) -> Sequence[bytes]:  # noqa: ARG002  # as the others
+        """Bytes cannot tell of an error."""
+        return ()
 
     def partial(self) -> None:
         """The caller has had every block."""

@@ -5,6 +5,7 @@ The module functions of `api.py` delegate to a default one of each kind.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import TracebackType
@@ -90,8 +91,8 @@ class _Base:
         )
         self._plugins = plugins
         self._extensions = extensions
-        self._pipeline: Pipeline | None = None
-        self._built_from: tuple[Any, ...] = ()
+        self._built: tuple[Pipeline, tuple[Any, ...]] | None = None  # and what it was built from
+        self._building = threading.RLock()
         self._added: list[tuple[object, str, str]] = []
 
     def add_plugin(self, plugin: object, *, family: str, prefix: str, replace: bool = False) -> None:
@@ -101,10 +102,11 @@ class _Base:
             PluginConflictError: the route is taken and `replace` is False. PluginLoadError: an
             illegal plugin. ConfigError: no such family.
         """
-        pipeline = self.pipeline
-        pipeline.plugins.add(plugin, family, prefix, replace=replace)
-        pipeline.router.forget()
-        self._added.append((plugin, family, prefix))
+        with self._building:
+            pipeline = self.pipeline
+            pipeline.plugins.add(plugin, family, prefix, replace=replace)
+            pipeline.router.forget()
+            self._added.append((plugin, family, prefix))
 
     @property
     def pipeline(self) -> Pipeline:
@@ -112,13 +114,21 @@ class _Base:
         settings = self.settings
         plugins = settings.plugins if self._plugins is None else self._plugins
         extensions = settings.extensions if self._extensions is None else self._extensions
-        wanted = (plugins, extensions, settings.catalogue_file)
-        if self._pipeline is None or wanted != self._built_from:
-            pipeline = Pipeline(settings, self._options, plugins=plugins, extensions=extensions)
-            for plugin, family, prefix in self._added:
-                pipeline.plugins.add(plugin, family, prefix, replace=True)
-            self._pipeline, self._built_from = pipeline, wanted
-        return self._pipeline
+        wanted = (plugins, tuple(extensions), settings.catalogue_file)
+        built = self._built
+        if built is None or built[1] != wanted:
+            with self._building:
+                built = self._built
+                if built is None or built[1] != wanted:
+                    built = self._built = self._build(wanted), wanted
+        return built[0]
+
+    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> Pipeline:
+        plugins, extensions, _ = wanted
+        pipeline = Pipeline(self.settings, self._options, plugins=plugins, extensions=extensions)
+        for plugin, family, prefix in self._added:
+            pipeline.plugins.add(plugin, family, prefix, replace=True)
+        return pipeline
 
     def resolve(self, family: str, model: str, *, carried: bool = False) -> Target:
         """Return where calls of a model string go, its plugin loaded; with `carried` over the family's carrier.

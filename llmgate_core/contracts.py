@@ -312,7 +312,8 @@ class StreamParser(Protocol):
     """One object per stream: turns upstream events into canonical chunks. No I/O.
 
     A parser may also have these attributes: `ledger`, a list of entries that the stream shows too; `usage`, for
-    observers and cost where no chunk shows it; `done`, true once nothing more belongs to the stream.
+    observers and cost where no chunk shows it; `done`, true once nothing more belongs to the stream; a function
+    `failed(error)`, which returns the chunks that tell a reader that the upstream gave up.
     """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:

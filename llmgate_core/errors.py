@@ -81,7 +81,7 @@ class LLMGateError(Exception):
     """Everything that llmgate raises on purpose.
 
     Attributes:
-        message: what happened and the way out; `str(error)` is the same text.
+        message: what happened and the way out; `str(error)` is the same text but for `UnsupportedParamsError`.
     """
 
     def __init__(self, message: str) -> None:
@@ -154,7 +154,10 @@ class APIError(LLMGateError):
         partial: the answer so far, shaped like the whole answer, when a stream broke.
         body: start of the raw body, at most 2,048 bytes; never our request.
         response_headers: the upstream's, looked up in any case; None where no answer came.
+        is_told: the last event of the stream that broke says so already.
     """
+
+    is_told: bool = False
 
     def __init__(
         self,
@@ -222,7 +225,17 @@ class BadRequestError(APIStatusError):
 
 
 class UnsupportedParamsError(BadRequestError):
-    """Before sending: a parameter, value or tool that the model or endpoint does not take."""
+    """Before sending: a parameter, value or tool that the model or endpoint does not take.
+
+    Attributes:
+        way_out: which of our options would send it or leave it out; `str(error)` has it behind the message. Apart
+            from it, since a server's clients cannot set them.
+    """
+
+    way_out: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.way_out}" if self.way_out else self.message
 
 
 class ContextWindowExceededError(BadRequestError):
@@ -298,6 +311,7 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
 
 _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
     "context_length_exceeded": ContextWindowExceededError,
+    "exceed_context_size_error": ContextWindowExceededError,  # llama.cpp's type of it
     "string_above_max_length": ContextWindowExceededError,
     "content_policy_violation": ContentPolicyViolationError,
     "content_filter": ContentPolicyViolationError,
@@ -307,10 +321,12 @@ _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
 }
 
 
-def status_error_class(status: int, code: str | None) -> type[APIError]:
-    """Return the class for an HTTP `status` and the upstream's own error `code`."""
-    if status == 400 and code is not None and code in _BY_CODE_OF_400:
-        return _BY_CODE_OF_400[code]
+def status_error_class(status: int, code: str | None, kind: str | None = None) -> type[APIError]:
+    """Return the class for an HTTP `status` and the upstream's own words for it: its error's `code` and `type`."""
+    if status == 400:
+        for word in (code, kind):
+            if word is not None and word in _BY_CODE_OF_400:
+                return _BY_CODE_OF_400[word]
     if status >= 500 and status not in _BY_STATUS:
         return InternalServerError
     return _BY_STATUS.get(status, APIStatusError)

@@ -108,9 +108,12 @@ def _appended(pieces: Any, text: str) -> list[str]:
     return pieces
 
 
-def _fold_tool_call(calls: dict[int, JsonObject], piece: Mapping[str, Any]) -> None:
+def _fold_tool_call(calls: dict[int, list[JsonObject]], piece: Mapping[str, Any]) -> None:
     index = piece.get("index")
-    call = calls.setdefault(len(calls) if index is None else index, {})
+    known = calls.setdefault(len(calls) if index is None else index, [{}])
+    if _begins_another(known[-1], piece):
+        known.append({})
+    call = known[-1]
     for name, value in piece.items():
         if isinstance(value, Mapping):
             part = call.setdefault(name, {})
@@ -121,6 +124,12 @@ def _fold_tool_call(calls: dict[int, JsonObject], piece: Mapping[str, Any]) -> N
                     part[key] = item
         elif value is not None and name != "index":
             call[name] = value
+
+
+def _begins_another(call: JsonObject, piece: Mapping[str, Any]) -> bool:
+    """Return whether a piece names a call of its own, as from servers that give every call the same index."""
+    has_other_id = call.get("id") and piece.get("id") and piece["id"] != call["id"]
+    return bool(has_other_id and (piece.get("function") or {}).get("name"))
 
 
 def _with_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> JsonObject:
@@ -156,7 +165,8 @@ def _finished(choice: JsonObject) -> JsonObject:
             if isinstance(message.get(name), list):
                 message[name] = "".join(message[name])
         if "tool_calls" in message:
-            message["tool_calls"] = [_joined(call) for _, call in sorted(message["tool_calls"].items())]
+            by_index = sorted(message["tool_calls"].items())
+            message["tool_calls"] = [_joined(call) for _, known in by_index for call in known]
     return choice
 
 

@@ -33,9 +33,9 @@ class Ledger:
             UnsupportedParamsError: the policy is `error`.
         """
         if self._route.param_policy == "error":
-            raise UnsupportedParamsError(
+            error = UnsupportedParamsError(
                 f"{parameter} is not supported by {self._route.model!r} ({self._route.prefix}/): {reason} "
-                f"[{self._source}]; drop_params=True leaves it out",
+                f"[{self._source}]",
                 status_code=400,
                 code="unsupported_parameter",
                 param=parameter,
@@ -43,6 +43,8 @@ class Ledger:
                 model=self._route.model,
                 attempts=0,
             )
+            error.way_out = "drop_params=True leaves it out"
+            raise error
         self.lost(parameter, reason)
 
     def forwards(self, parameter: str, reason: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.contracts import ProviderInfo
@@ -54,6 +55,33 @@ OWN_ARGUMENTS = frozenset(
 )
 """Arguments of every function that are ours and never sent as parameters."""
 
+FOREIGN_ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
+        "api_version": "the version belongs into api_base",
+        "base_model": "the catalogue file gives a model's facts",
+        "base_url": "here it is called api_base",
+        "caching": "nothing is cached",
+        "client": "here it is called client_session, and aclient_session for asynchronous calls",
+        "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
+        "custom_llm_provider": "the model says its provider, as in 'openai/gpt-4o'",
+        "default_headers": "here it is called extra_headers",
+        "extra_query": "no query can be added",
+        "fallbacks": "catch the error and call another model",
+        "headers": "here it is called extra_headers",
+        "http_client": "here it is called client_session, and aclient_session for asynchronous calls",
+        "input_cost_per_token": "the catalogue file gives a model's prices",
+        "mock_response": "llmgate_core.testing has a real server on the loopback",
+        "num_retries": "here it is called max_retries",
+        "output_cost_per_token": "the catalogue file gives a model's prices",
+        "request_timeout": "here it is called timeout",
+        "ssl_verify": "give a client of yours as client_session",
+    }
+)
+"""Arguments that callers of other libraries pass by habit and no upstream takes, and what there is instead.
+
+Sent on as a parameter, `base_url` would quietly leave prompt and key with another host.
+"""
 
 DEFAULT_TIMEOUTS = Timeouts()
 POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
@@ -119,6 +147,8 @@ def hide_key(arguments: dict[str, Any]) -> None:
 def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
     """Remove our own arguments from `arguments` and return what they, client and settings say."""
     own = {name: arguments.pop(name) for name in list(arguments) if name in OWN_ARGUMENTS} if arguments else {}
+    if arguments:
+        _refuse_foreign(arguments)
     if own:
         _check_waiting(own)
     timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
@@ -188,6 +218,19 @@ def _first(*values: Any) -> Any:
         if value is not None:
             return value
     return None
+
+
+def _refuse_foreign(arguments: Mapping[str, Any]) -> None:
+    for name in arguments:
+        if name in FOREIGN_ARGUMENTS:
+            raise BadRequestError(
+                f"{name} is no argument of llmgate and is not sent: {FOREIGN_ARGUMENTS[name]}; "
+                f"extra_body={{{name!r}: ...}} sends it all the same",
+                status_code=400,
+                code="unknown_argument",
+                param=name,
+                attempts=0,
+            )
 
 
 def _check_waiting(own: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from llmgate_core.contracts import ParamRule
@@ -102,9 +103,9 @@ def _is(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     if kind == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return isinstance(value, (int, Integral)) or (isinstance(value, float) and value.is_integer())
     if kind == "number":
-        return isinstance(value, (int, float))
+        return isinstance(value, (int, float, Real))
     if kind == "string":
         return isinstance(value, str)
     if kind == "list":

@@ -96,10 +96,8 @@ def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Polic
         remains = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
         return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remains
     source = f" [{rule.source}]" if rule.source else ""
-    way_out = "drop_params=True leaves it out, " if rule.droppable else ""
-    raise UnsupportedParamsError(
-        f"{param} is not supported by {route.model!r} ({route.prefix}/): {rule.reason}{source}; "
-        f"{way_out}param_policy='forward' sends it all the same",
+    error = UnsupportedParamsError(
+        f"{param} is not supported by {route.model!r} ({route.prefix}/): {rule.reason}{source}",
         status_code=400,
         code="unsupported_parameter",
         param=param,
@@ -107,6 +105,9 @@ def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Polic
         model=route.model,
         attempts=0,
     )
+    way_out = "drop_params=True leaves it out, " if rule.droppable else ""
+    error.way_out = f"{way_out}param_policy='forward' sends it all the same"
+    raise error
 
 
 def _decide_rename(body: Mapping[str, Any], param: str, rule: ParamRule) -> Outcome:

@@ -73,15 +73,8 @@ class Pipeline:
         options = take_options(arguments, self.client, self.settings)
         target = self._target(family, model, operation, options)
         body = canonical_body(inputs, arguments, options.own.get("extra_body"))
-        if not kind.takes_paths:
-            body.pop("model", None)  # what came from someone else names an alias; the route says which model
-        if options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body:
-            body["store"], content = options.store, None
-        if operation == "create":
-            _check_required(family, body)
-        for name in FAMILIES[family].files:
-            if name in body:
-                body[name] = _files(name, body[name], takes_paths=kind.takes_paths)
+        if _complete(body, family, operation, options, takes_paths=kind.takes_paths):
+            content = None
         endpoint = endpoint_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
         home = is_home(endpoint.base_url, target.plugin.info)
         if home:
@@ -91,35 +84,29 @@ class Pipeline:
         asked = _asked(
             family, model, operation, body, options, route.provider, hands_on=not kind.takes_paths and not fake_stream
         )
-        call = asked
-        if target.family != family:
-            call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
-            call, more = carrying_call(call, route)
-            ledger += (*entries, *more)
-        call, entries = apply_params(call, route, target.plugin, options.policy)
+        call, entries = _judged(asked, route, target, options)
         is_verbatim = call is asked and not fake_stream and not arguments and not options.own.get("extra_body")
         verbatim = content if is_verbatim else None
         request = _request(call, route, target, verbatim, inputs)
-        ledger += tuple(entry for entry in dict.fromkeys((*entries, *request.ledger)))
+        ledger += tuple(dict.fromkeys((*entries, *request.ledger)))
         if ledger:
             self.warn(route, ledger)
         if target.row is not None and target.row.facts.get("announce_shutdown"):
             self._announce_shutdown(target)
         return kind(
-            asked,
-            call,
-            target,
-            route,
-            ledger,
-            request,
-            options,
-            self.client.limits,
-            Deadline(options.timeouts),
-            output_type_of(arguments),
-            fake_stream,
-            started,
-            None,
-            self.warn,
+            asked=asked,
+            call=call,
+            target=target,
+            route=route,
+            ledger=ledger,
+            request=request,
+            options=options,
+            limits=self.client.limits,
+            deadline=Deadline(options.timeouts),
+            output_type=output_type_of(arguments),
+            fake_stream=fake_stream,
+            started=started,
+            warn=self.warn,
         )
 
     def _target(self, family: str, model: object, operation: str, options: Options) -> Target:
@@ -179,6 +166,36 @@ class Pipeline:
                 self._warned.clear()
             self._warned.add(text)
             warnings.warn(text, UserWarning, stacklevel=7)
+
+
+def _judged(asked: Call, route: Route, target: Target, options: Options) -> tuple[Call, tuple[LedgerEntry, ...]]:
+    """Return the call in the family that carries it, its parameters judged, and what became of them."""
+    call, ledger = asked, tuple[LedgerEntry, ...]()
+    if target.family != asked.family:
+        call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
+        call, more = carrying_call(call, route)
+        ledger = (*entries, *more)
+    call, entries = apply_params(call, route, target.plugin, options.policy)
+    return call, (*ledger, *entries)
+
+
+def _complete(body: dict[str, Any], family: str, operation: str, options: Options, *, takes_paths: bool) -> bool:
+    """Put what settings and files say into the body; return whether it says more than the caller's did.
+
+    Raises:
+        BadRequestError: an input is missing, or a file is none.
+    """
+    if not takes_paths:
+        body.pop("model", None)  # what came from someone else names an alias; the route says which model
+    stores = options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body
+    if stores:
+        body["store"] = options.store
+    if operation == "create":
+        _check_required(family, body)
+    for name in FAMILIES[family].files:
+        if name in body:
+            body[name] = _files(name, body[name], takes_paths=takes_paths)
+    return stores
 
 
 def _check_required(family: str, body: Mapping[str, Any]) -> None:

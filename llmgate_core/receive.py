@@ -47,6 +47,7 @@ STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
         "context_length_exceeded": 400,
         "data_residency_mismatch": 400,
         "empty_image_file": 400,
+        "exceed_context_size_error": 400,
         "failed_to_download_image": 400,
         "image_content_policy_violation": 400,
         "image_file_not_found": 400,
@@ -95,7 +96,7 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
     if location and status < 400:
         message = f"HTTP {status}: a redirect to {_host_of(location)!r}, which is not followed"
     code, kind = _text(found.get("code")), _text(found.get("type"))
-    error = status_error_class(status, code)(
+    error = status_error_class(status, code, kind)(
         mask(message[:MESSAGE_CHARACTERS], secrets),
         status_code=status,
         code=code,
@@ -119,7 +120,7 @@ def error_of_object(
     code, kind = _text(words.get("code")), _text(words.get("type"))
     meant = _meant_status(code, kind)
     message = _message_of(words) or "the upstream sent an error without a message"
-    return status_error_class(meant or status, code)(
+    return status_error_class(meant or status, code, kind)(
         mask(message[:MESSAGE_CHARACTERS], secrets),
         status_code=meant or status,
         code=code,

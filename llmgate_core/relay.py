@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
-from llmgate_core.chunks import StreamReader, reader_for
+from llmgate_core.chunks import StreamReader, reader_for, told_by
 from llmgate_core.contracts import Headers, LedgerEntry, StreamParser, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.families import Family
@@ -273,6 +273,13 @@ class EventRelay:
         return StreamTruncatedError(
             f"{why}, after {self.count} events", phase="body", request_id=self._response.headers.get("x-request-id")
         )
+
+    def failed(self, error: LLMGateError) -> Sequence[bytes]:
+        """Return the events by which the stream itself tells of an error, where its parser has any."""
+        out: list[bytes] = []
+        for piece in told_by(self._parser, error) if self.count else ():
+            self._emit(piece, out)
+        return out
 
     def partial(self) -> None:
         """Every event went out already; nothing is kept."""

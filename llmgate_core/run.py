@@ -23,6 +23,8 @@ from llmgate_core.types.base import CallRecord
 
 __all__ = ["run"]
 
+ERROR_BODY_SECONDS = 5.0  # for an error's words, which are not worth a long wait
+
 
 def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
     """Return the typed result, or an open `Stream`.
@@ -120,12 +122,16 @@ def _send(prepared: Prepared, transport: Transport, request: UpstreamRequest) ->
     while True:
         response = transport.send(prepared.transport_request(outgoing))
         head = UpstreamResponse(response.status, response.raw_headers, b"")
-        if outgoing.path != request.path or response.status == 401:
-            head.content = _read(prepared, response, prepared.limits.error_body)
         try:
+            if outgoing.path != request.path or response.status == 401:
+                head.content = _beginning(prepared, response)
             outgoing = advance(head)
         except StopIteration:
             return response if not head.content else _Whole(head)
+        except BaseException:
+            response.close()
+            raise
+        response.close()
 
 
 class _Whole:
@@ -160,19 +166,28 @@ def _answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse
 
 def _error_answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse:
     """Read the start of an error's body; one that breaks off or is endless is no further error."""
-    blocks: list[bytes] = []
+    limit, size, blocks = prepared.limits.error_body, 0, []
+    ends = time.monotonic() + ERROR_BODY_SECONDS
     try:
-        while sum(map(len, blocks)) < prepared.limits.error_body:
-            block = response.read_block(prepared.deadline.wait(5.0))
+        while size < limit:
+            block = response.read_block(prepared.deadline.wait(max(0.0, ends - time.monotonic())))
             if not block:
                 break
+            size += len(block)
             blocks.append(block)
     except (TimeoutError, APIError):
         pass  # what came so far says enough
     finally:
         response.close()
-    content = b"".join(blocks)[: prepared.limits.error_body]
+    content = b"".join(blocks)[:limit]
     return UpstreamResponse(response.status, response.raw_headers, content)
+
+
+def _beginning(prepared: Prepared, response: TransportResponse) -> bytes:
+    """Return what an auth flow is shown of an answer: a token, or why it is refused."""
+    if response.status >= 300:
+        return _error_answer(prepared, response).content
+    return _read(prepared, response, prepared.limits.error_body)
 
 
 def _read(prepared: Prepared, response: TransportResponse, limit: int) -> bytes:
@@ -266,6 +281,7 @@ def _chunks(
         failure, outcome = prepared.filled(error), _outcome(error)
         if isinstance(error, APIError):
             without_frames(error)
+        yield from reader.failed(error)
         raise
     finally:
         response.finish() if outcome == "finished" else response.close()

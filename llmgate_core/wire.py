@@ -170,6 +170,8 @@ def _headers(
 def _checked_value(name: str, value: object) -> str:
     if isinstance(value, str) and HEADER_VALUE.fullmatch(value) is not None:
         return value
+    if not isinstance(value, str):
+        raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not text")
     raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
 
 

@@ -21,7 +21,7 @@ from llmgate_core import Settings, errors, plugin
 from llmgate_core.api import default_async_client, default_client
 from llmgate_core.environment import read
 from llmgate_core.hookspecs import ExtensionHooks, ProviderHooks
-from llmgate_core.options import OWN_ARGUMENTS, POLICIES
+from llmgate_core.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS, POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.page.upstream import PNG, answered
 
@@ -160,6 +160,11 @@ def test_every_argument_and_every_setting_has_one_row_and_every_row_is_one() -> 
     settings = [name for row in table for name in named(row[0] if row[1] == "same" else row[1])]
     assert sorted(arguments) == sorted(OWN_ARGUMENTS)
     assert sorted(settings) == sorted(item.name for item in fields(Settings))
+
+
+def test_the_names_of_other_libraries_are_those_that_are_refused() -> None:
+    table = rows(GUIDE / "options.md", "there")
+    assert {named(row[0])[0]: row[1] for row in table} == dict(FOREIGN_ARGUMENTS)
 
 
 def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:

@@ -213,6 +213,10 @@ def test_an_extension_wraps_the_hooks_of_whichever_plugin_is_chosen() -> None:
     prepared = made.prepare("chat", "openai/gpt-4o", {"messages": HI}, {})
     assert isinstance(prepared.request, UpstreamRequest)
     assert prepared.request.headers["x-signed"] == "openai"
+    # plugins that are bound later do not answer the calls of those bound before
+    made.prepare("text_completion", "text-completion-openai/gpt-3.5-turbo-instruct", {"prompt": "hi"}, {})
+    again = made.prepare("chat", "openai/gpt-4o", {"messages": HI}, {})
+    assert again.request.path == prepared.request.path == "/chat/completions"
 
 
 IMPORT_PROBE = """

@@ -59,9 +59,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         _ADD[name](command)
         command.add_argument("--json", action="store_true", help="one JSON object a line")
         command.set_defaults(run=_runner(name))
-    if not any(word in COMMANDS for word in words):
-        add_installed_commands(commands, words)
+    called = _command_of(words)
+    if called not in COMMANDS:
+        add_installed_commands(commands, called)
     return parser
+
+
+def _command_of(words: Sequence[str]) -> str | None:
+    """Return the command's word: the first that is no option and no option's value."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--env-file":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:

@@ -7,7 +7,6 @@ imported only when its command is the one that was called; the help of `llmgate`
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
 from llmgate_core.discovery import Claim, installed_claims
@@ -23,8 +22,8 @@ KNOWN_ELSEWHERE = {
 """Commands of our own distributions, so that a help text needs to import none of them."""
 
 
-def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
-    """Add the commands of installed distributions; the one that `words` call with its arguments.
+def add_installed_commands(commands: Any, called: str | None) -> None:
+    """Add the commands of installed distributions; the one that is called with its arguments.
 
     Raises:
         ConfigError: a command was called whose distribution is not installed. PluginLoadError: it does not import.
@@ -33,7 +32,7 @@ def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
     for claim in installed_claims():
         if claim.family == "commands":
             known = claims.setdefault(claim.prefix, claim)
-            if known is not claim and claim.prefix in words[:1]:
+            if known is not claim and claim.prefix == called:
                 raise PluginConflictError(
                     f"the command {claim.prefix!r} is claimed by {known.distribution} and {claim.distribution}: "
                     f"uninstall one of them",
@@ -44,9 +43,9 @@ def add_installed_commands(commands: Any, words: Sequence[str]) -> None:
     for name, claim in claims.items():
         if name in commands.choices:
             continue  # core's own command of that name is the one that is meant
-        _add(commands, name, claim, is_called=name in words)
+        _add(commands, name, claim, is_called=name == called)
     for name, (distribution, _) in KNOWN_ELSEWHERE.items():
-        if name not in claims and name in words[:1]:
+        if name not in claims and name == called:
             raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
 
 

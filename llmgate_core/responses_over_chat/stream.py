@@ -93,6 +93,7 @@ class ResponsesStream:
         self._next_index = 0
         self._open: ReasoningItem | MessageItem | None = None
         self._open_index = 0
+        self._last_call = self._next_call = 0  # chat's indexes
         self._calls: dict[int, tuple[int, CallItem]] = {}  # chat's index -> index in the output, item
         self._annotations: list[JsonObject] = []  # came before the text that they are of
         self._logprobs: list[JsonObject] = []
@@ -252,8 +253,9 @@ class ResponsesStream:
         if not isinstance(chat_index, int):
             # without an index, what names a call begins one and anything else goes on with the last
             begins = bool(piece.get("id") or (piece.get("function") or {}).get("name"))
-            chat_index = len(self._calls) if begins or not self._calls else max(self._calls)
+            chat_index = self._next_call if begins or not self._calls else self._last_call
         if chat_index not in self._calls:
+            self._last_call, self._next_call = chat_index, max(self._next_call, chat_index + 1)
             self._close_open()
             index = self._take_index()
             self._calls[chat_index] = (index, CallItem(self._events, self._ids, self._names, index))

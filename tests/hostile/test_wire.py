@@ -623,3 +623,10 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_the_loopback(
 def test_every_error_of_the_wire_is_one_of_ours(caller: Caller, upstream: FakeUpstream) -> None:
     upstream.answers.append(Answer(raw=b"\0\0\0"))
     assert isinstance(caller.failure(upstream, timeout=1), APIError)
+
+
+def test_an_error_body_in_tiny_chunks_costs_linear_time(caller: Caller, upstream: FakeUpstream) -> None:
+    upstream.answers.append(Answer(400, [b"x"] * 20_000, JSON))
+    error = caller.failure(upstream)
+    assert type(error) is BadRequestError
+    assert caller.seconds < 1.5

@@ -22,7 +22,7 @@ from llmgate_gateway.content_log import ContentLog
 from llmgate_gateway.deployments import Binding
 from llmgate_gateway.failures import STOPPING, note_failure, public_error
 from llmgate_gateway.key_pieces import KeyPieces
-from llmgate_gateway.replies import RawHeaders, is_clean, ledger_header, may_pass, passed_headers
+from llmgate_gateway.replies import RawHeaders, is_clean, ledger_header, may_pass, passed_headers, send_body
 from llmgate_gateway.routes import Route
 
 __all__ = ["relay"]
@@ -30,7 +30,6 @@ __all__ = ["relay"]
 log = logging.getLogger("llmgate.gateway")
 SHOWN_ARGUMENTS = ("api_key", "api_base", "organization", "project", "timeout", "max_retries", "param_policy")
 SHOWN_PARAMETERS = 50
-SLICE_BYTES = 256 * 1024
 EVENTS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -86,7 +85,7 @@ async def relay(
         note_failure(record, error)
         raise
     finally:
-        if request.stopped_by is None:  # else it says nothing of the upstream
+        if request.stopped_by is None and record.outcome != "refused":  # else it says nothing of the upstream
             bound.outcome, bound.error_code = record.outcome, record.error_code
 
 
@@ -118,10 +117,7 @@ async def _answer(request: ClientRequest, answer: Relayed, kind: bytes, secrets:
         headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
     record.outcome = "finished"
     await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    while len(content) > SLICE_BYTES:
-        await request.send({"type": "http.response.body", "body": content[:SLICE_BYTES], "more_body": True})
-        content = content[SLICE_BYTES:]
-    await request.send({"type": "http.response.body", "body": content, "more_body": False})
+    await send_body(request.send, content)
 
 
 async def _hand_on(
@@ -150,7 +146,8 @@ async def _hand_on(
         record.outcome = "finished"
     except errors.LLMGateError as error:
         note_failure(record, error)
-        await _fail(request, route, public_error(error), events=call.events if is_events else None)
+        is_told = isinstance(error, errors.APIError) and error.is_told
+        await _fail(request, route, public_error(error), events=call.events if is_events else None, is_told=is_told)
         return
     except asyncio.CancelledError:
         if request.stopped_by != "shutdown" or not request.was_stopped():
@@ -168,10 +165,12 @@ async def _hand_on(
     await request.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _fail(request: ClientRequest, route: Route, error: errors.APIError, *, events: int | None) -> None:
+async def _fail(
+    request: ClientRequest, route: Route, error: errors.APIError, *, events: int | None, is_told: bool = False
+) -> None:
     """End a stream that broke: events say why; of other bytes the end is left out, which says that they are cut."""
     if events is not None:
-        tail = error_tail(FAMILIES[route.family], error, after=events)
+        tail = b"" if is_told else error_tail(FAMILIES[route.family], error, after=events)
         await request.send({"type": "http.response.body", "body": tail, "more_body": False})
 
 

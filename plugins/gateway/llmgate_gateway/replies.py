@@ -1,6 +1,6 @@
 """What the gateway answers by itself: whole replies, refusals, and the headers that it lets through.
 
-Pure but for `send_reply`. Never passes on an upstream's header that is not on the list, nor a value
+Pure but for `send_reply` and `send_body`. Never passes on an upstream's header that is not on the list, nor a value
 with control bytes; no text here names a host, a path or a key.
 
 Source: row S13 of the reliability catalogue in docs/architecture.md; OpenAPI 2.3.0 for the error's shape.
@@ -31,6 +31,7 @@ __all__ = [
     "may_pass",
     "passed_headers",
     "refuse",
+    "send_body",
     "send_reply",
     "unmasked_headers",
 ]
@@ -106,14 +107,20 @@ def refuse(
 
 
 async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a whole reply; a large body in slices, so that a slow reader holds back only one of them."""
-    body = reply.body
-    headers = [*reply.headers, (b"content-length", b"%d" % len(body)), *extra]
+    """Send a whole reply, its length included."""
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), *extra]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    while len(body) > SLICE_BYTES:
-        await send({"type": "http.response.body", "body": body[:SLICE_BYTES], "more_body": True})
-        body = body[SLICE_BYTES:]
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send_body(send, reply.body)
+
+
+async def send_body(send: Send, content: bytes) -> None:
+    """Send a whole body; a large one in slices, so that a slow reader holds back only one of them.
+
+    Each byte is copied once: what is still to be sent is not cut anew for every slice.
+    """
+    for at in range(0, len(content) or 1, SLICE_BYTES):
+        more = at + SLICE_BYTES < len(content)
+        await send({"type": "http.response.body", "body": content[at : at + SLICE_BYTES], "more_body": more})
 
 
 def passed_headers(upstream: Mapping[str, str], secrets: KeyPieces) -> list[tuple[bytes, bytes]]:

@@ -50,9 +50,10 @@ def _steps(call: Call, route: Route) -> Exchange:
         if "id" not in job:
             return job  # no job at all: core says what is wrong with it
         yield Progress(job)
-        if job.get("error") or job.get("status") in ENDED_BADLY:
+        status = job.get("status")
+        if job.get("error") or (isinstance(status, str) and status in ENDED_BADLY):
             _raise_failure(job, route, response)
-        if job.get("status") == "completed":
+        if status == "completed":
             return job
         yield Sleep(_wait(response) if call.poll_seconds is None else call.poll_seconds)
         response = yield UpstreamRequest("GET", f"/videos/{path_segment('id', job['id'])}")

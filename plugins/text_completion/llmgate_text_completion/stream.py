@@ -47,7 +47,8 @@ class TextAsChat:
         return ()
 
     def _choice(self, choice: Mapping[str, Any]) -> JsonObject:
-        index = choice.get("index") or 0
+        index = choice.get("index")
+        index = index if isinstance(index, int) else 0
         delta: JsonObject = {"content": choice.get("text")}
         if index not in self._begun:
             self._begun.add(index)
