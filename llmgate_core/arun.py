@@ -229,7 +229,7 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
     record = prepared.record(head, attempts)
     chunks = _chunks(pipeline, prepared, response, reader, clock, first, record)
     await anext(chunks)  # begins it, so that a stream that is never read ends properly too
-    return AsyncStream(chunks, prepared.asked.family, record)
+    return AsyncStream(chunks, prepared.asked.family, record, reader.partial)
 
 
 async def _first_chunks(

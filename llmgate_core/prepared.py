@@ -209,6 +209,7 @@ class Prepared:
             provider=self.route.provider,
             attempts=attempts,
             price=self._price,
+            output_type=self.output_type,
         )
 
     def _price(self, usage: Any, tier: str | None, units: Mapping[str, Any] | None = None) -> Cost | None:

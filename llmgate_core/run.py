@@ -223,7 +223,7 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
     record = prepared.record(head, attempts)
     chunks = _chunks(pipeline, prepared, response, reader, clock, first, record)
     next(chunks)  # begins it, so that a stream that is never read ends properly too
-    return Stream(chunks, prepared.asked.family, record)
+    return Stream(chunks, prepared.asked.family, record, reader.partial)
 
 
 def _first_chunks(

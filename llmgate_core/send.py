@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
 import threading
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from llmgate_core.contracts import Route
 from llmgate_core.environment import proxy_for
@@ -16,7 +17,14 @@ from llmgate_core.routing import Target
 from llmgate_core.transport_contract import AsyncTransport, Transport
 from llmgate_core.wire import split_base_url
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["AsyncWires", "Wires"]
+
+Kept = TypeVar("Kept")
+Kind = tuple[str, "str | None"]
+"""A transport's name, and the URL of its proxy."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = logging.getLogger("llmgate")
@@ -41,24 +49,45 @@ class Outgoing(Protocol):
         ...
 
 
-class Wires:
-    """The synchronous transports of one client. Thread-safe."""
+class _OfProcess(Generic[Kept]):
+    """What one process keeps for itself: a fork makes two of everything, but for sockets.
+
+    Where parent and child both send on one connection, one gets the other's answer. So a child starts
+    with nothing, under a lock of its own, as a thread that is not here may hold the old one. What it
+    inherited stays referenced and untouched: to close it could disturb the parent, or wait for that lock.
+    """
+
+    def __init__(self, make: Callable[[], Kept]) -> None:
+        self._make = make
+        self._kept: dict[int, Kept] = {os.getpid(): make()}
+        self._inherited: list[Kept] = []
+
+    def get(self) -> Kept:
+        """Return what belongs to this process."""
+        process = os.getpid()
+        kept = self._kept.get(process)
+        if kept is None:
+            kept = self._kept.setdefault(process, self._make())  # one step, where a lock could be held for ever
+            for other in [other for other in list(self._kept) if other != process]:
+                self._inherit(other)
+        return kept
+
+    def _inherit(self, other: int) -> None:
+        """Put aside what a parent had, so that no later child with its number finds it."""
+        kept = self._kept.pop(other, None)
+        if kept is not None:
+            self._inherited.append(kept)
+
+
+class _Made:
+    """The synchronous transports of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[tuple[str, str | None], Transport] = {}
+        self._made: dict[Kind, Transport] = {}
 
-    def choose(self, call: Outgoing) -> Transport:
-        """Return the caller's own client, the plugin's wire, or ours."""
-        session = call.options.client_session
-        if session is not None:
-            return cast("Transport", _user_client("wrap_user_client", session))
-        inner = self._own((call.options.transport, _proxy(call)))
-        hook = call.target.plugin.transport
-        chosen: Transport | None = hook(call.route, inner) if hook is not None else None
-        return inner if chosen is None else chosen
-
-    def _own(self, kind: tuple[str, str | None]) -> Transport:
+    def of_kind(self, kind: Kind) -> Transport:
+        """Return the transport of this kind, made on first use."""
         made = self._made.get(kind)
         if made is None:
             with self._lock:
@@ -67,17 +96,72 @@ class Wires:
         return made
 
     def close(self) -> None:
-        """Close every connection."""
-        for transport in self._made.values():
+        """Close every transport; a call that comes later makes another."""
+        with self._lock:
+            made, self._made = self._made, {}
+        for transport in made.values():
             transport.close()
-        self._made.clear()
+
+
+class Wires:
+    """The synchronous transports of one client. Thread-safe, and safe in a child of `os.fork`."""
+
+    def __init__(self) -> None:
+        self._own = _OfProcess(_Made)
+        self._session: tuple[Any, Transport] | None = None  # the caller's client that was used last
+
+    def choose(self, call: Outgoing) -> Transport:
+        """Return the caller's own client, the plugin's wire, or ours."""
+        session = call.options.client_session
+        if session is not None:
+            return self._of_session(session)
+        inner = self._own.get().of_kind((call.options.transport, _proxy(call)))
+        hook = call.target.plugin.transport
+        chosen: Transport | None = hook(call.route, inner) if hook is not None else None
+        return inner if chosen is None else chosen
+
+    def _of_session(self, session: Any) -> Transport:
+        known = self._session
+        if known is None or known[0] is not session:
+            known = self._session = (session, cast("Transport", _user_client("wrap_user_client", session)))
+        return known[1]
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self._own.get().close()
+
+
+class _AsyncMade:
+    """The asynchronous transports of one process, one set per event loop."""
+
+    def __init__(self) -> None:
+        self._made: dict[asyncio.AbstractEventLoop, dict[Kind, AsyncTransport]] = {}
+
+    def of_kind(self, kind: Kind) -> AsyncTransport:
+        """Return the running loop's transport of this kind; other threads may be here with their loops."""
+        loop = asyncio.get_running_loop()
+        of_loop = self._made.get(loop)
+        if of_loop is None:
+            # a transport holds its loop, so weak references alone would keep dead ones for ever
+            for known in list(self._made):
+                if known.is_closed():
+                    self._made.pop(known, None)
+            of_loop = self._made[loop] = {}
+        if kind not in of_loop:
+            of_loop[kind] = _make(*kind, "AsyncHTTPXTransport", "AsyncFastTransport")
+        return of_loop[kind]
+
+    async def aclose(self) -> None:
+        """Close the transports of the running loop."""
+        for transport in self._made.pop(asyncio.get_running_loop(), {}).values():
+            await transport.aclose()
 
 
 class AsyncWires:
-    """The asynchronous transports of one client, one set per event loop."""
+    """The asynchronous transports of one client, one set per event loop; safe in a child of `os.fork`."""
 
     def __init__(self) -> None:
-        self._made: dict[asyncio.AbstractEventLoop, dict[tuple[str, str | None], AsyncTransport]] = {}
+        self._own = _OfProcess(_AsyncMade)
         self._session: tuple[Any, AsyncTransport] | None = None  # the caller's client that was used last
 
     def choose(self, call: Outgoing) -> AsyncTransport:
@@ -85,32 +169,20 @@ class AsyncWires:
         session = call.options.aclient_session
         if session is not None:
             return self._of_session(session)
-        inner = self._own((call.options.transport, _proxy(call)))
+        inner = self._own.get().of_kind((call.options.transport, _proxy(call)))
         hook = call.target.plugin.transport
         chosen: AsyncTransport | None = hook(call.route, inner) if hook is not None else None
         return inner if chosen is None else chosen
 
-    def _own(self, kind: tuple[str, str | None]) -> AsyncTransport:
-        loop = asyncio.get_running_loop()
-        of_loop = self._made.get(loop)
-        if of_loop is None:
-            # a transport holds its loop, so weak references alone would keep dead ones for ever
-            for known in [known for known in self._made if known.is_closed()]:
-                del self._made[known]
-            of_loop = self._made[loop] = {}
-        if kind not in of_loop:
-            of_loop[kind] = _make(*kind, "AsyncHTTPXTransport", "AsyncFastTransport")
-        return of_loop[kind]
-
     def _of_session(self, session: Any) -> AsyncTransport:
-        if self._session is None or self._session[0] is not session:
-            self._session = (session, cast("AsyncTransport", _user_client("wrap_async_user_client", session)))
-        return self._session[1]
+        known = self._session
+        if known is None or known[0] is not session:
+            known = self._session = (session, cast("AsyncTransport", _user_client("wrap_async_user_client", session)))
+        return known[1]
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        for transport in self._made.pop(asyncio.get_running_loop(), {}).values():
-            await transport.aclose()
+        await self._own.get().aclose()
 
 
 def _make(name: str, proxy: str | None, httpx_class: str, fast_class: str) -> Any:

@@ -21,6 +21,7 @@ from llmgate_core.errors import APIConnectionError
 from llmgate_core.transports.addresses import POLL_IN, POLL_OUT, Address, make_poll, open_socket, resolve
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.failures import connect_failed, dns_failed, tls_failed, truncated
+from llmgate_core.transports.garbage import close_elsewhere
 from llmgate_core.transports.http1 import ResponseReader, build_head
 from llmgate_core.transports.pool import ConnectionPool
 from llmgate_core.transports.tls import make_tls_context
@@ -200,6 +201,17 @@ class FastTransport:
         with self._lock:
             self._pool.release()
 
+    def release_dropped(self) -> None:
+        """Do the same without waiting: the collector may be at work in a thread that holds the lock."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._pool.is_awaited:
+                    self._pool.release()
+                    return
+            finally:
+                self._lock.release()
+        close_elsewhere(self.release, wait_seconds=0)
+
 
 class FastResponse:
     """A started answer; see `transport_contract.TransportResponse`. Belongs to one thread at a time."""
@@ -242,9 +254,11 @@ class FastResponse:
 
     def close(self) -> None:
         """Drop the connection, unless the answer is complete and gave it back already. Idempotent."""
-        if self._connection is not None:
-            self._reader.fail(truncated(self._connection.origin, "it was closed by its reader"))
-            self._settle()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._reader.fail(truncated(connection.origin, "it was closed by its reader"))
+            connection.discard()
+            self._transport.release_dropped()
 
     def _receive(self, connection: _Connection, ends: float | None) -> bool:
         """Read once; False: nothing came in time."""

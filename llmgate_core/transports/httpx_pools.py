@@ -7,6 +7,7 @@ Source: rows S9, S14 and S16 of the reliability catalogue in docs/architecture.m
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 from abc import ABC, abstractmethod
@@ -59,6 +60,7 @@ class Wire(ABC, Generic[Made]):
         self._made: dict[tuple[str, int], Made] = {}
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._urls: dict[tuple[Origin, str], tuple[httpcore.URL, bytes]] = {}
 
     def _made_for(self, scheme: str, number: int = 0) -> Made:
@@ -75,6 +77,10 @@ class Wire(ABC, Generic[Made]):
                     options = options if self._proxy is None else self._proxied(options)
                     made = self._made[scheme, number] = self._make(options)
         return made
+
+    def is_inherited(self) -> bool:
+        """Return whether a fork brought us here: the connections are the parent's, and locks may be held for ever."""
+        return self._process != os.getpid()
 
     @abstractmethod
     def _make(self, options: dict[str, Any]) -> Made:

@@ -23,10 +23,11 @@ import httpcore
 from llmgate_core.errors import APIError
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.failures import truncated
+from llmgate_core.transports.garbage import close_elsewhere
 from llmgate_core.transports.httpx_async_network import AsyncConnection, AsyncNetwork
 from llmgate_core.transports.httpx_errors import FAILURES, failure_before_head, failure_in_body
 from llmgate_core.transports.httpx_exchange import WireExchange
-from llmgate_core.transports.httpx_network import Network
+from llmgate_core.transports.httpx_network import Connection, Network
 from llmgate_core.transports.httpx_pools import Wire, pool_of_kind
 from llmgate_core.transports.upload import AsyncUpload, Upload
 
@@ -44,7 +45,15 @@ ATTEMPTS = 2  # the second only where a kept connection turned out to be closed
 
 
 class HTTPXTransport(Wire["tuple[httpcore.ConnectionPool, Network]"]):
-    """`transport_contract.Transport` over httpcore; many threads may share one."""
+    """`transport_contract.Transport` over httpcore; many threads may share one.
+
+    `unread` holds the bodies of open answers: a generator of httpcore's takes locks when it is freed,
+    so the collector must not find one while a thread that it runs in may hold them, in our `send`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.unread: dict[int, Iterator[bytes]] = {}
 
     def send(self, request: TransportRequest) -> HTTPXResponse:
         """Send `request`; see `transport_contract.Transport.send`."""
@@ -80,7 +89,7 @@ class HTTPXTransport(Wire["tuple[httpcore.ConnectionPool, Network]"]):
         return pool_of_kind(kinds, {**options, "network_backend": network}), network
 
     def __del__(self) -> None:
-        if hasattr(self, "_made"):
+        if hasattr(self, "_made") and not self.is_inherited():
             self.close()
 
 
@@ -113,6 +122,7 @@ class HTTPXResponse:
         self._exchange = exchange
         self._request = request
         self._blocks: Iterator[bytes] = iter(stream)
+        transport.unread[id(self)] = self._blocks
         try:
             self._decoder = decoder_for(self.raw_headers)
         except APIError:
@@ -146,10 +156,15 @@ class HTTPXResponse:
 
     def close(self) -> None:
         """Drop the connection, unless the answer is complete and gave it back already. Idempotent."""
-        if not self._is_settled:
-            self._is_settled = True
-            self._failure = _left(self._request)
-            self._stream.close()
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._failure = _left(self._request)
+        connection = self._exchange.connection
+        if isinstance(connection, Connection):
+            connection.close()
+        if not self._transport.is_inherited():
+            close_elsewhere(self._stream.close, self._part)  # this thread may hold httpcore's locks
 
     def _next(self) -> bytes:
         if self._is_settled:
@@ -165,15 +180,19 @@ class HTTPXResponse:
         else:
             self._settle()
             return b""
-        self._is_settled = True  # httpcore closed the connection
+        self._part()  # httpcore closed the connection
         return _end(self._failure)
+
+    def _part(self) -> None:
+        self._is_settled = True
+        self._transport.unread.pop(id(self), None)
 
     def _settle(self) -> None:
         """Give the connection back: the answer is complete."""
         connection = self._exchange.connection
         if connection is not None:
             connection.end_answer(self.raw_headers)
-        self._is_settled = True
+        self._part()
         self._stream.close()
 
     def __del__(self) -> None:

@@ -7,6 +7,7 @@ Source: rows R26 and S11 of the reliability catalogue in docs/architecture.md.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -76,9 +77,14 @@ class ConnectionPool(Generic[C]):
         """Put `waiter` at the end of the queue."""
         self._waiting.append((origin, waiter))
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for a connection."""
+        return bool(self._waiting)
+
     def stop_waiting(self, origin: Origin, waiter: Waiter[C | None]) -> None:
         """Take `waiter` out of the queue, if it is still in it; else it has its result."""
-        if (origin, waiter) in self._waiting:
+        with contextlib.suppress(ValueError):  # to look first would leave room for the collector to give it one
             self._waiting.remove((origin, waiter))
 
     def give(self, connection: C, now: float) -> None:

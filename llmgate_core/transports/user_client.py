@@ -25,6 +25,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.errors import APIError, ConfigError
+from llmgate_core.transports.garbage import close_elsewhere
 from llmgate_core.transports.httpx_pools import encoded_headers
 from llmgate_core.transports.upload import AsyncUpload, Upload
 from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
@@ -187,7 +188,15 @@ def _raw_headers(response: Any) -> Sequence[tuple[bytes, bytes]]:
 
 
 class UserClientTransport(_UserClient):
-    """`transport_contract.Transport` over the caller's own client."""
+    """`transport_contract.Transport` over the caller's own client.
+
+    `unread` holds the bodies of open answers, so that the collector frees none in a thread that is
+    in our `send`, and may hold the client's locks.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.unread: dict[int, Iterator[bytes]] = {}
 
     def send(self, request: TransportRequest) -> UserClientResponse:
         """Send `request`; see `transport_contract.Transport.send`."""
@@ -197,7 +206,7 @@ class UserClientTransport(_UserClient):
             upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
             outgoing = self._outgoing(request, waits, attempt.trace, upload)
             try:
-                return UserClientResponse(self._client.send(outgoing, **self._options), request, waits)
+                return UserClientResponse(self, self._client.send(outgoing, **self._options), request, waits)
             except Exception as error:
                 failure = client_failure_before_head(error, request)
                 if failure is None:
@@ -217,7 +226,13 @@ class UserClientTransport(_UserClient):
 class UserClientResponse:
     """A started answer; see `transport_contract.TransportResponse`."""
 
-    def __init__(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> None:
+    def __init__(
+        self,
+        transport: UserClientTransport,
+        response: Any,
+        request: TransportRequest,
+        waits: dict[str, float | None],
+    ) -> None:
         self.status: int = response.status_code
         self.raw_headers = _raw_headers(response)
         self._response = response
@@ -225,6 +240,8 @@ class UserClientResponse:
         self._waits = waits
         self._limit: float | None = None  # how long the client itself waits for a block
         self._blocks: Iterator[bytes] = iter(response.iter_bytes())
+        self._transport = transport
+        transport.unread[id(self)] = self._blocks
         self._watchdog = _Watchdog(_socket_of(response))
         self._is_closed = False
 
@@ -260,9 +277,17 @@ class UserClientResponse:
 
     def close(self) -> None:
         """Drop the answer, or give its connection back. Idempotent."""
+        if self._is_closed:
+            return
         self._is_closed = True
+        if getattr(self._response, "is_closed", False):
+            self._part()
+        else:
+            close_elsewhere(self._response.close, self._part)  # this thread may hold the client's locks
+
+    def _part(self) -> None:
         self._watchdog.stop()
-        self._response.close()
+        self._transport.unread.pop(id(self), None)
 
     def __del__(self) -> None:
         if hasattr(self, "_is_closed") and not self._is_closed:
@@ -284,7 +309,7 @@ class _Watchdog:
 
     def __init__(self, sock: socket.socket | None) -> None:
         self._socket = sock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may stop it in its own thread
         self._ends: float | None = None  # None: nobody reads, or without limit
         self._timer: threading.Timer | None = None
         self._rings_at = 0.0

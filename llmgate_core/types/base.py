@@ -6,12 +6,18 @@ first day, and they are read by attribute or by `["..."]`. Nothing here judges w
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from llmgate_core.contracts import Headers, LedgerEntry
     from llmgate_core.cost import Cost
 
@@ -73,6 +79,31 @@ class Result(BaseModel):
         except KeyError:
             return default
 
+    def __copy__(self) -> Self:
+        return self._told(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self._told(super().__deepcopy__(memo))
+
+    def _told(self, made: Self) -> Self:
+        """Return a copy that knows what this one knows beside its fields, which is all that pydantic copies."""
+        for name, value in self._slots().items():
+            object.__setattr__(made, name, value)
+        return made
+
+    def _slots(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _slots_of(type(self)) if hasattr(self, name)}
+
+    def __getstate__(self) -> dict[Any, Any]:
+        slots = self._slots().items()
+        kept = {name: value for name, value in slots if not isinstance(value, type) or _is_importable(value)}
+        return {**super().__getstate__(), "slots": kept}  # else lost: pydantic's holds fields only
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        for name, value in state.get("slots", {}).items():
+            object.__setattr__(self, name, value)
+
     def _extension(self, name: str) -> Any:
         """Return a field that the wire does not have but some servers send; dumps lack it where they do not."""
         return (self.__pydantic_extra__ or {}).get(name)
@@ -85,6 +116,21 @@ class Result(BaseModel):
                 yield name, f"<{len(value)} characters>"
             else:
                 yield name, value
+
+
+@cache
+def _slots_of(kind: type[Result]) -> tuple[str, ...]:
+    """Return the names of what the classes of an answer remember beside its fields."""
+    own = (base for base in kind.__mro__ if issubclass(base, Result))
+    return tuple(name for base in own for name in base.__dict__.get("__slots__", ()))
+
+
+def _is_importable(kind: type) -> bool:
+    """Return whether a pickle can name a class; without its class an answer is read by `content` or `output_text`."""
+    try:
+        return attrgetter(kind.__qualname__)(sys.modules[kind.__module__]) is kind
+    except (AttributeError, KeyError):
+        return False
 
 
 class Item(Result):
@@ -113,12 +159,15 @@ def _as_items(value: Any) -> Any:
 class CallRecord:
     """What llmgate knows of the call behind a whole answer or a stream.
 
+    A pickle or a deep copy of it has the cost instead of `price`, which knows the route and its key.
+
     Attributes:
         headers: the upstream's; None unless asked for.
         events: how many a stream has had.
         usage, tier: of a stream, once it has ended. answer: the whole one, where its last event held it.
         price: given usage, service tier and, where the answer says more than its usage, units;
             says what the call cost. None: nobody knows.
+        output_type: the class that the answer's text shall be read as; None: none was given.
     """
 
     __slots__ = (
@@ -128,6 +177,7 @@ class CallRecord:
         "attempts",
         "events",
         "headers",
+        "output_type",
         "price",
         "provider",
         "request_id",
@@ -145,6 +195,7 @@ class CallRecord:
         provider: str | None = None,
         attempts: int = 1,
         price: Callable[..., Cost | None] | None = None,
+        output_type: type[BaseModel] | None = None,
     ) -> None:
         self._ledger = tuple(ledger)
         self._late = late  # kept as it is: a stream's grows while it is read
@@ -153,6 +204,7 @@ class CallRecord:
         self.provider = provider
         self.attempts = attempts
         self.price = price
+        self.output_type = output_type
         self.usage: Any = None
         self.tier: str | None = None
         self.answer: Any = None
@@ -177,6 +229,28 @@ class CallRecord:
         if self.price is None:
             return None
         return self.price(usage, tier, units) if units else self.price(usage, tier)
+
+    def settled(self, cost: Cost | None) -> CallRecord:
+        """Return what of this may leave the process: no function, no key, and `cost` instead of how to price it."""
+        price = None if cost is None else Settled(cost)
+        made = CallRecord(ledger=self.ledger, headers=self.headers, request_id=self.request_id, price=price)
+        made.provider, made.attempts, made.tier, made.events = self.provider, self.attempts, self.tier, self.events
+        return made
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        told = self if isinstance(self.price, Settled) else self.settled(self.cost_of(self.usage, self.tier))
+        return None, {name: getattr(told, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The price of a call that is over: what it cost, whatever is asked."""
+
+    cost: Cost
+
+    def __call__(self, *_asked: Any) -> Cost:
+        """Return the cost."""
+        return self.cost
 
 
 _NO_RECORD = CallRecord()
@@ -206,7 +280,10 @@ class Recorded:
     @property
     def cost(self) -> Cost | None:
         """What the call cost in US dollars, by the catalogue's prices; None: price or usage is not known."""
-        return self._get_record().cost_of(getattr(self, "usage", None), getattr(self, "service_tier", None))
+        record, usage = self._get_record(), getattr(self, "usage", None)
+        if usage is None:  # a stream may have said it beside the answer
+            return record.cost_of(record.usage, record.tier)
+        return record.cost_of(usage, getattr(self, "service_tier", None))
 
     @property
     def _response_headers(self) -> Headers | None:
@@ -223,6 +300,12 @@ class Response(Recorded, Result):
     """A whole answer. Its record lives in a slot, so it is neither dumped nor compared."""
 
     __slots__ = ("_record",)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()  # which would take the price along
+        if (record := state["slots"].get("_record")) is not None:
+            state["slots"]["_record"] = record.settled(self.cost)
+        return state
 
 
 class TokenUsage(Result):

@@ -21,6 +21,7 @@ from itertools import count
 from llmgate_core.serving import errors
 from llmgate_gateway.auth import Client, wrong_key
 from llmgate_gateway.bodies import linger, read_whole
+from llmgate_gateway.browsers import check_page
 from llmgate_gateway.calls import note_trace, serve_call
 from llmgate_gateway.client_request import ClientGoneError, ClientRequest, Waits
 from llmgate_gateway.config import GatewayConfig
@@ -71,7 +72,7 @@ class Gateway:
     Args:
         config: what it serves.
         observers: told of each request that has ended; what they raise is logged and changes nothing.
-        on_begin: called for each request that comes.
+        on_begin: called for each request that comes; what they raise is logged and changes nothing.
         on_call: told of each request that is about to become a call; may set its `traceparent`.
         pages: `"/metrics"` or `"POST /explain"` -> what answers it.
 
@@ -127,7 +128,10 @@ class Gateway:
         Raises:
             LLMGateError: a plugin does not load. Nothing has changed then.
         """
-        fresh = State(config)
+        self.take_state(State(config))
+
+    def take_state(self, fresh: State) -> None:
+        """Do what `reconfigure` does with a state that is built already, be it in a thread: that takes a while."""
         old, self._state = self._state, fresh
         old.retire()
 
@@ -175,9 +179,8 @@ class Gateway:
         timeouts = state.general.timeouts
         state.users += 1
         self._waits.add(request, body_seconds=timeouts.body, write_seconds=timeouts.write)
-        for begin in self._on_begin:
-            begin()
         try:
+            self._note_begin()
             reply = await self._outcome(request, state)
             if reply is not None:
                 await self._send(request, reply)
@@ -232,6 +235,8 @@ class Gateway:
         if client is None and not (route is not None and route.is_open):
             raise wrong_key()
         request.extra_headers.append((b"x-llmgate-request-id", record.request_id.encode()))  # a 401 is always the same
+        if state.keys.is_open and not (route is not None and route.is_open):
+            check_page(request.scope, request.headers, general.cors)
         if client is not None:
             request.client, record.client = client, client.name
         if route is not None and route.is_page:
@@ -317,6 +322,13 @@ class Gateway:
     def _note_gone(self, record: RequestRecord) -> None:
         record.outcome = "cancelled"
         record.status = record.status or CLIENT_CLOSED
+
+    def _note_begin(self) -> None:
+        for begin in self._on_begin:
+            try:
+                begin()
+            except Exception as failure:  # noqa: BLE001  # nor must who counts what begins
+                log.warning("an on_begin callback raised %s", type(failure).__name__)
 
     def _note_end(self, record: RequestRecord) -> None:
         record.total_seconds = time.monotonic() - record.started

@@ -74,8 +74,10 @@ def body_limit(request: ClientRequest, limit: int) -> int | None:
     """Return the body's length as the client gave it, once that is found to be within `limit`.
 
     Raises:
-        RefusedError: 413, before a byte of it is read.
+        RefusedError: 413, or 415 for one that is compressed, before a byte of it is read.
     """
+    if b"content-encoding" in request.headers:
+        _check_encoding(request)
     length = sent_length(request)
     if length is not None and length > limit:
         raise too_large(limit)
@@ -170,6 +172,17 @@ async def linger(request: ClientRequest) -> None:
     while more and size < LINGER_BYTES:
         block, more = await request.read()
         size += len(block)
+
+
+def _check_encoding(request: ClientRequest) -> None:
+    """Refuse a compressed body: here it would not be read, and a few bytes of it could be gigabytes."""
+    encoding = b", ".join(request.values(b"content-encoding")).decode("latin-1").strip()
+    if encoding.lower() in ("", "identity"):
+        return
+    message = f"The request's body has the content-encoding {encoding[:80]!r}. Send it uncompressed."
+    raise refuse(
+        415, message, code="unsupported_content_encoding", headers=((b"accept-encoding", b"identity"),), close=True
+    )
 
 
 def _check_json_type(kind: bytes) -> None:

@@ -13,8 +13,10 @@ from llmgate_gateway.replies import RawHeaders, Reply
 __all__ = ["origin_headers", "preflight"]
 
 EXPOSED = (
-    b"x-request-id, retry-after, retry-after-ms, openai-processing-ms, x-llmgate-request-id, x-llmgate-model, "
-    b"x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, x-llmgate-cost"
+    b"x-request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
+    b"x-llmgate-request-id, x-llmgate-model, x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, x-llmgate-cost"
 )
 
 

@@ -3,7 +3,7 @@
 Loads the plugins that the config names; opens nothing. What a request may ask for is decided here by
 the name it gives, never by anything else in it.
 
-Source: capabilities A34 to A39, A44 and A56; rows S6 and S20 of the reliability catalogue in docs/architecture.md.
+Source: capabilities A34 to A39, A44, A55 and A56; rows S6 and S20 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from llmgate_core.serving import ENDPOINTS, FAMILIES, Target, errors
 from llmgate_gateway.auth import Client, forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
+from llmgate_gateway.config.siblings import model_for
 from llmgate_gateway.key_pieces import KeyPieces
 from llmgate_gateway.replies import RefusedError, header_value, refuse
 from llmgate_gateway.routes import Route
@@ -171,9 +172,10 @@ class Deployments:
             target = bound.targets.get(route.family)
             if target is None:
                 continue
+            model = model_for(bound.client, route.family, member.model, has_star=_has_star(member.deployment))
             if member.deployment.is_pattern:
-                target = self._resolved(bound, route, member.model, requested, client)
-            bindings.append(self._binding(bound, member.model, target, requested))
+                target = self._resolved(bound, route, model, requested, client)
+            bindings.append(self._binding(bound, model, target, requested))
         if not bindings:
             raise _other_family(requested, (self._bound[id(member.deployment)] for member in group.members), route)
         offering = tuple(binding for binding in bindings if _offers(binding.target, route))
@@ -274,12 +276,17 @@ def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions)
     failure: errors.LLMGateError | None = None
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
         try:
-            targets[family] = _resolve(client, family, model, options)
+            own = model_for(client, family, model, has_star=_has_star(entry))
+            targets[family] = _resolve(client, family, own, options)
         except errors.LLMGateError as error:
             failure = failure or error
     if not targets and failure is not None:
         raise failure
     return targets
+
+
+def _has_star(entry: Deployment) -> bool:
+    return "*" in entry.params.model
 
 
 def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOptions) -> Target:

@@ -37,7 +37,8 @@ def explain(routes: Routes, deployments: Deployments, client: Client, asked: Map
         raise refuse(400, 'Send {"path": "/v1/chat/completions", "body": {...}}.', code="invalid_explain")
     route = routes.find("POST", path).route
     if route is None or not route.takes_model:
-        raise refuse(400, "explain knows the paths that are sent a model, such as /v1/chat/completions.", param="path")
+        message = "explain knows the paths that are sent a model, such as /v1/chat/completions."
+        raise refuse(400, message, code="invalid_explain", param="path")
     check_names(body, files=FAMILIES[route.family].files)  # as for a request: no path is opened, nothing of ours is set
     binding = deployments.of_model(route, body.get("model"), client)
     request = {name: value for name, value in body.items() if name != "model"}

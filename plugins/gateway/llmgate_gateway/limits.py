@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate_gateway.config.general import Limits
-from llmgate_gateway.replies import RefusedError, refuse
+from llmgate_gateway.replies import RefusedError, error_reply, refuse
 
 __all__ = ["Admission", "check_head"]
 
 RETRY_SOON = ((b"retry-after", b"1"),)
+REQUESTS = "requests"
+"""The type of an error of OpenAI's where the limit is one of requests, and not of tokens."""
 
 
 class Admission:
@@ -79,4 +81,5 @@ def _too_busy() -> RefusedError:
 
 def _too_many(limit: int) -> RefusedError:
     message = f"This client has {limit} requests under way, which is its limit. Try again when one has ended."
-    return refuse(429, message, code="concurrency_limit_exceeded", headers=RETRY_SOON)
+    reply = error_reply(429, message, code="concurrency_limit_exceeded", kind=REQUESTS, headers=RETRY_SOON)
+    return RefusedError(reply, code="concurrency_limit_exceeded")

@@ -71,16 +71,20 @@ class LineWriter:
         self._reopen = True
 
     def close(self, within_seconds: float = 1.0) -> None:
-        """Write what is left, if that is quick, and end."""
+        """Write what is left, if that is quick, and end.
+
+        The file is closed by the thread, when it ends: one that still writes would go on into whatever
+        had been given the number of a file that we closed.
+        """
         self._is_closing = True
         self.flush(within_seconds)
         self._wake.set()
-        thread, self._thread = self._thread, None
+        thread = self._thread
         if thread is not None:
             thread.join(within_seconds)
-        if isinstance(self._place, str) and self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            if not thread.is_alive():
+                self._thread = None
+                self._close_file()  # should it have failed
 
     def _start(self) -> None:
         self._idle.clear()
@@ -103,7 +107,14 @@ class LineWriter:
                 continue
             self._idle.set()
             if self._is_closing:
+                self._close_file()
                 return
+
+    def _close_file(self) -> None:
+        if isinstance(self._place, str) and self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(OSError):  # no space for what the system still held
+                os.close(descriptor)
 
     def _put(self, batch: list[bytes]) -> None:
         data = memoryview(b"".join(batch))

@@ -128,10 +128,11 @@ async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> No
 
 async def _send_error(request: ClientRequest, answer: Forwarded, headers: list[tuple[bytes, bytes]]) -> None:
     """Send an error's body with the key taken out, should the upstream have repeated it; no page of HTML."""
-    blocks: list[bytes] = []
+    blocks, size = list[bytes](), 0
     async for block in answer.blocks():
         blocks.append(block)
-        if sum(map(len, blocks)) > ERROR_BYTES:
+        size += len(block)
+        if size > ERROR_BYTES:
             break
     text = mask(b"".join(blocks)[:ERROR_BYTES].decode("utf-8", "replace"), (answer.api_key,))
     if not text.startswith(("{", "[")):

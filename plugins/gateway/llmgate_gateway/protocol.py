@@ -4,8 +4,9 @@ Refuses what two servers could read in two ways, a head that is too large and on
 its end; says so in OpenAI's shape, and hangs up. Header lines behind a body are not taken for headers.
 Requests that come before the answer to an earlier one wait their turn, a few of them. An upgrade that we
 do not do is ignored, as the standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
+A client of HTTP/1.0 is sent no chunks.
 
-Source: RFC 9112, sections 2.3, 3.2, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
+Source: RFC 9112, sections 2.3, 3.2, 6.1, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
 of the reliability catalogue in docs/architecture.md.
 """
 
@@ -244,7 +245,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._served = cycle
         if not self.pipeline:
             self._waiting_bytes = 0
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, app if cycle.scope["http_version"] == "1.1" else _unchunked(app, cycle))
 
     @property
     def _is_answering(self) -> bool:
@@ -274,7 +275,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _plain_head(self) -> bytes:
         """Return the head that was just read, without its wish for another protocol."""
-        lines = [b"%s %s HTTP/1.1" % (self.scope["method"].encode(), self.url)]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.scope["method"].encode(), self.url, version)]
         lines += [name + b": " + value for name, value in self.headers if name not in HOP_BY_HOP]
         return b"\r\n".join([*lines, b"\r\n"])
 
@@ -323,6 +325,30 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _unchunked(app: Any, cycle: RequestResponseCycle) -> Any:
+    """Return the app for a client of HTTP/1.0, which knows no chunks: the connection's end is the body's.
+
+    uvicorn closes such a connection in any case, but would send chunks, and counts what goes without them.
+    """
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        has_length = True
+
+        async def send_plain(message: Any) -> None:
+            nonlocal has_length
+            if message["type"] == "http.response.start":
+                has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                if not has_length:
+                    cycle.chunked_encoding = cycle.keep_alive = False
+            elif not has_length:
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_plain)
+
+    return serve
 
 
 def _refusal(status: int, default_headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -6,10 +6,20 @@ Source: rows R34 and R35 of the reliability catalogue in docs/architecture.md.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from llmgate_gateway.config import GatewayConfig, check_bind, check_routes, config_for_model, load_config
+from llmgate_core.serving import errors
+from llmgate_gateway.config import (
+    ConfigProblems,
+    GatewayConfig,
+    Problem,
+    check_bind,
+    check_routes,
+    config_for_model,
+    has_keys,
+    load_config,
+)
 
 __all__ = ["POLL_SECONDS", "FileWatch", "Source", "needs_new_start"]
 
@@ -23,12 +33,18 @@ class Source:
     Attributes:
         path: the file; None: `model` is served without one.
         host, insecure_no_auth: the address that is listened on, which no new config may lay open.
+        asks_for_keys: the server was started with keys, so no new config may do without.
     """
 
     path: str | None
     model: str | None = None
     host: str = "127.0.0.1"
     insecure_no_auth: bool = False
+    asks_for_keys: bool = False
+
+    def started_with(self, config: GatewayConfig) -> Source:
+        """Return the source of the configs that may follow `config`."""
+        return replace(self, asks_for_keys=has_keys(config))
 
     def load(self) -> GatewayConfig:
         """Return the config, checked whole, its plugins loaded.
@@ -36,13 +52,24 @@ class Source:
         Raises:
             ConfigError: whatever is wrong, a line each.
         """
-        if self.path is not None:
-            config = load_config(self.path, plugins=True)
-        else:
-            config = config_for_model(self.model or "")
-            check_routes(config)
+        config = load_config(self.path, plugins=True) if self.path is not None else _config_of(self.model or "")
         check_bind(config, self.host, self.insecure_no_auth)
+        is_insecure = self.insecure_no_auth or config.general.insecure_no_auth
+        if self.asks_for_keys and not has_keys(config) and not is_insecure:
+            raise errors.ConfigError("it has no key any more; start anew to serve without keys")
         return config
+
+
+def _config_of(model: str) -> GatewayConfig:
+    """Return the config of `--model`: its entries are ours, so what is wrong with it is said once, of the flag."""
+    try:
+        config = config_for_model(model)
+        check_routes(config)
+    except ConfigProblems as error:
+        said = dict.fromkeys(problem.message for problem in error.problems)
+        problems = tuple(Problem(0, 0, "--model", message) for message in said)
+        raise ConfigProblems("\n".join(problem.show("") for problem in problems), problems) from None
+    return config
 
 
 def needs_new_start(before: GatewayConfig, after: GatewayConfig) -> list[str]:

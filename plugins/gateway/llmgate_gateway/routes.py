@@ -22,6 +22,7 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})
 """What is served without a key: health, and the page at the root, which holds no data."""
 
 STEPS = frozenset({".", ".."})
+MODEL_STARTS = ("/v1/models/", "/models/")
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -51,6 +52,11 @@ class Route:
     def is_page(self) -> bool:
         """Whether it is one of our own pages rather than a call."""
         return self.family == "page"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the gateway answers by itself, and calls no upstream."""
+        return self.is_page or self.family == "models"
 
     @property
     def is_open(self) -> bool:
@@ -99,9 +105,11 @@ class Routes:
         return iter(dict.fromkeys(seen))
 
     def _search(self, method: str, path: str) -> Found:
-        if method == "HEAD" and path in OPEN_PATHS:
-            return self.find("GET", path)
-        parts = path.split("/")
+        if method == "HEAD":
+            found = self.find("GET", path)
+            if found.route is not None and found.route.is_ours:
+                return found  # the server leaves the body out
+        parts = _parts(path)
         allowed = [known for known, where in self._exact if where == path]
         for pattern, route in self._by_length.get(len(parts), ()):
             ids = _ids(pattern, parts)
@@ -150,6 +158,14 @@ def _calls() -> Iterator[Route]:
 def _pages(pages: Iterable[tuple[str, str]]) -> Iterator[Route]:
     for method, path in pages:
         yield Route(method, path, "page", path, has_body=method == "POST")
+
+
+def _parts(path: str) -> list[str]:
+    """Return a path's parts. The name of a model is one of them, slashes and all: clients write `openai/gpt-4o`."""
+    for start in MODEL_STARTS:
+        if path.startswith(start) and "//" not in path and not path.endswith("/"):
+            return [*start.split("/")[:-1], path[len(start) :]]
+    return path.split("/")
 
 
 def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:

@@ -30,6 +30,7 @@ from llmgate_gateway.metric_values import SharedValues
 from llmgate_gateway.operations import Operations
 from llmgate_gateway.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.reloading import POLL_SECONDS, FileWatch, Source, needs_new_start
+from llmgate_gateway.state import State
 from llmgate_gateway.watchdog import Watchdog
 
 __all__ = ["GatewayServer", "Place", "build", "new_event_loop", "serve"]
@@ -153,6 +154,7 @@ class GatewayServer(uvicorn.Server):
                 loop.add_signal_handler(number, work)
         if self._place.parent is not None:
             loop.add_reader(self._place.parent, self._parent_has_gone)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # the supervisor holds it back till now
         try:
             yield
         finally:
@@ -228,22 +230,31 @@ class GatewayServer(uvicorn.Server):
 
     async def _reload(self) -> None:
         async with self._reloading:
-            self._operations.reopen_files()
-            before = self._gateway.config
             try:
-                config = await asyncio.to_thread(self._source.load)
-                self._gateway.reconfigure(config)
+                self._operations.reopen_files()
+                fresh = await asyncio.to_thread(self._new_state)
+                self._take(fresh)
             except errors.LLMGateError as error:
                 self._count_reload(fine=False)
                 for line in str(error).splitlines():
                     log.error("the config was not taken, the old one stays: %s", line)
-                return
-            self._operations.reconfigure(config, debug=self._debug)
-            self._take_limits(config)
-            self._count_reload(fine=True)
-            for warning in (*config.warnings, *needs_new_start(before, config)):
-                log.warning("%s", warning)
-            log.info("a new config was taken: %d deployments", len(config.deployments))
+            except Exception:  # a fault of ours or of a plugin, which must not be the end of the file's watch
+                self._count_reload(fine=False)
+                log.exception("the config was not taken: reloading failed")
+
+    def _new_state(self) -> State:
+        """Load the config and build all that it makes: too long for the event loop."""
+        return State(self._source.load())
+
+    def _take(self, fresh: State) -> None:
+        before, config = self._gateway.config, fresh.config
+        self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has been taken
+        self._gateway.take_state(fresh)
+        self._take_limits(config)
+        self._count_reload(fine=True)
+        for warning in (*config.warnings, *needs_new_start(before, config)):
+            log.warning("%s", warning)
+        log.info("a new config was taken: %d deployments", len(config.deployments))
 
     def _take_limits(self, config: GatewayConfig) -> None:
         """Hold connections to the limits of a new config; its address and its log's place need a new start."""

@@ -201,8 +201,11 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         gc.freeze()  # the child does not touch, and so not copy, what it never frees
+        # held back until the worker has its handlers: it would die of one that comes before, or miss a config
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
             worker.pid, worker.born = pid, time.monotonic()
             return
         status = 1

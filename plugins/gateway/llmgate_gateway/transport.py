@@ -19,11 +19,12 @@ import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate_gateway.asgi_exchange import App, AppEndedError, Exchange, Lifespan
+from llmgate_gateway.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     Base = Any  # a transport of either library, to a type checker
@@ -35,6 +36,7 @@ __all__ = ["AsyncGatewayTransport", "GatewayTransport"]
 ResultT = TypeVar("ResultT")
 FIRST_BODY_BYTES = 65_536  # of a request are read before the app starts
 CLOSE_SECONDS = 5.0
+START_SECONDS = 60.0  # for the startup of the app, which is not one request's own and so not its timeout's
 
 
 class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker takes it for both libraries
@@ -47,14 +49,14 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
     def __init__(self, config_or_app: Any) -> None:
         self._app = _app_of(config_or_app)
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._running: LoopThread | None = None
         self._lifespan: Lifespan | None = None
+        self._at_exit = partial(_close_left_open, weakref.ref(self))
 
     def handle_request(self, request: Any) -> Any:
         """Return the app's answer, its body still to come."""
-        loop, library = self._running_loop(), _library_of(request)
-        timeout = _timeout(request, "read")
+        library, timeout = _library_of(request), _timeout(request, "read")
+        loop = self._running_loop(library)
         body = iter(request.stream)
         blocks, ended = _first_blocks(body)
 
@@ -84,14 +86,16 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
     def close(self) -> None:
         """Shut the app down and end its thread. Idempotent."""
         with self._lock:
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
+            running, self._running = self._running, None
+        if running is None:
             return
-        if self._lifespan is not None:
-            with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError):
-                asyncio.run_coroutine_threadsafe(self._lifespan.stop(), loop).result(CLOSE_SECONDS)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(CLOSE_SECONDS)
+        atexit.unregister(self._at_exit)
+        try:
+            if self._lifespan is not None:
+                with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError):
+                    asyncio.run_coroutine_threadsafe(self._lifespan.stop(), running.loop).result(CLOSE_SECONDS)
+        finally:
+            running.end(CLOSE_SECONDS)
 
     def __enter__(self) -> GatewayTransport:
         return self
@@ -105,20 +109,29 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
         self.close()
 
     def __del__(self) -> None:
-        loop = getattr(self, "_loop", None)
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(loop.stop)
+        running = getattr(self, "_running", None)
+        if running is not None:
+            atexit.unregister(self._at_exit)
+            running.begin_end()
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def _running_loop(self, library: ModuleType) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=_run, args=(loop,), name="llmgate-gateway", daemon=True)
-                thread.start()
-                self._lifespan = asyncio.run_coroutine_threadsafe(_lifespan(self._app), loop).result()
-                self._loop, self._thread = loop, thread
-                atexit.register(_close_left_open, weakref.ref(self))  # of a program that ends without closing it
-            return self._loop
+            if self._running is None:
+                self._running = self._start(library)
+            return self._running.loop
+
+    def _start(self, library: ModuleType) -> LoopThread:
+        """Start the app on a thread of its own, which is gone again if the app does not start."""
+        running = LoopThread("llmgate-gateway")
+        try:
+            with _errors_of(library):
+                starting = asyncio.run_coroutine_threadsafe(_lifespan(self._app), running.loop)
+                self._lifespan = _result(starting, START_SECONDS, library)
+        except BaseException:
+            running.end(CLOSE_SECONDS)
+            raise
+        atexit.register(self._at_exit)  # for a program that ends without closing it
+        return running
 
 
 def _close_left_open(left_open: weakref.ref[GatewayTransport]) -> None:
@@ -317,19 +330,6 @@ async def _feed(exchange: Exchange, stream: Any) -> None:
         if not await exchange.body_taken():
             return
     exchange.add_body(b"", more=False)
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
 
 
 def _first_blocks(body: Iterator[bytes]) -> tuple[list[bytes], bool]:

@@ -27,6 +27,7 @@ class ConfigCommand:
         """Declare what the command takes."""
         parser.add_argument("action", choices=("check", "schema"), help="check a file, or print the JSON Schema")
         parser.add_argument("file", metavar="FILE", nargs="?", help="the config to check")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, given: argparse.Namespace) -> int:
         """Do it, and return the exit status."""
@@ -36,7 +37,7 @@ class ConfigCommand:
         if given.file is None:
             _warn("llmgate config check: which FILE?")
             return 2
-        return _check(given.file, as_json=getattr(given, "json", False))
+        return _check(given.file, as_json=given.json)
 
 
 def _check(file: str, *, as_json: bool) -> int:

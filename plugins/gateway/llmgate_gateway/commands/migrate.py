@@ -102,7 +102,7 @@ class _Variables:
         if section is not None and isinstance(section.node.value, dict):
             self.notes.append(Note(section.line, (SECTION,), "ignored", "see its variables"))
             for name, entry in section.node.value.items():
-                why = "set it in the environment, or in .env; a config of ours holds no values of variables"
+                why = "no value is written; set it in the environment, or copy this section by hand"
                 self.notes.append(Note(entry.line, (SECTION, name), "ignored", why))
         for path, node, wanted in _keys(root):
             if isinstance(node.value, str) and not node.value.startswith(PREFIX):

@@ -73,6 +73,7 @@ def _run(given: argparse.Namespace) -> int:
     source = Source(given.config, given.model, given.host, given.insecure_no_auth)
     try:
         config = source.load()
+        source = source.started_with(config)
         if given.workers == 1:
             return _serve_alone(config, source, given)
         return _serve_by_workers(config, source, given)
@@ -124,22 +125,23 @@ def _listen(given: argparse.Namespace) -> list[socket.socket]:
 
 
 def _announce(config: GatewayConfig, sockets: Sequence[socket.socket], given: argparse.Namespace) -> None:
+    from llmgate_gateway.config import has_keys
+    from llmgate_gateway.config.fields import is_loopback
     from llmgate_gateway.listening import url_of
 
-    lines = [f"llmgate gateway listening on {url_of(sockets)}"]
+    url = url_of(sockets)
+    lines = [f"llmgate gateway listening on {url}"]
     names = list(dict.fromkeys(deployment.model_name for deployment in config.deployments))
     more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
     lines.append(f"models: {', '.join(map(_printable, names[:SHOWN_MODELS]))}{more}")
     if given.workers > 1:
         lines.append(f"workers: {given.workers}")
     lines += [f"warning: {warning}" for warning in config.warnings]
-    if not _asks_for_keys(config) and given.host not in ("127.0.0.1", "::1", "localhost"):
+    if not has_keys(config) and is_loopback(given.host):
+        lines.append(f"warning: no key is set: whoever reaches {url.partition('://')[2]} may use it")
+    elif not has_keys(config):
         lines.append("warning: anybody who reaches this address can use it and spend your keys (no key is asked for)")
     _say("\n".join(lines))
-
-
-def _asks_for_keys(config: GatewayConfig) -> bool:
-    return config.general.master_key is not None or bool(config.general.keys)
 
 
 def _usage(message: str) -> int:

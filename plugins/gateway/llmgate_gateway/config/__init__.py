@@ -13,6 +13,7 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmgate_gateway.config.bind import check_bind as check_bind
+    from llmgate_gateway.config.bind import has_keys as has_keys
     from llmgate_gateway.config.deployment import Deployment as Deployment
     from llmgate_gateway.config.load import config_for_model as config_for_model
     from llmgate_gateway.config.load import load_config as load_config
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from llmgate_gateway.config.schema import json_schema as json_schema
 
 _HOME_OF = {
-    "bind": "check_bind",
+    "bind": "check_bind has_keys",
     "deployment": "Deployment",
     "load": "config_for_model load_config load_config_dict",
     "model": "GatewayConfig",

@@ -11,7 +11,7 @@ from llmgate_core.serving import Secret, errors
 from llmgate_gateway.config.fields import is_loopback
 from llmgate_gateway.config.model import GatewayConfig
 
-__all__ = ["check_bind"]
+__all__ = ["check_bind", "has_keys"]
 
 SHORTEST_KEY = 16
 FEWEST_CHARACTERS = 6
@@ -70,6 +70,11 @@ def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False)
             f"{host} can be reached from other machines: {'; '.join(poor)}. "
             f"Set a random key of {SHORTEST_KEY} characters or more, listen on 127.0.0.1, {way_out}"
         )
+
+
+def has_keys(config: GatewayConfig) -> bool:
+    """Return whether clients are asked for a key."""
+    return config.general.master_key is not None or bool(config.general.keys)
 
 
 def _fault(key: Secret) -> str | None:

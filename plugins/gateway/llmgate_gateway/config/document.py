@@ -1,7 +1,7 @@
 """Read YAML into nodes that know their place. Refuses what a config never needs.
 
-No tags, no merge keys, no duplicate keys, no second document, and limits on size, depth, aliases
-and values; so no file makes this slow or runs code. Keys are their text. Values are read as YAML 1.1
+No tags, no duplicate keys, no second document, and limits on size, depth, aliases and values, what is
+merged counted in full; so no file makes this slow or runs code. Keys are their text. Values are read as YAML 1.1
 reads them, save dates and base-60 numbers, which stay text.
 
 Source: row S22 of the reliability catalogue in docs/architecture.md; YAML 1.1.
@@ -54,6 +54,7 @@ class Node:
         values: how many values it holds in all, itself included. height: how deep it is nested.
         variable: the environment variable that the value came from; None: it stands in the file.
         unset: there is no such variable, so the value is not to be judged.
+        is_anchor: it has an anchor, so it may stand in the file for others to merge.
     """
 
     value: Any
@@ -63,6 +64,7 @@ class Node:
     height: int = 1
     variable: str | None = None
     unset: bool = False
+    is_anchor: bool = False
 
     @property
     def place(self) -> tuple[int, int]:
@@ -150,13 +152,20 @@ def _place_at(text: str, position: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come yet. `key`: of a mapping, the key that waits for its value."""
+    """A list or mapping whose end has not come yet.
+
+    Attributes:
+        key: of a mapping, the key that waits for its value. skip: that value is not kept.
+        merge: the key `<<`. merged: its value; what stands in the mapping itself wins over it.
+    """
 
     node: Node
     anchor: str | None
     flow: bool
     key: Entry | None = None
     skip: bool = False
+    merge: Entry | None = None
+    merged: Node | None = None
 
 
 class _Scalars(yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
@@ -215,9 +224,11 @@ class _Builder:
             self._refuse_tag(event.tag, place)
             return self._open(event, place)
         if isinstance(event, yaml.CollectionEndEvent):
+            self._merge(self.stack[-1])
             closed = self.stack.pop()
             if closed.anchor:
                 self.anchors[closed.anchor] = closed.node
+                closed.node.is_anchor = True
             return self._put(closed.node)
         return True
 
@@ -270,15 +281,29 @@ class _Builder:
     def _key(self, event: Any, place: tuple[int, int]) -> bool:
         holder = self.stack[-1]
         text = event.value
-        known = holder.node.value.get(text)
+        is_merge = text == "<<" and event.implicit[0]
+        known = holder.merge if is_merge else holder.node.value.get(text)
         holder.key = Entry(text, *place, Node(None, *place))
-        holder.skip = known is not None or (text == "<<" and event.implicit[0])
+        holder.skip = known is not None
         if known is not None:
             at = self._path(holder)
             self.problems.add(place, at, f"the key {shown_key(text)!r} stands here twice, first in line {known.line}")
-        elif holder.skip:
-            self.problems.add(place, (), "merge keys ('<<') are refused; write the keys out")
+        elif is_merge:
+            holder.merge = holder.key
         return True
+
+    def _merge(self, holder: _Open) -> None:
+        """Put what `<<` brings into a mapping that is complete; of several mappings the first wins."""
+        if holder.merge is None or holder.merged is None:
+            return
+        sources = holder.merged.value if isinstance(holder.merged.value, list) else [holder.merged]
+        if not all(isinstance(source.value, dict) for source in sources):
+            place = holder.merge.line, holder.merge.column
+            self.problems.add(place, self._path(holder), "'<<' takes a mapping, or a list of mappings")
+            return
+        for source in sources:
+            for key, entry in source.value.items():
+                holder.node.value.setdefault(key, entry)
 
     def _wants_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].node.value, dict) and self.stack[-1].key is None
@@ -294,7 +319,9 @@ class _Builder:
             holder.node.value.append(node)
         elif holder.key is not None:
             holder.key.node = node
-            if not holder.skip:
+            if holder.key is holder.merge:
+                holder.merged = node
+            elif not holder.skip:
                 holder.node.value[holder.key.written] = holder.key
             holder.key = None
         return True

@@ -28,7 +28,7 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
     Returns the variables that count, for `report_unset`.
     """
     known = dict(environment)
-    own = _own_variables(root, problems)
+    own, odd = _own_variables(root, problems)
     known.update({name: value for name, value in own.items() if not known.get(name)})
     used = set[str]()
     for path, node in list(_texts(root, ())):
@@ -38,7 +38,9 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
             _replace(node, path, name, known, problems)
         elif node.variable is None and PREFIX in node.value:
             problems.warn(node.place, path, f"{PREFIX}NAME counts only as a whole value; here it stays text")
-    for name in sorted(own.keys() - used):
+    for name in sorted(odd.keys() & used):
+        problems.add(odd[name], (SECTION, name), "a variable cannot refer to another one")
+    for name in sorted((own.keys() | odd.keys()) - used):
         what = f"only {PREFIX}{name} in this file reads it, and none does; the process never sees it"
         problems.warn(root.place, (SECTION, name), what)
     return known
@@ -53,29 +55,30 @@ def report_unset(root: Node, known: Mapping[str, str], problems: Problems) -> No
             problems.add(node.place, path, f"the environment variable {node.variable} {state}{near}")
 
 
-def _own_variables(root: Node, problems: Problems) -> dict[str, str]:
+def _own_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Return the file's variables, and the places of those that refer to another: wrong only where they are read."""
     entry = root.value.pop(SECTION, None) if isinstance(root.value, dict) else None
     if entry is None or entry.node.value is None:
-        return {}
+        return {}, {}
     if not isinstance(entry.node.value, dict):
         problems.add(entry.node.place, (SECTION,), "must be a mapping of names to text")
-        return {}
-    own = {}
+        return {}, {}
+    own, odd = dict[str, str](), dict[str, tuple[int, int]]()
     for name, item in entry.node.value.items():
         value = item.node.value
         if isinstance(value, dict | list):
             problems.add(item.node.place, (SECTION, name), "must be text")
         elif isinstance(value, str) and value.startswith(PREFIX):
-            problems.add(item.node.place, (SECTION, name), "a variable cannot refer to another one")
+            odd[name] = item.node.place
         elif value is not None:
             own[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return own
+    return own, odd
 
 
 def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     if isinstance(node.value, dict):
-        for key, entry in node.value.items():
-            yield from _texts(entry.node, (*path, key))
+        for entry in node.value.values():
+            yield from _texts(entry.node, (*path, entry.written))
     elif isinstance(node.value, list):
         for index, item in enumerate(node.value):
             yield from _texts(item, (*path, index))

@@ -8,8 +8,9 @@ Source: DESIGN in docs/architecture.md, "Gateway"; rows R20, R21, R24, R32 and S
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from llmgate_gateway.config.fields import Bytes, Count, Key, ModelName, Names, Seconds
 from llmgate_gateway.config.part import Part
@@ -25,6 +26,32 @@ __all__ = [
     "ServerTimeouts",
 ]
 
+SENT_BY_BROWSERS = (
+    "authorization",
+    "content-type",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+    "user-agent",
+    "x-llmgate-model",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "arch",
+            "custom-poll-interval",
+            "helper-method",
+            "lang",
+            "os",
+            "package-version",
+            "poll-helper",
+            "retry-count",
+            "runtime",
+            "runtime-version",
+            "timeout",
+        )
+    ),
+)
+"""What OpenAI's JavaScript SDK sets in a browser, by name: with `authorization`, a `*` would not cover it."""
 RELAYED = (
     "files",
     "batches",
@@ -97,13 +124,35 @@ class ServerTimeouts(Part):
     """Between two requests of one connection."""
 
 
+NO_ORIGIN = "must be origins such as https://app.example, or * alone"
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no browser ever sends as an origin, since it would just never match."""
+    for value in values:
+        if value != "*" and value != (origin := _origin(value)):
+            raise ValueError(f"an origin is scheme, host and port in small letters and no more: write {origin}")
+    return values
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(NO_ORIGIN) from None
+    if not host or "*" in url:
+        raise ValueError(NO_ORIGIN)
+    return f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+
+
 class Cors(Part):
     """Pages that may call the gateway from a browser; off by default."""
 
-    allow_origins: Names = ()
+    allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
     """Origins such as `https://app.example`, or `*`."""
-    allow_headers: Names = ("authorization", "content-type")
-    """Request headers that they may set."""
+    allow_headers: Names = SENT_BY_BROWSERS
+    """Request headers that they may set, instead of those that OpenAI's SDK sets in a browser."""
     max_age: Count = 600
     """Seconds that a browser may remember this."""
 

@@ -25,6 +25,7 @@ from llmgate_gateway.config.shape import ConfigFile
 
 __all__ = ["Fate", "Note", "arrange", "fate_of", "litellm_keys", "request_params"]
 
+ANCHOR = "no setting; only its anchor is read"
 LIKE_A_SECRET = re.compile(r"api_?key|secret|password|credential|access_key|_token$|^token$", re.IGNORECASE)
 
 
@@ -187,6 +188,10 @@ def _foreign(entry: Entry, model: type[Part], path: Path, sorting: _Sorting) -> 
         sorting.note(entry, path, "ignored", fate.why)
     elif model.model_config.get("extra") != "allow":
         message = _unknown(key, model, sorting.problems)
+        if model is ConfigFile and entry.node.is_anchor and "did you mean" not in message:
+            sorting.problems.warn(place, at, ANCHOR)  # a slip in a section's name would take its settings away
+            sorting.note(entry, path, "ignored", ANCHOR)
+            return False
         sorting.problems.add(place, at, message)
         sorting.note(entry, path, "unknown", message)
     elif entry.node.value is not None:

@@ -6,7 +6,7 @@ Pure and frozen. Spellings are ours, variables are expanded, LiteLLM's synonyms 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from llmgate_gateway.config.deployment import Deployment
 from llmgate_gateway.config.document import Node
@@ -66,10 +66,6 @@ class GatewayConfig:
     def error(self, problems: tuple[Problem, ...]) -> ConfigProblems:
         """Return one error with all of `problems`, to be raised."""
         return error_of(tuple(sorted(problems)), self.source)
-
-    def with_warnings(self, *more: str) -> GatewayConfig:
-        """Return a copy that has `more` to say at start."""
-        return replace(self, warnings=(*self.warnings, *more))
 
 
 def _merged(file: ConfigFile) -> GeneralSettings:

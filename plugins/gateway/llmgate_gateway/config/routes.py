@@ -21,6 +21,7 @@ from llmgate_gateway.config.document import Node
 from llmgate_gateway.config.model import GatewayConfig
 from llmgate_gateway.config.problems import Problem, Problems
 from llmgate_gateway.config.shape import PluginChoice
+from llmgate_gateway.config.siblings import model_for
 
 __all__ = ["FAMILIES_OF_MODE", "Served", "check_routes", "check_tree", "installed_prefixes", "plugin_policy"]
 
@@ -131,12 +132,21 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
     failures: list[errors.LLMGateError] = []
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
         try:
-            plugin = client.pipeline.router.resolve(family, model).plugin
+            own = model_for(client, family, model, has_star="*" in model)
+            plugin = client.pipeline.router.resolve(family, own).plugin
         except errors.LLMGateError as error:
             failures.append(error)
         else:
             found[family] = f"{plugin.distribution} {plugin.version}"
-    return found or str(_most_telling(failures))
+    return found or f"{_most_telling(failures)}{_with_prefix(client, model, mode)}"
+
+
+def _with_prefix(client: Client, model: str, mode: str | None) -> str:
+    """Return how a bare name that is not known would be written, which LiteLLM guesses; or nothing."""
+    prefix = client.pipeline.catalogue.default_prefix(mode or "chat")
+    if "/" in model or prefix is None or client.pipeline.catalogue.find(model) is not None:
+        return ""
+    return f"; write the prefix of its provider before it, such as '{prefix}/{model}'"
 
 
 def _most_telling(failures: Sequence[errors.LLMGateError]) -> errors.LLMGateError:

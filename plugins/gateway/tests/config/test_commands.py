@@ -44,7 +44,6 @@ environment_variables:
 def run(module: Any, *arguments: str) -> int:
     parser = argparse.ArgumentParser()
     module.command.add_arguments(parser)
-    parser.add_argument("--json", action="store_true")  # the command line gives it to every command
     status: int = module.command.run(parser.parse_args(arguments))
     return status
 

@@ -214,3 +214,28 @@ def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
     os.close(place)
     drain.join(5)
     os.close(reader)
+
+
+def test_a_file_is_not_closed_under_a_thread_that_still_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write, entered, go_on = tmp_path / "log", os.write, threading.Event(), threading.Event()
+    found: list[int] = []
+
+    def slow(descriptor: int, data: bytes) -> int:
+        found.append(descriptor)
+        entered.set()
+        assert go_on.wait(10)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", slow)
+    writer = LineWriter(str(path))
+    writer.write(b"late\n")
+    assert entered.wait(5)
+    writer.close(0.01)
+    assert os.fstat(found[0]).st_ino == path.stat().st_ino  # still ours
+    thread = writer._thread
+    assert thread is not None
+    go_on.set()
+    thread.join(10)  # closes it by itself
+    assert path.read_bytes() == b"late\n"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(found[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+from llmgate_gateway import transport
 from llmgate_gateway.transport import AsyncGatewayTransport, GatewayTransport
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -284,3 +286,62 @@ def test_an_http_library_that_is_not_used_is_not_imported() -> None:
         "assert not {'httpx', 'httpx2', 'uvicorn'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class AppThatDoesNotStart:
+    """Says so, or says nothing at all."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.silent = silent
+        self.starts = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        self.starts += 1
+        if self.silent:
+            await asyncio.Event().wait()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+
+def gateway_threads() -> int:
+    return sum(thread.name == "llmgate-gateway" for thread in threading.enumerate())
+
+
+@LIBRARIES
+def test_an_app_that_does_not_start_is_the_librarys_own_error_and_leaves_no_thread(library: Any) -> None:
+    app, before = AppThatDoesNotStart(silent=False), gateway_threads()
+    with library.Client(transport=GatewayTransport(app)) as client:
+        for _ in range(3):
+            with pytest.raises(library.RemoteProtocolError, match="no database"):
+                client.get(f"{URL}/echo")
+            assert gateway_threads() == before
+    assert app.starts == 3
+
+
+@LIBRARIES
+def test_an_app_that_never_says_whether_it_started_is_not_waited_for_without_end(
+    library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "START_SECONDS", 0.05)
+    before = gateway_threads()
+    with library.Client(transport=GatewayTransport(AppThatDoesNotStart(silent=True)), timeout=None) as client:
+        with pytest.raises(library.ReadTimeout):
+            client.get(f"{URL}/echo")
+        assert gateway_threads() == before
+
+
+def test_the_end_of_the_program_closes_what_was_left_open_and_nothing_twice(
+    app: SmallApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[Any] = []
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    monkeypatch.setattr(atexit, "unregister", at_exit.remove)
+    left_open, closed = GatewayTransport(app), GatewayTransport(app)
+    httpx.Client(transport=left_open).post(f"{URL}/echo")
+    with httpx.Client(transport=closed) as client:
+        client.post(f"{URL}/echo")
+        assert len(at_exit) == 2
+    assert len(at_exit) == 1
+    assert app.lifespan.count("shutdown") == 1
+    at_exit[0]()
+    assert (at_exit, app.lifespan.count("shutdown")) == ([], 2)

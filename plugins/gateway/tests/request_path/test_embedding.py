@@ -247,6 +247,28 @@ def test_a_drain_ends_a_request_before_its_head_with_a_503(upstream: Any) -> Non
     assert (asked.status, json.loads(asked.body)["error"]["code"]) == (503, "shutdown")
 
 
+def test_a_callback_that_raises_neither_fails_a_request_nor_keeps_its_place(upstream: Any) -> None:
+    upstream.otherwise = ANSWER
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    begun: list[int] = []
+    app = create_app(config_of(upstream), on_begin=[broken, lambda: begun.append(1)])
+    old = app.state
+
+    async def work() -> int:
+        asked = await Asked({"model": "m", "messages": HI}).to(app)
+        assert (app.in_flight, old.users, begun) == (0, 0, [1])
+        app.reconfigure(config_of(upstream))
+        assert old.is_closed
+        assert await app.drain(30)
+        await app.aclose()
+        return asked.status
+
+    assert run(work) == 200
+
+
 def test_a_task_that_is_cancelled_by_its_owner_stays_cancelled(upstream: Any) -> None:
     streaming_upstream(upstream)
     app = create_app(config_of(upstream))

@@ -1,0 +1,60 @@
+"""Find the prefix under which a provider serves what its usual prefix does not.
+
+A provider may serve one endpoint under a prefix of its own, as OpenAI's text completions have one here. A
+client that writes a bare name cannot know that, and a config with a star cannot say it. So the same provider's
+plugin for that endpoint is taken, of the same host: never another provider's, and never for a model that is
+known to be served elsewhere. No provider's name stands here: the catalogue says which prefix serves which mode.
+
+Source: capability A55.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmgate_core.serving import FAMILIES, errors
+
+if TYPE_CHECKING:
+    from llmgate_core import AsyncClient, Client
+
+__all__ = ["model_for"]
+
+USUAL = "chat"
+"""The family, and the mode, whose prefix is a provider's usual one."""
+
+
+def model_for(client: Client | AsyncClient, family: str, model: str, *, has_star: bool) -> str:
+    """Return the model string that serves a family: `model` itself, else its provider's for that family.
+
+    Where the config's star led to the model (`has_star`), one that the catalogue does not know may be anything;
+    else only what is known to belong to the family is taken elsewhere than the config says.
+    """
+    try:
+        client.resolve(family, model)
+    except errors.BadRequestError:
+        return _sibling(client, family, model, has_star=has_star) or model
+    except errors.LLMGateError:
+        return model  # whoever resolves it is told
+    return model
+
+
+def _sibling(client: Client | AsyncClient, family: str, model: str, *, has_star: bool) -> str | None:
+    try:
+        usual = client.resolve(USUAL, model)
+    except errors.LLMGateError:
+        return None
+    catalogue, provider = client.pipeline.catalogue, usual.plugin.info.name
+    if usual.prefix != catalogue.prefix_for(provider, USUAL):
+        return None  # the config asks for another of the provider's endpoints
+    modes = FAMILIES[family].modes
+    if (usual.row.mode not in modes) if usual.row is not None else not has_star:
+        return None
+    prefix = next((found for mode in sorted(modes) if (found := catalogue.prefix_for(provider, mode))), None)
+    if prefix is None or prefix == usual.prefix:
+        return None
+    sibling = f"{prefix}/{usual.model}"
+    try:
+        info = client.resolve(family, sibling).plugin.info
+    except errors.LLMGateError:
+        return None
+    return sibling if (info.name, info.base_url) == (provider, usual.plugin.info.base_url) else None
