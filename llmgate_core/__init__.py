@@ -102,7 +102,6 @@ if TYPE_CHECKING:
     from llmgate_core.streams import AsyncStream as AsyncStream
     from llmgate_core.streams import Stream as Stream
     from llmgate_core.streams import StreamEvent as StreamEvent
-    from llmgate_core.streams import fold_chunks as fold_chunks
     from llmgate_core.types.audio import SpeechEvent as SpeechEvent
     from llmgate_core.types.audio import Transcription as Transcription
     from llmgate_core.types.audio import TranscriptionEvent as TranscriptionEvent
@@ -124,6 +123,7 @@ if TYPE_CHECKING:
     from llmgate_core.types.text_completion import TextCompletion as TextCompletion
     from llmgate_core.types.text_completion import TextCompletionChunk as TextCompletionChunk
     from llmgate_core.types.video import Video as Video
+    from llmgate_core.whole_answers import fold_chunks as fold_chunks
 
 __version__ = "0.1.0"
 
@@ -166,7 +166,8 @@ _HOME_OF = {
     "ServiceUnavailableError StreamTruncatedError Timeout UnknownModelError UnprocessableEntityError "
     "UnsupportedParamsError",
     "settings": "PluginPolicy Settings",
-    "streams": "AsyncStream Stream StreamEvent fold_chunks",
+    "streams": "AsyncStream Stream StreamEvent",
+    "whole_answers": "fold_chunks",
     "cost": "Cost",
     "contracts": "LedgerEntry",
     "secrets": "Secret",

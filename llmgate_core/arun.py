@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from llmgate_core.binding import guarded
-from llmgate_core.chunks import StreamReader, begun, looks_like_no_stream
 from llmgate_core.contracts import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.deadline import EventClock
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.events import Outcome
 from llmgate_core.pipeline import Pipeline
 from llmgate_core.prepared import Prepared
+from llmgate_core.stream_reader import StreamReader, begun, looks_like_no_stream
 from llmgate_core.streams import AsyncStream
 from llmgate_core.transport_contract import AsyncTransport, AsyncTransportResponse
 from llmgate_core.types.base import CallRecord

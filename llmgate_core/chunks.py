@@ -1,7 +1,7 @@
 """Read a stream: bytes in, typed chunks out, up to its end marker.
 
-Pure. One reader reads one stream and holds the answer so far for errors. Three kinds: chunks with
-choices (chat, text completion), typed events (all others), and plain bytes.
+Pure. A reader holds the answer so far, for errors and for `whole`. Two kinds: chunks with choices (chat,
+text completion), and typed events (all others).
 
 Source: OpenAPI 2.3.0, the stream sections of each endpoint; rows R2 to R7 and R13 of the reliability catalogue.
 """
@@ -10,113 +10,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
-from llmgate_core.contracts import JsonObject, LedgerEntry, StreamParser, UpstreamResponse
-from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
+from llmgate_core.contracts import JsonObject, StreamParser, UpstreamResponse
+from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.event_folding import fold_events
 from llmgate_core.families import Family
 from llmgate_core.folding import fold
 from llmgate_core.json_codec import decode
-from llmgate_core.receive import error_of_object, is_document, try_decode, validation_error, why_invalid
+from llmgate_core.receive import error_of_object, try_decode, validation_error, why_invalid
 from llmgate_core.secrets import Secret
-from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.sse import SSEEvent
+from llmgate_core.stream_reader import ByteReader, EventStreamReader, StreamReader, told_by
 
-__all__ = [
-    "ByteReader",
-    "ChoiceReader",
-    "EventReader",
-    "StreamReader",
-    "begun",
-    "looks_like_no_stream",
-    "reader_for",
-    "told_by",
-]
+__all__ = ["ChoiceReader", "EventReader", "reader_for"]
 
 DONE = "[DONE]"
 FAILED = "response.failed"  # the one event that both belongs to the answer and is an error
-
-
-def looks_like_no_stream(first_block: bytes) -> bool:
-    """Return whether an answer to a stream request is a plain document, whatever its content type says."""
-    return first_block.lstrip()[:1] in (b"{", b"<", b"[")
-
-
-def begun(chunks: Iterator[Any]) -> Iterator[Any] | None:
-    """Return the chunks with the first of them made, so that an error in it comes now; None: there are none."""
-    for first in chunks:
-        return chain((first,), chunks)
-    return None
-
-
-def told_by(parser: StreamParser | None, error: LLMGateError) -> Sequence[JsonObject]:
-    """Return the chunks in which a plugin's parser tells of the upstream's own error, and mark it as told."""
-    tell = getattr(parser, "failed", None)
-    if tell is None or not isinstance(error, APIStatusError):
-        return ()
-    pieces: Sequence[JsonObject] = tell(error)
-    error.is_told = bool(pieces)
-    return pieces
-
-
-class StreamReader(Protocol):
-    """What reads one stream.
-
-    Attributes:
-        done: the end marker came; nothing after it is read.
-        usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
-        answer: the whole answer, where the last event held one.
-        count: chunks made so far.
-        refuses_documents: a plain document is no such stream.
-        ledger: what reading it lost or changed.
-    """
-
-    done: bool
-    tier: str | None
-    answer: Any
-    count: int
-    refuses_documents: bool
-
-    @property
-    def usage(self) -> Any:
-        """See above."""
-        ...
-
-    @property
-    def ledger(self) -> Sequence[LedgerEntry]:
-        """Entries made while reading."""
-        ...
-
-    def feed(self, block: bytes) -> Iterator[Any]:
-        """Yield the chunks that `block` completes, each made when it is asked for.
-
-        Raises:
-            APIError: an error event, an event that is no chunk, or one that is too large; after what came before it.
-        """
-        ...
-
-    def end(self) -> Iterator[Any]:
-        """Yield the last chunks when the body has ended without an end marker.
-
-        Raises:
-            StreamTruncatedError: nothing said that the answer was complete.
-        """
-        ...
-
-    def truncated(self, why: str) -> APIError:
-        """Return the error of a stream that broke off, with the answer so far."""
-        ...
-
-    def failed(self, error: LLMGateError) -> Sequence[Any]:
-        """Return the chunks by which the stream itself tells of an error, where its parser has any."""
-        ...
-
-    def partial(self) -> Any:
-        """Return the answer so far, shaped like the whole one; None before the first chunk."""
-        ...
 
 
 def reader_for(
@@ -135,25 +47,10 @@ def reader_for(
     return kind(family, parser, response, max_event_bytes=max_event_bytes, secrets=secrets)
 
 
-class _SSEReader(ABC):
-    """What both kinds of reader of server-sent events share."""
+class _ChunkReader(EventStreamReader, ABC):
+    """What both kinds of reader of typed chunks share."""
 
-    __slots__ = (
-        "_chunk_type",
-        "_decoder",
-        "_family",
-        "_finished",
-        "_parser",
-        "_pieces",
-        "_response",
-        "_secrets",
-        "_usage",
-        "answer",
-        "count",
-        "done",
-        "refuses_documents",
-        "tier",
-    )
+    __slots__ = ("_chunk_type", "_pieces")
 
     def __init__(
         self,
@@ -164,31 +61,9 @@ class _SSEReader(ABC):
         max_event_bytes: int,
         secrets: Sequence[Secret | None],
     ) -> None:
-        self._family = family
+        super().__init__(family, parser, response, max_event_bytes=max_event_bytes, secrets=secrets)
         self._chunk_type = family.chunk_type()
-        self._parser = parser
-        self._response = response
-        self._secrets = secrets
-        self._decoder = SSEDecoder(max_event_bytes)
         self._pieces: list[Any] = []  # texts or dicts as they came: far smaller than chunks
-        self._finished = False
-        self._usage: Any = None
-        self.tier: str | None = None
-        self.answer: Any = None
-        self.done = False
-        self.count = 0
-        self.refuses_documents = True
-
-    @property
-    def ledger(self) -> Sequence[LedgerEntry]:
-        """What the plugin's parser noted."""
-        return getattr(self._parser, "ledger", ())
-
-    @property
-    def usage(self) -> Any:
-        """The last usage that was seen, by us or by the plugin's parser."""
-        noted = getattr(self._parser, "usage", None)
-        return self._usage if noted is None else noted
 
     def feed(self, block: bytes) -> Iterator[Any]:
         try:
@@ -315,7 +190,7 @@ class _SSEReader(ABC):
         error.request_id = error.request_id or self._response.headers.get("x-request-id")
 
 
-class ChoiceReader(_SSEReader):
+class ChoiceReader(_ChunkReader):
     """Reads chunks with choices, which a `finish_reason` or `[DONE]` ends."""
 
     __slots__ = ()
@@ -365,7 +240,7 @@ class ChoiceReader(_SSEReader):
         return "the stream ended without a finish_reason and without [DONE]"
 
 
-class EventReader(_SSEReader):
+class EventReader(_ChunkReader):
     """Reads typed events, of which one of the family's last types ends the stream."""
 
     __slots__ = ()
@@ -403,55 +278,6 @@ class EventReader(_SSEReader):
 
     def _missing_end(self) -> str:
         return "the stream ended without its last event"
-
-
-class ByteReader:
-    """Hands a body out as it comes, such as audio or video."""
-
-    __slots__ = ("_response", "answer", "count", "done", "refuses_documents", "tier", "usage")
-
-    def __init__(self, response: UpstreamResponse) -> None:
-        self._response = response
-        self.done = False
-        self.usage: Any = None
-        self.tier: str | None = None
-        self.answer: Any = None
-        self.count = 0
-        self.refuses_documents = is_document(response.headers.get("content-type", ""))
-
-    @property
-    def ledger(self) -> Sequence[LedgerEntry]:
-        """Nothing is converted here."""
-        return ()
-
-    def feed(self, block: bytes) -> Iterator[bytes]:
-        """Yield the block."""
-        self.count += 1
-        yield block
-
-    def end(self) -> Iterator[bytes]:
-        """Yield nothing more: the body has ended as its framing says.
-
-        Raises:
-            APIResponseValidationError: it was empty, which no recording and no picture is.
-        """
-        self.done = True
-        if not self.count:
-            raise validation_error(self._response, "the answer is empty", ())
-        return iter(())
-
-    def truncated(self, why: str) -> APIError:
-        """Return the error of a body that broke off."""
-        return StreamTruncatedError(
-            f"{why}, after {self.count} blocks", phase="body", request_id=self._response.headers.get("x-request-id")
-        )
-
-    def failed(self, error: LLMGateError) -> Sequence[bytes]:  # noqa: ARG002  # as the others
-        """Bytes cannot tell of an error."""
-        return ()
-
-    def partial(self) -> None:
-        """The caller has had every block."""
 
 
 def _usage_of(event: Any) -> tuple[Any, str | None]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from llmgate_core.binding import GuardedParser
 from llmgate_core.carried import carried_answer, carried_stream
-from llmgate_core.chunks import StreamReader, reader_for
+from llmgate_core.chunks import reader_for
 from llmgate_core.contracts import (
     Call,
     Converted,
@@ -34,6 +34,7 @@ from llmgate_core.receive import binary_result, error_of_status, typed_result, v
 from llmgate_core.retry import wait_before_retry
 from llmgate_core.routing import Target
 from llmgate_core.secrets import Secret, mask
+from llmgate_core.stream_reader import StreamReader
 from llmgate_core.transport_contract import TransportRequest
 from llmgate_core.types.base import CallRecord
 from llmgate_core.wire import encoded, transport_request

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
-from llmgate_core.chunks import StreamReader, reader_for, told_by
-from llmgate_core.contracts import Headers, LedgerEntry, StreamParser, UpstreamResponse
+from llmgate_core.contracts import Headers, LedgerEntry, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.families import Family
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.prepared import Prepared
 from llmgate_core.receive import error_of_object, is_document, validation_error
-from llmgate_core.secrets import Secret
-from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.sse import SSEEvent
+from llmgate_core.stream_reader import ByteReader, EventStreamReader, StreamReader, told_by
 from llmgate_core.types.base import CallRecord
 
 __all__ = ["EventRelay", "Relayed", "RelayedCall", "error_object", "error_tail"]
@@ -105,9 +104,7 @@ class RelayedCall(Prepared):
     def reader(self, response: UpstreamResponse) -> StreamReader:
         """Return a reader whose chunks are bytes ready to be sent on."""
         if self.is_binary:
-            return reader_for(
-                self.family, None, response, is_binary=True, max_event_bytes=self.limits.event, secrets=self.secrets
-            )
+            return ByteReader(response)
         return EventRelay(self.family, self.parser(), response, max_event_bytes=self.limits.event, secrets=self.secrets)
 
     def burst(self, result: Relayed) -> list[bytes]:
@@ -172,59 +169,13 @@ class RelayedCall(Prepared):
             raise error_of_object(answer["error"], response.status, response.headers, self.secrets)
 
 
-class EventRelay:
+class EventRelay(EventStreamReader):
     """Reads one stream and gives it out as well-formed events with exactly one end.
 
     A `StreamReader` whose chunks are bytes: all events that one block completes, joined.
     """
 
-    __slots__ = (
-        "_decoder",
-        "_family",
-        "_finished",
-        "_parser",
-        "_response",
-        "_secrets",
-        "_usage",
-        "answer",
-        "count",
-        "done",
-        "refuses_documents",
-        "tier",
-    )
-
-    def __init__(
-        self,
-        family: Family,
-        parser: StreamParser | None,
-        response: UpstreamResponse,
-        *,
-        max_event_bytes: int,
-        secrets: Sequence[Secret | None],
-    ) -> None:
-        self._family = family
-        self._parser = parser
-        self._response = response
-        self._secrets = secrets
-        self._decoder = SSEDecoder(max_event_bytes)
-        self._finished = False
-        self._usage: Any = None
-        self.tier: str | None = None
-        self.answer: Any = None
-        self.done = False
-        self.count = 0
-        self.refuses_documents = True
-
-    @property
-    def ledger(self) -> Sequence[LedgerEntry]:
-        """What the plugin's parser noted."""
-        return getattr(self._parser, "ledger", ())
-
-    @property
-    def usage(self) -> Any:
-        """The last usage that was seen."""
-        noted = getattr(self._parser, "usage", None)
-        return self._usage if noted is None else noted
+    __slots__ = ()
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         """Yield the events that `block` completes, as one piece of bytes.
