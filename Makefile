@@ -10,11 +10,11 @@ PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test check bench lock clean
+.PHONY: help venv demo test check bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
 
 venv: $(VENV)/.installed ## make .venv: tools from the lock file, our packages editable
 
@@ -37,6 +37,10 @@ check: venv ## lint, format, types twice, import rule
 
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter; beside nginx where there is one
+	$(BIN)/python benchmarks/gateway.py
+	$(BIN)/python benchmarks/gateway_load.py
 
 lock: build/uv/bin/uv ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
 	build/uv/bin/uv pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
