@@ -30,8 +30,8 @@ from llmgate_core.contracts import (
 from llmgate_core.errors import BadRequestError
 from llmgate_core.families import FAMILIES
 from llmgate_core.hookspecs import hookimpl
+from llmgate_core.message_extensions import without_extensions
 from llmgate_core.multipart import FilePart
-from llmgate_core.reasoning_items import without_reasoning_items
 
 __all__ = ["ENDPOINTS", "Endpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
 
@@ -123,7 +123,7 @@ def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
         BadRequestError: the body lacks what the path names, or it cannot stand in a path.
     """
     endpoint = ENDPOINTS[route.family][call.operation]
-    body, ledger = without_reasoning_items(call) if route.family == "chat" else (call.body, ())
+    body, ledger = without_extensions(call) if route.family == "chat" else (call.body, ())
     if ledger:
         return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
     if FAMILIES[route.family].files and any(map(_holds_file, body.values())):

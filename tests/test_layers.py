@@ -24,7 +24,7 @@ LEVELS = (
     "errors sse secrets json_codec families",
     "deadline retry settings environment catalogue_shape discovery multipart atomic_file",
     "contracts transport_contract body",
-    "ledger uploads cost reasoning_items",
+    "ledger uploads cost message_extensions",
     "types events folding event_folding catalogue param_values",
     "hookspecs catalogue_rules responses_over_chat wire receive whole_answers",
     "binding openai_wire chat_over_responses",

@@ -108,3 +108,10 @@ def test_calls_that_share_an_index_are_told_apart_by_id_and_name() -> None:
         ("a", "f", "{}"),
         ("b", "g", '{"x":1}'),
     ]
+
+
+def test_what_an_answer_has_for_its_caller_does_not_go_back(client: Client, upstream: FakeUpstream) -> None:
+    told = {"role": "assistant", "content": "hello", "provider_specific_fields": {"response_id": "resp_1"}}
+    answer = client.completion("gpt-4o", [*HI, told, *HI])
+    assert upstream.received[0]["json"]["messages"][1] == {"role": "assistant", "content": "hello"}
+    assert [(entry.parameter, entry.action) for entry in answer.ledger] == [("messages", "dropped")]
