@@ -18,7 +18,8 @@ from llmgate_gateway.replies import RefusedError, Scope, refuse
 
 __all__ = ["check_page"]
 
-LOCAL = "localhost"
+PRIVATE = frozenset({"localhost", "internal"})
+"""Last parts of names that nobody can own: RFC 6761, and what ICANN reserved for private use in 2024."""
 
 
 def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors) -> None:
@@ -62,7 +63,7 @@ def _may_be_strangers(host: str) -> bool:
     if host.startswith("["):
         return False
     _, dot, last = host.partition(":")[0].removesuffix(".").rpartition(".")
-    return bool(dot) and last != LOCAL and not last.isdecimal()  # nobody owns what ends in a number: an IPv4 address
+    return bool(dot) and last not in PRIVATE and not last.isdecimal()  # nobody owns what ends in a number: an IPv4 address
 
 
 def _is_loopback(scope: Scope) -> bool:

@@ -60,7 +60,7 @@ def test_what_is_open_stays_open(gateway: Any) -> None:
         assert gateway.http.get(path, headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "gateway", "a.localhost"])
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "gateway", "a.localhost", "host.docker.internal"])
 def test_the_gateways_own_page_and_programs_may_call(gateway: Any, upstream: Any, name: str) -> None:
     upstream.otherwise = Answer.json(ANSWER)
     host = f"{name}:{gateway.port}"
