@@ -63,7 +63,8 @@ def _may_be_strangers(host: str) -> bool:
     if host.startswith("["):
         return False
     _, dot, last = host.partition(":")[0].removesuffix(".").rpartition(".")
-    return bool(dot) and last not in PRIVATE and not last.isdecimal()  # nobody owns what ends in a number: an IPv4 address
+    is_address = last.isdecimal()  # nobody owns a name that ends in a number
+    return bool(dot) and last not in PRIVATE and not is_address
 
 
 def _is_loopback(scope: Scope) -> bool:
