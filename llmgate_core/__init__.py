@@ -17,58 +17,58 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from llmgate_core.api import acancel_responses as acancel_responses
-    from llmgate_core.api import acompact_responses as acompact_responses
-    from llmgate_core.api import acompletion as acompletion
-    from llmgate_core.api import acount_input_tokens as acount_input_tokens
-    from llmgate_core.api import adelete_responses as adelete_responses
-    from llmgate_core.api import aembedding as aembedding
-    from llmgate_core.api import aget_responses as aget_responses
-    from llmgate_core.api import aimage_edit as aimage_edit
-    from llmgate_core.api import aimage_generation as aimage_generation
-    from llmgate_core.api import aimage_variation as aimage_variation
-    from llmgate_core.api import alist_input_items as alist_input_items
-    from llmgate_core.api import amoderation as amoderation
-    from llmgate_core.api import aresponses as aresponses
-    from llmgate_core.api import aspeech as aspeech
-    from llmgate_core.api import atext_completion as atext_completion
-    from llmgate_core.api import atranscription as atranscription
-    from llmgate_core.api import atranslation as atranslation
-    from llmgate_core.api import avideo_content as avideo_content
-    from llmgate_core.api import avideo_delete as avideo_delete
-    from llmgate_core.api import avideo_generation as avideo_generation
-    from llmgate_core.api import avideo_list as avideo_list
-    from llmgate_core.api import avideo_remix as avideo_remix
-    from llmgate_core.api import avideo_status as avideo_status
-    from llmgate_core.api import cancel_responses as cancel_responses
-    from llmgate_core.api import compact_responses as compact_responses
-    from llmgate_core.api import completion as completion
-    from llmgate_core.api import count_input_tokens as count_input_tokens
-    from llmgate_core.api import delete_responses as delete_responses
-    from llmgate_core.api import embedding as embedding
-    from llmgate_core.api import get_responses as get_responses
-    from llmgate_core.api import image_edit as image_edit
-    from llmgate_core.api import image_generation as image_generation
-    from llmgate_core.api import image_variation as image_variation
-    from llmgate_core.api import list_input_items as list_input_items
-    from llmgate_core.api import moderation as moderation
-    from llmgate_core.api import responses as responses
-    from llmgate_core.api import speech as speech
-    from llmgate_core.api import text_completion as text_completion
-    from llmgate_core.api import transcription as transcription
-    from llmgate_core.api import translation as translation
-    from llmgate_core.api import video_content as video_content
-    from llmgate_core.api import video_delete as video_delete
-    from llmgate_core.api import video_generation as video_generation
-    from llmgate_core.api import video_list as video_list
-    from llmgate_core.api import video_remix as video_remix
-    from llmgate_core.api import video_status as video_status
-    from llmgate_core.client import AsyncClient as AsyncClient
-    from llmgate_core.client import Client as Client
-    from llmgate_core.contracts import LedgerEntry as LedgerEntry
-    from llmgate_core.cost import Cost as Cost
-    from llmgate_core.deadline import Limits as Limits
-    from llmgate_core.deadline import Timeouts as Timeouts
+    from llmgate_core.catalogue.prices import Cost as Cost
+    from llmgate_core.client.clients import AsyncClient as AsyncClient
+    from llmgate_core.client.clients import Client as Client
+    from llmgate_core.client.functions import acancel_responses as acancel_responses
+    from llmgate_core.client.functions import acompact_responses as acompact_responses
+    from llmgate_core.client.functions import acompletion as acompletion
+    from llmgate_core.client.functions import acount_input_tokens as acount_input_tokens
+    from llmgate_core.client.functions import adelete_responses as adelete_responses
+    from llmgate_core.client.functions import aembedding as aembedding
+    from llmgate_core.client.functions import aget_responses as aget_responses
+    from llmgate_core.client.functions import aimage_edit as aimage_edit
+    from llmgate_core.client.functions import aimage_generation as aimage_generation
+    from llmgate_core.client.functions import aimage_variation as aimage_variation
+    from llmgate_core.client.functions import alist_input_items as alist_input_items
+    from llmgate_core.client.functions import amoderation as amoderation
+    from llmgate_core.client.functions import aresponses as aresponses
+    from llmgate_core.client.functions import aspeech as aspeech
+    from llmgate_core.client.functions import atext_completion as atext_completion
+    from llmgate_core.client.functions import atranscription as atranscription
+    from llmgate_core.client.functions import atranslation as atranslation
+    from llmgate_core.client.functions import avideo_content as avideo_content
+    from llmgate_core.client.functions import avideo_delete as avideo_delete
+    from llmgate_core.client.functions import avideo_generation as avideo_generation
+    from llmgate_core.client.functions import avideo_list as avideo_list
+    from llmgate_core.client.functions import avideo_remix as avideo_remix
+    from llmgate_core.client.functions import avideo_status as avideo_status
+    from llmgate_core.client.functions import cancel_responses as cancel_responses
+    from llmgate_core.client.functions import compact_responses as compact_responses
+    from llmgate_core.client.functions import completion as completion
+    from llmgate_core.client.functions import count_input_tokens as count_input_tokens
+    from llmgate_core.client.functions import delete_responses as delete_responses
+    from llmgate_core.client.functions import embedding as embedding
+    from llmgate_core.client.functions import get_responses as get_responses
+    from llmgate_core.client.functions import image_edit as image_edit
+    from llmgate_core.client.functions import image_generation as image_generation
+    from llmgate_core.client.functions import image_variation as image_variation
+    from llmgate_core.client.functions import list_input_items as list_input_items
+    from llmgate_core.client.functions import moderation as moderation
+    from llmgate_core.client.functions import responses as responses
+    from llmgate_core.client.functions import speech as speech
+    from llmgate_core.client.functions import text_completion as text_completion
+    from llmgate_core.client.functions import transcription as transcription
+    from llmgate_core.client.functions import translation as translation
+    from llmgate_core.client.functions import video_content as video_content
+    from llmgate_core.client.functions import video_delete as video_delete
+    from llmgate_core.client.functions import video_generation as video_generation
+    from llmgate_core.client.functions import video_list as video_list
+    from llmgate_core.client.functions import video_remix as video_remix
+    from llmgate_core.client.functions import video_status as video_status
+    from llmgate_core.contract.call import LedgerEntry as LedgerEntry
+    from llmgate_core.contract.limits import Limits as Limits
+    from llmgate_core.contract.limits import Timeouts as Timeouts
     from llmgate_core.errors import APIConnectionError as APIConnectionError
     from llmgate_core.errors import APIError as APIError
     from llmgate_core.errors import APIResponseValidationError as APIResponseValidationError
@@ -96,12 +96,13 @@ if TYPE_CHECKING:
     from llmgate_core.errors import UnknownModelError as UnknownModelError
     from llmgate_core.errors import UnprocessableEntityError as UnprocessableEntityError
     from llmgate_core.errors import UnsupportedParamsError as UnsupportedParamsError
+    from llmgate_core.reading.accumulate.whole import fold_chunks as fold_chunks
+    from llmgate_core.reading.streams import AsyncStream as AsyncStream
+    from llmgate_core.reading.streams import Stream as Stream
+    from llmgate_core.reading.streams import StreamEvent as StreamEvent
     from llmgate_core.secrets import Secret as Secret
-    from llmgate_core.settings import PluginPolicy as PluginPolicy
-    from llmgate_core.settings import Settings as Settings
-    from llmgate_core.streams import AsyncStream as AsyncStream
-    from llmgate_core.streams import Stream as Stream
-    from llmgate_core.streams import StreamEvent as StreamEvent
+    from llmgate_core.settings.settings import PluginPolicy as PluginPolicy
+    from llmgate_core.settings.settings import Settings as Settings
     from llmgate_core.types.audio import SpeechEvent as SpeechEvent
     from llmgate_core.types.audio import Transcription as Transcription
     from llmgate_core.types.audio import TranscriptionEvent as TranscriptionEvent
@@ -123,7 +124,6 @@ if TYPE_CHECKING:
     from llmgate_core.types.text_completion import TextCompletion as TextCompletion
     from llmgate_core.types.text_completion import TextCompletionChunk as TextCompletionChunk
     from llmgate_core.types.video import Video as Video
-    from llmgate_core.whole_answers import fold_chunks as fold_chunks
 
 __version__ = "0.1.0"
 
@@ -150,26 +150,26 @@ catalogue_file: str | None
 
 _SETTINGS = frozenset(__annotations__)
 _HOME_OF = {
-    "api": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses aembedding "
+    "client.functions": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses aembedding "
     "aget_responses aimage_edit aimage_generation aimage_variation alist_input_items amoderation "
     "aresponses aspeech atext_completion atranscription atranslation avideo_content avideo_delete "
     "avideo_generation avideo_list avideo_remix avideo_status cancel_responses compact_responses "
     "completion count_input_tokens delete_responses embedding get_responses image_edit image_generation "
     "image_variation list_input_items moderation responses speech text_completion transcription "
     "translation video_content video_delete video_generation video_list video_remix video_status",
-    "client": "AsyncClient Client",
-    "deadline": "Limits Timeouts",
+    "client.clients": "AsyncClient Client",
+    "contract.limits": "Limits Timeouts",
     "errors": "APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError "
     "AuthenticationError BadGatewayError BadRequestError ConfigError ConflictError ContentPolicyViolationError "
     "ContextWindowExceededError InternalServerError LLMGateError NotFoundError PermissionDeniedError "
     "PluginConflictError PluginError PluginLoadError PluginNotInstalledError RateLimitError "
     "ServiceUnavailableError StreamTruncatedError Timeout UnknownModelError UnprocessableEntityError "
     "UnsupportedParamsError",
-    "settings": "PluginPolicy Settings",
-    "streams": "AsyncStream Stream StreamEvent",
-    "whole_answers": "fold_chunks",
-    "cost": "Cost",
-    "contracts": "LedgerEntry",
+    "settings.settings": "PluginPolicy Settings",
+    "reading.streams": "AsyncStream Stream StreamEvent",
+    "reading.accumulate.whole": "fold_chunks",
+    "catalogue.prices": "Cost",
+    "contract.call": "LedgerEntry",
     "secrets": "Secret",
     "types.audio": "SpeechEvent Transcription TranscriptionEvent Translation",
     "types.base": "Deleted Page",
@@ -225,7 +225,7 @@ def _setting(name: str) -> property:
 
 
 def _settings() -> Any:
-    from llmgate_core.client import module_settings  # loaded when a setting is first touched
+    from llmgate_core.client.clients import module_settings  # loaded when a setting is first touched
 
     return module_settings()
 

@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 from llmgate_core import errors
-from llmgate_core.catalogue_rules import effort_of, is_verified, judge_summary
-from llmgate_core.catalogue_rules import judge as judge_by_catalogue
-from llmgate_core.contracts import (
+from llmgate_core.catalogue.rules import effort_of, is_verified, judge_summary
+from llmgate_core.catalogue.rules import judge as judge_by_catalogue
+from llmgate_core.catalogue.values import ValueRule, judge_value
+from llmgate_core.contract.call import (
     API_VERSION,
     Auth,
     Call,
@@ -30,18 +31,12 @@ from llmgate_core.contracts import (
     UpstreamRequest,
     UpstreamResponse,
 )
-from llmgate_core.deadline import Deadline, Limits, Timeouts
-from llmgate_core.events import CallEvent
-from llmgate_core.hookspecs import hookimpl
-from llmgate_core.json_codec import decode, encode
-from llmgate_core.ledger import Ledger
-from llmgate_core.multipart import FilePart, Multipart
-from llmgate_core.openai_wire import OpenAICompatible, endpoint_request, path_segment
-from llmgate_core.param_values import ValueRule, judge_value
-from llmgate_core.receive import error_of_object
-from llmgate_core.secrets import Secret
-from llmgate_core.sse import SSEEvent
-from llmgate_core.transport_contract import (
+from llmgate_core.contract.call_event import CallEvent
+from llmgate_core.contract.form import FilePart, Multipart
+from llmgate_core.contract.hooks import hookimpl
+from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.limits import Deadline, Limits, Timeouts
+from llmgate_core.contract.transport import (
     AsyncTransport,
     AsyncTransportResponse,
     Origin,
@@ -49,11 +44,16 @@ from llmgate_core.transport_contract import (
     TransportRequest,
     TransportResponse,
 )
+from llmgate_core.endpoints.openai import OpenAICompatible, endpoint_request, path_segment
+from llmgate_core.json_codec import decode, encode
+from llmgate_core.reading.results import error_of_object
+from llmgate_core.reading.sse import SSEEvent
+from llmgate_core.secrets import Secret
 
 if TYPE_CHECKING:
-    from llmgate_core.chat_over_responses import ChatOverResponses
-    from llmgate_core.responses_over_chat import StreamRepair
-    from llmgate_core.uploads import as_form
+    from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+    from llmgate_core.bridges.responses_to_chat import StreamRepair
+    from llmgate_core.files.uploads import as_form
 
 __all__ = [
     "API_VERSION",
@@ -111,9 +111,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Give out bridges and forms when they are first asked for: most plugins need none of them."""
     if name == "ChatOverResponses":
-        return importlib.import_module("llmgate_core.chat_over_responses").ChatOverResponses
+        return importlib.import_module("llmgate_core.bridges.chat_to_responses").ChatOverResponses
     if name == "as_form":
-        return importlib.import_module("llmgate_core.uploads").as_form
+        return importlib.import_module("llmgate_core.files.uploads").as_form
     if name == "StreamRepair":
-        return importlib.import_module("llmgate_core.responses_over_chat").StreamRepair
+        return importlib.import_module("llmgate_core.bridges.responses_to_chat").StreamRepair
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

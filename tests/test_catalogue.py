@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from llmgate_core import catalogue as catalogue_module
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.catalogue_shape import FILE_KEYS, ROW_KEYS, check_file
+from llmgate_core.catalogue import models as catalogue_module
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.schema import FILE_KEYS, ROW_KEYS, check_file
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import ConfigError
-from llmgate_core.families import FAMILIES
 
 DATA = json.loads((Path(catalogue_module.__file__).parent / "data" / "openai.json").read_text(encoding="utf-8"))
 SCHEMA = json.loads((Path(__file__).parent / "data" / "models.schema.json").read_text(encoding="utf-8"))
@@ -304,7 +304,7 @@ def test_an_override_that_cannot_be_read_is_a_config_error(tmp_path: Path, conte
 def test_importing_the_catalogue_loads_no_data_no_yaml_and_no_difflib() -> None:
     program = (
         "import sys; opened = []; sys.addaudithook(lambda e, a: opened.append(str(a[0])) if e == 'open' else None)\n"
-        "import llmgate_core.catalogue, llmgate_core.catalogue_rules\n"
+        "import llmgate_core.catalogue.models, llmgate_core.catalogue.rules\n"
         "print([p for p in opened if p.endswith('.json')], sorted({'yaml', 'difflib', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

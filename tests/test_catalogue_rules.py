@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.catalogue_rules import is_verified, judge
-from llmgate_core.contracts import ParamRule
-from llmgate_core.param_values import ValueRule, judge_value
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.rules import is_verified, judge
+from llmgate_core.catalogue.values import ValueRule, judge_value
+from llmgate_core.contract.call import ParamRule
 
 CATALOGUE = Catalogue.shipped()
 JUDGED = frozenset({"temperature", "n", "stream", "tools", "web_search_options", "verbosity"})

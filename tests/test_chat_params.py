@@ -8,11 +8,11 @@ import pytest
 from llmgate_openai_chat.params import supports_param
 from llmgate_openai_chat.values import VALUES
 
-from llmgate_core.binding import BoundPlugin
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.contracts import Call, LedgerEntry, ProviderInfo, Route
+from llmgate_core.calls.parameters import Policy, apply_params
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.contract.call import Call, LedgerEntry, ProviderInfo, Route
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
-from llmgate_core.params import Policy, apply_params
+from llmgate_core.registry.hooks import BoundPlugin
 
 CATALOGUE = Catalogue.shipped()
 FUNCTION = {"type": "function", "function": {"name": "get_weather"}}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.cost import Cost, cost_of, units_of
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.prices import Cost, cost_of, units_of
 from llmgate_core.types.base import CallRecord, Usage
 from llmgate_core.types.binary import BinaryResponse
 from llmgate_core.types.chat import ChatCompletion

@@ -18,10 +18,10 @@ from llmgate_openai_chat import plugin as openai_chat
 
 import llmgate_core
 from llmgate_core import Settings, errors, plugin
-from llmgate_core.api import default_async_client, default_client
-from llmgate_core.environment import read
-from llmgate_core.hookspecs import ExtensionHooks, ProviderHooks
-from llmgate_core.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS, POLICIES
+from llmgate_core.client.functions import default_async_client, default_client
+from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
+from llmgate_core.settings.environment import read
+from llmgate_core.settings.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS, POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.page.upstream import PNG, answered
 

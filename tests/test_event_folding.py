@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.event_folding import fold_events
-from llmgate_core.families import FAMILIES
+from llmgate_core.endpoints.families import FAMILIES
+from llmgate_core.reading.accumulate.events import fold_events
 
 CASES = Path(__file__).parent / "golden" / "cases"
 MESSAGE = {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}

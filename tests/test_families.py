@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 import llmgate_core
 from llmgate_core import AsyncClient, Client
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.discovery import first_party, installed_claims
-from llmgate_core.families import FAMILIES, FAMILY_OF_MODE, RESERVED_FAMILIES
-from llmgate_core.openai_wire import ENDPOINTS
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, RESERVED_FAMILIES
+from llmgate_core.endpoints.openai import ENDPOINTS
+from llmgate_core.registry.entry_points import first_party, installed_claims
 
 ROOT = Path(llmgate_core.__file__).resolve().parents[1]
 OPERATIONS = [(family, operation) for family in FAMILIES.values() for operation in family.operations]
@@ -104,7 +104,7 @@ def test_the_list_of_functions_names_nothing_else() -> None:
 
 
 def test_every_operation_is_a_route_of_the_gateway() -> None:
-    from llmgate_gateway.routes import Routes
+    from llmgate_gateway.http.routes import Routes
 
     served = {(route.family, route.operation): route for route in Routes()}
     assert {(family.name, operation) for family, operation in OPERATIONS} <= set(served)

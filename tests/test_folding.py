@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.folding import PARTS, fold, unfold
+from llmgate_core.reading.accumulate.chunks import PARTS, fold, unfold
 
 BASE = {"id": "c1", "created": 1, "model": "m"}
 

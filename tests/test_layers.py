@@ -1,6 +1,6 @@
-"""The import rule: who may know whom. Imports inside functions and for type checkers count too.
+"""The import rule: which room may import which. Imports inside functions and for type checkers count too.
 
-Source: docs/architecture.md, "Import rule".
+Source: docs/architecture.md, "Rooms".
 """
 
 from __future__ import annotations
@@ -16,93 +16,135 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-CORE = ROOT / "llmgate_core"
 
-# Lowest first. A module imports lower levels only; a folder (types, transports, cli) is one name here,
-# and its modules may import each other as long as no cycle comes of it.
-LEVELS = (
-    "errors sse secrets json_codec families",
-    "deadline retry settings environment catalogue_shape discovery multipart atomic_file",
-    "contracts transport_contract body",
-    "ledger uploads cost message_extensions",
-    "types events folding event_folding catalogue param_values",
-    "hookspecs catalogue_rules responses_over_chat wire receive whole_answers",
-    "binding openai_wire chat_over_responses",
-    "params plugins",
-    "plugin routing options",
-    "transports streams carried stream_reader",
-    "chunks",
-    "prepared",
+CORE_LAYERS = (
+    "errors secrets json_codec",
+    "contract",
+    "files catalogue settings",
+    "types endpoints",
+    "registry reading",
+    "bridges transports",
+    "calls plugin",
     "relay",
-    "pipeline",
-    "send forwarding",
-    "run arun",
-    "sync_calls async_calls",
-    "client",
-    "api serving",
+    "client serving",
+    "__init__",
     "cli testing",
     "__main__",
-    "__main__",
 )
-LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names.split()}
+"""Rooms of core, lowest first: a room imports lower layers only. A room is a folder, or a module at the top."""
 
-GIVEN_OUT = frozenset({"llmgate_core.testing.fake_upstream"})
-"""Names that a package gives out although a module of it is called the same."""
-CORE_MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in CORE.rglob("*.py")}
-CORE_MODULES = {name.removesuffix(".__init__"): path for name, path in CORE_MODULES.items()}
+GATEWAY_LAYERS = (
+    "config",
+    "telemetry",
+    "http",
+    "access",
+    "calls",
+    "pages",
+    "app",
+    "server",
+    "inprocess",
+    "__init__",
+    "commands",
+)
 SERVER = "llmgate_gateway"
+PACKAGES = {
+    "llmgate_core": (ROOT / "llmgate_core", CORE_LAYERS),
+    SERVER: (ROOT / "plugins" / "gateway" / SERVER, GATEWAY_LAYERS),
+}
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/llmgate_*/__init__.py"))
+PAST_A_DOOR = frozenset({"pipeline", "router", "catalogue"})
+"""Attributes of core's clients that only core reads."""
+
+
+def modules_of(folder: Path) -> dict[str, Path]:
+    """Return the full name of every module below a package's folder, and its file."""
+    names = {".".join(path.relative_to(folder.parent).with_suffix("").parts): path for path in folder.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in names.items()}
+
+
+ALL_MODULES = {name: path for folder, _ in PACKAGES.values() for name, path in modules_of(folder).items()}
 
 
 def imported(path: Path) -> Iterator[str]:
     """Yield the full name of every module that the file names in an import."""
-    package = path.relative_to(next(p for p in path.parents if not (p / "__init__.py").exists())).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            names = {f"{module}.{alias.name}" for alias in node.names}
-            # `from llmgate_core import errors` means llmgate_core.errors; what a package gives out itself is its own
-            submodules = {name for name in names & set(CORE_MODULES) if name not in GIVEN_OUT}
-            yield from submodules
-            if names - submodules:
-                yield module
+            assert not node.level, f"{path}: relative import"
+            module = node.module or ""
+            for alias in node.names:
+                name = f"{module}.{alias.name}"
+                # a package may give out a name that one of its modules has too: `testing.fake_upstream`
+                yield name if name in ALL_MODULES and name != "llmgate_core.testing.fake_upstream" else module
 
 
-def core_imports(module: str) -> set[str]:
-    return {name for name in imported(CORE_MODULES[module]) if name.split(".")[0] == "llmgate_core"}
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
 
 
-def top(module: str) -> str:
-    return module.split(".")[1]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_room_imports_lower_layers_only(package: str) -> None:
+    folder, layers = PACKAGES[package]
+    layer_of = {name: layer for layer, names in enumerate(layers) for name in names.split()}
+    assert {room(module) for module in modules_of(folder)} == set(layer_of), "every room has a layer"
+    upward = [
+        f"{module} -> {other}"
+        for module, path in modules_of(folder).items()
+        for other in sorted(set(imported(path)))
+        if other.split(".")[0] == package
+        and room(other) != room(module)
+        and layer_of[room(other)] >= layer_of[room(module)]
+    ]
+    assert upward == []
 
 
-@pytest.mark.parametrize("module", sorted(set(CORE_MODULES) - {"llmgate_core"}))
-def test_a_module_imports_lower_levels_only(module: str) -> None:
-    assert top(module) in LEVEL, f"give {top(module)} a level"
-    others = {name for name in core_imports(module) if name == "llmgate_core" or top(name) != top(module)}
-    assert "llmgate_core" not in others, "nothing inside imports the package root"
-    assert {name for name in others if LEVEL[top(name)] >= LEVEL[top(module)]} == set()
-
-
-def test_no_imports_form_a_cycle() -> None:
-    graph = {module: core_imports(module) - {module} for module in CORE_MODULES if module != "llmgate_core"}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_imports_form_a_cycle(package: str) -> None:
+    modules = modules_of(PACKAGES[package][0])
+    graph = {
+        module: {name for name in imported(path) if name in modules} - {module, package}
+        for module, path in modules.items()
+        if module != package
+    }
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
-@pytest.mark.parametrize("package", PLUGINS, ids=lambda path: path.name)
-def test_a_plugin_imports_the_authors_surface_only(package: Path) -> None:
-    # the gateway is no provider: it stands where any program stands that serves llmgate to others
-    serving = {"llmgate_core", "llmgate_core.serving", "llmgate_core.testing"} if package.name == SERVER else set()
-    surface = {package.name, *(serving or {"llmgate_core.plugin"})}
-    assert _foreign(package, surface) == set()
-    for_tests = surface | {"llmgate_core.testing", "llmgate_core", "llmgate_core.plugin"}
-    assert _foreign(package.parent / "tests", for_tests) == set()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_says_what_lives_there(package: str) -> None:
+    folder = PACKAGES[package][0]
+    rooms = [path for path in folder.rglob("*.py") if path.name == "__init__.py"]
+    assert [str(path) for path in rooms if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
 
 
-def _foreign(folder: Path, allowed: set[str]) -> set[str]:
-    """Return the modules of ours that files in `folder` import beyond those allowed."""
-    ours = {name for path in folder.rglob("*.py") for name in imported(path) if name.startswith("llmgate_")}
-    return {name for name in ours if name not in allowed and name.split(".")[0] not in allowed - {"llmgate_core"}}
+def test_plugins_import_the_authors_surface_only() -> None:
+    offenders = []
+    for package in PLUGINS:
+        # the gateway is not a provider: it is a program that serves llmgate to others
+        serving = {"llmgate_core", "llmgate_core.serving", "llmgate_core.testing"} if package.name == SERVER else set()
+        surface = serving or {"llmgate_core.plugin"}
+        for_tests = surface | {"llmgate_core.testing", "llmgate_core", "llmgate_core.plugin"}
+        offenders += _foreign(package, package.name, surface)
+        offenders += _foreign(package.parent / "tests", package.name, for_tests)
+    assert offenders == []
+
+
+def test_the_gateway_reads_nothing_behind_a_client() -> None:
+    folder = PACKAGES[SERVER][0]
+    offenders = [
+        f"{path.relative_to(folder)}:{node.lineno} .{node.attr}"
+        for path in sorted(folder.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in PAST_A_DOOR
+    ]
+    assert offenders == []
+
+
+def _foreign(folder: Path, own: str, allowed: set[str]) -> list[str]:
+    """Return the imports of our modules in `folder` beyond those allowed, with the file of each."""
+    return [
+        f"{path.relative_to(ROOT)} -> {name}"
+        for path in sorted(folder.rglob("*.py"))
+        for name in sorted(set(imported(path)))
+        if name.startswith("llmgate_") and name not in allowed and name.split(".")[0] != own
+    ]

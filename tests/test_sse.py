@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.sse import SSEDecoder, SSEEvent
 
 STREAM = (
     "\ufeff: a comment first\n\n"

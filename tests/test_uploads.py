@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.errors import BadRequestError
-from llmgate_core.multipart import FilePart, Multipart
-from llmgate_core.uploads import FormContent, as_form, file_part
+from llmgate_core.files.uploads import FormContent, as_form, file_part
 from tests.multipart_form import Part, read_form
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(100)

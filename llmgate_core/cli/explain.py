@@ -6,12 +6,12 @@ import argparse
 import shlex
 from typing import Any
 
+from llmgate_core.calls.prepared import Prepared
 from llmgate_core.cli.arguments import call_arguments
-from llmgate_core.client import Client
+from llmgate_core.client.clients import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
+from llmgate_core.files.uploads import FormContent
 from llmgate_core.json_codec import encode
-from llmgate_core.prepared import Prepared
-from llmgate_core.uploads import FormContent
 
 __all__ = ["run"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from llmgate_core.discovery import Claim, installed_claims
 from llmgate_core.errors import ConfigError, PluginConflictError, PluginError
+from llmgate_core.registry.entry_points import Claim, installed_claims
 
 __all__ = ["add_installed_commands"]
 
@@ -54,7 +54,7 @@ def _add(commands: Any, name: str, claim: Claim, *, is_called: bool) -> None:
         owner, words = KNOWN_ELSEWHERE.get(name, ("", ""))
         commands.add_parser(name, help=words if owner == claim.distribution else f"from {claim.distribution}")
         return
-    from llmgate_core.plugins import load_claim  # brings pluggy, which a help text does not need
+    from llmgate_core.registry.registry import load_claim  # brings pluggy, which a help text does not need
 
     command = load_claim(claim)
     if not all(hasattr(command, needed) for needed in ("help", "add_arguments", "run")):

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.client import Client
-from llmgate_core.contracts import Route
+from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.client.clients import Client
+from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import encode
-from llmgate_core.pipeline import Pipeline
 
 __all__ = ["run"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from llmgate_core.client import Client
-from llmgate_core.discovery import Claim
+from llmgate_core.client.clients import Client
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import PluginError
-from llmgate_core.families import FAMILIES
 from llmgate_core.json_codec import encode
-from llmgate_core.plugins import PluginTable
+from llmgate_core.registry.entry_points import Claim
+from llmgate_core.registry.registry import PluginTable
 
 __all__ = ["run", "state_of"]
 

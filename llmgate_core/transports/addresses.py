@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmgate_core.transport_contract import Origin
+    from llmgate_core.contract.transport import Origin
 
 __all__ = ["POLL_IN", "POLL_OUT", "Address", "Poll", "literal_addresses", "make_poll", "open_socket", "resolve"]
 

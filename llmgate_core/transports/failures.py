@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from llmgate_core.errors import APIConnectionError, StreamTruncatedError
 
 if TYPE_CHECKING:
-    from llmgate_core.transport_contract import Origin
+    from llmgate_core.contract.transport import Origin
 
 __all__ = ["broken", "closed", "connect_failed", "dns_failed", "no_http", "tls_failed", "truncated"]
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from llmgate_core.transport_contract import Origin
+from llmgate_core.contract.transport import Origin
 from llmgate_core.transports.addresses import Address, literal_addresses, make_poll, open_socket
 from llmgate_core.transports.failures import connect_failed, dns_failed
 from llmgate_core.transports.httpx_exchange import (

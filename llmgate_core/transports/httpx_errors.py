@@ -17,7 +17,7 @@ from llmgate_core.transports.failures import broken, closed, no_http, peer, tls_
 from llmgate_core.transports.upload import not_taken
 
 if TYPE_CHECKING:
-    from llmgate_core.transport_contract import TransportRequest
+    from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.transports.httpx_exchange import WireExchange
 
 __all__ = ["FAILURES", "failure_before_head", "failure_in_body"]

@@ -17,7 +17,7 @@ from llmgate_core.transports.failures import no_http, peer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmgate_core.transport_contract import TransportRequest
+    from llmgate_core.contract.transport import TransportRequest
 
 __all__ = ["AnswerBytes", "TrackedConnection", "Trust", "WireExchange", "has_final_head", "seconds_until"]
 

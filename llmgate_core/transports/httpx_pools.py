@@ -18,7 +18,7 @@ import httpcore
 from llmgate_core.errors import BadRequestError, ConfigError
 
 if TYPE_CHECKING:
-    from llmgate_core.transport_contract import Origin, TransportRequest
+    from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.transports.httpx_exchange import WireExchange
     from llmgate_core.transports.upload import AsyncUpload, Upload
 

@@ -22,8 +22,8 @@ import httpcore
 
 from llmgate_core.errors import APIError
 from llmgate_core.transports.content_decoding import decoder_for
+from llmgate_core.transports.deferred_close import close_elsewhere
 from llmgate_core.transports.failures import truncated
-from llmgate_core.transports.garbage import close_elsewhere
 from llmgate_core.transports.httpx_async_network import AsyncConnection, AsyncNetwork
 from llmgate_core.transports.httpx_errors import FAILURES, failure_before_head, failure_in_body
 from llmgate_core.transports.httpx_exchange import WireExchange
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from llmgate_core.transport_contract import TransportRequest
+    from llmgate_core.contract.transport import TransportRequest
 
 __all__ = ["AsyncHTTPXResponse", "AsyncHTTPXTransport", "HTTPXResponse", "HTTPXTransport"]
 

@@ -19,7 +19,7 @@ from llmgate_core.transports.failures import peer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from llmgate_core.transport_contract import StreamedContent, TransportRequest
+    from llmgate_core.contract.transport import StreamedContent, TransportRequest
 
 __all__ = ["AsyncUpload", "Upload", "not_taken"]
 

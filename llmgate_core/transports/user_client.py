@@ -25,7 +25,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.errors import APIError, ConfigError
-from llmgate_core.transports.garbage import close_elsewhere
+from llmgate_core.transports.deferred_close import close_elsewhere
 from llmgate_core.transports.httpx_pools import encoded_headers
 from llmgate_core.transports.upload import AsyncUpload, Upload
 from llmgate_core.transports.user_client_errors import client_failure_before_head, client_failure_in_body, is_timeout
@@ -33,8 +33,8 @@ from llmgate_core.transports.user_client_errors import client_failure_before_hea
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
+    from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
-    from llmgate_core.transport_contract import Origin, TransportRequest
 
 __all__ = [
     "AsyncUserClientTransport",

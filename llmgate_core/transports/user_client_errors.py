@@ -27,8 +27,8 @@ from llmgate_core.transports.failures import (
 from llmgate_core.transports.upload import not_taken
 
 if TYPE_CHECKING:
+    from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
-    from llmgate_core.transport_contract import Origin, TransportRequest
 
 __all__ = ["client_failure_before_head", "client_failure_in_body", "is_timeout"]
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from llmgate_core.contracts import Headers, LedgerEntry
-    from llmgate_core.cost import Cost
+    from llmgate_core.catalogue.prices import Cost
+    from llmgate_core.contract.call import Headers, LedgerEntry
 
 PartT = TypeVar("PartT")
 

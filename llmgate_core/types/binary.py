@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from llmgate_core.atomic_file import AtomicFile
+from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.types.base import CallRecord, Recorded
 
 __all__ = ["BinaryResponse"]

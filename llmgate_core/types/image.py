@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from llmgate_core.types.base import Count, InputOutputUsage, Loose, Response, Result
 
 if TYPE_CHECKING:
-    from llmgate_core.cost import Cost
+    from llmgate_core.catalogue.prices import Cost
 
 __all__ = ["Image", "ImageEvent", "ImagesResponse"]
 

@@ -16,7 +16,7 @@ from llmgate_core.types.base import Count, Document, InputOutputUsage, Item, Loo
 from llmgate_core.types.structured_output import parsed_output
 
 if TYPE_CHECKING:
-    from llmgate_core.cost import Cost
+    from llmgate_core.catalogue.prices import Cost
 
 __all__ = [
     "CompactedResponse",

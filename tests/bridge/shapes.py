@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from llmgate_core.catalogue import Catalogue
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, LedgerEntry, Route, UpstreamResponse
-from llmgate_core.sse import SSEEvent
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.contract.call import Call, LedgerEntry, Route, UpstreamResponse
+from llmgate_core.reading.sse import SSEEvent
 
 CATALOGUE = Catalogue.shipped()
 HI = [{"role": "user", "content": "Hi"}]

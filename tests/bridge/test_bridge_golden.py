@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, UpstreamResponse
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.contract.call import Call, UpstreamResponse
 from llmgate_core.errors import UnsupportedParamsError
-from llmgate_core.folding import fold
-from llmgate_core.sse import SSEDecoder
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.sse import SSEDecoder
 from tests.bridge.shapes import route, without_nulls
 
 CASES = {

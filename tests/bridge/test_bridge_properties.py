@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgate_core.errors import LLMGateError
-from llmgate_core.folding import fold
-from llmgate_core.sse import SSEEvent
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.sse import SSEEvent
 from tests.bridge.shapes import (
     added,
     call_item,

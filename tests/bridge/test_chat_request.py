@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.chat_over_responses import ChatOverResponses
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from tests.bridge.shapes import HI, HI_ITEM, UNKNOWN_MODEL, WEATHER, call, lossy, request, route
 

@@ -16,7 +16,7 @@ from llmgate_core.errors import (
     RateLimitError,
     StreamTruncatedError,
 )
-from llmgate_core.sse import SSEEvent
+from llmgate_core.reading.sse import SSEEvent
 from llmgate_core.types.chat import ChatCompletionChunk
 from tests.bridge.shapes import (
     UNKNOWN_MODEL,

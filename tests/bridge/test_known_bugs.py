@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.binding import BoundPlugin
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, ProviderInfo
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.calls.parameters import Policy, apply_params
+from llmgate_core.contract.call import Call, ProviderInfo
 from llmgate_core.errors import InternalServerError, RateLimitError, StreamTruncatedError, UnsupportedParamsError
-from llmgate_core.folding import fold
-from llmgate_core.params import Policy, apply_params
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.registry.hooks import BoundPlugin
 from tests.bridge.shapes import (
     HI,
     HI_ITEM,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmgate_gateway.config import json_schema
-from llmgate_gateway.config.known import litellm_keys
+from llmgate_gateway.config.litellm.known_keys import litellm_keys
 
 __all__ = ["Key", "keys", "keys_part", "litellm_table"]
 

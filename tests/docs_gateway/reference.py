@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from llmgate_gateway.bodies import FORBIDDEN
 from llmgate_gateway.config import load_config_dict
-from llmgate_gateway.metrics import Metrics
-from llmgate_gateway.openapi import document
-from llmgate_gateway.operations import Operations
-from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.routes import Route
+from llmgate_gateway.http.body import FORBIDDEN
+from llmgate_gateway.http.routes import Route
+from llmgate_gateway.pages.openapi import document
+from llmgate_gateway.server.operations import Operations
+from llmgate_gateway.telemetry.metrics import Metrics
+from llmgate_gateway.telemetry.record import RequestRecord
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.docs_gateway.config_keys import keys, keys_part, litellm_table

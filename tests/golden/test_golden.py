@@ -27,7 +27,7 @@ import pytest
 import trustme
 
 import llmgate_core
-from llmgate_core.api import default_client
+from llmgate_core.client.functions import default_client
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 
 CASES = {

@@ -14,7 +14,7 @@ import trustme
 
 import llmgate_core
 from llmgate_core import APIConnectionError, BadRequestError, Settings, UnsupportedParamsError
-from llmgate_core.api import default_client
+from llmgate_core.client.functions import default_client
 from llmgate_core.testing import FakeUpstream, ReceivedRequest, fake_upstream
 from tests.multipart_form import read_form
 from tests.page.snippets import SNIPPETS

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from llmgate_core.contracts import JsonObject
+from llmgate_core.contract.call import JsonObject
 from tests.properties.conversations import custom_calls, function_calls, optional, words
 
 __all__ = ["answers", "chunks_of", "cut", "losing_answers"]

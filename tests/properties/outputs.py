@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from llmgate_core.contracts import JsonObject
+from llmgate_core.contract.call import JsonObject
 from tests.properties.answers import cut
 from tests.properties.conversations import words
 

@@ -1,7 +1,7 @@
 """What a chat call says is the same after it went through both bridges, and what is not the same is in the ledger.
 
-chat -> responses -> chat, by `llmgate_core.chat_over_responses` on the way there and
-`llmgate_core.responses_over_chat` on the way back. Nothing is sent.
+chat -> responses -> chat, by `llmgate_core.bridges.chat_to_responses` on the way there and
+`llmgate_core.bridges.responses_to_chat` on the way back. Nothing is sent.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, JsonObject, LedgerEntry, Route, UpstreamResponse
-from llmgate_core.event_folding import fold_events
-from llmgate_core.folding import fold
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.bridges.responses_to_chat import ResponsesStream, response_object, to_chat
+from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route, UpstreamResponse
 from llmgate_core.json_codec import encode
-from llmgate_core.responses_over_chat import ResponsesStream, response_object, to_chat
-from llmgate_core.sse import SSEEvent
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.accumulate.events import fold_events
+from llmgate_core.reading.sse import SSEEvent
 from tests.properties.answers import answers, chunks_of, losing_answers
 from tests.properties.conversations import bodies
 from tests.properties.outputs import BUILT_IN, events_of, responses

@@ -19,8 +19,8 @@ from llmgate_core import (
     RateLimitError,
     StreamTruncatedError,
 )
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIStatusError
-from llmgate_core.families import FAMILIES
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.relay.conftest import HI, KEY, Relay, chat
 
@@ -215,7 +215,7 @@ RECORDING = "transcription", "openai/whisper-1"
 
 
 def form() -> dict[str, Any]:
-    from llmgate_core.uploads import file_part
+    from llmgate_core.files.uploads import file_part
 
     return {"file": file_part(("a.wav", b"RIFF"), param="file")}
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core import BadRequestError, Settings, UnsupportedParamsError
+from llmgate_core.calls.http_request import spliced
 from llmgate_core.testing import Answer, FakeUpstream
-from llmgate_core.wire import spliced
 from tests.relay.conftest import HI, KEY, Relay, chat
 
 PLAIN: dict[str, Any] = {"model": "m", "messages": HI}

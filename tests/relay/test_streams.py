@@ -16,7 +16,7 @@ from llmgate_core import (
     RateLimitError,
     StreamTruncatedError,
 )
-from llmgate_core.relay import error_object, error_tail
+from llmgate_core.relay.relay import error_object, error_tail
 from llmgate_core.serving import FAMILIES, errors
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.relay.conftest import HI, Relay, chat, stream_of, text_event

@@ -9,7 +9,7 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from llmgate_core.contracts import Call, JsonObject, Route
+from llmgate_core.contract.call import Call, JsonObject, Route
 
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from llmgate_core.contracts import Call, JsonObject, Route
+from llmgate_core.bridges.responses_to_chat import ResponsesStream, response_object, to_chat
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.errors import RateLimitError, UnsupportedParamsError
-from llmgate_core.responses_over_chat import ResponsesStream, response_object, to_chat
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

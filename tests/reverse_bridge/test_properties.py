@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from llmgate_core.contracts import Call, JsonObject, Route
+from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object, to_chat
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.errors import APIResponseValidationError, BadRequestError, StreamTruncatedError
-from llmgate_core.folding import fold
-from llmgate_core.responses_over_chat import ResponsesStream, StreamRepair, response_object, to_chat
-from llmgate_core.sse import SSEEvent
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.sse import SSEEvent
 
 ROUTE = Route("acme", "acme", "chat", "a-model", "https://acme.example.test/v1")
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)

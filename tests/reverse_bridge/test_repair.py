@@ -18,10 +18,10 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from llmgate_core.contracts import Call, JsonObject, Route
+from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
-from llmgate_core.responses_over_chat import ResponsesStream, StreamRepair
-from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.sse import SSEDecoder, SSEEvent
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

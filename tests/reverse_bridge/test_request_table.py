@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.contracts import Call, JsonObject, LedgerEntry, Route
+from llmgate_core.bridges.responses_to_chat import to_chat
+from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
-from llmgate_core.responses_over_chat import to_chat
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

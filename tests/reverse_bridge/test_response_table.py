@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.contracts import Call, JsonObject, Route
+from llmgate_core.bridges.responses_to_chat import response_object
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.responses_over_chat import response_object
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

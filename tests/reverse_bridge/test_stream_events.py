@@ -11,8 +11,8 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from llmgate_core import errors
-from llmgate_core.contracts import Call, JsonObject, Route
-from llmgate_core.responses_over_chat import ResponsesStream
+from llmgate_core.bridges.responses_to_chat import ResponsesStream
+from llmgate_core.contract.call import Call, JsonObject, Route
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

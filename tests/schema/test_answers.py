@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from llmgate_openai_audio.response import transform_response
 from llmgate_text_completion.stream import stream_parser
 
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, JsonObject, Route, UpstreamResponse
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object
+from llmgate_core.contract.call import Call, JsonObject, Route, UpstreamResponse
 from llmgate_core.errors import (
     APIConnectionError,
     APIError,
@@ -26,12 +27,11 @@ from llmgate_core.errors import (
     LLMGateError,
     RateLimitError,
 )
-from llmgate_core.event_folding import fold_events
-from llmgate_core.folding import fold, unfold
 from llmgate_core.json_codec import encode
-from llmgate_core.relay import error_object
-from llmgate_core.responses_over_chat import ResponsesStream, StreamRepair, response_object
-from llmgate_core.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.accumulate.chunks import fold, unfold
+from llmgate_core.reading.accumulate.events import fold_events
+from llmgate_core.reading.sse import SSEDecoder, SSEEvent
+from llmgate_core.relay.relay import error_object
 from tests.properties.answers import answers, chunks_of
 from tests.properties.outputs import events_of, responses
 from tests.schema.description import wrong, wrong_event

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, Route
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.contract.call import Call, Route
 from llmgate_core.errors import UnsupportedParamsError
 from tests.properties.conversations import bodies, messages
 from tests.schema.calls import HI, UNKNOWN

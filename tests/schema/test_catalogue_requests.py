@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.catalogue import Catalogue
+from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.errors import UnsupportedParamsError
 from tests.properties.conversations import bodies
 from tests.schema.calls import OPERATIONS, Operation

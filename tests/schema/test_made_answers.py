@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llmgate_text_completion import plugin
 
-from llmgate_core.contracts import Call, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, Route, UpstreamResponse
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import RateLimitError
-from llmgate_core.families import FAMILIES
-from llmgate_core.folding import fold
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.relay import error_tail
-from llmgate_core.sse import SSEDecoder
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.relay.relay import error_tail
 from tests.properties.answers import answers, chunks_of
 from tests.schema.description import wrong, wrong_event
 

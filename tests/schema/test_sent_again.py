@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from pydantic import BaseModel
 
 from llmgate_core import Client, Settings
-from llmgate_core.chat_over_responses import ChatOverResponses
-from llmgate_core.contracts import Call, JsonObject, Route, UpstreamResponse
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.contract.call import Call, JsonObject, Route, UpstreamResponse
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.types.chat import ChatCompletion
 from llmgate_core.types.responses import ResponseObject

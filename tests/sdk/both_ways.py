@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import llmgate_core
 from llmgate_core import AsyncStream, LLMGateError, Stream
-from llmgate_core.api import default_async_client
+from llmgate_core.client.functions import default_async_client
 
 __all__ = ["Outcome", "outcome_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmgate_core.api import default_client
+from llmgate_core.client.functions import default_client
 from llmgate_core.testing import FakeUpstream, fake_upstream
 
 VARIABLES = ("API_KEY", "BASE_URL", "API_BASE", "ORGANIZATION", "ORG_ID", "PROJECT_ID")

@@ -9,7 +9,7 @@ import pytest
 
 from llmgate_core import Client, PluginNotInstalledError, Settings
 from llmgate_core.cli import main
-from llmgate_core.discovery import first_party
+from llmgate_core.registry.entry_points import first_party
 
 HI = [{"role": "user", "content": "hi"}]
 SOUND = ("a.wav", b"RIFF....WAVE")

@@ -13,8 +13,8 @@ import pytest
 
 import llmgate_core
 from llmgate_core import AsyncStream, Client, Stream
-from llmgate_core.api import default_async_client, default_client
-from llmgate_core.families import FAMILIES
+from llmgate_core.client.functions import default_async_client, default_client
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 from tests.page.upstream import PNG, WAV, answered
 from tests.sdk.test_twins import CALLS

@@ -11,7 +11,7 @@ import pytest
 from llmgate_core import Client, Settings, fold_chunks
 from llmgate_core.errors import BadRequestError, ContextWindowExceededError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
-from llmgate_core.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS
+from llmgate_core.settings.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from llmgate_core.types.chat import ChatCompletionChunk
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import llmgate_core
-from llmgate_core import api
+from llmgate_core.client import functions as api
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 
 HI = [{"role": "user", "content": "hi"}]
@@ -250,7 +250,7 @@ async def main() -> None:
 def short(revealed: str) -> str:
     """Return a type without modules and builtins."""
     revealed = re.sub(r"llmgate_core\.types\.\w+\.", "", revealed)
-    for prefix in ("llmgate_core.streams.", "llmgate_core.cost.", "builtins.", "snippet."):
+    for prefix in ("llmgate_core.reading.streams.", "llmgate_core.catalogue.prices.", "builtins.", "snippet."):
         revealed = revealed.replace(prefix, "")
     if revealed.startswith("Union["):
         revealed = revealed[6:-1].replace(", ", " | ")

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llmgate_core.deadline import Deadline, Limits, Timeouts
-from llmgate_core.transport_contract import Origin, TransportRequest
-from llmgate_core.transports.fast_async import AsyncFastTransport
-from llmgate_core.transports.fast_sync import FastTransport
+from llmgate_core.contract.limits import Deadline, Limits, Timeouts
+from llmgate_core.contract.transport import Origin, TransportRequest
+from llmgate_core.transports.http1.async_transport import AsyncFastTransport
+from llmgate_core.transports.http1.sync_transport import FastTransport
 
 PATIENCE = 10.0  # seconds before a test that hangs fails
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

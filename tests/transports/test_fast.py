@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
+from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -21,8 +22,7 @@ from llmgate_core.errors import (
     BadRequestError,
     StreamTruncatedError,
 )
-from llmgate_core.transport_contract import Origin
-from llmgate_core.transports.fast_sync import FastTransport
+from llmgate_core.transports.http1.sync_transport import FastTransport
 from tests.transports.scripted_upstream import (
     HEAD,
     HELLO,

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import (
     StreamTruncatedError,
 )
-from llmgate_core.transport_contract import Origin
-from llmgate_core.transports.fast_async import AsyncFastTransport
+from llmgate_core.transports.http1.async_transport import AsyncFastTransport
 from tests.transports.scripted_upstream import (
     HEAD,
     HELLO,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from llmgate_core import AsyncClient, Client, Settings
-from llmgate_core.send import _OfProcess
+from llmgate_core.transports.selection import _OfProcess
 from tests.transports.scripted_upstream import HEAD, PATIENCE, Peer, Upstream, upstream
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from llmgate_core.transports.fast_sync import FastTransport
+from llmgate_core.transports.http1.sync_transport import FastTransport
 from llmgate_core.transports.httpx_transport import HTTPXTransport
 from llmgate_core.transports.user_client import wrap_user_client
 from tests.transports.scripted_upstream import HEAD, HELLO, OK, PATIENCE, Peer, Upstream, request_to, upstream

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate_core.deadline import Deadline, Limits, Timeouts
+from llmgate_core.contract.limits import Deadline, Limits, Timeouts
+from llmgate_core.contract.transport import Origin, TransportRequest
 from llmgate_core.errors import APIConnectionError, APIResponseValidationError, BadRequestError, StreamTruncatedError
-from llmgate_core.transport_contract import Origin, TransportRequest
-from llmgate_core.transports.http1 import ResponseReader, build_head
+from llmgate_core.transports.http1.response_reader import ResponseReader, build_head
 
 ORIGIN = Origin("http", "upstream.test", 8080)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

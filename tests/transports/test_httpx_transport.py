@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from llmgate_core import AsyncClient, Settings
+from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -26,7 +27,6 @@ from llmgate_core.errors import (
     StreamTruncatedError,
 )
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
-from llmgate_core.transport_contract import Origin
 from llmgate_core.transports.httpx_exchange import AnswerBytes
 from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport, HTTPXTransport
 from tests.transports.scripted_upstream import (

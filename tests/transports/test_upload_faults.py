@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import APITimeoutError
-from llmgate_core.transport_contract import Origin
 from tests.transports.scripted_upstream import OK, PATIENCE, Peer, Upstream, answers, upstream
 from tests.transports.upload_wires import (
     ASYNC,

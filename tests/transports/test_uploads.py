@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.deadline import Deadline, Limits, Timeouts
+from llmgate_core.contract.form import FilePart, Multipart
+from llmgate_core.contract.limits import Deadline, Limits, Timeouts
+from llmgate_core.contract.transport import Origin, TransportRequest
 from llmgate_core.errors import APITimeoutError, BadRequestError
-from llmgate_core.multipart import FilePart, Multipart
-from llmgate_core.transport_contract import Origin, TransportRequest
-from llmgate_core.uploads import FormContent, as_form, file_part
+from llmgate_core.files.uploads import FormContent, as_form, file_part
 from tests.multipart_form import Part, read_form
 from tests.transports.scripted_upstream import OK, PATIENCE, Peer, answers, upstream
 from tests.transports.upload_wires import (

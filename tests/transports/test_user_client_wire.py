@@ -16,8 +16,8 @@ import httpx2
 import pytest
 import trustme
 
+from llmgate_core.contract.transport import Origin, TransportRequest
 from llmgate_core.errors import APIConnectionError, APITimeoutError, ConfigError, StreamTruncatedError
-from llmgate_core.transport_contract import Origin, TransportRequest
 from llmgate_core.transports.user_client import (
     UserClientTransport,
     is_async_client,

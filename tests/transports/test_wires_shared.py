@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import send
+from llmgate_core.transports import selection as send
 from tests.transports.scripted_upstream import PATIENCE
 
 

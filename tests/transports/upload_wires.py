@@ -14,8 +14,8 @@ import httpx
 import httpx2
 import trustme
 
-from llmgate_core.transport_contract import TransportRequest
-from llmgate_core.uploads import FormContent, as_form, file_part
+from llmgate_core.contract.transport import TransportRequest
+from llmgate_core.files.uploads import FormContent, as_form, file_part
 from tests.transports.scripted_upstream import PATIENCE, Peer, Upstream, Wire, request_to
 from tests.transports.test_httpx_transport import HTTPXWire
 from tests.transports.test_user_client_wire import UserWire

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from llmgate_core.families import FAMILIES
+from llmgate_core.endpoints.families import FAMILIES
 
 CASES = Path(__file__).parent.parent / "golden" / "cases"
 FAMILY_OF_SCHEMA = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.contracts import Headers, LedgerEntry
+from llmgate_core.contract.call import Headers, LedgerEntry
 from llmgate_core.types.audio import SpeechEvent, Transcription, TranscriptionEvent, Translation
 from llmgate_core.types.base import CallRecord, Deleted, Page
 from llmgate_core.types.binary import BinaryResponse

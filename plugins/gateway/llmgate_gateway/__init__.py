@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from llmgate_gateway.config import GatewayConfig as GatewayConfig
     from llmgate_gateway.config import load_config as load_config
     from llmgate_gateway.config import load_config_dict as load_config_dict
-    from llmgate_gateway.operations import Operations as Operations
-    from llmgate_gateway.transport import AsyncGatewayTransport as AsyncGatewayTransport
-    from llmgate_gateway.transport import GatewayTransport as GatewayTransport
+    from llmgate_gateway.inprocess.transport import AsyncGatewayTransport as AsyncGatewayTransport
+    from llmgate_gateway.inprocess.transport import GatewayTransport as GatewayTransport
+    from llmgate_gateway.server.operations import Operations as Operations
 
 __all__ = [
     "AsyncGatewayTransport",
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "AsyncGatewayTransport": "transport",
+    "AsyncGatewayTransport": "inprocess.transport",
     "Gateway": "app",
-    "GatewayTransport": "transport",
-    "Operations": "operations",
+    "GatewayTransport": "inprocess.transport",
+    "Operations": "server.operations",
     "create_app": "app",
     "ConfigProblems": "config",
     "GatewayConfig": "config",

@@ -19,21 +19,21 @@ from dataclasses import dataclass
 from itertools import count
 
 from llmgate_core.serving import errors
-from llmgate_gateway.auth import Client, wrong_key
-from llmgate_gateway.bodies import linger, read_whole
-from llmgate_gateway.browsers import check_page
-from llmgate_gateway.calls import note_trace, serve_call
-from llmgate_gateway.client_request import ClientGoneError, ClientRequest, Waits
+from llmgate_gateway.access.browsers import check_page
+from llmgate_gateway.access.cors import origin_headers, preflight
+from llmgate_gateway.access.keys import Client, wrong_key
+from llmgate_gateway.access.limits import Admission, check_head
+from llmgate_gateway.calls.handler import note_trace, serve_call
+from llmgate_gateway.calls.passthrough import serve_passthrough
+from llmgate_gateway.calls.snapshot import State
 from llmgate_gateway.config import GatewayConfig
-from llmgate_gateway.cors import origin_headers, preflight
-from llmgate_gateway.failures import NEUTRAL, STOPPING, failure_reply, note_failure
-from llmgate_gateway.health import liveness, model_list, model_of, readiness
-from llmgate_gateway.limits import Admission, check_head
-from llmgate_gateway.passthrough import serve_passthrough
-from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import Receive, RefusedError, Reply, Scope, Send, error_reply, refuse, send_reply
-from llmgate_gateway.routes import Found, Route, Routes, request_path
-from llmgate_gateway.state import State
+from llmgate_gateway.http.body import linger, read_whole
+from llmgate_gateway.http.errors import NEUTRAL, STOPPING, failure_reply, note_failure
+from llmgate_gateway.http.request import ClientGoneError, ClientRequest, Waits
+from llmgate_gateway.http.responses import Receive, RefusedError, Reply, Scope, Send, error_reply, refuse, send_reply
+from llmgate_gateway.http.routes import Found, Route, Routes, request_path
+from llmgate_gateway.pages.health import liveness, model_list, model_of, readiness
+from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["Gateway", "Page", "PageRequest", "create_app"]
 

@@ -10,7 +10,7 @@ from llmgate_openai_audio.params import supports_param
 
 from llmgate_core.plugin import ParamRule, Route, decode
 
-ROWS = decode((files("llmgate_core") / "data" / "openai.json").read_bytes())["models"]
+ROWS = decode((files("llmgate_core") / "catalogue" / "data" / "openai.json").read_bytes())["models"]
 BASE_URL = "https://api.openai.com/v1"
 
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import yaml
 
-from llmgate_gateway.config.document import Node
-from llmgate_gateway.config.environment import PREFIX, SECTION
-from llmgate_gateway.config.known import LIKE_A_SECRET, Note, arrange
+from llmgate_gateway.config.litellm.known_keys import LIKE_A_SECRET, Note, arrange
 from llmgate_gateway.config.load import read_document
-from llmgate_gateway.config.problems import Path, Problem, Problems, shown_path
+from llmgate_gateway.config.yaml.document import Node
+from llmgate_gateway.config.yaml.environment import PREFIX, SECTION
+from llmgate_gateway.config.yaml.problems import Path, Problem, Problems, shown_path
 
 __all__ = ["command"]
 

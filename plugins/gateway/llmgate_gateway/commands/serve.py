@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import socket
 
     from llmgate_gateway.config import GatewayConfig
-    from llmgate_gateway.reloading import Source
+    from llmgate_gateway.server.reload import Source
 
 __all__ = ["command"]
 
@@ -66,8 +66,8 @@ class ServeCommand:
 def _run(given: argparse.Namespace) -> int:
     from llmgate_core.serving import errors  # all that follows is loaded for no --help and no wrong flag
     from llmgate_gateway.config import ConfigProblems
-    from llmgate_gateway.listening import usable_descriptors
-    from llmgate_gateway.reloading import Source
+    from llmgate_gateway.server.reload import Source
+    from llmgate_gateway.server.sockets import usable_descriptors
 
     usable_descriptors()
     source = Source(given.config, given.model, given.host, given.insecure_no_auth)
@@ -88,7 +88,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.server import Place, build, serve  # the server's libraries: not for a wrong config
+    from llmgate_gateway.server.worker import Place, build, serve  # the server's libraries: not for a wrong config
 
     place = Place()
     built = build(config, place, debug=given.detailed_debug)
@@ -98,8 +98,8 @@ def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespac
 
 
 def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.state import State
-    from llmgate_gateway.supervisor import Supervisor
+    from llmgate_gateway.calls.snapshot import State
+    from llmgate_gateway.server.supervisor import Supervisor
 
     State(config)  # what a worker would fail at, this process is told first
     sockets = _listen(given)
@@ -116,7 +116,7 @@ def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Nam
 
 def _listen(given: argparse.Namespace) -> list[socket.socket]:
     from llmgate_core.serving import errors
-    from llmgate_gateway.listening import listen
+    from llmgate_gateway.server.sockets import listen
 
     try:
         return listen(given.host, given.port)
@@ -126,8 +126,8 @@ def _listen(given: argparse.Namespace) -> list[socket.socket]:
 
 def _announce(config: GatewayConfig, sockets: Sequence[socket.socket], given: argparse.Namespace) -> None:
     from llmgate_gateway.config import has_keys
-    from llmgate_gateway.config.fields import is_loopback
-    from llmgate_gateway.listening import url_of
+    from llmgate_gateway.config.schema.fields import is_loopback
+    from llmgate_gateway.server.sockets import url_of
 
     url = url_of(sockets)
     lines = [f"llmgate gateway listening on {url}"]

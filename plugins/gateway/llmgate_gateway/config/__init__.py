@@ -12,35 +12,35 @@ import importlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmgate_gateway.config.bind import check_bind as check_bind
-    from llmgate_gateway.config.bind import has_keys as has_keys
-    from llmgate_gateway.config.deployment import Deployment as Deployment
+    from llmgate_gateway.config.listen_policy import check_bind as check_bind
+    from llmgate_gateway.config.listen_policy import has_keys as has_keys
     from llmgate_gateway.config.load import config_for_model as config_for_model
     from llmgate_gateway.config.load import load_config as load_config
     from llmgate_gateway.config.load import load_config_dict as load_config_dict
-    from llmgate_gateway.config.model import GatewayConfig as GatewayConfig
     from llmgate_gateway.config.names import Group as Group
     from llmgate_gateway.config.names import Member as Member
     from llmgate_gateway.config.names import ModelNames as ModelNames
     from llmgate_gateway.config.names import allows as allows
     from llmgate_gateway.config.options import DeploymentOptions as DeploymentOptions
     from llmgate_gateway.config.options import options_for as options_for
-    from llmgate_gateway.config.problems import ConfigProblems as ConfigProblems
-    from llmgate_gateway.config.problems import Problem as Problem
     from llmgate_gateway.config.routes import check_routes as check_routes
     from llmgate_gateway.config.routes import installed_prefixes as installed_prefixes
-    from llmgate_gateway.config.schema import json_schema as json_schema
+    from llmgate_gateway.config.schema.deployment import Deployment as Deployment
+    from llmgate_gateway.config.schema.json_schema import json_schema as json_schema
+    from llmgate_gateway.config.schema.model import GatewayConfig as GatewayConfig
+    from llmgate_gateway.config.yaml.problems import ConfigProblems as ConfigProblems
+    from llmgate_gateway.config.yaml.problems import Problem as Problem
 
 _HOME_OF = {
-    "bind": "check_bind has_keys",
-    "deployment": "Deployment",
+    "listen_policy": "check_bind has_keys",
+    "schema.deployment": "Deployment",
     "load": "config_for_model load_config load_config_dict",
-    "model": "GatewayConfig",
+    "schema.model": "GatewayConfig",
     "names": "Group Member ModelNames allows",
     "options": "DeploymentOptions options_for",
-    "problems": "ConfigProblems Problem",
+    "yaml.problems": "ConfigProblems Problem",
     "routes": "check_routes installed_prefixes",
-    "schema": "json_schema",
+    "schema.json_schema": "json_schema",
 }
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names.split()}
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llmgate_core.serving import Secret
-from llmgate_gateway.config.deployment import Deployment, Params
-from llmgate_gateway.config.document import Node
-from llmgate_gateway.config.known import fate_of
+from llmgate_gateway.config.litellm.known_keys import fate_of
 from llmgate_gateway.config.patterns import fill
-from llmgate_gateway.config.problems import Path, Problems
-from llmgate_gateway.config.shape import ConfigFile
+from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.yaml.document import Node
+from llmgate_gateway.config.yaml.problems import Path, Problems
 
 __all__ = ["check"]
 

@@ -16,13 +16,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_gateway.config.checks import check
-from llmgate_gateway.config.document import Node, node_of, parse
-from llmgate_gateway.config.environment import expand, report_unset
-from llmgate_gateway.config.explain import explain
-from llmgate_gateway.config.known import arrange
-from llmgate_gateway.config.model import GatewayConfig
-from llmgate_gateway.config.problems import Problems
-from llmgate_gateway.config.shape import ConfigFile
+from llmgate_gateway.config.litellm.known_keys import arrange
+from llmgate_gateway.config.schema.model import GatewayConfig
+from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.yaml.document import Node, node_of, parse
+from llmgate_gateway.config.yaml.environment import expand, report_unset
+from llmgate_gateway.config.yaml.messages import explain
+from llmgate_gateway.config.yaml.problems import Problems
 
 __all__ = ["MAX_BYTES", "config_for_model", "load_config", "load_config_dict", "read_document"]
 

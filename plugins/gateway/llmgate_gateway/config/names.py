@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from llmgate_gateway.config.deployment import Deployment
-from llmgate_gateway.config.fields import LONGEST_NAME
-from llmgate_gateway.config.model import GatewayConfig
 from llmgate_gateway.config.patterns import fill, literal_length, match
+from llmgate_gateway.config.schema.deployment import Deployment
+from llmgate_gateway.config.schema.fields import LONGEST_NAME
+from llmgate_gateway.config.schema.model import GatewayConfig
 
 __all__ = ["Group", "Member", "ModelNames", "allows"]
 

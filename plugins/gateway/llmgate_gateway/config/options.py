@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.serving import Secret, Timeouts
-from llmgate_gateway.config.deployment import Deployment, Params, Policy
-from llmgate_gateway.config.model import GatewayConfig
-from llmgate_gateway.config.shape import CallSettings
+from llmgate_gateway.config.schema.deployment import Deployment, Params, Policy
+from llmgate_gateway.config.schema.model import GatewayConfig
+from llmgate_gateway.config.schema.shape import CallSettings
 
 __all__ = ["DeploymentOptions", "options_for"]
 

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 
 from llmgate_core import Client, PluginPolicy, Settings
 from llmgate_core.serving import errors
-from llmgate_gateway.config.deployment import Deployment, Params
-from llmgate_gateway.config.document import Node
-from llmgate_gateway.config.model import GatewayConfig
-from llmgate_gateway.config.problems import Problem, Problems
-from llmgate_gateway.config.shape import PluginChoice
-from llmgate_gateway.config.siblings import model_for
+from llmgate_gateway.config.provider_prefixes import model_for
+from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.model import GatewayConfig
+from llmgate_gateway.config.schema.shape import PluginChoice
+from llmgate_gateway.config.yaml.document import Node
+from llmgate_gateway.config.yaml.problems import Problem, Problems
 
 __all__ = ["FAMILIES_OF_MODE", "Served", "check_routes", "check_tree", "installed_prefixes", "plugin_policy"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from llmgate_gateway.config import ConfigProblems, check_routes, load_config, load_config_dict
-from llmgate_gateway.reloading import Source
+from llmgate_gateway.server.reload import Source
 
 DEFAULTS = "x-defaults: &defaults\n  api_key: os.environ/KEY\n  num_retries: 1\n  timeout: 5\n"
 FAMILIAR = f"""\

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.config import ConfigProblems, GatewayConfig, load_config_dict, options_for
-from llmgate_gateway.config.known import fate_of, litellm_keys, request_params
+from llmgate_gateway.config.litellm.known_keys import fate_of, litellm_keys, request_params
 
 ENTRY = {"model_name": "m", "litellm_params": {"model": "openai/m"}}
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_gateway.auth import Client
+from llmgate_gateway.access.keys import Client
+from llmgate_gateway.calls.deployments import Binding, Deployments
 from llmgate_gateway.config import check_routes, load_config_dict
-from llmgate_gateway.deployments import Binding, Deployments
-from llmgate_gateway.replies import RefusedError
-from llmgate_gateway.routes import Routes
+from llmgate_gateway.http.responses import RefusedError
+from llmgate_gateway.http.routes import Routes
 
 INSTRUCT = "text-completion-openai/gpt-3.5-turbo-instruct"
 ANYBODY = Client("anybody")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from llmgate_gateway.auth import KeyRing
+from llmgate_gateway.access.keys import KeyRing
 from llmgate_gateway.config import load_config_dict
 
 MASTER = "sk-0123456789abcdef0123456789abcdef"

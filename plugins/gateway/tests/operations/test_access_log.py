@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llmgate_gateway.access_log import AccessLog
-from llmgate_gateway.line_writer import MOST_LINES, LineWriter
-from llmgate_gateway.record import RequestRecord
+from llmgate_gateway.telemetry.access_log import AccessLog
+from llmgate_gateway.telemetry.log_writer import MOST_LINES, LineWriter
+from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.serving import LedgerEntry
 

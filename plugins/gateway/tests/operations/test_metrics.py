@@ -9,16 +9,16 @@ import time
 from typing import Any
 
 import pytest
-from llmgate_gateway.metric_values import MAX_SERIES, SharedValues
-from llmgate_gateway.metrics import Metrics
-from llmgate_gateway.record import RequestRecord
+from llmgate_gateway.telemetry.metrics import Metrics
+from llmgate_gateway.telemetry.record import RequestRecord
+from llmgate_gateway.telemetry.shared_memory import MAX_SERIES, SharedValues
 from prometheus_client.parser import text_string_to_metric_families
 
 DYING = """
 import os
-from llmgate_gateway.metric_values import SharedValues
-from llmgate_gateway.metrics import Metrics
-from llmgate_gateway.record import RequestRecord
+from llmgate_gateway.telemetry.shared_memory import SharedValues
+from llmgate_gateway.telemetry.metrics import Metrics
+from llmgate_gateway.telemetry.record import RequestRecord
 values = SharedValues(2)
 survivor = Metrics(values, worker=0)
 record = RequestRecord("r", 0.0, deployment="m", status=200, outcome="finished", usage={"prompt_tokens": 7})

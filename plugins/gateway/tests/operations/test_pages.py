@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from llmgate_gateway.config import load_config_dict
-from llmgate_gateway.openapi import document
-from llmgate_gateway.operations import Operations
-from llmgate_gateway.routes import Routes
-from llmgate_gateway.transport import GatewayTransport
+from llmgate_gateway.http.routes import Routes
+from llmgate_gateway.inprocess.transport import GatewayTransport
+from llmgate_gateway.pages.openapi import document
+from llmgate_gateway.server.operations import Operations
 
 from llmgate_core.serving import ENDPOINTS
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llmgate_gateway import server as serving
+from llmgate_gateway.server import worker as serving
 from llmgate_gateway.config import GatewayConfig, load_config_dict
-from llmgate_gateway.operations import Operations
-from llmgate_gateway.server import GatewayServer, Place
+from llmgate_gateway.server.operations import Operations
+from llmgate_gateway.server.worker import GatewayServer, Place
 
 
 class FakeSource:

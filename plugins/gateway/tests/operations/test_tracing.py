@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import pytest
-from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.tracing import Tracer
+from llmgate_gateway.telemetry.record import RequestRecord
+from llmgate_gateway.telemetry.tracing import Tracer
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -103,7 +103,7 @@ def test_pages_and_refused_requests_have_no_span(tracer: Tracer, spans: InMemory
 
 def test_opentelemetry_is_not_imported_unless_tracing_is_configured() -> None:
     code = (
-        "import sys, llmgate_gateway.operations as o; from llmgate_gateway import load_config_dict;"
+        "import sys, llmgate_gateway.server.operations as o; from llmgate_gateway import load_config_dict;"
         "o.Operations(load_config_dict({'model_list': [{'model_name': 'm', 'params': {'model': 'openai/x'}}]}));"
         "assert 'opentelemetry' not in sys.modules and 'prometheus_client' not in sys.modules"
     )

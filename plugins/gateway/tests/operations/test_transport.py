@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from llmgate_gateway import transport
-from llmgate_gateway.transport import AsyncGatewayTransport, GatewayTransport
+from llmgate_gateway.inprocess import transport
+from llmgate_gateway.inprocess.transport import AsyncGatewayTransport, GatewayTransport
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 URL = "http://anywhere.example"
@@ -282,7 +282,7 @@ def test_an_http_library_that_is_not_used_is_not_imported() -> None:
     import sys
 
     code = (
-        "import sys, llmgate_gateway.transport as t; t.GatewayTransport(lambda *a: None);"
+        "import sys, llmgate_gateway.inprocess.transport as t; t.GatewayTransport(lambda *a: None);"
         "assert not {'httpx', 'httpx2', 'uvicorn'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

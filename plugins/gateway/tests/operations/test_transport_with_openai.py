@@ -12,7 +12,7 @@ import httpx2
 import openai
 import pytest
 from llmgate_gateway.config import ConfigProblems
-from llmgate_gateway.transport import AsyncGatewayTransport, GatewayTransport
+from llmgate_gateway.inprocess.transport import AsyncGatewayTransport, GatewayTransport
 from openai import AsyncOpenAI, OpenAI
 
 from llmgate_core.testing import Answer

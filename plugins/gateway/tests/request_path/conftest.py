@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 from llmgate_gateway.app import Gateway, create_app
 from llmgate_gateway.config import load_config_dict
-from llmgate_gateway.protocol import ServerConfig
-from llmgate_gateway.record import RequestRecord
+from llmgate_gateway.server.protocol import ServerConfig
+from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.testing import FakeUpstream, fake_upstream
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from llmgate_gateway.auth import KeyRing
+from llmgate_gateway.access.keys import KeyRing
 from llmgate_gateway.config import load_config_dict
 
 from llmgate_core.testing import Answer
@@ -157,7 +157,7 @@ def test_without_a_key_nothing_is_served_but_health_and_the_page(serve: Any) -> 
 
 
 def answer_of_a_page() -> Any:
-    from llmgate_gateway.replies import Reply
+    from llmgate_gateway.http.responses import Reply
 
     return lambda asked: Reply(200, b"a page", ((b"content-type", b"text/plain"),))
 

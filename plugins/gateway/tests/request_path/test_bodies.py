@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from llmgate_gateway.bodies import FORBIDDEN
+from llmgate_gateway.http.body import FORBIDDEN
 
 from llmgate_core.serving import OWN_ARGUMENTS
 from llmgate_core.testing import Answer

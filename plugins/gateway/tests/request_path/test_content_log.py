@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from llmgate_gateway.access_log import AccessLog
-from llmgate_gateway.content_log import MOST_BYTES
+from llmgate_gateway.telemetry.access_log import AccessLog
+from llmgate_gateway.telemetry.content_log import MOST_BYTES
 
 from llmgate_core.testing import Answer, FakeUpstream
 

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from llmgate_gateway.failures import failure_reply, public_error, status_of
+from llmgate_gateway.http.errors import failure_reply, public_error, status_of
 
 from llmgate_core.serving import errors
 from llmgate_core.testing import Answer

@@ -9,10 +9,10 @@ import json
 from typing import Any
 
 import pytest
-from llmgate_gateway.client_request import ClientRequest
-from llmgate_gateway.forms import Form, boundary_of, fields_as_body, read_form
-from llmgate_gateway.record import RequestRecord
-from llmgate_gateway.replies import RefusedError
+from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
+from llmgate_gateway.http.request import ClientRequest
+from llmgate_gateway.http.responses import RefusedError
+from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.testing import Answer
 

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from llmgate_gateway.limits import Admission
-from llmgate_gateway.replies import RefusedError
+from llmgate_gateway.access.limits import Admission
+from llmgate_gateway.http.responses import RefusedError
 
 from llmgate_core.testing import Answer
 
@@ -82,7 +82,7 @@ def test_identity_is_no_compression(gateway: Any, upstream: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/models/m", "/v1/models/a/b", "/metrics"])
 def test_head_is_get_without_its_body(serve: Any, path: str) -> None:
-    from llmgate_gateway.replies import Reply
+    from llmgate_gateway.http.responses import Reply
 
     gateway = serve(
         {"m": "openai/gpt-4o", "a/b": "openai/gpt-4o"}, options={"pages": {"/metrics": lambda _: Reply(200, b"x")}}
@@ -125,7 +125,7 @@ def test_a_client_with_too_much_under_way_gets_openais_type(gateway: Any) -> Non
 
 @pytest.mark.parametrize("asked", [{"path": "/nowhere"}, {"path": "/v1/models"}, {"path": 1}])
 def test_explain_of_another_path_has_a_code(serve: Any, asked: dict[str, Any]) -> None:
-    from llmgate_gateway.operations import _explain_page
+    from llmgate_gateway.server.operations import _explain_page
 
     gateway = serve(options={"pages": {"POST /explain": _explain_page}})
     reply = gateway.post("/explain", {"body": {"model": "m"}, **asked})

@@ -8,8 +8,8 @@ import logging
 from typing import Any
 
 import pytest
-from llmgate_gateway.key_pieces import KeyPieces
-from llmgate_gateway.replies import passed_headers
+from llmgate_gateway.http.responses import passed_headers
+from llmgate_gateway.telemetry.key_leaks import KeyPieces
 
 from llmgate_core.serving import Secret
 from llmgate_core.testing import Answer

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from llmgate_gateway.replies import SLICE_BYTES, send_body
+from llmgate_gateway.http.responses import SLICE_BYTES, send_body
 
 
 class CountedBytes(bytes):

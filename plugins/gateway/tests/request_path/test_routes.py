@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_gateway.routes import Routes, request_path
+from llmgate_gateway.http.routes import Routes, request_path
 
 from llmgate_core.serving import ENDPOINTS
 from llmgate_core.testing import Answer

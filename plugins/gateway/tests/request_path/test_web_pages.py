@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from llmgate_gateway.browsers import check_page
-from llmgate_gateway.config.general import Cors
-from llmgate_gateway.replies import RefusedError
+from llmgate_gateway.access.browsers import check_page
+from llmgate_gateway.config.schema.general import Cors
+from llmgate_gateway.http.responses import RefusedError
 
 from llmgate_core.testing import Answer
 

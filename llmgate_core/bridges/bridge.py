@@ -1,0 +1,119 @@
+"""Carry a call of one family over another: Responses over an upstream that knows only chat.
+
+Pure. The conversion itself is `responses_over_chat/`, loaded when first needed; here it is tied to the
+plugin's own hooks, so that the plugin sees nothing but a chat call.
+
+Source: docs/guide/bridges.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from llmgate_core.contract.call import Call, Converted, JsonObject, LedgerEntry, Route, StreamParser, UpstreamResponse
+from llmgate_core.errors import APIError, APIResponseValidationError
+from llmgate_core.json_codec import decode
+from llmgate_core.reading.results import error_of_object
+
+if TYPE_CHECKING:
+    from llmgate_core.reading.sse import SSEEvent
+    from llmgate_core.secrets import Secret
+
+__all__ = ["carried_answer", "carried_stream", "carrying_call"]
+
+DONE = "[DONE]"
+
+
+def carrying_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]]:
+    """Return the chat call that carries `call`, and what that changes.
+
+    Raises:
+        UnsupportedParamsError: something has no counterpart and the policy is `error`, or it is state.
+    """
+    from llmgate_core.bridges.responses_to_chat import to_chat  # only bridged calls pay for it
+
+    return to_chat(call, route)
+
+
+def carried_answer(
+    asked: Call, route: Route, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
+) -> Converted:
+    """Return the Response object for the chat answer that carried it.
+
+    Raises:
+        APIError: the answer is an error, or no chat completion.
+    """
+    from llmgate_core.bridges.responses_to_chat import response_object
+
+    chat = answer if isinstance(answer, dict) else response.json()
+    if isinstance(chat, Mapping) and chat.get("error") and not chat.get("choices"):
+        raise error_of_object(chat["error"], response.status, response.headers, (route.api_key,))
+    if not isinstance(chat, dict) or not isinstance(chat.get("choices"), list):
+        raise APIResponseValidationError(
+            f"HTTP {response.status}: the answer is no chat completion", status_code=response.status
+        )
+    return response_object(asked, route, chat)
+
+
+def carried_stream(
+    asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
+) -> StreamParser:
+    """Return the parser that gives out Responses events for a chat stream; `chat` is the plugin's own, if any."""
+    return _CarriedStream(asked, route, chat, secrets)
+
+
+class _CarriedStream:
+    """Chat events in, Responses events out."""
+
+    def __init__(self, asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]) -> None:
+        from llmgate_core.bridges.responses_to_chat import ResponsesStream
+
+        self._chat = chat
+        self._secrets = secrets
+        self._events = ResponsesStream(asked, route)
+        self._saw_done = False
+
+    @property
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """What both conversions noted."""
+        return (*getattr(self._chat, "ledger", ()), *getattr(self._events, "ledger", ()))
+
+    def feed(self, event: SSEEvent) -> list[JsonObject]:
+        """Return the events that one chat event makes.
+
+        Raises:
+            APIError: the event is an error, or no chat chunk.
+        """
+        if event.data == DONE:
+            self._saw_done = True
+        return [made for chunk in self._chunks(event) for made in self._events.feed_chunk(chunk)]
+
+    def close(self) -> list[JsonObject]:
+        """Return the last events.
+
+        Raises:
+            StreamTruncatedError: the chat stream ended without its end.
+        """
+        rest = [] if self._chat is None else list(self._chat.close())
+        made = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
+        return [*made, *self._events.close(done=self._saw_done or self._chat is not None)]
+
+    def failed(self, error: APIError) -> list[JsonObject]:
+        """Return the events that say that the upstream gave up, with the answer so far."""
+        return self._events.failed(error)
+
+    def _chunks(self, event: SSEEvent) -> Sequence[JsonObject]:
+        if self._chat is not None:
+            return self._chat.feed(event)
+        if event.data == DONE:
+            return ()
+        try:
+            chunk = decode(event.data)
+        except ValueError as error:
+            raise APIResponseValidationError(f"an event of the stream is not JSON: {error}") from None
+        if not isinstance(chunk, dict):
+            raise APIResponseValidationError("an event of the stream is no object")
+        if chunk.get("error") and not chunk.get("choices"):
+            raise error_of_object(chunk["error"], 200, None, self._secrets)
+        return (chunk,)

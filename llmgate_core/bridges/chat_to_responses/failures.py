@@ -1,0 +1,153 @@
+"""What went wrong at the upstream, as the errors of core: a failed, cancelled or unfinished response, an error event.
+
+Pure. Decides by status and code alone, never by words, and knows no headers: core adds the request's id.
+
+Source: OpenAPI 2.3.0, `ResponseErrorCode`, `ResponseErrorEvent` and `Response.status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.contract.call import Route
+from llmgate_core.errors import (
+    APIError,
+    APIResponseValidationError,
+    APIStatusError,
+    BadRequestError,
+    InternalServerError,
+    StreamTruncatedError,
+    status_error_class,
+)
+from llmgate_core.reading.results import STATUS_OF_WORD
+
+__all__ = [
+    "error_of_event",
+    "error_of_response",
+    "has_failed",
+    "invalid_event",
+    "is_unfinished",
+    "malformed",
+    "truncated",
+    "unfinished",
+]
+
+MESSAGE_CHARACTERS = 2000
+UNFINISHED = ("cancelled", "queued", "in_progress")
+
+
+def has_failed(response: Mapping[str, Any]) -> bool:
+    """Return whether a response says that it ended in an error."""
+    return response.get("status") == "failed" or bool(response.get("error"))
+
+
+def error_of_response(response: Mapping[str, Any], route: Route, *, partial: Any = None) -> APIError:
+    """Return the error of a response that has failed; an unknown code is the request's fault."""
+    found = response.get("error")
+    if not found:
+        return _error(InternalServerError, "the response failed without saying why", route, status=500, partial=partial)
+    message, code, kind, param = _words(found)
+    status = _status_of(code, kind) or 400
+    return _error(
+        status_error_class(status, code),
+        message,
+        route,
+        status=status,
+        code=code,
+        kind=kind,
+        param=param,
+        partial=partial,
+    )
+
+
+def is_unfinished(response: Mapping[str, Any]) -> bool:
+    """Return whether a response was cancelled or is still being worked on."""
+    return response.get("status") in UNFINISHED
+
+
+def unfinished(response: Mapping[str, Any], route: Route, *, partial: Any) -> APIError:
+    """Return the error of a response that was cancelled or is still being worked on.
+
+    `partial` is the chat answer so far; of a response that goes on it is the response itself, to poll with.
+    """
+    name, status = f"response {response.get('id')!r:.80}", response.get("status")
+    if status == "cancelled":
+        return _error(APIError, f"{name} was cancelled", route, partial=partial)
+    message = f"{name} is {status} in the background; get_responses({response.get('id')!r:.80}) polls for its end"
+    return _error(APIError, message, route, partial=dict(response))
+
+
+def error_of_event(event: Mapping[str, Any], route: Route) -> APIError:
+    """Return the error that an error event stands for, flat as documented or nested; an unknown code says no status."""
+    nested = event.get("error")
+    message, code, kind, param = _words(nested or event)
+    if kind == "error":  # the event's own type, not the error's
+        kind = None
+    status = _status_of(code, kind)
+    error_class = APIStatusError if status is None else status_error_class(status, code)
+    return _error(error_class, message, route, status=status, code=code, kind=kind, param=param)
+
+
+def truncated(route: Route) -> StreamTruncatedError:
+    """Return the error of a stream whose end marker never came."""
+    return StreamTruncatedError(
+        "the stream ended without response.completed, response.incomplete or response.failed",
+        phase="body",
+        provider=route.provider,
+        model=route.model,
+    )
+
+
+def invalid_event(why: str, route: Route) -> APIResponseValidationError:
+    """Return the error of an event, or of a whole answer, that is not what POST /responses sends."""
+    return APIResponseValidationError(
+        f"the upstream's answer is no response of POST /responses: {why}", provider=route.provider, model=route.model
+    )
+
+
+def malformed(param: str, message: str) -> BadRequestError:
+    """Return the error, before sending, of something in the call that has no sense in any form."""
+    return BadRequestError(message, status_code=400, param=param, attempts=0)
+
+
+def _words(found: Any) -> tuple[str, str | None, str | None, str | None]:
+    """Return message, code, type and param of an error object in whatever shape it came."""
+    words = found if isinstance(found, Mapping) else {"message": found}
+    message = words.get("message")
+    if not isinstance(message, str) or not message:
+        message = "the upstream sent an error without a message"
+    return message[:MESSAGE_CHARACTERS], _text(words.get("code")), _text(words.get("type")), _text(words.get("param"))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or isinstance(value, (Mapping, list)) else str(value)
+
+
+def _status_of(code: str | None, kind: str | None) -> int | None:
+    if code is not None and code.isdecimal() and 400 <= int(code) <= 599:
+        return int(code)
+    return STATUS_OF_WORD.get(code or "") or STATUS_OF_WORD.get(kind or "")
+
+
+def _error(
+    error_class: type[APIError],
+    message: str,
+    route: Route,
+    *,
+    status: int | None = None,
+    code: str | None = None,
+    kind: str | None = None,
+    param: str | None = None,
+    partial: Any = None,
+) -> APIError:
+    return error_class(
+        message,
+        status_code=status,
+        code=code,
+        type=kind,
+        param=param,
+        provider=route.provider,
+        model=route.model,
+        partial=partial,
+    )

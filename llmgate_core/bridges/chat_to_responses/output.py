@@ -1,0 +1,212 @@
+"""Output items of POST /responses -> the pieces of a chat answer, for whole answers and streams alike.
+
+Pure; changes no item. What chat has no field for is kept raw in `provider_specific_fields`, never dropped.
+
+Source: OpenAPI 2.3.0, `OutputItem`, `ResponseUsage` and `ChatCompletionResponseMessage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.contract.call import Call, JsonObject
+from llmgate_core.contract.ledger import Ledger
+
+__all__ = [
+    "CALLS",
+    "ReasoningText",
+    "chat_usage",
+    "content_parts",
+    "finish_reason",
+    "identity",
+    "listed",
+    "nested_citation",
+    "note_losses",
+    "output_items",
+    "response_id",
+    "side_fields",
+    "tool_call",
+    "wants_one_document",
+]
+
+CALLS: Mapping[str, str] = MappingProxyType({"function_call": "function", "custom_tool_call": "custom"})
+"""Type of an output item -> type of the tool call that it becomes."""
+
+ARGUMENTS: Mapping[str, str] = MappingProxyType({"function": "arguments", "custom": "input"})
+SHOWN = frozenset({"message", "reasoning", *CALLS})
+UNANSWERABLE = frozenset(
+    {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_approval_request"}
+)
+REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
+JSON_FORMATS = ("json_schema", "json_object")
+USAGE_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "input_tokens": "prompt_tokens",
+        "output_tokens": "completion_tokens",
+        "input_tokens_details": "prompt_tokens_details",
+        "output_tokens_details": "completion_tokens_details",
+    }
+)
+
+
+def identity(response: Mapping[str, Any], model: str) -> JsonObject:
+    """Return id, created and model of the chat answer; a time that the upstream did not say is 0, as chat needs one."""
+    response_id, created = response.get("id"), response.get("created_at")
+    same: JsonObject = {}
+    if isinstance(response_id, str):
+        same["id"] = f"chatcmpl-{response_id.removeprefix('resp_')}"
+    same["created"] = int(created) if isinstance(created, (int, float)) and isfinite(created) else 0
+    same["model"] = response.get("model") or model
+    return same
+
+
+def finish_reason(response: Mapping[str, Any], *, has_calls: bool) -> str:
+    """Return why the answer ended."""
+    if response.get("status") != "incomplete":
+        return "tool_calls" if has_calls else "stop"
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, Mapping) else None
+    return "content_filter" if reason == "content_filter" else "length"
+
+
+def chat_usage(usage: Any) -> JsonObject | None:
+    """Return token counts under chat's names, unknown ones as they are; None where the upstream sent none."""
+    if not isinstance(usage, Mapping):
+        return None
+    counted: JsonObject = {USAGE_NAMES.get(name, name): value for name, value in usage.items() if value is not None}
+    return counted or None
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a list of the upstream's, or an empty one where it sent something else."""
+    return value if isinstance(value, list) else []
+
+
+def output_items(output: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the output items that are objects with a type."""
+    return (item for item in listed(output) if isinstance(item, Mapping) and isinstance(item.get("type"), str))
+
+
+def content_parts(item: Mapping[str, Any], name: str = "content") -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield index and part of an item's content."""
+    for index, part in enumerate(listed(item.get(name))):
+        if isinstance(part, Mapping):
+            yield index, part
+
+
+def tool_call(item: Mapping[str, Any], *, with_arguments: bool = True) -> JsonObject:
+    """Return a call item as a chat tool call; its id is the `call_id`, which the answer must name."""
+    kind = CALLS[item["type"]]
+    field = ARGUMENTS[kind]
+    arguments = item.get(field) if with_arguments else ""
+    return {
+        "id": item.get("call_id"),
+        "type": kind,
+        kind: {"name": item.get("name"), field: arguments if isinstance(arguments, str) else ""},
+    }
+
+
+def nested_citation(annotation: Any, offset: int) -> JsonObject | None:
+    """Return a citation of a URL in chat's nested form, `offset` characters on; None for any other annotation."""
+    if not isinstance(annotation, Mapping) or annotation.get("type") != "url_citation":
+        return None
+    citation = {name: value for name, value in annotation.items() if name != "type"}
+    for name in ("start_index", "end_index"):
+        if isinstance(citation.get(name), int):
+            citation[name] += offset
+    return {"type": "url_citation", "url_citation": citation}
+
+
+class ReasoningText:
+    """Puts the summaries of one answer together: a blank line between any two parts."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def separator(self) -> str:
+        """Begin a summary part; return what stands before it."""
+        self._parts += 1
+        return "\n\n" if self._parts > 1 else ""
+
+    def of_item(self, item: Mapping[str, Any]) -> str:
+        """Return the raw reasoning of an item, or its summary where it has none."""
+        raw = "".join(_texts(item, "content", "reasoning_text"))
+        if raw:
+            return raw
+        return "".join([self.separator() + text for text in _texts(item, "summary", "summary_text")])
+
+
+def wants_one_document(call: Call) -> bool:
+    """Return whether each message of the answer is a whole JSON document."""
+    text = call.body.get("text")
+    formats = (call.body.get("response_format"), text.get("format") if isinstance(text, Mapping) else None)
+    return any(isinstance(form, Mapping) and form.get("type") in JSON_FORMATS for form in formats)
+
+
+def response_id(response: Mapping[str, Any]) -> JsonObject:
+    """Return the field with the upstream's own id, which `previous_response_id` wants."""
+    found = response.get("id")
+    return {"response_id": found} if isinstance(found, str) else {}
+
+
+def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]], *, one_document: bool) -> JsonObject:
+    """Return the message fields that chat does not document: what is replayed, shown beside, or kept raw.
+
+    The response's id stands on the message too, since the message is what callers keep.
+    """
+    reasoning: list[JsonObject] = []
+    images: list[JsonObject] = []
+    annotations: list[Any] = []
+    raw: list[Any] = []
+    messages = 0
+    for item in output:
+        kind = item.get("type")
+        if kind == "reasoning":
+            kept = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
+            reasoning.append({"type": "reasoning", **kept})
+        elif kind == "message" and one_document and (messages := messages + 1) > 1:
+            raw.append(item)
+        elif kind == "message":
+            annotations += _other_annotations(item)
+        elif kind not in SHOWN:
+            raw.append(item)
+            if kind == "image_generation_call" and isinstance(item.get("result"), str):
+                images.append(_image(item))
+    beside = {**response_id(response), "annotations": annotations, "output_items": raw}
+    fields = {
+        "reasoning_items": reasoning,
+        "images": images,
+        "provider_specific_fields": {name: value for name, value in beside.items() if value},
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def note_losses(output: Sequence[Mapping[str, Any]], ledger: Ledger, *, one_document: bool) -> None:
+    """Note which items the chat form cannot answer or show."""
+    kinds = [item.get("type") for item in output]
+    for kind in dict.fromkeys(kinds):
+        if kind in UNANSWERABLE and f"{kind}_output" not in kinds:
+            ledger.lost(f"output {kind}", "it waits for an answer that a chat call cannot carry; call responses()")
+    if one_document and kinds.count("message") > 1:
+        ledger.bridged("response_format", "the first of several documents is the content; the others are output_items")
+
+
+def _texts(item: Mapping[str, Any], name: str, kind: str) -> list[str]:
+    return [
+        text
+        for _, part in content_parts(item, name)
+        if part.get("type", kind) == kind and isinstance(text := part.get("text"), str)
+    ]
+
+
+def _other_annotations(item: Mapping[str, Any]) -> list[Any]:
+    annotations = [each for _, part in content_parts(item) for each in listed(part.get("annotations"))]
+    return [each for each in annotations if nested_citation(each, 0) is None]
+
+
+def _image(item: Mapping[str, Any]) -> JsonObject:
+    form = item.get("output_format") or "png"
+    return {"type": "image_url", "image_url": {"url": f"data:image/{form};base64,{item['result']}"}}

@@ -1,0 +1,108 @@
+"""A chat message's content parts -> the input parts of POST /responses.
+
+Pure; changes no part in place. A part that has no counterpart is never turned into text.
+
+Source: OpenAPI 2.3.0, `InputContent` and the content parts of `CreateChatCompletionRequest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.bridges.chat_to_responses.failures import malformed
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import Ledger
+
+__all__ = ["input_parts", "is_plain_text", "shown_kind"]
+
+MESSAGES = "messages"
+WEB = ("http://", "https://")
+
+
+def input_parts(parts: Iterable[Any], ledger: Ledger) -> list[Any]:
+    """Return content parts as POST /responses takes them.
+
+    Raises:
+        UnsupportedParamsError: a part has no counterpart and the policy is `error`.
+        BadRequestError: a part lacks what it is about.
+    """
+    converted = []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        convert = _CONVERT.get(kind) if isinstance(kind, str) else None
+        if convert is not None:
+            converted.append(convert(part))
+        elif _is_input_part(kind) or ledger.forwards(MESSAGES, _no_counterpart(part, kind)):
+            converted.append(part)
+    return converted
+
+
+def is_plain_text(content: Any) -> bool:
+    """Return whether `content` is text alone, with nothing on it that a plain string would lose."""
+    if isinstance(content, str):
+        return True
+    if not isinstance(content, (list, tuple)):
+        return False
+    return all(
+        isinstance(part, Mapping)
+        and part.get("type") == "text"
+        and isinstance(part.get("text"), str)
+        and len(part) == 2  # a cache breakpoint needs a part to sit on
+        for part in content
+    )
+
+
+def shown_kind(part: Any) -> str:
+    """Return how an error message names a part: its type, or what it is instead of an object."""
+    return f"{part.get('type')!r:.80}" if isinstance(part, Mapping) else f"{type(part).__name__} in place of an object"
+
+
+def _is_input_part(kind: Any) -> bool:
+    return isinstance(kind, str) and kind.startswith("input_") and kind != "input_audio"
+
+
+def _no_counterpart(part: Any, kind: Any) -> str:
+    if kind == "input_audio":
+        return "POST /responses takes no audio part (input_audio)"
+    return f"POST /responses has nothing for a content part of type {shown_kind(part)}"
+
+
+def _input_text(part: Mapping[str, Any]) -> JsonObject:
+    return {**part, "type": "input_text"}
+
+
+def _input_image(part: Mapping[str, Any]) -> JsonObject:
+    image = part.get("image_url")
+    if isinstance(image, str):
+        image = {"url": image}
+    if not isinstance(image, Mapping) or not isinstance(image.get("url"), str):
+        raise malformed(MESSAGES, "a content part of type 'image_url' needs image_url: {'url': ...}")
+    rest = {name: value for name, value in image.items() if name != "url" and value is not None}
+    image = {"type": "input_image", "image_url": image["url"], "detail": "auto", **rest}
+    return _with_rest(image, part, "image_url")
+
+
+def _input_file(part: Mapping[str, Any]) -> JsonObject:
+    given = part.get("file")
+    if not isinstance(given, Mapping):
+        raise malformed(MESSAGES, "a content part of type 'file' needs file: {'file_id': ...} or {'file_data': ...}")
+    file = {"type": "input_file", **{name: value for name, value in given.items() if value is not None}}
+    data = file.get("file_data")
+    if isinstance(data, str) and data.startswith(WEB):
+        del file["file_data"]
+        file.setdefault("file_url", data)
+    return _with_rest(file, part, "file")
+
+
+def _with_rest(converted: JsonObject, part: Mapping[str, Any], inner: str) -> JsonObject:
+    """Keep what stands beside the nested object, such as a cache breakpoint."""
+    if len(part) > 2:
+        converted.update({name: value for name, value in part.items() if name not in ("type", inner)})
+    return converted
+
+
+_CONVERT: Mapping[str, Callable[[Mapping[str, Any]], JsonObject]] = MappingProxyType(
+    {"text": _input_text, "image_url": _input_image, "file": _input_file}
+)

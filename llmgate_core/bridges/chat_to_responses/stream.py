@@ -1,0 +1,205 @@
+"""The event stream of POST /responses -> chat chunks, one parser a stream.
+
+Pure. A stream ends by response.completed or response.incomplete; everything else that ends it is an error. What
+chat documents no delta for comes with the last chunk.
+
+Source: OpenAPI 2.3.0, `ResponseStreamEvent` and `CreateChatCompletionStreamResponse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.bridges.chat_to_responses.deltas import NOTHING, Deltas
+from llmgate_core.bridges.chat_to_responses.failures import (
+    error_of_event,
+    error_of_response,
+    has_failed,
+    invalid_event,
+    truncated,
+    unfinished,
+)
+from llmgate_core.bridges.chat_to_responses.output import (
+    chat_usage,
+    finish_reason,
+    identity,
+    note_losses,
+    output_items,
+    response_id,
+    side_fields,
+    wants_one_document,
+)
+from llmgate_core.bridges.chat_to_responses.values import SOURCE
+from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
+from llmgate_core.contract.ledger import Ledger
+from llmgate_core.json_codec import decode
+from llmgate_core.reading.sse import SSEEvent
+
+__all__ = ["ChatStream"]
+
+DONE = "[DONE]"
+UNNAMED = "chatcmpl-unnamed"
+
+
+class ChatStream:
+    """Turns the events of one stream into chat chunks.
+
+    Attributes:
+        ledger: what could not be shown, once the stream has ended.
+        usage: token counts under chat's names as soon as they came, whether or not the caller asked for them.
+        done: the response has ended and every chunk is handed out; the upstream has nothing more to say.
+    """
+
+    def __init__(self, call: Call, route: Route) -> None:
+        options = call.body.get("stream_options")
+        self.ledger: list[LedgerEntry] = []
+        self.usage: JsonObject | None = None
+        self.done = False
+        self._route = route
+        self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        self._one_document = wants_one_document(call)
+        self._deltas = Deltas(one_document=self._one_document)
+        self._base: JsonObject | None = None  # what every chunk repeats, fixed by the first one
+
+    def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
+        """Return the chunks that `event` makes.
+
+        Raises:
+            APIError: an error event or a failed response, by its code; the chunks so far stand.
+            StreamTruncatedError: `[DONE]` came before the response had ended.
+            APIResponseValidationError: the event is no JSON object.
+        """
+        if self.done:
+            return NOTHING
+        if event.data == DONE:
+            return self.close()
+        data = self._decoded(event.data)
+        kind = data.get("type") or event.event
+        if (take := _OF_ITEMS.get(kind)) is not None:
+            choices = take(self._deltas, data)
+            return self._chunks(choices, data) if choices else NOTHING
+        if (take_stream := _OF_THE_STREAM.get(kind)) is not None:
+            return take_stream(self, data)
+        if kind == "message" and data.get("error"):  # an error frame that is no event of /responses
+            raise error_of_event(data, self._route)
+        return NOTHING
+
+    def close(self) -> Sequence[JsonObject]:
+        """Return nothing: the last chunk came with the response's end.
+
+        Raises:
+            StreamTruncatedError: that end never came.
+        """
+        if not self.done:
+            raise truncated(self._route)
+        return NOTHING
+
+    def _decoded(self, text: str) -> JsonObject:
+        try:
+            data = decode(text)
+        except ValueError as error:
+            raise invalid_event(f"an event is not JSON: {error}", self._route) from None
+        if not isinstance(data, dict) or not isinstance(data.get("type", ""), str):
+            raise invalid_event("an event is no object with a type", self._route)
+        return data
+
+    def _chunks(self, choices: Sequence[JsonObject], data: Mapping[str, Any]) -> list[JsonObject]:
+        chunks = [] if self._base is not None else self._begun(data.get("response"))
+        base = self._base or {}
+        if "obfuscation" in data:
+            base = {**base, "obfuscation": data["obfuscation"]}
+        chunks += [{**base, "choices": [choice]} for choice in choices]
+        return chunks
+
+    def _begun(self, response: Any) -> list[JsonObject]:
+        """Fix what every chunk repeats, and return the first chunk."""
+        said = response if isinstance(response, Mapping) else {}
+        self._base = {"id": UNNAMED, "object": "chat.completion.chunk", **identity(said, self._route.model)}
+        delta = {"role": "assistant", "content": ""}
+        return [{**self._base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}]
+
+    def _begin(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
+        return self._begun(data.get("response")) if self._base is None else NOTHING
+
+    def _end(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
+        response = self._response(data)
+        if has_failed(response):
+            raise error_of_response(response, self._route)
+        self.done = True
+        output = list(output_items(response.get("output"))) or self._deltas.seen_items()
+        chunks = self._chunks(self._deltas.rest_of(output), data)
+        chunks.append(self._last(response, output))
+        if self._wants_usage and self.usage is not None:
+            chunks.append({**(self._base or {}), "choices": [], "usage": self.usage})
+        self._note(output)
+        return chunks
+
+    def _last(self, response: Mapping[str, Any], output: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """Return the chunk with the finish reason, and with what no delta stands for."""
+        choice = {
+            "index": 0,
+            "delta": side_fields(response, output, one_document=self._one_document),
+            "finish_reason": finish_reason(response, has_calls=self._deltas.calls > 0),
+        }
+        chunk: JsonObject = {**(self._base or {}), "choices": [choice]}
+        if response.get("service_tier") is not None:
+            chunk["service_tier"] = response["service_tier"]
+        if fields := response_id(response):
+            chunk["provider_specific_fields"] = fields
+        return chunk
+
+    def _fail(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
+        raise error_of_response({**self._response(data), "status": "failed"}, self._route)
+
+    def _cancelled(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
+        raise unfinished({**self._response(data), "status": "cancelled"}, self._route, partial=None)
+
+    def _error(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
+        raise error_of_event(data, self._route)
+
+    def _response(self, data: Mapping[str, Any]) -> JsonObject:
+        """Return the response of an event that ends the stream, under the status that the event's type says."""
+        found = data.get("response")
+        response = dict(found) if isinstance(found, Mapping) else {}
+        if data.get("type") == "response.incomplete":
+            response["status"] = "incomplete"
+        self.usage = chat_usage(response.get("usage"))
+        return response
+
+    def _note(self, output: Sequence[Mapping[str, Any]]) -> None:
+        ledger = Ledger(self._route, SOURCE)
+        note_losses(output, ledger, one_document=self._one_document)
+        self.ledger += ledger.entries
+
+
+_OF_ITEMS: Mapping[str, Callable[[Deltas, Mapping[str, Any]], Sequence[JsonObject]]] = MappingProxyType(
+    {
+        "response.output_item.added": Deltas.item_added,
+        "response.output_item.done": Deltas.item_done,
+        "response.output_text.delta": Deltas.text_delta,
+        "response.output_text.done": Deltas.text_done,
+        "response.output_text.annotation.added": Deltas.annotation_added,
+        "response.refusal.delta": Deltas.refusal_delta,
+        "response.refusal.done": Deltas.refusal_done,
+        "response.reasoning_summary_part.added": Deltas.summary_added,
+        "response.reasoning_summary_text.delta": Deltas.summary_delta,
+        "response.reasoning_text.delta": Deltas.reasoning_delta,
+        "response.function_call_arguments.delta": Deltas.function_delta,
+        "response.function_call_arguments.done": Deltas.function_done,
+        "response.custom_tool_call_input.delta": Deltas.custom_delta,
+        "response.custom_tool_call_input.done": Deltas.custom_done,
+    }
+)
+
+_OF_THE_STREAM: Mapping[str, Callable[[ChatStream, Mapping[str, Any]], Sequence[JsonObject]]] = MappingProxyType(
+    {
+        "response.created": ChatStream._begin,
+        "response.completed": ChatStream._end,
+        "response.incomplete": ChatStream._end,
+        "response.failed": ChatStream._fail,
+        "response.cancelled": ChatStream._cancelled,
+        "error": ChatStream._error,
+    }
+)

@@ -1,0 +1,101 @@
+"""Chat's tools and tool choices -> those of POST /responses.
+
+Pure; changes no tool in place. Chat nests what a tool is about under its type, /responses does not. What is flat
+already, and every built-in tool, stays as it is.
+
+Source: OpenAPI 2.3.0, `FunctionTool`, `CustomToolParam`, `WebSearchTool` and `ToolChoiceParam`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.bridges.chat_to_responses.failures import malformed
+from llmgate_core.contract.call import JsonObject
+
+__all__ = ["response_tool", "response_tool_choice", "response_tools", "tool_choice_of_function_call", "web_search_tool"]
+
+
+def response_tools(param: str, tools: Any) -> list[Any]:
+    """Return the chat parameter `tools`, or the legacy `functions`, as tools of POST /responses.
+
+    Raises:
+        BadRequestError: no list of objects.
+    """
+    if not isinstance(tools, (list, tuple)):
+        raise malformed(param, f"{param} must be a list, not {type(tools).__name__}")
+    for tool in tools:
+        if not isinstance(tool, Mapping):
+            raise malformed(param, f"{param} must be a list of objects; one is {type(tool).__name__}")
+    if param == "functions":
+        return [_function_tool({}, function) for function in tools]
+    return [response_tool(tool) for tool in tools]
+
+
+def response_tool(tool: Mapping[str, Any]) -> Any:
+    """Return one tool, flat."""
+    kind = tool.get("type")
+    if kind == "function" and isinstance(tool.get("function"), Mapping):
+        return _function_tool(tool, tool["function"])
+    if kind == "custom" and isinstance(tool.get("custom"), Mapping):
+        return _custom_tool(tool, tool["custom"])
+    return tool
+
+
+def response_tool_choice(choice: Any) -> Any:
+    """Return a tool choice, flat."""
+    if not isinstance(choice, Mapping):
+        return choice
+    kind = choice.get("type")
+    about = choice.get(kind) if isinstance(kind, str) else None
+    if not isinstance(about, Mapping) or kind not in ("function", "custom", "allowed_tools"):
+        return choice
+    flat = {"type": kind, **about}
+    if kind == "allowed_tools" and isinstance(about.get("tools"), (list, tuple)):
+        flat["tools"] = [response_tool_choice(tool) for tool in about["tools"]]
+    return flat
+
+
+def tool_choice_of_function_call(choice: Any) -> Any:
+    """Return the legacy `function_call` as a tool choice."""
+    return {"type": "function", **choice} if isinstance(choice, Mapping) else choice
+
+
+def web_search_tool(options: Any) -> JsonObject:
+    """Return the tool that chat's `web_search_options` ask for.
+
+    Raises:
+        BadRequestError: no object.
+    """
+    if not isinstance(options, Mapping):
+        raise malformed("web_search_options", f"web_search_options must be an object, not {type(options).__name__}")
+    tool = {"type": "web_search", **_given(options)}
+    location = tool.get("user_location")
+    if isinstance(location, Mapping) and isinstance(location.get("approximate"), Mapping):
+        rest = {name: value for name, value in location.items() if name != "approximate"}
+        tool["user_location"] = {"type": "approximate", **_given(rest), **_given(location["approximate"])}
+    return tool
+
+
+def _function_tool(tool: Mapping[str, Any], function: Mapping[str, Any]) -> JsonObject:
+    """Both fields that /responses demands get chat's defaults: no parameters, and not strict."""
+    beside = {name: value for name, value in tool.items() if name not in ("type", "function")}
+    flat = {"type": "function", **_given(function), **beside}
+    flat.setdefault("parameters", None)
+    flat.setdefault("strict", False)
+    return flat
+
+
+def _custom_tool(tool: Mapping[str, Any], custom: Mapping[str, Any]) -> JsonObject:
+    beside = {name: value for name, value in tool.items() if name not in ("type", "custom")}
+    flat = {"type": "custom", **_given(custom), **beside}
+    form = flat.get("format")
+    if isinstance(form, Mapping) and isinstance(form.get("grammar"), Mapping):
+        rest = {name: value for name, value in form.items() if name != "grammar"}
+        flat["format"] = {**rest, **form["grammar"]}
+    return flat
+
+
+def _given(values: Mapping[str, Any]) -> JsonObject:
+    return {name: value for name, value in values.items() if value is not None}

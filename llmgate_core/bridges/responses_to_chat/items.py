@@ -1,0 +1,272 @@
+"""Turn the input of a Responses call into chat messages.
+
+Pure. Never turns what it does not know into text, never sends an empty message, and never leaves the answer of a
+call away from the call: an upstream refuses both.
+
+Source: OpenAPI 2.3.0, `InputParam` and `ChatCompletionRequestMessage`; BerriAI/litellm#27953.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmgate_core.bridges.responses_to_chat.shapes import malformed
+from llmgate_core.bridges.responses_to_chat.tools import Tools
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import Ledger
+
+__all__ = ["chat_messages", "with_one_system_message"]
+
+ROLES = frozenset({"user", "system", "developer", "assistant"})
+CALLS = frozenset({"function_call", "custom_tool_call"})
+OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+STATE = frozenset({"item_reference", "compaction", "compaction_summary", "compaction_trigger"})
+BUILT_IN = frozenset(
+    {
+        "file_search_call",
+        "web_search_call",
+        "computer_call",
+        "computer_call_output",
+        "tool_search_call",
+        "tool_search_output",
+        "image_generation_call",
+        "code_interpreter_call",
+        "local_shell_call",
+        "local_shell_call_output",
+        "shell_call",
+        "shell_call_output",
+        "apply_patch_call",
+        "apply_patch_call_output",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "program",
+        "program_output",
+    }
+)
+CHAT_PARTS = frozenset({"text", "image_url", "file", "input_audio", "refusal"})
+PARAGRAPH = "\n\n"
+
+
+def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list[JsonObject]:
+    """Return the messages that instructions and input make.
+
+    Raises:
+        BadRequestError: no input, or not what the endpoint describes.
+        UnsupportedParamsError: an item or a part that chat has no form for, by the policy of the route.
+    """
+    conversation = _Conversation(tools, ledger)
+    instructions = body.get("instructions")
+    if instructions is not None and not isinstance(instructions, str):
+        raise malformed("instructions", f"must be text, not {type(instructions).__name__}")
+    if instructions:
+        conversation.messages.append({"role": "system", "content": instructions})
+    items = body.get("input")
+    if isinstance(items, str):
+        conversation.messages.append({"role": "user", "content": items})
+    elif isinstance(items, Sequence):
+        for item in items:
+            conversation.add(item)
+    elif items is not None:
+        raise malformed("input", f"must be text or a list, not {type(items).__name__}")
+    messages = conversation.finished()
+    if not messages:
+        raise malformed("input", "holds nothing that a chat call can say")
+    return messages
+
+
+def with_one_system_message(messages: list[JsonObject]) -> list[JsonObject]:
+    """Return the messages with all system and developer texts in one system message that leads."""
+    system = [message for message in messages if message["role"] in ("system", "developer")]
+    if not system or (len(system) == 1 and system[0] is messages[0] and system[0]["role"] == "system"):
+        return messages
+    contents = [message["content"] for message in system]
+    merged: Any
+    if all(isinstance(content, str) for content in contents):
+        merged = PARAGRAPH.join(contents)
+    else:
+        merged = [part for content in contents for part in _as_parts(content)]
+    return [
+        {"role": "system", "content": merged},
+        *(message for message in messages if message["role"] not in ("system", "developer")),
+    ]
+
+
+def _as_parts(content: Any) -> list[JsonObject]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+class _Conversation:
+    """Collects messages; outputs wait until every call has its place."""
+
+    def __init__(self, tools: Tools, ledger: Ledger) -> None:
+        self.messages: list[JsonObject] = []
+        self._tools = tools
+        self._ledger = ledger
+        self._reasoning: list[str] = []  # waits for the assistant message that it led to
+        self._takes_calls = False  # the last message is an assistant's and nothing has come since
+        self._place: dict[str, int] = {}  # call id -> index of the message that calls
+        self._outputs: list[tuple[int | None, str, JsonObject]] = []
+
+    def add(self, item: Any) -> None:
+        if not isinstance(item, Mapping):
+            raise malformed("input", f"an item must be an object, not {type(item).__name__}")
+        kind = item.get("type") or ("message" if "role" in item else None)
+        if kind == "message":
+            self._add_message(item)
+        elif kind in CALLS:
+            self._add_call(item)
+        elif kind in OUTPUTS:
+            self._add_output(item)
+        elif kind == "reasoning":
+            self._add_reasoning(item)
+        elif kind in STATE:
+            raise self._ledger.refuse("input", f"{kind} items need the state that a Responses API keeps; chat has none")
+        elif kind in BUILT_IN:
+            self._ledger.lost("input", f"chat has no {kind} items")
+        else:
+            self._ledger.unsupported("input", f"chat has no items of type {kind!r:.80}")
+
+    def finished(self) -> list[JsonObject]:
+        """Return the messages, each call's answer right behind the message that calls."""
+        if self._reasoning:
+            self._ledger.dropped("input", "reasoning that no assistant message follows")
+        answers: dict[int, list[JsonObject]] = {}
+        for place, call_id, message in self._outputs:
+            index = self._place.get(call_id) if place is None else place
+            if index is None:
+                self._ledger.unsupported("input", f"no call in the input has the call_id {call_id!r:.80}")
+            else:
+                answers.setdefault(index, []).append(message)
+        if not answers:
+            return self.messages
+        return [one for index, message in enumerate(self.messages) for one in (message, *answers.get(index, ()))]
+
+    def _add_message(self, item: Mapping[str, Any]) -> None:
+        role, content = item.get("role"), item.get("content")
+        if role not in ROLES:
+            raise malformed("input", f"no message has the role {role!r:.80}; roles: {', '.join(sorted(ROLES))}")
+        if item.get("phase") is not None:
+            self._ledger.lost("input", "chat messages have no phase")
+        if role == "assistant":
+            self._add_assistant(content)
+            return
+        self._takes_calls = False
+        parts = None if isinstance(content, str) else self._parts(content)
+        if parts or parts is None:
+            self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
+        elif not content:  # else what it held is noted part by part
+            self._ledger.dropped("input", "a message without any part")
+
+    def _add_assistant(self, content: Any) -> None:
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)
+        text = "".join(part["text"] for part in parts if part["type"] == "text")
+        refusal = "".join(part["refusal"] for part in parts if part["type"] == "refusal")
+        for part in parts:
+            if part["type"] not in ("text", "refusal"):
+                self._ledger.unsupported("input", f"an assistant message holds no part of type {part['type']!r}")
+        if text or refusal:
+            self._assistant({"content": text or None, **({"refusal": refusal} if refusal else {})})
+        else:
+            self._ledger.dropped("input", "an assistant message that says nothing")
+
+    def _assistant(self, fields: JsonObject) -> JsonObject:
+        message: JsonObject = {"role": "assistant", **fields}
+        if self._reasoning:
+            message["reasoning_content"] = PARAGRAPH.join(self._reasoning)
+            self._reasoning = []
+        self.messages.append(message)
+        self._takes_calls = True
+        return message
+
+    def _add_call(self, item: Mapping[str, Any]) -> None:
+        if not isinstance(item.get("call_id"), str):
+            raise malformed("input", f"a {item['type']} has no call_id")
+        joins = self._takes_calls and not self._reasoning
+        message = self.messages[-1] if joins else self._assistant({"content": None})
+        message.setdefault("tool_calls", []).append(self._tools.call(item))
+        self._place[item["call_id"]] = len(self.messages) - 1
+
+    def _add_output(self, item: Mapping[str, Any]) -> None:
+        call_id = item.get("call_id")
+        if not isinstance(call_id, str):
+            raise malformed("input", f"a {item['type']} has no call_id")
+        self._takes_calls = False
+        message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
+        self._outputs.append((self._place.get(call_id), call_id, message))
+
+    def _output(self, output: Any) -> Any:
+        if output is None or isinstance(output, str):
+            return output or ""
+        if not isinstance(output, Sequence):
+            raise malformed("input", f"an output must be text or a list of parts, not {type(output).__name__}")
+        parts = self._parts(output)
+        why = "a tool message holds text only"
+        return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", why)])
+
+    def _add_reasoning(self, item: Mapping[str, Any]) -> None:
+        if item.get("encrypted_content"):
+            self._ledger.dropped("input", "encrypted reasoning, which only the model that made it can read")
+        text = _texts(item.get("content"), "") or _texts(item.get("summary"), PARAGRAPH)
+        if text:
+            self._reasoning.append(text)
+
+    def _parts(self, content: Any) -> list[JsonObject]:
+        if content is not None and not isinstance(content, Sequence):
+            raise malformed("input", f"content must be text or a list of parts, not {type(content).__name__}")
+        return [made for part in content or () if (made := self._part(part)) is not None]
+
+    def _part(self, part: Any) -> JsonObject | None:
+        if not isinstance(part, Mapping):
+            raise malformed("input", f"a part must be an object, not {type(part).__name__}")
+        kind = part.get("type")
+        if kind in ("input_text", "output_text"):
+            return _with_breakpoint({"type": "text", "text": part.get("text") or ""}, part)
+        if kind == "input_image":
+            return self._image(part)
+        if kind == "input_file":
+            return self._file(part)
+        if kind in CHAT_PARTS:
+            return dict(part)
+        self._ledger.unsupported("input", f"chat has no part of type {kind!r:.80}")
+        return None
+
+    def _image(self, part: Mapping[str, Any]) -> JsonObject | None:
+        if part.get("image_url") is None:
+            self._ledger.unsupported("input", "chat takes an image by URL or data URL only, not by file_id")
+            return None
+        image = {"url": part["image_url"]}
+        if part.get("detail") is not None:
+            image["detail"] = part["detail"]
+        return _with_breakpoint({"type": "image_url", "image_url": image}, part)
+
+    def _file(self, part: Mapping[str, Any]) -> JsonObject | None:
+        file = {name: part[name] for name in ("file_id", "filename", "file_data") if part.get(name) is not None}
+        if part.get("file_url") is not None:
+            if not self._ledger.forwards("input", "chat takes a file by file_id or file_data, not by file_url"):
+                return None
+            file["file_url"] = part["file_url"]
+        if part.get("detail") is not None:
+            self._ledger.lost("input", "a file part of chat has no detail")
+        return _with_breakpoint({"type": "file", "file": file}, part)
+
+
+def _with_breakpoint(made: JsonObject, part: Mapping[str, Any]) -> JsonObject:
+    if part.get("prompt_cache_breakpoint") is not None:
+        made["prompt_cache_breakpoint"] = part["prompt_cache_breakpoint"]
+    return made
+
+
+def _collapsed(parts: list[JsonObject]) -> Any:
+    """Return parts that are nothing but text as one text, which every chat upstream takes."""
+    if all(part.keys() == {"type", "text"} for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+def _texts(parts: Any, between: str) -> str:
+    if not isinstance(parts, Sequence) or isinstance(parts, str):
+        return ""
+    return between.join(str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text"))

@@ -1,0 +1,271 @@
+"""The pieces of a Response: ids, items, usage and the echo of the request, made from what chat says.
+
+Pure but for one random id where the upstream gave none. Whole answers and streams build on the same pieces, so
+that both end in the same object.
+
+Source: OpenAPI 2.3.0, `Response`, `OutputItem` and `ResponseUsage`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.json_codec import decode
+
+__all__ = [
+    "Ids",
+    "annotation_of",
+    "call_item",
+    "call_parts",
+    "echo",
+    "logprobs_of",
+    "message_item",
+    "outcome_of",
+    "reasoning_item",
+    "service_tier_of",
+    "text_of",
+    "text_part",
+    "usage_of",
+    "with_cut_item",
+]
+
+ID_SUFFIX = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+ECHOED_IF_GIVEN = (
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "top_logprobs",
+)
+FLAT_ANNOTATIONS = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
+
+
+class Ids:
+    """The ids of one response, made from the chat completion's so that the same answer has the same ids."""
+
+    __slots__ = ("_suffix",)
+
+    def __init__(self, chat_id: Any) -> None:
+        own = str(chat_id or "").removeprefix("chatcmpl-")
+        if not own:
+            own = uuid4().hex
+        elif not ID_SUFFIX.fullmatch(own):
+            own = sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._suffix = own
+
+    @property
+    def response(self) -> str:
+        """The response's own id."""
+        return f"resp_{self._suffix}"
+
+    def item(self, prefix: str, index: int) -> str:
+        """Return the id of the item at `index` of the output."""
+        return f"{prefix}_{self._suffix}_{index}"
+
+
+def echo(call: Call, route: Route) -> JsonObject:
+    """Return a response without output: what it says of the request, with every field that must be there.
+
+    Null stands for a setting that the caller left to the upstream: what that one chose is not known.
+    """
+    body = call.body
+    choice = body.get("tool_choice")
+    response: JsonObject = {
+        "id": "",
+        "object": "response",
+        "created_at": 0,
+        "status": "in_progress",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.get("instructions"),
+        "max_output_tokens": body.get("max_output_tokens"),
+        "max_tool_calls": None,
+        "metadata": body.get("metadata") or {},
+        "model": route.model,
+        "output": [],
+        "parallel_tool_calls": body.get("parallel_tool_calls") is not False,
+        "previous_response_id": None,
+        "reasoning": {"effort": (body.get("reasoning") or {}).get("effort"), "summary": None},
+        "service_tier": None,
+        "store": False,
+        "temperature": body.get("temperature"),
+        "text": {"format": {"type": "text"}, **_given(body.get("text") or {})},
+        "tool_choice": "auto" if choice is None else _flat(choice),
+        "tools": [_echoed_tool(tool) for tool in body.get("tools") or ()],
+        "top_p": body.get("top_p"),
+        "truncation": "disabled",
+        "usage": None,
+    }
+    response.update((name, body[name]) for name in ECHOED_IF_GIVEN if body.get(name) is not None)
+    return response
+
+
+def _given(fields: Mapping[str, Any]) -> JsonObject:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _flat(tool: Any) -> Any:
+    """Return a tool, or a choice of one, that came in chat's nested form in the flat one."""
+    if not isinstance(tool, Mapping) or not isinstance(tool.get(str(tool.get("type"))), Mapping):
+        return tool
+    return {"type": tool["type"], **tool[tool["type"]]}
+
+
+def _echoed_tool(tool: Mapping[str, Any]) -> JsonObject:
+    flat = dict(_flat(tool))
+    if flat.get("type") == "function":
+        flat.setdefault("parameters", None)
+        flat["strict"] = bool(flat.get("strict"))  # chat's default, which holds here
+    elif flat.get("type") == "namespace":
+        flat["tools"] = [_flat(inner) for inner in flat.get("tools") or ()]
+    return flat
+
+
+def outcome_of(finish_reason: Any) -> tuple[str, JsonObject | None]:
+    """Return status and incomplete_details for chat's finish_reason."""
+    if finish_reason is None:
+        return "incomplete", None
+    if finish_reason == "length":
+        return "incomplete", {"reason": "max_output_tokens"}
+    if finish_reason == "content_filter":
+        return "incomplete", {"reason": "content_filter"}
+    return "completed", None
+
+
+def service_tier_of(tier: Any) -> str | None:
+    """Return the tier if the endpoint knows it; upstreams have words of their own."""
+    return tier if isinstance(tier, str) and tier in SERVICE_TIERS else None
+
+
+def usage_of(usage: Any) -> JsonObject | None:
+    """Return chat's usage in the words of the Responses API; details that are not known are zero."""
+    if not isinstance(usage, Mapping):
+        return None
+    sent, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    return {
+        "input_tokens": sent,
+        "input_tokens_details": {
+            "cached_tokens": 0,
+            "cache_write_tokens": 0,
+            **_given(usage.get("prompt_tokens_details") or {}),
+        },
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": 0, **_given(usage.get("completion_tokens_details") or {})},
+        "total_tokens": _count(usage.get("total_tokens")) or sent + made,
+    }
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def text_of(message: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return reasoning, content and refusal of a chat message or delta; servers have two names for reasoning."""
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    content, refusal = message.get("content"), message.get("refusal")
+    return (
+        reasoning if isinstance(reasoning, str) else "",
+        content if isinstance(content, str) else _joined(content),
+        refusal if isinstance(refusal, str) else "",
+    )
+
+
+def _joined(parts: Any) -> str:
+    """Some servers answer with a list of parts where chat has one text."""
+    if not isinstance(parts, Sequence):
+        return ""
+    return "".join(part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str))
+
+
+def reasoning_item(id: str, text: str) -> JsonObject:
+    """Return a finished item with what the model thought."""
+    return {"id": id, "type": "reasoning", "summary": [{"type": "summary_text", "text": text}]}
+
+
+def message_item(id: str, parts: list[JsonObject], status: str = "completed") -> JsonObject:
+    """Return an item with what the model said."""
+    return {"id": id, "type": "message", "status": status, "role": "assistant", "content": parts}
+
+
+def text_part(text: str, annotations: list[JsonObject], logprobs: list[JsonObject]) -> JsonObject:
+    """Return a part with text; both lists are always there."""
+    return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs}
+
+
+def annotation_of(annotation: Any) -> JsonObject | None:
+    """Return a chat annotation un-nested; None for a kind that the Responses API does not have."""
+    if not isinstance(annotation, Mapping) or annotation.get("type") not in FLAT_ANNOTATIONS:
+        return None
+    flat = dict(_flat(annotation))
+    if flat["type"] == "url_citation":
+        flat = {"start_index": 0, "end_index": 0, "title": "", "url": "", **_given(flat)}
+    return flat
+
+
+def logprobs_of(logprobs: Any) -> list[JsonObject]:
+    """Return the tokens of a choice's logprobs, with every field that the Responses API requires."""
+    tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    return [
+        {**_token(token), "top_logprobs": [_token(other) for other in token.get("top_logprobs") or ()]}
+        for token in tokens or ()
+    ]
+
+
+def _token(token: Mapping[str, Any]) -> JsonObject:
+    return {"token": token.get("token") or "", "logprob": token.get("logprob"), "bytes": token.get("bytes") or []}
+
+
+def call_parts(call: Mapping[str, Any]) -> tuple[str, str]:
+    """Return name and arguments (the input of a custom call) of a chat tool call or a piece of one."""
+    inside = call.get("custom") or call.get("function") or {}
+    return inside.get("name") or "", inside.get("arguments") or inside.get("input") or ""
+
+
+def call_item(
+    names: ToolNames, ids: Ids, index: int, *, call_id: Any, name: str, arguments: str, is_custom: bool = False
+) -> JsonObject:
+    """Return the finished item of a tool call, under the name that the caller's tool has.
+
+    `is_custom`: chat knows it as a custom call already; else one that stands for a custom tool is turned back.
+    """
+    asked = names.asked(name)
+    item: JsonObject = {}
+    if is_custom or asked.is_custom:
+        item["id"] = ids.item("ctc", index)
+        item["type"] = "custom_tool_call"
+        fields = {"input": arguments if is_custom else _input_of(arguments)}
+    else:
+        item["id"] = ids.item("fc", index)
+        item["type"] = "function_call"
+        item["status"] = "completed"
+        fields = {"arguments": arguments}
+    item["call_id"] = call_id or ids.item("call", index)
+    item["name"] = asked.name
+    if asked.namespace is not None:
+        item["namespace"] = asked.namespace
+    return {**item, **fields}
+
+
+def _input_of(arguments: str) -> str:
+    """Return the one text that stands for a custom tool's input; the model may have sent it bare."""
+    try:
+        parsed = decode(arguments)
+    except ValueError:
+        return arguments
+    value = parsed.get("input") if isinstance(parsed, dict) else None
+    return value if isinstance(value, str) else arguments
+
+
+def with_cut_item(output: list[JsonObject], status: str) -> list[JsonObject]:
+    """Mark the last item as incomplete where the response is: it is the one that was cut."""
+    if status == "incomplete" and output and "status" in output[-1]:
+        output[-1]["status"] = "incomplete"
+    return output

@@ -1,0 +1,295 @@
+"""Turn the chunks of a chat stream into the events of a Responses stream.
+
+Pure. Never completes a stream that the upstream did not end, and never sends a chat-shaped error.
+
+Source: OpenAPI 2.3.0, `ResponseStreamEvent`; BerriAI/litellm#40243.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.bridges.responses_to_chat.output import (
+    Ids,
+    annotation_of,
+    echo,
+    logprobs_of,
+    outcome_of,
+    service_tier_of,
+    text_of,
+    usage_of,
+)
+from llmgate_core.bridges.responses_to_chat.response import (
+    finish_usage,
+    note_finish_reason,
+    note_lost_fields,
+    note_lost_logprobs,
+    note_without_text,
+)
+from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
+from llmgate_core.bridges.responses_to_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
+from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
+from llmgate_core.contract.ledger import Ledger
+from llmgate_core.errors import (
+    APIError,
+    BadRequestError,
+    ContentPolicyViolationError,
+    RateLimitError,
+    StreamTruncatedError,
+)
+
+__all__ = ["ResponsesStream"]
+
+ERROR_CODES = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "data_residency_mismatch",
+        "bio_policy",
+        "vector_store_timeout",
+        "invalid_image",
+        "invalid_image_format",
+        "invalid_base64_image",
+        "invalid_image_url",
+        "image_too_large",
+        "image_too_small",
+        "image_parse_error",
+        "image_content_policy_violation",
+        "invalid_image_mode",
+        "image_file_too_large",
+        "unsupported_image_media_type",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_file_not_found",
+    }
+)
+"""The only codes that a failed response may have. Source: OpenAPI 2.3.0, `ResponseErrorCode`."""
+
+CODE_OF_CLASS: Mapping[type[APIError], str] = MappingProxyType(
+    {
+        RateLimitError: "rate_limit_exceeded",
+        ContentPolicyViolationError: "invalid_prompt",
+        BadRequestError: "invalid_prompt",
+    }
+)
+
+
+class ResponsesStream:
+    """The events of one stream: `feed_chunk` each chunk, then `close`, or `failed` with what broke it."""
+
+    def __init__(self, call: Call, route: Route) -> None:
+        self._call = call
+        self._route = route
+        self._ledger = Ledger(route, SOURCE)
+        self._names = ToolNames(call.body.get("tools"))
+        self._events = Events()
+        self._head: JsonObject | None = None  # the response without output, once the stream has begun
+        self._ids = Ids("none")
+        self._output: dict[int, JsonObject] = {}  # finished items by index
+        self._next_index = 0
+        self._open: ReasoningItem | MessageItem | None = None
+        self._open_index = 0
+        self._last_call = self._next_call = 0  # chat's indexes
+        self._calls: dict[int, tuple[int, CallItem]] = {}  # chat's index -> index in the output, item
+        self._annotations: list[JsonObject] = []  # came before the text that they are of
+        self._logprobs: list[JsonObject] = []
+        self._finish_reason: Any = None
+        self._usage: JsonObject | None = None
+        self._tier: Any = None
+        self._model: Any = None
+        self._ended = False
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """What was lost so far."""
+        return list(self._ledger.entries)
+
+    def feed_chunk(self, chunk: Mapping[str, Any]) -> list[JsonObject]:
+        """Return the events that a chunk makes, none, one or several.
+
+        Raises:
+            APIResponseValidationError: the chunk is not shaped as chat promises.
+        """
+        try:
+            self._feed(chunk)
+        except SHAPE_ERRORS as error:
+            raise misshapen(self._route, error) from error
+        return self._events.taken()
+
+    def _feed(self, chunk: Mapping[str, Any]) -> None:
+        if chunk.get("usage") is not None:
+            self._usage = usage_of(chunk["usage"])
+        self._tier = chunk.get("service_tier") or self._tier
+        self._model = chunk.get("model") or self._model
+        choices = chunk.get("choices") or ()
+        if self._head is None and (choices or chunk.get("id")):
+            self._begin(chunk)
+        for choice in choices:
+            if choice.get("index"):
+                self._ledger.lost("n", "a response holds one answer; the first was taken")
+            else:
+                self._feed_choice(choice)
+
+    def close(self, done: bool = False) -> list[JsonObject]:
+        """Return the events that end the stream; `done`: the upstream's own end marker came.
+
+        Raises:
+            StreamTruncatedError: neither a finish_reason nor the end marker came; `partial` is the response so far.
+            APIResponseValidationError: the stream ended properly without having said anything.
+        """
+        if self._ended:
+            return []
+        if self._finish_reason is None and not done:
+            raise StreamTruncatedError(
+                "the chat stream ended without a finish_reason or an end marker",
+                code="closed",
+                provider=self._route.provider,
+                model=self._route.model,
+                partial=None if self._head is None else self._response("incomplete", self._so_far()),
+            )
+        if self._head is None:
+            raise no_choice(self._route)
+        self._ended = True
+        note_finish_reason(self._finish_reason, self._ledger)
+        status, details = outcome_of(self._finish_reason)
+        self._close_all(status)
+        note_without_text(self._annotations, self._logprobs, self._ledger)
+        response = self._response(status, [self._output[index] for index in sorted(self._output)])
+        response["incomplete_details"] = details
+        self._events.add(f"response.{status}", response=response)
+        return self._events.taken()
+
+    def failed(self, error: APIError) -> list[JsonObject]:
+        """Return the events that tell a client of the Responses API that the stream broke, and why."""
+        if self._ended:
+            return []
+        if self._head is None:
+            self._begin({})
+        self._ended = True
+        response = self._response("failed", self._so_far())
+        response["error"] = {"code": _code_of(error), "message": str(error)}
+        self._events.add("response.failed", response=response)
+        return self._events.taken()
+
+    def _begin(self, chunk: Mapping[str, Any]) -> None:
+        self._ids = Ids(chunk.get("id"))
+        self._head = echo(self._call, self._route)
+        self._head["id"] = self._ids.response
+        self._head["created_at"] = chunk.get("created") or 0
+        self._head["model"] = self._model or self._route.model
+        self._events.add("response.created", response={**self._head, "output": []})
+        self._events.add("response.in_progress", response={**self._head, "output": []})
+
+    def _response(self, status: str, output: list[JsonObject]) -> JsonObject:
+        response = {**(self._head or {}), "status": status, "output": output}
+        response["model"] = self._model or self._route.model
+        response["service_tier"] = service_tier_of(self._tier)
+        finish_usage(response, self._usage)
+        return response
+
+    def _feed_choice(self, choice: Mapping[str, Any]) -> None:
+        delta: Mapping[str, Any] = choice.get("delta") or {}
+        reasoning, content, refusal = text_of(delta)
+        if reasoning:
+            self._reasoning().add(reasoning)
+        note_lost_logprobs(choice.get("logprobs"), self._ledger)
+        logprobs = logprobs_of(choice["logprobs"]) if choice.get("logprobs") else []
+        if content:
+            self._message().add_text(content, self._waiting_logprobs(logprobs))
+        elif logprobs:
+            self._hold_logprobs(logprobs)
+        if refusal:
+            self._message().add_refusal(refusal)
+        if delta.get("annotations") or (content and self._annotations):
+            self._annotate(delta.get("annotations") or ())
+        for piece in delta.get("tool_calls") or ():
+            self._add_call(piece, piece.get("index"))
+        if delta.get("function_call"):
+            self._add_call({"function": delta["function_call"]}, 0)
+        note_lost_fields(delta, self._ledger)
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+
+    def _reasoning(self) -> ReasoningItem:
+        if not isinstance(self._open, ReasoningItem):
+            self._close_open()
+            index = self._take_index()
+            self._open = ReasoningItem(self._events, self._ids.item("rs", index), index)
+            self._open_index = index
+        return self._open
+
+    def _message(self) -> MessageItem:
+        if not isinstance(self._open, MessageItem):
+            self._close_open()
+            index = self._take_index()
+            self._open = MessageItem(self._events, self._ids.item("msg", index), index)
+            self._open_index = index
+        return self._open
+
+    def _waiting_logprobs(self, logprobs: list[JsonObject]) -> list[JsonObject]:
+        if self._logprobs:
+            logprobs, self._logprobs = [*self._logprobs, *logprobs], []
+        return logprobs
+
+    def _hold_logprobs(self, logprobs: list[JsonObject]) -> None:
+        if not (isinstance(self._open, MessageItem) and self._open.add_logprobs(logprobs)):
+            self._logprobs += logprobs
+
+    def _annotate(self, annotations: Any) -> None:
+        for annotation in annotations:
+            made = annotation_of(annotation)
+            if made is None:
+                self._ledger.lost("annotations", "a kind that the Responses API does not have")
+            else:
+                self._annotations.append(made)
+        message = self._open if isinstance(self._open, MessageItem) else None
+        while message is not None and self._annotations and message.add_annotation(self._annotations[0]):
+            del self._annotations[0]
+
+    def _add_call(self, piece: Mapping[str, Any], chat_index: Any) -> None:
+        if not isinstance(chat_index, int):
+            # without an index, what names a call begins one and anything else goes on with the last
+            begins = bool(piece.get("id") or (piece.get("function") or {}).get("name"))
+            chat_index = self._next_call if begins or not self._calls else self._last_call
+        if chat_index not in self._calls:
+            self._last_call, self._next_call = chat_index, max(self._next_call, chat_index + 1)
+            self._close_open()
+            index = self._take_index()
+            self._calls[chat_index] = (index, CallItem(self._events, self._ids, self._names, index))
+        self._calls[chat_index][1].add(piece)
+
+    def _take_index(self) -> int:
+        self._next_index += 1
+        return self._next_index - 1
+
+    def _close_open(self, status: str = "completed") -> None:
+        if self._open is not None:
+            self._output[self._open_index] = self._open.close(status)
+            self._open = None
+
+    def _close_all(self, status: str) -> None:
+        """Close what is open in the order of the output; only its last item can have been cut."""
+        last = self._next_index - 1
+        open_items: dict[int, Any] = dict(self._calls.values())
+        if self._open is not None:
+            open_items[self._open_index] = self._open
+            self._open = None
+        for index in sorted(open_items):
+            self._output[index] = open_items[index].close(status if index == last else "completed")
+
+    def _so_far(self) -> list[JsonObject]:
+        open_items: dict[int, Any] = dict(self._calls.values())
+        if self._open is not None:
+            open_items[self._open_index] = self._open
+        output = {**self._output, **{index: item.snapshot() for index, item in open_items.items()}}
+        return [output[index] for index in sorted(output)]
+
+
+def _code_of(error: APIError) -> str:
+    """Return the code that the Responses API has for an error; its own where it is one of those."""
+    if error.code in ERROR_CODES:
+        return str(error.code)
+    return next((code for kind, code in CODE_OF_CLASS.items() if isinstance(error, kind)), "server_error")

@@ -1,0 +1,308 @@
+"""Send a prepared call and read its answer, asynchronously: the twin of `run.py`, with its waits awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.calls.prepared import Prepared
+from llmgate_core.contract.call import Progress, Sleep, UpstreamRequest, UpstreamResponse
+from llmgate_core.contract.call_event import Outcome
+from llmgate_core.contract.limits import EventClock
+from llmgate_core.contract.transport import AsyncTransport, AsyncTransportResponse
+from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
+from llmgate_core.reading.readers.base import StreamReader, begun, looks_like_no_stream
+from llmgate_core.reading.streams import AsyncStream
+from llmgate_core.registry.hooks import guarded
+from llmgate_core.types.base import CallRecord
+
+__all__ = ["arun"]
+
+ERROR_BODY_SECONDS = 5.0  # for an error's words, which are not worth a long wait
+
+
+async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport) -> Any:
+    """Return the typed result, or an open `AsyncStream`.
+
+    Raises:
+        LLMGateError: the call failed; retries are behind it.
+    """
+    failure: LLMGateError
+    try:
+        pipeline.before(prepared)
+        if prepared.call.stream:
+            return await _retried(prepared, lambda attempt: _open(pipeline, prepared, transport, attempt))
+        result = await _whole(prepared, transport)
+    except LLMGateError as error:
+        failure = error
+    except BaseException:
+        pipeline.ended(prepared, "cancelled")
+        raise
+    else:
+        pipeline.ended(prepared, "finished", usage=getattr(result, "usage", None))
+        if prepared.fake_stream:
+            return AsyncStream(_each(prepared.burst(result)), prepared.asked.family, result._get_record())
+        return result
+    if isinstance(failure, APIError):
+        without_frames(failure)
+    pipeline.ended(prepared, _outcome(failure), error=failure)
+    raise failure
+
+
+async def _retried(prepared: Prepared, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await attempt_once(attempt)
+        except APIError as error:
+            wait = prepared.wait_after(error, attempt)
+            if wait is None:
+                raise
+        await asyncio.sleep(wait)
+
+
+async def _whole(prepared: Prepared, transport: AsyncTransport) -> Any:
+    plugin = prepared.target.plugin
+    steps = plugin.exchange(prepared.call, prepared.route) if plugin.exchange is not None else None
+    if steps is not None:
+        return await _exchanged(prepared, transport, guarded(plugin, "exchange", steps.send))
+
+    async def once(attempt: int) -> Any:
+        return prepared.result_of(await _answer(prepared, await _send(prepared, transport, prepared.request)), attempt)
+
+    return await _retried(prepared, once)
+
+
+async def _exchanged(
+    prepared: Prepared, transport: AsyncTransport, advance: Callable[[UpstreamResponse | None], Any]
+) -> Any:
+    """Do the steps of an exchange. Each request is tried again by itself: a job is never made twice."""
+    response: UpstreamResponse | None = None
+
+    async def once(_: int) -> UpstreamResponse:
+        return await _answer(prepared, await _send(prepared, transport, step))
+
+    try:
+        step = advance(None)
+        while True:
+            if isinstance(step, Progress):
+                prepared.progress(step.job)
+                step = advance(None)
+            elif isinstance(step, Sleep):
+                await _sleep(prepared, step.seconds)
+                step = advance(None)
+            else:
+                response = await _retried(prepared, once)
+                step = advance(response)
+    except StopIteration as end:
+        return prepared.exchanged(end.value, response, 1)
+    except APIError as error:
+        error.partial = prepared.job if error.partial is None else error.partial
+        prepared.filled(error)
+        raise
+
+
+async def _sleep(prepared: Prepared, seconds: float) -> None:
+    remaining = prepared.deadline.remaining()
+    if remaining is not None and seconds >= remaining:
+        raise prepared.deadline.error("total")
+    await asyncio.sleep(seconds)
+
+
+async def _send(prepared: Prepared, transport: AsyncTransport, request: UpstreamRequest) -> AsyncTransportResponse:
+    auth = prepared.target.plugin.auth
+    flow_of = auth(prepared.route) if auth is not None else None
+    if flow_of is None:
+        return await transport.asend(prepared.transport_request(request, bearer=True))
+    advance = guarded(prepared.target.plugin, "auth", flow_of(request).send)
+    outgoing = advance(None)
+    while True:
+        response = await transport.asend(prepared.transport_request(outgoing))
+        head = UpstreamResponse(response.status, response.raw_headers, b"")
+        try:
+            if outgoing.path != request.path or response.status == 401:
+                head.content = await _beginning(prepared, response)
+            outgoing = advance(head)
+        except StopIteration:
+            return response if not head.content else _Whole(head)
+        except BaseException:
+            response.abort()
+            raise
+        await response.aclose()
+
+
+class _Whole:
+    """An answer whose body the auth flow has read already."""
+
+    def __init__(self, head: UpstreamResponse) -> None:
+        self.status = head.status
+        self.raw_headers = head.raw_headers
+        self._content = head.content
+
+    async def aread_block(self, wait_seconds: float | None) -> bytes:  # noqa: ARG002  # nothing to wait for
+        content, self._content = self._content, b""
+        return content
+
+    async def afinish(self) -> None:
+        """Nothing is open."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+
+async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
+    """Read a whole answer.
+
+    Raises:
+        APIError: its status is 300 or above, or it is too large, late or cut short.
+    """
+    if response.status >= 300:
+        raise prepared.error_of(await _error_answer(prepared, response))
+    return UpstreamResponse(
+        response.status, response.raw_headers, await _read(prepared, response, prepared.limits.body)
+    )
+
+
+async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
+    """Read the start of an error's body; one that breaks off or is endless is no further error."""
+    limit, size, blocks = prepared.limits.error_body, 0, []
+    ends = time.monotonic() + ERROR_BODY_SECONDS
+    try:
+        while size < limit:
+            block = await response.aread_block(prepared.deadline.wait(max(0.0, ends - time.monotonic())))
+            if not block:
+                break
+            size += len(block)
+            blocks.append(block)
+    except (TimeoutError, APIError):
+        pass  # what came so far says enough
+    finally:
+        await response.aclose()
+    content = b"".join(blocks)[:limit]
+    return UpstreamResponse(response.status, response.raw_headers, content)
+
+
+async def _beginning(prepared: Prepared, response: AsyncTransportResponse) -> bytes:
+    """Return what an auth flow is shown of an answer: a token, or why it is refused."""
+    if response.status >= 300:
+        return (await _error_answer(prepared, response)).content
+    return await _read(prepared, response, prepared.limits.error_body)
+
+
+async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int) -> bytes:
+    deadline, size, blocks = prepared.deadline, 0, []
+    try:
+        while block := await response.aread_block(deadline.wait(deadline.timeouts.idle)):
+            size += len(block)
+            if size > limit:
+                raise prepared.too_large(UpstreamResponse(response.status, response.raw_headers, b""), limit)
+            blocks.append(block)
+    except TimeoutError:
+        raise deadline.error("idle") from None
+    except APIConnectionError as cut:
+        raise StreamTruncatedError(cut.message, code=cut.code, phase="body") from None
+    finally:
+        await response.aclose()
+    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+
+async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport, attempts: int) -> AsyncStream[Any]:
+    """Open a stream up to its first chunks, so that an error as first event is a failed request."""
+    clock = EventClock(prepared.deadline)  # one wait over head and first event
+    response = await _send(prepared, transport, prepared.request)
+    if response.status >= 300:
+        raise prepared.error_of(await _error_answer(prepared, response))
+    head = UpstreamResponse(response.status, response.raw_headers, b"")
+    try:
+        reader = prepared.reader(head)
+        first = await _first_chunks(prepared, response, reader, clock)
+    except BaseException:
+        await response.aclose()
+        raise
+    record = prepared.record(head, attempts)
+    chunks = _chunks(pipeline, prepared, response, reader, clock, first, record)
+    await anext(chunks)  # begins it, so that a stream that is never read ends properly too
+    return AsyncStream(chunks, prepared.asked.family, record, reader.partial)
+
+
+async def _first_chunks(
+    prepared: Prepared, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
+) -> Iterator[Any]:
+    block = await _next_block(response, reader, clock)
+    if reader.refuses_documents and looks_like_no_stream(block):
+        rest = await _read(prepared, response, prepared.limits.body)
+        whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
+        prepared.result_of(whole, 1)  # raises the error that the document is
+        raise prepared.not_a_stream(whole)
+    while block:
+        if (chunks := begun(reader.feed(block))) is not None:
+            return chunks
+        if reader.done:
+            return iter(())
+        block = await _next_block(response, reader, clock)
+    return begun(reader.end()) or iter(())
+
+
+async def _next_block(response: AsyncTransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
+    try:
+        return await response.aread_block(clock.wait())
+    except TimeoutError:
+        error: APIError = clock.error()
+    except APIConnectionError as cut:
+        error = reader.truncated(cut.message)
+    error.partial = reader.partial()
+    raise error
+
+
+async def _chunks(
+    pipeline: Pipeline,
+    prepared: Prepared,
+    response: AsyncTransportResponse,
+    reader: StreamReader,
+    clock: EventClock,
+    chunks: Iterator[Any],
+    record: CallRecord,
+) -> AsyncIterator[Any]:
+    """Hand out chunks until the stream has ended in exactly one way."""
+    outcome: Outcome = "cancelled"
+    failure: LLMGateError | None = None
+    try:
+        yield None  # for the one who made it
+        for chunk in chunks:
+            yield chunk
+        while not reader.done:
+            clock.saw_event()
+            seen = reader.count
+            while reader.count == seen and not reader.done:
+                block = await _next_block(response, reader, clock)
+                for chunk in reader.feed(block) if block else reader.end():
+                    yield chunk
+        outcome = "finished"
+    except LLMGateError as error:
+        failure, outcome = prepared.filled(error), _outcome(error)
+        if isinstance(error, APIError):
+            without_frames(error)
+        for chunk in reader.failed(error):
+            yield chunk
+        raise
+    finally:
+        await (response.afinish() if outcome == "finished" else response.aclose())
+        record.end(usage=reader.usage, tier=reader.tier, late=reader.ledger, answer=reader.answer, events=reader.count)
+        pipeline.warn(prepared.route, reader.ledger)
+        pipeline.ended(prepared, outcome, chunks=reader.count, usage=reader.usage, error=failure)
+
+
+async def _each(chunks: list[Any]) -> AsyncIterator[Any]:
+    for chunk in chunks:
+        yield chunk
+
+
+def _outcome(error: LLMGateError) -> Outcome:
+    return "truncated" if isinstance(error, StreamTruncatedError) else "failed"

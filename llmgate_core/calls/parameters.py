@@ -1,0 +1,131 @@
+"""Apply what a plugin knows of parameters to a call, and keep the ledger of what was done.
+
+Pure. Nothing happens in silence: every drop, rename and replacement is an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llmgate_core.contract.call import Call, LedgerEntry, ParamRule, Route
+from llmgate_core.endpoints.families import FAMILIES
+from llmgate_core.errors import UnsupportedParamsError
+from llmgate_core.registry.hooks import BoundPlugin
+
+__all__ = ["Policy", "apply_params"]
+
+NO_ENTRIES: tuple[LedgerEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to do with a parameter that is known to be unsupported.
+
+    Attributes:
+        unsupported: `error`, `drop` or `forward`. always_drop: names dropped whatever is known.
+    """
+
+    unsupported: str = "error"
+    always_drop: frozenset[str] = frozenset()
+
+
+def apply_params(
+    call: Call, route: Route, plugin: BoundPlugin, policy: Policy, *, judging: bool = True
+) -> tuple[Call, tuple[LedgerEntry, ...]]:
+    """Return the call with its parameters judged, and the ledger; the same call where nothing changed.
+
+    Without `judging` only what the caller named in `additional_drop_params` is dropped.
+
+    Raises:
+        UnsupportedParamsError: a parameter or value is known to be refused, and policy is `error`.
+        PluginError: `supports_param` gave back something else than the contract says.
+    """
+    entries: list[LedgerEntry] = []
+    change: Mapping[str, Any] | None
+    body: dict[str, Any] | None = None
+    judge = plugin.supports_param if judging else None
+    inputs = FAMILIES[call.family].inputs
+    for param, value in call.body.items():
+        if param in inputs:
+            continue
+        if param in policy.always_drop and param != "stream":  # without it the call would be another one
+            entry, change = _entry(param, "dropped", "named in additional_drop_params", "caller", lossy=True), {}
+        elif judge is None or (verdict := judge(route, param, value)) is None or verdict is True:
+            continue
+        else:
+            outcome = _decide(call, route, param, _as_rule(plugin, route, param, verdict), policy)
+            if outcome is None:
+                continue
+            entry, change = outcome
+        entries.append(entry)
+        if change is not None:
+            body = dict(call.body) if body is None else body
+            del body[param]
+            body.update(change)
+    if body is not None:
+        call = replace(call, body=body)
+    return call, tuple(entries) if entries else NO_ENTRIES
+
+
+Outcome = tuple[LedgerEntry, "Mapping[str, Any] | None"]
+"""The entry, and what stands in the parameter's place: None leaves it as it is."""
+
+
+def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome | None:
+    if rule.applies is not None and not rule.applies(call.body):
+        return None if rule.otherwise is None else _decide(call, route, param, rule.otherwise, policy)
+    if not rule.supported:
+        return _decide_unsupported(route, param, rule, policy)
+    if rule.keep_local:
+        return _entry(param, "kept local", rule.reason, rule.source, lossy=False), {}
+    if rule.rename is not None:
+        return _decide_rename(call.body, param, rule)
+    if rule.replaces:
+        action = "dropped" if rule.replace is None else "replaced"
+        change = {} if rule.replace is None else {param: rule.replace}
+        return _entry(param, action, rule.reason, rule.source, lossy=rule.lossy), change
+    return None
+
+
+def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome:
+    if policy.unsupported == "forward":
+        return _entry(param, "forwarded", rule.reason, rule.source, lossy=False), None
+    if policy.unsupported == "drop" and rule.droppable:
+        remains = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
+        return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remains
+    source = f" [{rule.source}]" if rule.source else ""
+    error = UnsupportedParamsError(
+        f"{param} is not supported by {route.model!r} ({route.prefix}/): {rule.reason}{source}",
+        status_code=400,
+        code="unsupported_parameter",
+        param=param,
+        provider=route.provider,
+        model=route.model,
+        attempts=0,
+    )
+    way_out = "drop_params=True leaves it out, " if rule.droppable else ""
+    error.way_out = f"{way_out}param_policy='forward' sends it all the same"
+    raise error
+
+
+def _decide_rename(body: Mapping[str, Any], param: str, rule: ParamRule) -> Outcome:
+    name = str(rule.rename)
+    if name in body:
+        reason = f"{name} is given too and wins"
+        return _entry(param, "dropped", reason, rule.source, lossy=body[name] != body[param]), {}
+    value = rule.replace if rule.replaces else body[param]
+    return _entry(param, "renamed", f"sent as {name}: {rule.reason}", rule.source, lossy=rule.lossy), {name: value}
+
+
+def _entry(param: str, action: str, reason: str, source: str, *, lossy: bool) -> LedgerEntry:
+    return LedgerEntry(param, action, reason, source, lossy)
+
+
+def _as_rule(plugin: BoundPlugin, route: Route, param: str, verdict: object) -> ParamRule:
+    if isinstance(verdict, ParamRule):
+        return verdict
+    if verdict is False:
+        return ParamRule(supported=False, reason=f"{route.provider} does not take it", source=f"plugin {plugin.name}")
+    raise plugin.error("supports_param", f"hook supports_param gave {type(verdict).__name__} for {param!r}")

@@ -1,0 +1,251 @@
+"""Judge a parameter by the model's row in the catalogue.
+
+Pure, and driven by the row alone: a fact that is assumed or unverified refuses nothing, and a
+parameter that no fact speaks of is not judged (None). What is true of one wire only, such as
+chat's lack of built-in tools, is the plugin's to say.
+
+Source: the rulings of docs/architecture.md and the fields of `data/openai.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.catalogue.values import shown
+from llmgate_core.contract.call import ParamRule
+
+if TYPE_CHECKING:
+    from llmgate_core.contract.call import ModelFacts
+
+__all__ = ["effort_of", "is_verified", "judge", "judge_summary"]
+
+ASSUMED = "assumed"
+PAGE = "provider page"
+OPENAPI = "OpenAPI 2.3.0"
+UNCOMMON_EFFORT = "xhigh"  # the page: only models that list it take it
+SEARCH_SIZES = ("low", "medium", "high")
+CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
+    {
+        "function": "function_calling",
+        "web_search": "web_search",
+        "file_search": "file_search",
+        "image_generation": "image_generation_tool",
+        "code_interpreter": "code_interpreter",
+        "computer": "computer_use",
+        "mcp": "mcp",
+    }
+)
+"""Start of a tool's type -> the capability it needs; types carry `_preview` and dates behind it."""
+
+
+def judge(facts: ModelFacts, param: str, value: Any, *, judged: frozenset[str]) -> ParamRule | None:
+    """Return a refusal where the row says that the model does not take `param` or `value`.
+
+    `judged` holds the parameters that the family documents; an allow list judges no others. A
+    refusal of a part has `replaces`: what remains of the value when the policy is `drop`. Null, which
+    stands for the default, is never judged.
+    """
+    if value is None:
+        return None
+    rule = _judge_by_lists(facts, param, value, judged)
+    own_rule = _OWN_RULES.get(param)
+    return rule if rule is not None or own_rule is None else own_rule(facts, value)
+
+
+def is_verified(facts: ModelFacts, path: str) -> bool:
+    """Return whether the fact at a dotted `path` rests on a source rather than on an assumption."""
+    doubtful = facts.get("unverified") or ()
+    keys = path.split(".")
+    return not any(".".join(keys[:count]) in doubtful for count in range(1, len(keys) + 1))
+
+
+def effort_of(value: Any) -> Any:
+    """Return the effort of a `reasoning_effort` given as text or as an object."""
+    return value.get("effort") if isinstance(value, Mapping) else value
+
+
+def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
+    """Return a refusal where the model is known not to give this reasoning summary."""
+    reasoning = facts.get("reasoning") or {}
+    source = reasoning.get("summaries_source", ASSUMED)
+    known = reasoning.get("summaries")
+    if known is None or source == ASSUMED or not is_verified(facts, "reasoning.summaries") or summary in known:
+        return None
+    allowed = ", ".join(known) or "none at all"
+    return _refuse(f"summary {shown(summary)} is not one that this model gives; it gives: {allowed}", source)
+
+
+def _judge_by_lists(facts: ModelFacts, param: str, value: Any, judged: frozenset[str]) -> ParamRule | None:
+    params = facts.get("params") or {}
+    if param in params.get("unsupported", ()) and is_verified(facts, "params.unsupported"):
+        return _refuse(f"this model does not take {param}", _source(facts))
+    allowlist = params.get("allowlist")
+    if allowlist is not None and param in judged and param not in allowlist and is_verified(facts, "params.allowlist"):
+        return _refuse(f"this model takes only {', '.join(allowlist)}", _source(facts))
+    listed = (params.get("values") or {}).get(param)
+    if listed is not None and value not in listed and is_verified(facts, f"params.values.{param}"):
+        return _refuse(f"must be {', '.join(listed)}, not {shown(value)}", _source(facts))
+    if param in params.get("effort_none_only", ()) and is_verified(facts, "params.effort_none_only"):
+        return _unless_effort_none(facts, param)
+    return None
+
+
+def _judge_effort(facts: ModelFacts, value: Any) -> ParamRule | None:
+    if (malformed := _judge_effort_form(value)) is not None:
+        return malformed
+    effort = effort_of(value)
+    if effort is not None and (rule := _judge_effort_value(facts, effort)) is not None:
+        return rule
+    summary = value.get("summary") if isinstance(value, Mapping) else None
+    rule = None if summary is None else judge_summary(facts, summary)
+    if rule is None:
+        return None
+    remains = {key: item for key, item in value.items() if key != "summary"}
+    return _refuse(rule.reason, rule.source, remains=remains or None)
+
+
+def _judge_effort_form(value: Any) -> ParamRule | None:
+    parts = value.values() if isinstance(value, Mapping) else (value,)
+    given = [part for part in parts if part is not None]
+    if given and all(isinstance(part, str) for part in given):
+        return None
+    return _refuse(f"must be text or {{'effort': text, 'summary': text}}, not {shown(value)}", PAGE)
+
+
+def _judge_effort_value(facts: ModelFacts, effort: str) -> ParamRule | None:
+    reasoning = facts.get("reasoning") or {}
+    lists = ("efforts", "efforts_only_in_litellm", "efforts_contested")
+    allowed = list(dict.fromkeys(effort for name in lists for effort in reasoning.get(name) or ()))
+    if effort in allowed:
+        return None
+    source = reasoning.get("efforts_source", ASSUMED)
+    if source != ASSUMED and is_verified(facts, "reasoning.efforts"):
+        return _refuse(
+            f"effort {shown(effort)} is not one that this model takes; it takes: {', '.join(allowed)}", source
+        )
+    if effort == UNCOMMON_EFFORT:
+        return _refuse(f"effort {effort!r} is taken only by models that are known to; this one is not", PAGE)
+    return None
+
+
+def _judge_verbosity(facts: ModelFacts, value: Any) -> ParamRule | None:
+    verbosity = facts.get("verbosity") or {}
+    source = verbosity.get("source", ASSUMED)
+    if source == ASSUMED or not is_verified(facts, "verbosity.supported"):
+        return None
+    if verbosity.get("supported") is False:
+        return _refuse("this model does not take verbosity", source)
+    values = verbosity.get("values")
+    if values and value not in values:
+        return _refuse(f"must be {', '.join(values)}, not {shown(value)}", source)
+    return None
+
+
+def _judge_sampling(param: str) -> Callable[[ModelFacts, Any], ParamRule | None]:
+    def judge_sampling(facts: ModelFacts, value: Any) -> ParamRule | None:
+        kind = (facts.get("params") or {}).get(param, "free")
+        if kind == "free" or not is_verified(facts, f"params.{param}"):
+            return None
+        if kind == "unsupported":
+            return _refuse(f"this model does not take {param}", _source(facts))
+        if value == 1:  # the default, which every model that knows the parameter takes
+            return None
+        if kind == "only_1":
+            return _refuse(f"this model takes only {param}=1, not {shown(value)}", _source(facts))
+        return _unless_effort_none(facts, param)
+
+    return judge_sampling
+
+
+def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
+    default = (facts.get("reasoning") or {}).get("default_effort")
+
+    def is_reasoning(body: Mapping[str, Any]) -> bool:
+        effort = effort_of(body.get("reasoning_effort")) or effort_of(body.get("reasoning")) or default
+        return effort is not None and effort != "none"
+
+    return ParamRule(
+        supported=False,
+        reason=f"this model takes {param} only with reasoning_effort='none'",
+        source=_source(facts),
+        applies=is_reasoning,
+    )
+
+
+def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
+    if value and _lacks(facts, "streaming"):
+        reason = "this model does not stream; fake_stream=True hands the whole answer out as one burst"
+        return ParamRule(supported=False, reason=reason, source=_source(facts), droppable=False)
+    return None
+
+
+def _judge_web_search(facts: ModelFacts, value: Any) -> ParamRule | None:
+    if _lacks(facts, "web_search"):
+        return _refuse("this model does not search the web", _source(facts))
+    if not isinstance(value, Mapping):
+        return _refuse(f"must be an object, not {shown(value)}", OPENAPI)
+    size = value.get("search_context_size")
+    if size is not None and size not in SEARCH_SIZES:
+        return _refuse(f"search_context_size must be {', '.join(SEARCH_SIZES)}, not {shown(size)}", OPENAPI)
+    location = value.get("user_location")
+    if location is not None and not isinstance(location, Mapping):
+        return _refuse(f"user_location must be an object, not {shown(location)}", OPENAPI)
+    return None
+
+
+def _judge_tools(facts: ModelFacts, value: Any) -> ParamRule | None:
+    if not isinstance(value, (list, tuple)):
+        return None
+    refused = {kind: _lacks(facts, _capability_for(kind)) for kind in map(_tool_type, value)}
+    if not any(refused.values()):
+        return None
+    names = ", ".join(kind for kind, is_refused in refused.items() if is_refused)
+    remains = [tool for tool in value if not refused[_tool_type(tool)]]
+    return _refuse(f"this model does not take tools of type {names}", _source(facts), remains=remains or None)
+
+
+def _judge_functions(facts: ModelFacts, value: Any) -> ParamRule | None:
+    if value and _lacks(facts, "function_calling"):
+        return _refuse("this model does not call functions", _source(facts))
+    return None
+
+
+def _tool_type(tool: Any) -> str:
+    return str(tool.get("type")) if isinstance(tool, Mapping) else ""
+
+
+def _capability_for(tool_type: str) -> str | None:
+    for start, capability in CAPABILITY_OF_TOOL.items():
+        if tool_type == start or tool_type.startswith(f"{start}_"):
+            return capability
+    return None
+
+
+def _lacks(facts: ModelFacts, capability: str | None) -> bool:
+    if capability is None or (facts.get("capabilities") or {}).get(capability) is not False:
+        return False
+    return is_verified(facts, f"capabilities.{capability}")
+
+
+def _refuse(reason: str, source: str, *, remains: Any = None) -> ParamRule:
+    return ParamRule(supported=False, reason=reason, source=source, replace=remains, replaces=remains is not None)
+
+
+def _source(facts: ModelFacts) -> str:
+    return "catalogue: " + (", ".join(facts.get("sources") or ()) or "no source named")
+
+
+_OWN_RULES: Mapping[str, Callable[[ModelFacts, Any], ParamRule | None]] = MappingProxyType(
+    {
+        "reasoning_effort": _judge_effort,
+        "verbosity": _judge_verbosity,
+        "temperature": _judge_sampling("temperature"),
+        "top_p": _judge_sampling("top_p"),
+        "stream": _judge_stream,
+        "web_search_options": _judge_web_search,
+        "tools": _judge_tools,
+        "functions": _judge_functions,
+    }
+)

@@ -1,0 +1,298 @@
+"""Clients: isolated instances that own settings, plugins and connections.
+
+The module functions of `api.py` delegate to a default one of each kind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import TracebackType
+from typing import Any, Literal
+
+from llmgate_core.calls.arun import arun
+from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.run import run
+from llmgate_core.client.async_calls import AsyncCalls
+from llmgate_core.client.sync_calls import SyncCalls
+from llmgate_core.contract.call import UpstreamRequest
+from llmgate_core.contract.limits import Limits
+from llmgate_core.contract.transport import StreamedContent
+from llmgate_core.errors import ConfigError
+from llmgate_core.reading.streams import AsyncStream
+from llmgate_core.registry.router import Target
+from llmgate_core.relay.forwarding import Forwarded, forwarding, started
+from llmgate_core.relay.relay import Relayed, RelayedCall
+from llmgate_core.settings.options import ClientOptions, Endpoint, endpoint_for, hide_key, take_options
+from llmgate_core.settings.settings import PluginPolicy, Settings
+from llmgate_core.transports.selection import AsyncWires, Wires
+
+__all__ = ["AsyncClient", "Client", "module_settings"]
+
+
+@cache
+def module_settings() -> Settings:
+    """Return the settings behind the module `llmgate_core`: the one piece of process-wide state."""
+    return Settings()
+
+
+class _Base:
+    """What both kinds of client share.
+
+    Args:
+        api_key, api_base, organization, project, timeout, max_retries, param_policy: as in `Settings`,
+            for this client.
+        client_session, aclient_session: your own HTTP client; never closed by us.
+        transport: `httpx` or `fast`.
+        limits: sizes at which an answer is refused.
+        plugins: which installed plugins may be used.
+        extensions: extensions to load.
+        settings: everything else; default: the module's. Give one to share nothing with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        api_base: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        timeout: Any = None,
+        max_retries: int | None = None,
+        param_policy: str | None = None,
+        client_session: Any = None,
+        aclient_session: Any = None,
+        transport: Literal["httpx", "fast"] | None = None,
+        limits: Limits | None = None,
+        plugins: PluginPolicy | None = None,
+        extensions: Sequence[Any] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        hidden: dict[str, Any] = {"api_key": api_key}
+        del api_key
+        hide_key(hidden)
+        self.settings = module_settings() if settings is None else settings
+        if transport not in (None, "httpx", "fast"):
+            raise ConfigError(f"transport must be 'httpx' or 'fast', not {transport!r}")
+        self._options = ClientOptions(
+            api_key=hidden["api_key"],
+            api_base=api_base,
+            organization=organization,
+            project=project,
+            timeout=timeout,
+            max_retries=max_retries,
+            param_policy=param_policy,
+            client_session=client_session,
+            aclient_session=aclient_session,
+            transport=transport,
+            limits=limits or Limits(),
+        )
+        self._plugins = plugins
+        self._extensions = extensions
+        self._built: tuple[Pipeline, tuple[Any, ...]] | None = None  # and what it was built from
+        self._building = threading.RLock()
+        self._added: list[tuple[object, str, str]] = []
+
+    def add_plugin(self, plugin: object, *, family: str, prefix: str, replace: bool = False) -> None:
+        """Serve `prefix/...` for `family` from a plugin object of this process.
+
+        Raises:
+            PluginConflictError: the route is taken and `replace` is False. PluginLoadError: an
+            illegal plugin. ConfigError: no such family.
+        """
+        with self._building:
+            pipeline = self.pipeline
+            pipeline.plugins.add(plugin, family, prefix, replace=replace)
+            pipeline.router.forget()
+            self._added.append((plugin, family, prefix))
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pure part of this client, made on first use and again when plugin settings change."""
+        settings = self.settings
+        plugins = settings.plugins if self._plugins is None else self._plugins
+        extensions = settings.extensions if self._extensions is None else self._extensions
+        wanted = (plugins, tuple(extensions), settings.catalogue_file)
+        built = self._built
+        if built is None or built[1] != wanted:
+            with self._building:
+                built = self._built
+                if built is None or built[1] != wanted:
+                    built = self._built = self._build(wanted), wanted
+        return built[0]
+
+    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> Pipeline:
+        plugins, extensions, _ = wanted
+        pipeline = Pipeline(self.settings, self._options, plugins=plugins, extensions=extensions)
+        for plugin, family, prefix in self._added:
+            pipeline.plugins.add(plugin, family, prefix, replace=True)
+        return pipeline
+
+    def resolve(self, family: str, model: str, *, carried: bool = False) -> Target:
+        """Return where calls of a model string go, its plugin loaded; with `carried` over the family's carrier.
+
+        Raises:
+            LLMGateError: as `completion`, before anything is sent.
+        """
+        return self.pipeline.router.resolve(family, model, carried=carried)
+
+    def endpoint(self, target: Target, **arguments: Any) -> Endpoint:
+        """Return base URL, key, organization and project that a call of `target` with these arguments would have.
+
+        A missing key is None here.
+        """
+        hide_key(arguments)
+        pipeline = self.pipeline
+        options = take_options(arguments, pipeline.client, pipeline.settings)
+        return endpoint_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
+
+    def prepare(
+        self,
+        family: str,
+        model: object,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Prepared:
+        """Return a call ready to be sent, without sending it; needs no key. For `llmgate explain`."""
+        hide_key(arguments)
+        return self.pipeline.prepare(family, model, inputs, arguments, operation=operation, require_key=False)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(api_base={self._options.api_base!r})"
+
+
+class Client(_Base, SyncCalls):
+    """A synchronous client. Thread-safe; a context manager that closes its connections."""
+
+    def __init__(self, **arguments: Any) -> None:
+        hide_key(arguments)
+        super().__init__(**arguments)
+        self._wires = Wires()
+
+    def _call(
+        self,
+        family: str,
+        model: str | None,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Any:
+        pipeline = self.pipeline
+        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
+        return run(pipeline, prepared, self._wires.choose(prepared))
+
+    def close(self) -> None:
+        """Close every connection of this client; your own HTTP client stays open."""
+        self._wires.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Base, AsyncCalls):
+    """The asynchronous twin of `Client`; its connections belong to the event loop of each call."""
+
+    def __init__(self, **arguments: Any) -> None:
+        hide_key(arguments)
+        super().__init__(**arguments)
+        self._wires = AsyncWires()
+
+    async def _call(
+        self,
+        family: str,
+        model: str | None,
+        inputs: Mapping[str, Any],
+        arguments: dict[str, Any],
+        *,
+        operation: str = "create",
+    ) -> Any:
+        pipeline = self.pipeline
+        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
+        return await arun(pipeline, prepared, self._wires.choose(prepared))
+
+    async def relay(
+        self,
+        family: str,
+        model: str | None,
+        body: Mapping[str, Any],
+        *,
+        content: bytes | None = None,
+        operation: str = "create",
+        **arguments: Any,
+    ) -> Relayed | AsyncStream[bytes]:
+        """Pass a request on as a server does: no typed result, the upstream's bytes where nothing has to change.
+
+        Args:
+            family: what is called, for example `chat`.
+            operation: what of it.
+            model: the model string that says where to.
+            body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
+            content: the bytes that `body` was parsed from, to be sent as they are where that is possible.
+            **arguments: our own arguments, as `api_key=`, and parameters that the request does not have.
+
+        Returns:
+            A `Relayed`; for a stream an `AsyncStream` of bytes, opened up to its first event, whose errors the
+            server turns into `relay.error_tail`.
+
+        Raises:
+            LLMGateError: as `completion`.
+        """
+        hide_key(arguments)
+        pipeline = self.pipeline
+        prepared = pipeline.prepare(
+            family, model, body, arguments, operation=operation, kind=RelayedCall, content=content
+        )
+        result: Relayed | AsyncStream[bytes] = await arun(pipeline, prepared, self._wires.choose(prepared))
+        return result
+
+    async def forward(
+        self,
+        target: Target,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str],
+        content: bytes | StreamedContent = b"",
+        **arguments: Any,
+    ) -> Forwarded:
+        """Send a request below a provider's base URL as it is, with its key; return the answer once its head is here.
+
+        Args:
+            target: from `resolve`.
+            method: of the request.
+            path: percent-encoded, begins with `/`.
+            query: without `?`.
+            headers: those to be sent, besides ours.
+            content: the body; a streamed one is read once.
+            **arguments: our own arguments, as `api_key=`.
+
+        Raises:
+            APIError: not reached, late, or no key. PluginError: the plugin signs requests in its own way.
+        """
+        hide_key(arguments)
+        request = UpstreamRequest(method, path, headers=headers)
+        prepared = forwarding(self.pipeline, target, request, content, query, arguments)
+        return started(prepared, await self._wires.choose(prepared).asend(prepared.request))
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._wires.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,349 @@
+"""Fold typed events of a stream into the answer so far, shaped like the whole one.
+
+Pure, on dicts, in time linear in the events: pieces are collected and joined once. Tolerant: an event
+that lacks its indexes or ids belongs to the last item of its kind; one of an unknown type is passed over.
+It makes the `partial` of errors, so it raises nothing for odd events.
+
+Source: OpenAPI 2.3.0, `ResponseStreamEvent`, `CreateTranscriptionResponseStreamEvent`, `ImageGen...Event`,
+`CreateSpeechResponseStreamEvent`. llama.cpp sends no indexes at all and no `arguments.done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from llmgate_core.contract.call import JsonObject
+
+__all__ = ["fold_events"]
+
+PlacedT = TypeVar("PlacedT")
+
+
+def fold_events(family: str, events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
+    """Return what `events` of one stream add up to; None where they say nothing of an answer.
+
+    For `speech` that is the usage alone: the audio has been handed out already.
+    """
+    fold = FOLDS.get(family)
+    return None if fold is None else fold(event for event in events if isinstance(event.get("type"), str))
+
+
+# --- responses ---
+
+
+class _Text(NamedTuple):
+    """Where a delta's text goes: a field of a part in a list of the item, or of the item itself.
+
+    Attributes:
+        parts: the item's list of parts, its event's index into it, and the part's type; None: the item itself.
+        field: the field that grows. item_type: what the item is, where no event has said so.
+    """
+
+    field: str
+    item_type: str
+    parts: tuple[str, str, str] | None = None
+
+
+_SUMMARY = ("summary", "summary_index", "summary_text")
+
+TEXTS: Mapping[str, _Text] = MappingProxyType(
+    {
+        "response.output_text": _Text("text", "message", ("content", "content_index", "output_text")),
+        "response.refusal": _Text("refusal", "message", ("content", "content_index", "refusal")),
+        "response.reasoning_text": _Text("text", "reasoning", ("content", "content_index", "reasoning_text")),
+        "response.reasoning_summary_text": _Text("text", "reasoning", _SUMMARY),
+        "response.function_call_arguments": _Text("arguments", "function_call"),
+        "response.mcp_call_arguments": _Text("arguments", "mcp_call"),
+        "response.custom_tool_call_input": _Text("input", "custom_tool_call"),
+        "response.code_interpreter_call_code": _Text("code", "code_interpreter_call"),
+    }
+)
+"""Event type without `.delta` and `.done` -> where its text goes."""
+
+PARTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "response.content_part": ("content", "content_index", "message"),
+        "response.reasoning_summary_part": ("summary", "summary_index", "reasoning"),
+    }
+)
+"""Event type without `.added` and `.done` -> the item's list of parts, its index, and the item's type."""
+
+CALL_STATES = frozenset({"in_progress", "searching", "interpreting", "generating", "completed", "failed"})
+TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+class _Growing:
+    """An object whose texts and lists come in pieces; what an event holds is never changed."""
+
+    __slots__ = ("base", "lists", "texts")
+
+    def __init__(self, base: Mapping[str, Any]) -> None:
+        self.base: JsonObject = dict(base)
+        self.texts: dict[str, list[str]] = {}
+        self.lists: dict[str, list[Any]] = {}
+
+    def grow(self, field: str, piece: Any) -> None:
+        if isinstance(piece, str):
+            self.texts.setdefault(field, []).append(piece)
+
+    def extend(self, field: str, values: Any) -> None:
+        if isinstance(values, list) and values:
+            self.lists.setdefault(field, []).extend(values)
+
+    def settle(self, fields: Mapping[str, Any]) -> None:
+        """Take fields as they are at their end, instead of their pieces."""
+        for field, value in fields.items():
+            if value is not None:
+                self.base[field] = value
+                self.texts.pop(field, None)
+                self.lists.pop(field, None)
+
+    def whole(self) -> JsonObject:
+        texts = {field: "".join([self._begun(field, ""), *pieces]) for field, pieces in self.texts.items()}
+        lists = {field: [*self._begun(field, []), *values] for field, values in self.lists.items()}
+        return {**self.base, **texts, **lists}
+
+    def _begun(self, field: str, empty: Any) -> Any:
+        value = self.base.get(field)
+        return value if isinstance(value, type(empty)) else empty
+
+
+class _Slots(Generic[PlacedT]):
+    """Things by index; one without an index comes after all others."""
+
+    __slots__ = ("_free", "by_index")
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, PlacedT] = {}
+        self._free = 0
+
+    def put(self, index: Any, thing: PlacedT) -> PlacedT:
+        place = index if _is_index(index) else self._free
+        self._free = max(self._free, place + 1)
+        self.by_index[place] = thing
+        return thing
+
+    def in_order(self) -> list[PlacedT]:
+        return [thing for _, thing in sorted(self.by_index.items(), key=lambda pair: pair[0])]
+
+
+class _Item(_Growing):
+    """One output item: its parts by list and index."""
+
+    __slots__ = ("_last", "is_done", "parts")
+
+    def __init__(self, base: Mapping[str, Any]) -> None:
+        super().__init__(base)
+        self.parts: dict[str, _Slots[_Growing]] = {}
+        self._last: dict[tuple[str, str], _Growing] = {}  # by list and type
+        self.is_done = False
+
+    def part(self, name: str, index: Any, part_type: str) -> _Growing:
+        """Return a part, made where it is new; without an index it is the last one of that type."""
+        known = self.parts[name].by_index.get(index) if name in self.parts and _is_index(index) else None
+        if known is None and not _is_index(index):
+            known = self._last.get((name, part_type))
+        return self.add_part(name, index, {"type": part_type}) if known is None else known
+
+    def add_part(self, name: str, index: Any, part: Mapping[str, Any]) -> _Growing:
+        added = self.parts.setdefault(name, _Slots()).put(index, _Growing(part))
+        self._last[name, str(part.get("type"))] = added
+        return added
+
+    def whole(self) -> JsonObject:
+        if self.is_done:
+            return self.base
+        parts = {name: [part.whole() for part in parts.in_order()] for name, parts in self.parts.items()}
+        return {**super().whole(), **parts}
+
+
+class _Output:
+    """The output items, found by index, else by id, else the last one of their kind."""
+
+    def __init__(self) -> None:
+        self._items: _Slots[_Item] = _Slots()
+        self._by_id: dict[str, _Item] = {}
+        self._last: dict[str, _Item] = {}  # by type
+
+    def add(self, index: Any, item: Mapping[str, Any]) -> _Item:
+        added = self._items.put(index, _Item(item))
+        for name in ("call_id", "id"):  # some servers name the one, some the other in `item_id`
+            if isinstance(item.get(name), str):
+                self._by_id[item[name]] = added
+        self._last[str(item.get("type"))] = added
+        return added
+
+    def finish(self, index: Any, item: Mapping[str, Any]) -> None:
+        """Take an item as it is at its end, whatever its pieces said."""
+        found = self._known(index, (item.get("id"), item.get("call_id")), str(item.get("type")))
+        found = found or self.add(index, item)
+        found.base = dict(item)
+        found.is_done = True
+
+    def find(self, event: Mapping[str, Any], item_type: str) -> _Item:
+        """Return the item that `event` belongs to, made where there is none."""
+        index, item_id = event.get("output_index"), event.get("item_id")
+        return self._known(index, (item_id,), item_type) or self.add(index, _new_item(item_type, item_id))
+
+    def set_status(self, event: Mapping[str, Any], status: str) -> None:
+        found = self._known(event.get("output_index"), (event.get("item_id"),), "")
+        if found is not None:
+            found.base["status"] = status
+
+    def whole(self) -> list[JsonObject]:
+        return [item.whole() for item in self._items.in_order()]
+
+    def _known(self, index: Any, ids: Iterable[Any], item_type: str) -> _Item | None:
+        if _is_index(index):
+            return self._items.by_index.get(index)
+        names = [name for name in ids if isinstance(name, str)]
+        for name in names:
+            if name in self._by_id:
+                return self._by_id[name]
+        last = self._last.get(item_type)
+        if last is None or last.is_done or (names and (last.base.get("id") or last.base.get("call_id"))):
+            return None
+        return last
+
+
+def _new_item(item_type: str, item_id: Any) -> JsonObject:
+    item: JsonObject = {"type": item_type, "status": "in_progress"}
+    if isinstance(item_id, str):
+        item["id"] = item_id
+    if item_type == "message":
+        item["role"] = "assistant"
+    return item
+
+
+def _fold_responses(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
+    shown: Mapping[str, Any] | None = None
+    output, is_over, count = _Output(), False, 0
+    failure: JsonObject = {}
+    for event in events:
+        kind = event["type"]
+        count += 1
+        if isinstance(event.get("response"), Mapping):
+            shown, is_over = event["response"], kind in TERMINAL
+        elif kind == "error":
+            failure = {"status": "failed", "error": _error(event)}
+        else:
+            _take(output, kind, event)
+    if not count:
+        return None
+    whole: JsonObject = {"object": "response", "status": "in_progress", **(shown or {}), **failure}
+    told, rebuilt = whole.get("output"), output.whole()
+    whole["output"] = told if told and (is_over or not rebuilt) else rebuilt
+    return whole
+
+
+def _error(event: Mapping[str, Any]) -> JsonObject:
+    nested = event.get("error")
+    said = nested if isinstance(nested, Mapping) else event
+    return {name: said[name] for name in ("code", "message", "param") if name in said}
+
+
+def _take(output: _Output, kind: str, event: Mapping[str, Any]) -> None:
+    stem, _, step = kind.rpartition(".")
+    item = event.get("item")
+    if stem in TEXTS:
+        _take_text(output, TEXTS[stem], step, event)
+    elif stem in PARTS and isinstance(event.get("part"), Mapping):
+        _take_part(output, stem, step, event)
+    elif stem == "response.output_item" and isinstance(item, Mapping):
+        (output.finish if step == "done" else output.add)(event.get("output_index"), item)
+    elif kind == "response.output_text.annotation.added":
+        part = output.find(event, "message").part("content", event.get("content_index"), "output_text")
+        part.extend("annotations", [event.get("annotation")])
+    elif step in CALL_STATES:
+        output.set_status(event, step)
+
+
+def _take_part(output: _Output, stem: str, step: str, event: Mapping[str, Any]) -> None:
+    name, index_name, item_type = PARTS[stem]
+    item, index, part = output.find(event, item_type), event.get(index_name), event["part"]
+    if step == "added":
+        item.add_part(name, index, part)
+    else:
+        item.part(name, index, str(part.get("type"))).settle(part)
+
+
+def _take_text(output: _Output, text: _Text, step: str, event: Mapping[str, Any]) -> None:
+    item = output.find(event, text.item_type)
+    place: _Growing = item
+    if text.parts is not None:
+        name, index_name, part_type = text.parts
+        place = item.part(name, event.get(index_name), part_type)
+    if step == "delta":
+        place.grow(text.field, event.get("delta"))
+        place.extend("logprobs", event.get("logprobs"))
+    elif step == "done":
+        place.settle({name: event.get(name) for name in (text.field, "logprobs")})
+
+
+def _is_index(value: Any) -> bool:
+    return type(value) is int
+
+
+# --- the others ---
+
+
+def _fold_transcription(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
+    pieces: list[str] = []
+    segments: list[JsonObject] = []
+    logprobs: list[Any] = []
+    done: JsonObject | None = None
+    for event in events:
+        kind = event["type"]
+        if kind == "transcript.text.delta" and isinstance(event.get("delta"), str):
+            pieces.append(event["delta"])
+            logprobs += event["logprobs"] if isinstance(event.get("logprobs"), list) else ()
+        elif kind == "transcript.text.segment":
+            segments.append(dict(event))
+        elif kind == "transcript.text.done":
+            done = {name: value for name, value in event.items() if name != "type"}
+    if done is None and not pieces and not segments:
+        return None
+    heard = "".join(pieces) or " ".join(str(segment.get("text") or "").strip() for segment in segments)
+    parts = {"text": heard, "segments": segments, "logprobs": logprobs}
+    return {**{name: value for name, value in parts.items() if value or name == "text"}, **(done or {})}
+
+
+IMAGE_FIELDS = ("background", "output_format", "quality", "size", "usage")
+
+
+def _fold_image(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
+    partial: dict[Any, Mapping[str, Any]] = {}
+    completed: list[Mapping[str, Any]] = []
+    for event in events:
+        if event["type"].endswith(".completed"):
+            completed.append(event)
+        elif event["type"].endswith(".partial_image"):
+            index = event.get("partial_image_index")
+            partial[index if _is_index(index) else 0] = event
+    shown = completed or [event for _, event in sorted(partial.items())]
+    if not shown:
+        return None
+    last = shown[-1]
+    whole = {"created": last.get("created_at"), **{name: last.get(name) for name in IMAGE_FIELDS}}
+    data = [{"b64_json": event.get("b64_json")} for event in shown]
+    return {**{name: value for name, value in whole.items() if value is not None}, "data": data}
+
+
+def _fold_speech(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
+    usage = None
+    for event in events:
+        if event["type"] == "speech.audio.done":
+            usage = event.get("usage")
+    return None if usage is None else {"usage": usage}
+
+
+FOLDS: Mapping[str, Callable[[Iterable[Mapping[str, Any]]], JsonObject | None]] = MappingProxyType(
+    {
+        "responses": _fold_responses,
+        "transcription": _fold_transcription,
+        "image": _fold_image,
+        "speech": _fold_speech,
+    }
+)

@@ -1,0 +1,273 @@
+"""Bind a loaded plugin's hooks, so that calling one costs no more than a function call.
+
+The plugin is registered with pluggy and checked: API version, hook names, no async and no
+keyword-only arguments. Where no extension wraps a hook, its plain function is called; where one
+does, pluggy's subset caller runs the wrappers around this plugin alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pluggy
+
+from llmgate_core.contract.call import API_VERSION, ProviderInfo, StreamParser
+from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
+from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
+
+__all__ = ["BoundPlugin", "GuardedParser", "HookTable", "guarded", "load_error"]
+
+REQUIRED_HOOK = "transform_request"
+
+
+def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
+    """Return hook name -> argument names, from our own specification."""
+    return {
+        name: tuple(inspect.signature(function).parameters)[1:]
+        for name, function in vars(spec).items()
+        if inspect.isfunction(function)
+    }
+
+
+class BoundPlugin:
+    """One provider plugin, ready to be called. A hook that it lacks is None."""
+
+    __slots__ = (
+        "auth",
+        "distribution",
+        "exchange",
+        "info",
+        "list_models",
+        "map_error",
+        "name",
+        "stream_parser",
+        "supports_param",
+        "transform_request",
+        "transform_response",
+        "transport",
+        "version",
+    )
+
+    transform_request: Callable[..., Any]
+    transform_response: Callable[..., Any] | None
+    supports_param: Callable[..., Any] | None
+    stream_parser: Callable[..., Any] | None
+    auth: Callable[..., Any] | None
+    map_error: Callable[..., Any] | None
+    exchange: Callable[..., Any] | None
+    list_models: Callable[..., Any] | None
+    transport: Callable[..., Any] | None
+
+    def __init__(self, info: ProviderInfo, name: str, distribution: str | None, version: str | None) -> None:
+        self.info = info
+        self.name = name
+        self.distribution = distribution
+        self.version = version
+
+    def error(self, hook: str | None, what: str) -> PluginError:
+        """Return a `PluginError` that names this plugin, for what one of its hooks did."""
+        origin = f" of {self.distribution} {self.version}" if self.distribution else ""
+        return PluginError(
+            f"plugin {self.name!r}{origin}: {what}",
+            plugin=self.name,
+            distribution=self.distribution,
+            version=self.version,
+            hook=hook,
+        )
+
+
+class HookTable:
+    """The one pluggy manager of a client: provider plugins and extensions side by side."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(ProviderHooks)
+        self._manager.add_hookspecs(ExtensionHooks)
+        self._provider_hooks = _hooks_of(ProviderHooks)
+        self._extension_hooks = _hooks_of(ExtensionHooks)
+        self._extensions: list[Any] = []
+
+    def bind(self, plugin: object, *, name: str, distribution: str | None, version: str | None) -> BoundPlugin:
+        """Check and register `plugin`.
+
+        Raises:
+            PluginLoadError: wrong API version, no `info`, or an illegal hook.
+        """
+
+        def refuse(why: str) -> PluginLoadError:
+            return load_error(why, name=name, distribution=distribution, version=version)
+
+        info = getattr(plugin, "info", None)
+        if not isinstance(info, ProviderInfo):
+            raise refuse("it has no `info = ProviderInfo(...)`")
+        _check_version(info, refuse)
+        self._check_hooks(plugin, self._provider_hooks, refuse, wrappers=False)
+        if not hasattr(plugin, REQUIRED_HOOK):
+            raise refuse(f"it has no hook {REQUIRED_HOOK}")
+        if not self._manager.is_registered(plugin):
+            self._register(plugin, refuse)
+        bound = BoundPlugin(info, name, distribution, version)
+        wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
+        for hook, arguments in self._provider_hooks.items():
+            function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
+            setattr(bound, hook, None if function is None else guarded(bound, hook, function))
+        return bound
+
+    def add_extension(self, extension: object, name: str) -> None:
+        """Check and register an extension: observers, and wrappers around provider hooks.
+
+        Raises:
+            PluginLoadError: an illegal hook.
+        """
+
+        def refuse(why: str) -> PluginLoadError:
+            return load_error(why, name=name, distribution=None, version=None)
+
+        self._check_hooks(extension, {**self._provider_hooks, **self._extension_hooks}, refuse, wrappers=True)
+        self._register(extension, refuse)
+        self._extensions.append(extension)
+
+    def extension_hooks(self, hook: str) -> tuple[Callable[..., Any], ...]:
+        """Return the functions that implement an extension hook, in the order they were named."""
+        caller = getattr(self._manager.hook, hook)
+        by_plugin = {id(impl.plugin): impl for impl in caller.get_hookimpls()}
+        return tuple(
+            _with_arguments(impl.function, tuple(impl.argnames), self._extension_hooks[hook])
+            for extension in self._extensions
+            if (impl := by_plugin.get(id(extension))) is not None
+        )
+
+    def _register(self, plugin: object, refuse: Callable[[str], PluginLoadError]) -> None:
+        try:
+            self._manager.register(plugin)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise refuse(str(error).splitlines()[-1]) from error
+
+    def _is_wrapped(self, hook: str) -> bool:
+        return any(impl.wrapper or impl.hookwrapper for impl in getattr(self._manager.hook, hook).get_hookimpls())
+
+    def _caller(
+        self, plugin: object, hook: str, arguments: tuple[str, ...], *, wrapped: bool
+    ) -> Callable[..., Any] | None:
+        caller = getattr(self._manager.hook, hook)
+        impl = next((impl for impl in caller.get_hookimpls() if impl.plugin is plugin), None)
+        if impl is None:
+            return None
+        if not wrapped:
+            return _with_arguments(impl.function, tuple(impl.argnames), arguments)
+        alone = getattr(self._beside_extensions(plugin).hook, hook)
+        return lambda *values: alone(**dict(zip(arguments, values, strict=True)))
+
+    def _beside_extensions(self, plugin: object) -> pluggy.PluginManager:
+        """Return a manager of one provider only: in a shared one those bound later would answer its calls."""
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(ProviderHooks)
+        manager.add_hookspecs(ExtensionHooks)
+        for each in (plugin, *self._extensions):
+            manager.register(each)
+        return manager
+
+    def _check_hooks(
+        self,
+        plugin: object,
+        known: dict[str, tuple[str, ...]],
+        refuse: Callable[[str], PluginLoadError],
+        *,
+        wrappers: bool,
+    ) -> None:
+        for attribute, options in _marked_hooks(plugin):
+            function = getattr(plugin, attribute)
+            hook = options.get("specname") or attribute
+            if hook not in known:
+                raise refuse(f"it has a hook {hook!r}, which there is not; known: {', '.join(sorted(known))}")
+            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+                raise refuse(f"hook {hook!r} is async; hooks only transform data, core does the waiting")
+            if (options.get("wrapper") or options.get("hookwrapper")) and not wrappers:
+                raise refuse(f"hook {hook!r} is a wrapper; only extensions may wrap")
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.kind is parameter.KEYWORD_ONLY:
+                    raise refuse(f"hook {hook!r} has the keyword-only argument {parameter.name!r}; make it plain")
+                if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                    raise refuse(f"hook {hook!r} takes *{parameter.name}; name the arguments it wants")
+        self._check_unmarked(plugin, known, refuse)
+
+    def _check_unmarked(
+        self, plugin: object, known: dict[str, tuple[str, ...]], refuse: Callable[[str], PluginLoadError]
+    ) -> None:
+        """A function that is named like a hook but carries no marker would be ignored in silence."""
+        marked = {attribute for attribute, _ in _marked_hooks(plugin)}
+        for hook in known:
+            if hook not in marked and callable(getattr(plugin, hook, None)):
+                raise refuse(f"{hook!r} lacks the @hookimpl marker")
+
+
+def load_error(why: str, *, name: str, distribution: str | None, version: str | None) -> PluginLoadError:
+    """Return the error for a plugin that cannot be used, with the way to switch it off."""
+    origin = f" of {distribution} {version}" if distribution else ""
+    off = f"; switch it off with LLMGATE_PLUGINS=-{distribution}" if distribution else ""
+    return PluginLoadError(
+        f"plugin {name!r}{origin} cannot be used: {why}{off}",
+        plugin=name,
+        distribution=distribution,
+        version=version,
+    )
+
+
+def _check_version(info: ProviderInfo, refuse: Callable[[str], PluginLoadError]) -> None:
+    major, minor = info.api
+    if major != API_VERSION[0] or minor > API_VERSION[1]:
+        ours = ".".join(map(str, API_VERSION))
+        way_out = "upgrade llmgate-core" if info.api > API_VERSION else "upgrade the plugin"
+        raise refuse(f"it was written for plugin API {major}.{minor}, this core has {ours}: {way_out}")
+
+
+def _marked_hooks(plugin: object) -> list[tuple[str, dict[str, Any]]]:
+    """Return the attributes that carry our `hookimpl` marker, without running any property."""
+    found = []
+    for attribute in dir(plugin):
+        static = inspect.getattr_static(plugin, attribute)
+        function = getattr(static, "__func__", static)
+        options = getattr(function, f"{PROJECT}_impl", None)
+        if isinstance(options, dict):
+            found.append((attribute, options))
+    return found
+
+
+def _with_arguments(function: Callable[..., Any], wanted: tuple[str, ...], given: Iterable[str]) -> Callable[..., Any]:
+    """Adapt `function`, which may name fewer arguments or another order, to all of `given`."""
+    given = tuple(given)
+    if wanted == given:
+        return function
+    indexes = tuple(given.index(name) for name in wanted if name in given)
+    return lambda *values: function(*[values[index] for index in indexes])
+
+
+def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what a hook raises once, with the plugin and hook named; our own errors pass as they are."""
+
+    def call(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except (LLMGateError, StopIteration):  # a generator's end is no failure
+            raise
+        except Exception as error:
+            raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
+
+    return call
+
+
+class GuardedParser:
+    """A plugin's stream parser, with what its methods raise named as theirs; its notes are its own."""
+
+    __slots__ = ("_parser", "close", "feed")
+
+    def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
+        self._parser = parser
+        self.feed = guarded(bound, "stream_parser", parser.feed)
+        self.close = guarded(bound, "stream_parser", parser.close)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give out the optional attributes of a parser: `ledger`, `usage`, `done`."""
+        return getattr(self._parser, name)

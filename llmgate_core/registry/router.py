@@ -1,0 +1,202 @@
+"""Decide which plugin serves a call: the longest prefix, else the catalogue. Never a guess.
+
+Pure but for loading the chosen plugin. No provider's name stands here: prefixes come from
+entry points, modes and their prefixes from the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.catalogue.models import Catalogue, ModelRow
+from llmgate_core.catalogue.rules import effort_of
+from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
+from llmgate_core.errors import BadRequestError, UnknownModelError
+from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.registry import PluginTable
+
+__all__ = ["Router", "Target", "split_prefix"]
+
+REMEMBERED_TARGETS = 4096  # bounded, since callers choose the model strings
+REMEMBERED_CHARACTERS = 200
+FUNCTION_OF_FAMILY = MappingProxyType(
+    {"chat": "completion()", "image": "image_generation()", "video": "video_generation()"}
+)  # the others are called what the family is
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a model string leads: everything of a route that does not change from call to call.
+
+    `family` is the one that the plugin serves: another than the caller's where it carries the call.
+    """
+
+    plugin: BoundPlugin
+    family: str
+    prefix: str
+    model: str
+    row: ModelRow | None
+    reason: str
+
+
+class Router:
+    """Resolves model strings for one client, remembering what it found."""
+
+    def __init__(self, plugins: PluginTable, catalogue: Catalogue) -> None:
+        self._plugins = plugins
+        self._catalogue = catalogue
+        self._targets: dict[tuple[str, str, bool], Target] = {}
+
+    def resolve(self, family: str, model: object, *, carried: bool = False) -> Target:
+        """Return the target of a model string.
+
+        With `carried` the family's carrier is asked, even where a plugin serves the family itself.
+
+        Raises:
+            BadRequestError: no text, or a model of another family. UnknownModelError: no prefix and
+            no row knows it. PluginError: the plugin is missing, contested or broken.
+        """
+        name = model if isinstance(model, str) else _checked(model)
+        carrier = FAMILIES[family].carrier if carried else None
+        target = self._targets.get((carrier or family, name, carried))
+        if target is None:
+            target = self._resolve(carrier or family, _checked(name), as_it_is=carried)
+            if len(self._targets) >= REMEMBERED_TARGETS:
+                self._targets.clear()
+            if len(name) <= REMEMBERED_CHARACTERS:
+                self._targets[carrier or family, name, carried] = target
+        return target
+
+    def resolve_prefix(self, family: str, model: object) -> Target:
+        """Return the target of a call that names no model, only a prefix such as `openai/`, or nothing.
+
+        Raises:
+            BadRequestError: no such prefix. Otherwise as `resolve`.
+        """
+        if model is None:
+            mode = next(mode for mode, name in FAMILY_OF_MODE.items() if name == family)
+            prefix = self._catalogue.default_prefix(mode) or next(iter(self._plugins.prefixes(family)), "")
+        else:
+            prefix = _checked(model).strip("/")
+            if not self._plugins.knows(family, prefix):
+                return self.resolve(family, model)
+        return Target(self._plugins.get(family, prefix), family, prefix, "", None, f"the prefix {prefix}/ is asked")
+
+    def rerouted(self, target: Target, body: Mapping[str, Any]) -> Target:
+        """Return where a request goes whose tools and effort this endpoint does not take together.
+
+        Only for rows that say `bridge`; the caller knows that the host is the provider's own.
+        """
+        params = target.row.facts.get("params", {}) if target.row else {}
+        if params.get("function_tools_with_reasoning_on_chat") != "bridge" or not _reasons_with_functions(body):
+            return target
+        prefix = self._catalogue.prefix_for(target.plugin.info.name, "responses")
+        if prefix is None or prefix == target.prefix:
+            return target
+        reason = f"function tools and reasoning go together only on {prefix}/ for this model"
+        plugin = self._plugins.get(target.family, prefix)
+        return Target(plugin, target.family, prefix, target.model, target.row, reason)
+
+    def forget(self) -> None:
+        """Drop what was remembered, after a plugin was added."""
+        self._targets.clear()
+
+    def _resolve(self, family: str, model: str, *, as_it_is: bool = False) -> Target:
+        carrier = FAMILIES[family].carrier
+        for prefix, rest in split_prefix(model):
+            if self._plugins.knows(family, prefix):
+                return self._by_prefix(family, prefix, rest, as_it_is=as_it_is)
+            if carrier is not None and self._plugins.knows(carrier, prefix):
+                return self._by_prefix(carrier, prefix, rest, as_it_is=True)
+            self._refuse_foreign_prefix(family, prefix, model)
+        return self._by_catalogue(family, model, as_it_is=as_it_is)
+
+    def _by_prefix(self, family: str, prefix: str, model: str, *, as_it_is: bool) -> Target:
+        row = None if as_it_is else self._catalogue.find(model)
+        reason = f"the prefix {prefix}/ names it"
+        if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
+            prefix, reason = row.prefix, f"the catalogue says that {row.name} is served in mode responses"
+        plugin = self._plugins.get(family, prefix)
+        return Target(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
+
+    def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
+        return prefix == self._catalogue.prefix_for(row.provider, "chat")
+
+    def _by_catalogue(self, family: str, model: str, *, as_it_is: bool) -> Target:
+        row = self._catalogue.find(model)
+        if row is None or row.prefix is None:
+            raise self._unknown(family, model)
+        if row.mode not in FAMILIES[family].modes:
+            raise BadRequestError(
+                f"model {model!r} is served in mode {row.mode}, not for {family}: call {_function_of(row.mode)}",
+                status_code=400,
+                param="model",
+                model=model,
+                attempts=0,
+            )
+        prefix = (as_it_is and self._catalogue.prefix_for(row.provider, family)) or row.prefix
+        plugin = self._plugins.get(family, prefix)
+        reason = f"no prefix; the catalogue says {row.provider}, mode {row.mode}"
+        return Target(plugin, family, prefix, model, row, reason)
+
+    def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
+        """A longer prefix of another family must not fall through to a shorter one of this family."""
+        others = [other for other in FAMILIES if other != family and self._plugins.knows(other, prefix)]
+        if others:
+            raise BadRequestError(
+                f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}",
+                status_code=400,
+                param="model",
+                attempts=0,
+            )
+
+    def _unknown(self, family: str, model: str) -> UnknownModelError:
+        shown = repr(model if len(model) <= 200 else model[:200] + "...")
+        near = self._catalogue.near(model[:200])
+        hints = f"; near names: {', '.join(near)}" if near else ""
+        prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"
+        return UnknownModelError(
+            f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue"
+            f"{hints}; installed prefixes: {prefixes}",
+            status_code=404,
+            code="model_not_found",
+            param="model",
+            model=model[:200],
+            attempts=0,
+        )
+
+
+def _function_of(mode: str) -> str:
+    family = FAMILY_OF_MODE.get(mode, "another function")
+    return FUNCTION_OF_FAMILY.get(family, f"{family}()" if family in FAMILIES else family)
+
+
+def split_prefix(model: str) -> Iterator[tuple[str, str]]:
+    """Yield (prefix, rest) for every cut of a model string at `/`, the longest prefix first."""
+    cut = model.rfind("/")
+    while cut > 0:
+        if cut < len(model) - 1:
+            yield model[:cut], model[cut + 1 :]
+        cut = model.rfind("/", 0, cut)
+
+
+def _checked(model: object) -> str:
+    if isinstance(model, str) and model.strip() and model.isprintable():
+        return model
+    raise BadRequestError(
+        f"model must be a text such as 'openai/gpt-4o', not {str(model)[:80]!r}",
+        status_code=400,
+        param="model",
+        attempts=0,
+    )
+
+
+def _reasons_with_functions(body: Mapping[str, Any]) -> bool:
+    tools = body.get("tools")
+    has_functions = isinstance(tools, (list, tuple)) and any(
+        isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools
+    )
+    return has_functions and effort_of(body.get("reasoning_effort")) != "none"

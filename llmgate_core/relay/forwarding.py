@@ -1,0 +1,119 @@
+"""Send one request to a provider as it is, below its base URL and with its key: for resources that no plugin knows.
+
+One try: what is streamed up cannot be sent twice. Nothing of the answer is judged; a redirect is not followed.
+
+Source: docs/architecture.md, "The relay"; row S13 of the reliability catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llmgate_core.calls.http_request import transport_request
+from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.contract.call import Headers, Route, UpstreamRequest
+from llmgate_core.contract.limits import Deadline
+from llmgate_core.contract.transport import AsyncTransportResponse, StreamedContent, TransportRequest
+from llmgate_core.registry.router import Target
+from llmgate_core.secrets import Secret
+from llmgate_core.settings.options import Options, endpoint_for, is_home, take_options
+
+__all__ = ["Forwarded", "Forwarding", "forwarding", "started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """A request ready to be forwarded, and what the choice of a wire looks at."""
+
+    options: Options
+    route: Route
+    target: Target
+    request: TransportRequest
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A started answer. Close it, whatever happens.
+
+    Attributes:
+        headers: the upstream's, all of them. api_key: the key that must not be in what is handed on.
+    """
+
+    status: int
+    headers: Headers
+    api_key: Secret | None
+    _response: AsyncTransportResponse
+    _deadline: Deadline
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises:
+            APITimeoutError: nothing came in time. StreamTruncatedError: it ended early.
+        """
+        deadline = self._deadline
+        while True:
+            try:
+                block = await self._response.aread_block(deadline.wait(deadline.timeouts.idle))
+            except TimeoutError:
+                raise deadline.error("idle") from None
+            if not block:
+                return
+            yield block
+
+    async def aclose(self) -> None:
+        """Close the upstream, if it is still open."""
+        await self._response.aclose()
+
+
+def forwarding(
+    pipeline: Pipeline,
+    target: Target,
+    request: UpstreamRequest,
+    content: bytes | StreamedContent,
+    query: str,
+    arguments: dict[str, Any],
+) -> Forwarding:
+    """Return the request ready to be sent.
+
+    Raises:
+        APIError: no key, or an illegal header or path. PluginError: the plugin signs requests in its own way.
+    """
+    options = take_options(arguments, pipeline.client, pipeline.settings)
+    plugin = target.plugin
+    if plugin.auth is not None:
+        raise plugin.error("auth", "its requests cannot be forwarded as they are")
+    endpoint = endpoint_for(plugin.info, options, pipeline.client, pipeline.settings)
+    route = Route(
+        plugin.info.name,
+        target.prefix,
+        target.family,
+        "",
+        endpoint.base_url,
+        endpoint.api_key,
+        endpoint.organization,
+        endpoint.project,
+        is_home=is_home(endpoint.base_url, plugin.info),
+    )
+    deadline = Deadline(options.timeouts)
+    outgoing = transport_request(
+        request,
+        route,
+        plugin.info,
+        extra_headers=options.own.get("extra_headers"),
+        deadline=deadline,
+        limits=pipeline.client.limits,
+        bearer=True,
+    )
+    outgoing = replace(outgoing, content=content, target=f"{outgoing.target}?{query}" if query else outgoing.target)
+    return Forwarding(options, route, target, outgoing, deadline)
+
+
+def started(prepared: Forwarding, response: AsyncTransportResponse) -> Forwarded:
+    """Return the answer to a request that was forwarded."""
+    return Forwarded(
+        response.status, Headers(response.raw_headers), prepared.route.api_key, response, prepared.deadline
+    )

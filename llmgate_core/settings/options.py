@@ -1,0 +1,280 @@
+"""Sort a call's arguments into ours and the request's, and settle who decides each of ours.
+
+Pure but for the environment, which `environment.py` reads. The order is: call, client, settings,
+environment, default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.calls.http_request import split_base_url
+from llmgate_core.calls.parameters import Policy
+from llmgate_core.contract.call import ProviderInfo
+from llmgate_core.contract.limits import Limits, Timeouts
+from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError
+from llmgate_core.secrets import Secret
+from llmgate_core.settings.environment import first_set, read_secret
+from llmgate_core.settings.settings import Settings
+
+__all__ = [
+    "OWN_ARGUMENTS",
+    "ClientOptions",
+    "Endpoint",
+    "Options",
+    "endpoint_for",
+    "hide_key",
+    "is_home",
+    "take_options",
+]
+
+OWN_ARGUMENTS = frozenset(
+    [
+        "api_key",
+        "api_base",
+        "organization",
+        "project",
+        "timeout",
+        "max_retries",
+        "extra_headers",
+        "extra_body",
+        "client_session",
+        "aclient_session",
+        "drop_params",
+        "additional_drop_params",
+        "param_policy",
+        "fake_stream",
+        "use_chat_completions_api",
+        "wait",
+        "poll_seconds",
+        "on_progress",
+    ]
+)
+"""Arguments of every function that are ours and never sent as parameters."""
+
+FOREIGN_ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
+        "api_version": "the version belongs into api_base",
+        "base_model": "the catalogue file gives a model's facts",
+        "base_url": "here it is called api_base",
+        "caching": "nothing is cached",
+        "client": "here it is called client_session, and aclient_session for asynchronous calls",
+        "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
+        "custom_llm_provider": "the model says its provider, as in 'openai/gpt-4o'",
+        "default_headers": "here it is called extra_headers",
+        "extra_query": "no query can be added",
+        "fallbacks": "catch the error and call another model",
+        "headers": "here it is called extra_headers",
+        "http_client": "here it is called client_session, and aclient_session for asynchronous calls",
+        "input_cost_per_token": "the catalogue file gives a model's prices",
+        "mock_response": "llmgate_core.testing has a real server on the loopback",
+        "num_retries": "here it is called max_retries",
+        "output_cost_per_token": "the catalogue file gives a model's prices",
+        "request_timeout": "here it is called timeout",
+        "ssl_verify": "give a client of yours as client_session",
+    }
+)
+"""Arguments that callers of other libraries pass by habit and no upstream takes, and what there is instead.
+
+Sent on as a parameter, `base_url` would quietly leave prompt and key with another host.
+"""
+
+DEFAULT_TIMEOUTS = Timeouts()
+POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What a client was made with; None: the settings decide."""
+
+    api_key: Secret | None = None
+    api_base: str | None = None
+    organization: str | None = None
+    project: str | None = None
+    timeout: Any = None
+    max_retries: int | None = None
+    param_policy: str | None = None
+    client_session: Any = None
+    aclient_session: Any = None
+    transport: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything of a call that is not the request."""
+
+    own: Mapping[str, Any]
+    timeouts: Timeouts
+    max_retries: int
+    policy: Policy
+    client_session: Any
+    aclient_session: Any
+    transport: str
+    return_headers: bool
+    preview_features: bool
+    store: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is reached for one call."""
+
+    base_url: str
+    api_key: Secret | None
+    organization: str | None
+    project: str | None
+
+
+def hide_key(arguments: dict[str, Any]) -> None:
+    """Put the key into its own type, in place, so that no frame of a traceback shows it.
+
+    Raises:
+        ConfigError: the key is no text.
+    """
+    key = arguments.get("api_key")
+    if key is not None and not isinstance(key, Secret):
+        if not isinstance(key, str):
+            arguments["api_key"] = None
+            raise ConfigError(f"api_key must be text, not {type(key).__name__}")
+        arguments["api_key"] = Secret(key) if key else None
+
+
+def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
+    """Remove our own arguments from `arguments` and return what they, client and settings say."""
+    own = {name: arguments.pop(name) for name in list(arguments) if name in OWN_ARGUMENTS} if arguments else {}
+    if arguments:
+        _refuse_foreign(arguments)
+    if own:
+        _check_waiting(own)
+    timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
+    retries = _first(own.get("max_retries"), client.max_retries, settings.max_retries)
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
+    return Options(
+        own=own,
+        timeouts=DEFAULT_TIMEOUTS if timeout is None else Timeouts.of(timeout),
+        max_retries=retries,
+        policy=_policy(own, client, settings),
+        client_session=_first(own.get("client_session"), client.client_session, settings.client_session),
+        aclient_session=_first(own.get("aclient_session"), client.aclient_session, settings.aclient_session),
+        transport=client.transport or settings.transport,
+        return_headers=settings.return_response_headers,
+        preview_features=settings.enable_preview_features,
+        store=settings.store,
+    )
+
+
+def endpoint_for(
+    info: ProviderInfo, options: Options, client: ClientOptions, settings: Settings, *, require_key: bool = True
+) -> Endpoint:
+    """Return base URL, key, organization and project for a provider.
+
+    Raises:
+        AuthenticationError: no key anywhere; the message names the variable to set.
+        ConfigError: the base URL is none.
+    """
+    own = options.own
+    base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)
+    base_url = base_url or info.base_url
+    if not isinstance(base_url, str):
+        raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
+    base_url = base_url.rstrip("/")
+    key = _first(own.get("api_key"), client.api_key, Secret(settings.api_key) if settings.api_key else None)
+    if key is None and info.env_key is not None:
+        key = read_secret(info.env_key)
+        if key is not None and settings.bind_key_to_host:
+            _check_host(base_url, info)
+        if key is None and require_key and not info.env_key_optional:
+            raise AuthenticationError(
+                f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
+                status_code=401,
+                code="missing_api_key",
+                provider=info.name,
+                attempts=0,
+            )
+    return Endpoint(
+        base_url,
+        key,
+        _header_text("organization", own, client.organization, settings.organization, info.env_organization),
+        _header_text("project", own, client.project, settings.project, info.env_project),
+    )
+
+
+def is_home(base_url: str, info: ProviderInfo) -> bool:
+    """Return whether a base URL is on the provider's own host or a subdomain of it."""
+    if base_url == info.base_url:
+        return True
+    host, own = split_base_url(base_url)[0].host, split_base_url(info.base_url)[0].host
+    return host == own or host.endswith(f".{own}")
+
+
+def _first(*values: Any) -> Any:
+    for value in values:
+        if value is not None:
+            return value
+    return None
+
+
+def _refuse_foreign(arguments: Mapping[str, Any]) -> None:
+    for name in arguments:
+        if name in FOREIGN_ARGUMENTS:
+            raise BadRequestError(
+                f"{name} is no argument of llmgate and is not sent: {FOREIGN_ARGUMENTS[name]}; "
+                f"extra_body={{{name!r}: ...}} sends it all the same",
+                status_code=400,
+                code="unknown_argument",
+                param=name,
+                attempts=0,
+            )
+
+
+def _check_waiting(own: Mapping[str, Any]) -> None:
+    seconds, tell = own.get("poll_seconds"), own.get("on_progress")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
+        raise ConfigError(f"poll_seconds must be a number from 0, not {seconds!r}")
+    if tell is not None and not callable(tell):
+        raise ConfigError(f"on_progress must be a function of the job, not {type(tell).__name__}")
+
+
+def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
+    names: Sequence[str] = own.get("additional_drop_params") or settings.additional_drop_params
+    explicit = own.get("param_policy")
+    if explicit is None and own.get("drop_params") is not None:
+        explicit = "drop" if own["drop_params"] else "error"
+    default = "drop" if settings.drop_params else settings.param_policy
+    unsupported = _first(explicit, client.param_policy, default)
+    if unsupported not in POLICIES:
+        raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {unsupported!r}")
+    return Policy(unsupported, frozenset(names)) if names else POLICIES[unsupported]
+
+
+def _header_text(
+    name: str, own: Mapping[str, Any], client: str | None, setting: str | None, variables: tuple[str, ...]
+) -> str | None:
+    value = _first(own.get(name), client, setting)
+    if value is None:
+        value = first_set(variables)  # an empty text, given explicitly, says: none
+    if value is not None and (not isinstance(value, str) or not value.isprintable()):
+        raise BadRequestError(
+            f"{name} has characters that a header cannot have (it is not shown)",
+            status_code=400,
+            param=name,
+            attempts=0,
+        )
+    return value
+
+
+def _check_host(base_url: str, info: ProviderInfo) -> None:
+    if split_base_url(base_url)[0] != split_base_url(info.base_url)[0]:
+        raise AuthenticationError(
+            f"bind_key_to_host: the key of {info.env_key} stays with {info.base_url}; pass api_key= for another host",
+            status_code=401,
+            code="key_bound_to_host",
+            provider=info.name,
+            attempts=0,
+        )

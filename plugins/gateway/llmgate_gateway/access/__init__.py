@@ -1,0 +1,1 @@
+"""Who may call: keys, limits of what is in flight, browser origins."""

@@ -1,0 +1,54 @@
+"""Let pages of the configured origins call the gateway from a browser. Off unless origins are set. Pure.
+
+Source: the Fetch standard, "CORS protocol".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmgate_gateway.config.schema.general import Cors
+from llmgate_gateway.http.responses import RawHeaders, Reply
+
+__all__ = ["origin_headers", "preflight"]
+
+EXPOSED = (
+    b"x-request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
+    b"x-llmgate-request-id, x-llmgate-model, x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, x-llmgate-cost"
+)
+
+
+def origin_headers(cors: Cors, headers: Mapping[bytes, bytes]) -> RawHeaders:
+    """Return the headers that let the page that asks read the answer; none for a foreign page."""
+    origin = headers.get(b"origin")
+    if origin is None or not cors.allow_origins:
+        return ()
+    if "*" in cors.allow_origins:
+        return ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED))
+    if origin.decode("latin-1") not in cors.allow_origins:
+        return ((b"vary", b"origin"),)
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", EXPOSED),
+        (b"vary", b"origin"),
+    )
+
+
+def preflight(cors: Cors, method: str, headers: Mapping[bytes, bytes], allowed: tuple[str, ...]) -> Reply | None:
+    """Return the answer to a browser's question before its request; None: this is none, or it is not answered."""
+    if method != "OPTIONS" or b"access-control-request-method" not in headers or not allowed:
+        return None
+    own = origin_headers(cors, headers)
+    if len(own) < 2:
+        return None
+    return Reply(
+        204,
+        b"",
+        (
+            (b"access-control-allow-methods", ", ".join(allowed).encode("ascii")),
+            (b"access-control-allow-headers", ", ".join(cors.allow_headers).encode("ascii", "ignore")),
+            (b"access-control-max-age", b"%d" % cors.max_age),
+        ),
+    )

@@ -1,0 +1,85 @@
+"""How much clients may have under way, and how much of a head they may send.
+
+Counts only; never waits, so that a request above a limit is refused at once. Who takes a place gives
+it back on every path.
+
+Source: rows R20, R21, R24 and S29 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmgate_gateway.config.schema.general import Limits
+from llmgate_gateway.http.responses import RefusedError, error_reply, refuse
+
+__all__ = ["Admission", "check_head"]
+
+RETRY_SOON = ((b"retry-after", b"1"),)
+REQUESTS = "requests"
+"""The type of an error of OpenAI's where the limit is one of requests, and not of tokens."""
+
+
+class Admission:
+    """The requests under way in one worker, in all and by client."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._by_client: dict[str, int] = {}
+
+    def enter(self, client: str, limits: Limits, own_limit: int | None) -> None:
+        """Take a place for a client's request.
+
+        Raises:
+            RefusedError: 503, or 429 where only this client has too many.
+        """
+        if self.in_flight >= limits.max_in_flight:
+            raise _too_busy()
+        limit = limits.per_client_concurrency if own_limit is None else own_limit
+        count = self._by_client.get(client, 0)
+        if limit is not None and count >= limit:
+            raise _too_many(limit)
+        self.in_flight += 1
+        self._by_client[client] = count + 1
+
+    def leave(self, client: str) -> None:
+        """Give the place back."""
+        self.in_flight -= 1
+        count = self._by_client.pop(client) - 1
+        if count:
+            self._by_client[client] = count
+
+    def of(self, client: str) -> int:
+        """Return how many requests a client has under way."""
+        return self._by_client.get(client, 0)
+
+
+def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
+    """Refuse a head that is too large, and one whose body has no clear end.
+
+    Raises:
+        RefusedError: 431, or 400.
+    """
+    if len(headers) > limits.max_headers:
+        raise refuse(
+            431, f"More than {limits.max_headers} request headers.", code="request_header_fields_too_large", close=True
+        )
+    if sum(len(name) + len(value) for name, value in headers) > limits.max_header:
+        message = f"The request headers are larger than {limits.max_header} bytes."
+        raise refuse(431, message, code="request_header_fields_too_large", close=True)
+
+
+def _too_busy() -> RefusedError:
+    return refuse(
+        503,
+        "The gateway is at the limit of what it serves at a time. Try again shortly.",
+        code="overloaded",
+        headers=RETRY_SOON,
+        close=False,
+    )
+
+
+def _too_many(limit: int) -> RefusedError:
+    message = f"This client has {limit} requests under way, which is its limit. Try again when one has ended."
+    reply = error_reply(429, message, code="concurrency_limit_exceeded", kind=REQUESTS, headers=RETRY_SOON)
+    return RefusedError(reply, code="concurrency_limit_exceeded")

@@ -1,0 +1,86 @@
+"""Decide whether the gateway may listen on an address: not without a good key where others can reach it.
+
+Pure.
+
+Source: row S1 of the reliability catalogue and the ruling on the bind address in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from llmgate_core.serving import Secret, errors
+from llmgate_gateway.config.schema.fields import is_loopback
+from llmgate_gateway.config.schema.model import GatewayConfig
+
+__all__ = ["check_bind", "has_keys"]
+
+SHORTEST_KEY = 16
+FEWEST_CHARACTERS = 6
+EXAMPLES = frozenset(
+    {
+        "sk-1234",
+        "sk-1234567890",
+        "sk-12345678901234",
+        "sk-1234567890123456",
+        "sk-123456789012345678901234567890",
+        "sk-1234567890abcdef",
+        "sk-my_special_key",
+        "sk-my-special-key",
+        "sk-my-master-key",
+        "sk-master-key-1234",
+        "sk-your-master-key",
+        "sk-your-secret-key",
+        "sk-your-master-key-here",
+        "sk-litellm-master-key",
+        "sk-proxy-master-key",
+        "sk-change-me-please",
+        "your-master-key-here",
+        "your-secret-master-key",
+        "my-secret-master-key",
+        "changemechangeme",
+    }
+)
+"""Keys that stand in public examples, compared in lower case."""
+
+
+def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False) -> None:
+    """Refuse an address that others reach while no key, or a poor one, keeps them out.
+
+    Args:
+        config: what was loaded.
+        host: the address to listen on; `127.0.0.1`, `::1` and `localhost` are always fine.
+        insecure_no_auth: the flag `--insecure-no-auth`.
+
+    Raises:
+        ConfigError: the message names the way out, and no key.
+    """
+    if is_loopback(host) or insecure_no_auth or config.general.insecure_no_auth:
+        return
+    keys = [("general_settings.master_key", config.general.master_key)]
+    keys += [(f"general_settings.keys[{index}].key", client.key) for index, client in enumerate(config.general.keys)]
+    present = [(path, key) for path, key in keys if key is not None]
+    way_out = "or say --insecure-no-auth (general_settings.insecure_no_auth: true)"
+    if not present:
+        raise errors.ConfigError(
+            f"{host} can be reached from other machines, and no key is set: "
+            f"set general_settings.master_key ({SHORTEST_KEY} characters or more), listen on 127.0.0.1, {way_out}"
+        )
+    poor = [f"{path} {why}" for path, key in present if (why := _fault(key))]
+    if poor:
+        raise errors.ConfigError(
+            f"{host} can be reached from other machines: {'; '.join(poor)}. "
+            f"Set a random key of {SHORTEST_KEY} characters or more, listen on 127.0.0.1, {way_out}"
+        )
+
+
+def has_keys(config: GatewayConfig) -> bool:
+    """Return whether clients are asked for a key."""
+    return config.general.master_key is not None or bool(config.general.keys)
+
+
+def _fault(key: Secret) -> str | None:
+    text = key.reveal()
+    if text.lower() in EXAMPLES:
+        return "is a published example"
+    if len(text) < SHORTEST_KEY:
+        return f"has fewer than {SHORTEST_KEY} characters"
+    return "repeats too few characters" if len(set(text)) < FEWEST_CHARACTERS else None

@@ -1,0 +1,1 @@
+"""LiteLLM's configuration keys and what becomes of each of them here."""

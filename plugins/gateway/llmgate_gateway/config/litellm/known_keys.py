@@ -1,0 +1,264 @@
+"""Sort the keys of a config: ours, LiteLLM's other spellings, LiteLLM's that have no meaning here, and slips.
+
+Changes the node tree in place: spellings become ours, keys without a meaning go out. Nothing goes in
+silence: each is a warning, or a mistake where ignoring it would take a protection away.
+
+Source: `litellm_keys.json` and `request_params.json` beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any, get_args, get_origin
+
+from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.yaml.document import Entry, Node
+from llmgate_gateway.config.yaml.problems import Path, Problems
+
+__all__ = ["Fate", "Note", "arrange", "fate_of", "litellm_keys", "request_params"]
+
+ANCHOR = "no setting; only its anchor is read"
+LIKE_A_SECRET = re.compile(r"api_?key|secret|password|credential|access_key|_token$|^token$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a LiteLLM key: `ignored`, `refused` or `moved`; and why, or where to."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was done with one key, for `llmgate migrate`."""
+
+    line: int
+    path: Path
+    what: str
+    why: str = ""
+
+
+@dataclass(slots=True)
+class _Sorting:
+    problems: Problems
+    notes: list[Note] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+
+    def note(self, entry: Entry, path: Path, what: str, why: str = "") -> None:
+        self.notes.append(Note(entry.line, (*path, entry.written), what, why))
+
+
+@cache
+def litellm_keys() -> Mapping[str, Mapping[str, Fate]]:
+    """Return part -> key -> its fate; a key may end in `*`. Read from data, once."""
+    tables = _data("litellm_keys.json")
+    return MappingProxyType(
+        {
+            part: MappingProxyType(
+                {
+                    key: Fate(what, why)
+                    for what, reasons in fates.items()
+                    for why, keys in reasons.items()
+                    for key in keys
+                }
+            )
+            for part, fates in tables.items()
+            if part not in ("source", "guard_callbacks")
+        }
+    )
+
+
+@cache
+def request_params() -> frozenset[str]:
+    """Return the request parameters that are known by name."""
+    data = _data("request_params.json")
+    return frozenset(data["openai"]) | frozenset(data["others"])
+
+
+def arrange(root: Node, problems: Problems) -> list[Note]:
+    """Bring the keys of a whole config into our spelling, and return what was done with each."""
+    sorting = _Sorting(problems)
+    if isinstance(root.value, dict):
+        _part(root, ConfigFile, (), sorting)
+    return sorting.notes
+
+
+def _part(node: Node, model: type[Part], path: Path, sorting: _Sorting) -> None:
+    if id(node) in sorting.seen:  # a node that aliases share is sorted once
+        return
+    sorting.seen.add(id(node))
+    if model is Deployment:
+        _move_facts(node, path, sorting)
+    kept: dict[str, Entry] = {}
+    for key, entry in node.value.items():
+        ours = model.familiar.get(key, key)
+        if ours in kept:
+            where = kept[ours]
+            message = f"says the same as {where.written!r}" + (f" in line {where.line}" if where.line else "")
+            sorting.problems.add((entry.line, entry.column), (*path, entry.written), f"{message}; keep one of them")
+        elif ours in model.model_fields:
+            if entry.node.value is not None:  # an empty value is none
+                kept[ours] = entry
+                sorting.note(entry, path, "kept" if ours == key else "spelled differently", "" if ours == key else ours)
+                _below(entry.node, model.model_fields[ours].annotation, (*path, entry.written), sorting)
+        elif _foreign(entry, model, path, sorting):
+            kept[key] = entry
+    node.value = kept
+
+
+def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
+    """Go on in the parts that a key holds: one, a list of them, or a mapping of names to them."""
+    model = _part_in(annotation)
+    if model is None:
+        return
+    kind = get_origin(annotation)
+    if isinstance(node.value, dict) and kind not in (dict, tuple):
+        _part(node, model, path, sorting)
+    elif isinstance(node.value, dict) and kind is dict:
+        for key, entry in node.value.items():
+            if isinstance(entry.node.value, dict):
+                _part(entry.node, model, (*path, key), sorting)
+    elif isinstance(node.value, list) and kind is tuple:
+        for index, item in enumerate(node.value):
+            if isinstance(item.value, dict):
+                _part(item, model, (*path, index), sorting)
+
+
+def _part_in(annotation: Any) -> type[Part] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _part_in(inner)) is not None), None)
+
+
+def _move_facts(node: Node, path: Path, sorting: _Sorting) -> None:
+    """Bring prices, which LiteLLM also takes among the parameters, to the other facts."""
+    params = next((node.value[key] for key in ("params", "litellm_params") if key in node.value), None)
+    if params is None or not isinstance(params.node.value, dict):
+        return
+    moved = {key: entry for key, entry in params.node.value.items() if _is_moved(key)}
+    if not moved:
+        return
+    info = node.value.get("model_info")
+    if info is None or info.node.value is None:
+        line, column = params.node.place
+        info = node.value["model_info"] = Entry("model_info", line, column, Node({}, line, column))
+    if isinstance(info.node.value, dict):
+        params.node.value = {key: entry for key, entry in params.node.value.items() if key not in moved}
+        info.node.value = {**moved, **info.node.value}
+        for entry in moved.values():
+            sorting.note(entry, (*path, params.written), "spelled differently", f"model_info.{entry.written}")
+
+
+def _is_moved(key: str) -> bool:
+    fate = fate_of("params", key)
+    return fate is not None and fate.what == "moved"
+
+
+def fate_of(table: str | None, key: str) -> Fate | None:
+    """Return what becomes of a LiteLLM key in a part; None: it is not known."""
+    fates = litellm_keys().get(table, {}) if table is not None else {}
+    if (fate := fates.get(key)) is not None:
+        return fate
+    return next((fates[f"{start}*"] for start in _starts(table or "") if key.startswith(start)), None)
+
+
+@cache
+def _starts(table: str) -> tuple[str, ...]:
+    return tuple(known[:-1] for known in litellm_keys().get(table, {}) if known.endswith("*"))
+
+
+def _foreign(entry: Entry, model: type[Part], path: Path, sorting: _Sorting) -> bool:
+    """Deal with a key that is not ours; True: it stays, being a request parameter or a fact."""
+    key, place, at = entry.written, (entry.line, entry.column), (*path, entry.written)
+    fate = _fate_by_value(model.table, entry)
+    if fate is not None and fate.what == "refused":
+        sorting.problems.add(place, at, f"LiteLLM's {key!r} is refused: {fate.why}")
+        sorting.note(entry, path, "refused", fate.why)
+    elif fate is not None:
+        sorting.problems.warn(place, at, f"LiteLLM's {key!r} is ignored: {fate.why}")
+        sorting.note(entry, path, "ignored", fate.why)
+    elif model.model_config.get("extra") != "allow":
+        message = _unknown(key, model, sorting.problems)
+        if model is ConfigFile and entry.node.is_anchor and "did you mean" not in message:
+            sorting.problems.warn(place, at, ANCHOR)  # a slip in a section's name would take its settings away
+            sorting.note(entry, path, "ignored", ANCHOR)
+            return False
+        sorting.problems.add(place, at, message)
+        sorting.note(entry, path, "unknown", message)
+    elif entry.node.value is not None:
+        message = _slip(key, sorting.problems) if model is Params else ""
+        if message:
+            sorting.problems.add(place, at, message)
+        elif model is Params and key not in request_params():
+            sorting.problems.warn(place, at, "no setting of the gateway; sent with every request of this deployment")
+        sorting.note(entry, path, "unknown" if message else "kept", message)
+        return not message
+    return False
+
+
+def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
+    """Return the fate, where a key that is switched off takes nothing away by being ignored."""
+    fate = fate_of(table, entry.written)
+    if table == "settings" and entry.written == "callbacks":
+        names = entry.node.plain()
+        names = names if isinstance(names, list) else [names]
+        guards = _data("litellm_keys.json")["guard_callbacks"]
+        if any(isinstance(name, str) and ("." in name or name in guards) for name in names):
+            return Fate("refused", "it may check or change requests, which would go unchecked; write an extension")
+        return Fate("ignored", "there are no logging callbacks; the gateway writes its own log, metrics and spans")
+    if fate is not None and fate.what == "refused" and not entry.node.value:
+        return Fate("ignored", "it is switched off")
+    return fate
+
+
+def _unknown(key: str, model: type[Part], problems: Problems) -> str:
+    names = [*model.model_fields, *model.familiar]
+    listed = [known for known in litellm_keys().get(model.table or "", {}) if not known.endswith("*")]
+    if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, listed, cutoff=0.85):
+        return f"unknown key{near}"
+    homes = sorted(name for name, other in _parts().items() if other is not model and key in other.model_fields)
+    if homes:
+        return f"unknown key here; it belongs in {' or '.join(homes)}"
+    return f"unknown key; there are {', '.join(model.model_fields)}"
+
+
+def _slip(key: str, problems: Problems) -> str:
+    """Return why a key among a deployment's parameters is hardly meant as a request parameter, or nothing."""
+    if key in request_params():
+        return ""
+    way_out = "; to send it upstream as it is, put it under extra_body"
+    names = [*Params.model_fields, *Params.familiar, "litellm_params"]
+    near = problems.did_you_mean(key, names, cutoff=0.75) or problems.did_you_mean(key, request_params(), cutoff=0.85)
+    if near:
+        return f"unknown key{near}{way_out}"
+    if problems.is_tired:
+        return "one of too many unknown keys; put request parameters under extra_body"
+    if LIKE_A_SECRET.search(key):
+        return "looks like a secret, and would go upstream in every request's body; use api_key or extra_headers"
+    homes = sorted(name for name, other in _parts().items() if other is not Params and key in other.model_fields)
+    return f"unknown key here; it belongs in {' or '.join(homes)}{way_out}" if homes else ""
+
+
+@cache
+def _parts() -> Mapping[str, type[Part]]:
+    """Return the name of each part that is a key of the file, or of a deployment -> its shape."""
+    found: dict[str, type[Part]] = {"the root of the file": ConfigFile, "model_list[]": Deployment}
+    for model in (ConfigFile, Deployment):
+        for name, info in model.model_fields.items():
+            inner = _part_in(info.annotation)
+            if inner is not None and inner is not Deployment:
+                found[name] = inner
+    return MappingProxyType(found)
+
+
+def _data(name: str) -> Any:
+    return json.loads(FilePath(__file__).with_name(name).read_bytes())

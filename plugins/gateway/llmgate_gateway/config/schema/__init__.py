@@ -1,0 +1,1 @@
+"""The shape of the config file, as pydantic models: one module per section."""

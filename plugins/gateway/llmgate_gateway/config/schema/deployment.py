@@ -1,0 +1,182 @@
+"""The shape of one deployment: what clients ask for, where it goes, what is known of it.
+
+Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
+
+Source: the user's page for the format; DESIGN in docs/architecture.md, "SDK surface".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from llmgate_core.serving import Timeouts
+from llmgate_gateway.config.schema.fields import (
+    MASK,
+    BaseURL,
+    Count,
+    Headers,
+    HeaderText,
+    Key,
+    ModelName,
+    ModelString,
+    Names,
+    Seconds,
+)
+from llmgate_gateway.config.schema.part import Part
+
+__all__ = ["Deployment", "Mode", "ModelInfo", "Params", "Policy", "Timeout", "TimeoutLimits"]
+
+Mode = Literal[
+    "chat",
+    "responses",
+    "completion",
+    "embedding",
+    "audio_transcription",
+    "audio_speech",
+    "image_generation",
+    "video_generation",
+    "moderation",
+]
+Policy = Literal["error", "drop", "forward"]
+
+
+class TimeoutLimits(Part):
+    """Limits of a call in seconds. A number alone means `total`."""
+
+    total: Seconds | None = None
+    """The whole call, retries and the whole stream included."""
+    connect: Seconds | None = None
+    """Name look-up, TCP and TLS of one connection."""
+    pool: Seconds | None = None
+    """Wait for a free connection."""
+    first_event: Seconds | None = None
+    """From the request sent to the first event of the answer."""
+    idle: Seconds | None = None
+    """Between two events of a stream."""
+
+    def over(self, base: Timeouts) -> Timeouts:
+        """Return `base` with what is set here."""
+        own = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        total = own.get("total")
+        if total is not None and "connect" not in own and base.connect is not None:
+            own["connect"] = min(base.connect, total)
+        values = {name: getattr(base, name) for name in type(self).model_fields}
+        return Timeouts(**{**values, **own})
+
+
+def _limits_of(value: Any) -> Any:
+    return {"total": value} if isinstance(value, int | float | str) and not isinstance(value, bool) else value
+
+
+Timeout = Annotated[TimeoutLimits, BeforeValidator(_limits_of)]
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return MASK
+    if isinstance(value, Mapping):
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class Params(Part):
+    """Where a deployment sends its requests, and with what.
+
+    Any other key is a request parameter, such as `temperature`: the default for requests that do not set it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    familiar = MappingProxyType({"num_retries": "max_retries", "base_url": "api_base", "request_timeout": "timeout"})
+    table = "params"
+
+    model: ModelString
+    """The model string, prefix included: `openai/gpt-4o`, `openai/responses/gpt-4o`, `openai/*`."""
+    api_key: Key | None = Field(default=None, repr=False)
+    """The upstream's key, best as `os.environ/NAME`; absent: the plugin's own variable."""
+    api_base: BaseURL | None = None
+    """Another base URL than the provider's."""
+    organization: HeaderText | None = None
+    """The organization that requests are charged to."""
+    project: HeaderText | None = None
+    """The project that requests are charged to."""
+    timeout: Timeout | None = None
+    """Seconds in all, or limits by phase."""
+    max_retries: Count | None = None
+    """Further tries after a failure that may pass."""
+    extra_headers: Headers = Field(default_factory=dict, repr=False)
+    """Headers for every request; not those that belong to the gateway."""
+    extra_body: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """Merged into the body of every request, last."""
+    drop_params: bool | None = None
+    """Drop what the model is known not to take, instead of an error."""
+    param_policy: Policy | None = None
+    """What becomes of what the model is known not to take: `error`, `drop` or `forward`."""
+    additional_drop_params: Names = ()
+    """Parameters that are dropped from every request."""
+    use_chat_completions_api: bool = False
+    """Serve responses calls through the upstream's chat endpoint."""
+    fake_stream: bool = False
+    """Answer streams of a model that does not stream with one burst."""
+    enable_preview_features: bool | None = None
+    """Send `metadata` of chat calls upstream."""
+
+    @property
+    def request_defaults(self) -> Mapping[str, Any]:
+        """Request parameters for requests that do not set them."""
+        return MappingProxyType(self.model_extra or {})
+
+    def __repr_args__(self) -> Any:
+        """Show no request parameter: it may have come from a variable."""
+        extra = self.model_extra or {}
+        yield from ((name, value) for name, value in super().__repr_args__() if name not in extra)
+
+    @model_serializer(mode="wrap")
+    def _without_secrets(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped = handler(self)
+        free = {"extra_body", *(self.model_extra or {})}
+        return {key: _masked(value) if key in free else value for key, value in dumped.items()}
+
+
+class ModelInfo(Part):
+    """What is known of a deployment's model. Any other key is a fact: prices, limits, ..."""
+
+    model_config = ConfigDict(extra="allow")
+    table = "model_info"
+
+    mode: Mode | None = None
+    """The endpoint that serves the model; absent: the catalogue's mode, or any."""
+    id: ModelName | None = None
+    """A name for this one deployment, in logs, metrics and readiness."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Everything else that the file says of the model."""
+        return MappingProxyType(self.model_extra or {})
+
+
+class Deployment(Part):
+    """One entry of `model_list`."""
+
+    familiar = MappingProxyType({"litellm_params": "params"})
+    table = "model_list"
+
+    model_name: ModelName
+    """What clients ask for. Several entries of one name take turns. A star stands for any text."""
+    params: Params
+    """Where it goes."""
+    model_info: ModelInfo = ModelInfo()
+    """What is known of the model."""
+
+    @property
+    def label(self) -> str:
+        """Its id, or its name where it has none: for logs and metrics."""
+        return self.model_info.id or self.model_name
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether its name has a star."""
+        return "*" in self.model_name

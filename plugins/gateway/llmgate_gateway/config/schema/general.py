@@ -1,0 +1,211 @@
+"""The shape of `general_settings`: who may call the gateway, and how much.
+
+Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
+
+Source: DESIGN in docs/architecture.md, "Gateway"; rows R20, R21, R24, R32 and S1 of its catalogue for the defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Seconds
+from llmgate_gateway.config.schema.part import Part
+
+__all__ = [
+    "ClientKey",
+    "Cors",
+    "GeneralSettings",
+    "KeyLimits",
+    "Limits",
+    "LogSettings",
+    "Passthrough",
+    "ServerTimeouts",
+]
+
+SENT_BY_BROWSERS = (
+    "authorization",
+    "content-type",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+    "user-agent",
+    "x-llmgate-model",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            "arch",
+            "custom-poll-interval",
+            "helper-method",
+            "lang",
+            "os",
+            "package-version",
+            "poll-helper",
+            "retry-count",
+            "runtime",
+            "runtime-version",
+            "timeout",
+        )
+    ),
+)
+"""What OpenAI's JavaScript SDK sets in a browser, by name: with `authorization`, a `*` would not cover it."""
+RELAYED = (
+    "files",
+    "batches",
+    "uploads",
+    "vector_stores",
+    "fine_tuning",
+    "containers",
+    "evals",
+    "assistants",
+    "threads",
+)
+
+
+class KeyLimits(Part):
+    """What one key may use at a time."""
+
+    max_in_flight: Annotated[Count, Field(ge=1)] | None = None
+    """Requests under way at once; absent: `limits.per_client_concurrency`."""
+
+
+class ClientKey(Part):
+    """A further key for clients."""
+
+    name: ModelName
+    """For the log and the metrics; the key itself is never shown."""
+    key: Key = Field(repr=False)
+    """What the client sends as bearer token, best as `os.environ/NAME`."""
+    models: Names | None = None
+    """Names and patterns that the key may ask for; absent: all."""
+    limits: KeyLimits = KeyLimits()
+    """What the key may use at a time."""
+
+
+class Passthrough(Part):
+    """Relay other resources of `/v1` as they are to one deployment. A name alone means all of `paths`' default."""
+
+    deployment: ModelName
+    """A `model_name` or `model_info.id`."""
+    paths: Names = RELAYED
+    """First parts of the paths below `/v1/` that are relayed."""
+
+
+class Limits(Part):
+    """Sizes and numbers at which a request is refused."""
+
+    max_body: Bytes = 100 * 1024 * 1024
+    """A request's body: 413."""
+    max_json_body: Bytes = 25 * 1024 * 1024
+    """A request's body that is held in memory, which is all but uploads: 413."""
+    max_header: Bytes = 32 * 1024
+    """Request line and headers: 431."""
+    max_headers: Annotated[Count, Field(ge=1)] = 100
+    """Number of header lines: 431."""
+    max_in_flight: Annotated[Count, Field(ge=1)] = 1000
+    """Requests under way at once in one worker: 503 with `Retry-After`."""
+    per_client_concurrency: Annotated[Count, Field(ge=1)] | None = None
+    """Requests under way at once for one key, or one address where there are no keys: 429."""
+
+
+class ServerTimeouts(Part):
+    """How long a client may take, in seconds."""
+
+    head: Seconds = 10.0
+    """From the connection to the end of its headers."""
+    body: Seconds = 30.0
+    """Between two blocks of its body."""
+    write: Seconds = 30.0
+    """Until it reads on."""
+    keep_alive: Seconds = 75.0
+    """Between two requests of one connection."""
+
+
+NO_ORIGIN = "must be origins such as https://app.example, or * alone"
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no browser ever sends as an origin, since it would just never match."""
+    for value in values:
+        if value != "*" and value != (origin := _origin(value)):
+            raise ValueError(f"an origin is scheme, host and port in small letters and no more: write {origin}")
+    return values
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(NO_ORIGIN) from None
+    if not host or "*" in url:
+        raise ValueError(NO_ORIGIN)
+    return f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+
+
+class Cors(Part):
+    """Pages that may call the gateway from a browser; off by default."""
+
+    allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
+    """Origins such as `https://app.example`, or `*`."""
+    allow_headers: Names = SENT_BY_BROWSERS
+    """Request headers that they may set, instead of those that OpenAI's SDK sets in a browser."""
+    max_age: Count = 600
+    """Seconds that a browser may remember this."""
+
+
+class LogSettings(Part):
+    """What is written where it can be read."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is written; `debug` shows outgoing calls, never a key."""
+    format: Literal["json", "text"] = "json"
+    """One JSON object a line, or words."""
+    access: bool = True
+    """One line a request."""
+    file: str | None = None
+    """Where those lines go; absent: standard output."""
+
+
+def _passthrough_of(value: Any) -> Any:
+    return {"deployment": value} if isinstance(value, str) else value
+
+
+class GeneralSettings(Part):
+    """The server: who may call it and how much."""
+
+    table = "general_settings"
+
+    master_key: Key | None = Field(default=None, repr=False)
+    """The key that opens everything, best as `os.environ/NAME`; absent: no key is asked for."""
+    keys: tuple[ClientKey, ...] = ()
+    """Further keys, each with its own rights."""
+    insecure_no_auth: bool = False
+    """Listen on other addresses than this machine's without asking for a key."""
+    tracing: bool = False
+    """Make an OpenTelemetry span of each call; needs the extra `llmgate-gateway[otel]`."""
+    forward_openai_org_id: bool = False
+    """Send the client's `OpenAI-Organization` header upstream."""
+    passthrough: Annotated[Passthrough, BeforeValidator(_passthrough_of)] | None = None
+    """Relay files, batches and the like to this deployment."""
+    limits: Limits = Limits()
+    """Sizes and numbers at which a request is refused."""
+    max_request_size_mb: Annotated[Count, Field(ge=1)] | None = None
+    """LiteLLM's spelling of `limits.max_body`, in MB."""
+    global_max_parallel_requests: Annotated[Count, Field(ge=1)] | None = None
+    """LiteLLM's spelling of `limits.max_in_flight`."""
+    max_parallel_requests: Annotated[Count, Field(ge=1)] | None = None
+    """LiteLLM's spelling of `limits.per_client_concurrency`."""
+    timeouts: ServerTimeouts = ServerTimeouts()
+    """How long a client may take."""
+    cors: Cors = Cors()
+    """Pages that may call the gateway from a browser."""
+    drain_timeout: Seconds = 30.0
+    """Seconds for what is under way when the server is told to stop."""
+    log: LogSettings = LogSettings()
+    """What is logged."""
+    log_content: bool = False
+    """Write prompts and answers into the log."""

@@ -1,0 +1,148 @@
+"""The JSON Schema of a config file, for editors.
+
+Pure. It takes what `load_config` takes: LiteLLM's spellings, `os.environ/NAME` in place of any value, an
+empty section; and marks LiteLLM's keys that are ignored as deprecated, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_gateway.config.litellm.known_keys import litellm_keys
+from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.yaml.environment import PREFIX
+
+__all__ = ["json_schema"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = {"type": "string", "pattern": f"^{PREFIX}[A-Za-z_][A-Za-z0-9_]*$"}
+LIMITS = MappingProxyType({"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"})
+NOT_TEXT = frozenset({"integer", "number", "boolean"})
+SHORT_FORMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "Alias": {"type": "string"},
+        "Passthrough": {"type": "string"},
+        "TimeoutLimits": {"type": "number", "exclusiveMinimum": 0},
+    }
+)
+"""Parts that may be given as one value."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema as data that `json.dumps` takes."""
+    schema = ConfigFile.model_json_schema(mode="validation")
+    definitions: dict[str, Any] = schema["$defs"]
+    shapes = {model.__name__: model for model in _all_parts()}
+    for name, definition in definitions.items():
+        if name in shapes:
+            _spell(definition, shapes[name])
+    _spell(schema, ConfigFile)
+    schema["$defs"] = {name: _short(name, _loose(definition)) for name, definition in definitions.items()}
+    properties = {key: _loose(value) for key, value in schema["properties"].items()}
+    whole = {**schema, "$schema": DIALECT, "title": "llmgate gateway config", "properties": properties}
+    named: dict[str, Any] = _with_keywords(whole)
+    return named
+
+
+def _with_keywords(value: Any) -> Any:
+    """Give limits the names that JSON Schema has for them; pydantic leaves its own behind a validator."""
+    if isinstance(value, list):
+        return [_with_keywords(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {LIMITS.get(key, key): _with_keywords(item) for key, item in value.items()}
+
+
+def _all_parts() -> list[type[Part]]:
+    found: list[type[Part]] = []
+    waiting: list[type[Part]] = [Part]
+    while waiting:
+        found += (children := waiting.pop().__subclasses__())
+        waiting += children
+    return found
+
+
+def _spell(definition: dict[str, Any], model: type[Part]) -> None:
+    """Add LiteLLM's spellings and its ignored keys; one of two spellings satisfies `required`."""
+    properties = definition.setdefault("properties", {})
+    for key, words in _descriptions(model).items():
+        properties[key]["description"] = words
+    for theirs, ours in model.familiar.items():
+        properties[theirs] = {**properties[ours], "description": f"LiteLLM's spelling of `{ours}`."}
+        if ours in definition.get("required", ()):
+            definition["required"].remove(ours)
+            definition.setdefault("allOf", []).append({"oneOf": [{"required": [ours]}, {"required": [theirs]}]})
+    patterns: dict[str, Any] = {}
+    for key, fate in litellm_keys().get(model.table or "", {}).items() if model.table is not None else ():
+        note = {"deprecated": True, "description": f"LiteLLM's; {fate.what}: {fate.why}."}
+        if fate.what == "refused":
+            continue
+        if key.endswith("*"):
+            patterns[f"^{key[:-1]}"] = note
+        else:
+            properties[key] = note
+    if model.table == "settings":
+        properties["callbacks"] = {"deprecated": True, "description": "LiteLLM's; ignored, or refused for guards."}
+    for key in properties.keys() - set(definition.get("required", ())):
+        properties[key] = _or_empty(properties[key])
+    if patterns:
+        definition["patternProperties"] = patterns
+
+
+def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let a key stand without a value, which is the same as its absence."""
+    if not any(word in schema for word in ("type", "$ref", "enum", "anyOf")):
+        return schema
+    notes: dict[str, Any] = {key: schema.pop(key) for key in ("description", "deprecated", "default") if key in schema}
+    options = schema["anyOf"] if set(schema) <= {"anyOf", "title"} else [schema]
+    return {"anyOf": [*(option for option in options if option != {"type": "null"}), {"type": "null"}], **notes}
+
+
+def _descriptions(model: type[Part]) -> dict[str, str]:
+    """Return the docstring that stands under each key; pydantic's own way would cost every start 30 ms."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    found: dict[str, str] = {}
+    key = None
+    for statement in body.body if isinstance(body, ast.ClassDef) else ():
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            key = statement.target.id
+        elif (
+            key in model.model_fields and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        ):
+            found[str(key)] = str(statement.value.value)
+            key = None
+    return found
+
+
+def _short(name: str, definition: dict[str, Any]) -> dict[str, Any]:
+    if name not in SHORT_FORMS:
+        return definition
+    short = _loose(dict(SHORT_FORMS[name]))
+    return {"anyOf": [short, definition]}
+
+
+def _loose(schema: Any) -> Any:
+    """Let a reference to a variable stand for any value that is no text, and null for one that is absent."""
+    if isinstance(schema, list):
+        return [_loose(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: _loose_named(key, value) for key, value in schema.items()}
+    if inner.get("type") in NOT_TEXT or "enum" in inner:
+        notes = {key: inner.pop(key) for key in ("description", "default", "deprecated", "title") if key in inner}
+        return {"anyOf": [inner, dict(REFERENCE)], **notes}
+    return inner
+
+
+def _loose_named(key: str, value: Any) -> Any:
+    if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
+        return {name: _loose(item) for name, item in value.items()}
+    if key in ("default", "enum", "required", "examples", "description", "title"):
+        return value
+    return _loose(value)

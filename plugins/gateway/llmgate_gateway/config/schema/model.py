@@ -1,0 +1,90 @@
+"""A config that has been read and found right: what the server is built from.
+
+Pure and frozen. Spellings are ours, variables are expanded, LiteLLM's synonyms are merged in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llmgate_gateway.config.schema.deployment import Deployment
+from llmgate_gateway.config.schema.general import GeneralSettings, Limits, LogSettings
+from llmgate_gateway.config.schema.shape import Alias, CallSettings, ConfigFile, PluginChoice, RouterSettings
+from llmgate_gateway.config.yaml.document import Node
+from llmgate_gateway.config.yaml.problems import ConfigProblems, Path, Problem, error_of, shown_path
+
+__all__ = ["GatewayConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Everything that a config says.
+
+    Attributes:
+        deployments: the entries of `model_list`, in their order.
+        general: `general_settings`, with LiteLLM's spellings of the limits merged into `limits`, and
+            `set_verbose` and `json_logs` into `log`.
+        settings: what holds for every call. router: LiteLLM's router, which wins over `settings`;
+            `options_for` merges both with a deployment.
+        aliases: other names for a `model_name`.
+        plugins: which installed plugins may be used.
+        warnings: what to say at start, a line each.
+        source: the file's name as it was given; empty for a config of this process.
+    """
+
+    deployments: tuple[Deployment, ...]
+    general: GeneralSettings
+    settings: CallSettings
+    router: RouterSettings
+    aliases: Mapping[str, Alias]
+    plugins: PluginChoice
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    _root: Node = field(default_factory=lambda: Node({}), repr=False, compare=False)
+
+    @classmethod
+    def of(cls, file: ConfigFile, root: Node, *, warnings: tuple[str, ...], source: str) -> GatewayConfig:
+        """Return the config of a file that has been validated."""
+        return cls(
+            deployments=file.model_list,
+            general=_merged(file),
+            settings=file.settings,
+            router=file.router_settings,
+            aliases=file.router_settings.model_group_alias,
+            plugins=file.plugins,
+            warnings=warnings,
+            source=source,
+            _root=root,
+        )
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """Return a mistake at `path` (keys in our spelling), with its line, for checks that come later."""
+        place, written = self._root.find(path)
+        return Problem(*place, shown_path(written or path), message)
+
+    def error(self, problems: tuple[Problem, ...]) -> ConfigProblems:
+        """Return one error with all of `problems`, to be raised."""
+        return error_of(tuple(sorted(problems)), self.source)
+
+
+def _merged(file: ConfigFile) -> GeneralSettings:
+    general, settings = file.general_settings, file.settings
+    limits, log = dict[str, int](), dict[str, str]()
+    given = general.limits.model_fields_set
+    if general.max_request_size_mb is not None and "max_body" not in given:
+        limits["max_body"] = general.max_request_size_mb * 1024 * 1024
+    if general.global_max_parallel_requests is not None and "max_in_flight" not in given:
+        limits["max_in_flight"] = general.global_max_parallel_requests
+    if general.max_parallel_requests is not None and "per_client_concurrency" not in given:
+        limits["per_client_concurrency"] = general.max_parallel_requests
+    if (settings.set_verbose or file.router_settings.set_verbose) and "level" not in general.log.model_fields_set:
+        log["level"] = "debug"
+    if settings.json_logs is not None and "format" not in general.log.model_fields_set:
+        log["format"] = "json" if settings.json_logs else "text"
+    return general.model_copy(
+        update={
+            "limits": Limits(**{**general.limits.model_dump(), **limits}),
+            "log": LogSettings.model_validate({**general.log.model_dump(), **log}),
+        }
+    )

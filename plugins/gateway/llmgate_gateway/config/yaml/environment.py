@@ -1,0 +1,96 @@
+"""Put environment variables where the config says `os.environ/NAME`.
+
+Whole values only, once, never recursively: what a variable holds is not looked at again. Names in
+`environment_variables` of the file count where the process has none; the process's environment is
+never changed.
+
+Source: row S21 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from llmgate_gateway.config.yaml.document import Node
+from llmgate_gateway.config.yaml.problems import Path, Problems
+
+__all__ = ["PREFIX", "expand", "report_unset"]
+
+PREFIX = "os.environ/"
+SECTION = "environment_variables"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Mapping[str, str]:
+    """Replace every reference under `root`, in place, and take `environment_variables` out of it.
+
+    Returns the variables that count, for `report_unset`.
+    """
+    known = dict(environment)
+    own, odd = _own_variables(root, problems)
+    known.update({name: value for name, value in own.items() if not known.get(name)})
+    used = set[str]()
+    for path, node in list(_texts(root, ())):
+        if node.variable is None and node.value.startswith(PREFIX):
+            name = node.value.removeprefix(PREFIX)
+            used.add(name)
+            _replace(node, path, name, known, problems)
+        elif node.variable is None and PREFIX in node.value:
+            problems.warn(node.place, path, f"{PREFIX}NAME counts only as a whole value; here it stays text")
+    for name in sorted(odd.keys() & used):
+        problems.add(odd[name], (SECTION, name), "a variable cannot refer to another one")
+    for name in sorted((own.keys() | odd.keys()) - used):
+        what = f"only {PREFIX}{name} in this file reads it, and none does; the process never sees it"
+        problems.warn(root.place, (SECTION, name), what)
+    return known
+
+
+def report_unset(root: Node, known: Mapping[str, str], problems: Problems) -> None:
+    """Put every variable that is wanted and not set into `problems`; keys that are ignored are gone by now."""
+    for path, node in _texts(root, ()):
+        if node.unset and node.variable is not None and NAME.fullmatch(node.variable):
+            state = "is empty" if node.variable in known else "is not set"
+            near = problems.did_you_mean(node.variable, [other for other in known if known[other]], cutoff=0.8)
+            problems.add(node.place, path, f"the environment variable {node.variable} {state}{near}")
+
+
+def _own_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Return the file's variables, and the places of those that refer to another: wrong only where they are read."""
+    entry = root.value.pop(SECTION, None) if isinstance(root.value, dict) else None
+    if entry is None or entry.node.value is None:
+        return {}, {}
+    if not isinstance(entry.node.value, dict):
+        problems.add(entry.node.place, (SECTION,), "must be a mapping of names to text")
+        return {}, {}
+    own, odd = dict[str, str](), dict[str, tuple[int, int]]()
+    for name, item in entry.node.value.items():
+        value = item.node.value
+        if isinstance(value, dict | list):
+            problems.add(item.node.place, (SECTION, name), "must be text")
+        elif isinstance(value, str) and value.startswith(PREFIX):
+            odd[name] = item.node.place
+        elif value is not None:
+            own[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return own, odd
+
+
+def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    if isinstance(node.value, dict):
+        for entry in node.value.values():
+            yield from _texts(entry.node, (*path, entry.written))
+    elif isinstance(node.value, list):
+        for index, item in enumerate(node.value):
+            yield from _texts(item, (*path, index))
+    elif isinstance(node.value, str):
+        yield path, node
+
+
+def _replace(node: Node, path: Path, name: str, known: Mapping[str, str], problems: Problems) -> None:
+    node.variable, node.unset = name, not known.get(name)
+    if not NAME.fullmatch(name):
+        problems.add(
+            node.place, path, f"{PREFIX} needs the name of a variable after it, such as {PREFIX}OPENAI_API_KEY"
+        )
+    elif value := known.get(name):
+        node.value = value

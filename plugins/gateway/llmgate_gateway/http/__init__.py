@@ -1,0 +1,1 @@
+"""HTTP without models: requests, bodies, forms, responses, error shapes and the route table."""

@@ -1,0 +1,220 @@
+"""Read a request's body: whole, within its limit, and only what may be asked of this gateway.
+
+Reads from the client; knows nothing of what is served. A body is data: no field of it names a host,
+a key, a header or a file of this machine.
+
+Source: rows R9, R21, S5 and S7 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from llmgate_core.serving import OWN_ARGUMENTS, FilePart, decode
+from llmgate_gateway.http.request import ClientRequest
+from llmgate_gateway.http.responses import RefusedError, refuse
+
+__all__ = [
+    "FORBIDDEN",
+    "body_limit",
+    "check_names",
+    "json_body",
+    "query_fields",
+    "read_whole",
+    "sent_length",
+    "too_large",
+]
+
+FORBIDDEN = OWN_ARGUMENTS | frozenset(
+    {
+        "additional_headers",
+        "api_type",
+        "api_version",
+        "azure_ad_token",
+        "azure_endpoint",
+        "base_url",
+        "custom_llm_provider",
+        "default_headers",
+        "default_query",
+        "deployment_id",
+        "extra_query",
+        "headers",
+        "http_client",
+        "num_retries",
+        "proxies",
+        "proxy",
+        "ssl_verify",
+        "user_config",
+    }
+)
+"""Names that say where a request goes, with what, and how: the config says that, never a request."""
+
+FORBIDDEN_START = "litellm_"
+MAX_QUERY_FIELDS = 100
+LINGER_BYTES = 64 * 1024
+
+
+def sent_length(request: ClientRequest) -> int | None:
+    """Return the body's length as the client gave it; None: chunked, or no body.
+
+    Raises:
+        RefusedError: 400: there is no telling where this body ends.
+    """
+    lengths = request.values(b"content-length")
+    if not lengths:
+        return None
+    if len(set(lengths)) > 1 or not lengths[0].isdigit() or b"transfer-encoding" in request.headers:
+        raise refuse(400, "The length of the request's body is not clear.", code="invalid_request", close=True)
+    return int(lengths[0])
+
+
+def body_limit(request: ClientRequest, limit: int) -> int | None:
+    """Return the body's length as the client gave it, once that is found to be within `limit`.
+
+    Raises:
+        RefusedError: 413, or 415 for one that is compressed, before a byte of it is read.
+    """
+    if b"content-encoding" in request.headers:
+        _check_encoding(request)
+    length = sent_length(request)
+    if length is not None and length > limit:
+        raise too_large(limit)
+    return length
+
+
+def too_large(limit: int) -> RefusedError:
+    """Return the refusal of a body that passes its limit."""
+    return refuse(413, f"The request's body is larger than {limit} bytes.", code="request_too_large", close=True)
+
+
+async def read_whole(request: ClientRequest, limit: int) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        RefusedError: 413, at the block that passes the limit. ClientGoneError.
+    """
+    body_limit(request, limit)
+    block, more = await request.read()
+    if not more and len(block) <= limit:
+        return block
+    blocks, size = [block], len(block)
+    while more:
+        if size > limit:
+            raise too_large(limit)
+        block, more = await request.read()
+        blocks.append(block)
+        size += len(block)
+    if size > limit:
+        raise too_large(limit)
+    return b"".join(blocks)
+
+
+def json_body(request: ClientRequest, content: bytes, *, optional: bool = False) -> dict[str, Any]:
+    """Return the object in a JSON body; with `optional` an absent one is an empty object.
+
+    Raises:
+        RefusedError: 415 or 400.
+    """
+    kind = request.headers.get(b"content-type")
+    if kind is not None and kind != b"application/json":
+        _check_json_type(kind)
+    if optional and not content:
+        return {}
+    try:
+        body = decode(content)
+    except ValueError as error:
+        raise _bad(f"The request's body is not valid JSON: {_words(error, content)}", "invalid_json") from None
+    if not isinstance(body, dict):
+        raise _bad("The request's body must be a JSON object.", "invalid_json")
+    return body
+
+
+def check_names(body: Mapping[str, Any], *, files: Iterable[str] = ()) -> None:
+    """Refuse the names that belong to the config, and text where a file stands: it would name one of ours.
+
+    Raises:
+        RefusedError: 400, naming the parameter.
+    """
+    if not FORBIDDEN.isdisjoint(body):
+        raise _not_yours(next(name for name in body if name in FORBIDDEN))
+    for name in body:
+        if name.startswith(FORBIDDEN_START):
+            raise _not_yours(name)
+    for name in files:
+        if name in body and not _is_reference(body[name]):
+            message = f"{name} must be sent as a file part of a multipart/form-data request."
+            raise refuse(400, message, code="invalid_file", param=name)
+
+
+def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the fields of a query that the operation knows, and the names of those that it does not.
+
+    Raises:
+        RefusedError: 400: not a query, or a name that belongs to the config.
+    """
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict"
+        )
+    except ValueError:
+        raise _bad("The query of the request cannot be read.", "invalid_query") from None
+    check_names(dict(pairs))
+    known = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
+    unknown = [name for name, _ in pairs if name.partition("[")[0] not in allowed]
+    return known, unknown
+
+
+async def linger(request: ClientRequest) -> None:
+    """Read a little of what a refused client is still sending, so that it comes to read our answer."""
+    size, more = 0, True
+    while more and size < LINGER_BYTES:
+        block, more = await request.read()
+        size += len(block)
+
+
+def _check_encoding(request: ClientRequest) -> None:
+    """Refuse a compressed body: here it would not be read, and a few bytes of it could be gigabytes."""
+    encoding = b", ".join(request.values(b"content-encoding")).decode("latin-1").strip()
+    if encoding.lower() in ("", "identity"):
+        return
+    message = f"The request's body has the content-encoding {encoding[:80]!r}. Send it uncompressed."
+    raise refuse(
+        415, message, code="unsupported_content_encoding", headers=((b"accept-encoding", b"identity"),), close=True
+    )
+
+
+def _check_json_type(kind: bytes) -> None:
+    media, _, parameters = kind.lower().partition(b";")
+    media = media.strip()
+    is_json = media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json"))
+    if is_json and (b"charset" not in parameters or b"utf-8" in parameters.replace(b"utf8", b"utf-8")):
+        return
+    message = "This endpoint takes JSON in UTF-8: send 'Content-Type: application/json'."
+    raise refuse(415, message, code="unsupported_media_type", close=True)
+
+
+def _words(error: ValueError, content: bytes) -> str:
+    """Say what is wrong without repeating the content."""
+    if not content:
+        return "it is empty."
+    text = str(error)
+    place = text[text.rfind(" at line ") :] if " at line " in text else ""
+    return f"{text.removesuffix(place).partition(':')[0][:120]}{place}."
+
+
+def _is_reference(value: Any) -> bool:
+    """Return whether a value in a file's place is a file, an object, or a list of these: none names a path."""
+    if isinstance(value, list):
+        return all(isinstance(item, (dict, FilePart)) for item in value)
+    return value is None or isinstance(value, (dict, FilePart))
+
+
+def _not_yours(name: str) -> RefusedError:
+    message = f"{name[:80]!r} cannot be set in a request: the gateway's config says where requests go and how."
+    return refuse(400, message, code="parameter_not_allowed", param=name[:80])
+
+
+def _bad(message: str, code: str) -> RefusedError:
+    return refuse(400, message, code=code)

@@ -1,0 +1,149 @@
+"""A failed call -> what the client is told of it. Pure.
+
+The upstream's own words go on; ours about hosts, paths, plugins and keys stay here, for the log.
+
+Source: row S18 of the reliability catalogue in docs/architecture.md; docs/guide/errors.md for the classes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from llmgate_core.serving import errors
+from llmgate_gateway.http.responses import LONGEST_VALUE, RawHeaders, Reply, error_reply, is_clean, unmasked_headers
+from llmgate_gateway.telemetry.record import RequestRecord
+
+__all__ = ["STOPPING", "failure_reply", "note_failure", "public_error", "status_of"]
+
+MESSAGE_CHARACTERS = 2000
+NEUTRAL = {
+    "plugin": "The gateway cannot serve this model: a plugin failed.",
+    "config": "The gateway cannot serve this model as it is configured.",
+    "key": "The gateway has no key for this model.",
+    "connection": "The upstream could not be reached.",
+    "truncated": "The upstream's answer broke off before its end.",
+    "timeout": "The upstream did not answer in time.",
+    "invalid": "The upstream's answer is not a valid answer to this request.",
+    "redirect": "The upstream answered with a redirect, which is not followed.",
+    "internal": "The gateway failed to serve this request.",
+}
+STOPPING = errors.ServiceUnavailableError("The gateway is stopping.", status_code=503, code="shutdown")
+"""For what is still under way when the server has to stop."""
+
+
+def status_of(error: errors.LLMGateError) -> int:
+    """Return the HTTP status for a failed call: the upstream's, where it is the status of an error."""
+    if not isinstance(error, errors.APIError):
+        return 500
+    status = error.status_code
+    if isinstance(error, errors.AuthenticationError) and error.attempts == 0:
+        return 500  # it is our key that is missing, not the client's
+    if isinstance(error, errors.APIResponseValidationError):
+        return 502
+    if isinstance(error, errors.APITimeoutError):
+        return 504 if status is None else status
+    if isinstance(error, errors.APIConnectionError):
+        return 502
+    return status if status is not None and 400 <= status <= 599 else 502
+
+
+def public_error(error: errors.LLMGateError) -> errors.APIError:
+    """Return the same failure with nothing in it that is not the client's to know."""
+    message, code = _words(error)
+    return errors.APIError(
+        _sayable(message[:MESSAGE_CHARACTERS]) or "",
+        status_code=status_of(error),
+        code=_sayable(code),
+        type=_sayable(getattr(error, "type", None)),
+        param=_sayable(getattr(error, "param", None)),
+    )
+
+
+def failure_reply(error: errors.LLMGateError) -> Reply:
+    """Return the reply to a request whose call failed before anything was sent on."""
+    shown = public_error(error)
+    status = shown.status_code or 500
+    kind = shown.type or ("invalid_request_error" if status < 500 else "server_error")
+    return error_reply(status, shown.message, code=shown.code, param=shown.param, kind=kind, headers=_headers_of(error))
+
+
+def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
+    """Put into the record what the log and the metrics say of a failed call."""
+    record.error_code = getattr(error, "code", None) or type(error).__name__
+    record.upstream_request_id = getattr(error, "request_id", None)
+    record.extra["detail"] = _detail(error)
+    attempts = getattr(error, "attempts", None)
+    if attempts == 0 or not isinstance(error, errors.APIError):
+        record.outcome = "refused" if isinstance(error, errors.APIError) else "failed"
+        return
+    record.outcome = "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed"
+    if isinstance(error, errors.APIStatusError):
+        record.upstream_status = error.status_code
+
+
+def _detail(error: errors.LLMGateError) -> str:
+    """Return what the log says of a failed call: where and how, in none of the words of client or upstream.
+
+    Those may repeat a prompt or an answer, which no log shows (row S17). Core has taken keys out of the rest.
+    """
+    if isinstance(error, errors.APIResponseValidationError):
+        excerpt = f": {(error.body or '')[:200]!r}"
+        return error.message.removesuffix(excerpt) if error.message.endswith(excerpt) else NEUTRAL["invalid"]
+    if not isinstance(error, errors.APIError) or error.status_code is None:
+        return error.message
+    if error.attempts == 0:
+        return f"refused before sending: {error.param or type(error).__name__}"
+    return f"the upstream answered HTTP {error.status_code}"
+
+
+def _sayable(text: str | None) -> str | None:
+    """Return a text as JSON can say it: an upstream may send half of a surrogate pair."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
+def _words(error: errors.LLMGateError) -> tuple[str, str | None]:
+    code = getattr(error, "code", None)
+    if not isinstance(error, errors.APIError):
+        is_plugin = isinstance(error, errors.PluginError)
+        return (NEUTRAL["plugin"], "plugin_error") if is_plugin else (NEUTRAL["config"], "config_error")
+    if isinstance(error, errors.AuthenticationError) and error.attempts == 0:
+        return NEUTRAL["key"], "missing_upstream_key"
+    if isinstance(error, errors.APIResponseValidationError):
+        return NEUTRAL["invalid"], code or "invalid_upstream_answer"
+    if isinstance(error, errors.StreamTruncatedError):
+        return NEUTRAL["truncated"], "stream_truncated"
+    if isinstance(error, errors.APITimeoutError) and error.status_code is None:
+        return NEUTRAL["timeout"], "timeout"
+    if isinstance(error, errors.APIConnectionError) and error.status_code is None:
+        return NEUTRAL["connection"], "upstream_unreachable"
+    return _own_words(error), code
+
+
+def _own_words(error: errors.APIError) -> str:
+    """Return the upstream's message; where it sent a page instead of one, nothing of that page."""
+    status = error.status_code
+    if status is not None and 300 <= status < 400:
+        return NEUTRAL["redirect"]
+    if error.code is None and error.type is None and error.message.startswith(f"HTTP {status}"):
+        return f"The upstream answered HTTP {status}."
+    return error.message
+
+
+def _headers_of(error: errors.LLMGateError) -> RawHeaders:
+    headers: list[tuple[bytes, bytes]] = []
+    if not isinstance(error, errors.APIError):
+        return headers
+    headers += unmasked_headers(error.response_headers or {})
+    wait = error.retry_after
+    if (
+        wait is not None
+        and math.isfinite(wait)
+        and wait >= 0
+        and not any(name == b"retry-after" for name, _ in headers)
+    ):
+        headers.append((b"retry-after", f"{wait:.3f}".rstrip("0").rstrip(".").encode()))
+    if error.request_id and is_clean(error.request_id) and len(error.request_id) <= LONGEST_VALUE:
+        headers.append((b"x-request-id", error.request_id.encode()))
+    if error.attempts is not None and error.attempts > 1:
+        headers.append((b"x-should-retry", b"false"))
+    return headers

@@ -1,0 +1,237 @@
+"""One request on its way: what was asked, whose it is, and how far its answer has come.
+
+It knows the ASGI channels and who waits for whom; it decides nothing about the answer. Everything
+that ends a request from outside (the client has gone, or lets us wait, or the server stops) goes
+through `stop`, once.
+
+Source: rows R1, R20 and R32 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from llmgate_gateway.access.keys import ANYBODY
+from llmgate_gateway.http.responses import Message, Receive, Scope, Send
+from llmgate_gateway.telemetry.record import RequestRecord
+
+if TYPE_CHECKING:
+    from llmgate_gateway.access.keys import Client
+
+__all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
+
+PROGRESS_BYTES = 4096
+"""Of a body, for which the client may let us wait as long as `timeouts.body` says: dripping is no progress."""
+StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
+
+
+class ClientGoneError(Exception):
+    """The client hung up while its request was read."""
+
+
+class ClientRequest:
+    """One request and its answer.
+
+    Attributes:
+        headers: of the request, by lower-case name; the last one of a name.
+        read_bytes, is_read: how much of the body was read, and whether that is all of it.
+        head_sent, finished: how far the answer is.
+        stopped_by: what ended it from outside; None: nothing did.
+        waiting_for, waiting_since: the side of the client that we wait for now, and the loop's time since.
+        extra_headers: ours, which go with every answer to this request.
+    """
+
+    __slots__ = (
+        "_next_mark",
+        "_receive",
+        "_send",
+        "_server",
+        "_task",
+        "_waited",
+        "_watcher",
+        "client",
+        "extra_headers",
+        "finished",
+        "head_sent",
+        "headers",
+        "is_read",
+        "loop",
+        "raw_headers",
+        "read_bytes",
+        "record",
+        "scope",
+        "stopped_by",
+        "waiting_for",
+        "waiting_since",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
+        self.scope = scope
+        self.record = record
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self.headers = dict(self.raw_headers)
+        self.client: Client = ANYBODY
+        self.extra_headers: list[tuple[bytes, bytes]] = []
+        self.read_bytes = 0
+        self.is_read = False
+        self.head_sent = False
+        self.finished = False
+        self.stopped_by: StopReason | None = None
+        self.waiting_for: Literal["body", "reader"] | None = None
+        self.waiting_since = 0.0
+        self._next_mark = 0
+        self._waited = 0.0
+        self.loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._send = send
+        self._task = asyncio.current_task()
+        self._server = scope.get("extensions", {}).get("llmgate.client")  # what our own server offers beyond ASGI
+        self._watcher: asyncio.Task[None] | None = None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return every value of a request header."""
+        if name not in self.headers:
+            return []
+        if len(self.headers) == len(self.raw_headers):
+            return [self.headers[name]]
+        return [value for known, value in self.raw_headers if known == name]
+
+    async def read(self) -> tuple[bytes, bool]:
+        """Return the next block of the request's body, and whether more follow.
+
+        Raises:
+            ClientGoneError: the client hung up.
+        """
+        now = self.loop.time()
+        if self.read_bytes >= self._next_mark:
+            self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
+        self.waiting_since = now - self._waited  # our own pauses in between are not the client's
+        self.waiting_for = "body"
+        message = await self._receive()
+        self.waiting_for = None
+        self._waited = self.loop.time() - self.waiting_since
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        block, more = message.get("body", b""), message.get("more_body", False)
+        self.read_bytes += len(block)
+        self.is_read = not more
+        return block, more
+
+    def unread_bytes(self) -> float:
+        """Return how much of the body was not read; infinite where nobody knows."""
+        if self.is_read:
+            return 0
+        if b"transfer-encoding" in self.headers:
+            return float("inf")
+        length = self.headers.get(b"content-length", b"0")
+        return int(length) - self.read_bytes if length.isdigit() else float("inf")
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, as fast as the client reads."""
+        if not self.head_sent:
+            self.head_sent = True
+            self.record.status = message["status"]
+            self.record.first_byte_seconds = time.monotonic() - self.record.started
+            message["headers"] = [*message["headers"], *self.extra_headers]
+        elif not message.get("more_body"):
+            self.finished = True  # from here on a hang-up is no loss
+        self.waiting_for, self.waiting_since = "reader", self.loop.time()
+        await self._send(message)
+        self.waiting_for = None
+
+    def watch(self) -> None:
+        """Begin to look out for the client's hanging up; its whole body has been read."""
+        if self._server is not None:
+            self._server["watch"](self._client_has_gone)
+        elif self._watcher is None:
+            self._watcher = self.loop.create_task(self._look_out())
+
+    def close(self) -> None:
+        """Stop looking out. Idempotent."""
+        if self._server is not None:
+            self._server["watch"](None)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    def stop(self, why: StopReason) -> None:
+        """End this request from outside, unless it has ended or was stopped before."""
+        if self.stopped_by is None and not self.finished and self._task is not None:
+            self.stopped_by = why
+            self._task.cancel()
+
+    def was_stopped(self) -> bool:
+        """Return whether the cancellation under way is ours, and take it back if so."""
+        if self.stopped_by is None:
+            return False
+        uncancel = getattr(self._task, "uncancel", None)  # new in Python 3.11
+        if uncancel is not None:
+            uncancel()
+        return True
+
+    def abort(self) -> None:
+        """Drop the connection, where the server lets us: a client that does not read gets no good-bye."""
+        if self._server is not None:
+            self._server["abort"]()
+
+    def _client_has_gone(self) -> None:
+        self.stop("gone")
+
+    async def _look_out(self) -> None:
+        while not self.finished:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.stop("gone")
+                return
+
+
+class Waits:
+    """Ends requests whose clients let us wait too long: for their body, or until they read on.
+
+    One timer for all requests of an event loop, and none while there are no requests.
+    """
+
+    def __init__(self) -> None:
+        self._requests: dict[ClientRequest, tuple[float, float]] = {}
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+
+    def add(self, request: ClientRequest, *, body_seconds: float, write_seconds: float) -> None:
+        """Look after a request until `remove`."""
+        self._requests[request] = (body_seconds, write_seconds)
+        if request.loop not in self._timers:
+            for loop in [loop for loop in self._timers if loop.is_closed()]:
+                del self._timers[loop]
+            self._arm(request.loop, min(body_seconds, write_seconds))
+
+    def remove(self, request: ClientRequest) -> None:
+        """Forget a request that has ended."""
+        del self._requests[request]
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def stop_all(self, why: StopReason) -> None:
+        """End every request that is under way."""
+        for request in tuple(self._requests):
+            request.stop(why)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
+        self._timers[loop] = loop.call_later(min(1.0, max(0.02, shortest / 10)), self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        del self._timers[loop]
+        now, shortest = loop.time(), 0.0
+        for request, (body_seconds, write_seconds) in tuple(self._requests.items()):
+            if request.loop is not loop:
+                continue
+            waited = now - request.waiting_since
+            if request.waiting_for == "body" and waited >= body_seconds:
+                request.stop("slow body")
+            elif request.waiting_for == "reader" and waited >= write_seconds:
+                request.stop("slow reader")
+            shortest = min(shortest or body_seconds, body_seconds, write_seconds)
+        if shortest:
+            self._arm(loop, shortest)

@@ -1,0 +1,1 @@
+"""Routes that the gateway answers by itself: home page, health, OpenAPI description, explain."""

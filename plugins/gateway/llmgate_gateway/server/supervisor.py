@@ -1,0 +1,236 @@
+"""Keep several workers at work: start them, start them anew when they die, pass signals on.
+
+Each worker is a fork of this process, taken while it has no thread, no event loop and no connection; so
+all share the listening sockets and the memory of the metrics. This process serves nothing itself. A worker
+that lives briefly is started anew after a wait that doubles each time.
+
+Source: rows R32 to R34 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llmgate_core.serving import errors
+from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source
+from llmgate_gateway.server.worker import Place, build, serve
+from llmgate_gateway.telemetry.log_setup import set_up_logging
+from llmgate_gateway.telemetry.log_writer import write_now
+from llmgate_gateway.telemetry.metrics import Metrics
+from llmgate_gateway.telemetry.shared_memory import SharedValues
+
+__all__ = ["Supervisor"]
+
+log = logging.getLogger("llmgate.gateway")
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD") if hasattr(signal, name)
+)
+BRIEF_SECONDS: Final = 10.0
+"""A worker that has lived for less is not started anew at once."""
+FIRST_WAIT_SECONDS: Final = 0.1
+LONGEST_WAIT_SECONDS: Final = 30.0
+KILL_SECONDS: Final = 1.0
+"""Beyond the drain, for a worker that does not end."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    pid: int = 0
+    born: float = 0.0
+    brief_lives: int = 0
+    due: float = 0.0  # when to start it, while it has no process
+
+
+class Supervisor:
+    """The parent of all workers.
+
+    Args:
+        announce: called once, when the first worker accepts requests.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        source: Source,
+        sockets: Sequence[socket.socket],
+        *,
+        workers: int,
+        watch: bool = False,
+        debug: bool = False,
+        announce: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._sockets = sockets
+        self._watch = FileWatch(source.path) if watch and source.path is not None else None
+        self._debug = debug
+        self._announce = announce
+        self._values = SharedValues(workers + 1)
+        self._metrics = Metrics(self._values, worker=workers, serves=False)
+        self._workers = [_Worker(number) for number in range(workers)]
+        self._signals: list[int] = []
+        self._stop_by: float | None = None
+        self._announced = False
+
+    def run(self) -> int:
+        """Work until told to stop, and return the exit status."""
+        set_up_logging(self._config, write_now, debug=self._debug)
+        self._alive, self._tie = os.pipe()  # workers see the one end close when this process is gone
+        self._ready, self._ready_end = os.pipe()
+        with self._listening_to_signals() as wake:
+            while True:
+                self._take_signals()
+                self._reap()
+                if self._stop_by is None:
+                    self._start_what_is_due()
+                    self._look_at_file()
+                elif not any(worker.pid for worker in self._workers):
+                    return 0
+                elif time.monotonic() >= self._stop_by:
+                    self._pass_on(signal.SIGKILL)
+                self._wait(wake)
+
+    @contextlib.contextmanager
+    def _listening_to_signals(self) -> Iterator[int]:
+        wake, end = os.pipe()
+        os.set_blocking(end, False)
+        signal.set_wakeup_fd(end, warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, lambda number, _frame: self._signals.append(number))
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(-1)
+
+    def _wait(self, wake: int) -> None:
+        now = time.monotonic()
+        dues = [worker.due for worker in self._workers if not worker.pid] if self._stop_by is None else [self._stop_by]
+        wait = min([max(0.0, due - now) for due in dues], default=None)
+        if self._watch is not None:
+            wait = POLL_SECONDS if wait is None else min(wait, POLL_SECONDS)
+        watched = [wake] if self._announced else [wake, self._ready]
+        readable, _, _ = select.select(watched, [], [], wait)
+        if wake in readable:
+            os.read(wake, 4096)
+        if self._ready in readable:
+            self._announced = True
+            self._announce()
+
+    def _take_signals(self) -> None:
+        while self._signals:
+            number = self._signals.pop(0)
+            if number in (signal.SIGTERM, signal.SIGINT):
+                self._stop()
+            elif number == getattr(signal, "SIGHUP", None):
+                self._reload()
+
+    def _stop(self) -> None:
+        """Pass the wish on; the second one too, which means at once."""
+        for sock in self._sockets:
+            sock.close()
+        seconds = KILL_SECONDS if self._stop_by is not None else self._config.general.drain_timeout + KILL_SECONDS
+        self._stop_by = time.monotonic() + seconds
+        self._pass_on(signal.SIGTERM)
+
+    def _reload(self) -> None:
+        """Let the workers take a config that is found right here, so that none is told of a wrong one."""
+        try:
+            self._config = self._source.load()
+            set_up_logging(self._config, write_now, debug=self._debug)
+        except errors.LLMGateError as error:
+            self._metrics.reloaded(fine=False)
+            for line in str(error).splitlines():
+                log.error("the config was not taken, the old one stays: %s", line)
+            return
+        self._metrics.reloaded(fine=True)
+        self._pass_on(signal.SIGHUP)
+
+    def _look_at_file(self) -> None:
+        if self._watch is not None and self._watch.has_changed():
+            self._reload()
+
+    def _pass_on(self, number: int) -> None:
+        for worker in self._workers:
+            if worker.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, number)
+
+    def _reap(self) -> None:
+        for worker in self._workers:
+            if not worker.pid:
+                continue
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid:
+                self._note_death(worker, os.waitstatus_to_exitcode(status))
+
+    def _note_death(self, worker: _Worker, code: int) -> None:
+        now = time.monotonic()
+        pid, worker.pid = worker.pid, 0
+        if self._stop_by is not None:
+            return
+        worker.brief_lives = worker.brief_lives + 1 if now - worker.born < BRIEF_SECONDS else 0
+        wait = 0.0
+        if worker.brief_lives > 1:  # once is an accident
+            wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(worker.brief_lives, 20))
+        worker.due = now + wait
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        log.error("worker %d (process %d) ended %s; a new one starts in %g s", worker.number, pid, how, wait)
+
+    def _start_what_is_due(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers:
+            if not worker.pid and worker.due <= now:
+                self._start(worker)
+
+    def _start(self, worker: _Worker) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        gc.freeze()  # the child does not touch, and so not copy, what it never frees
+        # held back until the worker has its handlers: it would die of one that comes before, or miss a config
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        pid = os.fork()
+        if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+            worker.pid, worker.born = pid, time.monotonic()
+            return
+        status = 1
+        try:
+            status = self._work(worker.number)
+        except errors.LLMGateError as error:
+            log.error("worker %d: %s", worker.number, error)
+        except BaseException:  # noqa: BLE001  # this is the process's end, and it says why
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)  # not through the parent's frames
+
+    def _say_ready(self) -> None:
+        with contextlib.suppress(OSError):  # the parent has gone
+            os.write(self._ready_end, b"r")
+
+    def _work(self, number: int) -> int:
+        signal.set_wakeup_fd(-1)
+        for known in SIGNALS:
+            signal.signal(known, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes it on once
+        os.close(self._tie)
+        os.close(self._ready)
+        place = Place(number, self._values, self._alive, self._say_ready)
+        built = build(self._config, place, debug=self._debug)
+        return serve(built, self._source, self._sockets, place=place, debug=self._debug)

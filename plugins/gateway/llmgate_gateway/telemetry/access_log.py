@@ -1,0 +1,182 @@
+"""One line for each request that has ended. No key, and no content but by `log_content`; never fails a request.
+
+What came from outside is cut to a length and stands inside JSON texts, so a line stays one line
+whatever a client or an upstream put into a name.
+
+Source: rows R36, S17 and S19 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from llmgate_core.serving import decode, encode
+from llmgate_gateway.telemetry.log_writer import LineWriter
+from llmgate_gateway.telemetry.record import RequestRecord
+
+__all__ = ["AccessLog", "line_of", "timestamp"]
+
+LONGEST: Final = 256
+"""Characters of a text that came from outside."""
+ODD = re.compile("[\x7f-\x9f\u2028\u2029]")
+PLAIN = re.compile(r"[!-~]+")
+MOST_TOKENS: Final = 10**9
+MOST_KNOWN: Final = 500
+REPEATED = (
+    "method",
+    "path",
+    "family",
+    "operation",
+    "requested_model",
+    "deployment",
+    "model",
+    "provider",
+    "plugin",
+    "client",
+)
+TOKENS = (
+    ("input_tokens", ("prompt_tokens", "input_tokens")),
+    ("output_tokens", ("completion_tokens", "output_tokens")),
+)
+
+
+class AccessLog:
+    """Writes the lines of one gateway.
+
+    Args:
+        writer: where they go. form: JSON objects, or words.
+    """
+
+    def __init__(self, writer: LineWriter, *, form: Literal["json", "text"] = "json") -> None:
+        self._write = writer.write
+        self._as_text = form == "text"
+        self._known: dict[tuple[str | None, ...], str] = {}
+        self._second = -1
+        self._prefix = ""
+
+    def observe(self, record: RequestRecord) -> None:
+        """Write the line of a request that has ended."""
+        line = self.line(record)
+        self._write(_words(line) if self._as_text else line)
+
+    def line(self, record: RequestRecord) -> bytes:
+        """Return the line of a request as JSON."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second, self._prefix = second, timestamp(second)[:-4]
+        first = record.first_byte_seconds
+        total = record.total_seconds
+        line = (
+            f'{{"time":"{self._prefix}{int((now - second) * 1000):03d}Z","event":"request",'
+            f'"request_id":"{record.request_id}","status":{record.status},"outcome":"{record.outcome}",'
+            f"{self._repeated(record)}"
+        )
+        if first is not None:
+            line += f',"first_byte_ms":{first * 1000:.2f}'
+        if total is not None:
+            line += f',"total_ms":{total * 1000:.2f}'
+        if record.stream:
+            line += f',"stream":true,"events":{record.events}'
+        if record.usage is not None:
+            line += _tokens(record.usage)
+        if record.cost is not None:
+            line += f',"cost_usd":{float(record.cost)!r}'
+        if record.upstream_request_id is not None:
+            line += f',"upstream_request_id":{_text(record.upstream_request_id)}'
+        if record.upstream_status is not None:
+            line += f',"upstream_status":{record.upstream_status}'
+        if record.error_code is not None:
+            line += f',"error_code":{_text(str(record.error_code))}'
+        if record.traceparent is not None:
+            line += f',"traceparent":{_text(record.traceparent)}'
+        if record.ledger:
+            line += f',"ledger":[{",".join(_text(str(entry), 2 * LONGEST) for entry in record.ledger)}]'
+        if record.extra:
+            line += "," + line_of(record.extra)[1:-2].decode()
+        return (line + "}\n").encode()
+
+    def _repeated(self, record: RequestRecord) -> str:
+        """Return what most requests say alike: made once for each of the newest combinations."""
+        key = (
+            record.method,
+            record.path,
+            record.family,
+            record.operation,
+            record.requested_model,
+            record.deployment,
+            record.model,
+            record.provider,
+            record.plugin,
+            record.client,
+        )
+        known = self._known.get(key)
+        if known is None:
+            names = zip(REPEATED, key, strict=True)
+            known = ",".join(f'"{name}":{_text(text)}' for name, text in names if text is not None)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            if sum(map(len, filter(None, key))) <= 2 * LONGEST:
+                self._known[key] = known
+        return known
+
+
+def line_of(value: Any) -> bytes:
+    """Return a value as one line of JSON that no terminal and no reader of lines can take for more."""
+    try:
+        line = encode(value)
+    except ValueError:
+        line = encode(_text_only(value))
+    if b"\x7f" in line or not line.isascii():
+        line = ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+    return line + b"\n"
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time since the epoch as ISO 8601 in UTC, with milliseconds."""
+    whole = int(seconds)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
+
+
+def _text(text: str, longest: int = LONGEST) -> str:
+    """Return a text that came from outside as JSON, cut."""
+    text = text[:longest]
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return line_of(text)[:-1].decode()
+
+
+def _tokens(usage: Any) -> str:
+    found = ""
+    if isinstance(usage, Mapping):
+        for name, spellings in TOKENS:
+            for spelling in spellings:
+                count = usage.get(spelling)
+                if count is not None:
+                    if type(count) is int and 0 <= count <= MOST_TOKENS:
+                        found += f',"{name}":{count}'
+                    break
+    return found
+
+
+def _words(line: bytes) -> bytes:
+    """Return a line of JSON as `name=value`, values with anything but plain characters as JSON."""
+    words = []
+    for name, value in decode(line).items():
+        text = value if isinstance(value, str) else line_of(value)[:-1].decode()
+        words.append(f"{name}={text if PLAIN.fullmatch(text) else line_of(value)[:-1].decode()}")
+    return " ".join(words).encode() + b"\n"
+
+
+def _text_only(value: Any) -> Any:
+    """Return a value that JSON can say: no lone surrogate, no odd number, nothing of another type."""
+    if isinstance(value, Mapping):
+        return {str(_text_only(str(name))): _text_only(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_text_only(item) for item in value]
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return str(value).encode("utf-8", "replace").decode()

@@ -1,0 +1,81 @@
+"""Where the program's own messages go: standard error, a line each, never a key. For the server only.
+
+A library that embeds the gateway sets logging up itself.
+
+Source: rows S15, S19 and R36 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from llmgate_core.serving import Secret, mask
+from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.telemetry.access_log import line_of, timestamp
+
+__all__ = ["LineHandler", "set_up_logging"]
+
+LOGGERS = ("llmgate", "uvicorn.error", "py.warnings", "asyncio")
+
+
+class LineHandler(logging.Handler):
+    """Hands each record to `write` as one line.
+
+    Args:
+        form: JSON objects, or words.
+        secrets: keys that no line may show.
+    """
+
+    def __init__(
+        self, write: Callable[[bytes], object], *, form: Literal["json", "text"], secrets: Sequence[Secret | None] = ()
+    ) -> None:
+        super().__init__()
+        self._write = write
+        self._as_text = form == "text"
+        self._secrets = secrets
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; one that cannot be put into words is written without them."""
+        try:
+            message = mask(record.getMessage(), self._secrets)
+        except (TypeError, ValueError):
+            message = f"(a message of {record.name} that has no words)"
+        fields: dict[str, Any] = {"time": timestamp(record.created), "level": record.levelname.lower()}
+        fields |= {"logger": record.name, "message": message}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = mask("".join(traceback.format_exception(*record.exc_info)), self._secrets)
+        self._write(self._words(fields) if self._as_text else line_of(fields))
+
+    def _words(self, fields: dict[str, Any]) -> bytes:
+        """Return words; of a message with several lines each after the first is indented, so none passes for one."""
+        text = f"{fields['message']}\n{fields['exception']}" if "exception" in fields else fields["message"]
+        lines = [line_of(line)[1:-2].decode().replace('\\"', '"') for line in text.splitlines() or [""]]
+        return (
+            f"{fields['time']} {fields['level']} {fields['logger']}: ".encode() + "\n    ".join(lines).encode() + b"\n"
+        )
+
+
+def set_up_logging(config: GatewayConfig, write: Callable[[bytes], object], *, debug: bool) -> None:
+    """Send what the server and its libraries have to say to `write`."""
+    level = logging.DEBUG if debug else logging.getLevelName(config.general.log.level.upper())
+    handler = LineHandler(write, form=config.general.log.format, secrets=secrets_of(config))
+    logging.captureWarnings(capture=True)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level if name == "llmgate" else logging.WARNING)
+    logging.Formatter.converter = time.gmtime
+
+
+def secrets_of(config: GatewayConfig) -> list[Secret]:
+    """Return every key that a config holds."""
+    general = config.general
+    found: list[Secret | None] = [general.master_key, config.settings.api_key, *(key.key for key in general.keys)]
+    for deployment in config.deployments:
+        found += [deployment.params.api_key, *deployment.params.extra_headers.values()]
+    return [secret for secret in found if secret is not None]

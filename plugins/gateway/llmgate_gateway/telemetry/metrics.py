@@ -1,0 +1,212 @@
+"""Count what the gateway does, and show it as Prometheus reads it.
+
+Must not cost a request more than a few microseconds, nor believe an upstream's usage: a count that is
+negative, no whole number or absurd is left out, so a counter never falls. The text is made by
+prometheus-client, from a registry of this gateway's own; counting itself is plain arithmetic in
+`metric_values`, whose memory all workers share, so that whichever worker is asked shows the sums.
+
+Source: row R7 of the reliability catalogue in docs/architecture.md; the Prometheus naming practices.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from llmgate_gateway.telemetry.record import RequestRecord
+from llmgate_gateway.telemetry.shared_memory import BLOCK_NUMBERS, MAX_SERIES, OTHER, Labels, SharedValues
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Metric
+
+__all__ = ["BUCKETS", "Metrics"]
+
+BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+"""Upper limits in seconds, for the first byte and for the whole."""
+MOST_TOKENS: Final = 10**9
+MOST_DOLLARS: Final = 10**6
+
+IN_FLIGHT, LOST_LINES, RELOADED, NOT_RELOADED, STARTS = range(1, 6)  # among the fixed numbers
+REQUESTS, FIRST_BYTE = 0, 1  # within a block: a count for each bucket and the rest, then the sum
+FIRST_BYTE_SUM = FIRST_BYTE + len(BUCKETS) + 1
+TOTAL = FIRST_BYTE_SUM + 1
+TOTAL_SUM = TOTAL + len(BUCKETS) + 1
+INPUT_TOKENS, OUTPUT_TOKENS, COST = range(TOTAL_SUM + 1, TOTAL_SUM + 4)
+
+Sums = dict[tuple[str, ...], list[float]]
+
+
+class Metrics:
+    """The numbers of one gateway, or of one of its workers.
+
+    Args:
+        values: the memory that all workers share; default: some of our own.
+        worker: which of them this one is. It goes on with the numbers of one that died.
+        serves: whether it serves requests; a parent of workers does not.
+    """
+
+    def __init__(self, values: SharedValues | None = None, *, worker: int = 0, serves: bool = True) -> None:
+        self._values = values or SharedValues()
+        region = self._values.region(worker)
+        self._region = region
+        self._numbers = region.numbers
+        self._blocks: dict[Labels, int] = dict(region.series())
+        self._other = self._blocks.get(OTHER) or region.add_series(OTHER) or 0
+        self._registry: CollectorRegistry | None = None
+        self._numbers[IN_FLIGHT] = 0.0
+        self._numbers[STARTS] += serves
+
+    def begin(self) -> None:
+        """Note that a request has come; `observe` notes that it has ended."""
+        self._numbers[IN_FLIGHT] += 1.0
+
+    def observe(self, record: RequestRecord) -> None:
+        """Count a request that has ended."""
+        key = (record.deployment or "", record.family or "", record.status, record.outcome)
+        at = self._blocks.get(key)
+        if at is None:
+            at = self._block(key)
+        numbers = self._numbers
+        if numbers[IN_FLIGHT] > 0:
+            numbers[IN_FLIGHT] -= 1.0
+        numbers[at] += 1.0
+        seconds = record.first_byte_seconds
+        if seconds is not None:
+            numbers[at + FIRST_BYTE + bisect_left(BUCKETS, seconds)] += 1.0
+            numbers[at + FIRST_BYTE_SUM] += seconds
+        seconds = record.total_seconds
+        if seconds is not None:
+            numbers[at + TOTAL + bisect_left(BUCKETS, seconds)] += 1.0
+            numbers[at + TOTAL_SUM] += seconds
+        usage = record.usage
+        if isinstance(usage, Mapping):
+            taken = usage.get("prompt_tokens")
+            if taken is None:
+                taken = usage.get("input_tokens")
+            if type(taken) is int and 0 < taken <= MOST_TOKENS:
+                numbers[at + INPUT_TOKENS] += taken
+            given = usage.get("completion_tokens")
+            if given is None:
+                given = usage.get("output_tokens")
+            if type(given) is int and 0 < given <= MOST_TOKENS:
+                numbers[at + OUTPUT_TOKENS] += given
+        cost = record.cost
+        if cost is not None and 0 < cost <= MOST_DOLLARS:
+            numbers[at + COST] += cost
+
+    def lost_line(self, count: int = 1) -> None:
+        """Note that log lines could not be written."""
+        self._numbers[LOST_LINES] += count
+
+    def reloaded(self, *, fine: bool) -> None:
+        """Note that a new config was taken, or refused."""
+        self._numbers[RELOADED if fine else NOT_RELOADED] += 1.0
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the numbers of all workers as text, and its content type.
+
+        Args:
+            accept: the request's `Accept` header, which may ask for OpenMetrics.
+        """
+        from prometheus_client import CollectorRegistry  # 50 ms, so not before someone asks
+        from prometheus_client.exposition import choose_encoder
+
+        if self._registry is None:
+            self._registry = CollectorRegistry(auto_describe=False)
+            self._registry.register(_Collector(self._families))
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self._registry), content_type
+
+    def _block(self, labels: Labels) -> int:
+        if len(self._blocks) >= MAX_SERIES - 1:
+            return self._other
+        at = self._region.add_series(labels)
+        if at is None:
+            return self._other
+        self._blocks[labels] = at
+        return at
+
+    def _families(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        regions = [self._values.region(worker) for worker in range(self._values.workers)]
+        blocks: dict[Labels, list[float]] = {}
+        for region in regions:
+            for labels, at in region.series():
+                block = list[float](region.numbers[at : at + BLOCK_NUMBERS])
+                known = blocks.get(labels)
+                blocks[labels] = block if known is None else [a + b for a, b in zip(known, block, strict=True)]
+        named: dict[tuple[str, ...], list[float]] = {
+            (deployment, family, str(status or ""), outcome): block
+            for (deployment, family, status, outcome), block in blocks.items()
+            if block[REQUESTS]
+        }
+        yield _counter(
+            "llmgate_requests",
+            "Requests that have ended",
+            ("deployment", "family", "status", "outcome"),
+            ((labels, block[REQUESTS]) for labels, block in named.items()),
+        )
+        served = _by_deployment(named)
+        yield _histogram("llmgate_first_byte_seconds", "From the request to the first byte of its answer", served, 0)
+        yield _histogram("llmgate_request_seconds", "From the request to the end of its answer", served, 1)
+        for name, words, at in (
+            ("llmgate_input_tokens", "Tokens taken in, as the upstreams counted them", INPUT_TOKENS),
+            ("llmgate_output_tokens", "Tokens given out, as the upstreams counted them", OUTPUT_TOKENS),
+            ("llmgate_cost_usd", "US dollars, by the catalogue's prices", COST),
+        ):
+            values = ((labels, block[at]) for labels, block in served.items() if labels[0])
+            yield _counter(name, words, ("deployment", "family"), values)
+
+        def total(number: int) -> float:
+            return sum(region.numbers[number] for region in regions)
+
+        yield GaugeMetricFamily("llmgate_requests_in_flight", "Requests under way", total(IN_FLIGHT))
+        yield CounterMetricFamily("llmgate_log_lines_lost", "Log lines that could not be written", total(LOST_LINES))
+        reloads = (((result,), total(at)) for result, at in (("taken", RELOADED), ("refused", NOT_RELOADED)))
+        yield _counter("llmgate_config_reloads", "New configs that were read", ("result",), reloads)
+        yield CounterMetricFamily("llmgate_worker_starts", "Workers that were started", total(STARTS))
+
+
+class _Collector:
+    """What prometheus-client asks for the numbers at each look."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families()
+
+
+def _by_deployment(blocks: Mapping[tuple[str, ...], Sequence[float]]) -> Sums:
+    sums: Sums = {}
+    for (deployment, family, _, _), block in blocks.items():
+        known = sums.setdefault((deployment, family), [0.0] * BLOCK_NUMBERS)
+        for index, number in enumerate(block):
+            known[index] += number
+    return sums
+
+
+def _counter(name: str, words: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(name, words, labels=labels)
+    for found, value in values:
+        family.add_metric(found, value)
+    return family
+
+
+def _histogram(name: str, words: str, sums: Sums, which: int) -> Metric:
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(name, words, labels=("deployment", "family"))
+    first, end = ((FIRST_BYTE, FIRST_BYTE_SUM), (TOTAL, TOTAL_SUM))[which]
+    for labels, block in sums.items():
+        buckets: list[tuple[str, Any]] = []
+        seen = 0.0
+        for limit, count in zip((*map(str, BUCKETS), "+Inf"), block[first:end], strict=True):
+            seen += count
+            buckets.append((limit, seen))
+        family.add_metric(labels, buckets, block[end])
+    return family
