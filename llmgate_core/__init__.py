@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from llmgate_core.client.functions import video_list as video_list
     from llmgate_core.client.functions import video_remix as video_remix
     from llmgate_core.client.functions import video_status as video_status
-    from llmgate_core.contract.call import LedgerEntry as LedgerEntry
+    from llmgate_core.contract.ledger import LedgerEntry as LedgerEntry
     from llmgate_core.contract.limits import Limits as Limits
     from llmgate_core.contract.limits import Timeouts as Timeouts
     from llmgate_core.errors import APIConnectionError as APIConnectionError
@@ -150,7 +150,8 @@ catalogue_file: str | None
 
 _SETTINGS = frozenset(__annotations__)
 _HOME_OF = {
-    "client.functions": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses aembedding "
+    "client.functions": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses "
+    "aembedding "
     "aget_responses aimage_edit aimage_generation aimage_variation alist_input_items amoderation "
     "aresponses aspeech atext_completion atranscription atranslation avideo_content avideo_delete "
     "avideo_generation avideo_list avideo_remix avideo_status cancel_responses compact_responses "
@@ -169,7 +170,7 @@ _HOME_OF = {
     "reading.streams": "AsyncStream Stream StreamEvent",
     "reading.accumulate.whole": "fold_chunks",
     "catalogue.prices": "Cost",
-    "contract.call": "LedgerEntry",
+    "contract.ledger": "LedgerEntry",
     "secrets": "Secret",
     "types.audio": "SpeechEvent Transcription TranscriptionEvent Translation",
     "types.base": "Deleted Page",

@@ -12,30 +12,13 @@ from llmgate_core import errors
 from llmgate_core.catalogue.rules import effort_of, is_verified, judge_summary
 from llmgate_core.catalogue.rules import judge as judge_by_catalogue
 from llmgate_core.catalogue.values import ValueRule, judge_value
-from llmgate_core.contract.call import (
-    API_VERSION,
-    Auth,
-    Call,
-    Converted,
-    Exchange,
-    Headers,
-    JsonObject,
-    LedgerEntry,
-    ModelFacts,
-    ParamRule,
-    Progress,
-    ProviderInfo,
-    Route,
-    Sleep,
-    StreamParser,
-    UpstreamRequest,
-    UpstreamResponse,
-)
+from llmgate_core.contract.call import API_VERSION, Call, JsonObject, ModelFacts, Route
 from llmgate_core.contract.call_event import CallEvent
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.hooks import hookimpl
-from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
+from llmgate_core.contract.provider import ParamRule, ProviderInfo
 from llmgate_core.contract.transport import (
     AsyncTransport,
     AsyncTransportResponse,
@@ -44,16 +27,27 @@ from llmgate_core.contract.transport import (
     TransportRequest,
     TransportResponse,
 )
+from llmgate_core.contract.upstream import (
+    Auth,
+    Converted,
+    Exchange,
+    Headers,
+    Progress,
+    Sleep,
+    SSEEvent,
+    StreamParser,
+    UpstreamRequest,
+    UpstreamResponse,
+)
 from llmgate_core.endpoints.openai import OpenAICompatible, endpoint_request, path_segment
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.reading.results import error_of_object
-from llmgate_core.reading.sse import SSEEvent
+from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.secrets import Secret
 
 if TYPE_CHECKING:
     from llmgate_core.bridges.chat_to_responses import ChatOverResponses
     from llmgate_core.bridges.responses_to_chat import StreamRepair
-    from llmgate_core.files.uploads import as_form
+    from llmgate_core.files.form_content import as_form
 
 __all__ = [
     "API_VERSION",
@@ -113,7 +107,7 @@ def __getattr__(name: str) -> object:
     if name == "ChatOverResponses":
         return importlib.import_module("llmgate_core.bridges.chat_to_responses").ChatOverResponses
     if name == "as_form":
-        return importlib.import_module("llmgate_core.files.uploads").as_form
+        return importlib.import_module("llmgate_core.files.form_content").as_form
     if name == "StreamRepair":
         return importlib.import_module("llmgate_core.bridges.responses_to_chat").StreamRepair
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

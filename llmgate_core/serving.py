@@ -9,10 +9,11 @@ Besides it such a program uses what `llmgate_core` itself gives out.
 from __future__ import annotations
 
 from llmgate_core import errors
-from llmgate_core.contract.call import Headers, LedgerEntry
 from llmgate_core.contract.form import FilePart, Multipart
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.transport import StreamedContent
+from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
 from llmgate_core.endpoints.openai import ENDPOINTS, Endpoint
 from llmgate_core.json_codec import decode, encode
@@ -22,7 +23,7 @@ from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, mask
 from llmgate_core.settings.environment import read as read_environment
 from llmgate_core.settings.options import OWN_ARGUMENTS
-from llmgate_core.types.base import CallRecord
+from llmgate_core.types.record import CallRecord
 
 __all__ = [
     "ENDPOINTS",

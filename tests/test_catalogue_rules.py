@@ -9,7 +9,7 @@ import pytest
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.rules import is_verified, judge
 from llmgate_core.catalogue.values import ValueRule, judge_value
-from llmgate_core.contract.call import ParamRule
+from llmgate_core.contract.provider import ParamRule
 
 CATALOGUE = Catalogue.shipped()
 JUDGED = frozenset({"temperature", "n", "stream", "tools", "web_search_options", "verbosity"})

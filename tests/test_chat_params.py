@@ -8,11 +8,14 @@ import pytest
 from llmgate_openai_chat.params import supports_param
 from llmgate_openai_chat.values import VALUES
 
-from llmgate_core.calls.parameters import Policy, apply_params
+from llmgate_core.calls.parameters import apply_params
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.contract.call import Call, LedgerEntry, ProviderInfo, Route
+from llmgate_core.contract.call import Call, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.settings.policy import Policy
 
 CATALOGUE = Catalogue.shipped()
 FUNCTION = {"type": "function", "function": {"name": "get_weather"}}

@@ -15,10 +15,11 @@ from pydantic_core import to_json
 
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.prices import Cost, cost_of, units_of
-from llmgate_core.types.base import CallRecord, Usage
+from llmgate_core.types.base import Usage
 from llmgate_core.types.binary import BinaryResponse
 from llmgate_core.types.chat import ChatCompletion
 from llmgate_core.types.image import ImagesResponse
+from llmgate_core.types.record import CallRecord
 from llmgate_core.types.responses import ResponseObject
 from llmgate_core.types.video import Video
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_core.reading.sse import SSEDecoder, SSEEvent
+from llmgate_core.contract.upstream import SSEEvent
+from llmgate_core.reading.sse import SSEDecoder
 
 STREAM = (
     "\ufeff: a comment first\n\n"

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llmgate_core.files.form_content import FormContent, as_form
 
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.errors import BadRequestError
-from llmgate_core.files.uploads import FormContent, as_form, file_part
+from llmgate_core.files.uploads import file_part
 from tests.multipart_form import Part, read_form
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(100)

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from llmgate_core.contract.call import Call, Converted, JsonObject, LedgerEntry, Route, StreamParser, UpstreamResponse
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
 from llmgate_core.errors import APIError, APIResponseValidationError
 from llmgate_core.json_codec import decode
-from llmgate_core.reading.results import error_of_object
+from llmgate_core.reading.upstream_errors import error_of_object
 
 if TYPE_CHECKING:
-    from llmgate_core.reading.sse import SSEEvent
+    from llmgate_core.contract.upstream import SSEEvent
     from llmgate_core.secrets import Secret
 
 __all__ = ["carried_answer", "carried_stream", "carrying_call"]

@@ -12,16 +12,19 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from llmgate_core.contract.call import Call, ProviderInfo, Route, UpstreamRequest
+from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.form import FormBody, Multipart
 from llmgate_core.contract.limits import Deadline, Limits
-from llmgate_core.contract.transport import Origin, StreamedContent, TransportRequest
+from llmgate_core.contract.provider import ProviderInfo
+from llmgate_core.contract.transport import StreamedContent, TransportRequest
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
+from llmgate_core.settings.base_url import split_base_url
 
-__all__ = ["USER_AGENT", "encoded", "spliced", "split_base_url", "transport_request"]
+__all__ = ["USER_AGENT", "encoded", "spliced", "transport_request"]
 
 USER_AGENT = "llmgate/0.1"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -40,7 +43,7 @@ def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | FormB
     if body is None or isinstance(body, bytes):
         return body or b""
     if isinstance(body, Multipart):
-        from llmgate_core.files.uploads import FormContent  # most calls upload nothing
+        from llmgate_core.files.form_content import FormContent
 
         return FormContent(body)
     if not isinstance(body, dict):
@@ -113,25 +116,6 @@ def transport_request(
         content, content_type = request.body, request.body.content_type
     headers = _headers(request, route, info, extra_headers, content_type=content_type, bearer=bearer)
     return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
-
-
-@lru_cache(maxsize=256)
-def split_base_url(base_url: str) -> tuple[Origin, str]:
-    """Return the origin and path of a base URL.
-
-    Raises:
-        ConfigError: no http(s) URL with a host, or one with a user name in it.
-    """
-    try:
-        parts = urlsplit(base_url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
-    except ValueError:
-        raise ConfigError("api_base is no URL; write it like https://your-host/v1") from None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
-        raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
-    if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
-        raise ConfigError("api_base has characters that a URL cannot have; percent-encode them")
-    return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")
 
 
 @lru_cache(maxsize=256)

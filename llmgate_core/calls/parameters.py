@@ -6,29 +6,20 @@ Pure. Nothing happens in silence: every drop, rename and replacement is an entry
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from llmgate_core.contract.call import Call, LedgerEntry, ParamRule, Route
+from llmgate_core.contract.call import Call, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.provider import ParamRule
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import UnsupportedParamsError
 from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.settings.policy import Policy
 
-__all__ = ["Policy", "apply_params"]
+__all__ = ["apply_params"]
 
 NO_ENTRIES: tuple[LedgerEntry, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What to do with a parameter that is known to be unsupported.
-
-    Attributes:
-        unsupported: `error`, `drop` or `forward`. always_drop: names dropped whatever is known.
-    """
-
-    unsupported: str = "error"
-    always_drop: frozenset[str] = frozenset()
 
 
 def apply_params(

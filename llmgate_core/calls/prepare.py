@@ -17,10 +17,12 @@ from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import FakeStream, Prepared
 from llmgate_core.calls.request_body import canonical_body, output_type_of
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.contract.call import Call, LedgerEntry, Route, UpstreamRequest
+from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.call_event import CallEvent, Outcome
 from llmgate_core.contract.form import FilePart
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.registry.registry import PluginTable

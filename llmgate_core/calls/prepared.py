@@ -14,30 +14,24 @@ from llmgate_core.bridges.bridge import carried_answer, carried_stream
 from llmgate_core.calls.http_request import encoded, transport_request
 from llmgate_core.calls.retry import wait_before_retry
 from llmgate_core.catalogue.prices import Cost, cost_of, units_of
-from llmgate_core.contract.call import (
-    Call,
-    Converted,
-    JsonObject,
-    LedgerEntry,
-    Route,
-    StreamParser,
-    UpstreamRequest,
-    UpstreamResponse,
-)
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.form import Multipart
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.transport import TransportRequest
+from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamRequest, UpstreamResponse
 from llmgate_core.endpoints.families import FAMILIES, Family
 from llmgate_core.errors import APIError, APIResponseValidationError, LLMGateError
 from llmgate_core.reading.accumulate.chunks import unfold
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.chunks import reader_for
-from llmgate_core.reading.results import binary_result, error_of_status, typed_result, validation_error
+from llmgate_core.reading.results import binary_result, typed_result
+from llmgate_core.reading.upstream_errors import error_of_status, validation_error
 from llmgate_core.registry.hooks import GuardedParser
 from llmgate_core.registry.router import Target
 from llmgate_core.secrets import Secret, mask
 from llmgate_core.settings.options import Options
-from llmgate_core.types.base import CallRecord
+from llmgate_core.types.record import CallRecord
 
 __all__ = ["Prepared"]
 

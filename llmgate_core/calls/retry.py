@@ -8,36 +8,14 @@ SDK's (statuses, `x-should-retry`, `retry-after-ms`), with full jitter and a 60 
 
 from __future__ import annotations
 
-import email.utils
-from collections.abc import Mapping
-
 from llmgate_core.errors import APIConnectionError, APIError
 
-__all__ = ["asked_wait", "wait_before_retry"]
+__all__ = ["wait_before_retry"]
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0
 LONGEST_ASKED_WAIT_SECONDS = 60.0
 NEVER_RETRIED_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-
-
-def asked_wait(headers: Mapping[str, str], wall_clock: float) -> float | None:
-    """Return the seconds that the upstream asks to wait, None where it asks for nothing readable.
-
-    `headers` are looked up in lower case; `wall_clock` is the time now, for a Retry-After date.
-    """
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    try:
-        date = email.utils.parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError, TypeError):
-        return None
-    return max(0.0, date.timestamp() - wall_clock)
 
 
 def wait_before_retry(

@@ -11,15 +11,15 @@ from typing import Any
 
 from llmgate_core.calls.prepare import Pipeline
 from llmgate_core.calls.prepared import Prepared
-from llmgate_core.contract.call import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.contract.call_event import Outcome
 from llmgate_core.contract.limits import EventClock
 from llmgate_core.contract.transport import Transport, TransportResponse
+from llmgate_core.contract.upstream import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
 from llmgate_core.reading.readers.base import StreamReader, begun, looks_like_no_stream
 from llmgate_core.reading.streams import Stream
 from llmgate_core.registry.hooks import guarded
-from llmgate_core.types.base import CallRecord
+from llmgate_core.types.record import CallRecord
 
 __all__ = ["run"]
 

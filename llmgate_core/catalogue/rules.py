@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.catalogue.values import shown
-from llmgate_core.contract.call import ParamRule
+from llmgate_core.contract.provider import ParamRule
 
 if TYPE_CHECKING:
     from llmgate_core.contract.call import ModelFacts

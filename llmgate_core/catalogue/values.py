@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from llmgate_core.contract.call import ParamRule
+from llmgate_core.contract.provider import ParamRule
 
 __all__ = ["ValueRule", "judge_value", "shown"]
 

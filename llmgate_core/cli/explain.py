@@ -10,7 +10,7 @@ from llmgate_core.calls.prepared import Prepared
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.clients import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
-from llmgate_core.files.uploads import FormContent
+from llmgate_core.files.form_content import FormContent
 from llmgate_core.json_codec import encode
 
 __all__ = ["run"]

@@ -17,9 +17,9 @@ from llmgate_core.calls.prepared import Prepared
 from llmgate_core.calls.run import run
 from llmgate_core.client.async_calls import AsyncCalls
 from llmgate_core.client.sync_calls import SyncCalls
-from llmgate_core.contract.call import UpstreamRequest
 from llmgate_core.contract.limits import Limits
 from llmgate_core.contract.transport import StreamedContent
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import ConfigError
 from llmgate_core.reading.streams import AsyncStream
 from llmgate_core.registry.router import Target

@@ -13,20 +13,18 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmgate_core.contract.call import (
+    from llmgate_core.contract.call import Call, JsonObject, Route
+    from llmgate_core.contract.call_event import CallEvent
+    from llmgate_core.contract.provider import ParamRule
+    from llmgate_core.contract.transport import AsyncTransport, Transport
+    from llmgate_core.contract.upstream import (
         Auth,
-        Call,
         Converted,
         Exchange,
-        JsonObject,
-        ParamRule,
-        Route,
         StreamParser,
         UpstreamRequest,
         UpstreamResponse,
     )
-    from llmgate_core.contract.call_event import CallEvent
-    from llmgate_core.contract.transport import AsyncTransport, Transport
     from llmgate_core.errors import LLMGateError
 
     Canonical = JsonObject | Converted | UpstreamResponse

@@ -7,10 +7,34 @@ Source: docs/guide/parameters.md, the policies `error`, `drop` and `forward`.
 
 from __future__ import annotations
 
-from llmgate_core.contract.call import LedgerEntry, Route
+from dataclasses import dataclass
+
+from llmgate_core.contract.call import Route
 from llmgate_core.errors import UnsupportedParamsError
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "LedgerEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One thing that was done to a call beyond passing it on.
+
+    Attributes:
+        parameter: the request's parameter, or the step for one that is no parameter.
+        action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated` or `bridged`.
+        reason: why, in words. source: where that is known from.
+        lossy: whether something that the caller asked for was lost.
+    """
+
+    parameter: str
+    action: str
+    reason: str
+    source: str = ""
+    lossy: bool = False
+
+    def __str__(self) -> str:
+        source = f" [{self.source}]" if self.source else ""
+        return f"{self.parameter} {self.action}: {self.reason}{source}"
 
 
 class Ledger:

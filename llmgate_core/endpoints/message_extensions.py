@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry
+from llmgate_core.contract.call import Call, JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 
 __all__ = ["without_extensions"]
 

@@ -16,19 +16,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from llmgate_core.contract.call import (
-    Call,
-    Converted,
-    JsonObject,
-    ParamRule,
-    ProviderInfo,
-    Route,
-    StreamParser,
-    UpstreamRequest,
-    UpstreamResponse,
-)
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.hooks import hookimpl
+from llmgate_core.contract.provider import ParamRule, ProviderInfo
+from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamRequest, UpstreamResponse
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.message_extensions import without_extensions
 from llmgate_core.errors import BadRequestError
@@ -138,7 +130,7 @@ def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
 
 
 def _form_request(endpoint: Endpoint, body: JsonObject, route: Route) -> UpstreamRequest:
-    from llmgate_core.files.uploads import as_form  # most calls upload nothing
+    from llmgate_core.files.form_content import as_form
 
     return UpstreamRequest(endpoint.method, endpoint.path, as_form({"model": route.model or None, **body}))
 

@@ -7,19 +7,11 @@ Source: WHATWG HTML, section 9.2.6, "Interpreting an event stream".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from llmgate_core.contract.upstream import SSEEvent
 
-__all__ = ["SSEDecoder", "SSEEvent"]
+__all__ = ["SSEDecoder"]
 
 MAX_EVENT_BYTES = 16_777_216
-
-
-@dataclass(slots=True)
-class SSEEvent:
-    """One dispatched event: `event` is its type, `data` its lines joined by a newline."""
-
-    data: str
-    event: str = "message"
 
 
 class SSEDecoder:

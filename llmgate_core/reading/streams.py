@@ -14,10 +14,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from llmgate_core.catalogue.prices import Cost
-from llmgate_core.contract.call import Headers, LedgerEntry
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import Headers
 from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import Past, whole_answer
-from llmgate_core.types.base import CallRecord, Recorded
+from llmgate_core.types.record import CallRecord, Recorded
 
 __all__ = ["AsyncStream", "Stream", "StreamEvent", "events_of"]
 

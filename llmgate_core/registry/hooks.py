@@ -13,8 +13,10 @@ from typing import Any
 
 import pluggy
 
-from llmgate_core.contract.call import API_VERSION, ProviderInfo, StreamParser
+from llmgate_core.contract.call import API_VERSION
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
+from llmgate_core.contract.provider import ProviderInfo
+from llmgate_core.contract.upstream import StreamParser
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookTable", "guarded", "load_error"]

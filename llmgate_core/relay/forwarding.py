@@ -13,9 +13,10 @@ from typing import Any
 
 from llmgate_core.calls.http_request import transport_request
 from llmgate_core.calls.prepare import Pipeline
-from llmgate_core.contract.call import Headers, Route, UpstreamRequest
+from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.transport import AsyncTransportResponse, StreamedContent, TransportRequest
+from llmgate_core.contract.upstream import Headers, UpstreamRequest
 from llmgate_core.registry.router import Target
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options, endpoint_for, is_home, take_options

@@ -16,14 +16,14 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from llmgate_core.calls.prepared import Prepared
-from llmgate_core.contract.call import Headers, LedgerEntry, UpstreamResponse
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import Headers, SSEEvent, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, told_by
-from llmgate_core.reading.results import error_of_object, is_document, validation_error
-from llmgate_core.reading.sse import SSEEvent
-from llmgate_core.types.base import CallRecord
+from llmgate_core.reading.upstream_errors import error_of_object, is_document, validation_error
+from llmgate_core.types.record import CallRecord
 
 __all__ = ["EventRelay", "Relayed", "RelayedCall", "error_object", "error_tail"]
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.calls.http_request import split_base_url
-from llmgate_core.calls.parameters import Policy
-from llmgate_core.contract.call import ProviderInfo
 from llmgate_core.contract.limits import Limits, Timeouts
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError
 from llmgate_core.secrets import Secret
+from llmgate_core.settings.base_url import split_base_url
 from llmgate_core.settings.environment import first_set, read_secret
+from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.settings import Settings
 
 __all__ = [

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from llmgate_core.files.atomic import AtomicFile
-from llmgate_core.types.base import CallRecord, Recorded
+from llmgate_core.types.record import CallRecord, Recorded
 
 __all__ = ["BinaryResponse"]
 

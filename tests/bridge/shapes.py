@@ -8,8 +8,9 @@ from typing import Any
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.contract.call import Call, LedgerEntry, Route, UpstreamResponse
-from llmgate_core.reading.sse import SSEEvent
+from llmgate_core.contract.call import Call, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
 
 CATALOGUE = Catalogue.shipped()
 HI = [{"role": "user", "content": "Hi"}]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
-from llmgate_core.contract.call import Call, UpstreamResponse
+from llmgate_core.contract.call import Call
+from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import UnsupportedParamsError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.sse import SSEDecoder

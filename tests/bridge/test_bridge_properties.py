@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import LLMGateError
 from llmgate_core.reading.accumulate.chunks import fold
-from llmgate_core.reading.sse import SSEEvent
 from tests.bridge.shapes import (
     added,
     call_item,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
-from llmgate_core.contract.call import UpstreamResponse
+from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import (
     APIError,
     APIResponseValidationError,

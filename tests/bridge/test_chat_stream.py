@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import (
     APIError,
     APIResponseValidationError,
@@ -16,7 +17,6 @@ from llmgate_core.errors import (
     RateLimitError,
     StreamTruncatedError,
 )
-from llmgate_core.reading.sse import SSEEvent
 from llmgate_core.types.chat import ChatCompletionChunk
 from tests.bridge.shapes import (
     UNKNOWN_MODEL,

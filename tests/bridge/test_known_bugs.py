@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
-from llmgate_core.calls.parameters import Policy, apply_params
-from llmgate_core.contract.call import Call, ProviderInfo
+from llmgate_core.calls.parameters import apply_params
+from llmgate_core.contract.call import Call
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import InternalServerError, RateLimitError, StreamTruncatedError, UnsupportedParamsError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.settings.policy import Policy
 from tests.bridge.shapes import (
     HI,
     HI_ITEM,

@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from llmgate_gateway.http import errors as failures
-from llmgate_gateway.server import protocol
 from llmgate_gateway.access.cors import EXPOSED
 from llmgate_gateway.commands.serve import command as serve_command
 from llmgate_gateway.config import json_schema
 from llmgate_gateway.config.litellm.known_keys import litellm_keys
+from llmgate_gateway.http import errors as failures
 from llmgate_gateway.http.responses import PASSED
+from llmgate_gateway.server import protocol
 from llmgate_gateway.telemetry.access_log import AccessLog
 from llmgate_gateway.telemetry.log_writer import LineWriter
 from llmgate_gateway.telemetry.record import RequestRecord

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, response_object, to_chat
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.sse import SSEEvent
 from tests.properties.answers import answers, chunks_of, losing_answers
 from tests.properties.conversations import bodies
 from tests.properties.outputs import BUILT_IN, events_of, responses

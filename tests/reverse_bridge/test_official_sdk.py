@@ -11,8 +11,9 @@ import pytest
 
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair
 from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.reading.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.testing import Answer, fake_upstream
 
 RECORDED = Path(__file__).parent / "recorded"

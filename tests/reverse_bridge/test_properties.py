@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object, to_chat
 from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, BadRequestError, StreamTruncatedError
 from llmgate_core.reading.accumulate.chunks import fold
-from llmgate_core.reading.sse import SSEEvent
 
 ROUTE = Route("acme", "acme", "chat", "a-model", "https://acme.example.test/v1")
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)

@@ -20,8 +20,9 @@ from pydantic import TypeAdapter
 
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair
 from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
-from llmgate_core.reading.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.sse import SSEDecoder
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]

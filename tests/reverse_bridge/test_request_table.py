@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from llmgate_core.bridges.responses_to_chat import to_chat
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 
 Ask = Callable[..., Call]

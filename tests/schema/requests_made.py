@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from llmgate_core import Client, Settings
-from llmgate_core.contract.call import LedgerEntry
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.json_codec import decode
 from tests.multipart_form import Part, read_form
 from tests.schema.description import endpoint_of, form_value, wrong_body, wrong_query

@@ -18,7 +18,8 @@ from llmgate_text_completion.stream import stream_parser
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object
-from llmgate_core.contract.call import Call, JsonObject, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
 from llmgate_core.errors import (
     APIConnectionError,
     APIError,
@@ -30,7 +31,7 @@ from llmgate_core.errors import (
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold, unfold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.sse import SSEDecoder, SSEEvent
+from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.relay.relay import error_object
 from tests.properties.answers import answers, chunks_of
 from tests.properties.outputs import events_of, responses

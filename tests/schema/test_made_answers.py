@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llmgate_text_completion import plugin
 
-from llmgate_core.contract.call import Call, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, Route
+from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import RateLimitError
 from llmgate_core.json_codec import decode, encode

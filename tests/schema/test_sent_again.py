@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from llmgate_core import Client, Settings
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
-from llmgate_core.contract.call import Call, JsonObject, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.types.chat import ChatCompletion
 from llmgate_core.types.responses import ResponseObject

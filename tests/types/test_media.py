@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.contract.call import Headers, LedgerEntry
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import Headers
 from llmgate_core.types.audio import SpeechEvent, Transcription, TranscriptionEvent, Translation
-from llmgate_core.types.base import CallRecord, Deleted, Page
+from llmgate_core.types.base import Deleted, Page
 from llmgate_core.types.binary import BinaryResponse
 from llmgate_core.types.image import ImageEvent, ImagesResponse
 from llmgate_core.types.moderation import ModerationResponse
+from llmgate_core.types.record import CallRecord
 from llmgate_core.types.video import Video
 
 ENTRY = LedgerEntry("stop", "dropped", "not taken")

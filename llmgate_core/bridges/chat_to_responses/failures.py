@@ -20,7 +20,7 @@ from llmgate_core.errors import (
     StreamTruncatedError,
     status_error_class,
 )
-from llmgate_core.reading.results import STATUS_OF_WORD
+from llmgate_core.reading.upstream_errors import STATUS_OF_WORD
 
 __all__ = [
     "error_of_event",

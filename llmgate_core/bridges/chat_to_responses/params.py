@@ -15,8 +15,9 @@ from typing import Any
 from llmgate_core.bridges.chat_to_responses.values import DOCUMENTED, NO_COUNTERPART, SOURCE, VALUES
 from llmgate_core.catalogue.rules import judge
 from llmgate_core.catalogue.values import judge_value
-from llmgate_core.contract.call import ModelFacts, ParamRule, Route
+from llmgate_core.contract.call import ModelFacts, Route
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.provider import ParamRule
 from llmgate_core.errors import BadRequestError
 
 __all__ = ["NEUTRAL_REASON", "is_neutral", "supports_param"]

@@ -21,8 +21,8 @@ from llmgate_core.bridges.chat_to_responses.tools import (
     web_search_tool,
 )
 from llmgate_core.bridges.chat_to_responses.values import NO_COUNTERPART, SOURCE
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
-from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import Ledger, LedgerEntry
 
 __all__ = ["request_body"]
 

@@ -34,8 +34,9 @@ from llmgate_core.bridges.chat_to_responses.output import (
     wants_one_document,
 )
 from llmgate_core.bridges.chat_to_responses.values import SOURCE
-from llmgate_core.contract.call import Call, Converted, JsonObject, Route, UpstreamResponse
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.upstream import Converted, UpstreamResponse
 from llmgate_core.errors import BODY_EXCERPT_BYTES, APIError
 
 __all__ = ["chat_completion"]

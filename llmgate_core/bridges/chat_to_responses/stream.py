@@ -32,10 +32,10 @@ from llmgate_core.bridges.chat_to_responses.output import (
     wants_one_document,
 )
 from llmgate_core.bridges.chat_to_responses.values import SOURCE
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
-from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import Ledger, LedgerEntry
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.json_codec import decode
-from llmgate_core.reading.sse import SSEEvent
 
 __all__ = ["ChatStream"]
 

@@ -15,11 +15,11 @@ from typing import Any
 from llmgate_core.bridges.responses_to_chat.output import Ids, echo
 from llmgate_core.bridges.responses_to_chat.repair_items import OpenItem, complete_item, complete_part
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
-from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import Ledger, LedgerEntry
+from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
 from llmgate_core.json_codec import decode
-from llmgate_core.reading.sse import SSEEvent
 
 __all__ = ["StreamRepair"]
 

@@ -16,8 +16,8 @@ from typing import Any
 from llmgate_core.bridges.responses_to_chat.items import chat_messages, with_one_system_message
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, malformed
 from llmgate_core.bridges.responses_to_chat.tools import Tools
-from llmgate_core.contract.call import Call, JsonObject, LedgerEntry, Route
-from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import Ledger, LedgerEntry
 
 __all__ = ["to_chat"]
 

@@ -28,8 +28,9 @@ from llmgate_core.bridges.responses_to_chat.output import (
 )
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
-from llmgate_core.contract.call import Call, Converted, JsonObject, Route
+from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.contract.upstream import Converted
 
 __all__ = [
     "SHAPE_ERRORS",

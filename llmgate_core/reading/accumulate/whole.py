@@ -16,7 +16,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIResponseValidationError, LLMGateError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.types.base import CallRecord
+from llmgate_core.types.record import CallRecord
 
 __all__ = ["Past", "fold_chunks", "whole_answer"]
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-from llmgate_core.contract.call import JsonObject, LedgerEntry, StreamParser, UpstreamResponse
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
-from llmgate_core.reading.results import is_document, validation_error
 from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.upstream_errors import is_document, validation_error
 from llmgate_core.secrets import Secret
 
 __all__ = [

@@ -14,15 +14,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llmgate_core.contract.call import JsonObject, StreamParser, UpstreamResponse
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
 from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, told_by
-from llmgate_core.reading.results import error_of_object, try_decode, validation_error, why_invalid
-from llmgate_core.reading.sse import SSEEvent
+from llmgate_core.reading.upstream_errors import error_of_object, try_decode, validation_error, why_invalid
 from llmgate_core.secrets import Secret
 
 __all__ = ["ChoiceReader", "EventReader", "reader_for"]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llmgate_gateway.server import worker as serving
 from llmgate_gateway.config import GatewayConfig, load_config_dict
+from llmgate_gateway.server import worker as serving
 from llmgate_gateway.server.operations import Operations
 from llmgate_gateway.server.worker import GatewayServer, Place
 

@@ -1,0 +1,228 @@
+"""The bytes of a form: parameters -> `Multipart`, and a `Multipart` -> blocks that are the same for each try.
+
+Reads files; knows nothing of the network.
+
+Source: RFC 7578; the WHATWG HTML standard, "multipart form data", for names; the OpenAI SDK for how fields are
+written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import secrets
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.contract.form import FilePart, Multipart
+from llmgate_core.errors import BadRequestError
+from llmgate_core.files.syntax import BINARY, CONTENT_TYPE, bad_file, basename, reason_of
+from llmgate_core.json_codec import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+__all__ = ["FormContent", "as_form"]
+
+BLOCK_BYTES = 64 * 1024
+
+
+ASYNC_BLOCK_BYTES = 256 * 1024  # larger, as every block costs a change of threads
+
+
+_ESCAPES = MappingProxyType({code: f"%{code:02X}" for code in (*range(32), ord('"'), 127)})
+
+
+def as_form(fields: Mapping[str, Any]) -> Multipart:
+    """Return a request's parameters as a form, in their order; files are `FilePart`s, None is left out.
+
+    Scalars are written as JSON writes them, lists as repeated `name[]`, objects as `name[key]`; a list
+    with one file is that file.
+
+    Raises:
+        BadRequestError: a value that has no form; the message names it.
+    """
+    texts: list[tuple[str, str]] = []
+    files: list[tuple[str, FilePart]] = []
+    for name, value in fields.items():
+        for key, leaf in _leaves(name, value, param=name):
+            files.append((key, leaf)) if isinstance(leaf, FilePart) else texts.append((key, leaf))
+    return Multipart(texts, files)
+
+
+def _leaves(key: str, value: Any, *, param: str) -> Iterator[tuple[str, str | FilePart]]:
+    """Yield the fields that `value` makes."""
+    if value is None:
+        return
+    if isinstance(value, FilePart):
+        yield key, value
+    elif isinstance(value, Enum):
+        yield from _leaves(key, value.value, param=param)
+    elif isinstance(value, str):
+        yield key, value
+    elif isinstance(value, (bool, int, float)):
+        yield key, _json(value, param).decode()
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _leaves(f"{key}[{name}]", item, param=param)
+    elif isinstance(value, (list, tuple)):
+        is_one_file = len(value) == 1 and isinstance(value[0], FilePart)
+        for item in value:
+            yield from _leaves(key if is_one_file else f"{key}[]", item, param=param)
+    elif isinstance(value, BINARY):
+        raise bad_file(param, f"{param} takes no file; bytes cannot stand in a field")
+    else:
+        yield from _leaves(key, decode(_json(value, param)), param=param)  # a pydantic model, a date, ...
+
+
+def _json(value: Any, param: str) -> bytes:
+    try:
+        return encode(value)
+    except ValueError as error:
+        raise bad_file(param, f"{param} cannot be sent in a form: {error}") from None
+
+
+class FormContent:
+    """`transport_contract.StreamedContent` of a form. Its boundary, and so its bytes, are the same for each try.
+
+    Attributes:
+        form: what it is made of.
+        content_type: value of the header, with the boundary. length: bytes in all.
+    """
+
+    def __init__(self, form: Multipart) -> None:
+        self.form = form
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        start = b"--%b\r\n" % boundary.encode()
+        self._segments: list[tuple[str, FilePart]] = []
+        text = b"".join(
+            b'%bContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (start, _escaped(name), _utf8(name, value))
+            for name, value in form.fields
+        )
+        for name, part in form.files:
+            self._segments += [_text(text + start + _head_of(name, part)), (name, part)]
+            text = b"\r\n"
+        self._segments.append(_text(text + start[:-2] + b"--\r\n"))
+        self.length = sum(part.size for _, part in self._segments)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the form in blocks of 64 KiB at most; see `transport_contract.StreamedContent.blocks`."""
+        return self._read(BLOCK_BYTES)
+
+    def ablocks(self) -> AsyncBlocks:
+        """Yield the form; files are opened and read in threads of the event loop's own."""
+        return AsyncBlocks(self._read(ASYNC_BLOCK_BYTES))
+
+    def _read(self, block_bytes: int) -> Generator[bytes, None, None]:
+        pieces: list[bytes] = []  # wait until they are a block: a small form is a single one
+        count = 0
+        for name, part in self._segments:
+            for piece in _pieces_of(name, part, offset=count, block_bytes=block_bytes):
+                pieces.append(piece)
+                count += len(piece)
+                if count >= block_bytes:
+                    yield piece if len(pieces) == 1 else b"".join(pieces)
+                    pieces, count = [], 0
+        if pieces:
+            yield b"".join(pieces)
+
+    def __repr__(self) -> str:
+        return f"FormContent({self.length} bytes)"
+
+
+class AsyncBlocks:
+    """Runs a blocking generator in threads, one step at a time.
+
+    No asynchronous generator: those need their event loop to close the file.
+    """
+
+    def __init__(self, blocks: Generator[bytes, None, None]) -> None:
+        self._blocks = blocks
+        self._reading: asyncio.Future[bytes] | None = None
+
+    def __aiter__(self) -> AsyncBlocks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next block. A read cannot be stopped: who is cancelled here, leaves it to itself."""
+        self._reading = asyncio.get_running_loop().run_in_executor(None, next, self._blocks, b"")
+        if block := await asyncio.shield(self._reading):
+            return block
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Close the file, once a read that goes on has ended. Idempotent."""
+        if self._reading is None or self._reading.done():
+            self._blocks.close()
+        else:
+            self._reading.add_done_callback(self._close_after)
+
+    def _close_after(self, reading: asyncio.Future[bytes]) -> None:
+        if not reading.cancelled():
+            reading.exception()  # nobody waits for it any more
+        self._blocks.close()
+
+
+def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> Iterator[bytes]:
+    """Yield a file of a form; no piece goes past the end of a block, the first of which has `offset` bytes already.
+
+    Raises:
+        BadRequestError: it cannot be opened or read, or is shorter or longer than it was.
+    """
+    left = part.size
+    try:
+        with contextlib.closing(part.open()) as file:
+            while left > 0:
+                piece = file.read(min(left, block_bytes - offset % block_bytes))
+                if not piece:
+                    raise _changed(name, part, "shorter")
+                left, offset = left - len(piece), offset + len(piece)
+                yield piece
+            if file.read(1):
+                raise _changed(name, part, "longer")
+    except BadRequestError:
+        raise
+    except Exception as error:  # a file of the caller's may raise anything
+        message = f"{part.filename!r} cannot be read any more: {reason_of(error)}; leave it open and in its place"
+        raise BadRequestError(message, status_code=400, param=_param_of(name)) from error
+
+
+def _text(content: bytes) -> tuple[str, FilePart]:
+    return "", FilePart("", "", len(content), lambda: io.BytesIO(content))
+
+
+def _head_of(name: str, part: FilePart) -> bytes:
+    if not CONTENT_TYPE.fullmatch(part.content_type):  # it may come from anywhere, and stands in a header
+        raise bad_file(
+            _param_of(name), f"{part.filename!r} has a content type that cannot be sent; write it like 'audio/wav'"
+        )
+    return b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
+        _escaped(name),
+        _escaped(basename(part.filename) or "upload.bin"),
+        part.content_type.encode("ascii"),
+    )
+
+
+def _escaped(name: str) -> bytes:
+    """Return a name as it may stand between quotes: in UTF-8, nothing in it ends the header."""
+    return name.translate(_ESCAPES).encode("utf-8", "replace")
+
+
+def _utf8(name: str, value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise bad_file(_param_of(name), f"{name} has a character that UTF-8 cannot write") from None
+
+
+def _param_of(name: str) -> str:
+    return name.split("[", maxsplit=1)[0]
+
+
+def _changed(name: str, part: FilePart, how: str) -> BadRequestError:
+    message = f"{part.filename!r} is {how} now than the {part.size} bytes it had; send it when nobody writes to it"
+    return BadRequestError(message, status_code=400, param=_param_of(name))
