@@ -149,7 +149,7 @@ plugins: PluginPolicy
 catalogue_file: str | None
 
 _SETTINGS = frozenset(__annotations__)
-_HOME_OF = {
+_EXPORTS = {
     "client.functions": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses "
     "aembedding "
     "aget_responses aimage_edit aimage_generation aimage_variation alist_input_items amoderation "
@@ -183,7 +183,7 @@ _HOME_OF = {
     "types.text_completion": "TextCompletion TextCompletionChunk",
     "types.video": "Video",
 }
-_MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 
 # made from the one table above, which a checker cannot follow
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]

@@ -154,10 +154,10 @@ class APIError(LLMGateError):
         partial: the answer so far, shaped like the whole answer, when a stream broke.
         body: start of the raw body, at most 2,048 bytes; never our request.
         response_headers: the upstream's, looked up in any case; None where no answer came.
-        is_told: the last event of the stream that broke says so already.
+        is_reported: the last event of the stream that broke says so already.
     """
 
-    is_told: bool = False
+    is_reported: bool = False
 
     def __init__(
         self,

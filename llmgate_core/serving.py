@@ -15,9 +15,9 @@ from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
-from llmgate_core.endpoints.openai import ENDPOINTS, Endpoint
+from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.registry.router import Target
+from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, mask
@@ -32,19 +32,19 @@ __all__ = [
     "MASK",
     "OWN_ARGUMENTS",
     "CallRecord",
-    "Endpoint",
     "Family",
     "FilePart",
     "Forwarded",
+    "HTTPEndpoint",
     "Headers",
     "LedgerEntry",
     "Limits",
     "Multipart",
     "Operation",
     "Relayed",
+    "ResolvedModel",
     "Secret",
     "StreamedContent",
-    "Target",
     "Timeouts",
     "decode",
     "encode",

@@ -21,7 +21,7 @@ from llmgate_core import Settings, errors, plugin
 from llmgate_core.client.functions import default_async_client, default_client
 from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
 from llmgate_core.settings.environment import read
-from llmgate_core.settings.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS, POLICIES
+from llmgate_core.settings.options import OWN_ARGUMENTS, POLICIES, RENAMED_ARGUMENTS
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.page.upstream import PNG, answered
 
@@ -164,7 +164,7 @@ def test_every_argument_and_every_setting_has_one_row_and_every_row_is_one() -> 
 
 def test_the_names_of_other_libraries_are_those_that_are_refused() -> None:
     table = rows(GUIDE / "options.md", "there")
-    assert {named(row[0])[0]: row[1] for row in table} == dict(FOREIGN_ARGUMENTS)
+    assert {named(row[0])[0]: row[1] for row in table} == dict(RENAMED_ARGUMENTS)
 
 
 def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:

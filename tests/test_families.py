@@ -150,7 +150,7 @@ def test_a_familys_facts_fit_each_other(family: Any) -> None:
     assert FAMILIES[family.name] is family
     assert "create" in family.operations
     assert family.files <= family.inputs
-    assert family.carrier is None or family.carrier in FAMILIES
+    assert family.bridged_over is None or family.bridged_over in FAMILIES
     for operation in family.operations.values():
         assert not (operation.may_lack_model and not operation.takes_model)
         assert operation.events_when is None or operation.is_binary

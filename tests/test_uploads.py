@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llmgate_core.files.form_content import FormContent, as_form
 
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.errors import BadRequestError
+from llmgate_core.files.form_content import FormContent, as_form
 from llmgate_core.files.uploads import file_part
 from tests.multipart_form import Part, read_form
 
@@ -170,7 +170,7 @@ def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path)
             "out.wav' cannot be read: it is not open for that; open it with mode 'rb'"
         )
     for value in (None, 7, [path], {"file": path}):
-        assert str(refusal(value)).startswith("a file is an open binary file, a path, bytes or (name, content), not ")
+        assert str(refusal(value)).startswith("a file is an open file, a path, bytes or (name, content), not ")
     for value in ((b"x",), ("a", b"x", None, {}), (7, b"x")):
         assert "(name, content, content_type)" in str(refusal(value))
     for content_type in ("audio", "a/b\r\nx: y", "a/ü", 7):
@@ -199,7 +199,7 @@ def test_what_holds_nothing_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_by_its_path_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "is no regular file; open it yourself" in str(refusal(tmp_path / "pipe"))
+    assert "is not a regular file; open it" in str(refusal(tmp_path / "pipe"))
 
 
 # What is a form

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from llmgate_core.contract.upstream import SSEEvent
     from llmgate_core.secrets import Secret
 
-__all__ = ["carried_answer", "carried_stream", "carrying_call"]
+__all__ = ["bridge_call", "bridge_response", "bridge_stream"]
 
 DONE = "[DONE]"
 
 
-def carrying_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]]:
+def bridge_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the chat call that carries `call`, and what that changes.
 
     Raises:
@@ -38,7 +38,7 @@ def carrying_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ..
     return to_chat(call, route)
 
 
-def carried_answer(
+def bridge_response(
     asked: Call, route: Route, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
 ) -> Converted:
     """Return the Response object for the chat answer that carried it.
@@ -58,14 +58,14 @@ def carried_answer(
     return response_object(asked, route, chat)
 
 
-def carried_stream(
+def bridge_stream(
     asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
 ) -> StreamParser:
     """Return the parser that gives out Responses events for a chat stream; `chat` is the plugin's own, if any."""
-    return _CarriedStream(asked, route, chat, secrets)
+    return BridgedStream(asked, route, chat, secrets)
 
 
-class _CarriedStream:
+class BridgedStream:
     """Chat events in, Responses events out."""
 
     def __init__(self, asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]) -> None:

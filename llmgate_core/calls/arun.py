@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from llmgate_core.calls.prepare import Pipeline
-from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.contract.call_event import Outcome
 from llmgate_core.contract.limits import EventClock
 from llmgate_core.contract.transport import AsyncTransport, AsyncTransportResponse
 from llmgate_core.contract.upstream import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
-from llmgate_core.reading.readers.base import StreamReader, begun, looks_like_no_stream
+from llmgate_core.reading.readers.base import StreamReader, is_document_start, start
 from llmgate_core.reading.streams import AsyncStream
 from llmgate_core.registry.hooks import guarded
 from llmgate_core.types.record import CallRecord
@@ -24,7 +24,7 @@ __all__ = ["arun"]
 ERROR_BODY_SECONDS = 5.0  # for an error's words, which are not worth a long wait
 
 
-async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport) -> Any:
+async def arun(pipeline: Pipeline, prepared: PreparedCall, transport: AsyncTransport) -> Any:
     """Return the typed result, or an open `AsyncStream`.
 
     Raises:
@@ -52,7 +52,7 @@ async def arun(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport
     raise failure
 
 
-async def _retried(prepared: Prepared, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
+async def _retried(prepared: PreparedCall, attempt_once: Callable[[int], Awaitable[Any]]) -> Any:
     attempt = 0
     while True:
         attempt += 1
@@ -65,7 +65,7 @@ async def _retried(prepared: Prepared, attempt_once: Callable[[int], Awaitable[A
         await asyncio.sleep(wait)
 
 
-async def _whole(prepared: Prepared, transport: AsyncTransport) -> Any:
+async def _whole(prepared: PreparedCall, transport: AsyncTransport) -> Any:
     plugin = prepared.target.plugin
     steps = plugin.exchange(prepared.call, prepared.route) if plugin.exchange is not None else None
     if steps is not None:
@@ -78,7 +78,7 @@ async def _whole(prepared: Prepared, transport: AsyncTransport) -> Any:
 
 
 async def _exchanged(
-    prepared: Prepared, transport: AsyncTransport, advance: Callable[[UpstreamResponse | None], Any]
+    prepared: PreparedCall, transport: AsyncTransport, advance: Callable[[UpstreamResponse | None], Any]
 ) -> Any:
     """Do the steps of an exchange. Each request is tried again by itself: a job is never made twice."""
     response: UpstreamResponse | None = None
@@ -106,14 +106,14 @@ async def _exchanged(
         raise
 
 
-async def _sleep(prepared: Prepared, seconds: float) -> None:
+async def _sleep(prepared: PreparedCall, seconds: float) -> None:
     remaining = prepared.deadline.remaining()
     if remaining is not None and seconds >= remaining:
         raise prepared.deadline.error("total")
     await asyncio.sleep(seconds)
 
 
-async def _send(prepared: Prepared, transport: AsyncTransport, request: UpstreamRequest) -> AsyncTransportResponse:
+async def _send(prepared: PreparedCall, transport: AsyncTransport, request: UpstreamRequest) -> AsyncTransportResponse:
     auth = prepared.target.plugin.auth
     flow_of = auth(prepared.route) if auth is not None else None
     if flow_of is None:
@@ -157,7 +157,7 @@ class _Whole:
         """Nothing is open."""
 
 
-async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
+async def _answer(prepared: PreparedCall, response: AsyncTransportResponse) -> UpstreamResponse:
     """Read a whole answer.
 
     Raises:
@@ -170,7 +170,7 @@ async def _answer(prepared: Prepared, response: AsyncTransportResponse) -> Upstr
     )
 
 
-async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) -> UpstreamResponse:
+async def _error_answer(prepared: PreparedCall, response: AsyncTransportResponse) -> UpstreamResponse:
     """Read the start of an error's body; one that breaks off or is endless is no further error."""
     limit, size, blocks = prepared.limits.error_body, 0, []
     ends = time.monotonic() + ERROR_BODY_SECONDS
@@ -189,14 +189,14 @@ async def _error_answer(prepared: Prepared, response: AsyncTransportResponse) ->
     return UpstreamResponse(response.status, response.raw_headers, content)
 
 
-async def _beginning(prepared: Prepared, response: AsyncTransportResponse) -> bytes:
+async def _beginning(prepared: PreparedCall, response: AsyncTransportResponse) -> bytes:
     """Return what an auth flow is shown of an answer: a token, or why it is refused."""
     if response.status >= 300:
         return (await _error_answer(prepared, response)).content
     return await _read(prepared, response, prepared.limits.error_body)
 
 
-async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int) -> bytes:
+async def _read(prepared: PreparedCall, response: AsyncTransportResponse, limit: int) -> bytes:
     deadline, size, blocks = prepared.deadline, 0, []
     try:
         while block := await response.aread_block(deadline.wait(deadline.timeouts.idle)):
@@ -213,7 +213,9 @@ async def _read(prepared: Prepared, response: AsyncTransportResponse, limit: int
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
-async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTransport, attempts: int) -> AsyncStream[Any]:
+async def _open(
+    pipeline: Pipeline, prepared: PreparedCall, transport: AsyncTransport, attempts: int
+) -> AsyncStream[Any]:
     """Open a stream up to its first chunks, so that an error as first event is a failed request."""
     clock = EventClock(prepared.deadline)  # one wait over head and first event
     response = await _send(prepared, transport, prepared.request)
@@ -233,21 +235,21 @@ async def _open(pipeline: Pipeline, prepared: Prepared, transport: AsyncTranspor
 
 
 async def _first_chunks(
-    prepared: Prepared, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
+    prepared: PreparedCall, response: AsyncTransportResponse, reader: StreamReader, clock: EventClock
 ) -> Iterator[Any]:
     block = await _next_block(response, reader, clock)
-    if reader.refuses_documents and looks_like_no_stream(block):
+    if reader.rejects_documents and is_document_start(block):
         rest = await _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
         raise prepared.not_a_stream(whole)
     while block:
-        if (chunks := begun(reader.feed(block))) is not None:
+        if (chunks := start(reader.feed(block))) is not None:
             return chunks
         if reader.done:
             return iter(())
         block = await _next_block(response, reader, clock)
-    return begun(reader.end()) or iter(())
+    return start(reader.end()) or iter(())
 
 
 async def _next_block(response: AsyncTransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
@@ -263,7 +265,7 @@ async def _next_block(response: AsyncTransportResponse, reader: StreamReader, cl
 
 async def _chunks(
     pipeline: Pipeline,
-    prepared: Prepared,
+    prepared: PreparedCall,
     response: AsyncTransportResponse,
     reader: StreamReader,
     clock: EventClock,

@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmgate_core.bridges.bridge import carrying_call
+from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.http_request import encoded, spliced
 from llmgate_core.calls.parameters import apply_params
-from llmgate_core.calls.prepared import FakeStream, Prepared
+from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, output_type_of
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.contract.call import Call, Route
@@ -25,9 +25,16 @@ from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
-from llmgate_core.registry.registry import PluginTable
-from llmgate_core.registry.router import Router, Target
-from llmgate_core.settings.options import ClientOptions, Endpoint, Options, endpoint_for, is_home, take_options
+from llmgate_core.registry.registry import PluginRegistry
+from llmgate_core.registry.router import ResolvedModel, Router
+from llmgate_core.settings.options import (
+    ClientOptions,
+    Destination,
+    Options,
+    destination_for,
+    is_provider_host,
+    take_options,
+)
 from llmgate_core.settings.settings import PluginPolicy, Settings
 
 __all__ = ["Pipeline"]
@@ -45,7 +52,7 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.client = client
-        self.plugins = PluginTable(plugins, extensions)
+        self.plugins = PluginRegistry(plugins, extensions)
         self.catalogue = Catalogue.shipped(settings.catalogue_file)
         self.plugins.add_models_to(self.catalogue)
         self.router = Router(self.plugins, self.catalogue)
@@ -60,9 +67,9 @@ class Pipeline:
         *,
         operation: str = "create",
         require_key: bool = True,
-        kind: type[Prepared] = Prepared,
+        kind: type[PreparedCall] = PreparedCall,
         content: bytes | None = None,
-    ) -> Prepared:
+    ) -> PreparedCall:
         """Return the call ready to be sent; nothing has touched the network yet.
 
         `content` is what the caller sent as bytes, of which `inputs` are the parsed form: it goes out as it
@@ -77,8 +84,8 @@ class Pipeline:
         body = canonical_body(inputs, arguments, options.own.get("extra_body"))
         if _complete(body, family, operation, options, takes_paths=kind.takes_paths):
             content = None
-        endpoint = endpoint_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
-        home = is_home(endpoint.base_url, target.plugin.info)
+        endpoint = destination_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
+        home = is_provider_host(endpoint.base_url, target.plugin.info)
         if home:
             target = self.router.rerouted(target, body)
         route = _route(target, endpoint, options, home=home)
@@ -111,11 +118,11 @@ class Pipeline:
             warn=self.warn,
         )
 
-    def _target(self, family: str, model: object, operation: str, options: Options) -> Target:
+    def _target(self, family: str, model: object, operation: str, options: Options) -> ResolvedModel:
         asked = FAMILIES[family].operations[operation]
         if asked.takes_model and not (model is None and asked.may_lack_model):
             target = self.router.resolve(
-                family, model, carried=bool(options.own.get("use_chat_completions_api")) and operation == "create"
+                family, model, bridged=bool(options.own.get("use_chat_completions_api")) and operation == "create"
             )
         else:
             target = self.router.resolve_prefix(family, model)
@@ -123,14 +130,14 @@ class Pipeline:
             _check_operation(target, family, operation)
         return target
 
-    def before(self, prepared: Prepared) -> None:
+    def before(self, prepared: PreparedCall) -> None:
         """Show the call to the extensions; an error of ours stops it."""
         for hook in self.plugins.before_call:
             hook(prepared.asked, prepared.route)
 
     def ended(
         self,
-        prepared: Prepared,
+        prepared: PreparedCall,
         outcome: Outcome,
         *,
         chunks: int = 0,
@@ -156,7 +163,7 @@ class Pipeline:
             if entry.lossy:
                 self._warn_once(f"{route.prefix}/{route.model}: {entry}")
 
-    def _announce_shutdown(self, target: Target) -> None:
+    def _announce_shutdown(self, target: ResolvedModel) -> None:
         row = target.row
         if row is not None and row.facts.get("shutdown_date"):
             date = row.facts["shutdown_date"]
@@ -170,12 +177,12 @@ class Pipeline:
             warnings.warn(text, UserWarning, stacklevel=7)
 
 
-def _judged(asked: Call, route: Route, target: Target, options: Options) -> tuple[Call, tuple[LedgerEntry, ...]]:
+def _judged(asked: Call, route: Route, target: ResolvedModel, options: Options) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the call in the family that carries it, its parameters judged, and what became of them."""
     call, ledger = asked, tuple[LedgerEntry, ...]()
     if target.family != asked.family:
         call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
-        call, more = carrying_call(call, route)
+        call, more = bridge_call(call, route)
         ledger = (*entries, *more)
     call, entries = apply_params(call, route, target.plugin, options.policy)
     return call, (*ledger, *entries)
@@ -206,7 +213,7 @@ def _check_required(family: str, body: Mapping[str, Any]) -> None:
             raise BadRequestError(f"{name} is missing", status_code=400, param=name, attempts=0)
 
 
-def _check_operation(target: Target, family: str, operation: str) -> None:
+def _check_operation(target: ResolvedModel, family: str, operation: str) -> None:
     info = target.plugin.info
     if f"{family}.{operation}" not in info.operations or target.family != family:
         raise BadRequestError(
@@ -232,7 +239,7 @@ def _files(name: str, value: Any, *, takes_paths: bool) -> Any:
     return file_part(value, param=name)
 
 
-def _route(target: Target, endpoint: Endpoint, options: Options, *, home: bool) -> Route:
+def _route(target: ResolvedModel, endpoint: Destination, options: Options, *, home: bool) -> Route:
     return Route(
         target.plugin.info.name,
         target.prefix,
@@ -286,7 +293,7 @@ def _fake_stream(body: dict[str, Any], options: Options) -> tuple[tuple[LedgerEn
 
 
 def _request(
-    call: Call, route: Route, target: Target, verbatim: bytes | None, said: Mapping[str, Any]
+    call: Call, route: Route, target: ResolvedModel, verbatim: bytes | None, said: Mapping[str, Any]
 ) -> UpstreamRequest:
     plugin = target.plugin
     request = plugin.transform_request(call, route)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from llmgate_core.bridges.bridge import carried_answer, carried_stream
+from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.http_request import encoded, transport_request
 from llmgate_core.calls.retry import wait_before_retry
 from llmgate_core.catalogue.prices import Cost, cost_of, units_of
@@ -28,19 +28,19 @@ from llmgate_core.reading.readers.chunks import reader_for
 from llmgate_core.reading.results import binary_result, typed_result
 from llmgate_core.reading.upstream_errors import error_of_status, validation_error
 from llmgate_core.registry.hooks import GuardedParser
-from llmgate_core.registry.router import Target
+from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret, mask
 from llmgate_core.settings.options import Options
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["Prepared"]
+__all__ = ["PreparedCall"]
 
 
 FakeStream = Literal["plain", "with usage"] | None
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedCall:
     """One call, ready to be sent, and what is needed to read its answer.
 
     Attributes:
@@ -54,7 +54,7 @@ class Prepared:
 
     asked: Call
     call: Call
-    target: Target
+    target: ResolvedModel
     route: Route
     ledger: tuple[LedgerEntry, ...]
     request: UpstreamRequest
@@ -81,7 +81,7 @@ class Prepared:
         return operation.is_binary and not (when and self.asked.body.get(when[0]) == when[1])
 
     @property
-    def is_carried(self) -> bool:
+    def is_bridged(self) -> bool:
         """Whether another family carries the call."""
         return self.call.family != self.asked.family
 
@@ -159,8 +159,8 @@ class Prepared:
                 "transform_response",
                 f"hook transform_response gave {type(answer).__name__}, not a dict or the response itself",
             )
-        if self.is_carried:
-            converted = carried_answer(self.asked, self.route, answer, response)
+        if self.is_bridged:
+            converted = bridge_response(self.asked, self.route, answer, response)
             answer, ledger = converted.body, (*ledger, *converted.ledger)
         return answer, ledger
 
@@ -235,7 +235,7 @@ class Prepared:
         plugin = self.target.plugin
         own = plugin.stream_parser(self.call, self.route) if plugin.stream_parser is not None else None
         parser = None if own is None else GuardedParser(plugin, own)
-        return carried_stream(self.asked, self.route, parser, self.secrets) if self.is_carried else parser
+        return bridge_stream(self.asked, self.route, parser, self.secrets) if self.is_bridged else parser
 
     def burst(self, result: Any) -> list[Any]:
         """Return a whole answer as the chunks of a fake stream."""

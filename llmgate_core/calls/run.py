@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmgate_core.calls.prepare import Pipeline
-from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.contract.call_event import Outcome
 from llmgate_core.contract.limits import EventClock
 from llmgate_core.contract.transport import Transport, TransportResponse
 from llmgate_core.contract.upstream import Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, StreamTruncatedError, without_frames
-from llmgate_core.reading.readers.base import StreamReader, begun, looks_like_no_stream
+from llmgate_core.reading.readers.base import StreamReader, is_document_start, start
 from llmgate_core.reading.streams import Stream
 from llmgate_core.registry.hooks import guarded
 from llmgate_core.types.record import CallRecord
@@ -26,7 +26,7 @@ __all__ = ["run"]
 ERROR_BODY_SECONDS = 5.0  # for an error's words, which are not worth a long wait
 
 
-def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
+def run(pipeline: Pipeline, prepared: PreparedCall, transport: Transport) -> Any:
     """Return the typed result, or an open `Stream`.
 
     Raises:
@@ -54,7 +54,7 @@ def run(pipeline: Pipeline, prepared: Prepared, transport: Transport) -> Any:
     raise failure
 
 
-def _retried(prepared: Prepared, attempt_once: Callable[[int], Any]) -> Any:
+def _retried(prepared: PreparedCall, attempt_once: Callable[[int], Any]) -> Any:
     attempt = 0
     while True:
         attempt += 1
@@ -67,7 +67,7 @@ def _retried(prepared: Prepared, attempt_once: Callable[[int], Any]) -> Any:
         time.sleep(wait)
 
 
-def _whole(prepared: Prepared, transport: Transport) -> Any:
+def _whole(prepared: PreparedCall, transport: Transport) -> Any:
     plugin = prepared.target.plugin
     steps = plugin.exchange(prepared.call, prepared.route) if plugin.exchange is not None else None
     if steps is not None:
@@ -78,7 +78,7 @@ def _whole(prepared: Prepared, transport: Transport) -> Any:
     )
 
 
-def _exchanged(prepared: Prepared, transport: Transport, advance: Callable[[UpstreamResponse | None], Any]) -> Any:
+def _exchanged(prepared: PreparedCall, transport: Transport, advance: Callable[[UpstreamResponse | None], Any]) -> Any:
     """Do the steps of an exchange. Each request is tried again by itself: a job is never made twice."""
     response: UpstreamResponse | None = None
 
@@ -105,14 +105,14 @@ def _exchanged(prepared: Prepared, transport: Transport, advance: Callable[[Upst
         raise
 
 
-def _sleep(prepared: Prepared, seconds: float) -> None:
+def _sleep(prepared: PreparedCall, seconds: float) -> None:
     remaining = prepared.deadline.remaining()
     if remaining is not None and seconds >= remaining:
         raise prepared.deadline.error("total")
     time.sleep(seconds)
 
 
-def _send(prepared: Prepared, transport: Transport, request: UpstreamRequest) -> TransportResponse:
+def _send(prepared: PreparedCall, transport: Transport, request: UpstreamRequest) -> TransportResponse:
     auth = prepared.target.plugin.auth
     flow_of = auth(prepared.route) if auth is not None else None
     if flow_of is None:
@@ -153,7 +153,7 @@ class _Whole:
         """Nothing is open."""
 
 
-def _answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse:
+def _answer(prepared: PreparedCall, response: TransportResponse) -> UpstreamResponse:
     """Read a whole answer.
 
     Raises:
@@ -164,7 +164,7 @@ def _answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse
     return UpstreamResponse(response.status, response.raw_headers, _read(prepared, response, prepared.limits.body))
 
 
-def _error_answer(prepared: Prepared, response: TransportResponse) -> UpstreamResponse:
+def _error_answer(prepared: PreparedCall, response: TransportResponse) -> UpstreamResponse:
     """Read the start of an error's body; one that breaks off or is endless is no further error."""
     limit, size, blocks = prepared.limits.error_body, 0, []
     ends = time.monotonic() + ERROR_BODY_SECONDS
@@ -183,14 +183,14 @@ def _error_answer(prepared: Prepared, response: TransportResponse) -> UpstreamRe
     return UpstreamResponse(response.status, response.raw_headers, content)
 
 
-def _beginning(prepared: Prepared, response: TransportResponse) -> bytes:
+def _beginning(prepared: PreparedCall, response: TransportResponse) -> bytes:
     """Return what an auth flow is shown of an answer: a token, or why it is refused."""
     if response.status >= 300:
         return _error_answer(prepared, response).content
     return _read(prepared, response, prepared.limits.error_body)
 
 
-def _read(prepared: Prepared, response: TransportResponse, limit: int) -> bytes:
+def _read(prepared: PreparedCall, response: TransportResponse, limit: int) -> bytes:
     deadline, size, blocks = prepared.deadline, 0, []
     try:
         while block := response.read_block(deadline.wait(deadline.timeouts.idle)):
@@ -207,7 +207,7 @@ def _read(prepared: Prepared, response: TransportResponse, limit: int) -> bytes:
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
-def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts: int) -> Stream[Any]:
+def _open(pipeline: Pipeline, prepared: PreparedCall, transport: Transport, attempts: int) -> Stream[Any]:
     """Open a stream up to its first chunks, so that an error as first event is a failed request."""
     clock = EventClock(prepared.deadline)  # one wait over head and first event
     response = _send(prepared, transport, prepared.request)
@@ -227,21 +227,21 @@ def _open(pipeline: Pipeline, prepared: Prepared, transport: Transport, attempts
 
 
 def _first_chunks(
-    prepared: Prepared, response: TransportResponse, reader: StreamReader, clock: EventClock
+    prepared: PreparedCall, response: TransportResponse, reader: StreamReader, clock: EventClock
 ) -> Iterator[Any]:
     block = _next_block(response, reader, clock)
-    if reader.refuses_documents and looks_like_no_stream(block):
+    if reader.rejects_documents and is_document_start(block):
         rest = _read(prepared, response, prepared.limits.body)
         whole = UpstreamResponse(response.status, response.raw_headers, block + rest)
         prepared.result_of(whole, 1)  # raises the error that the document is
         raise prepared.not_a_stream(whole)
     while block:
-        if (chunks := begun(reader.feed(block))) is not None:
+        if (chunks := start(reader.feed(block))) is not None:
             return chunks
         if reader.done:
             return iter(())
         block = _next_block(response, reader, clock)
-    return begun(reader.end()) or iter(())
+    return start(reader.end()) or iter(())
 
 
 def _next_block(response: TransportResponse, reader: StreamReader, clock: EventClock) -> bytes:
@@ -257,7 +257,7 @@ def _next_block(response: TransportResponse, reader: StreamReader, clock: EventC
 
 def _chunks(
     pipeline: Pipeline,
-    prepared: Prepared,
+    prepared: PreparedCall,
     response: TransportResponse,
     reader: StreamReader,
     clock: EventClock,

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import Any
 
-from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.clients import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
@@ -45,7 +45,7 @@ def run(given: argparse.Namespace) -> int:
     return 1 if refusals else 0
 
 
-def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> Prepared:
+def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> PreparedCall:
     """Prepare the call, setting aside one refused parameter after the other, so that all are shown."""
     if given.family not in INPUT_OF:
         raise BadRequestError(f"explain knows the families {', '.join(INPUT_OF)}, not {given.family!r}")
@@ -68,7 +68,7 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
             del arguments[error.param]
 
 
-def _fates(prepared: Prepared) -> list[dict[str, Any]]:
+def _fates(prepared: PreparedCall) -> list[dict[str, Any]]:
     known = {entry.parameter: entry for entry in prepared.ledger}
     fates: list[dict[str, Any]] = []
     for name in prepared.asked.body:
@@ -90,7 +90,7 @@ def _fate(entry: Any) -> dict[str, Any]:
     }
 
 
-def _print(prepared: Prepared, fates: list[dict[str, Any]], refusals: list[str]) -> None:
+def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str]) -> None:
     route, plugin = prepared.route, prepared.target.plugin
     brought = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
     print(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {brought}")
@@ -105,7 +105,7 @@ def _print(prepared: Prepared, fates: list[dict[str, Any]], refusals: list[str])
     print(f"request     {_curl(prepared)}")
 
 
-def _curl(prepared: Prepared) -> str:
+def _curl(prepared: PreparedCall) -> str:
     """Return the request as a curl command whose key is the variable's name."""
     request = prepared.transport_request(prepared.request)
     scheme, host, port = request.origin

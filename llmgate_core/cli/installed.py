@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 from llmgate_core.errors import ConfigError, PluginConflictError, PluginError
-from llmgate_core.registry.entry_points import Claim, installed_claims
+from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
 
 __all__ = ["add_installed_commands"]
 
@@ -28,7 +28,7 @@ def add_installed_commands(commands: Any, called: str | None) -> None:
     Raises:
         ConfigError: a command was called whose distribution is not installed. PluginLoadError: it does not import.
     """
-    claims: dict[str, Claim] = {}
+    claims: dict[str, PluginEntryPoint] = {}
     for claim in installed_claims():
         if claim.family == "commands":
             known = claims.setdefault(claim.prefix, claim)
@@ -49,7 +49,7 @@ def add_installed_commands(commands: Any, called: str | None) -> None:
             raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
 
 
-def _add(commands: Any, name: str, claim: Claim, *, is_called: bool) -> None:
+def _add(commands: Any, name: str, claim: PluginEntryPoint, *, is_called: bool) -> None:
     if not is_called:
         owner, words = KNOWN_ELSEWHERE.get(name, ("", ""))
         commands.add_parser(name, help=words if owner == claim.distribution else f"from {claim.distribution}")

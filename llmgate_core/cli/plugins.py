@@ -9,8 +9,8 @@ from llmgate_core.client.clients import Client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import PluginError
 from llmgate_core.json_codec import encode
-from llmgate_core.registry.entry_points import Claim
-from llmgate_core.registry.registry import PluginTable
+from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.registry import PluginRegistry
 
 __all__ = ["run", "state_of"]
 
@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def state_of(table: PluginTable, claim: Claim) -> str:
+def state_of(table: PluginRegistry, claim: PluginEntryPoint) -> str:
     """Return `ready`, `switched off`, or why the plugin cannot be used; loads it to know."""
     if not table.is_allowed(claim):
         return "switched off"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from llmgate_core.calls.arun import arun
 from llmgate_core.calls.prepare import Pipeline
-from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.run import run
 from llmgate_core.client.async_calls import AsyncCalls
 from llmgate_core.client.sync_calls import SyncCalls
@@ -22,10 +22,10 @@ from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import ConfigError
 from llmgate_core.reading.streams import AsyncStream
-from llmgate_core.registry.router import Target
+from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded, forwarding, started
 from llmgate_core.relay.relay import Relayed, RelayedCall
-from llmgate_core.settings.options import ClientOptions, Endpoint, endpoint_for, hide_key, take_options
+from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, take_options
 from llmgate_core.settings.settings import PluginPolicy, Settings
 from llmgate_core.transports.selection import AsyncWires, Wires
 
@@ -130,15 +130,15 @@ class _Base:
             pipeline.plugins.add(plugin, family, prefix, replace=True)
         return pipeline
 
-    def resolve(self, family: str, model: str, *, carried: bool = False) -> Target:
-        """Return where calls of a model string go, its plugin loaded; with `carried` over the family's carrier.
+    def resolve(self, family: str, model: str, *, bridged: bool = False) -> ResolvedModel:
+        """Return where calls of a model string go, its plugin loaded; with `bridged` over the family that bridges it.
 
         Raises:
             LLMGateError: as `completion`, before anything is sent.
         """
-        return self.pipeline.router.resolve(family, model, carried=carried)
+        return self.pipeline.router.resolve(family, model, bridged=bridged)
 
-    def endpoint(self, target: Target, **arguments: Any) -> Endpoint:
+    def destination(self, target: ResolvedModel, **arguments: Any) -> Destination:
         """Return base URL, key, organization and project that a call of `target` with these arguments would have.
 
         A missing key is None here.
@@ -146,7 +146,7 @@ class _Base:
         hide_key(arguments)
         pipeline = self.pipeline
         options = take_options(arguments, pipeline.client, pipeline.settings)
-        return endpoint_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
+        return destination_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
 
     def prepare(
         self,
@@ -156,7 +156,7 @@ class _Base:
         arguments: dict[str, Any],
         *,
         operation: str = "create",
-    ) -> Prepared:
+    ) -> PreparedCall:
         """Return a call ready to be sent, without sending it; needs no key. For `llmgate explain`."""
         hide_key(arguments)
         return self.pipeline.prepare(family, model, inputs, arguments, operation=operation, require_key=False)
@@ -257,7 +257,7 @@ class AsyncClient(_Base, AsyncCalls):
 
     async def forward(
         self,
-        target: Target,
+        target: ResolvedModel,
         method: str,
         path: str,
         *,

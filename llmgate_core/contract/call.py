@@ -72,7 +72,7 @@ class Route:
         reason: why this route, in words, for `llmgate explain`.
         param_policy: what becomes of what the upstream cannot take: `error`, `drop` or `forward`;
             for hooks that convert, through `Ledger`.
-        is_home: the base URL is the provider's own, not another server's that speaks its wire.
+        is_provider_host: the base URL is the provider's own, not another server's that speaks its wire.
     """
 
     provider: str
@@ -87,4 +87,4 @@ class Route:
     preview_features: bool = False
     reason: str = ""
     param_policy: str = "error"
-    is_home: bool = True
+    is_provider_host: bool = True

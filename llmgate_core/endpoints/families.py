@@ -56,7 +56,7 @@ class Family:
         optional: those of the inputs that may be left out when something is created.
         files: inputs that take a file.
         keeps: the upstream may keep its answers, by the parameter `store`.
-        carrier: the family that can carry a call of this one where no plugin serves it.
+        bridged_over: the family that can carry a call of this one where no plugin serves it.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Family:
     files: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     keeps: bool = False
-    carrier: str | None = None
+    bridged_over: str | None = None
 
     @property
     def required(self) -> frozenset[str]:
@@ -134,7 +134,7 @@ FAMILIES = _table(
         frozenset({"response.completed", "response.incomplete", "response.failed"}),
         optional=frozenset({"input"}),
         keeps=True,
-        carrier="chat",
+        bridged_over="chat",
     ),
     Family(
         "text_completion",

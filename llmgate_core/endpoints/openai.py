@@ -25,11 +25,11 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.message_extensions import without_extensions
 from llmgate_core.errors import BadRequestError
 
-__all__ = ["ENDPOINTS", "Endpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
+__all__ = ["ENDPOINTS", "HTTPEndpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class HTTPEndpoint:
     """One operation on OpenAI's wire.
 
     Attributes:
@@ -46,16 +46,16 @@ class Endpoint:
     has_body: bool = True
 
 
-def _endpoint(method: str, path: str, *query: str) -> Endpoint:
+def _endpoint(method: str, path: str, *query: str) -> HTTPEndpoint:
     names = tuple(name for _, name, _, _ in Formatter().parse(path) if name)
-    return Endpoint(method, path, query, names, method not in ("GET", "DELETE"))
+    return HTTPEndpoint(method, path, query, names, method not in ("GET", "DELETE"))
 
 
-def _endpoints(**paths: tuple[str, ...]) -> Mapping[str, Endpoint]:
+def _endpoints(**paths: tuple[str, ...]) -> Mapping[str, HTTPEndpoint]:
     return MappingProxyType({name: _endpoint(*parts) for name, parts in paths.items()})
 
 
-ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = MappingProxyType(
+ENDPOINTS: Mapping[str, Mapping[str, HTTPEndpoint]] = MappingProxyType(
     {
         "chat": _endpoints(
             create=("POST", "/chat/completions"),
@@ -129,7 +129,7 @@ def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
     return UpstreamRequest(endpoint.method, path, rest if rest and endpoint.has_body else None, query=query)
 
 
-def _form_request(endpoint: Endpoint, body: JsonObject, route: Route) -> UpstreamRequest:
+def _form_request(endpoint: HTTPEndpoint, body: JsonObject, route: Route) -> UpstreamRequest:
     from llmgate_core.files.form_content import as_form
 
     return UpstreamRequest(endpoint.method, endpoint.path, as_form({"model": route.model or None, **body}))

@@ -87,9 +87,7 @@ def _part_of(value: Any, name: str | None, content_type: str | None, *, param: s
         return _part_of_path(value, name, content_type, param=param)
     if callable(getattr(value, "read", None)):
         return _part_of_file(value, name, content_type, param=param)
-    raise bad_file(
-        param, f"a file is an open file, a path, bytes or (name, content), not {type(value).__name__}"
-    )
+    raise bad_file(param, f"a file is an open file, a path, bytes or (name, content), not {type(value).__name__}")
 
 
 def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: str | None, *, param: str) -> FilePart:
@@ -104,9 +102,7 @@ def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: 
     if stat.S_ISDIR(status.st_mode):
         raise bad_file(param, f"{shown} is a directory; pass the path of a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise bad_file(
-            param, f"{shown} is not a regular file; open it and pass the open file, which is then copied"
-        )
+        raise bad_file(param, f"{shown} is not a regular file; open it and pass the open file, which is then copied")
     try:
         return _part(name or path, content_type, status.st_size, lambda: _opened(path), param=param)
     except OSError as error:

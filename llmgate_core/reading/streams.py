@@ -17,7 +17,7 @@ from llmgate_core.catalogue.prices import Cost
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.files.atomic import AtomicFile
-from llmgate_core.reading.accumulate.whole import Past, whole_answer
+from llmgate_core.reading.accumulate.whole import StreamHistory, whole_answer
 from llmgate_core.types.record import CallRecord, Recorded
 
 __all__ = ["AsyncStream", "Stream", "StreamEvent", "events_of"]
@@ -141,7 +141,7 @@ class Stream(_Facts, Generic[ChunkT]):
         record: CallRecord,
         so_far: Callable[[], Any] | None = None,
     ) -> None:
-        self._past = Past(family, so_far)
+        self._past = StreamHistory(family, so_far)
         self._chunks = chunks
         self._family = family
         self._record = record
@@ -175,7 +175,7 @@ class Stream(_Facts, Generic[ChunkT]):
         Raises:
             LLMGateError: what ended the stream early; or it was closed, or bytes of it were read, before.
         """
-        self._past.must_be_whole()
+        self._past.require_complete()
         rest = list(self)
         return whole_answer(self._family, rest, self._past, self._record)
 
@@ -215,7 +215,7 @@ class AsyncStream(_Facts, Generic[ChunkT]):
         record: CallRecord,
         so_far: Callable[[], Any] | None = None,
     ) -> None:
-        self._past = Past(family, so_far)
+        self._past = StreamHistory(family, so_far)
         self._chunks = chunks
         self._family = family
         self._record = record
@@ -250,7 +250,7 @@ class AsyncStream(_Facts, Generic[ChunkT]):
         Raises:
             LLMGateError: what ended the stream early; or it was closed, or bytes of it were read, before.
         """
-        self._past.must_be_whole()
+        self._past.require_complete()
         rest = [chunk async for chunk in self]
         return whole_answer(self._family, rest, self._past, self._record)
 

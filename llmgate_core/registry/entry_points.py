@@ -17,13 +17,13 @@ from typing import Any
 
 from llmgate_core.endpoints.families import FAMILIES
 
-__all__ = ["GROUP_PREFIX", "Claim", "first_party", "installed_claims", "normalise"]
+__all__ = ["GROUP_PREFIX", "PluginEntryPoint", "first_party", "installed_claims", "normalise"]
 
 GROUP_PREFIX = "llmgate."
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Claim:
+class PluginEntryPoint:
     """One entry point: `distribution` says that `value` serves `prefix` in `family`.
 
     For the groups `extensions`, `commands` and `models`, `family` is that word and `prefix` the name.
@@ -41,16 +41,16 @@ def normalise(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def installed_claims() -> tuple[Claim, ...]:
+def installed_claims() -> tuple[PluginEntryPoint, ...]:
     """Return every claim of every installed distribution, sorted, each once. Reads the disk once a process and path."""
     return _claims_on(tuple(sys.path))
 
 
 @lru_cache(maxsize=8)
-def _claims_on(_path: tuple[str, ...]) -> tuple[Claim, ...]:
+def _claims_on(_path: tuple[str, ...]) -> tuple[PluginEntryPoint, ...]:
     from importlib_metadata import distributions  # costs 45 ms, so not before the first call
 
-    claims: set[Claim] = set()
+    claims: set[PluginEntryPoint] = set()
     seen: set[str] = set()
     for distribution in distributions():
         text = distribution.read_text("entry_points.txt")
@@ -73,7 +73,7 @@ def _name_and_version(distribution: Any) -> tuple[str, str]:
     return normalise(distribution.name), distribution.version
 
 
-def _parse(text: str, distribution: str, version: str) -> Iterable[Claim]:
+def _parse(text: str, distribution: str, version: str) -> Iterable[PluginEntryPoint]:
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # entry-point names keep their case
     parser.read_string(text)
@@ -83,7 +83,7 @@ def _parse(text: str, distribution: str, version: str) -> Iterable[Claim]:
             for name, value in parser.items(group):
                 # a dot is another spelling of the slash, for build tools that refuse a slash
                 prefix = name.replace(".", "/") if family in FAMILIES else name
-                yield Claim(family, prefix.strip("/"), distribution, value.strip(), version)
+                yield PluginEntryPoint(family, prefix.strip("/"), distribution, value.strip(), version)
 
 
 @cache

@@ -19,7 +19,7 @@ from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.upstream import StreamParser
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 
-__all__ = ["BoundPlugin", "GuardedParser", "HookTable", "guarded", "load_error"]
+__all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
 REQUIRED_HOOK = "transform_request"
 
@@ -80,7 +80,7 @@ class BoundPlugin:
         )
 
 
-class HookTable:
+class HookBinder:
     """The one pluggy manager of a client: provider plugins and extensions side by side."""
 
     def __init__(self) -> None:

@@ -17,25 +17,25 @@ from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import ConfigError, LLMGateError, PluginConflictError, PluginError, PluginNotInstalledError
 from llmgate_core.json_codec import decode
-from llmgate_core.registry.entry_points import Claim, first_party, installed_claims, normalise
-from llmgate_core.registry.hooks import BoundPlugin, HookTable, load_error
+from llmgate_core.registry.entry_points import PluginEntryPoint, first_party, installed_claims, normalise
+from llmgate_core.registry.hooks import BoundPlugin, HookBinder, load_error
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.settings import PluginPolicy
 
-__all__ = ["PluginTable", "load_claim"]
+__all__ = ["PluginRegistry", "load_claim"]
 
 ENVIRONMENT_LIST = "LLMGATE_PLUGINS"
 
 
-class PluginTable:
+class PluginRegistry:
     """Claims of one client, and the plugins bound so far. Thread-safe."""
 
     def __init__(self, policy: PluginPolicy, extensions: Sequence[Any] = ()) -> None:
         self._policy = _with_environment(policy)
         self._lock = threading.RLock()
-        self._hooks = HookTable()
-        self._claims: Mapping[tuple[str, str], tuple[Claim, ...]] | None = None
-        self._all_claims: tuple[Claim, ...] = ()
+        self._hooks = HookBinder()
+        self._claims: Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]] | None = None
+        self._all_claims: tuple[PluginEntryPoint, ...] = ()
         self._added: dict[tuple[str, str], BoundPlugin] = {}
         self._bound: dict[str, BoundPlugin] = {}
         self._failed: dict[str, PluginError] = {}
@@ -44,12 +44,12 @@ class PluginTable:
         self.before_call = self._hooks.extension_hooks("before_call")
         self.on_event = self._hooks.extension_hooks("on_event")
 
-    def claims(self) -> Mapping[tuple[str, str], tuple[Claim, ...]]:
+    def claims(self) -> Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]]:
         """Return (family, prefix) -> the claims that the policy lets through. Reads the disk once."""
         if self._claims is None:
             with self._lock:
                 self._all_claims = installed_claims()
-                table: dict[tuple[str, str], tuple[Claim, ...]] = {}
+                table: dict[tuple[str, str], tuple[PluginEntryPoint, ...]] = {}
                 for claim in filter(self._allowed, self._all_claims):
                     if claim.family in FAMILIES:
                         key = (claim.family, claim.prefix)
@@ -57,7 +57,7 @@ class PluginTable:
                 self._claims = table
         return self._claims
 
-    def installed(self) -> tuple[Claim, ...]:
+    def installed(self) -> tuple[PluginEntryPoint, ...]:
         """Return every claim found, refused ones included."""
         self.claims()
         return self._all_claims
@@ -82,7 +82,7 @@ class PluginTable:
                         why, name=claim.value, distribution=claim.distribution, version=claim.version
                     ) from error
 
-    def is_allowed(self, claim: Claim) -> bool:
+    def is_allowed(self, claim: PluginEntryPoint) -> bool:
         """Return whether the policy lets this claim through."""
         return self._allowed(claim)
 
@@ -127,8 +127,8 @@ class PluginTable:
         with self._lock:
             return self._load(claim)
 
-    def _choose(self, family: str, prefix: str) -> Claim:
-        claims: Sequence[Claim] = self.claims().get((family, prefix), ())
+    def _choose(self, family: str, prefix: str) -> PluginEntryPoint:
+        claims: Sequence[PluginEntryPoint] = self.claims().get((family, prefix), ())
         owner = first_party().get(family, {}).get(prefix)
         preferred = self._preferred(family, prefix)
         if preferred is not None:
@@ -158,7 +158,7 @@ class PluginTable:
             f"no plugin serves '{prefix}/' for {family}: {way_out}", distribution=owner, plugin=None
         )
 
-    def _load(self, claim: Claim) -> BoundPlugin:
+    def _load(self, claim: PluginEntryPoint) -> BoundPlugin:
         if claim.value in self._failed:
             raise self._failed[claim.value]
         if claim.value not in self._bound:
@@ -172,7 +172,7 @@ class PluginTable:
                 raise
         return self._bound[claim.value]
 
-    def _allowed(self, claim: Claim) -> bool:
+    def _allowed(self, claim: PluginEntryPoint) -> bool:
         policy = self._policy
         allowed = policy.allow is None or claim.distribution in policy.allow
         return allowed and claim.distribution not in policy.block
@@ -187,7 +187,7 @@ class PluginTable:
             self._hooks.add_extension(extension, type(extension).__name__)
 
 
-def load_claim(claim: Claim) -> Any:
+def load_claim(claim: PluginEntryPoint) -> Any:
     """Import what an entry point names.
 
     Raises:
@@ -206,7 +206,7 @@ def load_claim(claim: Claim) -> Any:
     return found
 
 
-def _conflict(family: str, prefix: str, claims: Sequence[Claim], owner: str | None) -> PluginConflictError:
+def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint], owner: str | None) -> PluginConflictError:
     names = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
     belongs = f", which belongs to {owner}" if owner else ""
     return PluginConflictError(

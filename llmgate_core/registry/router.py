@@ -16,9 +16,9 @@ from llmgate_core.catalogue.rules import effort_of
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
 from llmgate_core.errors import BadRequestError, UnknownModelError
 from llmgate_core.registry.hooks import BoundPlugin
-from llmgate_core.registry.registry import PluginTable
+from llmgate_core.registry.registry import PluginRegistry
 
-__all__ = ["Router", "Target", "split_prefix"]
+__all__ = ["ResolvedModel", "Router", "split_prefix"]
 
 REMEMBERED_TARGETS = 4096  # bounded, since callers choose the model strings
 REMEMBERED_CHARACTERS = 200
@@ -28,7 +28,7 @@ FUNCTION_OF_FAMILY = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ResolvedModel:
     """Where a model string leads: everything of a route that does not change from call to call.
 
     `family` is the one that the plugin serves: another than the caller's where it carries the call.
@@ -45,32 +45,32 @@ class Target:
 class Router:
     """Resolves model strings for one client, remembering what it found."""
 
-    def __init__(self, plugins: PluginTable, catalogue: Catalogue) -> None:
+    def __init__(self, plugins: PluginRegistry, catalogue: Catalogue) -> None:
         self._plugins = plugins
         self._catalogue = catalogue
-        self._targets: dict[tuple[str, str, bool], Target] = {}
+        self._targets: dict[tuple[str, str, bool], ResolvedModel] = {}
 
-    def resolve(self, family: str, model: object, *, carried: bool = False) -> Target:
+    def resolve(self, family: str, model: object, *, bridged: bool = False) -> ResolvedModel:
         """Return the target of a model string.
 
-        With `carried` the family's carrier is asked, even where a plugin serves the family itself.
+        With `bridged` the family that bridges it is asked, even where a plugin serves the family itself.
 
         Raises:
             BadRequestError: no text, or a model of another family. UnknownModelError: no prefix and
             no row knows it. PluginError: the plugin is missing, contested or broken.
         """
         name = model if isinstance(model, str) else _checked(model)
-        carrier = FAMILIES[family].carrier if carried else None
-        target = self._targets.get((carrier or family, name, carried))
+        bridged_over = FAMILIES[family].bridged_over if bridged else None
+        target = self._targets.get((bridged_over or family, name, bridged))
         if target is None:
-            target = self._resolve(carrier or family, _checked(name), as_it_is=carried)
+            target = self._resolve(bridged_over or family, _checked(name), as_it_is=bridged)
             if len(self._targets) >= REMEMBERED_TARGETS:
                 self._targets.clear()
             if len(name) <= REMEMBERED_CHARACTERS:
-                self._targets[carrier or family, name, carried] = target
+                self._targets[bridged_over or family, name, bridged] = target
         return target
 
-    def resolve_prefix(self, family: str, model: object) -> Target:
+    def resolve_prefix(self, family: str, model: object) -> ResolvedModel:
         """Return the target of a call that names no model, only a prefix such as `openai/`, or nothing.
 
         Raises:
@@ -83,9 +83,11 @@ class Router:
             prefix = _checked(model).strip("/")
             if not self._plugins.knows(family, prefix):
                 return self.resolve(family, model)
-        return Target(self._plugins.get(family, prefix), family, prefix, "", None, f"the prefix {prefix}/ is asked")
+        return ResolvedModel(
+            self._plugins.get(family, prefix), family, prefix, "", None, f"the prefix {prefix}/ is asked"
+        )
 
-    def rerouted(self, target: Target, body: Mapping[str, Any]) -> Target:
+    def rerouted(self, target: ResolvedModel, body: Mapping[str, Any]) -> ResolvedModel:
         """Return where a request goes whose tools and effort this endpoint does not take together.
 
         Only for rows that say `bridge`; the caller knows that the host is the provider's own.
@@ -98,34 +100,34 @@ class Router:
             return target
         reason = f"function tools and reasoning go together only on {prefix}/ for this model"
         plugin = self._plugins.get(target.family, prefix)
-        return Target(plugin, target.family, prefix, target.model, target.row, reason)
+        return ResolvedModel(plugin, target.family, prefix, target.model, target.row, reason)
 
     def forget(self) -> None:
         """Drop what was remembered, after a plugin was added."""
         self._targets.clear()
 
-    def _resolve(self, family: str, model: str, *, as_it_is: bool = False) -> Target:
-        carrier = FAMILIES[family].carrier
+    def _resolve(self, family: str, model: str, *, as_it_is: bool = False) -> ResolvedModel:
+        bridged_over = FAMILIES[family].bridged_over
         for prefix, rest in split_prefix(model):
             if self._plugins.knows(family, prefix):
                 return self._by_prefix(family, prefix, rest, as_it_is=as_it_is)
-            if carrier is not None and self._plugins.knows(carrier, prefix):
-                return self._by_prefix(carrier, prefix, rest, as_it_is=True)
+            if bridged_over is not None and self._plugins.knows(bridged_over, prefix):
+                return self._by_prefix(bridged_over, prefix, rest, as_it_is=True)
             self._refuse_foreign_prefix(family, prefix, model)
         return self._by_catalogue(family, model, as_it_is=as_it_is)
 
-    def _by_prefix(self, family: str, prefix: str, model: str, *, as_it_is: bool) -> Target:
+    def _by_prefix(self, family: str, prefix: str, model: str, *, as_it_is: bool) -> ResolvedModel:
         row = None if as_it_is else self._catalogue.find(model)
         reason = f"the prefix {prefix}/ names it"
         if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
             prefix, reason = row.prefix, f"the catalogue says that {row.name} is served in mode responses"
         plugin = self._plugins.get(family, prefix)
-        return Target(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
+        return ResolvedModel(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
 
     def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
         return prefix == self._catalogue.prefix_for(row.provider, "chat")
 
-    def _by_catalogue(self, family: str, model: str, *, as_it_is: bool) -> Target:
+    def _by_catalogue(self, family: str, model: str, *, as_it_is: bool) -> ResolvedModel:
         row = self._catalogue.find(model)
         if row is None or row.prefix is None:
             raise self._unknown(family, model)
@@ -140,7 +142,7 @@ class Router:
         prefix = (as_it_is and self._catalogue.prefix_for(row.provider, family)) or row.prefix
         plugin = self._plugins.get(family, prefix)
         reason = f"no prefix; the catalogue says {row.provider}, mode {row.mode}"
-        return Target(plugin, family, prefix, model, row, reason)
+        return ResolvedModel(plugin, family, prefix, model, row, reason)
 
     def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
         """A longer prefix of another family must not fall through to a shorter one of this family."""

@@ -17,9 +17,9 @@ from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.transport import AsyncTransportResponse, StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import Headers, UpstreamRequest
-from llmgate_core.registry.router import Target
+from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
-from llmgate_core.settings.options import Options, endpoint_for, is_home, take_options
+from llmgate_core.settings.options import Options, destination_for, is_provider_host, take_options
 
 __all__ = ["Forwarded", "Forwarding", "forwarding", "started"]
 
@@ -30,7 +30,7 @@ class Forwarding:
 
     options: Options
     route: Route
-    target: Target
+    target: ResolvedModel
     request: TransportRequest
     deadline: Deadline
 
@@ -72,7 +72,7 @@ class Forwarded:
 
 def forwarding(
     pipeline: Pipeline,
-    target: Target,
+    target: ResolvedModel,
     request: UpstreamRequest,
     content: bytes | StreamedContent,
     query: str,
@@ -87,7 +87,7 @@ def forwarding(
     plugin = target.plugin
     if plugin.auth is not None:
         raise plugin.error("auth", "its requests cannot be forwarded as they are")
-    endpoint = endpoint_for(plugin.info, options, pipeline.client, pipeline.settings)
+    endpoint = destination_for(plugin.info, options, pipeline.client, pipeline.settings)
     route = Route(
         plugin.info.name,
         target.prefix,
@@ -97,7 +97,7 @@ def forwarding(
         endpoint.api_key,
         endpoint.organization,
         endpoint.project,
-        is_home=is_home(endpoint.base_url, plugin.info),
+        is_provider_host=is_provider_host(endpoint.base_url, plugin.info),
     )
     deadline = Deadline(options.timeouts)
     outgoing = transport_request(

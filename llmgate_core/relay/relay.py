@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
-from llmgate_core.calls.prepared import Prepared
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers, SSEEvent, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, told_by
+from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, error_chunks
 from llmgate_core.reading.upstream_errors import error_of_object, is_document, validation_error
 from llmgate_core.types.record import CallRecord
 
@@ -64,7 +64,7 @@ class Relayed:
 
 
 @dataclass(slots=True)
-class RelayedCall(Prepared):
+class RelayedCall(PreparedCall):
     """A prepared call whose answer stays bytes. What it was made from came from someone else: no path is opened."""
 
     takes_paths: ClassVar[bool] = False
@@ -115,7 +115,7 @@ class RelayedCall(Prepared):
 
     def record(self, response: UpstreamResponse, attempts: int, late: Sequence[LedgerEntry] = ()) -> CallRecord:
         """Return the record, with the headers whatever the settings say."""
-        record = Prepared.record(self, response, attempts, late)
+        record = PreparedCall.record(self, response, attempts, late)
         record.headers = response.headers
         return record
 
@@ -228,7 +228,7 @@ class EventRelay(EventStreamReader):
     def failed(self, error: LLMGateError) -> Sequence[bytes]:
         """Return the events by which the stream itself tells of an error, where its parser has any."""
         out: list[bytes] = []
-        for piece in told_by(self._parser, error) if self.count else ():
+        for piece in error_chunks(self._parser, error) if self.count else ():
             self._emit(piece, out)
         return out
 

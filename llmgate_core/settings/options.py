@@ -23,11 +23,11 @@ from llmgate_core.settings.settings import Settings
 __all__ = [
     "OWN_ARGUMENTS",
     "ClientOptions",
-    "Endpoint",
+    "Destination",
     "Options",
-    "endpoint_for",
+    "destination_for",
     "hide_key",
-    "is_home",
+    "is_provider_host",
     "take_options",
 ]
 
@@ -55,7 +55,7 @@ OWN_ARGUMENTS = frozenset(
 )
 """Arguments of every function that are ours and never sent as parameters."""
 
-FOREIGN_ARGUMENTS: Mapping[str, str] = MappingProxyType(
+RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
     {
         "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
         "api_version": "the version belongs into api_base",
@@ -121,7 +121,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Destination:
     """Where a provider is reached for one call."""
 
     base_url: str
@@ -169,9 +169,9 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
     )
 
 
-def endpoint_for(
+def destination_for(
     info: ProviderInfo, options: Options, client: ClientOptions, settings: Settings, *, require_key: bool = True
-) -> Endpoint:
+) -> Destination:
     """Return base URL, key, organization and project for a provider.
 
     Raises:
@@ -197,7 +197,7 @@ def endpoint_for(
                 provider=info.name,
                 attempts=0,
             )
-    return Endpoint(
+    return Destination(
         base_url,
         key,
         _header_text("organization", own, client.organization, settings.organization, info.env_organization),
@@ -205,7 +205,7 @@ def endpoint_for(
     )
 
 
-def is_home(base_url: str, info: ProviderInfo) -> bool:
+def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
     """Return whether a base URL is on the provider's own host or a subdomain of it."""
     if base_url == info.base_url:
         return True
@@ -222,9 +222,9 @@ def _first(*values: Any) -> Any:
 
 def _refuse_foreign(arguments: Mapping[str, Any]) -> None:
     for name in arguments:
-        if name in FOREIGN_ARGUMENTS:
+        if name in RENAMED_ARGUMENTS:
             raise BadRequestError(
-                f"{name} is no argument of llmgate and is not sent: {FOREIGN_ARGUMENTS[name]}; "
+                f"{name} is no argument of llmgate and is not sent: {RENAMED_ARGUMENTS[name]}; "
                 f"extra_body={{{name!r}: ...}} sends it all the same",
                 status_code=400,
                 code="unknown_argument",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.transport import AsyncTransport, Transport
 from llmgate_core.errors import ConfigError
-from llmgate_core.registry.router import Target
+from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.base_url import split_base_url
 from llmgate_core.settings.environment import proxy_for
 from llmgate_core.settings.options import Options
@@ -44,7 +44,7 @@ class Outgoing(Protocol):
         ...
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ResolvedModel:
         """Whose hook `transport` may bring a wire of its own."""
         ...
 

@@ -91,7 +91,7 @@ def test_the_last_event_says_that_the_upstream_gave_up(events_of: Any, upstream:
     assert last["response"]["output"][0]["content"][0]["text"] == "Hal"
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert type(error) is InternalServerError
-    assert error.is_told
+    assert error.is_reported
 
 
 @WAYS
@@ -100,7 +100,7 @@ def test_an_error_as_first_event_is_a_failed_request(events_of: Any, upstream: F
     events, error = events_of(upstream)
     assert events == []
     assert type(error) is InternalServerError
-    assert not error.is_told
+    assert not error.is_reported
 
 
 @WAYS
@@ -109,4 +109,4 @@ def test_a_cut_stream_is_no_word_of_the_upstreams(events_of: Any, upstream: Fake
     events, error = events_of(upstream)
     assert events[-1]["type"] == "response.output_text.delta"
     assert isinstance(error, StreamTruncatedError)
-    assert not error.is_told
+    assert not error.is_reported

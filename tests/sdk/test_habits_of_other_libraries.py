@@ -11,7 +11,7 @@ import pytest
 from llmgate_core import Client, Settings, fold_chunks
 from llmgate_core.errors import BadRequestError, ContextWindowExceededError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
-from llmgate_core.settings.options import FOREIGN_ARGUMENTS, OWN_ARGUMENTS
+from llmgate_core.settings.options import OWN_ARGUMENTS, RENAMED_ARGUMENTS
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from llmgate_core.types.chat import ChatCompletionChunk
 
@@ -42,21 +42,21 @@ class Count:
         return self.value
 
 
-@pytest.mark.parametrize("name", sorted(FOREIGN_ARGUMENTS))
+@pytest.mark.parametrize("name", sorted(RENAMED_ARGUMENTS))
 def test_an_argument_of_another_library_is_refused_with_the_way_out(
     name: str, client: Client, upstream: FakeUpstream
 ) -> None:
     with pytest.raises(BadRequestError) as caught:
         client.completion("gpt-4o", HI, **{name: "x"})
     assert (caught.value.param, caught.value.attempts) == (name, 0)
-    assert FOREIGN_ARGUMENTS[name] in str(caught.value)
+    assert RENAMED_ARGUMENTS[name] in str(caught.value)
     assert upstream.received == []
     client.completion("gpt-4o", HI, extra_body={name: "x"})
     assert upstream.received[0]["json"][name] == "x"
 
 
 def test_no_argument_of_ours_is_foreign() -> None:
-    assert not OWN_ARGUMENTS & set(FOREIGN_ARGUMENTS)
+    assert not OWN_ARGUMENTS & set(RENAMED_ARGUMENTS)
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:

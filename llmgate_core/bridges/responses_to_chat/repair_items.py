@@ -14,9 +14,9 @@ from typing import Any
 from llmgate_core.bridges.responses_to_chat.output import Ids
 from llmgate_core.contract.call import JsonObject
 
-__all__ = ["OpenItem", "Owed", "complete_item", "complete_part"]
+__all__ = ["OpenItem", "PendingEvents", "complete_item", "complete_part"]
 
-Owed = tuple[str, JsonObject]
+PendingEvents = tuple[str, JsonObject]
 """Type and fields of an event that the server left out."""
 
 PREFIX_OF_KIND: Mapping[str, str] = MappingProxyType(
@@ -99,7 +99,7 @@ class OpenItem:
         self._counts: dict[str, int] = {}  # parts added so far, by start
         self._done: dict[tuple[str, int], str] = {}  # whole texts
 
-    def before(self, start: str, step: str, data: JsonObject) -> Iterator[Owed]:
+    def before(self, start: str, step: str, data: JsonObject) -> Iterator[PendingEvents]:
         """Fill in the index of the part that an event speaks of, and yield what should have come before it."""
         name = INDEX_OF_START.get(start) or ("content_index" if step == "added" else None)
         part_start = start if start in (PART, SUMMARY_PART) else PART_OF_START.get(start)
@@ -136,7 +136,7 @@ class OpenItem:
             self._texts.pop((start, index), None)
             self._done[start, index] = str(data.get(VALUE_OF_START[start]) or "")
 
-    def owed(self, item: Mapping[str, Any]) -> Iterator[Owed]:
+    def owed(self, item: Mapping[str, Any]) -> Iterator[PendingEvents]:
         """Yield what must come before the item is done; `item` is how it ended."""
         if self.kind in ("function_call", "custom_tool_call"):
             yield from self._owed_call(item)
@@ -170,7 +170,7 @@ class OpenItem:
     def _whole_texts(self) -> dict[tuple[str, int], str]:
         return {**self._done, **{key: "".join(pieces) for key, pieces in self._texts.items()}}
 
-    def _owed_call(self, item: Mapping[str, Any]) -> Iterator[Owed]:
+    def _owed_call(self, item: Mapping[str, Any]) -> Iterator[PendingEvents]:
         start = ARGUMENTS if self.kind == "function_call" else INPUT
         if (start, 0) in self._done:
             return
@@ -180,7 +180,7 @@ class OpenItem:
         name = {"name": item.get("name") or ""} if start == ARGUMENTS else {}
         yield f"{start}.done", {**self._at(), **name, field: text}
 
-    def _owed_text(self, part_start: str, index: int, part: Any) -> Iterator[Owed]:
+    def _owed_text(self, part_start: str, index: int, part: Any) -> Iterator[PendingEvents]:
         """Yield the `done` of a text whose part is done."""
         for start in (TEXT, REFUSAL) if part_start == PART else (SUMMARY,):
             pieces = self._texts.pop((start, index), None)
@@ -188,7 +188,7 @@ class OpenItem:
                 whole = part.get(VALUE_OF_START[start]) if isinstance(part, Mapping) else None
                 yield self._text_done(start, index, whole if isinstance(whole, str) else "".join(pieces))
 
-    def _text_done(self, start: str, index: int, text: str) -> Owed:
+    def _text_done(self, start: str, index: int, text: str) -> PendingEvents:
         self._texts.pop((start, index), None)
         self._done[start, index] = text
         extra: JsonObject = {"logprobs": []} if start == TEXT else {}

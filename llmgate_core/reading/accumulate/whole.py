@@ -18,24 +18,24 @@ from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["Past", "fold_chunks", "whole_answer"]
+__all__ = ["StreamHistory", "fold_chunks", "whole_answer"]
 
 
-class Past:
+class StreamHistory:
     """What a stream has handed out and how it stopped, so that its whole answer is never made of a part.
 
     Attributes:
         so_far: returns the answer so far, which the stream's reader keeps; None: nobody does.
         chunks: all of them where nobody else keeps them, but no bytes: a recording or a film shall not stay in memory.
-        has_lost: bytes were handed out.
+        dropped_bytes: bytes were handed out.
     """
 
-    __slots__ = ("_is_over", "_keeps", "_stop", "chunks", "has_lost", "so_far")
+    __slots__ = ("_is_over", "_keeps", "_stop", "chunks", "dropped_bytes", "so_far")
 
     def __init__(self, family: str, so_far: Callable[[], Any] | None) -> None:
         self.so_far = so_far
         self.chunks: list[Any] = []
-        self.has_lost = False
+        self.dropped_bytes = False
         self._keeps = so_far is None or family == "speech"
         self._is_over = False
         self._stop: LLMGateError | None = None
@@ -43,7 +43,7 @@ class Past:
     def add(self, chunk: Any) -> None:
         """Note a chunk that is handed out."""
         if isinstance(chunk, bytes):
-            self.has_lost = True
+            self.dropped_bytes = True
         elif self._keeps:
             self.chunks.append(chunk)
 
@@ -57,7 +57,7 @@ class Past:
         elif not isinstance(by, (StopIteration, StopAsyncIteration)):
             self._stop = LLMGateError("the stream was stopped before its end: call whole() before you close it")
 
-    def must_be_whole(self) -> None:
+    def require_complete(self) -> None:
         """Raise where a whole answer can no longer be had.
 
         Raises:
@@ -65,7 +65,7 @@ class Past:
         """
         if self._stop is not None:
             raise copy(self._stop)
-        if self.has_lost:
+        if self.dropped_bytes:
             raise LLMGateError(
                 "bytes of this stream were handed out and are not kept: join what you read, or call whole() first"
             )
@@ -89,7 +89,7 @@ def _as_dict(chunk: Any) -> dict[str, Any]:
     return chunk if isinstance(chunk, dict) else chunk.model_dump(exclude_unset=True)
 
 
-def whole_answer(family: str, rest: Sequence[Any], past: Past, record: CallRecord) -> Any:
+def whole_answer(family: str, rest: Sequence[Any], past: StreamHistory, record: CallRecord) -> Any:
     """Return the whole answer of a stream that has ended; `rest` is what was read last."""
     chunks = past.chunks or rest
     if family == "speech" or any(isinstance(chunk, bytes) for chunk in chunks):

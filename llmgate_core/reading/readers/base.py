@@ -24,31 +24,31 @@ __all__ = [
     "ByteReader",
     "EventStreamReader",
     "StreamReader",
-    "begun",
-    "looks_like_no_stream",
-    "told_by",
+    "error_chunks",
+    "is_document_start",
+    "start",
 ]
 
 
-def looks_like_no_stream(first_block: bytes) -> bool:
+def is_document_start(first_block: bytes) -> bool:
     """Return whether an answer to a stream request is a plain document, whatever its content type says."""
     return first_block.lstrip()[:1] in (b"{", b"<", b"[")
 
 
-def begun(chunks: Iterator[Any]) -> Iterator[Any] | None:
+def start(chunks: Iterator[Any]) -> Iterator[Any] | None:
     """Return the chunks with the first of them made, so that an error in it comes now; None: there are none."""
     for first in chunks:
         return chain((first,), chunks)
     return None
 
 
-def told_by(parser: StreamParser | None, error: LLMGateError) -> Sequence[JsonObject]:
+def error_chunks(parser: StreamParser | None, error: LLMGateError) -> Sequence[JsonObject]:
     """Return the chunks in which a plugin's parser tells of the upstream's own error, and mark it as told."""
     tell = getattr(parser, "failed", None)
     if tell is None or not isinstance(error, APIStatusError):
         return ()
     pieces: Sequence[JsonObject] = tell(error)
-    error.is_told = bool(pieces)
+    error.is_reported = bool(pieces)
     return pieces
 
 
@@ -60,7 +60,7 @@ class StreamReader(Protocol):
         usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
         answer: the whole answer, where the last event held one.
         count: chunks made so far.
-        refuses_documents: a plain document is no such stream.
+        rejects_documents: a plain document is no such stream.
         ledger: what reading it lost or changed.
     """
 
@@ -68,7 +68,7 @@ class StreamReader(Protocol):
     tier: str | None
     answer: Any
     count: int
-    refuses_documents: bool
+    rejects_documents: bool
 
     @property
     def usage(self) -> Any:
@@ -123,7 +123,7 @@ class EventStreamReader:
         "answer",
         "count",
         "done",
-        "refuses_documents",
+        "rejects_documents",
         "tier",
     )
 
@@ -147,7 +147,7 @@ class EventStreamReader:
         self.answer: Any = None
         self.done = False
         self.count = 0
-        self.refuses_documents = True
+        self.rejects_documents = True
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -164,7 +164,7 @@ class EventStreamReader:
 class ByteReader:
     """Hands a body out as it comes, such as audio or video."""
 
-    __slots__ = ("_response", "answer", "count", "done", "refuses_documents", "tier", "usage")
+    __slots__ = ("_response", "answer", "count", "done", "rejects_documents", "tier", "usage")
 
     def __init__(self, response: UpstreamResponse) -> None:
         self._response = response
@@ -173,7 +173,7 @@ class ByteReader:
         self.tier: str | None = None
         self.answer: Any = None
         self.count = 0
-        self.refuses_documents = is_document(response.headers.get("content-type", ""))
+        self.rejects_documents = is_document(response.headers.get("content-type", ""))
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:

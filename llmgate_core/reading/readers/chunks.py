@@ -21,7 +21,7 @@ from llmgate_core.errors import APIError, LLMGateError, StreamTruncatedError
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, told_by
+from llmgate_core.reading.readers.base import ByteReader, EventStreamReader, StreamReader, error_chunks
 from llmgate_core.reading.upstream_errors import error_of_object, try_decode, validation_error, why_invalid
 from llmgate_core.secrets import Secret
 
@@ -130,7 +130,7 @@ class _ChunkReader(EventStreamReader, ABC):
         )
 
     def failed(self, error: LLMGateError) -> Sequence[Any]:
-        pieces = told_by(self._parser, error) if self.count else ()
+        pieces = error_chunks(self._parser, error) if self.count else ()
         return [self._chunk_type.model_validate(piece) for piece in pieces]
 
     def partial(self) -> Any:

@@ -21,11 +21,11 @@ from itertools import count
 from llmgate_core.serving import errors
 from llmgate_gateway.access.browsers import check_page
 from llmgate_gateway.access.cors import origin_headers, preflight
-from llmgate_gateway.access.keys import Client, wrong_key
+from llmgate_gateway.access.keys import Caller, wrong_key
 from llmgate_gateway.access.limits import Admission, check_head
 from llmgate_gateway.calls.handler import note_trace, serve_call
 from llmgate_gateway.calls.passthrough import serve_passthrough
-from llmgate_gateway.calls.snapshot import State
+from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.http.body import linger, read_whole
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, failure_reply, note_failure
@@ -57,7 +57,7 @@ class PageRequest:
     """
 
     gateway: Gateway
-    client: Client | None
+    client: Caller | None
     query: bytes
     body: bytes = b""
 
@@ -89,7 +89,7 @@ class Gateway:
         on_call: Sequence[Callable[[RequestRecord], None]] = (),
         pages: Mapping[str, Page] | None = None,
     ) -> None:
-        self._state = State(config)
+        self._state = ConfigSnapshot(config)
         self._observers = tuple(observers)
         self._on_begin = tuple(on_begin)
         self._on_call = tuple(on_call)
@@ -108,7 +108,7 @@ class Gateway:
         return self._state.config
 
     @property
-    def state(self) -> State:
+    def state(self) -> ConfigSnapshot:
         """What new requests are served by."""
         return self._state
 
@@ -128,9 +128,9 @@ class Gateway:
         Raises:
             LLMGateError: a plugin does not load. Nothing has changed then.
         """
-        self.take_state(State(config))
+        self.take_state(ConfigSnapshot(config))
 
-    def take_state(self, fresh: State) -> None:
+    def take_state(self, fresh: ConfigSnapshot) -> None:
         """Do what `reconfigure` does with a state that is built already, be it in a thread: that takes a while."""
         old, self._state = self._state, fresh
         old.retire()
@@ -195,7 +195,7 @@ class Gateway:
             state.release()
             self._note_end(record)
 
-    async def _outcome(self, request: ClientRequest, state: State) -> Reply | RefusedError | None:
+    async def _outcome(self, request: ClientRequest, state: ConfigSnapshot) -> Reply | RefusedError | None:
         """Serve a request; return what is left to be sent."""
         record = request.record
         try:
@@ -219,7 +219,7 @@ class Gateway:
             log.exception("%s: the gateway failed", record.request_id)
             return None if request.head_sent else error_reply(500, NEUTRAL["internal"], code="internal_error")
 
-    async def _routed(self, request: ClientRequest, state: State) -> Reply | None:
+    async def _routed(self, request: ClientRequest, state: ConfigSnapshot) -> Reply | None:
         general, record, method = state.general, request.record, request.record.method
         path = request_path(request.scope)
         record.path = path
@@ -248,7 +248,7 @@ class Gateway:
         finally:
             self._admission.leave(place)
 
-    async def _served(self, request: ClientRequest, state: State, found: Found) -> Reply | None:
+    async def _served(self, request: ClientRequest, state: ConfigSnapshot, found: Found) -> Reply | None:
         route, record = found.route, request.record
         if route is None:
             if await serve_passthrough(request, state):
@@ -264,7 +264,7 @@ class Gateway:
         await serve_call(request, state, route, found.ids)
         return None
 
-    def _models(self, request: ClientRequest, state: State, found: Found) -> Reply:
+    def _models(self, request: ClientRequest, state: ConfigSnapshot, found: Found) -> Reply:
         if not found.ids:
             return model_list(state, request.client)
         name = found.ids["model"]
@@ -273,7 +273,7 @@ class Gateway:
             raise state.deployments.unknown_model(name, request.client)
         return reply
 
-    async def _page(self, request: ClientRequest, state: State, route: Route, client: Client | None) -> Reply:
+    async def _page(self, request: ClientRequest, state: ConfigSnapshot, route: Route, client: Caller | None) -> Reply:
         request.record.family, request.record.operation = "page", route.path
         request.record.outcome = "finished"
         if route.path == "/livez":

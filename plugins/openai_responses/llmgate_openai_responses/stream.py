@@ -10,4 +10,4 @@ def stream_parser(call: Call, route: Route) -> StreamParser | None:
     """Return None for OpenAI's own events, which are whole; other servers leave fields out, which are filled in."""
     if route.family == "chat":
         return ChatOverResponses.ChatStream(call, route)
-    return None if route.is_home else StreamRepair(call, route)
+    return None if route.is_provider_host else StreamRepair(call, route)

@@ -18,7 +18,7 @@ from llmgate_core.serving import Secret
 from llmgate_gateway.config import GatewayConfig, allows
 from llmgate_gateway.http.responses import RefusedError, error_reply, refuse
 
-__all__ = ["ANYBODY", "Client", "KeyRing", "wrong_key"]
+__all__ = ["ANYBODY", "Caller", "KeyRing", "wrong_key"]
 
 BEARER = b"bearer "
 MASTER = "master"
@@ -32,7 +32,7 @@ WRONG_KEY = error_reply(
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Caller:
     """Who a key belongs to.
 
     Attributes:
@@ -50,7 +50,7 @@ class Client:
         return self.models is None or allows(self.models, model)
 
 
-ANYBODY = Client()
+ANYBODY = Caller()
 """Every client of a gateway that has no keys."""
 
 
@@ -59,10 +59,10 @@ class KeyRing:
 
     def __init__(self, config: GatewayConfig) -> None:
         general = config.general
-        keys: list[tuple[bytes, Client]] = []
+        keys: list[tuple[bytes, Caller]] = []
         if general.master_key is not None:
-            keys.append((_digest_of(general.master_key), Client(MASTER)))
-        keys += [(_digest_of(key.key), Client(key.name, key.models, key.limits.max_in_flight)) for key in general.keys]
+            keys.append((_digest_of(general.master_key), Caller(MASTER)))
+        keys += [(_digest_of(key.key), Caller(key.name, key.models, key.limits.max_in_flight)) for key in general.keys]
         self._keys = tuple(keys)
 
     @property
@@ -70,12 +70,12 @@ class KeyRing:
         """Whether no key is asked for."""
         return not self._keys
 
-    def client_of(self, authorization: Sequence[bytes]) -> Client | None:
+    def client_of(self, authorization: Sequence[bytes]) -> Caller | None:
         """Return who sends a request with these `authorization` headers; None: nobody that we know."""
         if not self._keys:
             return ANYBODY
         presented = hashlib.sha256(_token_of(authorization)).digest()
-        found: Client | None = None
+        found: Caller | None = None
         for digest, client in self._keys:  # all of them, so that time tells nothing
             if hmac.compare_digest(digest, presented):
                 found = client

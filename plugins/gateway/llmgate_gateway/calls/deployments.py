@@ -15,8 +15,8 @@ from itertools import count
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.serving import ENDPOINTS, FAMILIES, Target, errors
-from llmgate_gateway.access.keys import Client, forbidden_model
+from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
+from llmgate_gateway.access.keys import Caller, forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
@@ -24,7 +24,7 @@ from llmgate_gateway.http.responses import RefusedError, header_value, refuse
 from llmgate_gateway.http.routes import Route
 from llmgate_gateway.telemetry.key_leaks import KeyPieces
 
-__all__ = ["Binding", "Bound", "Deployments"]
+__all__ = ["Deployments", "LiveDeployment", "Selection"]
 
 REMEMBERED_NAMES = 1024  # bounded, since clients choose the names
 SHOWN_CHARACTERS = 200
@@ -32,7 +32,7 @@ STAND_IN = "any-model"
 
 
 @dataclass(slots=True, eq=False)
-class Bound:
+class LiveDeployment:
     """One entry of the config, ready to be called.
 
     Attributes:
@@ -48,7 +48,7 @@ class Bound:
     client: AsyncClient
     arguments: Mapping[str, Any]
     extra_headers: Mapping[str, str]
-    targets: Mapping[str, Target]
+    targets: Mapping[str, ResolvedModel]
     secrets: KeyPieces = field(repr=False)
     label: str = ""
     logs_content: bool = False
@@ -71,12 +71,12 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class Selection:
     """Where one request goes: a deployment, and the model string that its name makes there."""
 
-    bound: Bound
+    bound: LiveDeployment
     model: str
-    target: Target
+    target: ResolvedModel
     headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
 
 
@@ -87,10 +87,10 @@ class Deployments:
         self._names = ModelNames(config)
         self._clients: dict[bool, AsyncClient] = {}
         self._bound = {id(entry): self._bind(config, entry) for entry in config.deployments}
-        self._found: dict[tuple[str, str, str], tuple[Binding, ...]] = {}
+        self._found: dict[tuple[str, str, str], tuple[Selection, ...]] = {}
         self._turns: dict[str, Iterator[int]] = {}
 
-    def __iter__(self) -> Iterator[Bound]:
+    def __iter__(self) -> Iterator[LiveDeployment]:
         return iter(self._bound.values())
 
     @property
@@ -107,7 +107,7 @@ class Deployments:
         """Return whether any deployment goes by a name."""
         return self._names.find(name) is not None
 
-    def of_model(self, route: Route, requested: object, client: Client) -> Binding:
+    def of_model(self, route: Route, requested: object, client: Caller) -> Selection:
         """Return where a request for a model goes; several of one name take turns.
 
         Raises:
@@ -131,7 +131,7 @@ class Deployments:
         name = bindings[0].bound.deployment.model_name
         return bindings[next(self._turns.setdefault(name, count())) % len(bindings)]
 
-    def of_operation(self, route: Route, wanted: str | None, client: Client) -> Binding:
+    def of_operation(self, route: Route, wanted: str | None, client: Caller) -> Selection:
         """Return where a request that names no model goes: the deployment named `wanted`, else the first that can.
 
         Raises:
@@ -146,7 +146,7 @@ class Deployments:
                 return self._binding(bound, f"{target.prefix}/", target, bound.deployment.model_name)
         raise refuse(404, "No model of this gateway offers this operation.", code="not_supported")
 
-    def named(self, name: str) -> Bound | None:
+    def named(self, name: str) -> LiveDeployment | None:
         """Return the deployment of an id, else the first of a model name."""
         for bound in self._bound.values():
             if bound.deployment.model_info.id == name:
@@ -154,7 +154,7 @@ class Deployments:
         group = self._names.find(name)
         return None if group is None else self._bound[id(group.members[0].deployment)]
 
-    def unknown_model(self, requested: str, client: Client) -> RefusedError:
+    def unknown_model(self, requested: str, client: Caller) -> RefusedError:
         """Return the refusal of a name that nothing goes by, with near names that the client may use."""
         known = [name for name in self.names if client.may_use(name)]
         near = difflib.get_close_matches(requested[:SHOWN_CHARACTERS], known, 3, 0.6)
@@ -162,11 +162,11 @@ class Deployments:
         message = f"The model {requested[:SHOWN_CHARACTERS]!r} does not exist on this gateway.{hint}"
         return refuse(404, message, code="model_not_found", param="model")
 
-    def _find(self, route: Route, requested: str, client: Client) -> tuple[Binding, ...]:
+    def _find(self, route: Route, requested: str, client: Caller) -> tuple[Selection, ...]:
         group = self._names.find(requested)
         if group is None:
             raise self.unknown_model(requested, client)
-        bindings: list[Binding] = []
+        bindings: list[Selection] = []
         for member in group.members:
             bound = self._bound[id(member.deployment)]
             target = bound.targets.get(route.family)
@@ -184,7 +184,9 @@ class Deployments:
             raise refuse(400, message, code="not_supported", param="model")
         return offering
 
-    def _resolved(self, bound: Bound, route: Route, model: str, requested: str, client: Client) -> Target:
+    def _resolved(
+        self, bound: LiveDeployment, route: Route, model: str, requested: str, client: Caller
+    ) -> ResolvedModel:
         """Return the target of a name that matched a pattern."""
         try:
             return _resolve(bound.client, route.family, model, bound.options)
@@ -193,15 +195,15 @@ class Deployments:
         except errors.BadRequestError:
             raise _other_family(requested, (), route) from None
 
-    def _binding(self, bound: Bound, model: str, target: Target, requested: str) -> Binding:
+    def _binding(self, bound: LiveDeployment, model: str, target: ResolvedModel, requested: str) -> Selection:
         headers = (
             (b"x-llmgate-model", header_value(requested)),
             (b"x-llmgate-deployment", header_value(bound.label)),
             (b"x-llmgate-provider", header_value(target.plugin.info.name)),
         )
-        return Binding(bound, model, target, headers)
+        return Selection(bound, model, target, headers)
 
-    def _bind(self, config: GatewayConfig, entry: Deployment) -> Bound:
+    def _bind(self, config: GatewayConfig, entry: Deployment) -> LiveDeployment:
         options = options_for(config, entry)
         client = self._clients.get(options.enable_preview_features)
         if client is None:
@@ -210,7 +212,7 @@ class Deployments:
             )
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
         arguments, targets = _arguments(options, headers), _targets(client, entry, options)
-        endpoints = [client.endpoint(target, **arguments) for target in targets.values()]
+        endpoints = [client.destination(target, **arguments) for target in targets.values()]
         if len({(it.base_url, it.organization, it.project) for it in endpoints}) == 1:
             # settled here, so that no request has to ask the environment again; the key stays where it is
             arguments |= {
@@ -219,7 +221,7 @@ class Deployments:
                 "project": endpoints[0].project or "",
             }
         keys = [*options.extra_headers.values(), *(it.api_key for it in endpoints)]
-        return Bound(
+        return LiveDeployment(
             entry,
             options,
             client,
@@ -265,14 +267,14 @@ def _arguments(options: DeploymentOptions, headers: Mapping[str, str]) -> dict[s
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions) -> Mapping[str, Target]:
+def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions) -> Mapping[str, ResolvedModel]:
     """Return family -> target for every family that may call an entry; loads its plugins.
 
     Raises:
         LLMGateError: no family can.
     """
     mode, model = entry.model_info.mode, entry.params.model.replace("*", STAND_IN)
-    targets: dict[str, Target] = {}
+    targets: dict[str, ResolvedModel] = {}
     failure: errors.LLMGateError | None = None
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
         try:
@@ -289,18 +291,18 @@ def _has_star(entry: Deployment) -> bool:
     return "*" in entry.params.model
 
 
-def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOptions) -> Target:
-    return client.resolve(family, model, carried=options.use_chat_completions_api)
+def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOptions) -> ResolvedModel:
+    return client.resolve(family, model, bridged=options.use_chat_completions_api)
 
 
-def _offers(target: Target, route: Route) -> bool:
+def _offers(target: ResolvedModel, route: Route) -> bool:
     """Return whether a plugin serves an operation; one that carries another family only creates."""
     if route.operation == "create":
         return True
     return target.family == route.family and f"{route.family}.{route.operation}" in target.plugin.info.operations
 
 
-def _other_family(requested: str, bounds: Iterable[Bound], route: Route) -> RefusedError:
+def _other_family(requested: str, bounds: Iterable[LiveDeployment], route: Route) -> RefusedError:
     families: Sequence[str] = list(dict.fromkeys(family for bound in bounds for family in bound.targets))
     paths = ", ".join(
         f"{ENDPOINTS[family]['create'].method} /v1{ENDPOINTS[family]['create'].path}" for family in families

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.serving import FAMILIES, LedgerEntry, decode
-from llmgate_gateway.calls.snapshot import State
+from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.calls.upstream import relay
 from llmgate_gateway.http.body import body_limit, check_names, json_body, query_fields, read_whole
 from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
@@ -27,7 +27,7 @@ MODEL_KEY = b'"model"'
 ESCAPED_LETTER = b"\\u006"  # nobody escapes a to o, unless a name is to be hidden
 
 
-async def serve_call(request: ClientRequest, state: State, route: Route, ids: Mapping[str, str]) -> None:
+async def serve_call(request: ClientRequest, state: ConfigSnapshot, route: Route, ids: Mapping[str, str]) -> None:
     """Serve one call.
 
     Raises:
@@ -56,7 +56,7 @@ async def serve_call(request: ClientRequest, state: State, route: Route, ids: Ma
         form.close()
 
 
-def forwarded_organization(request: ClientRequest, state: State) -> str | None:
+def forwarded_organization(request: ClientRequest, state: ConfigSnapshot) -> str | None:
     """Return the client's organization where the config says that it goes upstream."""
     if not state.general.forward_openai_org_id:
         return None
@@ -71,7 +71,9 @@ def note_trace(request: ClientRequest) -> None:
         request.record.traceparent = value.decode("ascii")
 
 
-async def _asked(request: ClientRequest, state: State, route: Route, form: Form) -> tuple[dict[str, Any], bytes | None]:
+async def _asked(
+    request: ClientRequest, state: ConfigSnapshot, route: Route, form: Form
+) -> tuple[dict[str, Any], bytes | None]:
     """Return the request's body, and its bytes where they can go upstream as they are."""
     if not route.has_body:
         return {}, None

@@ -15,9 +15,9 @@ from urllib.parse import unquote
 
 from llmgate_core.serving import Forwarded, errors, mask
 from llmgate_gateway.access.keys import forbidden_model
-from llmgate_gateway.calls.deployments import Bound
+from llmgate_gateway.calls.deployments import LiveDeployment
 from llmgate_gateway.calls.handler import forwarded_organization, note_trace
-from llmgate_gateway.calls.snapshot import State
+from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.body import body_limit, query_fields, too_large
 from llmgate_gateway.http.errors import NEUTRAL
 from llmgate_gateway.http.multipart import Form, Spool
@@ -37,7 +37,7 @@ BLOCK_BYTES = 256 * 1024
 ANY_NAME = frozenset[str]()
 
 
-async def serve_passthrough(request: ClientRequest, state: State) -> bool:
+async def serve_passthrough(request: ClientRequest, state: ConfigSnapshot) -> bool:
     """Relay a request to the configured deployment; False: it is none of what is relayed.
 
     Raises:
@@ -70,8 +70,8 @@ async def serve_passthrough(request: ClientRequest, state: State) -> bool:
 
 async def _relay(
     request: ClientRequest,
-    state: State,
-    bound: Bound,
+    state: ConfigSnapshot,
+    bound: LiveDeployment,
     path: str,
     query: str,
     content: bytes | RequestContent | _Spooled,
@@ -99,7 +99,7 @@ async def _relay(
         await answer.aclose()
 
 
-async def _answer(request: ClientRequest, bound: Bound, answer: Forwarded) -> None:
+async def _answer(request: ClientRequest, bound: LiveDeployment, answer: Forwarded) -> None:
     record, upstream, status = request.record, answer.headers, answer.status
     record.upstream_status = status
     if 300 <= status < 400:
@@ -159,7 +159,7 @@ def _relayed_path(path: str, allowed: Sequence[str]) -> str | None:
     return None
 
 
-async def _content(request: ClientRequest, state: State, form: Form) -> bytes | RequestContent | _Spooled:
+async def _content(request: ClientRequest, state: ConfigSnapshot, form: Form) -> bytes | RequestContent | _Spooled:
     """Return the client's body: to be streamed where its length is known, else once it lies here."""
     limit = state.general.limits.max_body
     length = body_limit(request, limit)

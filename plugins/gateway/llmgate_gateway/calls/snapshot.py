@@ -14,10 +14,10 @@ from llmgate_gateway.access.keys import KeyRing
 from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.config import GatewayConfig
 
-__all__ = ["State"]
+__all__ = ["ConfigSnapshot"]
 
 
-class State:
+class ConfigSnapshot:
     """A config, its keys, and its deployments.
 
     Attributes:

@@ -17,7 +17,7 @@ from typing import Any
 
 from llmgate_core import AsyncStream
 from llmgate_core.serving import FAMILIES, CallRecord, Relayed, error_tail, errors
-from llmgate_gateway.calls.deployments import Binding
+from llmgate_gateway.calls.deployments import Selection
 from llmgate_gateway.http.errors import STOPPING, note_failure, public_error
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RawHeaders, is_clean, ledger_header, may_pass, passed_headers, send_body
@@ -45,7 +45,7 @@ TEXT_TYPES: Mapping[str, bytes] = {
 async def relay(
     request: ClientRequest,
     route: Route,
-    binding: Binding,
+    binding: Selection,
     body: dict[str, Any],
     *,
     content: bytes | None,
@@ -89,7 +89,7 @@ async def relay(
             bound.outcome, bound.error_code = record.outcome, record.error_code
 
 
-def _show(route: Route, binding: Binding, arguments: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+def _show(route: Route, binding: Selection, arguments: Mapping[str, Any], body: Mapping[str, Any]) -> None:
     """Show an outgoing call, without content; keys and headers show themselves as `***` or by name only."""
     own = {name: value for name, value in arguments.items() if name in SHOWN_ARGUMENTS}
     headers = sorted(arguments.get("extra_headers") or ())
@@ -146,8 +146,10 @@ async def _hand_on(
         record.outcome = "finished"
     except errors.LLMGateError as error:
         note_failure(record, error)
-        is_told = isinstance(error, errors.APIError) and error.is_told
-        await _fail(request, route, public_error(error), events=call.events if is_events else None, is_told=is_told)
+        is_reported = isinstance(error, errors.APIError) and error.is_reported
+        await _fail(
+            request, route, public_error(error), events=call.events if is_events else None, is_reported=is_reported
+        )
         return
     except asyncio.CancelledError:
         if request.stopped_by != "shutdown" or not request.was_stopped():
@@ -166,11 +168,11 @@ async def _hand_on(
 
 
 async def _fail(
-    request: ClientRequest, route: Route, error: errors.APIError, *, events: int | None, is_told: bool = False
+    request: ClientRequest, route: Route, error: errors.APIError, *, events: int | None, is_reported: bool = False
 ) -> None:
     """End a stream that broke: events say why; of other bytes the end is left out, which says that they are cut."""
     if events is not None:
-        tail = b"" if is_told else error_tail(FAMILIES[route.family], error, after=events)
+        tail = b"" if is_reported else error_tail(FAMILIES[route.family], error, after=events)
         await request.send({"type": "http.response.body", "body": tail, "more_body": False})
 
 

@@ -88,9 +88,9 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.server.worker import Place, build, serve  # the server's libraries: not for a wrong config
+    from llmgate_gateway.server.worker import WorkerContext, build, serve  # the server's libraries: not for a wrong config
 
-    place = Place()
+    place = WorkerContext()
     built = build(config, place, debug=given.detailed_debug)
     sockets = _listen(given)
     place.ready = partial(_announce, config, sockets, given)
@@ -98,10 +98,10 @@ def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespac
 
 
 def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.calls.snapshot import State
+    from llmgate_gateway.calls.snapshot import ConfigSnapshot
     from llmgate_gateway.server.supervisor import Supervisor
 
-    State(config)  # what a worker would fail at, this process is told first
+    ConfigSnapshot(config)  # what a worker would fail at, this process is told first
     sockets = _listen(given)
     return Supervisor(
         config,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from llmgate_gateway.config.yaml.problems import ConfigProblems as ConfigProblems
     from llmgate_gateway.config.yaml.problems import Problem as Problem
 
-_HOME_OF = {
+_EXPORTS = {
     "listen_policy": "check_bind has_keys",
     "schema.deployment": "Deployment",
     "load": "config_for_model load_config load_config_dict",
@@ -42,7 +42,7 @@ _HOME_OF = {
     "routes": "check_routes installed_prefixes",
     "schema.json_schema": "json_schema",
 }
-_MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 
 # made from the one table above, which a checker cannot follow
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]

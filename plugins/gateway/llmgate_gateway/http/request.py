@@ -19,7 +19,7 @@ from llmgate_gateway.http.responses import Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
 if TYPE_CHECKING:
-    from llmgate_gateway.access.keys import Client
+    from llmgate_gateway.access.keys import Caller
 
 __all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
 
@@ -73,7 +73,7 @@ class ClientRequest:
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.headers = dict(self.raw_headers)
-        self.client: Client = ANYBODY
+        self.client: Caller = ANYBODY
         self.extra_headers: list[tuple[bytes, bytes]] = []
         self.read_bytes = 0
         self.is_read = False

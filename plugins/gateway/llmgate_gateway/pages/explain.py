@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from llmgate_core.serving import FAMILIES, LedgerEntry, Multipart, decode, errors
-from llmgate_gateway.access.keys import Client
-from llmgate_gateway.calls.deployments import Binding, Deployments
+from llmgate_gateway.access.keys import Caller
+from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
 from llmgate_gateway.http.routes import Routes
@@ -26,7 +26,7 @@ MASK = "***"
 MOST_REFUSALS = 50
 
 
-def explain(routes: Routes, deployments: Deployments, client: Client, asked: Mapping[str, Any]) -> Reply:
+def explain(routes: Routes, deployments: Deployments, client: Caller, asked: Mapping[str, Any]) -> Reply:
     """Return the route, each parameter's fate and the wire request of `{"path": ..., "body": {...}}`.
 
     Raises:
@@ -66,7 +66,7 @@ def explain(routes: Routes, deployments: Deployments, client: Client, asked: Map
 
 
 def _prepare(
-    binding: Binding, family: str, operation: str, request: dict[str, Any]
+    binding: Selection, family: str, operation: str, request: dict[str, Any]
 ) -> tuple[Any, list[errors.UnsupportedParamsError]]:
     """Prepare the call, setting aside one refused parameter after the other, so that all are shown."""
     refused: list[errors.UnsupportedParamsError] = []
@@ -106,7 +106,7 @@ def _fate(entry: LedgerEntry) -> dict[str, Any]:
     return {"parameter": entry.parameter, "fate": entry.action, "reason": reason, "lossy": entry.lossy}
 
 
-def _wire(prepared: Any, binding: Binding, *, show_host: bool) -> dict[str, Any]:
+def _wire(prepared: Any, binding: Selection, *, show_host: bool) -> dict[str, Any]:
     request, route = prepared.request, prepared.route
     url = route.base_url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
     if not show_host:

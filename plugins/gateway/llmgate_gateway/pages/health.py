@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_gateway.access.keys import Client
-from llmgate_gateway.calls.deployments import Bound
-from llmgate_gateway.calls.snapshot import State
+from llmgate_gateway.access.keys import Caller
+from llmgate_gateway.calls.deployments import LiveDeployment
+from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.responses import Reply, json_reply
 
 __all__ = ["liveness", "model_list", "model_of", "readiness"]
@@ -24,7 +24,7 @@ def liveness() -> Reply:
     return ALIVE
 
 
-def readiness(state: State, client: Client | None, *, draining: bool) -> Reply:
+def readiness(state: ConfigSnapshot, client: Caller | None, *, draining: bool) -> Reply:
     """Return whether to send requests here: 503 while stopping. With the state of each model for who has a key."""
     said: dict[str, Any] = {"status": "draining" if draining else "ready"}
     if client is not None:
@@ -32,13 +32,13 @@ def readiness(state: State, client: Client | None, *, draining: bool) -> Reply:
     return json_reply(said, 503 if draining else 200)
 
 
-def model_list(state: State, client: Client) -> Reply:
+def model_list(state: ConfigSnapshot, client: Caller) -> Reply:
     """Return what a client may ask for, as OpenAI lists models."""
     names = [name for name in state.deployments.names if client.may_use(name)]
     return json_reply({"object": "list", "data": [_model(name) for name in names]})
 
 
-def model_of(state: State, client: Client, name: str) -> Reply | None:
+def model_of(state: ConfigSnapshot, client: Caller, name: str) -> Reply | None:
     """Return one model; None: the client may not ask for it, or there is none of that name."""
     if not client.may_use(name) or not state.deployments.serves(name):
         return None
@@ -49,7 +49,7 @@ def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "llmgate"}
 
 
-def _shown(bound: Bound) -> dict[str, Any]:
+def _shown(bound: LiveDeployment) -> dict[str, Any]:
     return {
         "model": bound.deployment.model_name,
         "deployment": bound.label,

@@ -26,7 +26,7 @@ from typing import Final
 from llmgate_core.serving import errors
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source
-from llmgate_gateway.server.worker import Place, build, serve
+from llmgate_gateway.server.worker import WorkerContext, build, serve
 from llmgate_gateway.telemetry.log_setup import set_up_logging
 from llmgate_gateway.telemetry.log_writer import write_now
 from llmgate_gateway.telemetry.metrics import Metrics
@@ -231,6 +231,6 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes it on once
         os.close(self._tie)
         os.close(self._ready)
-        place = Place(number, self._values, self._alive, self._say_ready)
+        place = WorkerContext(number, self._values, self._alive, self._say_ready)
         built = build(self._config, place, debug=self._debug)
         return serve(built, self._source, self._sockets, place=place, debug=self._debug)

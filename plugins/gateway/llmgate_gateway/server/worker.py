@@ -25,7 +25,7 @@ import uvicorn
 
 from llmgate_core.serving import errors
 from llmgate_gateway.app import Gateway
-from llmgate_gateway.calls.snapshot import State
+from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.server.operations import Operations
 from llmgate_gateway.server.protocol import GatewayProtocol, ServerConfig
@@ -33,7 +33,7 @@ from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source, needs
 from llmgate_gateway.server.watchdog import Watchdog
 from llmgate_gateway.telemetry.shared_memory import SharedValues
 
-__all__ = ["GatewayServer", "Place", "build", "new_event_loop", "serve"]
+__all__ = ["GatewayServer", "WorkerContext", "build", "new_event_loop", "serve"]
 
 log = logging.getLogger("llmgate.gateway")
 
@@ -44,7 +44,7 @@ LAST_WRITES_SECONDS: Final = 0.5
 
 
 @dataclass(slots=True)
-class Place:
+class WorkerContext:
     """Which of several workers this process is, and how it is tied to its parent.
 
     Attributes:
@@ -59,7 +59,7 @@ class Place:
     ready: Callable[[], None] = lambda: None
 
 
-def build(config: GatewayConfig, place: Place, *, debug: bool = False) -> tuple[Operations, Gateway]:
+def build(config: GatewayConfig, place: WorkerContext, *, debug: bool = False) -> tuple[Operations, Gateway]:
     """Return what serves a config. Standard error is taken over for the process's messages.
 
     Raises:
@@ -75,7 +75,7 @@ def serve(
     source: Source,
     sockets: Sequence[socket.socket],
     *,
-    place: Place,
+    place: WorkerContext,
     watch: bool = False,
     debug: bool = False,
 ) -> int:
@@ -113,7 +113,14 @@ class GatewayServer(uvicorn.Server):
     config: ServerConfig
 
     def __init__(
-        self, gateway: Gateway, operations: Operations, source: Source, *, place: Place, watch: bool, debug: bool
+        self,
+        gateway: Gateway,
+        operations: Operations,
+        source: Source,
+        *,
+        place: WorkerContext,
+        watch: bool,
+        debug: bool,
     ) -> None:
         general = gateway.config.general
         super().__init__(
@@ -242,11 +249,11 @@ class GatewayServer(uvicorn.Server):
                 self._count_reload(fine=False)
                 log.exception("the config was not taken: reloading failed")
 
-    def _new_state(self) -> State:
+    def _new_state(self) -> ConfigSnapshot:
         """Load the config and build all that it makes: too long for the event loop."""
-        return State(self._source.load())
+        return ConfigSnapshot(self._source.load())
 
-    def _take(self, fresh: State) -> None:
+    def _take(self, fresh: ConfigSnapshot) -> None:
         before, config = self._gateway.config, fresh.config
         self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has been taken
         self._gateway.take_state(fresh)

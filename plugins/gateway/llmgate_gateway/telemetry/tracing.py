@@ -63,14 +63,14 @@ class Tracer:
 
     def begin(self, record: RequestRecord) -> None:
         """Begin the span of a call, in the client's trace, and make it the parent of the upstream's."""
-        carrier = {} if record.traceparent is None else {"traceparent": record.traceparent}
+        bridged_over = {} if record.traceparent is None else {"traceparent": record.traceparent}
         span = self._tracer.start_span(
-            self._name(record), self._context.extract(carrier), kind=self._trace.SpanKind.CLIENT
+            self._name(record), self._context.extract(bridged_over), kind=self._trace.SpanKind.CLIENT
         )
         self._open[record.request_id] = span
-        carrier = {}
-        self._context.inject(carrier, self._trace.set_span_in_context(span))
-        record.traceparent = carrier.get("traceparent", record.traceparent)
+        bridged_over = {}
+        self._context.inject(bridged_over, self._trace.set_span_in_context(span))
+        record.traceparent = bridged_over.get("traceparent", record.traceparent)
 
     def observe(self, record: RequestRecord) -> None:
         """End the span of a request; one that was refused before it became a call has none."""

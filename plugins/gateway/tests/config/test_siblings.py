@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_gateway.access.keys import Client
-from llmgate_gateway.calls.deployments import Binding, Deployments
+from llmgate_gateway.access.keys import Caller
+from llmgate_gateway.calls.deployments import Selection, Deployments
 from llmgate_gateway.config import check_routes, load_config_dict
 from llmgate_gateway.http.responses import RefusedError
 from llmgate_gateway.http.routes import Routes
 
 INSTRUCT = "text-completion-openai/gpt-3.5-turbo-instruct"
-ANYBODY = Client("anybody")
+ANYBODY = Caller("anybody")
 
 
-def bound(name: str, model: str, requested: str, path: str = "/completions", **info: Any) -> Binding:
+def bound(name: str, model: str, requested: str, path: str = "/completions", **info: Any) -> Selection:
     params = {"model": model, "api_key": "sk-of-the-deployment", "api_base": "http://127.0.0.1:9/v1"}
     config = load_config_dict({"model_list": [{"model_name": name, "params": params, "model_info": info}]})
     route = Routes().find("POST", path).route

@@ -11,7 +11,7 @@ import pytest
 from llmgate_gateway.config import GatewayConfig, load_config_dict
 from llmgate_gateway.server import worker as serving
 from llmgate_gateway.server.operations import Operations
-from llmgate_gateway.server.worker import GatewayServer, Place
+from llmgate_gateway.server.worker import GatewayServer, WorkerContext
 
 
 class FakeSource:
@@ -52,7 +52,7 @@ class Reloads:
         config, self.source = config_of("first"), FakeSource()
         self.operations = Operations(config)
         self.gateway = self.operations.app(config)
-        self._place = Place()
+        self._place = WorkerContext()
 
     def until(self, happened: Callable[[], bool]) -> None:
         asyncio.run(self._until(happened))

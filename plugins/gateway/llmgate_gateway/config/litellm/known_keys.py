@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from llmgate_gateway.config.schema.deployment import Deployment, Params
-from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.part import ConfigModel
 from llmgate_gateway.config.schema.shape import ConfigFile
 from llmgate_gateway.config.yaml.document import Entry, Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
@@ -92,7 +92,7 @@ def arrange(root: Node, problems: Problems) -> list[Note]:
     return sorting.notes
 
 
-def _part(node: Node, model: type[Part], path: Path, sorting: _Sorting) -> None:
+def _part(node: Node, model: type[ConfigModel], path: Path, sorting: _Sorting) -> None:
     if id(node) in sorting.seen:  # a node that aliases share is sorted once
         return
     sorting.seen.add(id(node))
@@ -133,8 +133,8 @@ def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
                 _part(item, model, (*path, index), sorting)
 
 
-def _part_in(annotation: Any) -> type[Part] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
+def _part_in(annotation: Any) -> type[ConfigModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, ConfigModel):
         return annotation
     return next((found for inner in get_args(annotation) if (found := _part_in(inner)) is not None), None)
 
@@ -176,7 +176,7 @@ def _starts(table: str) -> tuple[str, ...]:
     return tuple(known[:-1] for known in litellm_keys().get(table, {}) if known.endswith("*"))
 
 
-def _foreign(entry: Entry, model: type[Part], path: Path, sorting: _Sorting) -> bool:
+def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> bool:
     """Deal with a key that is not ours; True: it stays, being a request parameter or a fact."""
     key, place, at = entry.written, (entry.line, entry.column), (*path, entry.written)
     fate = _fate_by_value(model.table, entry)
@@ -220,7 +220,7 @@ def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
     return fate
 
 
-def _unknown(key: str, model: type[Part], problems: Problems) -> str:
+def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
     names = [*model.model_fields, *model.familiar]
     listed = [known for known in litellm_keys().get(model.table or "", {}) if not known.endswith("*")]
     if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, listed, cutoff=0.85):
@@ -249,9 +249,9 @@ def _slip(key: str, problems: Problems) -> str:
 
 
 @cache
-def _parts() -> Mapping[str, type[Part]]:
+def _parts() -> Mapping[str, type[ConfigModel]]:
     """Return the name of each part that is a key of the file, or of a deployment -> its shape."""
-    found: dict[str, type[Part]] = {"the root of the file": ConfigFile, "model_list[]": Deployment}
+    found: dict[str, type[ConfigModel]] = {"the root of the file": ConfigFile, "model_list[]": Deployment}
     for model in (ConfigFile, Deployment):
         for name, info in model.model_fields.items():
             inner = _part_in(info.annotation)

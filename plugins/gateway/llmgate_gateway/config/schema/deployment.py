@@ -26,7 +26,7 @@ from llmgate_gateway.config.schema.fields import (
     Names,
     Seconds,
 )
-from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = ["Deployment", "Mode", "ModelInfo", "Params", "Policy", "Timeout", "TimeoutLimits"]
 
@@ -44,7 +44,7 @@ Mode = Literal[
 Policy = Literal["error", "drop", "forward"]
 
 
-class TimeoutLimits(Part):
+class TimeoutLimits(ConfigModel):
     """Limits of a call in seconds. A number alone means `total`."""
 
     total: Seconds | None = None
@@ -83,7 +83,7 @@ def _masked(value: Any) -> Any:
     return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-class Params(Part):
+class Params(ConfigModel):
     """Where a deployment sends its requests, and with what.
 
     Any other key is a request parameter, such as `temperature`: the default for requests that do not set it.
@@ -141,7 +141,7 @@ class Params(Part):
         return {key: _masked(value) if key in free else value for key, value in dumped.items()}
 
 
-class ModelInfo(Part):
+class ModelInfo(ConfigModel):
     """What is known of a deployment's model. Any other key is a fact: prices, limits, ..."""
 
     model_config = ConfigDict(extra="allow")
@@ -158,7 +158,7 @@ class ModelInfo(Part):
         return MappingProxyType(self.model_extra or {})
 
 
-class Deployment(Part):
+class Deployment(ConfigModel):
     """One entry of `model_list`."""
 
     familiar = MappingProxyType({"litellm_params": "params"})

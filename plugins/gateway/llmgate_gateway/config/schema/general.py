@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Seconds
-from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = [
     "ClientKey",
@@ -65,14 +65,14 @@ RELAYED = (
 )
 
 
-class KeyLimits(Part):
+class KeyLimits(ConfigModel):
     """What one key may use at a time."""
 
     max_in_flight: Annotated[Count, Field(ge=1)] | None = None
     """Requests under way at once; absent: `limits.per_client_concurrency`."""
 
 
-class ClientKey(Part):
+class ClientKey(ConfigModel):
     """A further key for clients."""
 
     name: ModelName
@@ -85,7 +85,7 @@ class ClientKey(Part):
     """What the key may use at a time."""
 
 
-class Passthrough(Part):
+class Passthrough(ConfigModel):
     """Relay other resources of `/v1` as they are to one deployment. A name alone means all of `paths`' default."""
 
     deployment: ModelName
@@ -94,7 +94,7 @@ class Passthrough(Part):
     """First parts of the paths below `/v1/` that are relayed."""
 
 
-class Limits(Part):
+class Limits(ConfigModel):
     """Sizes and numbers at which a request is refused."""
 
     max_body: Bytes = 100 * 1024 * 1024
@@ -111,7 +111,7 @@ class Limits(Part):
     """Requests under way at once for one key, or one address where there are no keys: 429."""
 
 
-class ServerTimeouts(Part):
+class ServerTimeouts(ConfigModel):
     """How long a client may take, in seconds."""
 
     head: Seconds = 10.0
@@ -146,7 +146,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
 
 
-class Cors(Part):
+class Cors(ConfigModel):
     """Pages that may call the gateway from a browser; off by default."""
 
     allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
@@ -157,7 +157,7 @@ class Cors(Part):
     """Seconds that a browser may remember this."""
 
 
-class LogSettings(Part):
+class LogSettings(ConfigModel):
     """What is written where it can be read."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -174,7 +174,7 @@ def _passthrough_of(value: Any) -> Any:
     return {"deployment": value} if isinstance(value, str) else value
 
 
-class GeneralSettings(Part):
+class GeneralSettings(ConfigModel):
     """The server: who may call it and how much."""
 
     table = "general_settings"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_gateway.config.litellm.known_keys import litellm_keys
-from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.part import ConfigModel
 from llmgate_gateway.config.schema.shape import ConfigFile
 from llmgate_gateway.config.yaml.environment import PREFIX
 
@@ -59,16 +59,16 @@ def _with_keywords(value: Any) -> Any:
     return {LIMITS.get(key, key): _with_keywords(item) for key, item in value.items()}
 
 
-def _all_parts() -> list[type[Part]]:
-    found: list[type[Part]] = []
-    waiting: list[type[Part]] = [Part]
+def _all_parts() -> list[type[ConfigModel]]:
+    found: list[type[ConfigModel]] = []
+    waiting: list[type[ConfigModel]] = [ConfigModel]
     while waiting:
         found += (children := waiting.pop().__subclasses__())
         waiting += children
     return found
 
 
-def _spell(definition: dict[str, Any], model: type[Part]) -> None:
+def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
     """Add LiteLLM's spellings and its ignored keys; one of two spellings satisfies `required`."""
     properties = definition.setdefault("properties", {})
     for key, words in _descriptions(model).items():
@@ -104,7 +104,7 @@ def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [*(option for option in options if option != {"type": "null"}), {"type": "null"}], **notes}
 
 
-def _descriptions(model: type[Part]) -> dict[str, str]:
+def _descriptions(model: type[ConfigModel]) -> dict[str, str]:
     """Return the docstring that stands under each key; pydantic's own way would cost every start 30 ms."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     found: dict[str, str] = {}

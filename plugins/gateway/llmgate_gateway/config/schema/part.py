@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Part"]
+__all__ = ["ConfigModel"]
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Part(BaseModel):
+class ConfigModel(BaseModel):
     """One mapping of the file.
 
     Class attributes:

@@ -16,12 +16,12 @@ from pydantic import BeforeValidator, Field
 from llmgate_gateway.config.schema.deployment import Deployment, Policy, Timeout
 from llmgate_gateway.config.schema.fields import BaseURL, Count, HeaderText, Key, ModelName, Names
 from llmgate_gateway.config.schema.general import GeneralSettings
-from llmgate_gateway.config.schema.part import Part
+from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = ["Alias", "CallSettings", "ConfigFile", "PluginChoice", "RouterSettings"]
 
 
-class CallSettings(Part):
+class CallSettings(ConfigModel):
     """What holds for every call unless its deployment says otherwise."""
 
     familiar = MappingProxyType({"num_retries": "max_retries", "request_timeout": "timeout"})
@@ -61,7 +61,7 @@ class CallSettings(Part):
     """LiteLLM's spelling of `log.format: json`."""
 
 
-class Alias(Part):
+class Alias(ConfigModel):
     """Another name for a `model_name`."""
 
     model: ModelName
@@ -74,7 +74,7 @@ def _alias_of(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
-class RouterSettings(Part):
+class RouterSettings(ConfigModel):
     """LiteLLM's router; what is set here wins over `settings`."""
 
     familiar = MappingProxyType({"num_retries": "max_retries", "default_litellm_params": "default_params"})
@@ -92,7 +92,7 @@ class RouterSettings(Part):
     """LiteLLM's spelling of `log.level: debug`."""
 
 
-class PluginChoice(Part):
+class PluginChoice(ConfigModel):
     """Which installed plugins may be used, by the names of their distributions."""
 
     allow: Names | None = None
@@ -103,7 +103,7 @@ class PluginChoice(Part):
     """Who serves a contested route: `chat:openai: their-distribution`."""
 
 
-class ConfigFile(Part):
+class ConfigFile(ConfigModel):
     """A config of the llmgate gateway; LiteLLM's `config.yaml` is read too."""
 
     familiar = MappingProxyType({"litellm_settings": "settings"})
