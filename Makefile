@@ -10,7 +10,7 @@ PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test check bench bench-gateway lock clean
+.PHONY: help venv demo test check twins bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -28,12 +28,16 @@ test: venv ## run every test (ARGS="-k retry": some)
 	@sh tests/chromium.sh
 	$(BIN)/python -m pytest $(ARGS)
 
-check: venv ## lint, format, types twice, import rule
+check: venv ## lint, format, types twice, import rule, generated twins
+	$(BIN)/python tools/make_twins.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_layers.py
+
+twins: venv ## write the synchronous twins of asynchronous modules
+	$(BIN)/python tools/make_twins.py
 
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -84,7 +84,7 @@ def test_the_address_is_port_4000_of_this_machine_unless_said_otherwise() -> Non
 
 def codes_in_source() -> Iterator[str]:
     """Yield every code that a reply of the gateway's own may have."""
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             if isinstance(node, ast.Call) and name in ("refuse", "error_reply", "_bad"):
@@ -131,7 +131,7 @@ def test_every_header_that_the_gateway_sets_or_lets_through_has_a_row() -> None:
     listed = listed_headers("response header")
     in_source = {
         name
-        for path in PACKAGE.glob("*.py")
+        for path in PACKAGE.rglob("*.py")
         for name in re.findall(r'(?<!\w)\(b"([a-z-]+)", ', path.read_text("utf-8"))
         if name != "content-length"
     }

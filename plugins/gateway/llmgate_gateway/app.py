@@ -21,13 +21,14 @@ from itertools import count
 from llmgate_core.serving import errors
 from llmgate_gateway.access.browsers import check_page
 from llmgate_gateway.access.cors import origin_headers, preflight
-from llmgate_gateway.access.keys import Caller, wrong_key
+from llmgate_gateway.access.keys import wrong_key
 from llmgate_gateway.access.limits import Admission, check_head
 from llmgate_gateway.calls.handler import note_trace, serve_call
 from llmgate_gateway.calls.passthrough import serve_passthrough
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.http.body import linger, read_whole
+from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, failure_reply, note_failure
 from llmgate_gateway.http.request import ClientGoneError, ClientRequest, Waits
 from llmgate_gateway.http.responses import Receive, RefusedError, Reply, Scope, Send, error_reply, refuse, send_reply
@@ -238,11 +239,11 @@ class Gateway:
         if state.keys.is_open and not (route is not None and route.is_open):
             check_page(request.scope, request.headers, general.cors)
         if client is not None:
-            request.client, record.client = client, client.name
+            request.caller, record.client = client, client.name
         if route is not None and route.is_page:
             return await self._page(request, state, route, client)
-        place = request.client.name or _address(request.scope)
-        self._admission.enter(place, general.limits, request.client.max_in_flight)
+        place = request.caller.name or _address(request.scope)
+        self._admission.enter(place, general.limits, request.caller.max_in_flight)
         try:
             return await self._served(request, state, found)
         finally:
@@ -266,11 +267,11 @@ class Gateway:
 
     def _models(self, request: ClientRequest, state: ConfigSnapshot, found: Found) -> Reply:
         if not found.ids:
-            return model_list(state, request.client)
+            return model_list(state, request.caller)
         name = found.ids["model"]
-        reply = model_of(state, request.client, name)
+        reply = model_of(state, request.caller, name)
         if reply is None:
-            raise state.deployments.unknown_model(name, request.client)
+            raise state.deployments.unknown_model(name, request.caller)
         return reply
 
     async def _page(self, request: ClientRequest, state: ConfigSnapshot, route: Route, client: Caller | None) -> Reply:

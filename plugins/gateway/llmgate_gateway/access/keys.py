@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from llmgate_core.serving import Secret
-from llmgate_gateway.config import GatewayConfig, allows
+from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.http.caller import ANYBODY, Caller
 from llmgate_gateway.http.responses import RefusedError, error_reply, refuse
 
-__all__ = ["ANYBODY", "Caller", "KeyRing", "wrong_key"]
+__all__ = ["KeyRing", "forbidden_model", "wrong_key"]
 
 BEARER = b"bearer "
 MASTER = "master"
@@ -29,29 +29,6 @@ WRONG_KEY = error_reply(
     code="invalid_api_key",
     headers=((b"www-authenticate", b"Bearer"),),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a key belongs to.
-
-    Attributes:
-        name: for log and metrics; None where no keys are set.
-        models: names and patterns that it may ask for; None: all.
-        max_in_flight: requests under way at once; None: the general limit.
-    """
-
-    name: str | None = None
-    models: tuple[str, ...] | None = None
-    max_in_flight: int | None = None
-
-    def may_use(self, model: str) -> bool:
-        """Return whether this client may ask for a model by this name."""
-        return self.models is None or allows(self.models, model)
-
-
-ANYBODY = Caller()
-"""Every client of a gateway that has no keys."""
 
 
 class KeyRing:

@@ -16,10 +16,11 @@ from typing import Any
 
 from llmgate_core import AsyncClient, Settings
 from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
-from llmgate_gateway.access.keys import Caller, forbidden_model
+from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
+from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import RefusedError, header_value, refuse
 from llmgate_gateway.http.routes import Route
 from llmgate_gateway.telemetry.key_leaks import KeyPieces

@@ -42,14 +42,14 @@ async def serve_call(request: ClientRequest, state: ConfigSnapshot, route: Route
             body, content = {**body, **ids}, None
         if route.takes_model:
             request.record.requested_model = _shown(body.get("model"))
-            binding = state.deployments.of_model(route, body.get("model"), request.client)
+            binding = state.deployments.of_model(route, body.get("model"), request.caller)
             if content is None:
                 body = {name: value for name, value in body.items() if name != "model"}
         else:
             header = request.headers.get(b"x-llmgate-model")
             wanted = wanted if header is None else header.decode("latin-1")
             request.record.requested_model = _shown(wanted)
-            binding = state.deployments.of_operation(route, wanted, request.client)
+            binding = state.deployments.of_operation(route, wanted, request.caller)
         organization = forwarded_organization(request, state)
         await relay(request, route, binding, body, content=content, organization=organization)
     finally:

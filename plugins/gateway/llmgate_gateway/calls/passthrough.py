@@ -50,7 +50,7 @@ async def serve_passthrough(request: ClientRequest, state: ConfigSnapshot) -> bo
     bound = state.deployments.named(config.deployment)
     if path is None or bound is None:
         return False
-    if not request.client.may_use(bound.deployment.model_name):
+    if not request.caller.may_use(bound.deployment.model_name):
         raise forbidden_model(bound.deployment.model_name)
     record.family, record.operation, record.deployment = "passthrough", path.split("/")[1], bound.label
     note_trace(request)

@@ -88,7 +88,11 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.server.worker import WorkerContext, build, serve  # the server's libraries: not for a wrong config
+    from llmgate_gateway.server.worker import (  # the server's libraries: not for a wrong config
+        WorkerContext,
+        build,
+        serve,
+    )
 
     place = WorkerContext()
     built = build(config, place, debug=given.detailed_debug)

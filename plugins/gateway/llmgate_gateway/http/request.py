@@ -14,12 +14,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from llmgate_gateway.access.keys import ANYBODY
+from llmgate_gateway.http.caller import ANYBODY
 from llmgate_gateway.http.responses import Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
 if TYPE_CHECKING:
-    from llmgate_gateway.access.keys import Caller
+    from llmgate_gateway.http.caller import Caller
 
 __all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
 
@@ -52,7 +52,7 @@ class ClientRequest:
         "_task",
         "_waited",
         "_watcher",
-        "client",
+        "caller",
         "extra_headers",
         "finished",
         "head_sent",
@@ -73,7 +73,7 @@ class ClientRequest:
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.headers = dict(self.raw_headers)
-        self.client: Caller = ANYBODY
+        self.caller: Caller = ANYBODY
         self.extra_headers: list[tuple[bytes, bytes]] = []
         self.read_bytes = 0
         self.is_read = False

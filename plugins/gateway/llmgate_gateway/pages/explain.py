@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from llmgate_core.serving import FAMILIES, LedgerEntry, Multipart, decode, errors
-from llmgate_gateway.access.keys import Caller
 from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
+from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
 from llmgate_gateway.http.routes import Routes
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_gateway.access.keys import Caller
-from llmgate_gateway.calls.deployments import Selection, Deployments
+from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.config import check_routes, load_config_dict
+from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import RefusedError
 from llmgate_gateway.http.routes import Routes
 

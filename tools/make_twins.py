@@ -1,0 +1,116 @@
+"""Make the synchronous twin of each asynchronous module. `make twins` writes them, `make check` compares.
+
+Where two modules differ only by what is awaited, the asynchronous one is written by hand, and its twin is made
+by renaming tokens. A line that ends with `# async only` has no counterpart and is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TWINS: dict[str, str] = {}
+"""Asynchronous module -> synchronous module, both relative to the checkout."""
+
+WORDS = {
+    "AsyncClient": "Client",
+    "AsyncIterator": "Iterator",
+    "AsyncGenerator": "Generator",
+    "AsyncStream": "Stream",
+    "AsyncTransport": "Transport",
+    "AsyncTransportResponse": "TransportResponse",
+    "StopAsyncIteration": "StopIteration",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
+    "__anext__": "__next__",
+    "aclose": "close",
+    "afinish": "finish",
+    "aiter": "iter",
+    "anext": "next",
+    "aread_block": "read_block",
+    "asend": "send",
+    "asynchronous": "synchronous",
+    "asynchronously": "synchronously",
+}
+"""Names and words of an asynchronous module -> those of its twin, in code, strings and comments alike."""
+
+WORD = re.compile(r"\b(" + "|".join(sorted(WORDS, key=len, reverse=True)) + r")\b")
+ASYNC_ONLY = re.compile(r"^.*# async only$\n?", re.MULTILINE)
+
+
+def twin_of(source: str, name: str) -> str:
+    """Return the synchronous form of a module's source; `name` is the module's path, for the first line."""
+    tokens = tokenize.generate_tokens(io.StringIO(ASYNC_ONLY.sub("", source)).readline)
+    made = [f"# Made from {name} by tools/make_twins.py: edit that file, then run `make twins`.\n"]
+    line, column = 1, 0
+    lines = ASYNC_ONLY.sub("", source).splitlines(keepends=True)
+    skip_space = False
+    for kind, text, (start_line, start_column), (end_line, end_column), _ in tokens:
+        gap = _between(lines, (line, column), (start_line, start_column))
+        made.append("" if skip_space else gap)
+        skip_space = kind == tokenize.NAME and text in ("async", "await")
+        if not skip_space:
+            made.append(_renamed(text))
+        line, column = end_line, end_column
+    return "".join(made)
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """Return the text between two positions, which holds white space and line continuations only."""
+    (first, left), (last, right) = start, end
+    if first == last:
+        return lines[first - 1][left:right] if first <= len(lines) else ""
+    rows = [lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right] if last <= len(lines) else ""]
+    return "".join(rows)
+
+
+def _renamed(text: str) -> str:
+    return WORD.sub(lambda match: WORDS[match.group()], text)
+
+
+def _formatted(content: str, path: Path) -> str:
+    """Return `content` with its imports sorted and its layout as everywhere else."""
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    for arguments in (["check", "--quiet", "--select", "I", "--fix"], ["format", "--quiet"]):
+        done = subprocess.run(
+            [ruff, *arguments, "--stdin-filename", str(path), "-"],
+            input=content, capture_output=True, text=True, check=True, cwd=ROOT,
+        )  # fmt: skip
+        content = done.stdout
+    return content
+
+
+def stale_twins() -> dict[Path, str]:
+    """Return the path of every twin that differs from what its source makes, and what it should hold."""
+    stale = {}
+    for source, target in TWINS.items():
+        path = ROOT / target
+        wanted = _formatted(twin_of((ROOT / source).read_text(encoding="utf-8"), source), path)
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            stale[path] = wanted
+    return stale
+
+
+def main() -> int:
+    """Write the twins, or with `--check` only compare them. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a twin is not up to date")
+    arguments = parser.parse_args()
+    stale = stale_twins()
+    for path, content in stale.items():
+        if not arguments.check:
+            path.write_text(content, encoding="utf-8")
+        print(f"{path.relative_to(ROOT)}: {'not up to date, run make twins' if arguments.check else 'written'}")
+    return int(bool(stale) and arguments.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
