@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llmgate_core.files.form_content import FormContent, as_form
 
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
 from llmgate_core.contract.transport import Origin, TransportRequest
 from llmgate_core.errors import APITimeoutError, BadRequestError
+from llmgate_core.files.form_content import FormContent, as_form
 from llmgate_core.files.uploads import file_part
 from tests.multipart_form import Part, read_form
 from tests.transports.scripted_upstream import OK, PATIENCE, Peer, answers, upstream

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import httpx2
 import trustme
-from llmgate_core.files.form_content import FormContent, as_form
 
 from llmgate_core.contract.transport import TransportRequest
+from llmgate_core.files.form_content import FormContent, as_form
 from llmgate_core.files.uploads import file_part
 from tests.transports.scripted_upstream import PATIENCE, Peer, Upstream, Wire, request_to
 from tests.transports.test_httpx_transport import HTTPXWire

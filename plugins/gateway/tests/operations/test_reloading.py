@@ -111,8 +111,8 @@ def test_what_a_config_makes_is_not_built_on_the_event_loop(reloads: Reloads, mo
         builders.append(threading.current_thread())
         return serving_state(config)
 
-    serving_state = serving.State
-    monkeypatch.setattr(serving, "State", build)
+    serving_state = serving.ConfigSnapshot
+    monkeypatch.setattr(serving, "ConfigSnapshot", build)
     reloads.source.answers.append(config_of("second"))
     reloads.until(lambda: reloads.served == "second")
     assert len(builders) == 1
