@@ -40,6 +40,7 @@ from llmgate_core.contract.upstream import (
     UpstreamResponse,
 )
 from llmgate_core.endpoints.openai import OpenAICompatible, endpoint_request, path_segment
+from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS, OPENAI_REFERENCE
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.secrets import Secret
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION",
+    "OPENAI_INPUTS",
+    "OPENAI_PARAMETERS",
+    "OPENAI_REFERENCE",
     "AsyncTransport",
     "AsyncTransportResponse",
     "Auth",

@@ -10,46 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from llmgate_core.catalogue.values import ValueRule
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS, OPENAI_REFERENCE
 
 __all__ = ["DOCUMENTED", "NO_COUNTERPART", "SOURCE", "VALUES"]
 
-SOURCE = "OpenAPI 2.3.0, CreateResponse"
-
-_BOOLEAN = ValueRule(("boolean",))
-_STRING = ValueRule(("string",))
-_INTEGER = ValueRule(("integer",))
-_OBJECT = ValueRule(("object",))
-_OBJECTS = ValueRule(("list",), items=_OBJECT)
-
-VALUES: Mapping[str, ValueRule] = MappingProxyType(
-    {
-        "function_call": ValueRule(("string", "object"), choices=("none", "auto")),
-        "functions": _OBJECTS,
-        "logprobs": _BOOLEAN,
-        "max_completion_tokens": _INTEGER,
-        "max_tokens": _INTEGER,
-        "moderation": _OBJECT,
-        "parallel_tool_calls": _BOOLEAN,
-        "prompt_cache_key": _STRING,
-        "prompt_cache_options": _OBJECT,
-        "prompt_cache_retention": _STRING,
-        "reasoning_effort": ValueRule(("string", "object")),
-        "response_format": ValueRule(("object",), kinds=("text", "json_object", "json_schema")),
-        "safety_identifier": ValueRule(("string",), longest=64),
-        "service_tier": _STRING,
-        "store": _BOOLEAN,
-        "stream": _BOOLEAN,
-        "stream_options": _OBJECT,
-        "temperature": ValueRule(("number",), 0, 2),
-        "tool_choice": ValueRule(("string", "object"), choices=("none", "auto", "required")),
-        "tools": _OBJECTS,
-        "top_logprobs": ValueRule(("integer",), 0, 20),
-        "top_p": ValueRule(("number",), 0, 1),
-        "user": _STRING,
-        "verbosity": _STRING,
-        "web_search_options": _OBJECT,
-    }
-)
+SOURCE = OPENAI_REFERENCE
+CHAT = OPENAI_PARAMETERS["chat"]
 
 NO_COUNTERPART: Mapping[str, str] = MappingProxyType(
     {
@@ -66,5 +32,14 @@ NO_COUNTERPART: Mapping[str, str] = MappingProxyType(
 )
 """Chat parameter -> why it cannot be bridged, whatever the model."""
 
-DOCUMENTED = frozenset(VALUES) | frozenset(NO_COUNTERPART) | {"metadata"}
+VALUES: Mapping[str, ValueRule] = MappingProxyType(
+    {
+        **{name: rule for name, rule in CHAT.items() if name not in NO_COUNTERPART and name != "metadata"},
+        "functions": ValueRule(("list",), items=ValueRule(("object",))),
+        "tool_choice": ValueRule(("string", "object"), choices=("none", "auto", "required")),
+    }
+)
+"""Chat parameter -> its values on POST /responses, which takes more functions, and built-in tools as the choice."""
+
+DOCUMENTED = frozenset(CHAT)
 """Every parameter of POST /chat/completions: an allow list of the catalogue judges these and no others."""

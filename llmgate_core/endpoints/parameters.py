@@ -1,0 +1,253 @@
+"""The request parameters of the OpenAI API, and what values each takes. Data.
+
+Plugins, the bridge and the typed signatures select from these tables. What a rule leaves out is not judged: enums
+that grow (`service_tier`, voices, image sizes), and what only one model takes, which the catalogue knows.
+
+Source: OpenAI API reference, OpenAPI description 2.3.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from llmgate_core.catalogue.values import ValueRule
+
+__all__ = ["OPENAI_INPUTS", "OPENAI_PARAMETERS", "OPENAI_REFERENCE"]
+
+OPENAI_REFERENCE = "OpenAI API reference"
+"""How a ledger entry names these tables."""
+
+_BOOLEAN = ValueRule(("boolean",))
+_INTEGER = ValueRule(("integer",))
+_OBJECT = ValueRule(("object",))
+_STRING = ValueRule(("string",))
+_STRING_OR_OBJECT = ValueRule(("string", "object"))
+_PENALTY = ValueRule(("number",), -2, 2)
+_TEMPERATURE = ValueRule(("number",), 0, 2)
+_AUDIO_TEMPERATURE = ValueRule(("number",), 0, 1)
+_TOP_P = ValueRule(("number",), 0, 1)
+_LOGIT_BIAS = ValueRule(("object",), items=ValueRule(("number",), -100, 100))
+_TOP_LOGPROBS = ValueRule(("integer",), 0, 20)
+_IDENTIFIER = ValueRule(("string",), longest=64)
+_COUNT = ValueRule(("integer",), 1, 128)
+_STOP = ValueRule(("string", "list"), 1, 4, items=_STRING)
+_PROMPT = ValueRule(("string",), longest=32_000)
+
+
+def _one_of(*choices: str) -> ValueRule:
+    return ValueRule(("string",), choices=choices)
+
+
+def _list_of(item: ValueRule, low: int | None = None, high: int | None = None) -> ValueRule:
+    return ValueRule(("list",), low, high, items=item)
+
+
+def _table(**rules: ValueRule) -> Mapping[str, ValueRule]:
+    return MappingProxyType(rules)
+
+
+_ORDER = _one_of("asc", "desc")
+_PAGE = _table(after=_STRING, limit=_INTEGER, order=_ORDER)
+
+_CHAT = _table(
+    audio=_OBJECT,
+    frequency_penalty=_PENALTY,
+    function_call=ValueRule(("string", "object"), choices=("none", "auto")),
+    functions=_list_of(_OBJECT, 1, 128),
+    logit_bias=_LOGIT_BIAS,
+    logprobs=_BOOLEAN,
+    max_completion_tokens=_INTEGER,
+    max_tokens=_INTEGER,
+    metadata=_OBJECT,
+    modalities=_list_of(_one_of("text", "audio")),
+    moderation=_OBJECT,
+    n=_COUNT,
+    parallel_tool_calls=_BOOLEAN,
+    prediction=ValueRule(("object",), kinds=("content",)),
+    presence_penalty=_PENALTY,
+    prompt_cache_key=_STRING,
+    prompt_cache_options=_OBJECT,
+    prompt_cache_retention=_STRING,
+    reasoning_effort=_STRING_OR_OBJECT,
+    response_format=ValueRule(("object",), kinds=("text", "json_object", "json_schema")),
+    safety_identifier=_IDENTIFIER,
+    seed=_INTEGER,
+    service_tier=_STRING,
+    stop=_STOP,
+    store=_BOOLEAN,
+    stream=_BOOLEAN,
+    stream_options=_OBJECT,
+    temperature=_TEMPERATURE,
+    tool_choice=ValueRule(
+        ("string", "object"), choices=("none", "auto", "required"), kinds=("function", "custom", "allowed_tools")
+    ),
+    tools=_list_of(_OBJECT),
+    top_logprobs=_TOP_LOGPROBS,
+    top_p=_TOP_P,
+    user=_STRING,
+    verbosity=_STRING,
+    web_search_options=_OBJECT,
+)
+
+_RESPONSES = _table(
+    background=_BOOLEAN,
+    context_management=_list_of(_OBJECT, 1),
+    conversation=_STRING_OR_OBJECT,
+    include=_list_of(_STRING),
+    instructions=_STRING,
+    max_output_tokens=_INTEGER,
+    max_tool_calls=_INTEGER,
+    metadata=_OBJECT,
+    moderation=_OBJECT,
+    parallel_tool_calls=_BOOLEAN,
+    previous_response_id=_STRING,
+    prompt=_OBJECT,
+    prompt_cache_key=_STRING,
+    prompt_cache_options=_OBJECT,
+    prompt_cache_retention=_STRING,
+    reasoning=_OBJECT,
+    safety_identifier=_IDENTIFIER,
+    service_tier=_STRING,
+    store=_BOOLEAN,
+    stream=_BOOLEAN,
+    stream_options=_OBJECT,
+    temperature=_TEMPERATURE,
+    text=_OBJECT,
+    tool_choice=_STRING_OR_OBJECT,
+    tools=_list_of(_OBJECT),
+    top_logprobs=_TOP_LOGPROBS,
+    top_p=_TOP_P,
+    truncation=_one_of("auto", "disabled"),
+    user=_STRING,
+)
+
+_RESPONSES_COMPACT = (
+    "instructions",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "service_tier",
+)
+_RESPONSES_INPUT_TOKENS = (
+    "conversation",
+    "instructions",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "reasoning",
+    "text",
+    "tool_choice",
+    "tools",
+    "truncation",
+)
+
+_TEXT_COMPLETION = _table(
+    best_of=ValueRule(("integer",), 0, 20),
+    echo=_BOOLEAN,
+    frequency_penalty=_PENALTY,
+    logit_bias=_LOGIT_BIAS,
+    logprobs=ValueRule(("integer",), 0, 5),
+    max_tokens=ValueRule(("integer",), 0),
+    n=_COUNT,
+    presence_penalty=_PENALTY,
+    seed=_INTEGER,
+    stop=_STOP,
+    stream=_BOOLEAN,
+    stream_options=_OBJECT,
+    suffix=_STRING,
+    temperature=_TEMPERATURE,
+    top_p=_TOP_P,
+    user=_STRING,
+)
+
+_TRANSCRIPT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_TRANSCRIPTION = _table(
+    chunking_strategy=ValueRule(("string", "object"), choices=("auto",), kinds=("server_vad",)),
+    include=_list_of(_one_of("logprobs")),
+    keywords=_list_of(_STRING),
+    known_speaker_names=_list_of(_STRING, high=4),
+    known_speaker_references=_list_of(_STRING, high=4),
+    language=_STRING,
+    languages=_list_of(_STRING, 1),
+    response_format=_one_of(*_TRANSCRIPT_FORMATS, "diarized_json"),
+    stream=_BOOLEAN,
+    temperature=_AUDIO_TEMPERATURE,
+    timestamp_granularities=_list_of(_one_of("word", "segment")),
+)
+_SPEECH = _table(
+    instructions=ValueRule(("string",), longest=4096),
+    response_format=_one_of("mp3", "opus", "aac", "flac", "wav", "pcm"),
+    speed=ValueRule(("number",), 0.25, 4),
+    stream_format=_one_of("sse", "audio"),
+)
+
+_IMAGE_VARIATION = _table(
+    n=ValueRule(("integer",), 1, 10),
+    response_format=_one_of("url", "b64_json"),
+    size=_STRING,
+    user=_STRING,
+)
+_IMAGE_BOTH = _table(
+    **_IMAGE_VARIATION,
+    background=_one_of("transparent", "opaque", "auto"),
+    moderation=_one_of("low", "auto"),
+    output_compression=ValueRule(("integer",), 0, 100),
+    output_format=_one_of("png", "jpeg", "webp"),
+    partial_images=ValueRule(("integer",), 0, 3),
+    quality=_one_of("standard", "hd", "low", "medium", "high", "auto"),
+    stream=_BOOLEAN,
+)
+
+OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
+    {
+        "chat": _CHAT,
+        "chat.update": _table(metadata=_OBJECT),
+        "chat.list": _table(**_PAGE, metadata=_OBJECT),
+        "chat.messages": _PAGE,
+        "responses": _RESPONSES,
+        "responses.retrieve": _table(
+            include=_list_of(_STRING), include_obfuscation=_BOOLEAN, starting_after=_INTEGER, stream=_BOOLEAN
+        ),
+        "responses.input_items": _table(**_PAGE, include=_list_of(_STRING)),
+        "responses.input_tokens": _table(
+            **{name: _RESPONSES[name] for name in _RESPONSES_INPUT_TOKENS}, personality=_STRING
+        ),
+        "responses.compact": _table(**{name: _RESPONSES[name] for name in _RESPONSES_COMPACT}),
+        "text_completion": _TEXT_COMPLETION,
+        "embedding": _table(
+            dimensions=ValueRule(("integer",), 1), encoding_format=_one_of("float", "base64"), user=_STRING
+        ),
+        "transcription": _TRANSCRIPTION,
+        "translation": _table(response_format=_one_of(*_TRANSCRIPT_FORMATS), temperature=_AUDIO_TEMPERATURE),
+        "speech": _SPEECH,
+        "image": _table(**_IMAGE_BOTH, style=_one_of("vivid", "natural")),
+        "image.edit": _table(**_IMAGE_BOTH, input_fidelity=_one_of("high", "low")),
+        "image.variation": _IMAGE_VARIATION,
+        "video": _table(
+            seconds=_one_of("4", "8", "12"), size=_one_of("720x1280", "1280x720", "1024x1792", "1792x1024")
+        ),
+        "video.list": _table(after=_STRING, limit=ValueRule(("integer",), 0, 100), order=_ORDER),
+        "video.content": _table(variant=_one_of("video", "thumbnail", "spritesheet")),
+        "moderation": _table(),
+    }
+)
+"""What is called -> parameter -> the values that it takes.
+
+The key is a family (its operation `create`), or `family.operation` where that has parameters. An operation that is
+missing here has none besides what its path names.
+"""
+
+OPENAI_INPUTS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
+    {
+        "transcription": _table(prompt=_STRING),
+        "translation": _table(prompt=_STRING),
+        "speech": _table(input=ValueRule(("string",), longest=4096), voice=_STRING_OR_OBJECT),
+        "image": _table(prompt=_PROMPT),
+        "video": _table(prompt=_PROMPT),
+    }
+)
+"""Family -> input -> the values that it takes: what a call is about, which is never left out of it.
+
+An input without a rule (`messages`, files) is checked by core or not at all.
+"""
