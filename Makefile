@@ -34,7 +34,7 @@ check: venv ## lint, format, types twice, import rule, generated twins
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pyright
-	$(BIN)/python -m pytest tests/test_layers.py
+	$(BIN)/python -m pytest tests/unit/test_layers.py
 
 twins: venv ## write the synchronous twins of asynchronous modules
 	$(BIN)/python tools/make_twins.py

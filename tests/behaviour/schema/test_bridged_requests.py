@@ -1,0 +1,170 @@
+"""Every request that a bridge builds is valid, and each of its keys stands for something that the caller gave.
+
+`BECOMES` and `BECOMES_ON_CHAT` are the documented rules: what a parameter may be sent as. Any other key in a request
+fails here, and so does a parameter that is neither sent, nor sent as something else, nor in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+from llmgate_core.contract.call import Call, Route
+from llmgate_core.errors import UnsupportedParamsError
+from tests.behaviour.schema.test_plugin_requests import parameters
+from tests.support.documented_parameters import CHAT_PARAMS, RESPONSES_PARAMS
+from tests.support.operations import HI, UNKNOWN
+from tests.support.prepared_requests import HOME, Sent, prepared
+from tests.support.strategies.chat_requests import bodies, messages
+
+FEW = settings(max_examples=100, deadline=None, database=None)
+BRIDGED = f"openai/responses/{UNKNOWN}"
+ON_CHAT = f"openai/{UNKNOWN}"
+
+BECOMES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "messages": frozenset({"input", "instructions"}),
+        "max_tokens": frozenset({"max_output_tokens"}),
+        "max_completion_tokens": frozenset({"max_output_tokens"}),
+        "reasoning_effort": frozenset({"reasoning"}),
+        "verbosity": frozenset({"text"}),
+        "response_format": frozenset({"text"}),
+        "functions": frozenset({"tools"}),
+        "function_call": frozenset({"tool_choice"}),
+        "web_search_options": frozenset({"tools"}),
+        "logprobs": frozenset({"include"}),
+        "top_logprobs": frozenset({"include"}),
+    }
+)
+"""Chat parameter -> what it is sent as to POST /responses, besides its own name."""
+
+BECOMES_ON_CHAT: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "input": frozenset({"messages"}),
+        "instructions": frozenset({"messages"}),
+        "max_output_tokens": frozenset({"max_tokens"}),
+        "reasoning": frozenset({"reasoning_effort"}),
+        "text": frozenset({"response_format", "verbosity"}),
+        "include": frozenset({"logprobs"}),
+        "top_logprobs": frozenset({"logprobs"}),
+        "stream": frozenset({"stream_options"}),  # the event that ends a Responses stream must have the usage
+    }
+)
+"""Parameter of a Responses call -> what it is sent as to an upstream that knows only chat."""
+
+STATE = frozenset(
+    {"previous_response_id", "conversation", "background", "prompt", "context_management", "background_options"}
+)
+"""What is refused under every policy, since it needs what only a Responses API keeps."""
+
+
+def assert_explained(given: Iterable[str], sent: Sent, becomes: Mapping[str, frozenset[str]]) -> None:
+    """Each key of the body comes from a parameter that was given, and each of those is sent or in the ledger."""
+    assert sent.wrong is None, (sent.wrong, sent.body)
+    names = set(given)
+    allowed = {"model"} | names | {name for each in names for name in becomes.get(each, ())}
+    assert sent.body.keys() <= allowed, "a key that nobody asked for"
+    kept = sent.body.keys() | sent.noted
+    lost = [each for each in names if each not in kept and becomes.get(each, frozenset()).isdisjoint(sent.body)]
+    assert lost == [], "left out in silence"
+
+
+# --- chat over POST /responses ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{n}")
+        for name, values in CHAT_PARAMS.items()
+        for n, value in enumerate(values)
+    ],
+)
+def test_every_documented_chat_value_is_bridged_or_named_in_the_ledger(name: str, value: Any) -> None:
+    sent = prepared("chat", BRIDGED, {"messages": HI}, {name: value, "param_policy": "drop"})
+    assert sent.endpoint == "POST /responses"
+    assert_explained(["messages", name], sent, BECOMES)
+
+
+@FEW
+@given(bodies(), st.booleans())
+def test_any_chat_call_makes_a_valid_request_of_responses(body: dict[str, Any], preview: bool) -> None:
+    params = {name: value for name, value in body.items() if name != "messages"}
+    sent = prepared(
+        "chat", BRIDGED, {"messages": body["messages"]}, {**params, "param_policy": "drop"}, preview=preview
+    )
+    assert_explained(body, sent, BECOMES)
+
+
+@FEW
+@given(bodies(pictures=False))
+def test_any_chat_call_makes_a_valid_request_of_chat(body: dict[str, Any]) -> None:
+    params = {name: value for name, value in body.items() if name != "messages"}
+    sent = prepared("chat", ON_CHAT, {"messages": body["messages"]}, params)
+    assert_explained(body, sent, {})
+
+
+# --- Responses over chat ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{n}")
+        for name, values in RESPONSES_PARAMS.items()
+        for n, value in enumerate(values)
+    ],
+)
+def test_every_documented_responses_value_is_bridged_named_or_refused(name: str, value: Any) -> None:
+    arguments = {name: value, "param_policy": "drop", "use_chat_completions_api": True}
+    if name in STATE and value:
+        with pytest.raises(UnsupportedParamsError) as caught:
+            prepared("responses", ON_CHAT, {"input": "Hi"}, arguments)
+        assert caught.value.param == name
+        return
+    sent = prepared("responses", ON_CHAT, {"input": "Hi"}, arguments)
+    assert sent.endpoint == "POST /chat/completions"
+    assert_explained(["input", name], sent, BECOMES_ON_CHAT)
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> Any:
+    """Draw the input of a Responses call: a text, or the items of a conversation."""
+    if draw(st.booleans()):
+        return "Hi"
+    route = Route("openai", "openai/responses", "chat", UNKNOWN, HOME, param_policy="drop")
+    call = Call("chat", BRIDGED, {"messages": draw(messages())})
+    return ChatOverResponses.request_body(call, route)[0]["input"]
+
+
+@FEW
+@given(inputs(), parameters({name: values for name, values in RESPONSES_PARAMS.items() if name not in STATE}))
+def test_any_responses_call_makes_a_valid_request_of_chat(input: Any, params: dict[str, Any]) -> None:
+    arguments = {**params, "param_policy": "drop", "use_chat_completions_api": True}
+    sent = prepared("responses", ON_CHAT, {"input": input}, arguments)
+    assert_explained(["input", *params], sent, BECOMES_ON_CHAT)
+
+
+# --- chat over POST /completions ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{n}")
+        for name, values in CHAT_PARAMS.items()
+        for n, value in enumerate(values)
+    ],
+)
+def test_every_documented_chat_value_is_valid_or_named_on_a_text_completion(name: str, value: Any) -> None:
+    arguments = {name: value, "param_policy": "drop"}
+    sent = prepared("chat", f"text-completion-openai/{UNKNOWN}", {"messages": HI}, arguments)
+    assert sent.endpoint == "POST /completions"
+    becomes = {"messages": frozenset({"prompt"}), "max_completion_tokens": frozenset({"max_tokens"})}
+    assert_explained(["messages", name], sent, becomes)

@@ -1,0 +1,139 @@
+"""The import rule: which room may import which. Imports inside functions and for type checkers count too.
+
+Source: docs/architecture.md, "Rooms".
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+CORE_LAYERS = (
+    "errors secrets json_codec",
+    "contract",
+    "files catalogue settings",
+    "types endpoints",
+    "registry reading",
+    "bridges transports",
+    "calls plugin",
+    "relay",
+    "client serving",
+    "__init__",
+    "cli testing",
+    "__main__",
+)
+"""Rooms of core, lowest first: a room imports lower layers only. A room is a folder, or a module at the top."""
+
+GATEWAY_LAYERS = (
+    "config",
+    "telemetry",
+    "http",
+    "access",
+    "calls",
+    "pages",
+    "app",
+    "server",
+    "inprocess",
+    "__init__",
+    "commands",
+)
+SERVER = "llmgate_gateway"
+PACKAGES = {
+    "llmgate_core": (ROOT / "llmgate_core", CORE_LAYERS),
+    SERVER: (ROOT / "plugins" / "gateway" / SERVER, GATEWAY_LAYERS),
+}
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/llmgate_*/__init__.py"))
+
+
+def modules_of(folder: Path) -> dict[str, Path]:
+    """Return the full name of every module below a package's folder, and its file."""
+    names = {".".join(path.relative_to(folder.parent).with_suffix("").parts): path for path in folder.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in names.items()}
+
+
+ALL_MODULES = {name: path for folder, _ in PACKAGES.values() for name, path in modules_of(folder).items()}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full name of every module that the file names in an import."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:  # the tests of a plugin import their neighbours so
+                continue
+            module = node.module or ""
+            for alias in node.names:
+                name = f"{module}.{alias.name}"
+                # a package may give out a name that one of its modules has too: `testing.fake_upstream`
+                yield name if name in ALL_MODULES and name != "llmgate_core.testing.fake_upstream" else module
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_room_imports_lower_layers_only(package: str) -> None:
+    folder, layers = PACKAGES[package]
+    layer_of = {name: layer for layer, names in enumerate(layers) for name in names.split()}
+    assert {room(module) for module in modules_of(folder)} == set(layer_of), "every room has a layer"
+    upward = [
+        f"{module} -> {other}"
+        for module, path in modules_of(folder).items()
+        for other in sorted(set(imported(path)))
+        if other.split(".")[0] == package
+        and room(other) != room(module)
+        and layer_of[room(other)] >= layer_of[room(module)]
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_imports_form_a_cycle(package: str) -> None:
+    modules = modules_of(PACKAGES[package][0])
+    graph = {
+        module: {name for name in imported(path) if name in modules} - {module, package}
+        for module, path in modules.items()
+        if module != package
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_says_what_lives_there(package: str) -> None:
+    folder = PACKAGES[package][0]
+    rooms = [path for path in folder.rglob("*.py") if path.name == "__init__.py"]
+    assert [str(path) for path in rooms if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
+
+
+def test_plugins_import_the_authors_surface_only() -> None:
+    offenders = []
+    for package in PLUGINS:
+        # the gateway is not a provider: it is a program that serves llmgate to others
+        serving = {"llmgate_core", "llmgate_core.serving", "llmgate_core.testing"} if package.name == SERVER else set()
+        surface = serving or {"llmgate_core.plugin"}
+        for_tests = surface | {"llmgate_core.testing", "llmgate_core", "llmgate_core.plugin"}
+        offenders += _foreign(package, package.name, surface)
+        offenders += _foreign(package.parent / "tests", package.name, for_tests)
+    assert offenders == []
+
+
+def _foreign(folder: Path, own: str, allowed: set[str]) -> list[str]:
+    """Return the imports of our modules in `folder` beyond those allowed, with the file of each."""
+    return [
+        f"{path.relative_to(ROOT)} -> {name}"
+        for path in sorted(folder.rglob("*.py"))
+        for name in sorted(set(imported(path)))
+        if name.startswith("llmgate_") and name not in allowed and name.split(".")[0] != own
+    ]
