@@ -22,6 +22,7 @@ from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import ConfigError
 from llmgate_core.reading.streams import AsyncStream
+from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded, forwarding, started
 from llmgate_core.relay.relay import Relayed, RelayedCall
@@ -137,6 +138,41 @@ class _Base:
             LLMGateError: as `completion`, before anything is sent.
         """
         return self.pipeline.router.resolve(family, model, bridged=bridged)
+
+    def load(self) -> None:
+        """Read the catalogue and the list of installed plugins now; otherwise the first call does. Imports no plugin.
+
+        Raises:
+            ConfigError: the catalogue file cannot be read, or an extension is not installed. PluginLoadError: a
+                plugin's file of models cannot be read, or an extension cannot be imported.
+        """
+        self.pipeline  # noqa: B018  # building it reads them
+
+    def installed(self) -> tuple[PluginEntryPoint, ...]:
+        """Return the entry points of every installed plugin, sorted, including those that the settings switch off.
+
+        Imports no plugin.
+
+        Raises:
+            LLMGateError: as `load`.
+        """
+        return self.pipeline.plugins.installed()
+
+    def knows_model(self, name: str) -> bool:
+        """Return whether the catalogue has a row for a model, named without a prefix, as in `gpt-4o`."""
+        return self.pipeline.catalogue.find(name) is not None
+
+    def default_prefix(self, mode: str) -> str | None:
+        """Return the prefix of the default provider for a mode of the catalogue; None if no provider is the default.
+
+        Args:
+            mode: such as `chat` or `audio_speech`; see `llmgate_core.serving.FAMILY_OF_MODE`.
+        """
+        return self.pipeline.catalogue.default_prefix(mode)
+
+    def prefix_for(self, provider: str, mode: str) -> str | None:
+        """Return the prefix under which a provider serves a mode of the catalogue; None if it is not known."""
+        return self.pipeline.catalogue.prefix_for(provider, mode)
 
     def destination(self, target: ResolvedModel, **arguments: Any) -> Destination:
         """Return base URL, key, organization and project that a call of `target` with these arguments would have.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmgate_core import Client, Settings
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -137,3 +138,19 @@ def _foreign(folder: Path, own: str, allowed: set[str]) -> list[str]:
         for name in sorted(set(imported(path)))
         if name.startswith("llmgate_") and name not in allowed and name.split(".")[0] != own
     ]
+
+
+def test_the_gateway_reads_no_attribute_behind_a_door() -> None:
+    # an import rule does not see `client.pipeline.router`: what a server needs is a method of the client
+    inner = {name for name in vars(Client(settings=Settings())) if name != "settings"} | {"pipeline"}
+    reached = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for path in sorted((ROOT / "plugins" / "gateway" / SERVER).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in inner and not _is_self(node.value)
+    ]
+    assert reached == []
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"

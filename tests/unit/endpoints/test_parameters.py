@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ import pytest
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.openai import ENDPOINTS
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
+from tests.support.paths import OPENAPI
 
-DESCRIPTION: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "schema" / "openapi.json").read_text(encoding="utf-8")
-)
+DESCRIPTION: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
 NOT_PARAMETERS = {"model", "images"}  # `images` is how an edit of references sends the input `image`
 
 

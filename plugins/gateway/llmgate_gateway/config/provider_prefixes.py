@@ -43,13 +43,13 @@ def _sibling(client: Client | AsyncClient, family: str, model: str, *, has_star:
         usual = client.resolve(USUAL, model)
     except errors.LLMGateError:
         return None
-    catalogue, provider = client.pipeline.catalogue, usual.plugin.info.name
-    if usual.prefix != catalogue.prefix_for(provider, USUAL):
+    provider = usual.plugin.info.name
+    if usual.prefix != client.prefix_for(provider, USUAL):
         return None  # the config asks for another of the provider's endpoints
     modes = FAMILIES[family].modes
     if (usual.row.mode not in modes) if usual.row is not None else not has_star:
         return None
-    prefix = next((found for mode in sorted(modes) if (found := catalogue.prefix_for(provider, mode))), None)
+    prefix = next((found for mode in sorted(modes) if (found := client.prefix_for(provider, mode))), None)
     if prefix is None or prefix == usual.prefix:
         return None
     sibling = f"{prefix}/{usual.model}"

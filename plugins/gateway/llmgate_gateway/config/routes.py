@@ -52,8 +52,8 @@ class Served:
 
 def installed_prefixes(config: GatewayConfig) -> frozenset[str]:
     """Return every prefix that installed plugins claim, whether or not the config leads to it."""
-    plugins = _client(plugin_policy(config.plugins), config.settings.catalogue_file).pipeline.plugins
-    return frozenset(claim.prefix for claim in plugins.installed() if claim.family in FAMILIES)
+    client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    return frozenset(plugin.prefix for plugin in client.installed() if plugin.family in FAMILIES)
 
 
 def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
@@ -88,7 +88,7 @@ def check_tree(root: Node, problems: Problems) -> None:
     catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
     client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
     try:
-        client.pipeline  # noqa: B018  # reads the catalogue
+        client.load()
     except errors.LLMGateError as error:
         problems.add(*root.find(("settings", "catalogue_file")), str(error))
         return
@@ -133,7 +133,7 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
         try:
             own = model_for(client, family, model, has_star="*" in model)
-            plugin = client.pipeline.router.resolve(family, own).plugin
+            plugin = client.resolve(family, own).plugin
         except errors.LLMGateError as error:
             failures.append(error)
         else:
@@ -143,8 +143,8 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
 
 def _with_prefix(client: Client, model: str, mode: str | None) -> str:
     """Return how a bare name that is not known would be written, which LiteLLM guesses; or nothing."""
-    prefix = client.pipeline.catalogue.default_prefix(mode or "chat")
-    if "/" in model or prefix is None or client.pipeline.catalogue.find(model) is not None:
+    prefix = client.default_prefix(mode or "chat")
+    if "/" in model or prefix is None or client.knows_model(model):
         return ""
     return f"; write the prefix of its provider before it, such as '{prefix}/{model}'"
 
