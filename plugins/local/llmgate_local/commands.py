@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmgate_core.plugin import errors
+from llmgate_local.openmp import find_openmp
 from llmgate_local.weights import chat_weights
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ def chat_command() -> Sequence[str]:
     """Return the command of the chat model's server.
 
     Raises:
-        ConfigError: the weights cannot be had.
+        ConfigError: the machine lacks a library (checked before anything is fetched), or there is no way
+            to get the weights.
     """
-    return [sys.executable, "-m", "llmgate_local.server", "chat", "--weights", str(chat_weights())]
+    openmp = find_openmp()
+    command = [sys.executable, "-m", "llmgate_local.server", "chat", "--weights", str(chat_weights())]
+    return command if openmp is None else [*command, "--openmp", str(openmp)]
 
 
 def embeddings_command() -> Sequence[str]:

@@ -17,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from llmgate_local.openmp import load_openmp
+
 __all__ = ["main"]
 
 CONTEXT_TOKENS = 8192  # in all; each of the slots has its share
@@ -31,8 +33,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="llmgate_local.server", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", choices=("chat", "embeddings", "transcription"))
     parser.add_argument("--weights", type=Path, help="GGUF file of the chat model")
+    parser.add_argument("--openmp", type=Path, help="a copy of libgomp.so.1, for a machine that has none")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     options = parser.parse_args(arguments)
+    if options.openmp is not None:
+        load_openmp(options.openmp)
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     key = sys.stdin.readline().strip()

@@ -75,10 +75,10 @@ def without_gateway(path: Path) -> Path:
     folder = path.parent / "site"
     if not folder.exists():
         folder.mkdir()
-        for place in site.getsitepackages():
-            for item in Path(place).iterdir():
-                if not item.name.startswith("llmgate_gateway") and not (folder / item.name).exists():
-                    (folder / item.name).symlink_to(item)
+        places = [Path(place) for place in site.getsitepackages()]  # Debian's Python names some that do not exist
+        for item in (item for place in places if place.is_dir() for item in place.iterdir()):
+            if not item.name.startswith("llmgate_gateway") and not (folder / item.name).exists():
+                (folder / item.name).symlink_to(item)
     return folder
 
 
