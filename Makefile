@@ -23,6 +23,11 @@ demo: venv ## talk to a small real model on this machine, no key needed (ARGS="-
 	@$(BIN)/python demo/demo.py $(ARGS)
 	@echo '==> demo/gateway_tour.py'
 	@$(BIN)/python demo/gateway_tour.py
+	@echo
+	@echo 'Next:'
+	@echo '  $(BIN)/llmgate chat local/smollm2 "What is the capital of France?"'
+	@echo '  docs/quickstart.md    your first program, with a key or without'
+	@echo '  docs/gateway/run.md   your own gateway'
 
 test: venv ## run every test (ARGS="-k retry": some)
 	@sh tests/chromium.sh

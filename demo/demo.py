@@ -1,4 +1,4 @@
-"""A tour of llmgate's SDK in nine steps, each one call and a check of what came back.
+"""A tour of llmgate's SDK in nine steps: each shows a line of Python, runs it and checks the result.
 
     python demo/demo.py                                  a small real model on this machine, no key needed
     python demo/demo.py --model openai/gpt-4o-mini       any other one, here with OPENAI_API_KEY set
@@ -11,6 +11,7 @@ Exit status 0: all steps passed. 1: a step failed, and says how.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -20,8 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from shown_call import shown
 
-from llmgate_core import LLMGateError, completion, embedding, responses, text_completion, transcription
+import llmgate_core
+from llmgate_core import LLMGateError
+
+completion, responses = shown(llmgate_core.completion), shown(llmgate_core.responses)
+text_completion, embedding = shown(llmgate_core.text_completion), shown(llmgate_core.embedding)
+transcription = shown(llmgate_core.transcription)
 
 LOCAL, OPENAI = "local/", "openai/"
 DEFAULTS = {  # prefix of --model -> the other models, where they are not named
@@ -45,7 +52,7 @@ WEATHER_TOOL = {
 
 
 class Person(BaseModel):
-    """What step 4 wants to be told."""
+    """What step 4 extracts."""
 
     name: str
     born: int
@@ -53,7 +60,7 @@ class Person(BaseModel):
 
 
 class WrongAnswerError(Exception):
-    """A step's answer is not what it should be."""
+    """A step's answer is not the expected one."""
 
 
 def user(text: str) -> list[dict[str, Any]]:
@@ -66,14 +73,14 @@ def show(text: object) -> None:
     print(f"   {text}")
 
 
-def check(what: str, holds: object) -> None:
-    """Fail the step, unless what was expected holds."""
+def check(expected: str, holds: object) -> None:
+    """Fail the step unless the expectation holds."""
     if not holds:
-        raise WrongAnswerError(f"expected {what}")
+        raise WrongAnswerError(f"expected {expected}")
 
 
 def chat(model: str) -> None:
-    """Ask a question, get a whole answer."""
+    """Ask a question and get a complete answer."""
     response = completion(model, user(QUESTION), temperature=0, max_tokens=48)
     check("a choice", response.choices)
     text = response.choices[0].message.content
@@ -83,11 +90,12 @@ def chat(model: str) -> None:
 
 
 def streamed_chat(model: str) -> None:
-    """Ask the same, and print each piece as it comes."""
+    """Ask the same and print each piece as it arrives."""
     started = time.monotonic()
     seconds: list[float] = []
+    stream = completion(model, user(QUESTION), temperature=0, max_tokens=48, stream=True)
     print("   ", end="")
-    for chunk in completion(model, user(QUESTION), temperature=0, max_tokens=48, stream=True):
+    for chunk in stream:
         for choice in chunk.choices or ():
             if choice.delta is not None and choice.delta.content:
                 seconds.append(time.monotonic() - started)
@@ -98,7 +106,7 @@ def streamed_chat(model: str) -> None:
 
 
 def tool_call(model: str) -> None:
-    """Offer a function, get the call that the model wants made."""
+    """Offer a function and get the call that the model wants."""
     response = completion(
         model, user("Weather in Paris?"), tools=[WEATHER_TOOL], tool_choice="required", temperature=0, max_tokens=64
     )
@@ -113,7 +121,7 @@ def tool_call(model: str) -> None:
 
 
 def structured_output(model: str) -> None:
-    """Give a pydantic class, get an object of it."""
+    """Pass a pydantic class and get an instance of it."""
     question = user("Ada Lovelace was born in London in 1815. Extract the person.")
     response = completion(model, question, response_format=Person, temperature=0, max_tokens=80)
     check("a choice", response.choices)
@@ -124,17 +132,17 @@ def structured_output(model: str) -> None:
 
 
 def continued_text(model: str) -> None:
-    """Give the beginning of a text, get what follows."""
+    """Pass the beginning of a sentence and get its continuation."""
     prompt = "One, two, three, four,"
     response = text_completion(model, prompt, temperature=0, max_tokens=12)
     check("a choice", response.choices)
     text = response.choices[0].text
-    show(f"{prompt!r} goes on with {text!r}")
+    show(f"{prompt!r} continues with {text!r}")
     check("some text", text)
 
 
 def compared_texts(model: str) -> None:
-    """Turn texts into vectors: what is related lies closer."""
+    """Turn texts into vectors: related texts are closer to each other."""
     texts = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
     vectors = [row.embedding for row in embedding(model, texts).data if isinstance(row.embedding, list)]
     check("three vectors of one length", len(vectors) == 3 and len({len(vector) for vector in vectors}) == 1)
@@ -146,10 +154,10 @@ def compared_texts(model: str) -> None:
 
 
 def streamed_response(model: str) -> None:
-    """Ask through the Responses API, and print its typed events as they come."""
+    """Ask through the Responses API and print its typed events as they arrive."""
     kinds: list[str] = []
-    print("   ", end="")
     with responses(model, QUESTION, temperature=0, max_output_tokens=32, stream=True) as stream:
+        print("   ", end="")
         for event in stream:
             kinds.append(event.type or "")
             if event.type == "response.output_text.delta":
@@ -161,7 +169,7 @@ def streamed_response(model: str) -> None:
 
 
 def bridged_chat(model: str) -> None:
-    """Ask as a chat what the Responses API answers: the bridge, and what it says it did."""
+    """Send a chat to a model behind the Responses API: the ledger lists what the bridge changed."""
     bridged = model.replace("/", "/responses/", 1)
     response = completion(bridged, user(QUESTION), temperature=0, max_tokens=32)
     text = response.choices[0].message.content
@@ -174,7 +182,7 @@ def bridged_chat(model: str) -> None:
 
 
 def transcribed_speech(model: str) -> None:
-    """Have a recording written down."""
+    """Transcribe a recording."""
     with RECORDING.open("rb") as recording:
         text = transcription(model, recording).text or ""
     show(repr(text))
@@ -183,12 +191,12 @@ def transcribed_speech(model: str) -> None:
 
 
 def cosine(left: list[float], right: list[float]) -> float:
-    """Return how alike two vectors are, at most 1."""
+    """Return the cosine similarity of two vectors, at most 1."""
     return sum(a * b for a, b in zip(left, right, strict=True)) / math.hypot(*left) / math.hypot(*right)
 
 
 def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None], str | None]]:
-    """Return title, function and model of each step; None: no model for it was named."""
+    """Return title, function and model of each step; None if no model was named for it."""
     text_model, embedding_model, speech_model = next(
         (models for prefix, models in DEFAULTS.items() if options.model.startswith(prefix)), (None, None, None)
     )
@@ -206,12 +214,14 @@ def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None],
 
 
 def main() -> int:
-    """Run the steps in order, up to the first that fails."""
+    """Run the steps in order and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="local/smollm2", help="for chat (default: %(default)s)")
-    parser.add_argument("--text-model", help="for the text completion (default: what fits --model)")
-    parser.add_argument("--embedding-model", help="for the embeddings (default: what fits --model)")
-    parser.add_argument("--speech-model", help="for the transcription (default: what fits --model)")
+    parser.add_argument("--text-model", help="for the text completion (default: one that goes with --model)")
+    parser.add_argument("--embedding-model", help="for the embeddings (default: one that goes with --model)")
+    parser.add_argument("--speech-model", help="for the transcription (default: one that goes with --model)")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in order with stderr in a file or a pipe, too
     passed = 0
     for number, (title, step, model) in enumerate(steps(parser.parse_args()), 1):
         if model is None:

@@ -1,4 +1,4 @@
-"""The same models behind `llmgate serve`: a server of its own, driven with curl and the official OpenAI SDK.
+"""The same models behind `llmgate serve`, called with curl and the official OpenAI SDK.
 
     python demo/gateway_tour.py
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from openai import OpenAI, OpenAIError
+from shown_call import shown_method
 
 HERE = Path(__file__).parent
 KEY = f"sk-demo-{secrets.token_hex(12)}"
@@ -33,7 +35,7 @@ QUESTION = "Write one sentence about the sea."
 
 
 class WrongAnswerError(Exception):
-    """A step's answer is not what it should be."""
+    """A step's answer is not the expected one."""
 
 
 def show(text: object) -> None:
@@ -41,15 +43,15 @@ def show(text: object) -> None:
     print(f"   {text}", flush=True)
 
 
-def check(what: str, holds: object) -> None:
-    """Fail the step, unless what was expected holds."""
+def check(expected: str, holds: object) -> None:
+    """Fail the step unless the expectation holds."""
     if not holds:
-        raise WrongAnswerError(f"expected {what}")
+        raise WrongAnswerError(f"expected {expected}")
 
 
 @contextmanager
 def gateway() -> Iterator[str]:
-    """Run the server on a free port; give its URL. It must stop by itself when it is told to."""
+    """Run the server on a free port and yield its URL. It must exit with status 0 on SIGTERM."""
     command = [sys.executable, "-m", "llmgate_core", "serve", "--config", str(HERE / "gateway.yaml"), "--port", "0"]
     show("$ llmgate " + " ".join(command[3:]))
     server = subprocess.Popen(  # noqa: S603  # our own server, in this Python
@@ -69,7 +71,7 @@ def gateway() -> Iterator[str]:
 
 
 def _url_of(server: subprocess.Popen[str]) -> str:
-    """Read what the server says until it says where it listens."""
+    """Return the URL from the line in which the server names it; show the lines up to it."""
     lines = server.stderr or ()
     for line in lines:
         show(line.rstrip())
@@ -80,20 +82,22 @@ def _url_of(server: subprocess.Popen[str]) -> str:
 
 
 def _drain(server: subprocess.Popen[str]) -> None:
-    """Read the server's log to its end: a pipe that nobody reads fills up, and its lines are lost."""
+    """Read the server's log to its end: a pipe without a reader fills up, and its lines are lost."""
     for _ in server.stderr or ():
         pass
 
 
 def curl_chat(url: str, _: OpenAI) -> None:
-    """Send what the page's curl examples send, to a path without /v1."""
+    """Chat with curl, on a path without /v1."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 32, "temperature": 0}
     if shutil.which("curl") is None:
-        show("(there is no curl on this machine: skipped)")
+        show("(skipped: curl is not installed)")
         return
     command = ["curl", "-sS", f"{url}/chat/completions", "-H", "content-type: application/json"]
-    done = subprocess.run(  # noqa: S603  # curl, with a body of our own
-        [*command, "-H", f"authorization: Bearer {KEY}", "-d", json.dumps(body)],
+    command += ["-d", json.dumps(body)]
+    show(f"$ {shlex.join(command)} -H 'authorization: Bearer KEY'")
+    done = subprocess.run(  # noqa: S603  # curl, with our own body
+        [*command, "-H", f"authorization: Bearer {KEY}"],
         capture_output=True,
         text=True,
         check=True,
@@ -105,17 +109,18 @@ def curl_chat(url: str, _: OpenAI) -> None:
 
 def streamed_chat(_: str, client: OpenAI) -> None:
     """Stream a chat through the official SDK."""
-    stream = client.chat.completions.create(
-        model=MODEL, messages=[{"role": "user", "content": QUESTION}], max_tokens=32, temperature=0, stream=True
-    )
+    messages = [{"role": "user", "content": QUESTION}]
+    path = "chat.completions.create"
+    stream = shown_method(client, path, model=MODEL, messages=messages, max_tokens=32, temperature=0, stream=True)
     pieces = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
     show(f"{''.join(pieces)}  ({len(pieces)} chunks)")
     check("several chunks", len(pieces) > 2)
 
 
 def streamed_response(_: str, client: OpenAI) -> None:
-    """Use the SDK's helper that follows every event of a response; llama.cpp's own stream breaks it, ours does not."""
-    with client.responses.stream(model=MODEL, input=QUESTION, max_output_tokens=32, temperature=0) as stream:
+    """Use the SDK's helper that follows every event of a response; a stream straight from llama.cpp breaks it."""
+    options = {"model": MODEL, "input": QUESTION, "max_output_tokens": 32, "temperature": 0}
+    with shown_method(client, "responses.stream", **options) as stream:
         kinds = [event.type for event in stream]
         response = stream.get_final_response()
     show(f"{response.output_text}  ({len(kinds)} events)")
@@ -123,10 +128,10 @@ def streamed_response(_: str, client: OpenAI) -> None:
 
 
 def bridged_chat(_: str, client: OpenAI) -> None:
-    """Chat with a deployment that is served by the Responses API; the ledger comes in a header."""
-    raw = client.chat.completions.with_raw_response.create(
-        model=f"{MODEL}-bridged", messages=[{"role": "user", "content": QUESTION}], max_tokens=32, temperature=0
-    )
+    """Chat with a deployment that is served by the Responses API; a header carries the ledger."""
+    messages = [{"role": "user", "content": QUESTION}]
+    path = "chat.completions.with_raw_response.create"
+    raw = shown_method(client, path, model=f"{MODEL}-bridged", messages=messages, max_tokens=32, temperature=0)
     show(raw.parse().choices[0].message.content)
     show(f"x-llmgate-ledger: {raw.headers.get('x-llmgate-ledger')}")
     check("the bridge in the ledger", "bridged" in raw.headers.get("x-llmgate-ledger", ""))
@@ -134,7 +139,8 @@ def bridged_chat(_: str, client: OpenAI) -> None:
 
 def embeddings(_: str, client: OpenAI) -> None:
     """Turn texts into vectors."""
-    rows = client.embeddings.create(model="text-embedding-3-small", input=["one text", "another"]).data
+    texts = ["one text", "another"]
+    rows = shown_method(client, "embeddings.create", model="text-embedding-3-small", input=texts).data
     show(f"{len(rows)} vectors of {len(rows[0].embedding)} numbers")
     check("two vectors", len(rows) == 2 and any(rows[0].embedding))
 
@@ -142,15 +148,16 @@ def embeddings(_: str, client: OpenAI) -> None:
 def transcription(_: str, client: OpenAI) -> None:
     """Upload a recording."""
     with (HERE / "speech.wav").open("rb") as recording:
-        text = client.audio.transcriptions.create(model="whisper-1", file=recording).text
+        text = shown_method(client, "audio.transcriptions.create", model="whisper-1", file=recording).text
     show(repr(text))
     check("the lazy dog", "lazy dog" in text.lower())
 
 
 def refused(url: str, _: OpenAI) -> None:
-    """Come with a wrong key."""
+    """Use a wrong key."""
+    show(f">>> client = OpenAI(base_url={url!r}, api_key='sk-wrong', max_retries=0)")
     try:
-        OpenAI(base_url=url, api_key="sk-wrong", max_retries=0).models.list()
+        shown_method(OpenAI(base_url=url, api_key="sk-wrong", max_retries=0), "models.list")
     except OpenAIError as error:
         show(error)
         check("status 401", getattr(error, "status_code", None) == 401)
@@ -174,6 +181,7 @@ def main() -> int:
     try:
         print("1. the gateway starts")
         with gateway() as url:
+            show(f">>> client = OpenAI(base_url={url!r}, api_key=KEY, max_retries=0)")
             client = OpenAI(base_url=url, api_key=KEY, max_retries=0)
             for number, step in enumerate(STEPS, 2):
                 print(f"{number}. {step.__name__.replace('_', ' ')}")
