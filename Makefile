@@ -8,9 +8,15 @@ LOCK := requirements/dev.lock
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
+UV := build/uv/bin/uv
+EXTRAS := --extra embeddings --extra transcription --extra otel
+LOWEST := build/lowest
+# The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
+NEWEST_ONLY := tests/docs plugins/gateway/tests/behaviour/clients plugins/gateway/tests/behaviour/operations/test_tracing.py
+LOCAL := --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test check twins bench bench-gateway lock clean
+.PHONY: help venv demo test test-lowest check twins bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -33,6 +39,14 @@ test: venv ## run every test (ARGS="-k retry": some)
 	@sh tests/chromium.sh
 	$(BIN)/python -m pytest $(ARGS)
 
+test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.toml allows (PYTHON=python3.10: and on that Python)
+	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(LOWEST)
+	$(UV) pip compile $(PROJECTS) $(EXTRAS) $(patsubst %,--no-emit-package %,$(OURS)) --resolution lowest-direct --no-build --no-annotate \
+	  --python $(LOWEST)/bin/python --output-file $(LOWEST)/requirements.txt --quiet
+	$(UV) pip install --python $(LOWEST)/bin/python --requirement $(LOWEST)/requirements.txt --group test --no-build --quiet
+	$(UV) pip install --python $(LOWEST)/bin/python --no-deps --no-build-isolation --quiet $(LOCAL)
+	$(LOWEST)/bin/python -m pytest $(patsubst %,--ignore=%,$(NEWEST_ONLY)) $(ARGS)
+
 check: venv ## lint, format, types twice, import rule, generated twins
 	$(BIN)/python tools/make_twins.py --check
 	$(BIN)/ruff check .
@@ -51,8 +65,8 @@ bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter;
 	$(BIN)/python benchmarks/gateway.py
 	$(BIN)/python benchmarks/gateway_load.py
 
-lock: build/uv/bin/uv ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
-	build/uv/bin/uv pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
+lock: $(UV) ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
+	$(UV) pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
 	  --extra embeddings --extra transcription --no-annotate $(patsubst %,--no-emit-package %,$(OURS)) --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build results
@@ -69,9 +83,9 @@ $(VENV)/.installed: $(LOCK) $(PROJECTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes --no-deps --requirement $(LOCK)
 	@echo '==> $(VENV): installing llmgate-core and its plugins from this checkout'
-	@$(PIP) install --no-deps --no-build-isolation --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
+	@$(PIP) install --no-deps --no-build-isolation $(LOCAL)
 	@touch $@
 
-build/uv/bin/uv:
+$(UV):
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
