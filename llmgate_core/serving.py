@@ -17,11 +17,12 @@ from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
 from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.json_codec import decode, encode
+from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
+from llmgate_core.registry.registry import load_claim
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, mask
-from llmgate_core.settings.environment import read as read_environment
 from llmgate_core.settings.options import OWN_ARGUMENTS
 from llmgate_core.types.record import CallRecord
 
@@ -41,6 +42,7 @@ __all__ = [
     "Limits",
     "Multipart",
     "Operation",
+    "PluginEntryPoint",
     "Relayed",
     "ResolvedModel",
     "Secret",
@@ -51,6 +53,7 @@ __all__ = [
     "error_object",
     "error_tail",
     "errors",
+    "installed_claims",
+    "load_claim",
     "mask",
-    "read_environment",
 ]

@@ -87,7 +87,7 @@ def codes_in_source() -> Iterator[str]:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if isinstance(node, ast.Call) and name in ("refuse", "error_reply", "_bad"):
+            if isinstance(node, ast.Call) and name in ("refuse", "ErrorFacts", "_bad"):
                 given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
                 given += node.args[1:] if name == "_bad" else []
                 yield from (str(code.value) for code in given if isinstance(code, ast.Constant))
@@ -107,7 +107,7 @@ def codes_of_failures() -> Iterator[str]:
         failures.STOPPING,
     ]
     for failure in failed:
-        yield json.loads(failures.failure_reply(failure).body)["error"]["code"]
+        yield str(failures.error_facts(failure).code)
 
 
 def test_every_code_of_the_gateways_own_has_a_row_and_every_row_is_one() -> None:

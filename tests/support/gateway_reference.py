@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from llmgate_gateway.config import load_config_dict
 from llmgate_gateway.http.body import FORBIDDEN
-from llmgate_gateway.http.routes import Route
+from llmgate_gateway.http.routes import HTTPRoute
 from llmgate_gateway.pages.openapi import document
 from llmgate_gateway.server.operations import Operations
 from llmgate_gateway.telemetry.metrics import Metrics
@@ -43,7 +43,7 @@ def help_part() -> str:
     return f"```text\n{done.stdout}```\n"
 
 
-def all_routes() -> tuple[Route, ...]:
+def all_routes() -> tuple[HTTPRoute, ...]:
     """Return the routes of a gateway as `llmgate serve` runs it."""
     config = load_config_dict(ONE_MODEL)
     return tuple(Operations(config).app(config).routes)

@@ -41,6 +41,7 @@ GATEWAY_LAYERS = (
     "http",
     "access",
     "calls",
+    "dialects",
     "pages",
     "app",
     "server",

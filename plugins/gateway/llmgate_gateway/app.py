@@ -1,9 +1,9 @@
-"""The gateway as an ASGI app: one request in, one answer out, whatever happens in between.
+"""The gateway as an ASGI app: a request in, a response out.
 
-No module state, no server: it mounts anywhere, under any prefix, and works where nothing runs its
-lifespan. The order is: head limits, route, key, place, body, deployment, call.
+No module state and no server: it mounts anywhere, under any prefix, and works where nothing runs its lifespan.
+A request passes in this order: limits of its head, route, key, admission, body, middleware, deployment, upstream.
 
-Source: ASGI 3.0; DESIGN in docs/architecture.md, "Gateway".
+Source: ASGI 3.0; docs/architecture.md, "Gateway".
 """
 
 from __future__ import annotations
@@ -14,57 +14,59 @@ import inspect
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 
 from llmgate_core.serving import errors
-from llmgate_gateway.access.browsers import check_page
+from llmgate_gateway.access.authenticate import authenticate
 from llmgate_gateway.access.cors import origin_headers, preflight
-from llmgate_gateway.access.keys import wrong_key
 from llmgate_gateway.access.limits import Admission, check_head
-from llmgate_gateway.calls.handler import note_trace, serve_call
-from llmgate_gateway.calls.passthrough import serve_passthrough
+from llmgate_gateway.access.opening import open_stores
+from llmgate_gateway.calls.passthrough import forward
+from llmgate_gateway.calls.sending import send_answer
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import GatewayConfig
-from llmgate_gateway.http.body import linger, read_whole
+from llmgate_gateway.dialects.contract import Dialect
+from llmgate_gateway.dialects.loading import load_dialects
+from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
-from llmgate_gateway.http.errors import NEUTRAL, STOPPING, failure_reply, note_failure
+from llmgate_gateway.http.early import CLOSE, send_early
+from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, record_failure
 from llmgate_gateway.http.request import ClientGoneError, ClientRequest, Waits
-from llmgate_gateway.http.responses import Receive, RefusedError, Reply, Scope, Send, error_reply, refuse, send_reply
-from llmgate_gateway.http.routes import Found, Route, Routes, request_path
-from llmgate_gateway.pages.health import liveness, model_list, model_of, readiness
+from llmgate_gateway.http.responses import ErrorFacts, Receive, RefusedError, Reply, Scope, Send, refuse, send_reply
+from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
+from llmgate_gateway.pages.health import liveness, readiness
 from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["Gateway", "Page", "PageRequest", "create_app"]
 
 log = logging.getLogger("llmgate.gateway")
 
-UNREAD_BYTES = 64 * 1024  # of a refused request's body are read to keep its connection
-LINGER_SECONDS = 0.5
-STOP_SECONDS = 1.0  # for saying good-bye to what is cut off at the end of a drain
-CLIENT_CLOSED = 499  # for the log: nothing was answered
-CLOSE = (b"connection", b"close")
-OWN_PAGES = (("GET", "/livez"), ("GET", "/readyz"))
+STOP_SECONDS = 1.0  # for the last response to what is cut off at the end of a drain
+CLIENT_CLOSED = 499  # for the log: nothing was sent
+HEALTH_PAGES = (("GET", "/livez"), ("GET", "/readyz"))
+INTERNAL = ErrorFacts(500, NEUTRAL["internal"], code="internal_error")
+SLOW_BODY = ErrorFacts(408, "The request's body did not arrive in time.", code="request_timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a page of our own is asked.
+    """A request for a page of the gateway itself.
 
     Attributes:
-        client: whose key it was; None only for the page at `/`, which needs none.
+        caller: whose key it came with; None only for the page at `/`, which needs none.
         body: of a POST.
     """
 
     gateway: Gateway
-    client: Caller | None
+    caller: Caller | None
     query: bytes
     body: bytes = b""
 
 
 Page = Callable[[PageRequest], "Reply | Awaitable[Reply]"]
-"""Answers a page of our own, such as `/metrics`. A key is asked for before, but for `/`."""
+"""Answers a page of the gateway itself, such as `/metrics`. All but `/` need a key."""
 
 
 class Gateway:
@@ -72,13 +74,16 @@ class Gateway:
 
     Args:
         config: what it serves.
-        observers: told of each request that has ended; what they raise is logged and changes nothing.
-        on_begin: called for each request that comes; what they raise is logged and changes nothing.
-        on_call: told of each request that is about to become a call; may set its `traceparent`.
+        observers: called with the record of each request that has ended; what they raise is logged and has no effect.
+        on_begin: called for each request that arrives; what they raise is logged and has no effect.
+        on_call: called with the record of each request that is about to be decoded; may set its `traceparent`.
         pages: `"/metrics"` or `"POST /explain"` -> what answers it.
 
+    Attributes:
+        draining: the server has stopped accepting; connections end with their next response.
+
     Raises:
-        LLMGateError: a plugin that the config needs does not load.
+        LLMGateError: a plugin or an extension that the config needs does not load.
     """
 
     def __init__(
@@ -90,28 +95,31 @@ class Gateway:
         on_call: Sequence[Callable[[RequestRecord], None]] = (),
         pages: Mapping[str, Page] | None = None,
     ) -> None:
-        self._state = ConfigSnapshot(config)
+        self._dialects = load_dialects(config.general.dialects)
+        self._stores = open_stores(config.general.stores)
+        self._snapshot = ConfigSnapshot(config, self._stores)
         self._observers = tuple(observers)
         self._on_begin = tuple(on_begin)
         self._on_call = tuple(on_call)
         self._pages = {_page_key(name): page for name, page in (pages or {}).items()}
-        self._routes = Routes((*OWN_PAGES, *self._pages))
+        self._routes = _routes_of(self._dialects.values(), self._pages)
+        self._error_reply = next(iter(self._dialects.values())).error_reply
         self._admission = Admission()
         self._waits = Waits()
         self._id_start = secrets.token_hex(6)
         self._ids = count(1)
         self._ended: asyncio.Event | None = None
-        self.draining = False  # the server sets it once it stops accepting
+        self.draining = False
 
     @property
     def config(self) -> GatewayConfig:
         """The config that new requests are served by."""
-        return self._state.config
+        return self._snapshot.config
 
     @property
-    def state(self) -> ConfigSnapshot:
+    def snapshot(self) -> ConfigSnapshot:
         """What new requests are served by."""
-        return self._state
+        return self._snapshot
 
     @property
     def routes(self) -> Routes:
@@ -120,28 +128,38 @@ class Gateway:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way."""
+        """How many requests have not ended."""
         return len(self._waits)
 
     def reconfigure(self, config: GatewayConfig) -> None:
-        """Serve new requests by another config; those under way keep theirs, and its connections until they end.
+        """Serve new requests by another config; those in flight keep theirs, and its connections until they end.
+
+        Stores and dialects stay what they were.
 
         Raises:
-            LLMGateError: a plugin does not load. Nothing has changed then.
+            LLMGateError: a plugin or a middleware does not load. Nothing has changed then.
         """
-        self.take_state(ConfigSnapshot(config))
+        self.take_snapshot(self.prepare(config))
 
-    def take_state(self, fresh: ConfigSnapshot) -> None:
-        """Do what `reconfigure` does with a state that is built already, be it in a thread: that takes a while."""
-        old, self._state = self._state, fresh
+    def prepare(self, config: GatewayConfig) -> ConfigSnapshot:
+        """Return what `take_snapshot` takes. That takes a while, and may be done in a thread.
+
+        Raises:
+            LLMGateError: a plugin or a middleware does not load.
+        """
+        return ConfigSnapshot(config, self._stores)
+
+    def take_snapshot(self, fresh: ConfigSnapshot) -> None:
+        """Serve new requests by a snapshot of `prepare`."""
+        old, self._snapshot = self._snapshot, fresh
         old.retire()
 
     def begin_drain(self) -> None:
-        """Say to load balancers that this worker stops, and to clients that connections end."""
+        """Tell load balancers that this worker is stopping, and clients that connections end."""
         self.draining = True
 
     async def drain(self, seconds: float) -> bool:
-        """Wait for what is under way; what is not done in time is told so and ends. Returns whether all was done."""
+        """Wait until no request is in flight; after `seconds` end those that are left. Returns whether none was."""
         self.begin_drain()
         if await self._all_ended(seconds):
             return True
@@ -150,8 +168,9 @@ class Gateway:
         return False
 
     async def aclose(self) -> None:
-        """Close every connection to upstreams."""
-        await self._state.aclose()
+        """Close every connection to upstreams and stores."""
+        await self._snapshot.aclose()
+        await self._stores.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -174,17 +193,16 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state = self._state
+        """Serve one request, whatever happens in between, and tell the observers how it ended."""
+        snapshot = self._snapshot
         record = RequestRecord(f"req_{self._id_start}{next(self._ids):08x}", time.monotonic(), scope["method"])
-        request = ClientRequest(scope, receive, send, record)
-        timeouts = state.general.timeouts
-        state.users += 1
+        request = ClientRequest(scope, receive, send, record, self._error_reply)
+        timeouts = snapshot.general.timeouts
+        snapshot.users += 1
         self._waits.add(request, body_seconds=timeouts.body, write_seconds=timeouts.write)
         try:
-            self._note_begin()
-            reply = await self._outcome(request, state)
-            if reply is not None:
-                await self._send(request, reply)
+            self._announce()
+            await self._respond_or_fail(request, snapshot)
         except asyncio.CancelledError:
             if not request.was_stopped():
                 record.outcome = "cancelled"
@@ -193,150 +211,131 @@ class Gateway:
         finally:
             request.close()
             self._waits.remove(request)
-            state.release()
-            self._note_end(record)
+            snapshot.release()
+            self._record_end(record)
 
-    async def _outcome(self, request: ClientRequest, state: ConfigSnapshot) -> Reply | RefusedError | None:
-        """Serve a request; return what is left to be sent."""
-        record = request.record
+    async def _respond_or_fail(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
+        """Serve a request; if that fails before anything was sent, send the error."""
+        record, close = request.record, False
         try:
-            return await self._routed(request, state)
+            await self._respond(request, snapshot)
+            return
         except RefusedError as refusal:
-            record.error_code = refusal.code
-            return refusal
+            record.error_code, facts, close = refusal.code, refusal.error, refusal.close
         except errors.LLMGateError as error:
-            note_failure(record, error)
-            if request.head_sent:
-                return None
-            reply = failure_reply(error)
-            if not isinstance(error, errors.APIError):
+            record_failure(record, error)
+            facts = error_facts(error)
+            if not isinstance(error, errors.APIError) and not request.head_sent:
                 log.error("%s: %s", record.request_id, error)
-            return reply
         except ClientGoneError:
-            self._note_gone(record)
-            return None
+            _record_disconnect(record)
+            return
         except Exception:
-            record.outcome, record.error_code = "failed", "internal_error"
+            record.outcome, record.error_code, facts = "failed", INTERNAL.code, INTERNAL
             log.exception("%s: the gateway failed", record.request_id)
-            return None if request.head_sent else error_reply(500, NEUTRAL["internal"], code="internal_error")
+        if not request.head_sent:
+            await send_early(request, request.error_reply(facts), close=close)
 
-    async def _routed(self, request: ClientRequest, state: ConfigSnapshot) -> Reply | None:
-        general, record, method = state.general, request.record, request.record.method
-        path = request_path(request.scope)
-        record.path = path
+    async def _respond(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
+        """Take a request through every step, in the order that the module names."""
+        match = self._match(request, snapshot)
+        allowed = preflight(snapshot.general.cors, request.record.method, request.headers, match.allowed)
+        if allowed is not None:
+            await send_early(request, allowed)
+            return
+        is_open = match.route is not None and match.route.is_open
+        await authenticate(request, snapshot.keys, snapshot.general.cors, is_open=is_open)
+        if match.route is not None and match.route.is_page:
+            await send_early(request, await self._page(request, snapshot, match.route))
+            return
+        client, limits = request.caller.name or _address(request.scope), snapshot.general.limits
+        self._admission.enter(client, limits, request.caller.max_in_flight)
+        try:
+            if match.route is not None:
+                await self._answer(request, snapshot, match.route, match.ids)
+            elif not await forward(request, snapshot):
+                raise _no_route(request.record, match)
+        finally:
+            self._admission.leave(client)
+
+    def _match(self, request: ClientRequest, snapshot: ConfigSnapshot) -> RouteMatch:
+        """Find the route of a request whose head is within its limits."""
+        general, record = snapshot.general, request.record
+        record.path = request_path(request.scope)
         if self.draining:
             request.extra_headers.append(CLOSE)
         if general.cors.allow_origins:
             request.extra_headers += origin_headers(general.cors, request.headers)
         check_head(request.raw_headers, general.limits)
-        found = self._routes.find(method, path)
-        if found.allowed and (asked := preflight(general.cors, method, request.headers, found.allowed)):
-            return asked
-        client, route = state.keys.client_of(request.values(b"authorization")), found.route
-        if client is None and not (route is not None and route.is_open):
-            raise wrong_key()
-        request.extra_headers.append((b"x-llmgate-request-id", record.request_id.encode()))  # a 401 is always the same
-        if state.keys.is_open and not (route is not None and route.is_open):
-            check_page(request.scope, request.headers, general.cors)
-        if client is not None:
-            request.caller, record.client = client, client.name
-        if route is not None and route.is_page:
-            return await self._page(request, state, route, client)
-        place = request.caller.name or _address(request.scope)
-        self._admission.enter(place, general.limits, request.caller.max_in_flight)
-        try:
-            return await self._served(request, state, found)
-        finally:
-            self._admission.leave(place)
+        match = self._routes.find(record.method, record.path)
+        if match.route is not None and match.route.dialect:
+            request.error_reply = self._dialects[match.route.dialect].error_reply
+        return match
 
-    async def _served(self, request: ClientRequest, state: ConfigSnapshot, found: Found) -> Reply | None:
-        route, record = found.route, request.record
-        if route is None:
-            if await serve_passthrough(request, state):
-                return None
-            raise _no_route(request.record, found)
+    async def _answer(
+        self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute, ids: Mapping[str, str]
+    ) -> None:
+        """Answer a request of a dialect."""
+        record, dialect = request.record, self._dialects[route.dialect]
         record.family, record.operation = route.family, route.operation
         if route.family == "models":
             record.outcome = "finished"
-            return self._models(request, state, found)
-        note_trace(request)
-        for call in self._on_call:
-            call(record)
-        await serve_call(request, state, route, found.ids)
-        return None
+            await send_early(request, _models(request.caller, snapshot, dialect, ids))
+            return
+        record.traceparent = request.traceparent()
+        for observe in self._on_call:
+            observe(record)
+        call = await dialect.decode(request, route, ids, snapshot.general)
+        request.watch()
+        try:
+            answer = dialect.encode(call, await snapshot.handler(call))
+            await send_answer(request, answer, lambda error, after: dialect.stream_tail(call, error, after=after))
+        finally:
+            await call.aclose()
 
-    def _models(self, request: ClientRequest, state: ConfigSnapshot, found: Found) -> Reply:
-        if not found.ids:
-            return model_list(state, request.caller)
-        name = found.ids["model"]
-        reply = model_of(state, request.caller, name)
-        if reply is None:
-            raise state.deployments.unknown_model(name, request.caller)
-        return reply
-
-    async def _page(self, request: ClientRequest, state: ConfigSnapshot, route: Route, client: Caller | None) -> Reply:
+    async def _page(self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute) -> Reply:
         request.record.family, request.record.operation = "page", route.path
         request.record.outcome = "finished"
+        caller = request.caller if request.is_authenticated else None
         if route.path == "/livez":
             return liveness()
         if route.path == "/readyz":
-            return readiness(state, client, draining=self.draining)
-        body = await read_whole(request, state.general.limits.max_json_body) if route.has_body else b""
-        asked = PageRequest(self, client, request.scope.get("query_string", b""), body)
-        reply = self._pages[route.method, route.path](asked)
+            return readiness(snapshot, caller, draining=self.draining)
+        body = await read_whole(request, snapshot.general.limits.max_json_body) if route.has_body else b""
+        page = self._pages[route.method, route.path]
+        reply = page(PageRequest(self, caller, request.scope.get("query_string", b""), body))
         return await reply if inspect.isawaitable(reply) else reply
-
-    async def _send(self, request: ClientRequest, reply: Reply | RefusedError) -> None:
-        """Send a whole reply. Of a body that we do not want, no more is read than the connection is worth."""
-        shown = reply.reply if isinstance(reply, RefusedError) else reply
-        unread = request.unread_bytes()
-        if not unread:
-            await send_reply(request.send, shown)
-            return
-        if unread <= UNREAD_BYTES and not (isinstance(reply, RefusedError) and reply.close):
-            await send_reply(request.send, shown)
-            return
-        head = [*shown.headers, (b"content-length", b"%d" % len(shown.body)), CLOSE]
-        await request.send({"type": "http.response.start", "status": shown.status, "headers": head})
-        await request.send({"type": "http.response.body", "body": shown.body, "more_body": True})
-        with contextlib.suppress(ClientGoneError, asyncio.TimeoutError):
-            await asyncio.wait_for(linger(request), LINGER_SECONDS)
-        await request.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _end_stopped(self, request: ClientRequest) -> None:
         """End a request that was stopped from outside."""
-        record, why = request.record, request.stopped_by
-        if why == "gone":
-            self._note_gone(record)
-        elif why == "slow reader":
+        record, reason = request.record, request.stopped_by
+        if reason == "gone":
+            _record_disconnect(record)
+        elif reason == "slow reader":
             record.outcome, record.error_code = "cancelled", "client_does_not_read"
             request.abort()
-        elif why == "slow body":
-            record.error_code = "request_timeout"
-            reply = error_reply(408, "The request's body did not come in time.", code="request_timeout")
+        elif reason == "slow body":
+            record.outcome = "refused" if record.provider is None else "failed"
+            record.error_code = SLOW_BODY.code
             if not request.head_sent:
-                await send_reply(request.send, reply, (CLOSE,))
+                await send_reply(request.send, request.error_reply(SLOW_BODY), (CLOSE,))
         elif not request.head_sent:
-            record.outcome, record.error_code = "failed", "shutdown"
-            await send_reply(request.send, failure_reply(STOPPING), (CLOSE,))
+            record.outcome, record.error_code = "failed", STOPPING.code
+            await send_reply(request.send, request.error_reply(error_facts(STOPPING)), (CLOSE,))
 
-    def _note_gone(self, record: RequestRecord) -> None:
-        record.outcome = "cancelled"
-        record.status = record.status or CLIENT_CLOSED
-
-    def _note_begin(self) -> None:
+    def _announce(self) -> None:
         for begin in self._on_begin:
             try:
                 begin()
-            except Exception as failure:  # noqa: BLE001  # nor must who counts what begins
+            except Exception as failure:  # noqa: BLE001  # a callback must not affect the request
                 log.warning("an on_begin callback raised %s", type(failure).__name__)
 
-    def _note_end(self, record: RequestRecord) -> None:
+    def _record_end(self, record: RequestRecord) -> None:
         record.total_seconds = time.monotonic() - record.started
         for observer in self._observers:
             try:
                 observer(record)
-            except Exception as failure:  # noqa: BLE001  # an observer must not change an answer
+            except Exception as failure:  # noqa: BLE001  # an observer must not affect the response
                 log.warning("an observer raised %s", type(failure).__name__)
         if self._ended is not None and not self._waits:
             self._ended.set()
@@ -350,21 +349,33 @@ class Gateway:
         return not self._waits
 
 
-def create_app(
-    config: GatewayConfig,
-    *,
-    observers: Sequence[Callable[[RequestRecord], None]] = (),
-    on_begin: Sequence[Callable[[], None]] = (),
-    on_call: Sequence[Callable[[RequestRecord], None]] = (),
-    pages: Mapping[str, Page] | None = None,
-) -> Gateway:
-    """Return the gateway of a config as an ASGI app, to be served or mounted; see `Gateway`."""
-    return Gateway(config, observers=observers, on_begin=on_begin, on_call=on_call, pages=pages)
+create_app = Gateway
+"""The name for programs that mount the gateway: `create_app(config)` returns its ASGI app."""
 
 
-def _no_route(record: RequestRecord, found: Found) -> RefusedError:
-    if found.allowed:
-        allow = ", ".join(found.allowed)
+def _models(caller: Caller, snapshot: ConfigSnapshot, dialect: Dialect, ids: Mapping[str, str]) -> Reply:
+    deployments = snapshot.deployments
+    if not ids:
+        return dialect.model_list([name for name in deployments.names if caller.may_use(name)])
+    name = ids["model"]
+    if not caller.may_use(name) or not deployments.serves(name):
+        raise deployments.unknown_model(name, caller)
+    return dialect.model(name)
+
+
+def _record_disconnect(record: RequestRecord) -> None:
+    record.outcome = "cancelled"
+    record.status = record.status or CLIENT_CLOSED
+
+
+def _routes_of(dialects: Iterable[Dialect], pages: Iterable[tuple[str, str]]) -> Routes:
+    own = (builtin_route(method, path) for method, path in (*HEALTH_PAGES, *pages))
+    return Routes(chain(*(dialect.routes() for dialect in dialects), own))
+
+
+def _no_route(record: RequestRecord, match: RouteMatch) -> RefusedError:
+    if match.allowed:
+        allow = ", ".join(match.allowed)
         message = f"{record.method} is not allowed here; {allow} is."
         return refuse(405, message, code="method_not_allowed", headers=((b"allow", allow.encode("ascii")),))
     message = f"There is no {record.method} {record.path[:200]!r} on this gateway."

@@ -1,83 +1,91 @@
-"""Decide whose request it is: a key's, anybody's, or nobody's.
+"""Find out whose request it is by its bearer token, the only form that is read.
 
-Keys are kept as SHA-256 digests only, and every one of them is compared, in constant time, on the
-one path that all requests take. A bearer token is the only form: nothing is read from a query
-string or another header.
+Keys are known by their SHA-256 digests only, and looked up by them. That takes the same work for every key, right or
+wrong, first or last. A dictionary stops comparing at the first byte that differs, but what it compares are digests:
+whoever measures that learns at most how many bytes of two digests agree, and cannot choose a key whose digest agrees in
+one byte more without trying keys at random. So timing says nothing about any byte of a key.
 
 Source: rows S2 to S4 of the reliability catalogue in docs/architecture.md; RFC 6750, section 2.1.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from llmgate_core.serving import Secret
+from llmgate_gateway.access.stores import KeyStore
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.http.caller import ANYBODY, Caller
-from llmgate_gateway.http.responses import RefusedError, error_reply, refuse
+from llmgate_gateway.http.responses import ErrorFacts, RefusedError, refuse
 
 __all__ = ["KeyRing", "forbidden_model", "wrong_key"]
 
 BEARER = b"bearer "
 MASTER = "master"
-MESSAGE = "Incorrect or missing API key. Send the key of this gateway as a bearer token: 'Authorization: Bearer KEY'."
-WRONG_KEY = error_reply(
+WRONG_KEY = ErrorFacts(
     401,
-    MESSAGE,
+    "Incorrect or missing API key. Send the key of this gateway as a bearer token: 'Authorization: Bearer KEY'.",
     code="invalid_api_key",
     headers=((b"www-authenticate", b"Bearer"),),
 )
 
 
 class KeyRing:
-    """The keys of one config. Nothing in it changes."""
+    """The keys of one config, and the store that is asked for all others.
 
-    def __init__(self, config: GatewayConfig) -> None:
-        general = config.general
-        keys: list[tuple[bytes, Caller]] = []
-        if general.master_key is not None:
-            keys.append((_digest_of(general.master_key), Caller(MASTER)))
-        keys += [(_digest_of(key.key), Caller(key.name, key.models, key.limits.max_in_flight)) for key in general.keys]
-        self._keys = tuple(keys)
+    Args:
+        store: for keys that the config does not list; None: there are no others.
+    """
+
+    def __init__(self, config: GatewayConfig, store: KeyStore | None = None) -> None:
+        self._callers = _callers_of(config)
+        self._store = store
 
     @property
     def is_open(self) -> bool:
-        """Whether no key is asked for."""
-        return not self._keys
+        """Whether requests need no key."""
+        return not self._callers and self._store is None
 
-    def client_of(self, authorization: Sequence[bytes]) -> Caller | None:
-        """Return who sends a request with these `authorization` headers; None: nobody that we know."""
-        if not self._keys:
+    async def caller_of(self, authorization: Sequence[bytes]) -> Caller | None:
+        """Return whose key a request with these `authorization` headers has, or None if it has no valid one."""
+        if not self._callers and self._store is None:
             return ANYBODY
-        presented = hashlib.sha256(_token_of(authorization)).digest()
-        found: Caller | None = None
-        for digest, client in self._keys:  # all of them, so that time tells nothing
-            if hmac.compare_digest(digest, presented):
-                found = client
-        return found
+        digest = sha256(_token_of(authorization)).digest()
+        caller = self._callers.get(digest)
+        if caller is None and self._store is not None:
+            caller = await self._store.find(digest)
+        return caller
 
     def __repr__(self) -> str:
-        return f"KeyRing({len(self._keys)} keys)"
+        return f"KeyRing({len(self._callers)} keys)"
 
 
 def wrong_key(*, close: bool = False) -> RefusedError:
     """Return the one answer to every key that is wrong, in whatever way."""
-    return RefusedError(WRONG_KEY, code="invalid_api_key", close=close)
+    return RefusedError(WRONG_KEY, close=close)
 
 
 def forbidden_model(model: str) -> RefusedError:
-    """Return the answer to a good key that may not use a model."""
+    """Return the answer to a valid key that may not use a model."""
     return refuse(403, f"This key may not use the model {model[:200]!r}.", code="model_not_allowed", param="model")
 
 
+def _callers_of(config: GatewayConfig) -> Mapping[bytes, Caller]:
+    """Return the digest of each key of a config -> its owner."""
+    general = config.general
+    callers = {_digest_of(key.key): Caller(key.name, key.models, key.limits.max_in_flight) for key in general.keys}
+    if general.master_key is not None:
+        callers[_digest_of(general.master_key)] = Caller(MASTER)
+    return callers
+
+
 def _token_of(authorization: Sequence[bytes]) -> bytes:
-    """Return the bearer token; of anything else nothing, which no key is equal to."""
+    """Return the bearer token, or nothing, which is no key's value, if there is not exactly one."""
     if len(authorization) != 1 or authorization[0][:7].lower() != BEARER:
         return b""
     return authorization[0][7:].strip(b" ")
 
 
 def _digest_of(key: Secret) -> bytes:
-    return hashlib.sha256(key.reveal().encode()).digest()
+    return sha256(key.reveal().encode()).digest()

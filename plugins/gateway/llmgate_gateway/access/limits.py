@@ -1,7 +1,6 @@
-"""How much clients may have under way, and how much of a head they may send.
+"""How much a client may have in flight, and how large the head of a request may be.
 
-Counts only; never waits, so that a request above a limit is refused at once. Who takes a place gives
-it back on every path.
+Counts only, and never waits, so that a request beyond a limit is refused at once.
 
 Source: rows R20, R21, R24 and S29 of the reliability catalogue in docs/architecture.md.
 """
@@ -11,27 +10,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate_gateway.config.schema.general import Limits
-from llmgate_gateway.http.responses import RefusedError, error_reply, refuse
+from llmgate_gateway.http.responses import RefusedError, refuse
 
 __all__ = ["Admission", "check_head"]
 
 RETRY_SOON = ((b"retry-after", b"1"),)
 REQUESTS = "requests"
-"""The type of an error of OpenAI's where the limit is one of requests, and not of tokens."""
+"""The type of OpenAI's error for a limit of requests, as opposed to tokens."""
 
 
 class Admission:
-    """The requests under way in one worker, in all and by client."""
+    """The requests in flight in one worker, in total and by client. Whoever enters leaves, on every path."""
 
     def __init__(self) -> None:
         self.in_flight = 0
         self._by_client: dict[str, int] = {}
 
     def enter(self, client: str, limits: Limits, own_limit: int | None) -> None:
-        """Take a place for a client's request.
+        """Count a client's request.
+
+        Args:
+            client: the name of its key, or its address.
+            limits: of the gateway.
+            own_limit: of this client; None: the gateway's `per_client_concurrency`.
 
         Raises:
-            RefusedError: 503, or 429 where only this client has too many.
+            RefusedError: 503, or 429 if only this client has too many.
         """
         if self.in_flight >= limits.max_in_flight:
             raise _too_busy()
@@ -43,14 +47,14 @@ class Admission:
         self._by_client[client] = count + 1
 
     def leave(self, client: str) -> None:
-        """Give the place back."""
+        """Stop counting a client's request."""
         self.in_flight -= 1
         count = self._by_client.pop(client) - 1
         if count:
             self._by_client[client] = count
 
     def of(self, client: str) -> int:
-        """Return how many requests a client has under way."""
+        """Return how many requests a client has in flight."""
         return self._by_client.get(client, 0)
 
 
@@ -70,16 +74,10 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
 
 
 def _too_busy() -> RefusedError:
-    return refuse(
-        503,
-        "The gateway is at the limit of what it serves at a time. Try again shortly.",
-        code="overloaded",
-        headers=RETRY_SOON,
-        close=False,
-    )
+    message = "The gateway is at its limit of requests in flight. Try again shortly."
+    return refuse(503, message, code="overloaded", headers=RETRY_SOON)
 
 
 def _too_many(limit: int) -> RefusedError:
-    message = f"This client has {limit} requests under way, which is its limit. Try again when one has ended."
-    reply = error_reply(429, message, code="concurrency_limit_exceeded", kind=REQUESTS, headers=RETRY_SOON)
-    return RefusedError(reply, code="concurrency_limit_exceeded")
+    message = f"This client has {limit} requests in flight, which is its limit. Try again when one has ended."
+    return refuse(429, message, code="concurrency_limit_exceeded", kind=REQUESTS, headers=RETRY_SOON)

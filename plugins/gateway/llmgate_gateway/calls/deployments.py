@@ -1,7 +1,7 @@
-"""The deployments of one config, bound to their plugins, and which of them serves a request.
+"""The deployments of one config, tied to their plugins, and which of them serves a call.
 
-Loads the plugins that the config names; opens nothing. What a request may ask for is decided here by
-the name it gives, never by anything else in it.
+Loads the plugins that the config names; opens no connection. The name that a call gives decides what it may use, and
+nothing else in it.
 
 Source: capabilities A34 to A39, A44, A55 and A56; rows S6 and S20 of the reliability catalogue in docs/architecture.md.
 """
@@ -9,7 +9,7 @@ Source: capabilities A34 to A39, A44, A55 and A56; rows S6 and S20 of the reliab
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -17,18 +17,18 @@ from typing import Any
 from llmgate_core import AsyncClient, Settings
 from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
 from llmgate_gateway.access.keys import forbidden_model
+from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import RefusedError, header_value, refuse
-from llmgate_gateway.http.routes import Route
-from llmgate_gateway.telemetry.key_leaks import KeyPieces
+from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = ["Deployments", "LiveDeployment", "Selection"]
 
-REMEMBERED_NAMES = 1024  # bounded, since clients choose the names
-SHOWN_CHARACTERS = 200
+MAX_REMEMBERED_NAMES = 1024  # bounded, since clients choose the names
+MAX_SHOWN_CHARACTERS = 200
 STAND_IN = "any-model"
 
 
@@ -37,11 +37,13 @@ class LiveDeployment:
     """One entry of the config, ready to be called.
 
     Attributes:
-        arguments: what every call is made with. defaults: parameters for requests that lack them.
-        targets: family -> where its calls go; for a pattern, where one of some model would.
-        secrets: to see whether an upstream repeats our key.
+        arguments: what every call is made with.
+        extra_headers: those of `arguments`, which a trace is added to.
+        targets: family -> where its calls go; for a pattern, where those of any one model would.
+        key_leaks: to detect an upstream that repeats our key.
+        label: for logs, metrics and headers.
         logs_content: prompts and answers go into the log.
-        outcome: how the last call ended, for readiness; None: there was none.
+        outcome, error_code: how the last call ended, for readiness; None: there was none.
     """
 
     deployment: Deployment
@@ -50,7 +52,7 @@ class LiveDeployment:
     arguments: Mapping[str, Any]
     extra_headers: Mapping[str, str]
     targets: Mapping[str, ResolvedModel]
-    secrets: KeyPieces = field(repr=False)
+    key_leaks: KeyLeakDetector = field(repr=False)
     label: str = ""
     logs_content: bool = False
     outcome: str | None = None
@@ -70,33 +72,43 @@ class LiveDeployment:
                 arguments[name] = value
         return arguments
 
+    def record_outcome(self, outcome: str, error_code: str | None) -> None:
+        """Record how a call ended, unless that says nothing about the upstream: it was refused, or the client left."""
+        if outcome not in ("refused", "cancelled"):
+            self.outcome, self.error_code = outcome, error_code
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Where one request goes: a deployment, and the model string that its name makes there."""
+    """Where one call goes.
 
-    bound: LiveDeployment
+    Attributes:
+        model: the model string that the call's model makes with this deployment.
+        headers: of the response, they say which deployment was chosen.
+    """
+
+    deployment: LiveDeployment
     model: str
     target: ResolvedModel
     headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
 
 
 class Deployments:
-    """Every deployment of one config. Immutable but for whose turn it is."""
+    """Every deployment of one config. Immutable except for whose turn it is."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._names = ModelNames(config)
         self._clients: dict[bool, AsyncClient] = {}
-        self._bound = {id(entry): self._bind(config, entry) for entry in config.deployments}
-        self._found: dict[tuple[str, str, str], tuple[Selection, ...]] = {}
+        self._live = {id(entry): self._live_deployment(config, entry) for entry in config.deployments}
+        self._selections: dict[tuple[str, str, str], tuple[Selection, ...]] = {}
         self._turns: dict[str, Iterator[int]] = {}
 
     def __iter__(self) -> Iterator[LiveDeployment]:
-        return iter(self._bound.values())
+        return iter(self._live.values())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What clients may ask for, patterns as they stand."""
+        """What clients may ask for, patterns as the config has them."""
         return self._names.names()
 
     @property
@@ -105,106 +117,99 @@ class Deployments:
         return tuple(self._clients.values())
 
     def serves(self, name: str) -> bool:
-        """Return whether any deployment goes by a name."""
+        """Return whether a name leads to any deployment."""
         return self._names.find(name) is not None
 
-    def of_model(self, route: Route, requested: object, client: Caller) -> Selection:
-        """Return where a request for a model goes; several of one name take turns.
+    def select(self, call: GatewayCall) -> Selection:
+        """Return where a call goes; several deployments of one name take turns.
 
         Raises:
-            RefusedError: 400 without a model or for one that is not served here, 403, 404.
+            RefusedError: 400 without a model or for an operation that it does not offer; 403; 404.
         """
-        if not isinstance(requested, str) or not requested:
-            raise refuse(
-                400, "The request must say which model: a text in 'model'.", code="missing_model", param="model"
-            )
-        if not client.may_use(requested):
-            raise forbidden_model(requested)
-        key = (route.family, route.operation, requested)
-        bindings = self._found.get(key)
-        if bindings is None:
-            bindings = self._find(route, requested, client)
-            if len(self._found) >= REMEMBERED_NAMES:
-                self._found.clear()
-            self._found[key] = bindings
-        if len(bindings) == 1:
-            return bindings[0]
-        name = bindings[0].bound.deployment.model_name
-        return bindings[next(self._turns.setdefault(name, count())) % len(bindings)]
+        if FAMILIES[call.family].operations[call.operation].takes_model:
+            return self.of_model(call.family, call.operation, call.model, call.caller)
+        return self._of_operation(call)
 
-    def of_operation(self, route: Route, wanted: str | None, client: Caller) -> Selection:
-        """Return where a request that names no model goes: the deployment named `wanted`, else the first that can.
-
-        Raises:
-            RefusedError: 404 or 403 for `wanted`, 404 where no deployment offers the operation.
-        """
-        if wanted is not None:
-            binding = self.of_model(route, wanted, client)
-            return replace(binding, model=f"{binding.target.prefix}/")
-        for bound in self._bound.values():
-            target = bound.targets.get(route.family)
-            if target is not None and _offers(target, route) and client.may_use(bound.deployment.model_name):
-                return self._binding(bound, f"{target.prefix}/", target, bound.deployment.model_name)
-        raise refuse(404, "No model of this gateway offers this operation.", code="not_supported")
+    def of_model(self, family: str, operation: str, model: str | None, caller: Caller) -> Selection:
+        """Return where a call of a model goes; see `select`."""
+        if not model:
+            message = "The request must name a model: a string in 'model'."
+            raise refuse(400, message, code="missing_model", param="model")
+        if caller.models is not None and not caller.may_use(model):
+            raise forbidden_model(model)
+        key = (family, operation, model)
+        selections = self._selections.get(key)
+        if selections is None:
+            selections = self._select(family, operation, model, caller)
+            if len(self._selections) >= MAX_REMEMBERED_NAMES:
+                self._selections.clear()
+            self._selections[key] = selections
+        if len(selections) == 1:
+            return selections[0]
+        name = selections[0].deployment.deployment.model_name
+        return selections[next(self._turns.setdefault(name, count())) % len(selections)]
 
     def named(self, name: str) -> LiveDeployment | None:
-        """Return the deployment of an id, else the first of a model name."""
-        for bound in self._bound.values():
-            if bound.deployment.model_info.id == name:
-                return bound
+        """Return the deployment with an id, else the first of a model name."""
+        for live in self._live.values():
+            if live.deployment.model_info.id == name:
+                return live
         group = self._names.find(name)
-        return None if group is None else self._bound[id(group.members[0].deployment)]
+        return None if group is None else self._live[id(group.members[0].deployment)]
 
-    def unknown_model(self, requested: str, client: Caller) -> RefusedError:
-        """Return the refusal of a name that nothing goes by, with near names that the client may use."""
-        known = [name for name in self.names if client.may_use(name)]
-        near = difflib.get_close_matches(requested[:SHOWN_CHARACTERS], known, 3, 0.6)
-        hint = f" Near names: {', '.join(near)}." if near else ""
-        message = f"The model {requested[:SHOWN_CHARACTERS]!r} does not exist on this gateway.{hint}"
+    def unknown_model(self, model: str, caller: Caller) -> RefusedError:
+        """Return the refusal of a name that leads to no deployment, with similar names that the caller may use."""
+        usable = [name for name in self.names if caller.may_use(name)]
+        near = difflib.get_close_matches(model[:MAX_SHOWN_CHARACTERS], usable, 3, 0.6)
+        hint = f" Similar names: {', '.join(near)}." if near else ""
+        message = f"The model {model[:MAX_SHOWN_CHARACTERS]!r} does not exist on this gateway.{hint}"
         return refuse(404, message, code="model_not_found", param="model")
 
-    def _find(self, route: Route, requested: str, client: Caller) -> tuple[Selection, ...]:
-        group = self._names.find(requested)
+    def _of_operation(self, call: GatewayCall) -> Selection:
+        """Return where a call goes that needs no model: to the one it names, else to the first that offers it."""
+        if call.model is not None:
+            selection = self.of_model(call.family, call.operation, call.model, call.caller)
+            return replace(selection, model=f"{selection.target.prefix}/")
+        for live in self._live.values():
+            target, name = live.targets.get(call.family), live.deployment.model_name
+            if target is not None and _offers(target, call.family, call.operation) and call.caller.may_use(name):
+                return _selection(live, f"{target.prefix}/", target, name)
+        raise refuse(404, "No model of this gateway offers this operation.", code="not_supported")
+
+    def _select(self, family: str, operation: str, model: str, caller: Caller) -> tuple[Selection, ...]:
+        group = self._names.find(model)
         if group is None:
-            raise self.unknown_model(requested, client)
-        bindings: list[Selection] = []
+            raise self.unknown_model(model, caller)
+        selections: list[Selection] = []
         for member in group.members:
-            bound = self._bound[id(member.deployment)]
-            target = bound.targets.get(route.family)
+            live = self._live[id(member.deployment)]
+            target = live.targets.get(family)
             if target is None:
                 continue
-            model = model_for(bound.client, route.family, member.model, has_star=_has_star(member.deployment))
+            own = model_for(live.client, family, member.model, has_star=_has_star(member.deployment))
             if member.deployment.is_pattern:
-                target = self._resolved(bound, route, model, requested, client)
-            bindings.append(self._binding(bound, model, target, requested))
-        if not bindings:
-            raise _other_family(requested, (self._bound[id(member.deployment)] for member in group.members), route)
-        offering = tuple(binding for binding in bindings if _offers(binding.target, route))
+                target = self._resolved(live, family, operation, own, model, caller)
+            selections.append(_selection(live, own, target, model))
+        if not selections:
+            raise _other_family(family, operation, model, (self._live[id(it.deployment)] for it in group.members))
+        offering = tuple(it for it in selections if _offers(it.target, family, operation))
         if not offering:
-            message = f"The model {requested[:SHOWN_CHARACTERS]!r} does not offer {route.method} /v1{route.path}."
+            message = f"The model {model[:MAX_SHOWN_CHARACTERS]!r} does not offer {_endpoint(family, operation)}."
             raise refuse(400, message, code="not_supported", param="model")
         return offering
 
     def _resolved(
-        self, bound: LiveDeployment, route: Route, model: str, requested: str, client: Caller
+        self, live: LiveDeployment, family: str, operation: str, own: str, model: str, caller: Caller
     ) -> ResolvedModel:
-        """Return the target of a name that matched a pattern."""
+        """Return where a name leads that matched a pattern."""
         try:
-            return _resolve(bound.client, route.family, model, bound.options)
+            return _resolve(live.client, family, own, live.options)
         except errors.UnknownModelError:
-            raise self.unknown_model(requested, client) from None
+            raise self.unknown_model(model, caller) from None
         except errors.BadRequestError:
-            raise _other_family(requested, (), route) from None
+            raise _other_family(family, operation, model, ()) from None
 
-    def _binding(self, bound: LiveDeployment, model: str, target: ResolvedModel, requested: str) -> Selection:
-        headers = (
-            (b"x-llmgate-model", header_value(requested)),
-            (b"x-llmgate-deployment", header_value(bound.label)),
-            (b"x-llmgate-provider", header_value(target.plugin.info.name)),
-        )
-        return Selection(bound, model, target, headers)
-
-    def _bind(self, config: GatewayConfig, entry: Deployment) -> LiveDeployment:
+    def _live_deployment(self, config: GatewayConfig, entry: Deployment) -> LiveDeployment:
         options = options_for(config, entry)
         client = self._clients.get(options.enable_preview_features)
         if client is None:
@@ -213,15 +218,15 @@ class Deployments:
             )
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
         arguments, targets = _arguments(options, headers), _targets(client, entry, options)
-        endpoints = [client.destination(target, **arguments) for target in targets.values()]
-        if len({(it.base_url, it.organization, it.project) for it in endpoints}) == 1:
-            # settled here, so that no request has to ask the environment again; the key stays where it is
+        destinations = [client.destination(target, **arguments) for target in targets.values()]
+        if len({(it.base_url, it.organization, it.project) for it in destinations}) == 1:
+            # settled here, so that no request reads the environment again; the key stays where it is
             arguments |= {
-                "api_base": endpoints[0].base_url,
-                "organization": endpoints[0].organization or "",
-                "project": endpoints[0].project or "",
+                "api_base": destinations[0].base_url,
+                "organization": destinations[0].organization or "",
+                "project": destinations[0].project or "",
             }
-        keys = [*options.extra_headers.values(), *(it.api_key for it in endpoints)]
+        keys = [*options.extra_headers.values(), *(it.api_key for it in destinations)]
         return LiveDeployment(
             entry,
             options,
@@ -229,10 +234,19 @@ class Deployments:
             arguments,
             headers,
             targets,
-            KeyPieces(keys),
+            KeyLeakDetector(keys),
             entry.label,
             logs_content=config.general.log_content,
         )
+
+
+def _selection(live: LiveDeployment, own: str, target: ResolvedModel, model: str) -> Selection:
+    headers = (
+        (b"x-llmgate-model", header_value(model)),
+        (b"x-llmgate-deployment", header_value(live.label)),
+        (b"x-llmgate-provider", header_value(target.plugin.info.name)),
+    )
+    return Selection(live, own, target, headers)
 
 
 def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:
@@ -250,7 +264,7 @@ def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:
 
 
 def _arguments(options: DeploymentOptions, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return our own arguments for every call of a deployment; what is not set is left out."""
+    """Return the arguments of every call of a deployment; those that are not set are left out."""
     arguments: dict[str, Any] = {
         "api_key": options.api_key,
         "api_base": options.api_base,
@@ -296,18 +310,21 @@ def _resolve(client: AsyncClient, family: str, model: str, options: DeploymentOp
     return client.resolve(family, model, bridged=options.use_chat_completions_api)
 
 
-def _offers(target: ResolvedModel, route: Route) -> bool:
-    """Return whether a plugin serves an operation; one that carries another family only creates."""
-    if route.operation == "create":
+def _offers(target: ResolvedModel, family: str, operation: str) -> bool:
+    """Return whether a plugin serves an operation; one that bridges another family only creates."""
+    if operation == "create":
         return True
-    return target.family == route.family and f"{route.family}.{route.operation}" in target.plugin.info.operations
+    return target.family == family and f"{family}.{operation}" in target.plugin.info.operations
 
 
-def _other_family(requested: str, bounds: Iterable[LiveDeployment], route: Route) -> RefusedError:
-    families: Sequence[str] = list(dict.fromkeys(family for bound in bounds for family in bound.targets))
-    paths = ", ".join(
-        f"{ENDPOINTS[family]['create'].method} /v1{ENDPOINTS[family]['create'].path}" for family in families
-    )
+def _endpoint(family: str, operation: str) -> str:
+    endpoint = ENDPOINTS[family][operation]
+    return f"{endpoint.method} /v1{endpoint.path}"
+
+
+def _other_family(family: str, operation: str, model: str, group: Iterable[LiveDeployment]) -> RefusedError:
+    families = dict.fromkeys(other for live in group for other in live.targets)
+    paths = ", ".join(_endpoint(other, "create") for other in families)
     hint = f"; send it to {paths}" if paths else ""
-    message = f"The model {requested[:SHOWN_CHARACTERS]!r} is not served at {route.method} /v1{route.path}{hint}."
+    message = f"The model {model[:MAX_SHOWN_CHARACTERS]!r} is not served at {_endpoint(family, operation)}{hint}."
     return refuse(400, message, code="model_mode_mismatch", param="model")

@@ -1,9 +1,9 @@
-"""Relay other resources of `/v1` (files, batches, ...) as they are to one deployment. Off unless configured.
+"""Forward other resources of `/v1` (files, batches, …) unchanged to one deployment. Off unless configured.
 
-Bodies are streamed both ways and not looked at; a request that tells its length is never held here.
-Only listed paths, only listed headers, and no step up the tree.
+Bodies are streamed both ways and not parsed; a request that gives its length is never stored here. Only listed paths,
+only listed headers, and no step up the tree. Middleware does not see these requests.
 
-Source: issue "The gateway", routes; rows S4, S13 and S15 of the reliability catalogue in docs/architecture.md.
+Source: rows S4, S13 and S15 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from urllib.parse import unquote
 
 from llmgate_core.serving import Forwarded, errors, mask
 from llmgate_gateway.access.keys import forbidden_model
+from llmgate_gateway.calls.contract import Answer
 from llmgate_gateway.calls.deployments import LiveDeployment
-from llmgate_gateway.calls.handler import forwarded_organization, note_trace
+from llmgate_gateway.calls.sending import send_answer
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.body import body_limit, query_fields, too_large
 from llmgate_gateway.http.errors import NEUTRAL
@@ -25,67 +26,64 @@ from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import header_value, is_clean, may_pass, passed_headers, refuse
 from llmgate_gateway.http.upload import RequestContent
 
-__all__ = ["serve_passthrough"]
+__all__ = ["forward"]
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 SENT_HEADERS = ("content-type", "accept", "range", "openai-beta", "traceparent")
 SEGMENT = re.compile(r"[A-Za-z0-9._~:@!$&'()*+,;=%-]+")
 QUERY = re.compile(r"[\x21\x24-\x3b\x3d\x3f-\x7e]*")
-UNREAD_BYTES = 64 * 1024
-ERROR_BYTES = 64 * 1024
+MAX_UNREAD_BYTES = 64 * 1024
+MAX_ERROR_BYTES = 64 * 1024
 BLOCK_BYTES = 256 * 1024
-ANY_NAME = frozenset[str]()
+NO_FIELDS = frozenset[str]()
 
 
-async def serve_passthrough(request: ClientRequest, state: ConfigSnapshot) -> bool:
-    """Relay a request to the configured deployment; False: it is none of what is relayed.
+async def forward(request: ClientRequest, snapshot: ConfigSnapshot) -> bool:
+    """Forward a request to the configured deployment and send its answer; False: its path is not forwarded.
 
     Raises:
         RefusedError, LLMGateError: nothing has been sent to the client.
     """
-    config, record = state.general.passthrough, request.record
+    config, record = snapshot.general.passthrough, request.record
     if config is None or record.method not in METHODS:
         return False
-    path = _relayed_path(record.path, config.paths)
-    bound = state.deployments.named(config.deployment)
-    if path is None or bound is None:
+    path = _forwarded_path(record.path, config.paths)
+    deployment = snapshot.deployments.named(config.deployment)
+    if path is None or deployment is None:
         return False
-    if not request.caller.may_use(bound.deployment.model_name):
-        raise forbidden_model(bound.deployment.model_name)
-    record.family, record.operation, record.deployment = "passthrough", path.split("/")[1], bound.label
-    note_trace(request)
-    query = request.scope.get("query_string", b"").decode("latin-1")
-    if query:
-        query_fields(query.encode("latin-1"), ANY_NAME)  # raises for names that belong to the config
-        if not QUERY.fullmatch(query):
-            raise refuse(400, "The query of the request cannot be read.", code="invalid_query")
+    if not request.caller.may_use(deployment.deployment.model_name):
+        raise forbidden_model(deployment.deployment.model_name)
+    record.family, record.operation, record.deployment = "passthrough", path.split("/")[1], deployment.label
+    record.traceparent = request.traceparent()
+    query = _checked_query(request)
     form = Form()
     try:
-        content = await _content(request, state, form)
-        await _relay(request, state, bound, path, query, content)
+        content = await _content(request, snapshot.general.limits.max_body, form)
+        organization = request.organization() if snapshot.general.forward_openai_org_id else None
+        await _send_upstream(request, deployment, path, query, content, organization)
     finally:
-        form.close()
+        await form.aclose()
     return True
 
 
-async def _relay(
+async def _send_upstream(
     request: ClientRequest,
-    state: ConfigSnapshot,
-    bound: LiveDeployment,
+    deployment: LiveDeployment,
     path: str,
     query: str,
-    content: bytes | RequestContent | _Spooled,
+    content: bytes | RequestContent | _SpooledContent,
+    organization: str | None,
 ) -> None:
-    record = request.record
-    record.outcome, record.provider = "failed", next(iter(bound.targets.values())).plugin.info.name
+    target = next(iter(deployment.targets.values()))
+    request.record.provider = target.plugin.info.name
     if request.is_read or isinstance(content, bytes):
         request.watch()
-    arguments = bound.call_arguments({}, traceparent=None, organization=forwarded_organization(request, state))
-    for name in bound.options.request_defaults:
-        arguments.pop(name, None)  # of calls, not of files and the like
-    answer = await bound.client.forward(
-        next(iter(bound.targets.values())),
-        record.method,
+    arguments = deployment.call_arguments({}, traceparent=None, organization=organization)
+    for name in deployment.options.request_defaults:
+        arguments.pop(name, None)  # they are parameters of calls, not of files and the like
+    upstream = await deployment.client.forward(
+        target,
+        request.record.method,
         path,
         query=query,
         headers=_sent_headers(request),
@@ -94,57 +92,61 @@ async def _relay(
     )
     request.watch()
     try:
-        await _answer(request, bound, answer)
+        await send_answer(request, await _answer(request, deployment, upstream))
     finally:
-        await answer.aclose()
+        await upstream.aclose()
 
 
-async def _answer(request: ClientRequest, bound: LiveDeployment, answer: Forwarded) -> None:
-    record, upstream, status = request.record, answer.headers, answer.status
+async def _answer(request: ClientRequest, deployment: LiveDeployment, upstream: Forwarded) -> Answer:
+    record, received, status = request.record, upstream.headers, upstream.status
     record.upstream_status = status
     if 300 <= status < 400:
         raise errors.APIStatusError(NEUTRAL["redirect"], status_code=status)
-    headers = [(b"content-type", header_value(upstream.get("content-type", "application/octet-stream")))]
-    headers += passed_headers(upstream, bound.secrets)
-    theirs = upstream.get("x-request-id", "")
-    record.upstream_request_id = theirs if theirs and may_pass(theirs, bound.secrets) else None
+    content_type = received.get("content-type", "application/octet-stream")
+    headers = [(b"content-type", header_value(content_type))]
+    headers += passed_headers(received, deployment.key_leaks)
+    request_id = received.get("x-request-id", "")
+    record.upstream_request_id = request_id if request_id and may_pass(request_id, deployment.key_leaks) else None
     headers.append((b"x-request-id", (record.upstream_request_id or record.request_id).encode("ascii")))
-    if request.unread_bytes() > UNREAD_BYTES:
+    if request.unread_bytes() > MAX_UNREAD_BYTES:
         headers.append((b"connection", b"close"))  # answered early; the rest is not worth the connection
     if status >= 400:
-        await _send_error(request, answer, headers)
-        return
-    length = upstream.get("content-length", "")
-    if length.isdecimal() and "content-encoding" not in upstream:
+        return Answer(status, headers, await _error_body(upstream))
+    length = received.get("content-length", "")
+    if length.isdecimal() and "content-encoding" not in received:
         headers.append((b"content-length", length.encode("ascii")))
-    record.stream = upstream.get("content-type", "").startswith("text/event-stream")
-    await request.send({"type": "http.response.start", "status": status, "headers": headers})
-    async for block in answer.blocks():
-        record.events += 1
-        await request.send({"type": "http.response.body", "body": block, "more_body": True})
-    record.outcome = "finished"
-    await request.send({"type": "http.response.body", "body": b"", "more_body": False})
+    return Answer(status, headers, upstream.blocks(), is_events=content_type.startswith("text/event-stream"))
 
 
-async def _send_error(request: ClientRequest, answer: Forwarded, headers: list[tuple[bytes, bytes]]) -> None:
-    """Send an error's body with the key taken out, should the upstream have repeated it; no page of HTML."""
+async def _error_body(upstream: Forwarded) -> bytes:
+    """Return an error's body with the key masked, should the upstream have repeated it.
+
+    Raises:
+        APIStatusError: the body is not JSON; a web page is not passed on.
+    """
     blocks, size = list[bytes](), 0
-    async for block in answer.blocks():
+    async for block in upstream.blocks():
         blocks.append(block)
         size += len(block)
-        if size > ERROR_BYTES:
+        if size > MAX_ERROR_BYTES:
             break
-    text = mask(b"".join(blocks)[:ERROR_BYTES].decode("utf-8", "replace"), (answer.api_key,))
-    if not text.startswith(("{", "[")):
-        raise errors.APIStatusError(f"HTTP {answer.status}", status_code=answer.status, attempts=1)
-    body = text.encode()
-    headers.append((b"content-length", b"%d" % len(body)))
-    await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await request.send({"type": "http.response.body", "body": body, "more_body": False})
+    content = mask(b"".join(blocks)[:MAX_ERROR_BYTES].decode("utf-8", "replace"), (upstream.api_key,))
+    if not content.startswith(("{", "[")):
+        raise errors.APIStatusError(f"HTTP {upstream.status}", status_code=upstream.status, attempts=1)
+    return content.encode()
 
 
-def _relayed_path(path: str, allowed: Sequence[str]) -> str | None:
-    """Return the path below the base URL; None: it is not on the list, or not a plain path."""
+def _checked_query(request: ClientRequest) -> str:
+    query: str = request.scope.get("query_string", b"").decode("latin-1")
+    if query:
+        query_fields(query.encode("latin-1"), NO_FIELDS)  # raises for names that belong to the config
+        if not QUERY.fullmatch(query):
+            raise refuse(400, "The query of the request is not valid.", code="invalid_query")
+    return query
+
+
+def _forwarded_path(path: str, allowed: Sequence[str]) -> str | None:
+    """Return the path below the base URL, or None if it is not on the list, or not a plain path."""
     parts = path.removeprefix("/v1").split("/")
     for part in parts[1:]:
         decoded = unquote(part)
@@ -159,9 +161,8 @@ def _relayed_path(path: str, allowed: Sequence[str]) -> str | None:
     return None
 
 
-async def _content(request: ClientRequest, state: ConfigSnapshot, form: Form) -> bytes | RequestContent | _Spooled:
-    """Return the client's body: to be streamed where its length is known, else once it lies here."""
-    limit = state.general.limits.max_body
+async def _content(request: ClientRequest, limit: int, form: Form) -> bytes | RequestContent | _SpooledContent:
+    """Return the client's body: streamed if its length is known, else after it has been stored."""
     length = body_limit(request, limit)
     if length == 0 or (length is None and b"transfer-encoding" not in request.headers):
         return b""
@@ -174,10 +175,10 @@ async def _content(request: ClientRequest, state: ConfigSnapshot, form: Form) ->
         if size > limit:
             raise too_large(limit)
         await spool.write(block)
-    return _Spooled(spool, size)
+    return _SpooledContent(spool, size)
 
 
-class _Spooled:
+class _SpooledContent:
     """`StreamedContent` of a body that came without its length."""
 
     def __init__(self, spool: Spool, length: int) -> None:

@@ -1,7 +1,7 @@
 """Everything that one config makes, in one object that is swapped whole.
 
-A request keeps the state that it began with; when a newer one has taken its place and its last
-request has ended, its connections are closed.
+A request keeps the snapshot that it began with. When a newer one has taken its place and its last request has ended,
+its connections are closed.
 
 Source: row R34 of the reliability catalogue in docs/architecture.md.
 """
@@ -9,28 +9,41 @@ Source: row R34 of the reliability catalogue in docs/architecture.md.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from llmgate_gateway.access.keys import KeyRing
+from llmgate_gateway.access.stores import Stores
+from llmgate_gateway.calls.contract import Answer, GatewayCall, Middleware, MiddlewareSetup, chain
 from llmgate_gateway.calls.deployments import Deployments
+from llmgate_gateway.calls.upstream import call_upstream
 from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.config.extensions import MIDDLEWARE, load_extension
 
 __all__ = ["ConfigSnapshot"]
 
 
 class ConfigSnapshot:
-    """A config, its keys, and its deployments.
+    """A config, its keys, its deployments, and the handler of its calls.
+
+    Args:
+        stores: of the gateway; they outlive the snapshot.
 
     Attributes:
-        users: requests that hold this state.
+        handler: answers a call: every middleware, then the deployment that is selected.
+        users: requests that hold this snapshot.
+
+    Raises:
+        LLMGateError: a plugin or a middleware that the config names cannot be loaded.
     """
 
-    __slots__ = ("_closing", "_is_retired", "config", "deployments", "general", "keys", "users")
+    __slots__ = ("_closing", "_is_retired", "config", "deployments", "general", "handler", "keys", "users")
 
-    def __init__(self, config: GatewayConfig) -> None:
+    def __init__(self, config: GatewayConfig, stores: Stores) -> None:
         self.config = config
         self.general = config.general
-        self.keys = KeyRing(config)
+        self.keys = KeyRing(config, stores.keys)
         self.deployments = Deployments(config)
+        self.handler = chain(_middleware_of(config, stores), self._select_and_call)
         self.users = 0
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
@@ -41,18 +54,18 @@ class ConfigSnapshot:
         return self._closing is not None
 
     def release(self) -> None:
-        """Note that a request has ended."""
+        """Record that a request has ended."""
         self.users -= 1
         if self._is_retired:
             self._close_if_unused()
 
     def retire(self) -> None:
-        """Close the connections once no request holds this state any more."""
+        """Close the connections once no request holds this snapshot."""
         self._is_retired = True
         self._close_if_unused()
 
     async def closed(self) -> None:
-        """Wait until the connections of a state that is retired and unused are closed."""
+        """Wait until the connections of a snapshot that is retired and unused are closed."""
         if self._closing is not None:
             await self._closing
 
@@ -61,11 +74,22 @@ class ConfigSnapshot:
         for client in self.deployments.clients:
             await client.aclose()
 
+    async def _select_and_call(self, call: GatewayCall) -> Answer:
+        return await call_upstream(call, self.deployments.select(call))
+
     def _close_if_unused(self) -> None:
         if self.users or self._closing is not None:
             return
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # retired outside of a loop: nothing is open in one
+        except RuntimeError:  # retired outside of an event loop: nothing is open in one
             return
         self._closing = loop.create_task(self.aclose())
+
+
+def _middleware_of(config: GatewayConfig, stores: Stores) -> Sequence[Middleware]:
+    """Return the middleware that a config names, the outermost first."""
+    return [
+        load_extension(MIDDLEWARE, entry.name)(MiddlewareSetup(entry.options, stores))
+        for entry in config.general.middleware
+    ]

@@ -102,10 +102,10 @@ def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespac
 
 
 def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.calls.snapshot import ConfigSnapshot
+    from llmgate_gateway.app import Gateway
     from llmgate_gateway.server.supervisor import Supervisor
 
-    ConfigSnapshot(config)  # what a worker would fail at, this process is told first
+    Gateway(config)  # an error that every worker would meet is reported once, before any is started
     sockets = _listen(given)
     return Supervisor(
         config,

@@ -59,7 +59,7 @@ def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False)
     keys += [(f"general_settings.keys[{index}].key", client.key) for index, client in enumerate(config.general.keys)]
     present = [(path, key) for path, key in keys if key is not None]
     way_out = "or say --insecure-no-auth (general_settings.insecure_no_auth: true)"
-    if not present:
+    if not present and config.general.stores.keys is None:
         raise errors.ConfigError(
             f"{host} can be reached from other machines, and no key is set: "
             f"set general_settings.master_key ({SHORTEST_KEY} characters or more), listen on 127.0.0.1, {way_out}"
@@ -74,7 +74,8 @@ def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False)
 
 def has_keys(config: GatewayConfig) -> bool:
     """Return whether clients are asked for a key."""
-    return config.general.master_key is not None or bool(config.general.keys)
+    general = config.general
+    return general.master_key is not None or bool(general.keys) or general.stores.keys is not None
 
 
 def _fault(key: Secret) -> str | None:

@@ -120,6 +120,10 @@ def _load(
     file = _validated(root, problems)
     if file is not None:
         check(file, root, problems)
+    if file is not None and plugins:
+        from llmgate_gateway.config.extensions import check_extensions  # reads the disk
+
+        check_extensions(file.general_settings, root, problems)
     if plugins:
         from llmgate_gateway.config.routes import check_tree  # loads the client and reads the disk
 

@@ -53,7 +53,6 @@ FORBIDDEN = OWN_ARGUMENTS | frozenset(
 
 FORBIDDEN_START = "litellm_"
 MAX_QUERY_FIELDS = 100
-LINGER_BYTES = 64 * 1024
 
 
 def sent_length(request: ClientRequest) -> int | None:
@@ -164,14 +163,6 @@ def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str,
     known = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
     unknown = [name for name, _ in pairs if name.partition("[")[0] not in allowed]
     return known, unknown
-
-
-async def linger(request: ClientRequest) -> None:
-    """Read a little of what a refused client is still sending, so that it comes to read our answer."""
-    size, more = 0, True
-    while more and size < LINGER_BYTES:
-        block, more = await request.read()
-        size += len(block)
 
 
 def _check_encoding(request: ClientRequest) -> None:

@@ -1,6 +1,6 @@
-"""A failed call -> what the client is told of it. Pure.
+"""A failed call -> what the client may know of it. Pure.
 
-The upstream's own words go on; ours about hosts, paths, plugins and keys stay here, for the log.
+The upstream's own message is passed on; what core says about hosts, paths, plugins and keys goes to the log only.
 
 Source: row S18 of the reliability catalogue in docs/architecture.md; docs/guide/errors.md for the classes.
 """
@@ -10,25 +10,25 @@ from __future__ import annotations
 import math
 
 from llmgate_core.serving import errors
-from llmgate_gateway.http.responses import LONGEST_VALUE, RawHeaders, Reply, error_reply, is_clean, unmasked_headers
+from llmgate_gateway.http.responses import MAX_VALUE_CHARACTERS, ErrorFacts, RawHeaders, is_clean, unmasked_headers
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["STOPPING", "failure_reply", "note_failure", "public_error", "status_of"]
+__all__ = ["NEUTRAL", "STOPPING", "error_facts", "outcome_of", "record_failure", "status_of"]
 
-MESSAGE_CHARACTERS = 2000
+MAX_MESSAGE_CHARACTERS = 2000
 NEUTRAL = {
     "plugin": "The gateway cannot serve this model: a plugin failed.",
     "config": "The gateway cannot serve this model as it is configured.",
     "key": "The gateway has no key for this model.",
     "connection": "The upstream could not be reached.",
-    "truncated": "The upstream's answer broke off before its end.",
+    "truncated": "The upstream's answer ended before it was complete.",
     "timeout": "The upstream did not answer in time.",
-    "invalid": "The upstream's answer is not a valid answer to this request.",
+    "invalid": "The upstream's response is not valid for this request.",
     "redirect": "The upstream answered with a redirect, which is not followed.",
     "internal": "The gateway failed to serve this request.",
 }
 STOPPING = errors.ServiceUnavailableError("The gateway is stopping.", status_code=503, code="shutdown")
-"""For what is still under way when the server has to stop."""
+"""For requests that are still in flight when the server has to stop."""
 
 
 def status_of(error: errors.LLMGateError) -> int:
@@ -47,44 +47,42 @@ def status_of(error: errors.LLMGateError) -> int:
     return status if status is not None and 400 <= status <= 599 else 502
 
 
-def public_error(error: errors.LLMGateError) -> errors.APIError:
-    """Return the same failure with nothing in it that is not the client's to know."""
-    message, code = _words(error)
-    return errors.APIError(
-        _sayable(message[:MESSAGE_CHARACTERS]) or "",
-        status_code=status_of(error),
-        code=_sayable(code),
-        type=_sayable(getattr(error, "type", None)),
-        param=_sayable(getattr(error, "param", None)),
+def error_facts(error: errors.LLMGateError) -> ErrorFacts:
+    """Return what the client may know of a failure."""
+    message, code = _message_and_code(error)
+    return ErrorFacts(
+        status_of(error),
+        _encodable(message[:MAX_MESSAGE_CHARACTERS]) or "",
+        code=_encodable(code),
+        param=_encodable(getattr(error, "param", None)),
+        kind=_encodable(getattr(error, "type", None)),
+        headers=_headers_of(error),
     )
 
 
-def failure_reply(error: errors.LLMGateError) -> Reply:
-    """Return the reply to a request whose call failed before anything was sent on."""
-    shown = public_error(error)
-    status = shown.status_code or 500
-    kind = shown.type or ("invalid_request_error" if status < 500 else "server_error")
-    return error_reply(status, shown.message, code=shown.code, param=shown.param, kind=kind, headers=_headers_of(error))
+def outcome_of(error: errors.LLMGateError) -> tuple[str, str]:
+    """Return the outcome of a failed call, and its error code, as the log and the metrics have them."""
+    code = getattr(error, "code", None) or type(error).__name__
+    if not isinstance(error, errors.APIError):
+        return "failed", code
+    if error.attempts == 0:
+        return "refused", code
+    return "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed", code
 
 
-def note_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
-    """Put into the record what the log and the metrics say of a failed call."""
-    record.error_code = getattr(error, "code", None) or type(error).__name__
+def record_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
+    """Put into the record what the log and the metrics show of a failed call."""
+    record.outcome, record.error_code = outcome_of(error)
     record.upstream_request_id = getattr(error, "request_id", None)
     record.extra["detail"] = _detail(error)
-    attempts = getattr(error, "attempts", None)
-    if attempts == 0 or not isinstance(error, errors.APIError):
-        record.outcome = "refused" if isinstance(error, errors.APIError) else "failed"
-        return
-    record.outcome = "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed"
-    if isinstance(error, errors.APIStatusError):
+    if isinstance(error, errors.APIStatusError) and error.attempts != 0:
         record.upstream_status = error.status_code
 
 
 def _detail(error: errors.LLMGateError) -> str:
-    """Return what the log says of a failed call: where and how, in none of the words of client or upstream.
+    """Return what the log says of a failed call, without the message of client or upstream.
 
-    Those may repeat a prompt or an answer, which no log shows (row S17). Core has taken keys out of the rest.
+    Either may repeat a prompt or an answer, which no log shows (row S17). Core has masked keys in the rest.
     """
     if isinstance(error, errors.APIResponseValidationError):
         excerpt = f": {(error.body or '')[:200]!r}"
@@ -96,12 +94,12 @@ def _detail(error: errors.LLMGateError) -> str:
     return f"the upstream answered HTTP {error.status_code}"
 
 
-def _sayable(text: str | None) -> str | None:
-    """Return a text as JSON can say it: an upstream may send half of a surrogate pair."""
+def _encodable(text: str | None) -> str | None:
+    """Replace what JSON cannot encode: an upstream may send half of a surrogate pair."""
     return None if text is None else text.encode("utf-8", "replace").decode()
 
 
-def _words(error: errors.LLMGateError) -> tuple[str, str | None]:
+def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
     code = getattr(error, "code", None)
     if not isinstance(error, errors.APIError):
         is_plugin = isinstance(error, errors.PluginError)
@@ -116,11 +114,11 @@ def _words(error: errors.LLMGateError) -> tuple[str, str | None]:
         return NEUTRAL["timeout"], "timeout"
     if isinstance(error, errors.APIConnectionError) and error.status_code is None:
         return NEUTRAL["connection"], "upstream_unreachable"
-    return _own_words(error), code
+    return _upstream_message(error), code
 
 
-def _own_words(error: errors.APIError) -> str:
-    """Return the upstream's message; where it sent a page instead of one, nothing of that page."""
+def _upstream_message(error: errors.APIError) -> str:
+    """Return the upstream's message, or its status alone if it sent a web page instead of an error object."""
     status = error.status_code
     if status is not None and 300 <= status < 400:
         return NEUTRAL["redirect"]
@@ -142,7 +140,7 @@ def _headers_of(error: errors.LLMGateError) -> RawHeaders:
         and not any(name == b"retry-after" for name, _ in headers)
     ):
         headers.append((b"retry-after", f"{wait:.3f}".rstrip("0").rstrip(".").encode()))
-    if error.request_id and is_clean(error.request_id) and len(error.request_id) <= LONGEST_VALUE:
+    if error.request_id and is_clean(error.request_id) and len(error.request_id) <= MAX_VALUE_CHARACTERS:
         headers.append((b"x-request-id", error.request_id.encode()))
     if error.attempts is not None and error.attempts > 1:
         headers.append((b"x-should-retry", b"false"))

@@ -66,8 +66,8 @@ class Form:
         self._spools.append(spool)
         return spool
 
-    def close(self) -> None:
-        """Drop the files."""
+    async def aclose(self) -> None:
+        """Remove the files."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()

@@ -10,19 +10,18 @@ Source: rows R1, R20 and R32 of the reliability catalogue in docs/architecture.m
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from llmgate_gateway.http.caller import ANYBODY
-from llmgate_gateway.http.responses import Message, Receive, Scope, Send
+from llmgate_gateway.http.caller import ANYBODY, Caller
+from llmgate_gateway.http.responses import ErrorShape, Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
-
-if TYPE_CHECKING:
-    from llmgate_gateway.http.caller import Caller
 
 __all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
 
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 PROGRESS_BYTES = 4096
 """Of a body, for which the client may let us wait as long as `timeouts.body` says: dripping is no progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
@@ -41,7 +40,9 @@ class ClientRequest:
         head_sent, finished: how far the answer is.
         stopped_by: what ended it from outside; None: nothing did.
         waiting_for, waiting_since: the side of the client that we wait for now, and the loop's time since.
-        extra_headers: ours, which go with every answer to this request.
+        extra_headers: of every response to this request.
+        caller: whose key the request came with; `is_authenticated`: that has been found out.
+        error_reply: gives errors the shape of the request's dialect.
     """
 
     __slots__ = (
@@ -53,10 +54,12 @@ class ClientRequest:
         "_waited",
         "_watcher",
         "caller",
+        "error_reply",
         "extra_headers",
         "finished",
         "head_sent",
         "headers",
+        "is_authenticated",
         "is_read",
         "loop",
         "raw_headers",
@@ -68,12 +71,16 @@ class ClientRequest:
         "waiting_since",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, record: RequestRecord, error_reply: ErrorShape
+    ) -> None:
+        self.error_reply = error_reply
         self.scope = scope
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.headers = dict(self.raw_headers)
         self.caller: Caller = ANYBODY
+        self.is_authenticated = False
         self.extra_headers: list[tuple[bytes, bytes]] = []
         self.read_bytes = 0
         self.is_read = False
@@ -119,6 +126,16 @@ class ClientRequest:
         self.read_bytes += len(block)
         self.is_read = not more
         return block, more
+
+    def traceparent(self) -> str | None:
+        """Return the client's trace, if it is a valid one."""
+        value = self.headers.get(b"traceparent")
+        return value.decode("ascii") if value is not None and TRACEPARENT.fullmatch(value) else None
+
+    def organization(self) -> str | None:
+        """Return the organization that the client names."""
+        value = self.headers.get(b"openai-organization")
+        return None if value is None else value.decode("latin-1")
 
     def unread_bytes(self) -> float:
         """Return how much of the body was not read; infinite where nobody knows."""

@@ -1,9 +1,9 @@
-"""What the gateway answers by itself: whole replies, refusals, and the headers that it lets through.
+"""What the gateway answers by itself: whole responses, refusals, and the headers that it lets through.
 
 Pure but for `send_reply` and `send_body`. Never passes on an upstream's header that is not on the list, nor a value
-with control bytes; no text here names a host, a path or a key.
+with control bytes; nothing here names a host, a path or a key.
 
-Source: row S13 of the reliability catalogue in docs/architecture.md; OpenAPI 2.3.0 for the error's shape.
+Source: row S13 of the reliability catalogue in docs/architecture.md; the OpenAI API reference for the headers.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.serving import MASK, LedgerEntry, encode
-from llmgate_gateway.telemetry.key_leaks import KeyPieces
+from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = [
-    "LONGEST_VALUE",
+    "MAX_VALUE_CHARACTERS",
+    "ErrorFacts",
+    "ErrorShape",
     "Message",
+    "RawHeaders",
     "Receive",
     "RefusedError",
     "Reply",
     "Scope",
     "Send",
-    "error_reply",
     "header_value",
     "json_reply",
     "ledger_header",
@@ -45,51 +47,63 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json")
 PASSED = frozenset({"retry-after", "retry-after-ms", "openai-processing-ms"})  # x-request-id is set apart
 RATE_LIMIT = "x-ratelimit-"
-LEDGER_BYTES = 2048
+MAX_LEDGER_BYTES = 2048
 SLICE_BYTES = 256 * 1024
-LONGEST_VALUE = 512
+MAX_VALUE_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `content-length` is added when it is sent."""
+    """A whole response of our own. `content-length` is added when it is sent."""
 
     status: int
     body: bytes = b""
     headers: RawHeaders = (JSON_TYPE,)
 
 
-class RefusedError(Exception):
-    """Ends a request with a reply of our own.
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """What a client may know of an error; its dialect gives it a shape.
 
     Attributes:
+        code, param, kind: as OpenAI has them, with `kind` for its `type`. None: there is none.
+        headers: of the response, besides `content-type`.
+    """
+
+    status: int
+    message: str
+    code: str | None = None
+    param: str | None = None
+    kind: str | None = None
+    headers: RawHeaders = ()
+
+
+ErrorShape = Callable[[ErrorFacts], Reply]
+"""Returns the response for an error, in one dialect."""
+
+
+class RefusedError(Exception):
+    """Ends a request with an error of our own.
+
+    Attributes:
+        error: what the client receives.
         close: the connection cannot be used further: the client is still sending.
     """
 
-    def __init__(self, reply: Reply, *, code: str | None = None, close: bool = False) -> None:
-        super().__init__(code or reply.status)
-        self.reply = reply
-        self.code = code
+    def __init__(self, error: ErrorFacts, *, close: bool = False) -> None:
+        super().__init__(error.code or error.status)
+        self.error = error
         self.close = close
+
+    @property
+    def code(self) -> str | None:
+        """The code of the error."""
+        return self.error.code
 
 
 def json_reply(value: Any, status: int = 200, headers: RawHeaders = ()) -> Reply:
-    """Return `value` as a JSON reply."""
+    """Return `value` as a JSON response."""
     return Reply(status, encode(value), (JSON_TYPE, *headers))
-
-
-def error_reply(
-    status: int,
-    message: str,
-    *,
-    code: str | None = None,
-    param: str | None = None,
-    kind: str | None = None,
-    headers: RawHeaders = (),
-) -> Reply:
-    """Return an error in OpenAI's shape."""
-    kind = kind or ("invalid_request_error" if status < 500 else "server_error")
-    return json_reply({"error": {"message": message, "type": kind, "param": param, "code": code}}, status, headers)
 
 
 def refuse(
@@ -98,16 +112,16 @@ def refuse(
     *,
     code: str | None = None,
     param: str | None = None,
+    kind: str | None = None,
     headers: RawHeaders = (),
     close: bool = False,
 ) -> RefusedError:
     """Return the exception for a request that is not served."""
-    reply = error_reply(status, message, code=code, param=param, headers=headers)
-    return RefusedError(reply, code=code, close=close)
+    return RefusedError(ErrorFacts(status, message, code, param, kind, headers), close=close)
 
 
 async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Send a whole reply, its length included."""
+    """Send a whole response, its length included."""
     headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), *extra]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send_body(send, reply.body)
@@ -123,7 +137,7 @@ async def send_body(send: Send, content: bytes) -> None:
         await send({"type": "http.response.body", "body": content[at : at + SLICE_BYTES], "more_body": more})
 
 
-def passed_headers(upstream: Mapping[str, str], secrets: KeyPieces) -> list[tuple[bytes, bytes]]:
+def passed_headers(upstream: Mapping[str, str], secrets: KeyLeakDetector) -> list[tuple[bytes, bytes]]:
     """Return the upstream's headers that the client may see."""
     return [
         (name.encode("ascii"), value.encode("ascii"))
@@ -133,21 +147,21 @@ def passed_headers(upstream: Mapping[str, str], secrets: KeyPieces) -> list[tupl
 
 
 def unmasked_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a failed answer that the client may see; core has masked keys, and those go no further."""
+    """Return the headers of a failed answer that the client may see, without values in which core has masked a key."""
     return [
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in upstream.items()
         if (name in PASSED or name.startswith(RATE_LIMIT))
         and name.isascii()
         and is_clean(value)
-        and len(value) <= LONGEST_VALUE
+        and len(value) <= MAX_VALUE_CHARACTERS
         and MASK not in value
     ]
 
 
-def may_pass(value: str, secrets: KeyPieces) -> bool:
-    """Return whether an upstream's header value may go on: short and clean, and no piece of the key in it."""
-    return len(value) <= LONGEST_VALUE and is_clean(value) and not secrets.are_in(value)
+def may_pass(value: str, secrets: KeyLeakDetector) -> bool:
+    """Return whether an upstream's header value may be passed on: short, clean, and without a piece of a key."""
+    return len(value) <= MAX_VALUE_CHARACTERS and is_clean(value) and not secrets.matches(value)
 
 
 def is_clean(value: str) -> bool:
@@ -156,14 +170,14 @@ def is_clean(value: str) -> bool:
 
 
 def header_value(text: str, *, limit: int = 256) -> bytes:
-    """Return any text as a header's value: printable ASCII, the rest escaped as Python does."""
+    """Return any string as a header's value: printable ASCII, the rest escaped as in a Python literal."""
     if not is_clean(text):
         text = text.encode("unicode_escape").decode("ascii")
     return text[:limit].encode("ascii")
 
 
 def ledger_header(entries: Sequence[LedgerEntry]) -> bytes:
-    """Return what was changed on the way as compact JSON in ASCII, at most 2 KiB of it."""
+    """Return the ledger as compact JSON in ASCII, cut at 2 KiB."""
     shown: list[dict[str, Any]] = []
     text = "[]"
     for entry in entries:
@@ -171,7 +185,7 @@ def ledger_header(entries: Sequence[LedgerEntry]) -> bytes:
             {"parameter": entry.parameter, "action": entry.action, "reason": entry.reason, "lossy": entry.lossy}
         )
         longer = json.dumps(shown, separators=(",", ":")).replace("\x7f", "\\u007f")
-        if len(longer) > LEDGER_BYTES - 16:
+        if len(longer) > MAX_LEDGER_BYTES - 16:
             return f'{text[:-1]}{"," if len(shown) > 1 else ""}"..."]'.encode("ascii")
         text = longer
     return text.encode("ascii")

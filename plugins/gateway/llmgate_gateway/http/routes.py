@@ -1,10 +1,10 @@
-"""Which request means which operation. A table made from the core's; nothing is guessed.
+"""The table of routes: which request means which operation. Nothing is guessed.
 
-Pure. Paths match literally, as they came: no decoding but of the parts that are ids, once; no
-trailing slash, no empty part, no `.` or `..`. The route found here is the one that is served, so what
-is decided on it (whether it is open) is decided on what happens.
+Pure. A path matches literally, as it was sent: only parameters are decoded, once; no trailing slash, no empty part,
+no `.` or `..`. The route found here is the one that is served, so a decision about it (whether it needs a key) is a
+decision about what happens.
 
-Source: `llmgate_core.endpoints.openai.ENDPOINTS`; row S4 of the reliability catalogue in docs/architecture.md.
+Source: row S4 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -14,48 +14,54 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
-from llmgate_core.serving import ENDPOINTS, FAMILIES
-
-__all__ = ["OPEN_PATHS", "Found", "Route", "Routes", "request_path"]
+__all__ = ["OPEN_PATHS", "HTTPRoute", "RouteMatch", "Routes", "builtin_route", "request_path"]
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})
 """What is served without a key: health, and the page at the root, which holds no data."""
 
-STEPS = frozenset({".", ".."})
-MODEL_STARTS = ("/v1/models/", "/models/")
-NO_NAMES: Mapping[str, str] = MappingProxyType({})
+DOT_SEGMENTS = frozenset({".", ".."})
+NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One thing that the gateway does.
+class HTTPRoute:
+    """A method and a path, and what they mean.
 
     Attributes:
-        family, operation: what is called; of a page of our own `page` and its path.
-        names: the path's parameters, in their order.
-        query: the fields that may stand in the query.
-        takes_model: the request says which model. takes_files: its body may be a form.
-        has_body: a body is read.
+        path: `{name}` stands for a parameter.
+        family, operation: what is called; `page` and the path for a page of the gateway itself.
+        dialect: the name of the dialect that reads and answers it; empty for a page.
+        aliases: other paths of the same meaning.
+        query: the fields that the query may have.
+        takes_model: the request names the model. takes_files: its body may be a form. has_body: it has a body.
+        last_holds_slashes: the last parameter is the rest of the path, slashes included.
     """
 
     method: str
     path: str
     family: str
     operation: str
-    names: tuple[str, ...] = ()
+    dialect: str = ""
+    aliases: tuple[str, ...] = ()
     query: frozenset[str] = frozenset()
     takes_model: bool = False
     takes_files: bool = False
     has_body: bool = False
+    last_holds_slashes: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters of the path, in their order."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
     @property
     def is_page(self) -> bool:
-        """Whether it is one of our own pages rather than a call."""
+        """Whether it is a page of the gateway itself rather than a call."""
         return self.family == "page"
 
     @property
-    def is_ours(self) -> bool:
-        """Whether the gateway answers by itself, and calls no upstream."""
+    def is_local(self) -> bool:
+        """Whether the gateway answers it without an upstream."""
         return self.is_page or self.family == "models"
 
     @property
@@ -64,65 +70,93 @@ class Route:
         return self.is_page and self.path in OPEN_PATHS
 
 
+def builtin_route(method: str, path: str) -> HTTPRoute:
+    """Return the route of a page of the gateway itself."""
+    return HTTPRoute(method, path, "page", path, has_body=method == "POST")
+
+
 @dataclass(frozen=True, slots=True)
-class Found:
+class RouteMatch:
     """What a request line leads to.
 
     Attributes:
-        route: None: there is no such path, or (`allowed`) it takes other methods.
-        ids: the path's parameters.
+        route: None: there is no such path, or it takes only the methods `allowed`.
+        ids: the parameters of the path.
     """
 
-    route: Route | None
-    ids: Mapping[str, str] = field(default_factory=lambda: NO_NAMES)
+    route: HTTPRoute | None
+    ids: Mapping[str, str] = field(default_factory=lambda: NO_IDS)
     allowed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One path with parameters: its parts, None for a parameter."""
+
+    parts: tuple[str | None, ...]
+    names: tuple[str, ...]
+    route: HTTPRoute
+
+    @property
+    def literal_start(self) -> str:
+        """What stands before the first parameter."""
+        literals = self.parts[: self.parts.index(None)]
+        return "/".join(part or "" for part in literals) + "/"
+
+
 class Routes:
-    """The routes of one gateway, `pages` of its own included; immutable."""
+    """The routes of one gateway; immutable. Of two with the same method and path the first is served."""
 
-    def __init__(self, pages: Iterable[tuple[str, str]] = ()) -> None:
-        exact: dict[tuple[str, str], Found] = {}
-        by_length: dict[int, list[tuple[tuple[str | None, ...], Route]]] = {}
-        for route in (*_calls(), *_pages(pages)):
-            for path in (route.path,) if route.is_page else (route.path, f"/v1{route.path}"):
-                if route.names:
+    def __init__(self, routes: Iterable[HTTPRoute]) -> None:
+        exact: dict[tuple[str, str], RouteMatch] = {}
+        patterns: dict[int, list[_Pattern]] = {}
+        self._routes = tuple(routes)
+        for route in self._routes:
+            for path in (route.path, *route.aliases):
+                if "{" in path:
                     parts = tuple(None if part.startswith("{") else part for part in path.split("/"))
-                    by_length.setdefault(len(parts), []).append((parts, route))
+                    patterns.setdefault(len(parts), []).append(_Pattern(parts, route.names, route))
                 else:
-                    exact[route.method, path] = Found(route)
+                    exact.setdefault((route.method, path), RouteMatch(route))
         self._exact = MappingProxyType(exact)
-        self._by_length = MappingProxyType({length: tuple(routes) for length, routes in by_length.items()})
+        self._patterns = MappingProxyType({length: tuple(group) for length, group in patterns.items()})
+        with_slashes = [it for group in patterns.values() for it in group if it.route.last_holds_slashes]
+        self._starts = tuple(dict.fromkeys(it.literal_start for it in with_slashes))
 
-    def find(self, method: str, path: str) -> Found:
+    def find(self, method: str, path: str) -> RouteMatch:
         """Return what is served for a request line; `path` is as it was sent."""
-        found = self._exact.get((method, path))
-        return found if found is not None else self._search(method, path)
+        match = self._exact.get((method, path))
+        return match if match is not None else self._search(method, path)
 
-    def __iter__(self) -> Iterator[Route]:
-        seen = [found.route for found in self._exact.values() if found.route is not None]
-        seen += [route for routes in self._by_length.values() for _, route in routes]
-        return iter(dict.fromkeys(seen))
+    def __iter__(self) -> Iterator[HTTPRoute]:
+        return iter(self._routes)
 
-    def _search(self, method: str, path: str) -> Found:
+    def _search(self, method: str, path: str) -> RouteMatch:
         if method == "HEAD":
-            found = self.find("GET", path)
-            if found.route is not None and found.route.is_ours:
-                return found  # the server leaves the body out
-        parts = _parts(path)
-        allowed = [known for known, where in self._exact if where == path]
-        for pattern, route in self._by_length.get(len(parts), ()):
-            ids = _ids(pattern, parts)
+            match = self.find("GET", path)
+            if match.route is not None and match.route.is_local:
+                return match  # the server leaves the body out
+        parts = self._parts(path)
+        allowed = [other for other, exact_path in self._exact if exact_path == path]
+        for pattern in self._patterns.get(len(parts), ()):
+            ids = _ids(pattern.parts, parts)
             if ids is None:
                 continue
-            if route.method == method:
-                return Found(route, dict(zip(route.names, ids, strict=True)))
-            allowed.append(route.method)
-        return Found(None, allowed=tuple(sorted(set(allowed))))
+            if pattern.route.method == method:
+                return RouteMatch(pattern.route, dict(zip(pattern.names, ids, strict=True)))
+            allowed.append(pattern.route.method)
+        return RouteMatch(None, allowed=tuple(sorted(set(allowed))))
+
+    def _parts(self, path: str) -> list[str]:
+        """Return the parts of a path; a last parameter with slashes is one part."""
+        for start in self._starts:
+            if path.startswith(start) and "//" not in path and not path.endswith("/"):
+                return [*start.split("/")[:-1], path[len(start) :]]
+        return path.split("/")
 
 
 def request_path(scope: Mapping[str, object]) -> str:
-    """Return a request's path below the place where the app is mounted, as it was sent.
+    """Return the path of a request below the prefix that the app is mounted at, as it was sent.
 
     Source: the ASGI specification for `root_path` and `raw_path`, whose query some servers leave in.
     """
@@ -134,42 +168,8 @@ def request_path(scope: Mapping[str, object]) -> str:
     return path
 
 
-def _calls() -> Iterator[Route]:
-    for family, operations in ENDPOINTS.items():
-        known = FAMILIES[family]
-        for operation, endpoint in operations.items():
-            names = tuple(part[1:-1] for part in endpoint.path.split("/") if part.startswith("{"))
-            takes_model = known.operations[operation].takes_model
-            yield Route(
-                endpoint.method,
-                endpoint.path,
-                family,
-                operation,
-                names,
-                frozenset(endpoint.query),
-                takes_model=takes_model,
-                takes_files=takes_model and bool(known.files),
-                has_body=endpoint.method not in ("GET", "DELETE"),
-            )
-    yield Route("GET", "/models", "models", "list")
-    yield Route("GET", "/models/{model}", "models", "retrieve", ("model",))
-
-
-def _pages(pages: Iterable[tuple[str, str]]) -> Iterator[Route]:
-    for method, path in pages:
-        yield Route(method, path, "page", path, has_body=method == "POST")
-
-
-def _parts(path: str) -> list[str]:
-    """Return a path's parts. The name of a model is one of them, slashes and all: clients write `openai/gpt-4o`."""
-    for start in MODEL_STARTS:
-        if path.startswith(start) and "//" not in path and not path.endswith("/"):
-            return [*start.split("/")[:-1], path[len(start) :]]
-    return path.split("/")
-
-
 def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:
-    """Return the decoded ids of a path that fits; None: it does not fit, or an id is none."""
+    """Return the decoded parameters of a path, or None if it does not match or a parameter is not valid."""
     ids: list[str] = []
     for expected, part in zip(pattern, parts, strict=True):
         if expected is None:
@@ -184,8 +184,8 @@ def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:
 
 def _decoded(part: str) -> str | None:
     try:
-        text = unquote_to_bytes(part).decode("utf-8")
+        decoded = unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError:
         return None
-    steps = text.replace("\\", "/").split("/")  # some upstreams decode a path before they look at its parts
-    return text if text.strip() and text.isprintable() and STEPS.isdisjoint(steps) else None
+    segments = decoded.replace("\\", "/").split("/")  # some upstreams decode a path before they split it
+    return decoded if decoded.strip() and decoded.isprintable() and DOT_SEGMENTS.isdisjoint(segments) else None

@@ -1,8 +1,8 @@
-"""Say what would be sent upstream for a request, and why, without sending it. No key is shown.
+"""Show what would be sent upstream for a request, and why, without sending it. No key is shown.
 
-The host of the upstream is shown to the master key only, and where no keys are set: it is the operator's.
+The upstream's host is shown to the operator only: to the master key, and to all where no keys are set.
 
-Source: capability `explain` of docs/guide/parameters.md; rows S15 and S18 of the reliability catalogue.
+Source: rows S15 and S18 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -18,38 +18,40 @@ from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
-from llmgate_gateway.http.routes import Routes
+from llmgate_gateway.http.routes import HTTPRoute, Routes
 
 __all__ = ["explain"]
 
 MASK = "***"
-MOST_REFUSALS = 50
+MAX_REFUSALS = 50
 
 
-def explain(routes: Routes, deployments: Deployments, client: Caller, asked: Mapping[str, Any]) -> Reply:
-    """Return the route, each parameter's fate and the wire request of `{"path": ..., "body": {...}}`.
+def explain(routes: Routes, deployments: Deployments, caller: Caller, question: Mapping[str, Any]) -> Reply:
+    """Return the route, the fate of each parameter and the upstream request of `{"path": ..., "body": {...}}`.
 
     Raises:
-        Refusal: as for the request itself. LLMGateError: it would fail before it was sent.
+        RefusedError: as for the request itself. LLMGateError: it would fail before anything was sent.
     """
-    path, body = asked.get("path", "/v1/chat/completions"), asked.get("body")
+    path, body = question.get("path", "/v1/chat/completions"), question.get("body")
     if not isinstance(path, str) or not isinstance(body, dict):
         raise refuse(400, 'Send {"path": "/v1/chat/completions", "body": {...}}.', code="invalid_explain")
     route = routes.find("POST", path).route
     if route is None or not route.takes_model:
-        message = "explain knows the paths that are sent a model, such as /v1/chat/completions."
+        message = "The path must be one whose requests name a model, such as /v1/chat/completions."
         raise refuse(400, message, code="invalid_explain", param="path")
-    check_names(body, files=FAMILIES[route.family].files)  # as for a request: no path is opened, nothing of ours is set
-    binding = deployments.of_model(route, body.get("model"), client)
-    request = {name: value for name, value in body.items() if name != "model"}
-    prepared, refused = _prepare(binding, route.family, route.operation, request)
-    target, shown = binding.target, client.models is None and client.name in (None, "master")
-    wire = _wire(prepared, binding, show_host=shown)
+    check_names(body, files=FAMILIES[route.family].files)  # as for a request: it opens no path and sets no option
+    model = body.get("model")
+    selection = deployments.of_model(route.family, route.operation, model if isinstance(model, str) else None, caller)
+    parameters = {name: value for name, value in body.items() if name != "model"}
+    prepared, refused = _prepare(selection, route, parameters)
+    is_operator = caller.models is None and caller.name in (None, "master")
+    request = _request(prepared, selection, show_host=is_operator)
+    target = selection.target
     return json_reply(
         {
             "object": "explanation",
             "route": {
-                "deployment": binding.bound.label,
+                "deployment": selection.deployment.label,
                 "family": target.family,
                 "prefix": f"{prepared.route.prefix}/",
                 "model": prepared.route.model,
@@ -57,48 +59,55 @@ def explain(routes: Routes, deployments: Deployments, client: Caller, asked: Map
                 "plugin": target.plugin.distribution or target.plugin.name,
                 "because": prepared.route.reason,
             },
-            "parameters": _fates(request, prepared.ledger, refused),
+            "parameters": _fates(parameters, prepared.ledger, refused),
             "refused": [str(error.message) for error in refused],
-            "request": wire,
-            "curl": _curl(wire),
+            "request": request,
+            "curl": _curl(request),
         }
     )
 
 
 def _prepare(
-    binding: Selection, family: str, operation: str, request: dict[str, Any]
+    selection: Selection, route: HTTPRoute, parameters: Mapping[str, Any]
 ) -> tuple[Any, list[errors.UnsupportedParamsError]]:
-    """Prepare the call, setting aside one refused parameter after the other, so that all are shown."""
+    """Prepare the call, leaving out one refused parameter after the other, so that all of them are shown."""
     refused: list[errors.UnsupportedParamsError] = []
-    request = dict(request)
+    body, deployment = dict(parameters), selection.deployment
     while True:
-        arguments = binding.bound.call_arguments(request, traceparent=None, organization=None)
+        arguments = deployment.call_arguments(body, traceparent=None, organization=None)
         try:
-            prepared = binding.bound.client.prepare(family, binding.model, request, arguments, operation=operation)
+            prepared = deployment.client.prepare(
+                route.family, selection.model, body, arguments, operation=route.operation
+            )
         except errors.UnsupportedParamsError as error:
-            name = (error.param or "").partition(".")[0].partition("[")[0]
-            if name not in request or len(refused) >= MOST_REFUSALS:
+            name = _top_level(error.param)
+            if name not in body or len(refused) >= MAX_REFUSALS:
                 raise
             refused.append(error)
-            del request[name]
+            del body[name]
         else:
             return prepared, refused
 
 
+def _top_level(param: str | None) -> str:
+    """Return the name of the parameter that holds `param`: `tools` for `tools[0].type`."""
+    return (param or "").partition(".")[0].partition("[")[0]
+
+
 def _fates(
-    request: Mapping[str, Any], ledger: Sequence[LedgerEntry], refused: Sequence[errors.UnsupportedParamsError]
+    parameters: Mapping[str, Any], ledger: Sequence[LedgerEntry], refused: Sequence[errors.UnsupportedParamsError]
 ) -> list[dict[str, Any]]:
-    known = {entry.parameter: entry for entry in ledger}
-    errors_of = {(error.param or "").partition(".")[0].partition("[")[0]: error.message for error in refused}
+    entries = {entry.parameter: entry for entry in ledger}
+    messages = {_top_level(error.param): error.message for error in refused}
     fates: list[dict[str, Any]] = []
-    for name in request:
-        if name in errors_of:
-            fates.append({"parameter": name, "fate": "refused", "reason": errors_of[name], "lossy": True})
-        elif name in known:
-            fates.append(_fate(known.pop(name)))
+    for name in parameters:
+        if name in messages:
+            fates.append({"parameter": name, "fate": "refused", "reason": messages[name], "lossy": True})
+        elif name in entries:
+            fates.append(_fate(entries.pop(name)))
         else:
             fates.append({"parameter": name, "fate": "kept", "reason": "as given", "lossy": False})
-    return fates + [_fate(entry) for entry in known.values()]
+    return fates + [_fate(entry) for entry in entries.values()]
 
 
 def _fate(entry: LedgerEntry) -> dict[str, Any]:
@@ -106,15 +115,16 @@ def _fate(entry: LedgerEntry) -> dict[str, Any]:
     return {"parameter": entry.parameter, "fate": entry.action, "reason": reason, "lossy": entry.lossy}
 
 
-def _wire(prepared: Any, binding: Selection, *, show_host: bool) -> dict[str, Any]:
+def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[str, Any]:
+    """Return the upstream request, without keys."""
     request, route = prepared.request, prepared.route
     url = route.base_url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
     if not show_host:
         parts = urlsplit(url)
         url = f"{parts.scheme}://upstream{parts.path}" + (f"?{parts.query}" if parts.query else "")
     sent = prepared.transport_request(request)
-    own = {name.lower() for name in binding.bound.extra_headers}
-    headers = {name: MASK if name.lower() in own else value for name, value in sent.headers}
+    configured = {name.lower() for name in selection.deployment.extra_headers}
+    headers = {name: MASK if name.lower() in configured else value for name, value in sent.headers}
     if route.api_key is not None:
         headers["authorization"] = f"Bearer {MASK}"
     return {"method": request.method, "url": url, "headers": headers, "body": _body(request.body)}
@@ -133,11 +143,11 @@ def _body(body: object) -> Any:
     return None
 
 
-def _curl(wire: Mapping[str, Any]) -> str:
-    parts = ["curl", "-X", wire["method"], shlex.quote(wire["url"])]
-    for name, value in wire["headers"].items():
+def _curl(request: Mapping[str, Any]) -> str:
+    parts = ["curl", "-X", request["method"], shlex.quote(request["url"])]
+    for name, value in request["headers"].items():
         if name not in ("user-agent", "accept", "accept-encoding"):
             parts += ["-H", shlex.quote(f"{name}: {value}")]
-    if wire["body"] is not None:
-        parts += ["-d", shlex.quote(json.dumps(wire["body"], ensure_ascii=False))]
+    if request["body"] is not None:
+        parts += ["-d", shlex.quote(json.dumps(request["body"], ensure_ascii=False))]
     return " ".join(parts)

@@ -1,6 +1,6 @@
-"""Say whether the gateway lives, and what it can serve. Never calls an upstream to find out.
+"""Say whether the gateway is alive, and what it can serve. Never calls an upstream to find out.
 
-Who has no key learns only whether to send requests here.
+Without a key a client learns only whether to send requests here.
 
 Source: rows R30 and R32 of the reliability catalogue in docs/architecture.md.
 """
@@ -14,7 +14,7 @@ from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import Reply, json_reply
 
-__all__ = ["liveness", "model_list", "model_of", "readiness"]
+__all__ = ["liveness", "readiness"]
 
 ALIVE = json_reply({"status": "alive"})
 
@@ -24,35 +24,20 @@ def liveness() -> Reply:
     return ALIVE
 
 
-def readiness(state: ConfigSnapshot, client: Caller | None, *, draining: bool) -> Reply:
-    """Return whether to send requests here: 503 while stopping. With the state of each model for who has a key."""
-    said: dict[str, Any] = {"status": "draining" if draining else "ready"}
-    if client is not None:
-        said["models"] = [_shown(bound) for bound in state.deployments if client.may_use(bound.deployment.model_name)]
-    return json_reply(said, 503 if draining else 200)
+def readiness(snapshot: ConfigSnapshot, caller: Caller | None, *, draining: bool) -> Reply:
+    """Return whether to send requests here, with 503 while stopping; for a caller also the state of its models."""
+    content: dict[str, Any] = {"status": "draining" if draining else "ready"}
+    if caller is not None:
+        content["models"] = [
+            _state(live) for live in snapshot.deployments if caller.may_use(live.deployment.model_name)
+        ]
+    return json_reply(content, 503 if draining else 200)
 
 
-def model_list(state: ConfigSnapshot, client: Caller) -> Reply:
-    """Return what a client may ask for, as OpenAI lists models."""
-    names = [name for name in state.deployments.names if client.may_use(name)]
-    return json_reply({"object": "list", "data": [_model(name) for name in names]})
-
-
-def model_of(state: ConfigSnapshot, client: Caller, name: str) -> Reply | None:
-    """Return one model; None: the client may not ask for it, or there is none of that name."""
-    if not client.may_use(name) or not state.deployments.serves(name):
-        return None
-    return json_reply(_model(name))
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "llmgate"}
-
-
-def _shown(bound: LiveDeployment) -> dict[str, Any]:
+def _state(live: LiveDeployment) -> dict[str, Any]:
     return {
-        "model": bound.deployment.model_name,
-        "deployment": bound.label,
-        "last_outcome": bound.outcome,
-        "last_error": bound.error_code,
+        "model": live.deployment.model_name,
+        "deployment": live.label,
+        "last_outcome": live.outcome,
+        "last_error": live.error_code,
     }

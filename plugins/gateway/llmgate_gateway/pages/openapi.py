@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.serving import FAMILIES
-from llmgate_gateway.http.routes import Route
+from llmgate_gateway.http.routes import HTTPRoute
 
 __all__ = ["document"]
 
@@ -109,15 +109,14 @@ SCHEMAS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def document(routes: Iterable[Route], *, version: str, asks_for_key: bool) -> dict[str, Any]:
+def document(routes: Iterable[HTTPRoute], *, version: str, asks_for_key: bool) -> dict[str, Any]:
     """Return the document. Calls stand below `/v1`; they are served without it too."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = route.path if route.is_page else f"/v1{route.path}"
         operation = _page(route) if route.is_page else _call(route)
         if not asks_for_key or route.is_open:
             operation["security"] = []
-        paths.setdefault(path, {})[route.method.lower()] = operation
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     about = "The routes of this gateway. Each path below `/v1` is served without `/v1` too."
     return {
         "openapi": "3.1.0",
@@ -131,7 +130,7 @@ def document(routes: Iterable[Route], *, version: str, asks_for_key: bool) -> di
     }
 
 
-def _page(route: Route) -> dict[str, Any]:
+def _page(route: HTTPRoute) -> dict[str, Any]:
     summary, kind, name = PAGES.get((route.method, route.path), (route.path, "application/json", route.path.strip("/")))
     operation: dict[str, Any] = {
         "operationId": name,
@@ -147,7 +146,7 @@ def _page(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _call(route: Route) -> dict[str, Any]:
+def _call(route: HTTPRoute) -> dict[str, Any]:
     key = f"{route.family}.{route.operation}"
     operation: dict[str, Any] = {
         "operationId": key,
@@ -171,7 +170,7 @@ def _call(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _answer(route: Route) -> dict[str, Any]:
+def _answer(route: HTTPRoute) -> dict[str, Any]:
     family = FAMILIES.get(route.family)
     content: dict[str, Any] = {"application/json": {}}
     if family is not None:

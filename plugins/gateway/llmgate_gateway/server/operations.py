@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import llmgate_core
 from llmgate_core.serving import decode
-from llmgate_gateway.app import Gateway, Page, PageRequest, create_app
+from llmgate_gateway.app import Gateway, Page, PageRequest
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
 from llmgate_gateway.pages.explain import explain
@@ -85,7 +85,7 @@ class Operations:
     def app(self, config: GatewayConfig) -> Gateway:
         """Return the gateway of a config with all of this attached."""
         tracer = self._tracer
-        return create_app(
+        return Gateway(
             config,
             observers=self.observers,
             on_begin=(self.metrics.begin,),
@@ -137,7 +137,7 @@ class Operations:
 
 def _openapi_page(asked: PageRequest) -> Reply:
     gateway = asked.gateway
-    about = document(gateway.routes, version=llmgate_core.__version__, asks_for_key=not gateway.state.keys.is_open)
+    about = document(gateway.routes, version=llmgate_core.__version__, asks_for_key=not gateway.snapshot.keys.is_open)
     return json_reply(about)
 
 
@@ -148,10 +148,10 @@ def _explain_page(asked: PageRequest) -> Reply:
         body = None
     if not isinstance(body, dict):
         raise refuse(400, "The request's body must be a JSON object.", code="invalid_json")
-    client = asked.client
-    if client is None:
+    caller = asked.caller
+    if caller is None:
         raise refuse(401, "A key is needed.", code="invalid_api_key")
-    return explain(asked.gateway.routes, asked.gateway.state.deployments, client, body)
+    return explain(asked.gateway.routes, asked.gateway.snapshot.deployments, caller, body)
 
 
 def _static_page(name: str) -> Reply:

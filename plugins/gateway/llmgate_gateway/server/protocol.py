@@ -22,7 +22,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from llmgate_gateway.config.schema.general import Limits, ServerTimeouts
-from llmgate_gateway.http.responses import error_reply
+from llmgate_gateway.dialects.openai.errors import error_reply
+from llmgate_gateway.http.responses import ErrorFacts
 
 __all__ = ["GatewayProtocol", "ServerConfig"]
 
@@ -353,7 +354,7 @@ def _unchunked(app: Any, cycle: RequestResponseCycle) -> Any:
 
 def _refusal(status: int, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     message, code = REFUSALS[status]
-    reply = error_reply(status, message, code=code)
+    reply = error_reply(ErrorFacts(status, message, code))
     headers = [
         *default_headers,
         *reply.headers,

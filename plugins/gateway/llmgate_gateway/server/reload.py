@@ -75,7 +75,12 @@ def _config_of(model: str) -> GatewayConfig:
 def needs_new_start(before: GatewayConfig, after: GatewayConfig) -> list[str]:
     """Return a warning for each setting that a running server cannot change."""
     old, new = before.general, after.general
-    settings = (("log.file", old.log.file, new.log.file), ("tracing", old.tracing, new.tracing))
+    settings = (
+        ("log.file", old.log.file, new.log.file),
+        ("tracing", old.tracing, new.tracing),
+        ("stores", old.stores, new.stores),
+        ("dialects", old.dialects, new.dialects),
+    )
     return [
         f"general_settings.{name} has changed; it takes effect when the server is started anew"
         for name, was, is_now in settings

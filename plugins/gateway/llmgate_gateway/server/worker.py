@@ -239,7 +239,7 @@ class GatewayServer(uvicorn.Server):
         async with self._reloading:
             try:
                 self._operations.reopen_files()
-                fresh = await asyncio.to_thread(self._new_state)
+                fresh = await asyncio.to_thread(self._prepare)
                 self._take(fresh)
             except errors.LLMGateError as error:
                 self._count_reload(fine=False)
@@ -249,14 +249,14 @@ class GatewayServer(uvicorn.Server):
                 self._count_reload(fine=False)
                 log.exception("the config was not taken: reloading failed")
 
-    def _new_state(self) -> ConfigSnapshot:
+    def _prepare(self) -> ConfigSnapshot:
         """Load the config and build all that it makes: too long for the event loop."""
-        return ConfigSnapshot(self._source.load())
+        return self._gateway.prepare(self._source.load())
 
     def _take(self, fresh: ConfigSnapshot) -> None:
         before, config = self._gateway.config, fresh.config
         self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has been taken
-        self._gateway.take_state(fresh)
+        self._gateway.take_snapshot(fresh)
         self._take_limits(config)
         self._count_reload(fine=True)
         for warning in (*config.warnings, *needs_new_start(before, config)):

@@ -13,29 +13,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.serving import MASK, FilePart
-from llmgate_gateway.telemetry.key_leaks import KeyPieces
+from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["ContentLog"]
 
-MOST_BYTES = 32 * 1024
+MAX_BYTES = 32 * 1024
 """Of a request, and of its answer."""
 
 
 class ContentLog:
     """What one request said and was answered; `end` puts it into the request's record."""
 
-    def __init__(self, record: RequestRecord, body: Mapping[str, Any], secrets: KeyPieces) -> None:
+    def __init__(self, record: RequestRecord, body: Mapping[str, Any], secrets: KeyLeakDetector) -> None:
         self._record = record
         self._secrets = secrets
         self._answer = bytearray()
         self._is_cut = False
         text = json.dumps(body, ensure_ascii=False, default=_told)
-        record.extra["request"] = self._shown(text[:MOST_BYTES], is_cut=len(text) > MOST_BYTES)
+        record.extra["request"] = self._shown(text[:MAX_BYTES], is_cut=len(text) > MAX_BYTES)
 
     def add(self, block: bytes) -> None:
         """Keep a piece of the answer, as long as there is room."""
-        room = MOST_BYTES - len(self._answer)
+        room = MAX_BYTES - len(self._answer)
         self._is_cut = self._is_cut or len(block) > room
         self._answer += block[:room]
 
@@ -50,7 +50,7 @@ class ContentLog:
         self._record.extra["response"] = shown
 
     def _shown(self, text: str, *, is_cut: bool) -> str:
-        if self._secrets.are_in(text):
+        if self._secrets.matches(text):
             return MASK
         return text + "..." if is_cut else text
 

@@ -1,4 +1,4 @@
-"""Tell whether a text of the upstream's repeats a piece of a key. Pure, and quick enough for every answer.
+"""Detect strings from an upstream that repeat a piece of a key. Pure, and fast enough for every answer.
 
 Source: row S15 of the reliability catalogue in docs/architecture.md: no 12 characters of a key in a row.
 """
@@ -10,13 +10,14 @@ from collections.abc import Iterable
 
 from llmgate_core.serving import Secret
 
-__all__ = ["KeyPieces"]
+__all__ = ["KeyLeakDetector"]
 
-PIECE_CHARACTERS = 12  # a shorter piece says too little to be worth hiding
+PIECE_CHARACTERS = 12  # a shorter piece reveals too little to be worth hiding
+MIN_KEY_CHARACTERS = 4  # a shorter key would match ordinary words
 
 
-class KeyPieces:
-    """All pieces of some keys, plain and in base64. Shows nothing of itself."""
+class KeyLeakDetector:
+    """Knows every piece of some keys, plain and in base64. Its repr shows none."""
 
     __slots__ = ("__pieces", "__short")
 
@@ -31,10 +32,10 @@ class KeyPieces:
             for form in (text, base64.b64encode(text.encode("utf-8", "replace")).decode()):
                 pieces.update(form[at : at + PIECE_CHARACTERS] for at in range(len(form) - PIECE_CHARACTERS + 1))
         self.__pieces = frozenset(pieces)
-        self.__short = frozenset(text for text in short if len(text) >= 4)
+        self.__short = frozenset(text for text in short if len(text) >= MIN_KEY_CHARACTERS)
 
-    def are_in(self, text: str) -> bool:
-        """Return whether a text holds a piece of a key, or the whole of a short one."""
+    def matches(self, text: str) -> bool:
+        """Return whether a string contains a piece of a key, or all of a short one."""
         pieces = self.__pieces
         for at in range(len(text) - PIECE_CHARACTERS + 1):
             if text[at : at + PIECE_CHARACTERS] in pieces:
@@ -42,4 +43,4 @@ class KeyPieces:
         return any(key in text for key in self.__short)
 
     def __repr__(self) -> str:
-        return "KeyPieces()"
+        return "KeyLeakDetector()"

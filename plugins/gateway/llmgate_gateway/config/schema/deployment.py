@@ -15,7 +15,6 @@ from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapH
 
 from llmgate_core.serving import Timeouts
 from llmgate_gateway.config.schema.fields import (
-    MASK,
     BaseURL,
     Count,
     Headers,
@@ -25,6 +24,7 @@ from llmgate_gateway.config.schema.fields import (
     ModelString,
     Names,
     Seconds,
+    masked,
 )
 from llmgate_gateway.config.schema.part import ConfigModel
 
@@ -73,14 +73,6 @@ def _limits_of(value: Any) -> Any:
 
 
 Timeout = Annotated[TimeoutLimits, BeforeValidator(_limits_of)]
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return MASK
-    if isinstance(value, Mapping):
-        return {key: _masked(item) for key, item in value.items()}
-    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 class Params(ConfigModel):
@@ -138,7 +130,7 @@ class Params(ConfigModel):
     def _without_secrets(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped = handler(self)
         free = {"extra_body", *(self.model_extra or {})}
-        return {key: _masked(value) if key in free else value for key, value in dumped.items()}
+        return {key: masked(value) if key in free else value for key, value in dumped.items()}
 
 
 class ModelInfo(ConfigModel):

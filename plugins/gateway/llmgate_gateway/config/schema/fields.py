@@ -143,6 +143,15 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def masked(value: Any) -> Any:
+    """Return a value with every string in it masked."""
+    if isinstance(value, str):
+        return MASK
+    if isinstance(value, Mapping):
+        return {key: masked(item) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 Count = Annotated[int, BeforeValidator(_not_flag), Field(ge=0)]
 """A whole number from 0."""
 Number = Annotated[float, BeforeValidator(_not_flag), Field(ge=0, allow_inf_nan=False)]
@@ -168,6 +177,8 @@ Headers = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
 """Headers to send; their values are secrets too."""
+Options = Annotated[dict[str, Any], PlainSerializer(masked, dict[str, Any])]
+"""What an extension is given; it may hold secrets."""
 HeaderText = Annotated[str, Field(min_length=1), AfterValidator(_header_text)]
 BaseURL = Annotated[str, AfterValidator(_base_url)]
 ModelName = Annotated[str, AfterValidator(_name)]

@@ -12,18 +12,20 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Seconds
+from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Options, Seconds
 from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = [
     "ClientKey",
     "Cors",
+    "Extension",
     "GeneralSettings",
     "KeyLimits",
     "Limits",
     "LogSettings",
     "Passthrough",
     "ServerTimeouts",
+    "StoreSettings",
 ]
 
 SENT_BY_BROWSERS = (
@@ -109,6 +111,33 @@ class Limits(ConfigModel):
     """Requests under way at once in one worker: 503 with `Retry-After`."""
     per_client_concurrency: Annotated[Count, Field(ge=1)] | None = None
     """Requests under way at once for one key, or one address where there are no keys: 429."""
+
+
+class Extension(ConfigModel):
+    """An installed extension of the gateway. A name alone means no options."""
+
+    name: ModelName
+    """The name of its entry point."""
+    options: Options = Field(default_factory=dict, repr=False)
+    """What it is given; which keys there are is its own to say."""
+
+
+def _extension_of(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+AnyExtension = Annotated[Extension, BeforeValidator(_extension_of)]
+
+
+class StoreSettings(ConfigModel):
+    """Where a gateway keeps what it remembers between requests; by default in the memory of each worker."""
+
+    keys: AnyExtension | None = None
+    """Where keys are looked up that this file does not list; absent: nowhere."""
+    counters: AnyExtension | None = None
+    """Amounts used within a window of time."""
+    blobs: AnyExtension | None = None
+    """Bytes that expire, such as cached answers."""
 
 
 class ServerTimeouts(ConfigModel):
@@ -207,5 +236,11 @@ class GeneralSettings(ConfigModel):
     """Seconds for what is under way when the server is told to stop."""
     log: LogSettings = LogSettings()
     """What is logged."""
+    middleware: tuple[AnyExtension, ...] = ()
+    """Extensions that every call passes, the first outermost."""
+    stores: StoreSettings = StoreSettings()
+    """Where a gateway keeps what it remembers between requests; changes take effect at the next start."""
+    dialects: Names = ("openai",)
+    """The wire formats that clients may speak; changes take effect at the next start."""
     log_content: bool = False
     """Write prompts and answers into the log."""

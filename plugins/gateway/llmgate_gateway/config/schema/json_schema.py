@@ -27,6 +27,7 @@ NOT_TEXT = frozenset({"integer", "number", "boolean"})
 SHORT_FORMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "Alias": {"type": "string"},
+        "Extension": {"type": "string"},
         "Passthrough": {"type": "string"},
         "TimeoutLimits": {"type": "number", "exclusiveMinimum": 0},
     }

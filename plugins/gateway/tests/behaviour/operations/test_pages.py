@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from llmgate_gateway.config import load_config_dict
-from llmgate_gateway.http.routes import Routes
+from llmgate_gateway.dialects.openai.routes import openai_routes
+from llmgate_gateway.http.routes import builtin_route
 from llmgate_gateway.inprocess.transport import GatewayTransport
 from llmgate_gateway.pages.openapi import document
 from llmgate_gateway.server.operations import Operations
@@ -50,7 +51,8 @@ def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> N
 
 def test_the_document_is_sound() -> None:
     pages = (("GET", "/livez"), ("GET", "/metrics"), ("POST", "/explain"))
-    about = document(Routes(pages), version="0.1.0", asks_for_key=False)
+    routes = [*openai_routes("openai"), *(builtin_route(*page) for page in pages)]
+    about = document(routes, version="0.1.0", asks_for_key=False)
     names = [operation["operationId"] for methods in about["paths"].values() for operation in methods.values()]
     assert len(names) == len(set(names)) > 20
     for path, methods in about["paths"].items():

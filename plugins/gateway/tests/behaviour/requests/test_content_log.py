@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.telemetry.access_log import AccessLog
-from llmgate_gateway.telemetry.content_log import MOST_BYTES
+from llmgate_gateway.telemetry.content_log import MAX_BYTES
 
 from llmgate_core.testing import Answer, FakeUpstream
 
@@ -55,11 +55,11 @@ def test_a_stream_is_logged_as_its_events(serve: Serve, upstream: FakeUpstream) 
 
 
 def test_a_long_text_is_cut_and_says_so(serve: Serve, upstream: FakeUpstream) -> None:
-    upstream.answers.append(Answer.json({**ANSWER, "padding": "x" * 2 * MOST_BYTES}))
+    upstream.answers.append(Answer.json({**ANSWER, "padding": "x" * 2 * MAX_BYTES}))
     gateway = serve(general={"log_content": True})
-    gateway.chat(messages=[{"role": "user", "content": "y" * 2 * MOST_BYTES}])
+    gateway.chat(messages=[{"role": "user", "content": "y" * 2 * MAX_BYTES}])
     found = line(gateway)
-    assert {len(found["request"]), len(found["response"])} == {MOST_BYTES + 3}
+    assert {len(found["request"]), len(found["response"])} == {MAX_BYTES + 3}
     assert found["request"].endswith("yyy...")
 
 

@@ -7,7 +7,8 @@ import logging
 from typing import Any
 
 import pytest
-from llmgate_gateway.http.errors import failure_reply, public_error, status_of
+from llmgate_gateway.dialects.openai.errors import error_reply
+from llmgate_gateway.http.errors import error_facts, status_of
 
 from llmgate_core.serving import errors
 from llmgate_core.testing import Answer
@@ -43,14 +44,13 @@ ERRORS = [
 @pytest.mark.parametrize(("error", "status"), ERRORS)
 def test_every_error_has_its_status_and_says_nothing_of_the_inside(error: errors.LLMGateError, status: int) -> None:
     assert status_of(error) == status
-    reply = failure_reply(error)
+    reply = error_reply(error_facts(error))
     assert reply.status == status
     said = json.loads(reply.body)["error"]
     assert set(said) == {"message", "type", "param", "code"}
     assert isinstance(said["message"], str)
     for secret in SECRETS:
         assert secret not in reply.body.decode()
-    assert public_error(error).message == said["message"]
 
 
 FAULTS = {
@@ -157,7 +157,7 @@ def test_a_plugin_that_raises_fails_only_its_request(
             raise KeyError("secret detail")
 
     gateway = serve()
-    client = gateway.app.state.deployments.clients[0]
+    client = gateway.app.snapshot.deployments.clients[0]
     client.add_plugin(Broken(), family="chat", prefix="openai", replace=True)
     upstream.otherwise = Answer.json({"id": "x", "choices": []})
     reply = gateway.chat()

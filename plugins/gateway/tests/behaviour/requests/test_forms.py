@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from llmgate_gateway.dialects.openai.errors import error_reply
 from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError
@@ -221,7 +222,7 @@ def test_a_form_does_not_depend_on_how_its_bytes_are_cut(size: int) -> None:
 
         async def send(message: Any) -> None: ...
 
-        request = ClientRequest({"headers": []}, receive, send, RequestRecord("r", 0.0))
+        request = ClientRequest({"headers": []}, receive, send, RequestRecord("r", 0.0), error_reply)
         form = Form()
         await read_form(request, form, b"bound", 10_000_000)
         (name, model), (file_name, file) = form.fields

@@ -117,10 +117,9 @@ def test_a_client_with_too_much_under_way_gets_openais_type(gateway: Any) -> Non
     admission.enter("a", gateway.app.config.general.limits, 1)
     with pytest.raises(RefusedError) as caught:
         admission.enter("a", gateway.app.config.general.limits, 1)
-    error = json.loads(caught.value.reply.body)["error"]
-    assert (caught.value.reply.status, caught.value.code) == (429, "concurrency_limit_exceeded")
-    assert (error["type"], error["code"]) == ("requests", "concurrency_limit_exceeded")
-    assert (b"retry-after", b"1") in caught.value.reply.headers
+    error = caught.value.error
+    assert (error.status, error.kind, error.code) == (429, "requests", "concurrency_limit_exceeded")
+    assert (b"retry-after", b"1") in error.headers
 
 
 @pytest.mark.parametrize("asked", [{"path": "/nowhere"}, {"path": "/v1/models"}, {"path": 1}])

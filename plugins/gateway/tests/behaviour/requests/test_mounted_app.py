@@ -162,14 +162,14 @@ def test_a_request_under_way_keeps_the_config_that_it_began_with(upstream: Any) 
         ANSWER,
     ]
     app = create_app(config_of(upstream))
-    old = app.state
+    old = app.snapshot
 
     async def work() -> None:
         streaming = Asked({"model": "m", "messages": HI, "stream": True})
         task = asyncio.create_task(streaming.to(app))
         await streaming.first.wait()
         app.reconfigure(config_of(upstream, "openai/gpt-4.1"))
-        assert app.state is not old
+        assert app.snapshot is not old
         fresh = await Asked({"model": "m", "messages": HI}).to(app)
         assert (fresh.status, old.users, old.is_closed) == (200, 1, False)
         release.set()
@@ -186,10 +186,10 @@ def test_a_request_under_way_keeps_the_config_that_it_began_with(upstream: Any) 
 
 def test_a_config_that_does_not_bind_changes_nothing(upstream: Any) -> None:
     app = create_app(config_of(upstream))
-    before = app.state
+    before = app.snapshot
     with pytest.raises(Exception, match="unheard"):
         app.reconfigure(config_of(upstream, "unheard-of/model"))
-    assert app.state is before
+    assert app.snapshot is before
 
 
 def streaming_upstream(upstream: Any) -> None:
@@ -255,7 +255,7 @@ def test_a_callback_that_raises_neither_fails_a_request_nor_keeps_its_place(upst
 
     begun: list[int] = []
     app = create_app(config_of(upstream), on_begin=[broken, lambda: begun.append(1)])
-    old = app.state
+    old = app.snapshot
 
     async def work() -> int:
         asked = await Asked({"model": "m", "messages": HI}).to(app)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.http.responses import passed_headers
-from llmgate_gateway.telemetry.key_leaks import KeyPieces
+from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 from llmgate_core.serving import Secret
 from llmgate_core.testing import Answer
@@ -86,7 +86,7 @@ def test_the_reply_has_the_listed_headers_of_the_upstream_and_ours_and_no_other(
 
 def test_a_header_with_control_bytes_is_left_out() -> None:
     upstream = {"x-ratelimit-a": "1", "x-ratelimit-b": "a\x01b", "retry-after": "\xff", "openai-processing-ms": "a\tb"}
-    assert passed_headers(upstream, KeyPieces([])) == [(b"x-ratelimit-a", b"1")]
+    assert passed_headers(upstream, KeyLeakDetector([])) == [(b"x-ratelimit-a", b"1")]
 
 
 def test_a_header_that_repeats_the_key_is_left_out() -> None:
@@ -98,8 +98,8 @@ def test_a_header_that_repeats_the_key_is_left_out() -> None:
         "short": key[:11],
     }
     upstream = {f"x-ratelimit-{name}": value for name, value in said.items()}
-    assert passed_headers(upstream, KeyPieces([Secret(key), None])) == [(b"x-ratelimit-short", key[:11].encode())]
-    assert key not in repr(vars(KeyPieces)) + repr(KeyPieces([Secret(key)]))
+    assert passed_headers(upstream, KeyLeakDetector([Secret(key), None])) == [(b"x-ratelimit-short", key[:11].encode())]
+    assert key not in repr(vars(KeyLeakDetector)) + repr(KeyLeakDetector([Secret(key)]))
 
 
 def test_a_reply_has_our_request_id_where_the_upstream_sent_none(gateway: Any, upstream: Any) -> None:

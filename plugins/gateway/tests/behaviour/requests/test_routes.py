@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_gateway.http.routes import Routes, request_path
+from llmgate_gateway.dialects.openai.routes import openai_routes
+from llmgate_gateway.http.routes import Routes, builtin_route, request_path
 
 from llmgate_core.serving import ENDPOINTS
 from llmgate_core.testing import Answer
 
-ROUTES = Routes([("GET", "/livez"), ("GET", "/")])
+ROUTES = Routes([*openai_routes("openai"), builtin_route("GET", "/livez"), builtin_route("GET", "/")])
 EVERY = [(family, operation, endpoint) for family, table in ENDPOINTS.items() for operation, endpoint in table.items()]
 
 

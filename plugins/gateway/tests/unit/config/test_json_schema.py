@@ -58,6 +58,9 @@ WHOLE: dict[str, Any] = {
         "cors": {"allow_origins": ["*"], "allow_headers": ["x"], "max_age": 1},
         "drain_timeout": 1,
         "log": {"level": "debug", "format": "text", "access": False, "file": "requests.log"},
+        "middleware": ["guard", {"name": "cache", "options": {"seconds": 60}}],
+        "stores": {"keys": "redis", "counters": {"name": "redis", "options": {}}, "blobs": None},
+        "dialects": ["openai"],
         "log_content": True,
     },
     "settings": {

@@ -1,0 +1,33 @@
+"""Find out whose request it is, and keep out web pages where no key does."""
+
+from __future__ import annotations
+
+from llmgate_gateway.access.browsers import check_page
+from llmgate_gateway.access.keys import KeyRing, wrong_key
+from llmgate_gateway.config.schema.general import Cors
+from llmgate_gateway.http.request import ClientRequest
+
+__all__ = ["authenticate"]
+
+
+async def authenticate(request: ClientRequest, keys: KeyRing, cors: Cors, *, is_open: bool) -> None:
+    """Set the caller of a request.
+
+    Args:
+        request: its head has been checked.
+        keys: of the config that serves it.
+        cors: origins whose pages may call a gateway without keys.
+        is_open: what it asks for is served without a key.
+
+    Raises:
+        RefusedError: 401, or 403 for a web page of another origin where no key is needed.
+    """
+    caller = await keys.caller_of(request.values(b"authorization"))
+    if caller is None and not is_open:
+        raise wrong_key()
+    request_id = request.record.request_id.encode()
+    request.extra_headers.append((b"x-llmgate-request-id", request_id))  # not before: every 401 is the same
+    if keys.is_open and not is_open:
+        check_page(request.scope, request.headers, cors)
+    if caller is not None:
+        request.caller, request.record.client, request.is_authenticated = caller, caller.name, True

@@ -1,0 +1,122 @@
+"""Read a request of OpenAI's API: its JSON body or form, its query, and the path's parameters.
+
+Source: the OpenAI API reference; docs/architecture.md, "The relay".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.serving import FAMILIES, LedgerEntry, decode
+from llmgate_gateway.calls.contract import GatewayCall
+from llmgate_gateway.config.schema.general import GeneralSettings
+from llmgate_gateway.http.body import body_limit, check_names, json_body, query_fields, read_whole
+from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
+from llmgate_gateway.http.request import ClientRequest
+from llmgate_gateway.http.responses import refuse
+from llmgate_gateway.http.routes import HTTPRoute
+
+__all__ = ["decode_call"]
+
+MAX_SHOWN_CHARACTERS = 256
+"""Of the model's name, in the record."""
+TYPED_FIELDS = frozenset({"n", "output_compression", "partial_images", "stream", "temperature"})
+"""Fields of forms that are numbers or truth values. Source: the form schemas of OpenAPI 2.3.0."""
+MODEL_KEY = b'"model"'
+ESCAPED_LETTER = b"\\u006"  # no client escapes a to o, unless it hides a name
+
+
+async def decode_call(
+    request: ClientRequest, route: HTTPRoute, ids: Mapping[str, str], general: GeneralSettings
+) -> GatewayCall:
+    """Return the call that a request asks for; see `Dialect.decode`."""
+    call = GatewayCall(
+        request.caller,
+        route.family,
+        route.operation,
+        None,
+        {},
+        None,
+        request.record,
+        request.organization() if general.forward_openai_org_id else None,
+        request.extra_headers,
+    )
+    try:
+        await _read_body(call, request, route, general, may_be_empty=bool(ids))
+        query = request.scope.get("query_string", b"")
+        named = _read_query(call, route, query) if query else None
+        if ids:
+            call.body, call.content = {**call.body, **ids}, None
+        _read_model(call, request, route, named)
+    except BaseException:
+        await call.aclose()
+        raise
+    return call
+
+
+async def _read_body(
+    call: GatewayCall, request: ClientRequest, route: HTTPRoute, general: GeneralSettings, *, may_be_empty: bool
+) -> None:
+    if not route.has_body:
+        return
+    limits, files = general.limits, FAMILIES[route.family].files
+    if route.takes_files:
+        boundary = boundary_of(request.headers.get(b"content-type", b""))
+        if boundary is not None:
+            body_limit(request, limits.max_body)
+            form = Form()
+            call.on_end.append(form.aclose)
+            await read_form(request, form, boundary, limits.max_body)
+            call.body = _with_typed_fields(form.body())
+            check_names(call.body, files=files)
+            return
+    content = await read_whole(request, min(limits.max_json_body, limits.max_body))
+    call.body = json_body(request, content, optional=may_be_empty)
+    check_names(call.body, files=files)
+    if content.count(MODEL_KEY) == 1 and ESCAPED_LETTER not in content:
+        call.content = content  # with two models in one object the upstream might choose another than we do
+
+
+def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None:
+    """Put the query's fields into the body; return the model by which the client chooses a deployment, if any."""
+    allowed, others = query_fields(query, route.query)
+    call.body.update(_with_typed_fields(fields_as_body(allowed)))
+    model = None
+    if not route.takes_model and "model" in others:
+        others.remove("model")
+        model = dict(query_fields(query, frozenset({"model"}))[0])["model"]
+    call.record.ledger = tuple(
+        LedgerEntry(
+            f"query {name[:80]}", "dropped", "this operation has no such query field", "OpenAPI 2.3.0", lossy=True
+        )
+        for name in dict.fromkeys(others)
+    )
+    return model
+
+
+def _read_model(call: GatewayCall, request: ClientRequest, route: HTTPRoute, named: str | None) -> None:
+    """Set the model: of the body, or, where the operation takes none, of the header or the query."""
+    if route.takes_model:
+        model = call.body.get("model")
+        call.model = model if isinstance(model, str) else None
+        if call.content is None:
+            call.body = {name: value for name, value in call.body.items() if name != "model"}
+    else:
+        header = request.headers.get(b"x-llmgate-model")
+        call.model = named if header is None else header.decode("latin-1")
+    call.record.requested_model = None if call.model is None else call.model[:MAX_SHOWN_CHARACTERS]
+
+
+def _with_typed_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Replace strings by the number or truth value that they spell, where the field is one."""
+    for name in TYPED_FIELDS & body.keys():
+        written = body[name]
+        if isinstance(written, str):
+            try:
+                value = decode(written)
+            except ValueError:
+                raise refuse(400, f"{name} is neither a number nor true or false.", param=name) from None
+            if isinstance(value, (bool, int, float)):
+                body[name] = value
+    return body
