@@ -14,9 +14,11 @@ LOWEST := build/lowest
 # The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
 NEWEST_ONLY := tests/docs plugins/gateway/tests/behaviour/clients plugins/gateway/tests/behaviour/operations/test_tracing.py
 LOCAL := --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
+PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
+PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test test-lowest check twins bench bench-gateway lock clean
+.PHONY: help venv demo test test-fast test-all test-lowest check twins bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -37,7 +39,14 @@ demo: venv ## talk to a small real model on this machine, no key needed (ARGS="-
 
 test: venv ## run every test (ARGS="-k retry": some)
 	@sh tests/chromium.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-fast: venv ## run the tests of single modules, in less than a minute
+	$(PYTEST) --depth=fast tests/unit $(ARGS)
+
+test-all: venv ## run every test with every kind of client, and properties with all their examples
+	@sh tests/chromium.sh
+	$(PYTEST) --depth=full $(ARGS)
 
 test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.toml allows (PYTHON=python3.10: and on that Python)
 	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(LOWEST)
@@ -45,7 +54,7 @@ test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.to
 	  --python $(LOWEST)/bin/python --output-file $(LOWEST)/requirements.txt --quiet
 	$(UV) pip install --python $(LOWEST)/bin/python --requirement $(LOWEST)/requirements.txt --group test --no-build --quiet
 	$(UV) pip install --python $(LOWEST)/bin/python --no-deps --no-build-isolation --quiet $(LOCAL)
-	$(LOWEST)/bin/python -m pytest $(patsubst %,--ignore=%,$(NEWEST_ONLY)) $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) $(patsubst %,--ignore=%,$(NEWEST_ONLY)) $(ARGS)
 
 check: venv ## lint, format, types twice, import rule, generated twins
 	$(BIN)/python tools/make_twins.py --check

@@ -1,6 +1,7 @@
-"""Leaves out, and says so, what a machine without a browser cannot test.
+"""How deep a run of the tests goes, and what a machine cannot test.
 
-tests/chromium.sh installs a browser where it may.
+`pytest --depth=fast` leaves out the tests marked `slow` and gives a property 20 examples; `normal`, the default, runs
+every test; `full` runs every hostile case with every kind of client and a property with all its examples.
 """
 
 from __future__ import annotations
@@ -8,18 +9,38 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from hypothesis import settings
 
+MAX_EXAMPLES = {"fast": 20, "normal": 200, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--depth`."""
+    parser.addoption("--depth", choices=tuple(MAX_EXAMPLES), default="normal", help="how much to run (default: normal)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the Hypothesis profile of the depth, before a test module reads it."""
+    for depth, examples in MAX_EXAMPLES.items():
+        settings.register_profile(depth, max_examples=examples, deadline=None, database=None)
+    settings.load_profile(config.getoption("--depth"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked `browser` where there is none."""
-    if any(map(shutil.which, BROWSERS)):
-        return
-    left_out = [item for item in items if item.get_closest_marker("browser")]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    """Deselect what the depth leaves out, and the tests marked `browser` where there is none."""
+    if config.getoption("--depth") == "fast":
+        _deselect("slow", config, items)
+    if not any(map(shutil.which, BROWSERS)):
+        count = _deselect("browser", config, items)
         reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"left out, for want of Chromium: {len(left_out)} tests of the gateway's home page")
+        if count and reporter is not None:
+            reporter.write_line(f"left out, for want of Chromium: {count} tests of the gateway's home page")
+
+
+def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> int:
+    """Take the tests with `marker` out of `items`, and return how many there were."""
+    deselected = [item for item in items if item.get_closest_marker(marker)]
+    items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    config.hook.pytest_deselected(items=deselected)
+    return len(deselected)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
@@ -20,12 +20,13 @@ from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
+from tests.support.examples import examples
 from tests.support.round_trip import expected_body
 from tests.support.strategies.chat_answers import answers, chunks_of, losing_answers
 from tests.support.strategies.chat_requests import bodies
 from tests.support.strategies.responses import BUILT_IN, events_of, responses
 
-MANY = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 FACTS = {
     "mode": "chat",
     "endpoints": ["chat.completions"],
@@ -56,7 +57,7 @@ def written(entries: tuple[LedgerEntry, ...], *, lossy: bool = False) -> set[str
     return {NAMES.get(entry.parameter, entry.parameter) for entry in entries if entry.lossy or not lossy}
 
 
-@MANY
+@PROPERTY
 @given(bodies())
 def test_a_chat_call_says_the_same_after_both_bridges(body: JsonObject) -> None:
     before = copy.deepcopy(body)
@@ -65,14 +66,14 @@ def test_a_chat_call_says_the_same_after_both_bridges(body: JsonObject) -> None:
     assert body == before
 
 
-@MANY
+@PROPERTY
 @given(bodies())
 def test_exactly_what_did_not_survive_is_marked_as_lost(body: JsonObject) -> None:
     _, entries = there_and_back(body)
     assert written(entries, lossy=True) == expected_body(body)[1]
 
 
-@MANY
+@PROPERTY
 @given(bodies())
 def test_every_change_is_in_the_ledger(body: JsonObject) -> None:
     made, entries = there_and_back(body)
@@ -133,7 +134,7 @@ def without_side_fields(completion: JsonObject) -> JsonObject:
     return {**body, "choices": choices}
 
 
-@MANY
+@PROPERTY
 @given(answers())
 def test_a_chat_answer_says_the_same_after_both_bridges(answer: JsonObject) -> None:
     before = copy.deepcopy(answer)
@@ -144,7 +145,7 @@ def test_a_chat_answer_says_the_same_after_both_bridges(answer: JsonObject) -> N
     assert answer == before
 
 
-@MANY
+@PROPERTY
 @given(st.data(), answers())
 def test_a_chat_stream_says_the_same_after_both_bridges(data: st.DataObject, answer: JsonObject) -> None:
     there, back = ResponsesStream(ASKED, BACK), ChatOverResponses.ChatStream(CHAT, THERE)
@@ -156,7 +157,7 @@ def test_a_chat_stream_says_the_same_after_both_bridges(data: st.DataObject, ans
     assert without_nulls(folded) == without_nulls(as_folded(expected_answer(answer)))
 
 
-@MANY
+@PROPERTY
 @given(st.data(), answers())
 def test_the_events_of_a_chat_stream_fold_into_the_response_of_its_whole_answer(
     data: st.DataObject, answer: JsonObject
@@ -177,7 +178,7 @@ def settled(item: JsonObject) -> JsonObject:
     return {name: value for name, value in item.items() if name != "status"}
 
 
-@MANY
+@PROPERTY
 @given(st.data(), responses())
 def test_the_chunks_of_a_responses_stream_fold_into_the_completion_of_its_whole_answer(
     data: st.DataObject, response: JsonObject
@@ -190,7 +191,7 @@ def test_the_chunks_of_a_responses_stream_fold_into_the_completion_of_its_whole_
     assert tuple(stream.ledger) == whole.ledger
 
 
-@MANY
+@PROPERTY
 @given(st.data(), losing_answers())
 def test_what_an_answer_loses_on_the_way_to_a_response_is_marked_whole_and_streamed(
     data: st.DataObject, drawn: tuple[JsonObject, set[str]]
@@ -204,7 +205,7 @@ def test_what_an_answer_loses_on_the_way_to_a_response_is_marked_whole_and_strea
     assert written(tuple(stream.ledger)) == losses
 
 
-@MANY
+@PROPERTY
 @given(st.data(), responses())
 def test_the_partial_answer_of_a_broken_stream_says_what_came_before(data: st.DataObject, response: JsonObject) -> None:
     events = data.draw(events_of(response))
@@ -221,7 +222,7 @@ UNANSWERABLE = {"computer_call", "mcp_approval_request"}
 """Of the items drawn, those that wait for an answer which no chat call can carry."""
 
 
-@MANY
+@PROPERTY
 @given(responses())
 def test_everything_that_a_response_holds_is_in_the_completion_or_marked_as_lost(response: JsonObject) -> None:
     done = ChatOverResponses.chat_completion(CHAT, THERE, UpstreamResponse(200, (), encode(response)))

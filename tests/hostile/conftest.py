@@ -8,6 +8,7 @@ import contextlib
 import pickle
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,7 @@ from llmgate_core.testing import FakeUpstream, fake_upstream
 CANARY = "sk-canary-7Gq2Zr9VtLx4WmPd8KsNbQ3uYhE6"
 HI = [{"role": "user", "content": "hi"}]
 MODEL = "openai/gpt-4o"
+CALLERS = ["sync-httpx", "sync-fast", "async-httpx", "async-fast"]
 EXCERPT_CHARACTERS = 2_300
 SLICE_CHARACTERS = 12
 
@@ -101,7 +103,7 @@ class Caller:
     def await_(self, result: Any) -> Any:
         return result if self._loop is None else self._loop.run_until_complete(result)
 
-    def wait_disconnect(self, upstream: FakeUpstream, within_seconds: float = 5.0) -> float:
+    def wait_disconnect(self, upstream: FakeUpstream, within_seconds: float = 10.0) -> float:
         """As `FakeUpstream.wait_disconnect`, with the event loop turning meanwhile."""
         if self._loop is None:
             return upstream.wait_disconnect(within_seconds)
@@ -192,7 +194,15 @@ def shortened(value: object) -> object:
     return value[:100_000] if isinstance(value, (bytes, bytearray, str)) else value
 
 
-@pytest.fixture(params=["sync-httpx", "sync-fast", "async-httpx", "async-fast"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test one of the callers, always the same one; with `--depth=full` all of them."""
+    if "caller" in metafunc.fixturenames:
+        place = zlib.crc32(metafunc.function.__qualname__.encode()) % len(CALLERS)
+        full = metafunc.config.getoption("depth") == "full"
+        metafunc.parametrize("caller", CALLERS if full else [CALLERS[place]], indirect=True)
+
+
+@pytest.fixture
 def caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
     unset_environment(monkeypatch)
     made = Caller(*request.param.split("-"))

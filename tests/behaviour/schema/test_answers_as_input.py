@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from pydantic import BaseModel
 
 from llmgate_core import Client, Settings
@@ -18,12 +18,13 @@ from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.types.chat import ChatCompletion
 from llmgate_core.types.responses import ResponseObject
+from tests.support.examples import examples
 from tests.support.operations import HI, UNKNOWN
 from tests.support.prepared_requests import HOME, prepared
 from tests.support.strategies.chat_answers import answers
 from tests.support.strategies.responses import responses
 
-MANY = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 ROUTE = Route("openai", "openai/responses", "chat", UNKNOWN, HOME)
 CHAT = Call("chat", f"openai/responses/{UNKNOWN}", {"messages": HI})
 
@@ -35,7 +36,7 @@ def next_messages(completion: JsonObject) -> list[Any]:
     return [*HI, message, *({"role": "tool", "tool_call_id": call["id"], "content": "done"} for call in calls)]
 
 
-@MANY
+@PROPERTY
 @given(answers())
 def test_a_chat_answer_goes_on_over_chat(answer: JsonObject) -> None:
     sent = prepared("chat", f"openai/{UNKNOWN}", {"messages": next_messages(answer)}, {})
@@ -43,7 +44,7 @@ def test_a_chat_answer_goes_on_over_chat(answer: JsonObject) -> None:
     assert sent.ledger == ()
 
 
-@MANY
+@PROPERTY
 @given(responses())
 def test_a_bridged_answer_goes_on_over_both_endpoints(response: JsonObject) -> None:
     completion = ChatOverResponses.chat_completion(CHAT, ROUTE, UpstreamResponse(200, (), encode(response))).body
@@ -52,7 +53,7 @@ def test_a_bridged_answer_goes_on_over_both_endpoints(response: JsonObject) -> N
         assert sent.wrong is None, sent.body
 
 
-@MANY
+@PROPERTY
 @given(responses())
 def test_the_output_of_a_response_goes_on_as_input_unchanged(response: JsonObject) -> None:
     output = ResponseObject.model_validate(response).output

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
@@ -19,11 +19,12 @@ from llmgate_core.contract.call import Call, Route
 from llmgate_core.errors import UnsupportedParamsError
 from tests.behaviour.schema.test_plugin_requests import parameters
 from tests.support.documented_parameters import CHAT_PARAMS, RESPONSES_PARAMS
+from tests.support.examples import examples
 from tests.support.operations import HI, UNKNOWN
 from tests.support.prepared_requests import HOME, Sent, prepared
 from tests.support.strategies.chat_requests import bodies, messages
 
-FEW = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 BRIDGED = f"openai/responses/{UNKNOWN}"
 ON_CHAT = f"openai/{UNKNOWN}"
 
@@ -92,7 +93,7 @@ def test_every_documented_chat_value_is_bridged_or_named_in_the_ledger(name: str
     assert_explained(["messages", name], sent, BECOMES)
 
 
-@FEW
+@PROPERTY
 @given(bodies(), st.booleans())
 def test_any_chat_call_makes_a_valid_request_of_responses(body: dict[str, Any], preview: bool) -> None:
     params = {name: value for name, value in body.items() if name != "messages"}
@@ -102,7 +103,7 @@ def test_any_chat_call_makes_a_valid_request_of_responses(body: dict[str, Any], 
     assert_explained(body, sent, BECOMES)
 
 
-@FEW
+@PROPERTY
 @given(bodies(pictures=False))
 def test_any_chat_call_makes_a_valid_request_of_chat(body: dict[str, Any]) -> None:
     params = {name: value for name, value in body.items() if name != "messages"}
@@ -143,7 +144,7 @@ def inputs(draw: st.DrawFn) -> Any:
     return ChatOverResponses.request_body(call, route)[0]["input"]
 
 
-@FEW
+@PROPERTY
 @given(inputs(), parameters({name: values for name, values in RESPONSES_PARAMS.items() if name not in STATE}))
 def test_any_responses_call_makes_a_valid_request_of_chat(input: Any, params: dict[str, Any]) -> None:
     arguments = {**params, "param_policy": "drop", "use_chat_completions_api": True}

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmgate_openai_audio.response import transform_response
 from llmgate_text_completion.stream import stream_parser
@@ -35,12 +35,13 @@ from llmgate_core.relay.relay import error_object
 from tests.behaviour.schema.test_bridged_requests import STATE
 from tests.behaviour.schema.test_plugin_requests import parameters
 from tests.support.documented_parameters import RESPONSES_PARAMS
+from tests.support.examples import examples
 from tests.support.openapi_description import wrong, wrong_event
 from tests.support.paths import RECORDED_STREAMS
 from tests.support.strategies.chat_answers import answers, chunks_of
 from tests.support.strategies.responses import events_of, responses
 
-MANY = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 ROUTE = Route("acme", "acme", "chat", "m", "https://acme.example.test/v1")
 CHAT = Call("chat", "openai/responses/m", {"messages": [], "stream_options": {"include_usage": True}}, True)
 ASKED = Call("responses", "acme/m", {"input": "hi"}, True)
@@ -88,7 +89,7 @@ def as_sse(event: JsonObject) -> SSEEvent:
 # --- what is drawn here and in the round trips ---
 
 
-@MANY
+@PROPERTY
 @given(st.data(), answers(), responses())
 def test_what_the_tests_take_for_an_upstreams_answer_is_valid(
     data: st.DataObject, answer: JsonObject, response: JsonObject
@@ -102,14 +103,14 @@ def test_what_the_tests_take_for_an_upstreams_answer_is_valid(
 # --- chat over POST /responses ---
 
 
-@MANY
+@PROPERTY
 @given(responses())
 def test_a_bridged_chat_completion_is_valid(response: JsonObject) -> None:
     done = ChatOverResponses.chat_completion(CHAT, ROUTE, UpstreamResponse(200, (), encode(response)))
     assert_valid("CreateChatCompletionResponse", [done.body])
 
 
-@MANY
+@PROPERTY
 @given(st.data(), responses())
 def test_bridged_chat_chunks_are_valid(data: st.DataObject, response: JsonObject) -> None:
     stream = ChatOverResponses.ChatStream(CHAT, ROUTE)
@@ -120,13 +121,13 @@ def test_bridged_chat_chunks_are_valid(data: st.DataObject, response: JsonObject
 # --- Responses over chat ---
 
 
-@MANY
+@PROPERTY
 @given(answers())
 def test_a_bridged_response_is_valid(answer: JsonObject) -> None:
     assert_valid("Response", [response_object(ASKED, ROUTE, answer).body])
 
 
-@MANY
+@PROPERTY
 @given(st.data(), answers())
 def test_bridged_events_are_valid(data: st.DataObject, answer: JsonObject) -> None:
     stream = ResponsesStream(ASKED, ROUTE)
@@ -134,7 +135,7 @@ def test_bridged_events_are_valid(data: st.DataObject, answer: JsonObject) -> No
     assert_events("ResponseStreamEvent", [*events, *stream.close(True)])
 
 
-@MANY
+@PROPERTY
 @given(answers(), parameters({name: values for name, values in RESPONSES_PARAMS.items() if name not in STATE}))
 def test_a_bridged_response_is_valid_whatever_it_repeats_of_the_request(
     answer: JsonObject, params: dict[str, Any]
@@ -143,7 +144,7 @@ def test_a_bridged_response_is_valid_whatever_it_repeats_of_the_request(
     assert_valid("Response", [response_object(call, ROUTE, answer).body])
 
 
-@MANY
+@PROPERTY
 @given(st.data(), answers(), st.sampled_from([RateLimitError, BadRequestError, InternalServerError]))
 def test_bridged_events_are_valid_where_the_stream_breaks(
     data: st.DataObject, answer: JsonObject, error: type[APIError]
@@ -158,7 +159,7 @@ def test_bridged_events_are_valid_where_the_stream_breaks(
 # --- repaired streams ---
 
 
-@MANY
+@PROPERTY
 @given(st.data(), responses())
 def test_a_whole_stream_is_left_as_it_is(data: st.DataObject, response: JsonObject) -> None:
     events = data.draw(events_of(response))
@@ -195,7 +196,7 @@ OF_ITEMS = ("annotations", "id", "logprobs", "status")
 """Fields of items that are no calls of built-in tools, and of their parts, that real servers leave out."""
 
 
-@MANY
+@PROPERTY
 @given(
     st.data(),
     responses(),
@@ -247,7 +248,7 @@ def test_a_real_servers_stream_is_valid_once_repaired(name: str) -> None:
 # --- folded and fake streams ---
 
 
-@MANY
+@PROPERTY
 @given(st.data(), responses())
 def test_a_folded_responses_stream_is_valid_wherever_it_ends(data: st.DataObject, response: JsonObject) -> None:
     events = data.draw(events_of(response))
@@ -259,7 +260,7 @@ def test_a_folded_responses_stream_is_valid_wherever_it_ends(data: st.DataObject
         assert folded == response
 
 
-@MANY
+@PROPERTY
 @given(answers(), st.booleans())
 def test_a_fake_chat_stream_is_valid_and_folds_into_the_answer(answer: JsonObject, with_usage: bool) -> None:
     chunks = unfold("chat", answer, with_usage=with_usage)
@@ -271,7 +272,7 @@ def test_a_fake_chat_stream_is_valid_and_folds_into_the_answer(answer: JsonObjec
     }
 
 
-@MANY
+@PROPERTY
 @given(responses())
 def test_a_fake_responses_stream_is_valid_and_folds_into_the_answer(response: JsonObject) -> None:
     events = unfold("responses", response, with_usage=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.catalogue.models import Catalogue
@@ -18,11 +18,12 @@ from llmgate_core.errors import UnsupportedParamsError
 from tests.behaviour.schema.test_bridged_requests import BECOMES, assert_explained
 from tests.behaviour.schema.test_plugin_requests import as_sent, parameters
 from tests.support.documented_parameters import RESPONSES_PARAMS
+from tests.support.examples import examples
 from tests.support.operations import OPERATIONS, Operation
 from tests.support.prepared_requests import Sent, prepared
 from tests.support.strategies.chat_requests import bodies
 
-SOME = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 OPERATION_OF_MODE: Mapping[str, Operation] = MappingProxyType(
     {
         "chat": OPERATIONS["chat"],
@@ -88,7 +89,7 @@ def assert_changes_are_noted(given: Mapping[str, Any], sent: Sent, becomes: Mapp
     assert changed <= sent.noted
 
 
-@SOME
+@PROPERTY
 @given(st.data(), st.sampled_from(MEDIA))
 def test_what_a_media_model_refuses_is_named_and_the_rest_is_valid(data: st.DataObject, model: str) -> None:
     operation = OPERATION_OF_MODE[MODES[model]]
@@ -98,7 +99,7 @@ def test_what_a_media_model_refuses_is_named_and_the_rest_is_valid(data: st.Data
         assert_changes_are_noted(given, sent, {})
 
 
-@SOME
+@PROPERTY
 @given(st.sampled_from(TALKING), bodies(pictures=False))
 def test_what_a_model_refuses_of_a_chat_is_named_and_the_rest_is_valid(model: str, body: dict[str, Any]) -> None:
     params = {name: value for name, value in body.items() if name != "messages"}
@@ -110,7 +111,7 @@ def test_what_a_model_refuses_of_a_chat_is_named_and_the_rest_is_valid(model: st
             assert_changes_are_noted(given, sent, CHAT_BECOMES)
 
 
-@SOME
+@PROPERTY
 @given(st.data(), st.sampled_from(TALKING))
 def test_what_a_model_refuses_of_a_responses_call_is_named_and_the_rest_is_valid(
     data: st.DataObject, model: str

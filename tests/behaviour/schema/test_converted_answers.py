@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmgate_text_completion import plugin
 
@@ -16,6 +16,7 @@ from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.relay.relay import error_tail
+from tests.support.examples import examples
 from tests.support.openapi_description import wrong, wrong_event
 from tests.support.strategies.chat_answers import answers, chunks_of
 
@@ -35,7 +36,7 @@ def test_a_text_completion_as_chat_completion_is_valid() -> None:
     assert wrong("CreateChatCompletionResponse", made) is None
 
 
-@settings(max_examples=50, deadline=None, database=None)
+@examples(50)
 @given(st.data(), answers())
 def test_a_folded_chat_stream_is_valid(data: Any, answer: Any) -> None:
     assert wrong("CreateChatCompletionResponse", fold("chat", data.draw(chunks_of(answer)))) is None

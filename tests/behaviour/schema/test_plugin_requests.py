@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.operations import OPERATIONS, UNKNOWN, Operation
 from tests.support.prepared_requests import Sent, prepared
 
-FEW = settings(max_examples=100, deadline=None, database=None)
+PROPERTY = examples(100)
 SINGLE = [
     pytest.param(operation, name, value, id=f"{title}-{name}-{number}")
     for title, operation in OPERATIONS.items()
@@ -69,7 +70,7 @@ def parameters(draw: st.DrawFn, table: Mapping[str, tuple[Any, ...]]) -> dict[st
     return {name: draw(st.sampled_from(table[name])) for name in names}
 
 
-@FEW
+@PROPERTY
 @given(st.data(), st.sampled_from(sorted(title for title in OPERATIONS if len(OPERATIONS[title].params) > 1)))
 def test_any_parameters_together_arrive_as_they_are(data: st.DataObject, title: str) -> None:
     operation = OPERATIONS[title]

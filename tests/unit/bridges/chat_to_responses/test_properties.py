@@ -7,7 +7,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.contract.upstream import SSEEvent
@@ -31,8 +31,9 @@ from tests.support.bridge_data import (
     url_citation,
     without_nulls,
 )
+from tests.support.examples import examples
 
-FAST = settings(max_examples=200, deadline=None, database=None)
+PROPERTY = examples(200)
 WORDS = st.text("abc \n", min_size=1, max_size=8)
 INDEX = st.integers(0, 3)
 
@@ -81,7 +82,7 @@ def words_of(value: Any) -> list[str]:
     return [word for name in names if name in value for word in words_of(value[name])]
 
 
-@FAST
+@PROPERTY
 @given(st.lists(TURNS, min_size=1, max_size=5).map(conversation))
 def test_every_text_arrives_in_order_and_nothing_is_lost(messages: list[dict[str, Any]]) -> None:
     before = copy.deepcopy(messages)
@@ -94,7 +95,7 @@ def test_every_text_arrives_in_order_and_nothing_is_lost(messages: list[dict[str
     assert json.loads(json.dumps(body)) == body
 
 
-@FAST
+@PROPERTY
 @given(st.lists(TURNS, min_size=1, max_size=5).map(conversation))
 def test_every_call_keeps_its_answer(messages: list[dict[str, Any]]) -> None:
     items = request(messages)[0]["input"]
@@ -120,7 +121,7 @@ JUNK = st.recursive(
 )
 
 
-@FAST
+@PROPERTY
 @given(st.lists(JUNK, max_size=3), st.sampled_from(["error", "drop", "forward"]), JUNK, JUNK)
 def test_junk_is_converted_or_refused_and_never_an_exception_of_another_kind(
     messages: list[Any], policy: str, tools: Any, other: Any
@@ -218,7 +219,7 @@ def deltas(draw: st.DrawFn, index: int, item: dict[str, Any]) -> list[SSEEvent]:
 USAGES = st.none() | st.builds(lambda n: {"input_tokens": n, "output_tokens": 1, "total_tokens": n + 1}, INDEX)
 
 
-@FAST
+@PROPERTY
 @given(st.data(), outputs(), USAGES, st.booleans(), st.booleans())
 def test_a_stream_folds_into_the_whole_answer(
     data: st.DataObject, output: list[dict[str, Any]], usage: Any, one_document: bool, repeats: bool
@@ -301,7 +302,7 @@ ODD_EVENTS = st.builds(
 )
 
 
-@FAST
+@PROPERTY
 @given(st.lists(ODD_EVENTS, max_size=6))
 def test_odd_events_make_chunks_or_errors_of_ours(events: list[SSEEvent]) -> None:
     stream = new_stream()
@@ -311,7 +312,7 @@ def test_odd_events_make_chunks_or_errors_of_ours(events: list[SSEEvent]) -> Non
                 assert chunk["object"] == "chat.completion.chunk"
 
 
-@FAST
+@PROPERTY
 @given(ODD)
 def test_odd_responses_make_an_answer_or_an_error_of_ours(found: Any) -> None:
     assert completion(response(**{"output": [found], "usage": found, "incomplete_details": found}))["choices"]

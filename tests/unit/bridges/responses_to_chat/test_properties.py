@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
@@ -15,6 +15,7 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, BadRequestError, StreamTruncatedError
 from llmgate_core.reading.accumulate.chunks import fold
+from tests.support.examples import examples
 
 ROUTE = Route("acme", "acme", "chat", "a-model", "https://acme.example.test/v1")
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
@@ -104,7 +105,7 @@ def chunks_of(draw: Any, answer: JsonObject) -> list[JsonObject]:
     return [*chunks, {**head, "choices": [], "usage": USAGE}]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data(), answers())
 def test_a_stream_ends_in_the_response_of_the_whole_answer(data: st.DataObject, answer: JsonObject) -> None:
     chunks = chunks_of(data.draw, answer)
@@ -121,7 +122,7 @@ def test_a_stream_ends_in_the_response_of_the_whole_answer(data: st.DataObject, 
     assert deltas == (answer["choices"][0]["message"]["content"] or "")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(answers())
 def test_an_answer_that_is_sent_back_as_input_is_the_same_chat_message(answer: JsonObject) -> None:
     body = response_object(CALL, ROUTE, answer).body
@@ -144,7 +145,7 @@ def test_an_answer_that_is_sent_back_as_input_is_the_same_chat_message(answer: J
     assert {name: value for name, value in made.items() if value} == told
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.dictionaries(st.sampled_from(["input", "instructions", "tools", "tool_choice", "reasoning", "text"]), junk))
 def test_any_json_is_converted_or_a_bad_request(body: JsonObject) -> None:
     try:
@@ -155,7 +156,7 @@ def test_any_json_is_converted_or_a_bad_request(body: JsonObject) -> None:
         assert made.body["messages"]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.dictionaries(st.sampled_from(["choices", "id", "usage", "model", "created"]), junk), max_size=3))
 def test_any_json_from_an_upstream_ends_in_events_or_a_typed_error(chunks: list[JsonObject]) -> None:
     stream = ResponsesStream(CALL, ROUTE)
@@ -168,7 +169,7 @@ def test_any_json_from_an_upstream_ends_in_events_or_a_typed_error(chunks: list[
         assert error.provider == "acme"  # noqa: PT017  # either outcome is right
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(
         st.tuples(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
@@ -22,6 +22,7 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
 from llmgate_core.reading.sse import SSEDecoder
+from tests.support.examples import examples
 from tests.support.paths import RECORDED_STREAMS
 
 Ask = Callable[..., Call]
@@ -232,7 +233,7 @@ def test_an_end_marker_of_chat_says_nothing_here() -> None:
 TIES = ("sequence_number", "output_index", "content_index", "summary_index", "annotation_index", "logprobs", "item_id")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data())
 def test_whatever_is_left_out_the_sdk_accumulates_the_same_answer(data: st.DataObject) -> None:
     """Fields that tie, `done` events, parts and the echo may all be missing; items that interleave need their ids."""
