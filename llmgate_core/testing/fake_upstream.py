@@ -80,7 +80,7 @@ class FakeUpstream:
         self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/v1"
         self._start(self._accept)
 
-    def wait_received(self, count: int, within_seconds: float = 5.0) -> None:
+    def wait_received(self, count: int, within_seconds: float = 10.0) -> None:
         """Wait until `count` requests have come in all.
 
         Raises:
@@ -88,7 +88,7 @@ class FakeUpstream:
         """
         self._wait_for(lambda: len(self.received) >= count, within_seconds, f"{count} requests")
 
-    def wait_answered(self, count: int, within_seconds: float = 5.0) -> None:
+    def wait_answered(self, count: int, within_seconds: float = 10.0) -> None:
         """Wait until `count` answers in all were sent to their very end, stray bytes included.
 
         Raises:
@@ -96,7 +96,7 @@ class FakeUpstream:
         """
         self._wait_for(lambda: self.answered >= count, within_seconds, f"the end of {count} answers")
 
-    def wait_disconnect(self, within_seconds: float = 5.0, *, count: int = 1) -> float:
+    def wait_disconnect(self, within_seconds: float = 10.0, *, count: int = 1) -> float:
         """Wait until clients have hung up `count` times in all, and return when the last of these was.
 
         Raises:

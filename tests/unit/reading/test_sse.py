@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.reading.sse import SSEDecoder
+from tests.support.examples import examples
 
 STREAM = (
     "\ufeff: a comment first\n\n"
@@ -53,7 +53,7 @@ def test_pieces_of_any_size_give_the_same_events(size: int) -> None:
     assert decoded([STREAM[start : start + size] for start in range(0, len(STREAM), size)]) == EVENTS
 
 
-@settings(max_examples=10_000, deadline=None, database=None)
+@examples(10_000)
 @given(places=st.lists(st.integers(0, 10_000), max_size=12))
 def test_events_do_not_depend_on_how_the_bytes_are_cut(places: list[int]) -> None:
     assert decoded(cut(STREAM, places)) == EVENTS
@@ -65,7 +65,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=2_000, deadline=None, database=None)
+@examples(2_000)
 @given(lines=LINES, ending=st.sampled_from(["\n", "\r\n", "\r"]), places=st.lists(st.integers(0, 200), max_size=6))
 def test_any_stream_means_the_same_cut_or_whole(lines: list[str], ending: str, places: list[int]) -> None:
     stream = "".join(line + ending for line in lines).encode()
@@ -83,14 +83,12 @@ def test_any_stream_means_the_same_cut_or_whole(lines: list[str], ending: str, p
     assert decoded(cut(stream, places)) == by_hand
 
 
-def test_an_event_without_an_end_is_refused_at_its_limit_in_linear_time() -> None:
+def test_an_event_without_an_end_is_refused_at_its_limit() -> None:
     decoder, block = SSEDecoder(16 * 1024 * 1024), b"data: " + b"x" * 65_530
-    started = time.process_time()
     for _ in range(256):
         decoder.feed(block)
     with pytest.raises(ValueError, match="16777216"):
         decoder.feed(block)
-    assert time.process_time() - started < 1.0
 
 
 def test_one_large_event_in_one_block_is_refused_too() -> None:

@@ -7,7 +7,6 @@ import io
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,10 +178,9 @@ def test_a_body_that_is_not_as_long_as_it_said_never_spoils_a_connection(wire: A
 def test_a_file_that_is_slow_to_read_does_not_outlast_the_call(wire: Any) -> None:
     source = Source(BIG, waits_at=1_000_000)
     with upstream(drain) as server:
-        started = time.monotonic()
         with pytest.raises(APITimeoutError) as caught:
             wire.send(upload_to(server, source, total=0.3))
-        assert (caught.value.phase, time.monotonic() - started < 1.0) == ("total", True)
+        assert caught.value.phase == "total"
         source.go.set()
         close(wire)
 
@@ -214,7 +212,7 @@ def test_files_that_we_opened_are_closed_whatever_happens(wire: Any) -> None:
 # Memory
 
 PROGRAM = """
-import asyncio, resource, sys, tempfile, time
+import asyncio, resource, sys, tempfile
 sys.path.insert(0, {root!r})
 from tests.unit.transports.test_upload import MAKERS, form, timed_request
 
@@ -223,9 +221,7 @@ def upload(size):
     with tempfile.TemporaryFile() as file:
         file.truncate(size)
         body = form(file)
-        started = time.monotonic()
         assert wire.whole(timed_request({port}, body)) == (200, b"%d" % body.length)
-        return time.monotonic() - started
 
 def memory(field):
     try:
@@ -236,8 +232,8 @@ def memory(field):
 
 upload(1_000_000)
 before = memory("VmRSS:")
-took = upload({size})
-print(memory("VmHWM:") - before, took)
+upload({size})
+print(memory("VmHWM:") - before)
 wire.close()
 """
 
@@ -255,6 +251,4 @@ def test_a_large_upload_is_never_in_memory(name: str) -> None:
         program = PROGRAM.format(root=str(ROOT), name=name, port=server.port, size=size)
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    growth, took = map(float, done.stdout.split())
-    print(f"{name}: {growth / 1e6:.2f} MB more, {size / took / 1e6:.0f} MB/s")  # noqa: T201  # shown with -s
-    assert growth <= 4_000_000  # 0.6 MB at most where this was written
+    assert int(done.stdout) <= 4_000_000  # bytes

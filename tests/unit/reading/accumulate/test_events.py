@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from typing import Any
 
 import pytest
@@ -231,20 +230,6 @@ def test_odd_fields_raise_nothing(odd: Any) -> None:
             fold_events(family, [{"type": kind, "delta": odd, "logprobs": odd, "text": odd}])
         for kind in ("image_generation.partial_image", "image_generation.completed", "speech.audio.done"):
             fold_events(family, [{"type": kind, "partial_image_index": odd, "b64_json": odd, "usage": odd}])
-
-
-@pytest.mark.parametrize("place", [{"output_index": 0, "content_index": 0}, {"item_id": "msg_1"}, {}])
-def test_time_is_linear_in_the_events(place: dict[str, Any]) -> None:
-    def seconds(count: int) -> float:
-        delta = {"type": "response.output_text.delta", **place, "delta": "word "}
-        part = {"type": "response.content_part.added", **place, "part": {"type": "refusal", "refusal": ""}}
-        item = {"type": "response.output_item.added", "item": {"type": "reasoning"}}
-        start = time.process_time()
-        fold_events("responses", [event for _ in range(count) for event in (delta, part, item)])
-        return time.process_time() - start
-
-    few = min(seconds(2_000) for _ in range(3))
-    assert min(seconds(20_000) for _ in range(2)) < 40 * few  # quadratic: 100
 
 
 # --- the others ---

