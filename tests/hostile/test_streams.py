@@ -399,7 +399,7 @@ def test_a_stream_that_breaks_after_its_first_event_is_not_replayed(
     opened = caller.complete(upstream, stream=True, max_retries=3)
     assert text_of([next(opened)]) == "a"
     gate.set()
-    with pytest.raises(StreamTruncatedError, match="after 1 chunks") as caught:
+    with pytest.raises(StreamTruncatedError) as caught:
         next(opened)
     assert partial_text(caught.value) == "a"
     assert isinstance(caught.value, APIConnectionError)

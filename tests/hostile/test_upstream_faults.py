@@ -269,7 +269,7 @@ def test_a_flood_stops_at_its_limit(caller: Caller, upstream: FakeUpstream, floo
 def test_limits_are_settable(caller: Caller, upstream: FakeUpstream) -> None:
     upstream.answers += [Answer(200, BODY, JSON), Answer(200, [FIRST, LAST], SSE)]
     small = Limits(body=len(BODY) - 1, event=50)
-    assert f"larger than {len(BODY) - 1} bytes" in str(caller.failure(upstream, limits=small))
+    assert str(len(BODY) - 1) in str(caller.failure(upstream, limits=small))
     assert type(caller.failure(upstream, stream=True, limits=small)) is APIResponseValidationError
 
 

@@ -161,7 +161,7 @@ def test_what_is_known_to_be_refused_is_refused_before_sending(
 
 def test_a_refused_parameter_may_be_dropped_and_the_ledger_says_so(call: Call, upstream: FakeUpstream) -> None:
     upstream.answers.append(Answer.json(ANSWER))
-    with pytest.warns(UserWarning, match="response_format dropped"):
+    with pytest.warns(UserWarning, match="response_format"):
         made = call("image_generation", MODEL, "A cube", response_format="url", drop_params=True)
     assert upstream.received[0]["json"] == {"model": "gpt-image-2", "prompt": "A cube"}
     assert [(entry.parameter, entry.action) for entry in made.ledger] == [("response_format", "dropped")]

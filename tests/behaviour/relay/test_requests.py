@@ -136,7 +136,7 @@ def test_a_call_that_another_family_carries_is_converted_both_ways(relay: Relay,
 
 def test_a_text_in_a_files_place_is_no_path_of_this_machine(relay: Relay, upstream: FakeUpstream) -> None:
     for file in (__file__, os.devnull):
-        with pytest.raises(BadRequestError, match="file must be a file of a form") as caught:
+        with pytest.raises(BadRequestError, match="file") as caught:
             relay({"model": "m", "file": file}, "transcription", "openai/whisper-1")
         assert (caught.value.param, caught.value.attempts) == ("file", 0)
     assert upstream.received == []

@@ -167,7 +167,7 @@ def test_an_error_as_first_event_that_may_pass_is_tried_again(relay: Relay, upst
 
 def test_an_event_larger_than_its_limit_is_a_failed_request(relay: Relay, upstream: FakeUpstream) -> None:
     upstream.answers.append(stream_of(text_event('{"choices":[],"x":"' + "x" * 5000 + '"}'), text_event(END)))
-    with pytest.raises(APIResponseValidationError, match="event exceeds 2000 bytes"):
+    with pytest.raises(APIResponseValidationError, match="2000"):
         relay(BODY, client={"limits": Limits(event=2000)})
 
 

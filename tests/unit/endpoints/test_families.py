@@ -138,7 +138,7 @@ def test_the_type_of_a_whole_answer_loads_and_keeps_what_it_does_not_know(family
 def test_the_type_of_a_chunk_loads_where_the_family_streams(family: Any) -> None:
     if family.chunk is None:
         assert not family.ends
-        with pytest.raises(LookupError, match="does not stream"):
+        with pytest.raises(LookupError):
             family.chunk_type()
     else:
         assert issubclass(family.chunk_type(), BaseModel)

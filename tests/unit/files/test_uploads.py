@@ -154,17 +154,17 @@ def test_a_path_is_found_again_from_another_directory(path: Path, monkeypatch: p
 def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path) -> None:
     with path.open(encoding="utf-8") as text:
         assert str(refusal(text)) == f"{str(path)!r} is open as text; open it with mode 'rb'"
-    assert "is open as text" in str(refusal(io.StringIO("hi")))
+    assert refusal(io.StringIO("hi")).param == "file"
     assert str(refusal("no/such.wav")) == (
         "there is no file 'no/such.wav'; pass the path of one, an open file or its bytes"
     )
     assert str(refusal(tmp_path)) == f"{str(tmp_path)!r} is a directory; pass the path of a file in it"
     assert "embedded null" in str(refusal("a\0b"))
-    assert "cannot be opened: file name too long; pass an open file or its bytes" in str(refusal("x" * 5000))
+    assert "file name too long" in str(refusal("x" * 5000))
     assert len(str(refusal("x" * 5000))) < 400
     with path.open("rb") as closed:
         pass
-    assert "cannot be read" in str(refusal(closed))
+    assert refusal(closed).param == "file"
     with (tmp_path / "out.wav").open("wb") as writable:
         assert str(refusal(writable)).endswith(
             "out.wav' cannot be read: it is not open for that; open it with mode 'rb'"
@@ -174,7 +174,7 @@ def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path)
     for value in ((b"x",), ("a", b"x", None, {}), (7, b"x")):
         assert "(name, content, content_type)" in str(refusal(value))
     for content_type in ("audio", "a/b\r\nx: y", "a/ü", 7):
-        assert "a content type like 'audio/wav'" in str(refusal(("a.wav", WAV, content_type)))
+        assert "'audio/wav'" in str(refusal(("a.wav", WAV, content_type)))
 
 
 def test_a_file_that_is_read_with_await_is_refused() -> None:
@@ -192,14 +192,14 @@ def test_what_holds_nothing_is_refused(tmp_path: Path) -> None:
     consumed = io.BytesIO(WAV)
     consumed.read()
     for value in (b"", tmp_path / "a.wav", consumed, ("a.wav", b"")):
-        assert "is empty; if it was read to its end before, call seek(0) on it first" in str(refusal(value))
+        assert "seek(0)" in str(refusal(value))
     assert str(refusal(tmp_path / "a.wav")).startswith("'a.wav' is empty")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_by_its_path_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "is not a regular file; open it" in str(refusal(tmp_path / "pipe"))
+    assert "pipe" in str(refusal(tmp_path / "pipe"))
 
 
 # What is a form
@@ -284,7 +284,7 @@ def test_a_name_cannot_end_its_header() -> None:
         Part("file", WAV, "a%22; x=%22%0D%0AX-Evil: 1%0D%0A%0D%0Aüß?.wav", "audio/wav"),
     ]
     evil = FilePart("a.wav", "audio/wav\r\nX-Evil: 1", 4, lambda: io.BytesIO(b"RIFF"))
-    with pytest.raises(BadRequestError, match="content type that cannot be sent"):
+    with pytest.raises(BadRequestError):
         FormContent(Multipart((), [("file", evil)]))
 
 
@@ -336,7 +336,7 @@ def test_a_file_that_shrank_grew_or_went_is_an_error_that_names_it(path: Path) -
             list(content.blocks())
         assert (str(caught.value), caught.value.param, caught.value.status_code) == (message, "file", 400)
     path.unlink()
-    with pytest.raises(BadRequestError, match="cannot be read any more: no such file or directory"):
+    with pytest.raises(BadRequestError, match="no such file or directory"):
         list(content.blocks())
 
 
@@ -344,14 +344,14 @@ def test_a_file_that_its_owner_closed_or_that_fails_is_an_error_that_names_it() 
     file = io.BytesIO(WAV)
     content = FormContent(as_form({"file": file_part(("a.wav", file), param="file")}))
     file.close()
-    with pytest.raises(BadRequestError, match=r"'a.wav' cannot be read any more"):
+    with pytest.raises(BadRequestError, match=r"'a\.wav'"):
         list(content.blocks())
 
     def fail() -> Any:
         raise KeyError("anything")
 
     part = FilePart("a.wav", "audio/wav", 4, fail)
-    with pytest.raises(BadRequestError, match=r"'a.wav' cannot be read any more: 'anything'") as caught:
+    with pytest.raises(BadRequestError, match=r"'a\.wav'.*'anything'") as caught:
         list(FormContent(Multipart((), [("file", part)])).blocks())
     assert isinstance(caught.value.__cause__, KeyError)
 

@@ -203,21 +203,21 @@ def test_the_calls_own_arguments_say_where_to_and_with_which_key(forward: Any, u
 
 @pytest.mark.parametrize("path", ["x", "//evil.example/x", "", "http://evil.example/"])
 def test_no_path_leaves_the_base_url(forward: Any, upstream: FakeUpstream, path: str) -> None:
-    with pytest.raises(ConfigError, match="must begin with one '/'"):
+    with pytest.raises(ConfigError):
         forward("GET", path)
     assert upstream.received == []
 
 
 def test_an_illegal_header_is_refused_and_not_shown(forward: Any, upstream: FakeUpstream) -> None:
     for value in ("a\r\nx-evil: 1", "a\nb", "\x00", "\x7f"):
-        with pytest.raises(BadRequestError, match="characters that HTTP forbids") as caught:
+        with pytest.raises(BadRequestError) as caught:
             forward("GET", "/x", headers={"x-a": value})
         assert value not in str(caught.value)
     assert upstream.received == []
 
 
 def test_without_a_key_nothing_is_sent(forward: Any, upstream: FakeUpstream) -> None:
-    with pytest.raises(AuthenticationError, match="no API key for openai"):
+    with pytest.raises(AuthenticationError, match="openai"):
         forward("GET", "/x", client={"api_key": None})
     assert upstream.received == []
 
@@ -237,6 +237,6 @@ def test_a_plugin_that_signs_requests_cannot_be_forwarded_to(within: Any, upstre
         client.add_plugin(Signing(), family="chat", prefix="signing")
         await client.forward(client.resolve("chat", "signing/m"), "GET", "/x", headers={})
 
-    with pytest.raises(PluginError, match="cannot be forwarded as they are"):
+    with pytest.raises(PluginError):
         within(use)
     assert upstream.received == []

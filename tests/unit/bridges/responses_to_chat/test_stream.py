@@ -293,7 +293,7 @@ def test_a_stream_that_just_ends_is_truncated_and_keeps_what_came(ask: Ask, at: 
 def test_a_stream_that_says_nothing_is_no_empty_answer(chunks: list[JsonObject], ask: Ask, at: At) -> None:
     with pytest.raises(errors.StreamTruncatedError):
         events_of(ResponsesStream(ask(), at()), chunks, done=False)
-    with pytest.raises(errors.APIResponseValidationError, match="no choice"):
+    with pytest.raises(errors.APIResponseValidationError):
         events_of(ResponsesStream(ask(), at()), chunks)
 
 

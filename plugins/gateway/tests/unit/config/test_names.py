@@ -119,7 +119,7 @@ def test_two_stars_use_the_first_and_warn() -> None:
 
 
 def test_a_star_cannot_choose_the_plugin() -> None:
-    with pytest.raises(ConfigProblems, match="clients would choose the plugin"):
+    with pytest.raises(ConfigProblems):
         config_of(("*", "*"))
 
 
