@@ -11,6 +11,10 @@ import shutil
 import pytest
 from hypothesis import settings
 
+from llmgate_core.testing import FakeUpstream
+
+pytest_plugins = ["llmgate_core.testing.pytest_plugin"]
+
 MAX_EXAMPLES = {"fast": 20, "normal": 200, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 
@@ -44,3 +48,9 @@ def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> i
     items[:] = [item for item in items if not item.get_closest_marker(marker)]
     config.hook.pytest_deselected(items=deselected)
     return len(deselected)
+
+
+@pytest.fixture
+def upstream(fake_upstream: FakeUpstream) -> FakeUpstream:
+    """Return the upstream of the test; a folder or a module may override it with one that has answers ready."""
+    return fake_upstream

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email import message_from_bytes
 from typing import Any
 
 import pytest
 
-from llmgate_core import AsyncClient, AsyncStream, Client, Stream, testing
+from llmgate_core import AsyncClient, AsyncStream, Client, Stream
 from llmgate_core.testing import FakeUpstream, ReceivedRequest
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    """Give an upstream that answers from a script."""
-    with testing.fake_upstream() as running:
-        yield running
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgate_core.testing import FakeUpstream, fake_upstream
+from llmgate_core.testing import FakeUpstream
 from tests.support.gateway_pages import PAGES, ROOT, Block, blocks
 from tests.support.openai_upstream import WAV, answered
 from tests.support.page_runner import INSTALLS, Story, agrees
@@ -29,10 +29,9 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 
 
 @pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        running.otherwise = answered
-        yield running
+def upstream(fake_upstream: FakeUpstream) -> FakeUpstream:
+    fake_upstream.otherwise = answered
+    return fake_upstream
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from llmgate_core import APIError, AsyncClient, Client, Limits, LLMGateError, Settings
-from llmgate_core.testing import FakeUpstream, fake_upstream
+from llmgate_core.testing import FakeUpstream
 
 CANARY = "sk-canary-7Gq2Zr9VtLx4WmPd8KsNbQ3uYhE6"
 HI = [{"role": "user", "content": "hi"}]
@@ -208,12 +208,6 @@ def caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     made = Caller(*request.param.split("-"))
     yield made
     made.close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as made:
-        yield made
 
 
 @pytest.fixture

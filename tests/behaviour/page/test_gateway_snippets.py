@@ -20,7 +20,7 @@ from typing import Any
 import openai
 import pytest
 
-from llmgate_core.testing import FakeUpstream, fake_upstream
+from llmgate_core.testing import FakeUpstream
 from tests.support.gateway_process import GatewayProcess, clean_environment, gateway_process
 from tests.support.gateway_snippets import COMMANDS, CONFIGS, CURLS, PROGRAMS
 from tests.support.multipart_form import read_form
@@ -36,10 +36,9 @@ Serve = Callable[..., GatewayProcess]
 
 
 @pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        running.otherwise = answered
-        yield running
+def upstream(fake_upstream: FakeUpstream) -> FakeUpstream:
+    fake_upstream.otherwise = answered
+    return fake_upstream
 
 
 @pytest.fixture

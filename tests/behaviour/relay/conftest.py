@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
 from llmgate_core import AsyncClient, AsyncStream, LLMGateError, Settings
 from llmgate_core.plugin import OpenAICompatible, ProviderInfo
-from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+from llmgate_core.testing import Answer, FakeUpstream
 
 KEY = "sk-canary-7Gq2Zr9VtLx4WmPd8KsNbQ3u"
 MODEL = "openai/gpt-4o"
@@ -34,12 +34,6 @@ class Streamed(NamedTuple):
 
 
 Relay = Callable[..., Any]
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        yield running
 
 
 @pytest.fixture(params=["httpx", "fast"])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from llmgate_core.client.functions import default_client
-from llmgate_core.testing import FakeUpstream, fake_upstream
 
 VARIABLES = ("API_KEY", "BASE_URL", "API_BASE", "ORGANIZATION", "ORG_ID", "PROJECT_ID")
 
@@ -18,9 +17,3 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(f"OPENAI_{name}", raising=False)
     yield
     default_client().close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        yield running

@@ -12,7 +12,7 @@ from llmgate_core import Client, Settings, fold_chunks
 from llmgate_core.errors import BadRequestError, ContextWindowExceededError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
 from llmgate_core.settings.options import OWN_ARGUMENTS, RENAMED_ARGUMENTS
-from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+from llmgate_core.testing import Answer, FakeUpstream
 from llmgate_core.types.chat import ChatCompletionChunk
 
 HI = [{"role": "user", "content": "hi"}]
@@ -20,10 +20,9 @@ WHOLE = {"id": "c", "choices": [{"index": 0, "message": {"content": "hello"}, "f
 
 
 @pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        running.otherwise = Answer.json(WHOLE)
-        yield running
+def upstream(fake_upstream: FakeUpstream) -> FakeUpstream:
+    fake_upstream.otherwise = Answer.json(WHOLE)
+    return fake_upstream
 
 
 @pytest.fixture

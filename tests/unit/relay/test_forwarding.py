@@ -30,12 +30,6 @@ KEY = "sk-canary-7Gq2Zr9VtLx4WmPd"
 NEVER = threading.Event()
 
 
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        yield running
-
-
 @pytest.fixture(params=["httpx", "fast"])
 def within(request: pytest.FixtureRequest, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that runs `use(client, target)` over one wire."""

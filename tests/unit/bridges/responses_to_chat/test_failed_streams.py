@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,17 +11,11 @@ import pytest
 from llmgate_core import AsyncClient, Client, Settings
 from llmgate_core.errors import APIError, InternalServerError, StreamTruncatedError
 from llmgate_core.plugin import OpenAICompatible, ProviderInfo
-from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+from llmgate_core.testing import Answer, FakeUpstream
 
 BEGUN = {"id": "c", "created": 7, "choices": [{"index": 0, "delta": {"content": "Hal"}, "finish_reason": None}]}
 GIVEN_UP = {"error": {"message": "overloaded", "type": "server_error", "code": "server_error"}}
 KNOWN: dict[str, Any] = {"api_key": "sk-test-0123456789", "max_retries": 0}
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as running:
-        yield running
 
 
 def acme(upstream: FakeUpstream) -> OpenAICompatible:

@@ -131,10 +131,9 @@ def chat_body(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as upstream:
-        upstream.otherwise = Answer.json(WHOLE)
-        yield upstream
+def upstream(fake_upstream: FakeUpstream) -> FakeUpstream:
+    fake_upstream.otherwise = Answer.json(WHOLE)
+    return fake_upstream
 
 
 class Gateways:

@@ -19,7 +19,7 @@ from llmgate_gateway.config import load_config_dict
 from llmgate_gateway.server.protocol import ServerConfig
 from llmgate_gateway.telemetry.record import RequestRecord
 
-from llmgate_core.testing import FakeUpstream, fake_upstream
+from llmgate_core.testing import FakeUpstream
 
 PATIENCE_SECONDS = 20.0
 KEY = "sk-upstream-canary-000000"
@@ -138,12 +138,6 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with fake_upstream() as upstream:
-        yield upstream
 
 
 Serve = Callable[..., Running]
