@@ -25,7 +25,7 @@ from llmgate_core import (
     UnsupportedParamsError,
 )
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.hostile.conftest import CANARY, HI, Caller, chat, chunk
+from tests.support.caller import CANARY, HI, Caller, chat, chunk
 
 
 def refused(caller: Caller, upstream: FakeUpstream, kind: type[LLMGateError], **arguments: Any) -> Any:

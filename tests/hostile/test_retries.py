@@ -10,7 +10,7 @@ import pytest
 
 from llmgate_core import APIConnectionError, APITimeoutError, RateLimitError, Timeouts
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.hostile.conftest import HI, MODEL, Caller, chat
+from tests.support.caller import HI, MODEL, Caller, chat
 
 GOOD = Answer.json(chat())
 RETRIED = [408, 409, 429, 500, 502, 503, 504, 529]

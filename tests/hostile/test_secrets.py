@@ -22,7 +22,7 @@ from llmgate_core import (
     Settings,
 )
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.hostile.conftest import CANARY, HI, MODEL, PIECES, Caller, assert_clean, chat, chunk
+from tests.support.caller import CANARY, HI, MODEL, PIECES, Caller, assert_clean, chat, chunk
 
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}

@@ -13,7 +13,7 @@ import pytest
 import llmgate_core
 from llmgate_core import AsyncClient, Client, Settings
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
-from tests.hostile.conftest import HI, MODEL, chat, chunk, text_of, unset_environment
+from tests.support.caller import HI, MODEL, chat, chunk, text_of, unset_environment
 
 KEY = "sk-test-1234567890"
 

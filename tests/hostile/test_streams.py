@@ -20,7 +20,7 @@ from llmgate_core import (
     StreamTruncatedError,
 )
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.hostile.conftest import Caller, chat, chunk, partial_text, text_of
+from tests.support.caller import Caller, chat, chunk, partial_text, text_of
 
 NEVER = threading.Event()
 SSE = {"content-type": "text/event-stream"}

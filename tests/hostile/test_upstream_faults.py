@@ -32,7 +32,7 @@ from llmgate_core import (
     Timeouts,
 )
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
-from tests.hostile.conftest import Caller, assert_clean, chat, chunk, partial_text, text_of
+from tests.support.caller import Caller, assert_clean, chat, chunk, partial_text, text_of
 
 NEVER = threading.Event()
 JSON = {"content-type": "application/json"}

@@ -16,7 +16,7 @@ import llmgate_core
 from llmgate_core import APIConnectionError, BadRequestError, Settings, UnsupportedParamsError
 from llmgate_core.client.functions import default_client
 from llmgate_core.testing import FakeUpstream, ReceivedRequest, fake_upstream
-from tests.behaviour.sdk.test_models import CHAT_MODELS, FINE_TUNED, RESPONSES_MODELS
+from tests.support.model_names import CHAT_MODELS, FINE_TUNED, RESPONSES_MODELS
 from tests.support.multipart_form import read_form
 from tests.support.openai_upstream import answered
 from tests.support.sdk_snippets import SNIPPETS

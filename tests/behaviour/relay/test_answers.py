@@ -22,7 +22,7 @@ from llmgate_core import (
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIStatusError
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.behaviour.relay.conftest import HI, KEY, Relay, chat
+from tests.support.relay_calls import HI, KEY, Relay, chat
 
 BODY: dict[str, Any] = {"model": "m", "messages": HI}
 JSON_KIND = {"content-type": "application/json"}

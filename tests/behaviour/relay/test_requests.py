@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llmgate_core import BadRequestError, Settings, UnsupportedParamsError
 from llmgate_core.calls.http_request import spliced
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.behaviour.relay.conftest import HI, KEY, Relay, chat
+from tests.support.relay_calls import HI, KEY, Relay, chat
 
 PLAIN: dict[str, Any] = {"model": "m", "messages": HI}
 

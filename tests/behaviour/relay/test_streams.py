@@ -19,7 +19,7 @@ from llmgate_core import (
 from llmgate_core.relay.relay import error_object, error_tail
 from llmgate_core.serving import FAMILIES, errors
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.behaviour.relay.conftest import HI, Relay, chat, stream_of, text_event
+from tests.support.relay_calls import HI, Relay, chat, stream_of, text_event
 
 BODY: dict[str, Any] = {"model": "m", "messages": HI, "stream": True}
 DONE = b"data: [DONE]"

@@ -32,13 +32,13 @@ from llmgate_core.reading.accumulate.chunks import fold, unfold
 from llmgate_core.reading.accumulate.events import fold_events
 from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.relay.relay import error_object
-from tests.behaviour.schema.test_bridged_requests import STATE
-from tests.behaviour.schema.test_plugin_requests import parameters
+from tests.support.bridge_rules import STATE
 from tests.support.documented_parameters import RESPONSES_PARAMS
 from tests.support.examples import examples
 from tests.support.openapi_description import wrong, wrong_event
 from tests.support.paths import RECORDED_STREAMS
 from tests.support.strategies.chat_answers import answers, chunks_of
+from tests.support.strategies.parameters import parameters
 from tests.support.strategies.responses import events_of, responses
 
 PROPERTY = examples(100)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.errors import UnsupportedParamsError
-from tests.behaviour.schema.test_bridged_requests import BECOMES, assert_explained
-from tests.behaviour.schema.test_plugin_requests import as_sent, parameters
+from tests.support.bridge_rules import BECOMES, assert_explained
 from tests.support.documented_parameters import RESPONSES_PARAMS
 from tests.support.examples import examples
 from tests.support.operations import OPERATIONS, Operation
 from tests.support.prepared_requests import Sent, prepared
 from tests.support.strategies.chat_requests import bodies
+from tests.support.strategies.parameters import as_sent, parameters
 
 PROPERTY = examples(100)
 OPERATION_OF_MODE: Mapping[str, Operation] = MappingProxyType(

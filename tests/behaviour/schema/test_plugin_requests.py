@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.operations import OPERATIONS, UNKNOWN, Operation
 from tests.support.prepared_requests import Sent, prepared
+from tests.support.strategies.parameters import as_sent, parameters
 
 PROPERTY = examples(100)
 SINGLE = [
@@ -28,13 +29,6 @@ SINGLE = [
 
 def ask(operation: Operation, params: Mapping[str, Any]) -> Sent:
     return prepared(operation.family, operation.model, operation.inputs, dict(params), operation=operation.operation)
-
-
-def as_sent(value: Any) -> Any:
-    """Return a file as `Sent` shows it, by its name; anything else as it is."""
-    if isinstance(value, tuple):
-        return value[0]
-    return [as_sent(item) for item in value] if isinstance(value, list) else value
 
 
 def assert_says(operation: Operation, params: Mapping[str, Any], sent: Sent) -> None:
@@ -61,13 +55,6 @@ def test_a_call_without_parameters_sends_its_inputs_alone(title: str) -> None:
 def test_every_documented_value_of_a_parameter_arrives_as_it_is(operation: Operation, name: str, value: Any) -> None:
     params = {name: value}
     assert_says(operation, params, ask(operation, params))
-
-
-@st.composite
-def parameters(draw: st.DrawFn, table: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-    """Draw some of a table's parameters, in any order, with one of their values each."""
-    names = draw(st.lists(st.sampled_from(sorted(table)), unique=True)) if table else []
-    return {name: draw(st.sampled_from(table[name])) for name in names}
 
 
 @PROPERTY

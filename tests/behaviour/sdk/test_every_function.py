@@ -16,8 +16,8 @@ from llmgate_core import AsyncStream, Client, Stream
 from llmgate_core.client.functions import default_async_client, default_client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
-from tests.behaviour.sdk.test_twins import CALLS
 from tests.support.openai_upstream import PNG, WAV, answered
+from tests.support.sdk_calls import CALLS
 
 HI = [{"role": "user", "content": "hi"}]
 SOUND = ("speech.wav", WAV)

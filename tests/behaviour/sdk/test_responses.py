@@ -21,7 +21,7 @@ from llmgate_core import (
     UnsupportedParamsError,
 )
 from llmgate_core.testing import Answer, FakeUpstream
-from tests.behaviour.sdk.test_models import CHAT_MODELS, RESPONSES_MODELS, wire_of
+from tests.support.model_names import CHAT_MODELS, RESPONSES_MODELS, wire_of
 from tests.support.openai_upstream import answered, response, response_events
 from tests.support.sync_and_async import outcome_of
 
