@@ -9,9 +9,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 from llmgate_core import errors
-from llmgate_core.catalogue.rules import effort_of, is_verified, judge_summary
+from llmgate_core.catalogue.providers import provider_info
+from llmgate_core.catalogue.rules import effort_of, is_verified, judge_metadata, judge_summary, source_of
 from llmgate_core.catalogue.rules import judge as judge_by_catalogue
-from llmgate_core.catalogue.values import ValueRule, judge_value
+from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE
+from llmgate_core.catalogue.values import Requires, ValueRule, judge_value
 from llmgate_core.contract.call import API_VERSION, Call, JsonObject, ModelFacts, Route
 from llmgate_core.contract.call_event import CallEvent
 from llmgate_core.contract.form import FilePart, Multipart
@@ -39,9 +41,12 @@ from llmgate_core.contract.upstream import (
     UpstreamRequest,
     UpstreamResponse,
 )
-from llmgate_core.endpoints.openai import OpenAICompatible, endpoint_request, path_segment
-from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS, OPENAI_REFERENCE
+from llmgate_core.endpoints.compatible import OpenAICompatible
+from llmgate_core.endpoints.files import FileInput
+from llmgate_core.endpoints.openai import endpoint_request, path_segment
+from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.json_codec import decode, encode
+from llmgate_core.reading.jobs import Job
 from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.secrets import Secret
 
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION",
+    "LITELLM_PAGE",
     "OPENAI_INPUTS",
     "OPENAI_PARAMETERS",
     "OPENAI_REFERENCE",
@@ -64,8 +70,10 @@ __all__ = [
     "Converted",
     "Deadline",
     "Exchange",
+    "FileInput",
     "FilePart",
     "Headers",
+    "Job",
     "JsonObject",
     "Ledger",
     "LedgerEntry",
@@ -77,6 +85,7 @@ __all__ = [
     "ParamRule",
     "Progress",
     "ProviderInfo",
+    "Requires",
     "Route",
     "SSEEvent",
     "Secret",
@@ -100,9 +109,12 @@ __all__ = [
     "hookimpl",
     "is_verified",
     "judge_by_catalogue",
+    "judge_metadata",
     "judge_summary",
     "judge_value",
     "path_segment",
+    "provider_info",
+    "source_of",
 ]
 
 

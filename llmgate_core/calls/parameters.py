@@ -1,6 +1,6 @@
-"""Apply what a plugin knows of parameters to a call, and keep the ledger of what was done.
+"""Apply what a plugin and the catalogue know of a call's parameters and inputs, and keep the ledger of what was done.
 
-Pure. Nothing happens in silence: every drop, rename and replacement is an entry.
+Pure. Nothing is dropped silently: every drop, rename and replacement is an entry.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from llmgate_core.catalogue.rules import is_verified, source_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.provider import ParamRule
 from llmgate_core.endpoints.families import FAMILIES
-from llmgate_core.errors import UnsupportedParamsError
+from llmgate_core.endpoints.openai import CATALOGUE_NAMES
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.settings.policy import Policy
 
@@ -25,28 +26,35 @@ NO_ENTRIES: tuple[LedgerEntry, ...] = ()
 def apply_params(
     call: Call, route: Route, plugin: BoundPlugin, policy: Policy, *, judging: bool = True
 ) -> tuple[Call, tuple[LedgerEntry, ...]]:
-    """Return the call with its parameters judged, and the ledger; the same call where nothing changed.
+    """Return the call with its parameters and inputs judged, and the ledger; the same call where nothing changed.
 
-    Without `judging` only what the caller named in `additional_drop_params` is dropped.
+    A plugin judges all parameters, and of the inputs those that it declares. Without `judging` only what the caller
+    named in `additional_drop_params` is dropped.
 
     Raises:
-        UnsupportedParamsError: a parameter or value is known to be refused, and policy is `error`.
-        PluginError: `supports_param` gave back something else than the contract says.
+        UnsupportedParamsError: the model does not serve the endpoint, or a parameter, input or value is known to be
+            refused, and the policy does not allow for it.
+        PluginError: `supports_param` returned something that the contract does not allow.
     """
     entries: list[LedgerEntry] = []
     change: Mapping[str, Any] | None
     body: dict[str, Any] | None = None
     judge = plugin.supports_param if judging else None
     inputs = FAMILIES[call.family].inputs
+    if judging and route.facts is not None and (rule := _judge_endpoint(call, route)) is not None:
+        entries.append(_decide_unsupported(route, "model", rule, policy)[0])
     for param, value in call.body.items():
-        if param in inputs:
+        is_input = param in inputs
+        if is_input and param not in plugin.inputs.get(call.family, ()):
             continue
-        if param in policy.always_drop and param != "stream":  # without it the call would be another one
+        if param in policy.always_drop and not is_input and param != "stream":  # the call would be another one
             entry, change = _entry(param, "dropped", "named in additional_drop_params", "caller", lossy=True), {}
         elif judge is None or (verdict := judge(route, param, value)) is None or verdict is True:
             continue
         else:
-            outcome = _decide(call, route, param, _as_rule(plugin, route, param, verdict), policy)
+            rule = _as_rule(plugin, route, param, verdict)
+            rule = replace(rule, droppable=False) if is_input else rule
+            outcome = _decide(call, route, param, rule, policy)
             if outcome is None:
                 continue
             entry, change = outcome
@@ -60,8 +68,18 @@ def apply_params(
     return call, tuple(entries) if entries else NO_ENTRIES
 
 
+def _judge_endpoint(call: Call, route: Route) -> ParamRule | None:
+    """Refuse a model of which the catalogue knows that it serves other endpoints of its mode."""
+    name, facts = CATALOGUE_NAMES.get(f"{call.family}.{call.operation}"), route.facts
+    served = None if name is None or facts is None else facts.get("endpoints")
+    if facts is None or not served or name in served or not is_verified(facts, "endpoints"):
+        return None
+    reason = f"it does not serve {name}; it serves {', '.join(served)}"
+    return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
+
+
 Outcome = tuple[LedgerEntry, "Mapping[str, Any] | None"]
-"""The entry, and what stands in the parameter's place: None leaves it as it is."""
+"""The entry, and what takes the parameter's place: None leaves it as it is."""
 
 
 def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome | None:
@@ -84,21 +102,12 @@ def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Polic
     if policy.unsupported == "forward":
         return _entry(param, "forwarded", rule.reason, rule.source, lossy=False), None
     if policy.unsupported == "drop" and rule.droppable:
-        remains = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
-        return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remains
+        remainder = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
+        return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remainder
     source = f" [{rule.source}]" if rule.source else ""
-    error = UnsupportedParamsError(
-        f"{param} is not supported by {route.model!r} ({route.prefix}/): {rule.reason}{source}",
-        status_code=400,
-        code="unsupported_parameter",
-        param=param,
-        provider=route.provider,
-        model=route.model,
-        attempts=0,
-    )
-    way_out = "drop_params=True leaves it out, " if rule.droppable else ""
-    error.way_out = f"{way_out}param_policy='forward' sends it all the same"
-    raise error
+    drop = "drop_params=True leaves it out, " if rule.droppable else ""
+    way_out = f"{drop}param_policy='forward' sends it anyway"
+    raise route.unsupported(param, rule.reason + source, way_out=way_out)
 
 
 def _decide_rename(body: Mapping[str, Any], param: str, rule: ParamRule) -> Outcome:
@@ -119,4 +128,4 @@ def _as_rule(plugin: BoundPlugin, route: Route, param: str, verdict: object) -> 
         return verdict
     if verdict is False:
         return ParamRule(supported=False, reason=f"{route.provider} does not take it", source=f"plugin {plugin.name}")
-    raise plugin.error("supports_param", f"hook supports_param gave {type(verdict).__name__} for {param!r}")
+    raise plugin.error("supports_param", f"hook supports_param returned {type(verdict).__name__} for {param!r}")

@@ -262,9 +262,13 @@ def _asked(
 ) -> Call:
     asked = FAMILIES[family].operations[operation]
     stream = bool(body.get("stream"))
-    if FAMILIES[family].chunk is None and not asked.is_binary and (stream or options.own.get("fake_stream")):
+    if (stream or options.own.get("fake_stream")) and not asked.streams:
         raise UnsupportedParamsError(
-            f"{family} has no streams", status_code=400, param="stream", provider=provider, attempts=0
+            f"{family}.{operation} does not stream: leave stream out",
+            status_code=400,
+            param="stream",
+            provider=provider,
+            attempts=0,
         )
     if asked.is_binary:
         # how the bytes are handed out is between the caller and us; a relay hands them on as they come

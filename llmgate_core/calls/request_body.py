@@ -9,22 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
 from llmgate_core.errors import BadRequestError
 
 __all__ = ["canonical_body", "output_type_of"]
-
-RESENT_MESSAGE_FIELDS = (
-    "role",
-    "content",
-    "name",
-    "refusal",
-    "audio",
-    "tool_calls",
-    "tool_call_id",
-    "function_call",
-    "reasoning_items",
-)
-"""The fields of an answer's message that a request knows. Source: OpenAPI 2.3.0, request messages."""
 
 
 def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_body: object) -> dict[str, Any]:
@@ -96,7 +84,7 @@ def _message(index: int, message: Any) -> Any:
 
 def _resent(message: Mapping[str, Any]) -> dict[str, Any]:
     """Keep of an answer's message what a request knows, without nulls."""
-    kept = {name: message[name] for name in RESENT_MESSAGE_FIELDS if message.get(name) is not None}
+    kept = {name: message[name] for name in REQUEST_MESSAGE_FIELDS if message.get(name) is not None}
     if isinstance(kept.get("audio"), Mapping):
         kept["audio"] = {"id": kept["audio"].get("id")}
     if "tool_calls" in kept:

@@ -4,27 +4,36 @@ Pure, and driven by the row alone: a fact that is assumed or unverified refuses 
 parameter that no fact speaks of is not judged (None). What is true of one wire only, such as
 chat's lack of built-in tools, is the plugin's to say.
 
-Source: the rulings of docs/architecture.md and the fields of `data/openai.json`.
+Source: docs/architecture.md, "Rulings"; the fields of `data/openai.json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE, catalogue_source, source_name
 from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.provider import ParamRule
 
 if TYPE_CHECKING:
-    from llmgate_core.contract.call import ModelFacts
+    from llmgate_core.contract.call import ModelFacts, Route
 
-__all__ = ["effort_of", "is_verified", "judge", "judge_summary"]
+__all__ = [
+    "effort_of",
+    "is_verified",
+    "judge",
+    "judge_metadata",
+    "judge_reasoning",
+    "judge_summary",
+    "judge_text",
+    "source_of",
+]
 
 ASSUMED = "assumed"
-PAGE = "provider page"
-OPENAPI = "OpenAPI 2.3.0"
-UNCOMMON_EFFORT = "xhigh"  # the page: only models that list it take it
+UNCOMMON_EFFORT = "xhigh"  # only models that list it take it
 SEARCH_SIZES = ("low", "medium", "high")
 CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
     {
@@ -40,10 +49,10 @@ CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
 """Start of a tool's type -> the capability it needs; types carry `_preview` and dates behind it."""
 
 
-def judge(facts: ModelFacts, param: str, value: Any, *, judged: frozenset[str]) -> ParamRule | None:
+def judge(facts: ModelFacts, param: str, value: Any, *, judged: Container[str]) -> ParamRule | None:
     """Return a refusal where the row says that the model does not take `param` or `value`.
 
-    `judged` holds the parameters that the family documents; an allow list judges no others. A
+    `judged` holds the parameters that the endpoint documents; an allow list judges no others. A
     refusal of a part has `replaces`: what remains of the value when the policy is `drop`. Null, which
     stands for the default, is never judged.
     """
@@ -62,8 +71,50 @@ def is_verified(facts: ModelFacts, path: str) -> bool:
 
 
 def effort_of(value: Any) -> Any:
-    """Return the effort of a `reasoning_effort` given as text or as an object."""
+    """Return the effort of a `reasoning_effort` given as a string or as an object."""
     return value.get("effort") if isinstance(value, Mapping) else value
+
+
+def source_of(facts: ModelFacts) -> str:
+    """Return how a ledger entry names the row."""
+    return catalogue_source(facts.get("sources"))
+
+
+def judge_metadata(route: Route, value: Any) -> ParamRule | None:
+    """Judge a chat call's `metadata`: the caller's own labels, sent only with `enable_preview_features`.
+
+    Raises:
+        BadRequestError: it is not an object, or would be sent with a value that is not a string.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise route.bad_request("metadata", f"metadata must be an object of strings, not {type(value).__name__}")
+    if not route.preview_features:
+        reason = "observers see it; enable_preview_features = True sends it"
+        return ParamRule(keep_local=True, reason=reason, source=LITELLM_PAGE)
+    for key, item in (value or {}).items():
+        if not (isinstance(key, str) and isinstance(item, str)):
+            message = f"metadata maps strings to strings, but [{key!r:.80}] is {type(item).__name__}"
+            raise route.bad_request("metadata", message)
+    return None
+
+
+def judge_reasoning(facts: ModelFacts, value: Mapping[str, Any], *, judged: Container[str]) -> ParamRule | None:
+    """Judge effort and summary of the object `reasoning` of POST /responses as chat's `reasoning_effort`."""
+    parts = {name: value[name] for name in ("effort", "summary") if value.get(name) is not None}
+    rule = judge(facts, "reasoning_effort", parts, judged=judged) if parts else None
+    if rule is None:
+        return None
+    rest = {name: item for name, item in value.items() if name not in parts} | (rule.replace or {})
+    return replace(rule, replace=rest or None, replaces=bool(rest))
+
+
+def judge_text(facts: ModelFacts, value: Mapping[str, Any], *, judged: Container[str]) -> ParamRule | None:
+    """Judge the verbosity in the object `text` of POST /responses."""
+    rule = judge(facts, "verbosity", value.get("verbosity"), judged=judged)
+    if rule is None:
+        return None
+    rest = {name: item for name, item in value.items() if name != "verbosity"}
+    return replace(rule, replace=rest or None, replaces=bool(rest))
 
 
 def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
@@ -73,20 +124,20 @@ def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
     known = reasoning.get("summaries")
     if known is None or source == ASSUMED or not is_verified(facts, "reasoning.summaries") or summary in known:
         return None
-    allowed = ", ".join(known) or "none at all"
-    return _refuse(f"summary {shown(summary)} is not one that this model gives; it gives: {allowed}", source)
+    allowed = ", ".join(known) or "none"
+    return _refuse(f"this model does not give the summary {shown(summary)}; it gives: {allowed}", source_name(source))
 
 
-def _judge_by_lists(facts: ModelFacts, param: str, value: Any, judged: frozenset[str]) -> ParamRule | None:
+def _judge_by_lists(facts: ModelFacts, param: str, value: Any, judged: Container[str]) -> ParamRule | None:
     params = facts.get("params") or {}
     if param in params.get("unsupported", ()) and is_verified(facts, "params.unsupported"):
-        return _refuse(f"this model does not take {param}", _source(facts))
+        return _refuse(f"this model does not take {param}", source_of(facts))
     allowlist = params.get("allowlist")
     if allowlist is not None and param in judged and param not in allowlist and is_verified(facts, "params.allowlist"):
-        return _refuse(f"this model takes only {', '.join(allowlist)}", _source(facts))
+        return _refuse(f"this model takes only {', '.join(allowlist)}", source_of(facts))
     listed = (params.get("values") or {}).get(param)
     if listed is not None and value not in listed and is_verified(facts, f"params.values.{param}"):
-        return _refuse(f"must be {', '.join(listed)}, not {shown(value)}", _source(facts))
+        return _refuse(f"must be {', '.join(listed)}, not {shown(value)}", source_of(facts))
     if param in params.get("effort_none_only", ()) and is_verified(facts, "params.effort_none_only"):
         return _unless_effort_none(facts, param)
     return None
@@ -111,7 +162,8 @@ def _judge_effort_form(value: Any) -> ParamRule | None:
     given = [part for part in parts if part is not None]
     if given and all(isinstance(part, str) for part in given):
         return None
-    return _refuse(f"must be text or {{'effort': text, 'summary': text}}, not {shown(value)}", PAGE)
+    form = "a string or {'effort': string, 'summary': string}"
+    return _refuse(f"must be {form}, not {shown(value)}", LITELLM_PAGE)
 
 
 def _judge_effort_value(facts: ModelFacts, effort: str) -> ParamRule | None:
@@ -123,10 +175,10 @@ def _judge_effort_value(facts: ModelFacts, effort: str) -> ParamRule | None:
     source = reasoning.get("efforts_source", ASSUMED)
     if source != ASSUMED and is_verified(facts, "reasoning.efforts"):
         return _refuse(
-            f"effort {shown(effort)} is not one that this model takes; it takes: {', '.join(allowed)}", source
+            f"this model does not take the effort {shown(effort)}; it takes: {', '.join(allowed)}", source_name(source)
         )
     if effort == UNCOMMON_EFFORT:
-        return _refuse(f"effort {effort!r} is taken only by models that are known to; this one is not", PAGE)
+        return _refuse(f"effort {effort!r} works only on models that list it; this model does not", LITELLM_PAGE)
     return None
 
 
@@ -136,10 +188,10 @@ def _judge_verbosity(facts: ModelFacts, value: Any) -> ParamRule | None:
     if source == ASSUMED or not is_verified(facts, "verbosity.supported"):
         return None
     if verbosity.get("supported") is False:
-        return _refuse("this model does not take verbosity", source)
+        return _refuse("this model does not take verbosity", source_name(source))
     values = verbosity.get("values")
     if values and value not in values:
-        return _refuse(f"must be {', '.join(values)}, not {shown(value)}", source)
+        return _refuse(f"must be {', '.join(values)}, not {shown(value)}", source_name(source))
     return None
 
 
@@ -149,11 +201,11 @@ def _judge_sampling(param: str) -> Callable[[ModelFacts, Any], ParamRule | None]
         if kind == "free" or not is_verified(facts, f"params.{param}"):
             return None
         if kind == "unsupported":
-            return _refuse(f"this model does not take {param}", _source(facts))
+            return _refuse(f"this model does not take {param}", source_of(facts))
         if value == 1:  # the default, which every model that knows the parameter takes
             return None
         if kind == "only_1":
-            return _refuse(f"this model takes only {param}=1, not {shown(value)}", _source(facts))
+            return _refuse(f"this model takes only {param}=1, not {shown(value)}", source_of(facts))
         return _unless_effort_none(facts, param)
 
     return judge_sampling
@@ -169,29 +221,29 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
     return ParamRule(
         supported=False,
         reason=f"this model takes {param} only with reasoning_effort='none'",
-        source=_source(facts),
+        source=source_of(facts),
         applies=is_reasoning,
     )
 
 
 def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "streaming"):
-        reason = "this model does not stream; fake_stream=True hands the whole answer out as one burst"
-        return ParamRule(supported=False, reason=reason, source=_source(facts), droppable=False)
+        reason = "this model does not stream; fake_stream=True delivers the whole answer in one burst"
+        return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
     return None
 
 
 def _judge_web_search(facts: ModelFacts, value: Any) -> ParamRule | None:
     if _lacks(facts, "web_search"):
-        return _refuse("this model does not search the web", _source(facts))
+        return _refuse("this model does not search the web", source_of(facts))
     if not isinstance(value, Mapping):
-        return _refuse(f"must be an object, not {shown(value)}", OPENAPI)
+        return _refuse(f"must be an object, not {shown(value)}", OPENAI_REFERENCE)
     size = value.get("search_context_size")
     if size is not None and size not in SEARCH_SIZES:
-        return _refuse(f"search_context_size must be {', '.join(SEARCH_SIZES)}, not {shown(size)}", OPENAPI)
+        return _refuse(f"search_context_size must be {', '.join(SEARCH_SIZES)}, not {shown(size)}", OPENAI_REFERENCE)
     location = value.get("user_location")
     if location is not None and not isinstance(location, Mapping):
-        return _refuse(f"user_location must be an object, not {shown(location)}", OPENAPI)
+        return _refuse(f"user_location must be an object, not {shown(location)}", OPENAI_REFERENCE)
     return None
 
 
@@ -203,12 +255,12 @@ def _judge_tools(facts: ModelFacts, value: Any) -> ParamRule | None:
         return None
     names = ", ".join(kind for kind, is_refused in refused.items() if is_refused)
     remains = [tool for tool in value if not refused[_tool_type(tool)]]
-    return _refuse(f"this model does not take tools of type {names}", _source(facts), remains=remains or None)
+    return _refuse(f"this model does not take tools of type {names}", source_of(facts), remains=remains or None)
 
 
 def _judge_functions(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "function_calling"):
-        return _refuse("this model does not call functions", _source(facts))
+        return _refuse("this model does not call functions", source_of(facts))
     return None
 
 
@@ -231,10 +283,6 @@ def _lacks(facts: ModelFacts, capability: str | None) -> bool:
 
 def _refuse(reason: str, source: str, *, remains: Any = None) -> ParamRule:
     return ParamRule(supported=False, reason=reason, source=source, replace=remains, replaces=remains is not None)
-
-
-def _source(facts: ModelFacts) -> str:
-    return "catalogue: " + (", ".join(facts.get("sources") or ()) or "no source named")
 
 
 _OWN_RULES: Mapping[str, Callable[[ModelFacts, Any], ParamRule | None]] = MappingProxyType(

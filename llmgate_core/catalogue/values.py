@@ -1,6 +1,6 @@
-"""Judge a parameter's value by a table of types and ranges.
+"""Judge a parameter's value by a table of types and ranges, and by the parameters beside it.
 
-Pure. Tables are data of the plugins; this module only reads them. As in JSON, true is not 1.
+Pure. The tables are data, of the OpenAI API or of a plugin; this module only reads them. As in JSON, true is not 1.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.provider import ParamRule
 
-__all__ = ["ValueRule", "judge_value", "shown"]
+__all__ = ["Requires", "ValueRule", "judge_requirement", "judge_value", "shown"]
 
-SHOWN_CHARACTERS = 80
+MAX_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,10 @@ class ValueRule:
     """What values a parameter takes.
 
     Attributes:
-        types: JSON types, of `number`, `integer`, `boolean`, `string`, `list`, `object`.
-        low, high: bounds of a number, or of the length of a list; both count as allowed.
-        choices: the only texts allowed; None: any.
-        longest: characters that a text may have; None: any number.
+        types: JSON types: `number`, `integer`, `boolean`, `string`, `list`, `object`; and `file`.
+        low, high: bounds of a number, or of the length of a list, both inclusive.
+        choices: the only strings allowed; None: any.
+        longest: the most characters that a string may have; None: any number.
         kinds: what an object's `type` may be; None: anything.
         items: what each item of a list, or each value of an object, must be; None: anything.
     """
@@ -43,7 +44,7 @@ class ValueRule:
         """Return whether `value` may be sent."""
         if not any(_is(value, kind) for kind in self.types):
             return False
-        if isinstance(value, bool):
+        if isinstance(value, (bool, FilePart)):
             return True
         if isinstance(value, str):
             return _fits(len(value), None, self.longest) and (self.choices is None or value in self.choices)
@@ -71,6 +72,41 @@ class ValueRule:
         return f"{kind}{_bounds(self.low, self.high, ' from') if kind != 'boolean' else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """A parameter works only beside certain values of another one.
+
+    Attributes:
+        parameter: the other parameter; None stands for its absence.
+        values: what its value must be one of; empty: anything but `other_than`.
+        other_than: what its value must not be.
+        reason: why, and the way out; shown to the caller.
+        when: only these values of the parameter itself require it; None: every value.
+        unless: these values of the parameter itself do not require it.
+    """
+
+    parameter: str
+    values: tuple[Any, ...] = ()
+    other_than: tuple[Any, ...] = ()
+    reason: str = ""
+    when: tuple[Any, ...] | None = None
+    unless: tuple[Any, ...] = ()
+
+    def is_met(self, body: Mapping[str, Any]) -> bool:
+        """Return whether the rest of the request is as required."""
+        value = body.get(self.parameter)
+        return value in self.values if self.values else value not in self.other_than
+
+
+def judge_requirement(value: Any, required: Requires | None, source: str) -> ParamRule | None:
+    """Return a refusal that applies while the request lacks what `value` requires; None: it requires nothing."""
+    if required is None or value in required.unless or (required.when is not None and value not in required.when):
+        return None
+    return ParamRule(
+        supported=False, reason=required.reason, source=source, applies=lambda body: not required.is_met(body)
+    )
+
+
 def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> ParamRule | None:
     """Return a refusal where `rule` does not allow `value`; None where it does or says nothing.
 
@@ -78,13 +114,15 @@ def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> 
     """
     if rule is None or value is None or rule.allows(value):
         return None
-    return ParamRule(supported=False, reason=f"{param} must be {rule}, not {shown(value)}", source=source)
+    is_wrong_length = isinstance(value, (list, tuple)) and not _fits(len(value), rule.low, rule.high)
+    given = f"{len(value)} items" if is_wrong_length else shown(value)
+    return ParamRule(supported=False, reason=f"{param} must be {rule}, not {given}", source=source)
 
 
 def shown(value: Any) -> str:
     """Return a value as an error message shows it: its repr, cut."""
     text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
 
 
 def _fits(size: float, low: float | None, high: float | None) -> bool:
@@ -110,4 +148,6 @@ def _is(value: Any, kind: str) -> bool:
         return isinstance(value, str)
     if kind == "list":
         return isinstance(value, (list, tuple))
+    if kind == "file":
+        return isinstance(value, FilePart)
     return kind == "object" and isinstance(value, Mapping)

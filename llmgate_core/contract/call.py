@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.errors import BadRequestError, UnsupportedParamsError
+
 if TYPE_CHECKING:
     from llmgate_core.secrets import Secret
 
@@ -88,3 +90,30 @@ class Route:
     reason: str = ""
     param_policy: str = "error"
     is_provider_host: bool = True
+
+    def bad_request(self, param: str, message: str) -> BadRequestError:
+        """Return the error for a malformed request; `message` says what is wrong and what is accepted."""
+        return BadRequestError(
+            message, status_code=400, param=param, provider=self.provider, model=self.model or None, attempts=0
+        )
+
+    def refuse(self, param: str, reason: str) -> UnsupportedParamsError:
+        """Return the error for what this upstream is known not to take, whatever the policy."""
+        return self._unsupported(param, f"{param}: {reason}")
+
+    def unsupported(self, param: str, reason: str, *, way_out: str) -> UnsupportedParamsError:
+        """Return the error for what this model is known not to take; `way_out` names the options that change that."""
+        error = self._unsupported(param, f"{param} is not supported by {self.model!r} ({self.prefix}/): {reason}")
+        error.way_out = way_out
+        return error
+
+    def _unsupported(self, param: str, message: str) -> UnsupportedParamsError:
+        return UnsupportedParamsError(
+            message,
+            status_code=400,
+            code="unsupported_parameter",
+            param=param,
+            provider=self.provider,
+            model=self.model or None,
+            attempts=0,
+        )

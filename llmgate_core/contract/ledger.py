@@ -57,18 +57,8 @@ class Ledger:
             UnsupportedParamsError: the policy is `error`.
         """
         if self._route.param_policy == "error":
-            error = UnsupportedParamsError(
-                f"{parameter} is not supported by {self._route.model!r} ({self._route.prefix}/): {reason} "
-                f"[{self._source}]",
-                status_code=400,
-                code="unsupported_parameter",
-                param=parameter,
-                provider=self._route.provider,
-                model=self._route.model,
-                attempts=0,
-            )
-            error.way_out = "drop_params=True leaves it out"
-            raise error
+            reason = f"{reason} [{self._source}]"
+            raise self._route.unsupported(parameter, reason, way_out="drop_params=True leaves it out")
         self.lost(parameter, reason)
 
     def forwards(self, parameter: str, reason: str) -> bool:
@@ -81,15 +71,7 @@ class Ledger:
 
     def refuse(self, parameter: str, reason: str) -> UnsupportedParamsError:
         """Return the error for what no policy lifts."""
-        return UnsupportedParamsError(
-            f"{parameter}: {reason} [{self._source}]",
-            status_code=400,
-            code="unsupported_parameter",
-            param=parameter,
-            provider=self._route.provider,
-            model=self._route.model,
-            attempts=0,
-        )
+        return self._route.refuse(parameter, f"{reason} [{self._source}]")
 
     def lost(self, parameter: str, reason: str) -> None:
         """Note that something which the caller asked for is left out; core warns of it once."""

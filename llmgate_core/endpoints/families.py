@@ -1,7 +1,7 @@
 """The endpoint families: what each is called with and what comes back. Data.
 
 A family says what the caller called; a `mode` of the catalogue says which endpoint serves a
-model. To add a family: a row here, a module in `types/`, a function in `client.py` and `api.py`.
+model. To add a family: a row here and in `openai.py`, a module in `types/`, a method of the clients.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ TEXT_FORMATS = ("response_format", frozenset({"text", "srt", "vtt"}))
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What may be asked of a family.
+    """One operation of a family.
 
     Attributes:
         result: `module:class` of the typed whole answer, in `llmgate_core.types`.
+        streams: the answer may be asked for as a stream, of events or of bytes.
         takes_model: the request names a model; else the model string only picks the plugin.
-        may_lack_model: what the upstream does without one is its own to say.
-        is_binary: the answer is bytes, handed out as they are.
+        may_lack_model: the request may leave the model out; the upstream then chooses.
+        is_binary: the answer is bytes, delivered as they are.
         events_when: a parameter and its value by which the answer is a stream of events.
         text_when: a parameter and its values by which the answer is plain text.
     """
 
     result: str
+    streams: bool = False
     takes_model: bool = True
     may_lack_model: bool = False
     is_binary: bool = False
@@ -107,7 +109,7 @@ FAMILIES = _table(
         frozenset({"chat", "responses", "completion"}),
         frozenset({"messages"}),
         _operations(
-            create=Operation("chat:ChatCompletion"),
+            create=Operation("chat:ChatCompletion", streams=True),
             retrieve=Operation("chat:ChatCompletion", takes_model=False),
             update=Operation("chat:ChatCompletion", takes_model=False),
             delete=Operation("base:Deleted", takes_model=False),
@@ -122,8 +124,8 @@ FAMILIES = _table(
         frozenset({"chat", "responses"}),
         frozenset({"input"}),
         _operations(
-            create=Operation("responses:ResponseObject", may_lack_model=True),
-            retrieve=Operation("responses:ResponseObject", takes_model=False),
+            create=Operation("responses:ResponseObject", streams=True, may_lack_model=True),
+            retrieve=Operation("responses:ResponseObject", streams=True, takes_model=False),
             cancel=Operation("responses:ResponseObject", takes_model=False),
             delete=Operation("base:Deleted", takes_model=False),
             input_items=Operation("base:Page", takes_model=False),
@@ -140,7 +142,7 @@ FAMILIES = _table(
         "text_completion",
         frozenset({"completion"}),
         frozenset({"prompt"}),
-        _operations(create=Operation("text_completion:TextCompletion")),
+        _operations(create=Operation("text_completion:TextCompletion", streams=True)),
         "text_completion:TextCompletionChunk",
         optional=frozenset({"prompt"}),
     ),
@@ -154,7 +156,7 @@ FAMILIES = _table(
         "transcription",
         frozenset({"audio_transcription"}),
         frozenset({"file"}),
-        _operations(create=Operation("audio:Transcription", text_when=TEXT_FORMATS)),
+        _operations(create=Operation("audio:Transcription", streams=True, text_when=TEXT_FORMATS)),
         "audio:TranscriptionEvent",
         frozenset({"transcript.text.done"}),
         files=frozenset({"file"}),
@@ -170,7 +172,11 @@ FAMILIES = _table(
         "speech",
         frozenset({"audio_speech"}),
         frozenset({"input", "voice"}),
-        _operations(create=Operation("binary:BinaryResponse", is_binary=True, events_when=("stream_format", "sse"))),
+        _operations(
+            create=Operation(
+                "binary:BinaryResponse", streams=True, is_binary=True, events_when=("stream_format", "sse")
+            )
+        ),
         "audio:SpeechEvent",
         frozenset({"speech.audio.done"}),
         optional=frozenset({"voice"}),
@@ -180,8 +186,8 @@ FAMILIES = _table(
         frozenset({"image_generation"}),
         frozenset({"prompt", "image", "mask"}),
         _operations(
-            create=Operation("image:ImagesResponse"),
-            edit=Operation("image:ImagesResponse"),
+            create=Operation("image:ImagesResponse", streams=True),
+            edit=Operation("image:ImagesResponse", streams=True),
             variation=Operation("image:ImagesResponse"),
         ),
         "image:ImageEvent",
@@ -200,7 +206,7 @@ FAMILIES = _table(
             remix=Operation("video:Video", takes_model=False),
             list=Operation("base:Page", takes_model=False),
             delete=Operation("base:Deleted", takes_model=False),
-            content=Operation("binary:BinaryResponse", takes_model=False, is_binary=True),
+            content=Operation("binary:BinaryResponse", streams=True, takes_model=False, is_binary=True),
         ),
         optional=frozenset({"input_reference"}),
         files=frozenset({"input_reference"}),

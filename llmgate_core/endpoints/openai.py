@@ -1,10 +1,8 @@
-"""The hooks of an upstream that speaks OpenAI's wire, for plugins to inherit.
+"""The HTTP endpoints of the OpenAI API, as data: method, path, query and body of every operation; and requests to them.
 
-Pure. A subclass sets `info`; what it does not override is canonical as it stands.
+Pure.
 
-    class Acme(OpenAICompatible):
-        info = ProviderInfo(api=(1, 0), name="acme", base_url="https://api.acme.example/v1",
-                            env_key="ACME_API_KEY")
+Source: OpenAI API reference, OpenAPI description 2.3.0.
 """
 
 from __future__ import annotations
@@ -18,19 +16,17 @@ from urllib.parse import quote
 
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.form import FilePart
-from llmgate_core.contract.hooks import hookimpl
-from llmgate_core.contract.provider import ParamRule, ProviderInfo
-from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamRequest, UpstreamResponse
+from llmgate_core.contract.upstream import UpstreamRequest
+from llmgate_core.endpoints.chat_messages import without_extensions
 from llmgate_core.endpoints.families import FAMILIES
-from llmgate_core.endpoints.message_extensions import without_extensions
 from llmgate_core.errors import BadRequestError
 
-__all__ = ["ENDPOINTS", "HTTPEndpoint", "OpenAICompatible", "endpoint_request", "path_segment"]
+__all__ = ["CATALOGUE_NAMES", "ENDPOINTS", "HTTPEndpoint", "endpoint_request", "path_segment"]
 
 
 @dataclass(frozen=True, slots=True)
 class HTTPEndpoint:
-    """One operation on OpenAI's wire.
+    """One operation of the OpenAI API.
 
     Attributes:
         path: below the base URL; `{name}` stands for a field of the body, percent-encoded.
@@ -102,17 +98,29 @@ ENDPOINTS: Mapping[str, Mapping[str, HTTPEndpoint]] = MappingProxyType(
         "moderation": _endpoints(create=("POST", "/moderations")),
     }
 )
-"""Family -> operation -> where it goes. Source: OpenAPI 2.3.0."""
+"""Family -> operation -> its endpoint."""
+
+CATALOGUE_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "transcription.create": "audio.transcriptions",
+        "translation.create": "audio.translations",
+        "speech.create": "audio.speech",
+        "image.create": "images.generations",
+        "image.edit": "images.edits",
+        "image.variation": "images.variations",
+    }
+)
+"""`family.operation` -> what the catalogue's `endpoints` call it, where a model's mode leaves open which it serves."""
 
 
 def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
     """Return the request of an operation: path and query filled from the body, the rest sent as JSON or a form.
 
-    A body with a file becomes a multipart form. A body that the path and query leave whole is `call.body`
-    itself, which says: canonical as it stands.
+    A body with a file becomes a multipart form. Where the path and query take nothing out of the body, it is
+    `call.body` itself, which means: canonical already.
 
     Raises:
-        BadRequestError: the body lacks what the path names, or it cannot stand in a path.
+        BadRequestError: the body lacks an id that the path names, or the id is not valid in a path.
     """
     endpoint = ENDPOINTS[route.family][call.operation]
     body, ledger = without_extensions(call) if route.family == "chat" else (call.body, ())
@@ -140,10 +148,10 @@ def _holds_file(value: object) -> bool:
 
 
 def path_segment(name: str, value: object) -> str:
-    """Return an id of the caller's as one percent-encoded part of a path.
+    """Return an id from the caller as one percent-encoded segment of a path.
 
     Raises:
-        BadRequestError: no text, empty, or a step up the tree.
+        BadRequestError: it is not a string, is empty, or is a step up the tree.
     """
     if isinstance(value, str) and value.strip() and value.isprintable() and value not in (".", ".."):
         return quote(value, safe="")
@@ -151,48 +159,9 @@ def path_segment(name: str, value: object) -> str:
 
 
 def _query_pairs(name: str, value: Any) -> list[tuple[str, str]]:
-    """Source: the form style of OpenAPI 2.3.0: lists as `name[]`, objects as `name[key]`."""
+    """Return lists as `name[]` and objects as `name[key]`, the form style of the OpenAI API reference."""
     if isinstance(value, Mapping):
         return [(f"{name}[{key}]", str(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple)):
         return [(f"{name}[]", str(item)) for item in value]
     return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
-
-
-class OpenAICompatible:
-    """Every family that the wire has, sent and received as it is.
-
-    Attributes:
-        rename: request parameters that this upstream calls something else.
-        unsupported: request parameters that it does not take.
-    """
-
-    info: ProviderInfo
-    rename: Mapping[str, str] = MappingProxyType({})
-    unsupported: frozenset[str] = frozenset()
-
-    @hookimpl
-    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send the body to the operation's path."""
-        return endpoint_request(call, route)
-
-    @hookimpl
-    def transform_response(
-        self, call: Call, route: Route, response: UpstreamResponse
-    ) -> JsonObject | Converted | UpstreamResponse:
-        """Canonical already."""
-        return response
-
-    @hookimpl
-    def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
-        """Canonical already."""
-        return None
-
-    @hookimpl
-    def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """By the two tables of the class."""
-        if param in self.unsupported:
-            return False
-        if param in self.rename:
-            return ParamRule(rename=self.rename[param], reason=f"{route.provider} calls it {self.rename[param]}")
-        return None

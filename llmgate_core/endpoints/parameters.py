@@ -13,10 +13,7 @@ from types import MappingProxyType
 
 from llmgate_core.catalogue.values import ValueRule
 
-__all__ = ["OPENAI_INPUTS", "OPENAI_PARAMETERS", "OPENAI_REFERENCE"]
-
-OPENAI_REFERENCE = "OpenAI API reference"
-"""How a ledger entry names these tables."""
+__all__ = ["OPENAI_INPUTS", "OPENAI_PARAMETERS"]
 
 _BOOLEAN = ValueRule(("boolean",))
 _INTEGER = ValueRule(("integer",))

@@ -8,7 +8,8 @@ does, pluggy's subset caller runs the wrappers around this plugin alone.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -17,11 +18,13 @@ from llmgate_core.contract.call import API_VERSION
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.upstream import StreamParser
+from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
 REQUIRED_HOOK = "transform_request"
+NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 
 
 def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
@@ -34,13 +37,18 @@ def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
 
 
 class BoundPlugin:
-    """One provider plugin, ready to be called. A hook that it lacks is None."""
+    """One provider plugin, ready to be called. A hook that it lacks is None.
+
+    Attributes:
+        inputs: family -> the inputs that `supports_param` is asked about, besides all parameters.
+    """
 
     __slots__ = (
         "auth",
         "distribution",
         "exchange",
         "info",
+        "inputs",
         "list_models",
         "map_error",
         "name",
@@ -67,6 +75,7 @@ class BoundPlugin:
         self.name = name
         self.distribution = distribution
         self.version = version
+        self.inputs: Mapping[str, Container[str]] = NO_INPUTS
 
     def error(self, hook: str | None, what: str) -> PluginError:
         """Return a `PluginError` that names this plugin, for what one of its hooks did."""
@@ -111,6 +120,8 @@ class HookBinder:
         if not self._manager.is_registered(plugin):
             self._register(plugin, refuse)
         bound = BoundPlugin(info, name, distribution, version)
+        if isinstance(plugin, OpenAICompatible):
+            bound.inputs = plugin.inputs
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
@@ -183,7 +194,7 @@ class HookBinder:
             function = getattr(plugin, attribute)
             hook = options.get("specname") or attribute
             if hook not in known:
-                raise refuse(f"it has a hook {hook!r}, which there is not; known: {', '.join(sorted(known))}")
+                raise refuse(f"unknown hook {hook!r}; known hooks: {', '.join(sorted(known))}")
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
                 raise refuse(f"hook {hook!r} is async; hooks only transform data, core does the waiting")
             if (options.get("wrapper") or options.get("hookwrapper")) and not wrappers:

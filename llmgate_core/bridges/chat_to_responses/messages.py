@@ -16,24 +16,12 @@ from llmgate_core.bridges.chat_to_responses.failures import malformed
 from llmgate_core.bridges.chat_to_responses.parts import MESSAGES, input_parts, is_plain_text, shown_kind
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
 
 __all__ = ["input_of"]
 
 BLANK_LINE = "\n\n"
-KNOWN_FIELDS = frozenset(
-    {
-        "role",
-        "content",
-        "name",
-        "refusal",
-        "audio",
-        "tool_calls",
-        "tool_call_id",
-        "function_call",
-        "reasoning_items",
-        "reasoning_content",
-    }
-)
+KNOWN_FIELDS = frozenset((*REQUEST_MESSAGE_FIELDS, "reasoning_content"))
 INSTRUCTION_FIELDS = frozenset({"role", "content", "name"})
 ANSWERED_FIELDS = frozenset({"annotations", "images", "parsed", "provider_specific_fields"})
 """What an answer's message has beyond a request's: it says nothing that the model must be told again."""

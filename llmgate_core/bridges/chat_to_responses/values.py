@@ -1,7 +1,7 @@
 """What chat parameters a bridged call takes, and which ones POST /responses has nothing for. Data.
 
-Source: OpenAPI 2.3.0, `CreateResponse` and `CreateChatCompletionRequest`. Enums that grow are not judged, and
-`max_output_tokens` has a minimum of 16 that the upstream answers for itself: nothing is rounded here.
+Source: OpenAI API reference, POST /responses and POST /chat/completions. Enums that grow are not judged, and
+`max_output_tokens` has a minimum of 16 that the upstream enforces itself: nothing is rounded here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from llmgate_core.catalogue.sources import OPENAI_REFERENCE
 from llmgate_core.catalogue.values import ValueRule
-from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS, OPENAI_REFERENCE
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 
 __all__ = ["DOCUMENTED", "NO_COUNTERPART", "SOURCE", "VALUES"]
 

@@ -1,27 +1,22 @@
 """OpenAI transcription, translation and speech for llmgate."""
 
-from llmgate_core.plugin import ProviderInfo
-from llmgate_openai_audio import params, request, response, stream
+from __future__ import annotations
+
+from llmgate_core.plugin import Call, JsonObject, OpenAICompatible, Route, UpstreamResponse, hookimpl, provider_info
+from llmgate_openai_audio.response import canonical_answer
+from llmgate_openai_audio.values import FILES, INPUTS, PARAMS, REQUIRES
 
 
-class OpenAIAudio:
+class OpenAIAudio(OpenAICompatible):
     """Serves `openai/` in the families transcription, translation and speech."""
 
-    info = ProviderInfo(
-        api=(1, 0),
-        name="openai",
-        base_url="https://api.openai.com/v1",
-        env_key="OPENAI_API_KEY",
-        env_base_url=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        env_organization=("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
-        env_project=("OPENAI_PROJECT_ID",),
-        organization_header="openai-organization",
-        project_header="openai-project",
-    )
-    transform_request = staticmethod(request.transform_request)
-    transform_response = staticmethod(response.transform_response)
-    supports_param = staticmethod(params.supports_param)
-    stream_parser = staticmethod(stream.stream_parser)
+    info = provider_info("openai")
+    params, inputs, requires, files = PARAMS, INPUTS, REQUIRES, FILES
+
+    @hookimpl
+    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+        """Return the answer itself, or a plain transcript in an object."""
+        return canonical_answer(call, route, response)
 
 
 plugin = OpenAIAudio()

@@ -1,26 +1,26 @@
-"""What the audio endpoints answer -> the canonical response.
+"""An answer of the audio endpoints -> the canonical response.
 
-Pure. JSON and audio are canonical as they stand; a plain text becomes `{"text": ...}`. Which of them it is, is told by
-what was asked for: servers send a transcript under any content type. Nothing of the text is changed.
+Pure. JSON and audio are canonical already; a plain transcript becomes `{"text": ...}`. The requested format decides
+which of them an answer is, since servers send a transcript under any content type. The transcript is not changed.
 
-Source: OpenAPI 2.3.0, `AudioResponseFormat`.
+Source: OpenAI API reference, `AudioResponseFormat`.
 """
 
 from __future__ import annotations
 
-from llmgate_core.plugin import Call, JsonObject, Route, UpstreamResponse, decode, errors, hookimpl
+from llmgate_core.plugin import Call, JsonObject, Route, UpstreamResponse, decode, errors
 
 PLAIN_FORMATS = ("text", "srt", "vtt")
 
 
-@hookimpl
-def transform_response(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
-    """Return the answer itself, or its text in an object.
+def canonical_answer(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+    """Return the answer itself, or its transcript in an object.
 
     Raises:
-        APIResponseValidationError: the text is not UTF-8.
+        APIResponseValidationError: the transcript is not UTF-8.
     """
-    if route.family == "speech" or call.body.get("response_format") not in PLAIN_FORMATS or _is_no_text(response):
+    is_plain = route.family != "speech" and call.body.get("response_format") in PLAIN_FORMATS
+    if not is_plain or _is_document(response):
         return response
     try:
         return {"text": response.content.decode()}
@@ -32,11 +32,11 @@ def transform_response(call: Call, route: Route, response: UpstreamResponse) -> 
         ) from None
 
 
-def _is_no_text(response: UpstreamResponse) -> bool:
-    """Return whether it is a web page or an error object, which core then refuses by its own rules."""
-    kind = response.headers.get("content-type", "")
-    if "json" not in kind:
-        return "text/html" in kind
+def _is_document(response: UpstreamResponse) -> bool:
+    """Return whether it is a web page or an error object, which core refuses by its own rules."""
+    content_type = response.headers.get("content-type", "")
+    if "json" not in content_type:
+        return "text/html" in content_type
     try:
         parsed = decode(response.content)
     except ValueError:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from llmgate_openai_audio.params import supports_param
+from llmgate_openai_audio import plugin
 
 from llmgate_core.plugin import ParamRule, Route, decode
 
@@ -17,7 +17,7 @@ BASE_URL = "https://api.openai.com/v1"
 def judged(family: str, model: str, param: str, value: Any, body: dict[str, Any] | None = None) -> bool:
     """Return whether the model takes the value, beside `body`."""
     route = Route("openai", "openai", family, model, BASE_URL, facts=ROWS.get(model))
-    rule = supports_param(route, param, value)
+    rule = plugin.supports_param(route, param, value)
     if rule is None:
         return True
     assert isinstance(rule, ParamRule)

@@ -1,127 +1,110 @@
-"""What POST /chat/completions takes of a model: by the catalogue's row, the value table, and this wire's own rules.
+"""What POST /chat/completions takes of a model: by the tables, the catalogue's row, and this endpoint's own rules.
 
 Pure. A model that the catalogue does not hold is not judged at all, and null, which stands for the default, never is.
 
-Source: the user's page; OpenAPI 2.3.0; rulings in docs/architecture.md.
+Source: OpenAI API reference; LiteLLM's OpenAI page; docs/architecture.md, "Rulings".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.plugin import (
+    LITELLM_PAGE,
+    OPENAI_PARAMETERS,
+    OPENAI_REFERENCE,
     ModelFacts,
     ParamRule,
     Route,
     effort_of,
-    errors,
-    hookimpl,
     judge_by_catalogue,
+    judge_metadata,
     judge_value,
+    source_of,
 )
-from llmgate_openai_chat.values import SOURCE, VALUES
 
-JUDGED = frozenset(VALUES)
+VALUES = OPENAI_PARAMETERS["chat"]
+PARAMS = MappingProxyType({"chat": VALUES})
 RESPONSES_PREFIX = "openai/responses/"
 CHAT_TOOLS = frozenset({"function", "custom"})
 
 
-@hookimpl
-def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | None:
+def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
     """Judge one parameter of a chat call.
 
     Raises:
-        BadRequestError: metadata that is no object, or that would go upstream with something that is no text.
+        BadRequestError: metadata that is not an object, or would be sent with a value that is not a string.
     """
     if param == "metadata":
-        return _judge_metadata(route, value)
+        return judge_metadata(route, value)
     facts = route.facts
     if facts is None or value is None:
         return None
-    refused = judge_value(param, value, VALUES.get(param), SOURCE)
-    refused = refused or judge_by_catalogue(facts, param, value, judged=JUDGED)
+    refusal = judge_value(param, value, VALUES.get(param), OPENAI_REFERENCE)
+    refusal = refusal or judge_by_catalogue(facts, param, value, judged=VALUES)
     if param == "tools":
-        return _judge_tools(facts, value, refused)
+        return _judge_tools(facts, value, refusal)
     if param == "reasoning_effort":
-        return _judge_effort(facts, value) if refused is None else _with_effort_as_text(refused)
-    if param == "max_tokens" and refused is None:
-        return _judge_max_tokens(facts)
-    return refused
+        return _judge_effort(facts, value) if refusal is None else _with_effort_as_string(refusal)
+    if param == "max_tokens" and refusal is None:
+        return _rename_max_tokens(facts)
+    return refusal
 
 
-def _judge_metadata(route: Route, value: Any) -> ParamRule | None:
-    if value is not None and not isinstance(value, Mapping):
-        raise _bad_metadata(f"metadata must be an object of texts, not {type(value).__name__}", route)
-    if not route.preview_features:
-        return ParamRule(
-            keep_local=True, reason="observers see it; enable_preview_features = True sends it", source="page"
-        )
-    for key, item in (value or {}).items():
-        if not (isinstance(key, str) and isinstance(item, str)):
-            raise _bad_metadata(f"metadata maps text to text, but [{key!r:.80}] is {type(item).__name__}", route)
-    return None
-
-
-def _bad_metadata(message: str, route: Route) -> errors.BadRequestError:
-    return errors.BadRequestError(
-        message, status_code=400, param="metadata", provider=route.provider, model=route.model, attempts=0
-    )
-
-
-def _judge_max_tokens(facts: ModelFacts) -> ParamRule | None:
+def _rename_max_tokens(facts: ModelFacts) -> ParamRule | None:
     name = (facts.get("params") or {}).get("max_tokens_param")
     if name in (None, "max_tokens"):
         return None
-    return ParamRule(rename=name, reason="what this model calls it", source=_sources(facts))
+    return ParamRule(rename=name, reason="what this model calls it", source=source_of(facts))
 
 
-def _judge_tools(facts: ModelFacts, value: Any, refused: ParamRule | None) -> ParamRule | None:
-    """Refuse built-in tools where chat serves the model; what the catalogue refuses too does not remain either."""
-    if facts.get("mode") != "chat" or (refused is not None and not refused.replaces):
-        return refused
+def _judge_tools(facts: ModelFacts, value: Any, refusal: ParamRule | None) -> ParamRule | None:
+    """Refuse built-in tools where chat serves the model; what the catalogue refuses does not remain either."""
+    if facts.get("mode") != "chat" or (refusal is not None and not refusal.replaces):
+        return refusal
     built_in = [str(tool.get("type"))[:80] for tool in value if str(tool.get("type")) not in CHAT_TOOLS]
     if not built_in:
-        return refused
-    remaining = [tool for tool in (refused.replace if refused else value) if str(tool.get("type")) in CHAT_TOOLS]
+        return refusal
+    remaining = [tool for tool in (refusal.replace if refusal else value) if str(tool.get("type")) in CHAT_TOOLS]
     return ParamRule(
         supported=False,
         reason=f"built-in tools ({', '.join(built_in)}) need the Responses API: use the prefix {RESPONSES_PREFIX}",
-        source="page",
+        source=LITELLM_PAGE,
         replaces=True,
         replace=remaining or None,
     )
 
 
 def _judge_effort(facts: ModelFacts, value: Any) -> ParamRule | None:
-    as_text = _effort_as_text(value) if isinstance(value, Mapping) else None
+    as_string = _effort_as_string(value) if isinstance(value, Mapping) else None
     if (facts.get("params") or {}).get("function_tools_with_reasoning_on_chat") != "drop_effort":
-        return as_text
+        return as_string
     return ParamRule(
         replaces=True,
         reason=f"this model takes no effort together with function tools on chat; use the prefix {RESPONSES_PREFIX}",
-        source="page",
+        source=LITELLM_PAGE,
         lossy=True,
         applies=lambda body: effort_of(value) != "none" and _has_functions(body),
-        otherwise=as_text,
+        otherwise=as_string,
     )
 
 
-def _with_effort_as_text(refused: ParamRule) -> ParamRule:
-    """Give what a drop leaves of a refused object chat's form too."""
-    if not isinstance(refused.replace, Mapping):
-        return refused
-    return replace(refused, replace=effort_of(refused.replace))
+def _with_effort_as_string(refusal: ParamRule) -> ParamRule:
+    """Put what a drop leaves of a refused object into chat's form too."""
+    if not isinstance(refusal.replace, Mapping):
+        return refusal
+    return replace(refusal, replace=effort_of(refusal.replace))
 
 
-def _effort_as_text(value: Mapping[str, Any]) -> ParamRule:
+def _effort_as_string(value: Mapping[str, Any]) -> ParamRule:
     lost = [str(key) for key, item in value.items() if key != "effort" and item is not None]
-    kept = "chat sends the effort as text"
-    alone = f"chat sends the effort alone; reasoning {', '.join(lost)} comes with the prefix {RESPONSES_PREFIX}"
-    return ParamRule(
-        replaces=True, replace=effort_of(value), reason=alone if lost else kept, source="page", lossy=bool(lost)
-    )
+    reason = "chat sends the effort as a string"
+    if lost:
+        reason = f"chat sends the effort alone; reasoning {', '.join(lost)} comes with the prefix {RESPONSES_PREFIX}"
+    return ParamRule(replaces=True, replace=effort_of(value), reason=reason, source=LITELLM_PAGE, lossy=bool(lost))
 
 
 def _has_functions(body: Mapping[str, Any]) -> bool:
@@ -129,7 +112,3 @@ def _has_functions(body: Mapping[str, Any]) -> bool:
     if not isinstance(tools, (list, tuple)):
         return False
     return any(isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools)
-
-
-def _sources(facts: ModelFacts) -> str:
-    return "catalogue: " + ", ".join(facts.get("sources", ()))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_openai_chat.params import supports_param
-from llmgate_openai_chat.values import VALUES
+from llmgate_openai_chat.params import VALUES, supports_param
 
 from llmgate_core.plugin import ParamRule, Route
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_openai_embeddings.params import judge as supports_param
+from llmgate_openai_embeddings import plugin
 
 from llmgate_core.plugin import ParamRule, Route
 
@@ -14,7 +14,7 @@ FACTS = {name: {"mode": "embedding"} for name in ("text-embedding-3-small", "tex
 
 def judged(model: str, param: str, value: Any) -> ParamRule | bool | None:
     facts = FACTS.get(model)
-    return supports_param(
+    return plugin.supports_param(
         Route("openai", "openai", "embedding", model, "https://x.example/v1", facts=facts), param, value
     )
 
@@ -34,7 +34,7 @@ def test_values_are_judged_by_the_description(model: str, param: str, good: list
     for value in bad:
         rule = judged(model, param, value)
         assert isinstance(rule, ParamRule)
-        assert (rule.supported, rule.source) == (False, "OpenAPI 2.3.0")
+        assert (rule.supported, rule.source) == (False, "OpenAI API reference")
 
 
 def test_a_model_that_the_catalogue_does_not_hold_is_not_judged() -> None:

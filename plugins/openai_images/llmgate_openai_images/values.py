@@ -1,46 +1,49 @@
-"""What values the parameters of the image endpoints take. Data.
+"""What the image endpoints take, selected from the OpenAI API's tables. Data.
 
-Source: OpenAPI 2.3.0, `CreateImageRequest`, `CreateImageEditRequest`, `CreateImageVariationRequest`. Sizes are not
-judged here: some models take any. What one model takes is in the catalogue.
+Sizes are not judged here: some models take any. What one model takes is in the catalogue.
+
+Source: OpenAI API reference, POST /images/generations, /images/edits and /images/variations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 
-from llmgate_core.plugin import ValueRule
+from llmgate_core.plugin import OPENAI_INPUTS, OPENAI_PARAMETERS, FileInput, Requires, ValueRule
 
-SOURCE = "OpenAPI 2.3.0"
-_STRING = ValueRule(("string",))
+MAX_IMAGES = 16
 
-
-def _one_of(*texts: str) -> ValueRule:
-    return ValueRule(("string",), choices=texts)
-
-
-VALUES: Mapping[str, ValueRule] = MappingProxyType(
+PARAMS = MappingProxyType({"image": {**OPENAI_PARAMETERS["image"], **OPENAI_PARAMETERS["image.edit"]}})
+INPUTS = MappingProxyType(
+    {"image": {**OPENAI_INPUTS["image"], "image": ValueRule(("file", "object", "list"), high=MAX_IMAGES)}}
+)
+FILES = MappingProxyType(
     {
-        "background": _one_of("transparent", "opaque", "auto"),
-        "input_fidelity": _one_of("high", "low"),
-        "moderation": _one_of("low", "auto"),
-        "n": ValueRule(("integer",), 1, 10),
-        "output_compression": ValueRule(("integer",), 0, 100),
-        "output_format": _one_of("png", "jpeg", "webp"),
-        "partial_images": ValueRule(("integer",), 0, 3),
-        "quality": _one_of("standard", "hd", "low", "medium", "high", "auto"),
-        "response_format": _one_of("url", "b64_json"),
-        "size": _STRING,
-        "stream": ValueRule(("boolean",)),
-        "style": _one_of("vivid", "natural"),
-        "user": _STRING,
+        "image.edit": {
+            "image": FileInput(many=True, sent_as="images", required=True),
+            "mask": FileInput(sent_as="mask"),
+        },
+        "image.variation": {"image": FileInput(required=True)},
     }
 )
-
-PROMPT = ValueRule(("string",), longest=32_000)
-MOST_IMAGES = 16
-
-ENDPOINTS: Mapping[str, str] = MappingProxyType(
-    {"create": "images.generations", "edit": "images.edits", "variation": "images.variations"}
+REQUIRES = MappingProxyType(
+    {
+        "image": {
+            "partial_images": Requires(
+                "stream", (True,), reason="partial images come only with stream=True", unless=(0,)
+            ),
+            "background": Requires(
+                "output_format",
+                other_than=("jpeg",),
+                reason="a JPEG has no transparency: ask for output_format='png' or 'webp'",
+                when=("transparent",),
+            ),
+            "output_compression": Requires(
+                "output_format",
+                ("jpeg", "webp"),
+                reason="a PNG has no lossy compression: ask for output_format='jpeg' or 'webp'",
+                unless=(100,),
+            ),
+        }
+    }
 )
-"""Operation -> the catalogue's name of its endpoint."""

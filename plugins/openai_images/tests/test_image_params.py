@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from llmgate_openai_images.params import supports_param
+from llmgate_openai_images import plugin
 
 from llmgate_core.plugin import ParamRule, Route, decode
 
@@ -16,7 +16,7 @@ ROWS = decode((files("llmgate_core") / "catalogue" / "data" / "openai.json").rea
 def judged(model: str, param: str, value: Any, **beside: Any) -> bool:
     """Return whether the model takes the value, beside the other parameters."""
     route = Route("openai", "openai", "image", model, "https://api.openai.com/v1", facts=ROWS.get(model))
-    rule = supports_param(route, param, value)
+    rule = plugin.supports_param(route, param, value)
     if rule is None:
         return True
     assert isinstance(rule, ParamRule)

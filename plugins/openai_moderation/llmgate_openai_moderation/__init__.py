@@ -1,25 +1,41 @@
 """OpenAI moderation for llmgate."""
 
-from llmgate_core.plugin import ProviderInfo
-from llmgate_openai_moderation import request, response
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.plugin import Call, OpenAICompatible, Route, UpstreamRequest, hookimpl, provider_info
+
+FORMS = "a string, a list of strings, or a list of parts such as {'type': 'text', 'text': ...}"
 
 
-class OpenAIModeration:
-    """Serves `openai/` in the family moderation."""
+class OpenAIModeration(OpenAICompatible):
+    """Serves `openai/` in the family moderation; a verdict is canonical, and categories keep the API's names."""
 
-    info = ProviderInfo(
-        api=(1, 0),
-        name="openai",
-        base_url="https://api.openai.com/v1",
-        env_key="OPENAI_API_KEY",
-        env_base_url=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        env_organization=("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
-        env_project=("OPENAI_PROJECT_ID",),
-        organization_header="openai-organization",
-        project_header="openai-project",
-    )
-    transform_request = staticmethod(request.transform_request)
-    transform_response = staticmethod(response.transform_response)
+    info = provider_info("openai")
+
+    @hookimpl
+    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
+        """Send the body as it is; core adds the model where the call names one.
+
+        Raises:
+            BadRequestError: the input is empty, or has none of the forms of POST /moderations.
+        """
+        _check_input(call.body.get("input"), route)
+        return super().transform_request(call, route)
+
+
+def _check_input(items: Any, route: Route) -> None:
+    if isinstance(items, str):
+        return
+    if not isinstance(items, (list, tuple)):
+        raise route.bad_request("input", f"input must be {FORMS}, not {type(items).__name__}")
+    if not items:
+        raise route.bad_request("input", "input is empty: there is nothing to judge")
+    for index, item in enumerate(items):
+        if not isinstance(item, (str, Mapping)) or isinstance(item, str) is not isinstance(items[0], str):
+            raise route.bad_request("input", f"input must be {FORMS}; input[{index}] is {type(item).__name__}")
 
 
 plugin = OpenAIModeration()

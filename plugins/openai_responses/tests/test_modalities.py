@@ -18,9 +18,10 @@ def prepare(model: str, part: dict[str, Any], **more: Any) -> Any:
 
 
 def test_audio_for_a_model_of_text_and_images_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedParamsError, match="audio") as caught:
+    with pytest.raises(UnsupportedParamsError) as caught:
         prepare("openai/gpt-5-pro", AUDIO)
-    assert (caught.value.param, caught.value.attempts) == ("input", 0)
+    assert (caught.value.param, caught.value.code, caught.value.attempts) == ("input", "unsupported_parameter", 0)
+    assert "audio" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,13 @@
 """OpenAI legacy text completions for llmgate, called as such or as a chat."""
 
-from llmgate_core.plugin import ProviderInfo
+from llmgate_core.plugin import provider_info
 from llmgate_text_completion import params, request, response, stream
 
 
 class TextCompletion:
     """Serves `text-completion-openai/` in the families text_completion (canonical) and chat (converted)."""
 
-    info = ProviderInfo(
-        api=(1, 0),
-        name="openai",
-        base_url="https://api.openai.com/v1",
-        env_key="OPENAI_API_KEY",
-        env_base_url=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        env_organization=("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
-        env_project=("OPENAI_PROJECT_ID",),
-        organization_header="openai-organization",
-        project_header="openai-project",
-    )
+    info = provider_info("openai")
     transform_request = staticmethod(request.transform_request)
     transform_response = staticmethod(response.transform_response)
     supports_param = staticmethod(params.supports_param)

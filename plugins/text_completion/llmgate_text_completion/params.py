@@ -1,68 +1,31 @@
 """What POST /completions takes. Pure.
 
-Source: OpenAPI 2.3.0, `CreateCompletionRequest`. Chat parameters without a counterpart are
-unsupported on a chat call whatever the model: their effect would be lost in silence. A text
-completion call is the caller's own wire, so what it does not document is passed on.
+Chat parameters without a counterpart are unsupported on a chat call whatever the model: their effect would be lost
+silently. What the endpoint does not document is passed on where it was called as such.
+
+Source: OpenAI API reference, POST /completions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import ModelFacts, ParamRule, Route, ValueRule, hookimpl, judge_by_catalogue, judge_value
-
-SOURCE = "OpenAPI 2.3.0"
-_NUMBER = ("number",)
-
-VALUES: Mapping[str, ValueRule] = MappingProxyType(
-    {
-        "best_of": ValueRule(("integer",), 0, 20),
-        "echo": ValueRule(("boolean",)),
-        "frequency_penalty": ValueRule(_NUMBER, -2, 2),
-        "logit_bias": ValueRule(("object",), items=ValueRule(_NUMBER, -100, 100)),
-        "logprobs": ValueRule(("integer",), 0, 5),
-        "max_tokens": ValueRule(("integer",), 0),
-        "n": ValueRule(("integer",), 1, 128),
-        "presence_penalty": ValueRule(_NUMBER, -2, 2),
-        "seed": ValueRule(("integer",)),
-        "stop": ValueRule(("string", "list"), 1, 4, items=ValueRule(("string",))),
-        "stream": ValueRule(("boolean",)),
-        "stream_options": ValueRule(("object",)),
-        "suffix": ValueRule(("string",)),
-        "temperature": ValueRule(_NUMBER, 0, 2),
-        "top_p": ValueRule(_NUMBER, 0, 1),
-        "user": ValueRule(("string",)),
-    }
+from llmgate_core.plugin import (
+    LITELLM_PAGE,
+    OPENAI_PARAMETERS,
+    OPENAI_REFERENCE,
+    ModelFacts,
+    ParamRule,
+    Route,
+    hookimpl,
+    judge_by_catalogue,
+    judge_value,
 )
-JUDGED = frozenset(VALUES)
 
-CHAT_ONLY = frozenset(
-    [
-        "audio",
-        "function_call",
-        "functions",
-        "logprobs",  # a flag there, a count here
-        "modalities",
-        "moderation",
-        "parallel_tool_calls",
-        "prediction",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "reasoning_effort",
-        "response_format",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "verbosity",
-        "web_search_options",
-    ]
-)
+VALUES = OPENAI_PARAMETERS["text_completion"]
+CHAT_ONLY = frozenset(OPENAI_PARAMETERS["chat"]) - frozenset(VALUES) - {"max_completion_tokens", "metadata"} | {
+    "logprobs"  # a flag there, a count here
+}
 
 
 @hookimpl
@@ -74,20 +37,20 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
     if value is None:
         return None
     if is_chat and param in CHAT_ONLY:
-        return ParamRule(supported=False, reason="a text completion has no such parameter", source=SOURCE)
+        return ParamRule(supported=False, reason="a text completion has no such parameter", source=OPENAI_REFERENCE)
     name = "max_tokens" if is_chat and param == "max_completion_tokens" else param
-    refused = None if route.facts is None else _judge(route.facts, name, value)
-    if refused is None and name != param:
-        return ParamRule(rename=name, reason="what /completions calls it", source=SOURCE)
-    return refused
+    refusal = None if route.facts is None else _judge(route.facts, name, value)
+    if refusal is None and name != param:
+        return ParamRule(rename=name, reason="what /completions calls it", source=OPENAI_REFERENCE)
+    return refusal
 
 
 def _judge(facts: ModelFacts, param: str, value: Any) -> ParamRule | None:
-    refused = judge_value(param, value, VALUES.get(param), SOURCE)
-    return refused or judge_by_catalogue(facts, param, value, judged=JUDGED)
+    refusal = judge_value(param, value, VALUES.get(param), OPENAI_REFERENCE)
+    return refusal or judge_by_catalogue(facts, param, value, judged=VALUES)
 
 
 def _judge_metadata(route: Route) -> ParamRule:
     if route.preview_features:
-        return ParamRule(supported=False, reason="a text completion has no metadata", source=SOURCE)
-    return ParamRule(keep_local=True, reason="observers see it", source="page")
+        return ParamRule(supported=False, reason="a text completion has no metadata", source=OPENAI_REFERENCE)
+    return ParamRule(keep_local=True, reason="observers see it", source=LITELLM_PAGE)

@@ -1,7 +1,8 @@
 """A text completion or a chat call -> POST /completions. Pure.
 
-Source: endpoint reference of OpenAPI 2.3.0, `CreateCompletionRequest`. Several messages become one
-prompt: a list of prompts would be answered with one choice each, which is no chat.
+Several messages become one prompt: a list of prompts would be answered with one choice each, which is not a chat.
+
+Source: OpenAI API reference, POST /completions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ PATH = "/completions"
 
 @hookimpl
 def transform_request(call: Call, route: Route) -> UpstreamRequest:
-    """Send a text completion as it stands, a chat as one prompt."""
+    """Send a text completion as it is, a chat as one prompt."""
     if route.family != "chat":
         return UpstreamRequest("POST", PATH, body=call.body)
     body = {name: value for name, value in call.body.items() if name != "messages"}
@@ -25,13 +26,13 @@ def transform_request(call: Call, route: Route) -> UpstreamRequest:
 
 
 def _prompt(messages: list[Any], route: Route) -> Any:
-    """Return one message's text or token list; of several messages their texts, joined by newlines."""
+    """Return one message's text or token list, or the texts of several messages joined by newlines."""
     contents = [_text(index, message, route) for index, message in enumerate(messages)]
     if len(contents) == 1:
         return contents[0]
     texts = [content for content in contents if isinstance(content, str)]
     if len(texts) < len(contents):
-        raise _refused("a token list must be the only message", route)
+        raise _refuse("a token list must be the only message", route)
     return "\n".join(texts)
 
 
@@ -45,10 +46,10 @@ def _text(index: int, message: Mapping[str, Any], route: Route) -> Any:
         texts = [part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
         if len(texts) == len(content):
             return "".join(texts)
-    raise _refused(f"messages[{index}] has no plain text, and a text completion takes nothing else", route)
+    raise _refuse(f"messages[{index}] must be plain text: a text completion takes nothing else", route)
 
 
-def _refused(why: str, route: Route) -> errors.UnsupportedParamsError:
+def _refuse(message: str, route: Route) -> errors.UnsupportedParamsError:
     return errors.UnsupportedParamsError(
-        why, status_code=400, param="messages", provider=route.provider, model=route.model, attempts=0
+        message, status_code=400, param="messages", provider=route.provider, model=route.model, attempts=0
     )

@@ -17,15 +17,15 @@ def transform_response(call: Call, route: Route, response: UpstreamResponse) -> 
     if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
         if isinstance(answer, dict):
             return answer  # an error object inside a 200: core reads it
-        raise errors.APIResponseValidationError("the answer is no text completion", status_code=response.status)
+        raise errors.APIResponseValidationError("the answer is not a text completion", status_code=response.status)
     choices = [_choice(choice) for choice in answer["choices"] if isinstance(choice, Mapping)]
     return {**answer, "object": "chat.completion", "choices": choices}
 
 
 def _choice(choice: Mapping[str, Any]) -> JsonObject:
-    """The two logprobs have no common shape; asked for, they stay in their own under another name."""
-    kept = {name: value for name, value in choice.items() if name not in ("text", "logprobs")}
+    """Return the choice of a chat; `logprobs`, which have another shape there, keep theirs under another name."""
+    fields = {name: value for name, value in choice.items() if name not in ("text", "logprobs")}
     if choice.get("logprobs") is not None:
-        kept["provider_specific_fields"] = {"logprobs": choice["logprobs"]}
+        fields["provider_specific_fields"] = {"logprobs": choice["logprobs"]}
     message = {"role": "assistant", "content": choice.get("text"), "refusal": None}
-    return {**kept, "message": message, "logprobs": None}
+    return {**fields, "message": message, "logprobs": None}

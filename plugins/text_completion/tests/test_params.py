@@ -52,7 +52,7 @@ def test_values_are_judged_by_the_description(param: str, good: list[Any], bad: 
 @pytest.mark.parametrize("param", sorted(CHAT_ONLY))
 def test_what_only_chat_knows_is_refused_on_a_chat_call(param: str) -> None:
     assert supports_param(route("chat"), param, "low") == ParamRule(
-        supported=False, reason="a text completion has no such parameter", source="OpenAPI 2.3.0"
+        supported=False, reason="a text completion has no such parameter", source="OpenAI API reference"
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_openai_chat.params import supports_param
-from llmgate_openai_chat.values import VALUES
+from llmgate_openai_chat.params import VALUES, supports_param
 
 from llmgate_core.calls.parameters import apply_params
 from llmgate_core.catalogue.models import Catalogue
@@ -159,9 +158,9 @@ def test_metadata_stays_here_unless_preview_features_are_on() -> None:
     for model in ("gpt-4o", "never-heard-of"):
         body, ledger = applied(model, metadata={"key": 1})
         assert body == {}
-        assert ledger == (
-            LedgerEntry("metadata", "kept local", "observers see it; enable_preview_features = True sends it", "page"),
-        )
+        assert [(e.parameter, e.action, e.source, e.lossy) for e in ledger] == [
+            ("metadata", "kept local", "LiteLLM's OpenAI page", False)
+        ]
 
 
 def test_metadata_goes_upstream_as_given_with_preview_features() -> None:
@@ -172,14 +171,16 @@ def test_metadata_goes_upstream_as_given_with_preview_features() -> None:
 def test_a_metadata_value_that_is_no_text_is_an_error_that_names_the_key_and_not_the_value() -> None:
     with pytest.raises(BadRequestError) as caught:
         applied("gpt-4o", preview=True, metadata={"fine": "x", "user_id": 4711})
-    assert all(value in str(caught.value) for value in ("metadata", "['user_id']", "int"))
+    assert "['user_id']" in str(caught.value)
+    assert "4711" not in str(caught.value)
     assert (caught.value.param, caught.value.status_code, caught.value.attempts) == ("metadata", 400, 0)
 
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_metadata_must_be_an_object(preview: bool) -> None:
-    with pytest.raises(BadRequestError, match=r"metadata.*list"):
+    with pytest.raises(BadRequestError) as caught:
         applied("gpt-4o", preview=preview, metadata=["a"])
+    assert caught.value.param == "metadata"
 
 
 ODD: dict[str, Any] = {

@@ -54,11 +54,10 @@ def test_the_efforts_of_the_page_are_accepted_and_all_others_refused(name: str, 
 
 def test_a_refused_effort_lists_the_allowed_ones() -> None:
     rule = judged("gpt-5.1", "reasoning_effort", "minimal")
-    assert rule == ParamRule(
-        supported=False,
-        reason="effort 'minimal' is not one that this model takes; it takes: none, low, medium, high",
-        source="seed",
-    )
+    assert rule is not None
+    assert (rule.supported, rule.source) == (False, "LiteLLM's OpenAI page")
+    assert "'minimal'" in rule.reason
+    assert "none, low, medium, high" in rule.reason
 
 
 @pytest.mark.parametrize("form", ["{}", "{}-2099-12-31", "ft:{}:org::id"])
@@ -109,7 +108,8 @@ def test_dropping_a_refused_summary_leaves_the_effort() -> None:
     rule = judged("gpt-5", "reasoning_effort", {"effort": "low", "summary": "concise"})
     assert rule is not None
     assert (rule.supported, rule.replaces, rule.replace) == (False, True, {"effort": "low"})
-    assert rule.reason == "summary 'concise' is not one that this model gives; it gives: auto, detailed"
+    assert "'concise'" in rule.reason
+    assert "auto, detailed" in rule.reason
 
 
 @pytest.mark.parametrize(

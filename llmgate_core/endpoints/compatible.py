@@ -1,0 +1,125 @@
+"""The hooks of an upstream that speaks the OpenAI API, for plugins to inherit.
+
+Pure. A subclass sets `info` and the tables that it needs; every hook that it does not override passes requests and
+answers on as they are.
+
+    class Acme(OpenAICompatible):
+        info = ProviderInfo(api=(1, 0), name="acme", base_url="https://api.acme.example/v1", env_key="ACME_API_KEY")
+        unsupported = frozenset({"logit_bias"})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.catalogue.modalities import judge_input
+from llmgate_core.catalogue.rules import judge, judge_reasoning, judge_text
+from llmgate_core.catalogue.sources import OPENAI_REFERENCE
+from llmgate_core.catalogue.values import Requires, ValueRule, judge_requirement, judge_value
+from llmgate_core.contract.call import Call, JsonObject, ModelFacts, Route
+from llmgate_core.contract.hooks import hookimpl
+from llmgate_core.contract.provider import ParamRule, ProviderInfo
+from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamRequest, UpstreamResponse
+from llmgate_core.endpoints.files import FileInput, arrange_files
+from llmgate_core.endpoints.openai import ENDPOINTS, endpoint_request
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
+
+__all__ = ["OpenAICompatible"]
+
+NO_TABLE: Mapping[str, Any] = MappingProxyType({})
+
+
+class OpenAICompatible:
+    """Every family of the OpenAI API, sent and received as it is.
+
+    Attributes:
+        params: family -> request parameter -> the values that it takes.
+        inputs: family -> input -> the values that it takes; None: only the catalogue judges it. An input that is
+            missing here is not judged, and one that is refused is never left out of a call.
+        requires: family -> request parameter -> what must be asked for beside it.
+        files: `family.operation` -> input -> in which shapes it takes files.
+        source: how a ledger entry names these tables.
+        rename: request parameters that this upstream calls something else.
+        unsupported: request parameters that it does not take.
+    """
+
+    info: ProviderInfo
+    params: Mapping[str, Mapping[str, ValueRule]] = NO_TABLE
+    inputs: Mapping[str, Mapping[str, ValueRule | None]] = NO_TABLE
+    requires: Mapping[str, Mapping[str, Requires]] = NO_TABLE
+    files: Mapping[str, Mapping[str, FileInput]] = NO_TABLE
+    source: str = OPENAI_REFERENCE
+    rename: Mapping[str, str] = NO_TABLE
+    unsupported: frozenset[str] = frozenset()
+
+    @hookimpl
+    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
+        """Send the body to the operation's path.
+
+        Raises:
+            BadRequestError: an id or a file is missing or malformed.
+        """
+        shapes = self.files.get(f"{call.family}.{call.operation}") if self.files else None
+        if shapes is None:
+            return endpoint_request(call, route)
+        body, ledger = arrange_files(call, route, shapes, self.source)
+        if body is call.body:
+            return endpoint_request(call, route)
+        endpoint = ENDPOINTS[call.family][call.operation]
+        return UpstreamRequest(endpoint.method, endpoint.path, body, ledger=ledger)
+
+    @hookimpl
+    def transform_response(
+        self, call: Call, route: Route, response: UpstreamResponse
+    ) -> JsonObject | Converted | UpstreamResponse:
+        """Return the answer itself: it is canonical, and is read straight from its bytes."""
+        return response
+
+    @hookimpl
+    def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
+        """Return None: every event is canonical."""
+        return None
+
+    @hookimpl
+    def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
+        """Judge by the tables of the class, then by the catalogue's row, then by the parameters beside it.
+
+        A model that the catalogue does not hold is judged by `unsupported` and `rename` alone, and null never is.
+        """
+        if param in self.unsupported:
+            return False
+        if param in self.rename:
+            return ParamRule(rename=self.rename[param], reason=f"{route.provider} calls it {self.rename[param]}")
+        facts = route.facts
+        if facts is None or value is None:
+            return None
+        return (
+            self._judge_by_tables(route.family, param, value)
+            or self._judge_by_row(facts, route.family, param, value)
+            or judge_requirement(value, self.requires.get(route.family, NO_TABLE).get(param), self.source)
+        )
+
+    def _judge_by_tables(self, family: str, param: str, value: Any) -> ParamRule | None:
+        rules: Mapping[str, ValueRule] = self.params.get(family, NO_TABLE)
+        if param in rules:
+            return judge_value(param, value, rules[param], self.source)
+        rule = judge_value(param, value, self.inputs.get(family, NO_TABLE).get(param), self.source)
+        return None if rule is None else replace(rule, droppable=False)
+
+    def _judge_by_row(self, facts: ModelFacts, family: str, param: str, value: Any) -> ParamRule | None:
+        if family != "responses":
+            documented = self.params.get(family) or OPENAI_PARAMETERS.get(family, NO_TABLE)
+            return judge(facts, param, value, judged=documented)
+        if param == "input":
+            return judge_input(facts, value)
+        judge_object = _RESPONSES_OBJECTS.get(param)
+        if judge_object is not None and isinstance(value, Mapping):
+            return judge_object(facts, value, judged=())
+        return judge(facts, param, value, judged=())  # a row's allow list names chat's parameters
+
+
+_RESPONSES_OBJECTS = MappingProxyType({"reasoning": judge_reasoning, "text": judge_text})
+"""Parameters of POST /responses that hold what chat has as parameters of their own."""

@@ -1,0 +1,26 @@
+"""What the video endpoints take, selected from the OpenAI API's tables, and how a video job ends. Data."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from llmgate_core.plugin import OPENAI_INPUTS, OPENAI_PARAMETERS, FileInput, Job
+
+OPERATIONS = ("retrieve", "list", "content", "remix", "delete")
+PARAMS = MappingProxyType(
+    {
+        "video": {
+            name: rule
+            for key in ("video", "video.list", "video.content")
+            for name, rule in OPENAI_PARAMETERS[key].items()
+        }
+    }
+)
+INPUTS = MappingProxyType({"video": OPENAI_INPUTS["video"]})
+FILES = MappingProxyType({"video.create": {"input_reference": FileInput(sent_as="input_reference")}})
+VIDEO_JOB = Job(
+    "/videos/{id}",
+    poll_seconds=5.0,  # a video takes minutes
+    completed=frozenset({"completed"}),
+    failed=frozenset({"failed", "expired", "cancelled", "canceled"}),
+)
