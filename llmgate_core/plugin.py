@@ -1,16 +1,22 @@
 """The author's surface: everything that a provider plugin may import from llmgate.
 
+For an upstream that speaks the OpenAI API, inherit `OpenAICompatible` (or `ResponsesCompatible`, if it has POST
+/responses), set `info` and fill its tables with `ValueRule`, `Requires` and `FileInput`. For another API, write hooks
+marked `hookimpl`: they receive `Call` and `Route`, and return `UpstreamRequest` and the canonical answer. All other
+names are for special cases; docs/guide/plugins.md lists every one by its use.
+
 Names here are kept stable under `API_VERSION`, on its own clock.
 """
 
 from __future__ import annotations
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmgate_core import errors
 from llmgate_core.catalogue.providers import provider_info
-from llmgate_core.catalogue.rules import effort_of, is_verified, judge_metadata, judge_summary, source_of
+from llmgate_core.catalogue.rules import effort_of, judge_metadata, source_of
 from llmgate_core.catalogue.rules import judge as judge_by_catalogue
 from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE
 from llmgate_core.catalogue.values import Requires, ValueRule, judge_value
@@ -52,6 +58,7 @@ from llmgate_core.secrets import Secret
 
 if TYPE_CHECKING:
     from llmgate_core.bridges.chat_to_responses import ChatOverResponses
+    from llmgate_core.bridges.chat_to_responses.hooks import ResponsesCompatible
     from llmgate_core.bridges.responses_to_chat import StreamRepair
     from llmgate_core.files.form_content import as_form
 
@@ -86,6 +93,7 @@ __all__ = [
     "Progress",
     "ProviderInfo",
     "Requires",
+    "ResponsesCompatible",
     "Route",
     "SSEEvent",
     "Secret",
@@ -107,10 +115,8 @@ __all__ = [
     "error_of_object",
     "errors",
     "hookimpl",
-    "is_verified",
     "judge_by_catalogue",
     "judge_metadata",
-    "judge_summary",
     "judge_value",
     "path_segment",
     "provider_info",
@@ -119,11 +125,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Give out bridges and forms when they are first asked for: most plugins need none of them."""
-    if name == "ChatOverResponses":
-        return importlib.import_module("llmgate_core.bridges.chat_to_responses").ChatOverResponses
-    if name == "as_form":
-        return importlib.import_module("llmgate_core.files.form_content").as_form
-    if name == "StreamRepair":
-        return importlib.import_module("llmgate_core.bridges.responses_to_chat").StreamRepair
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import bridges and forms when they are first asked for: most plugins need none of them."""
+    if name not in _LAZY_MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"llmgate_core.{_LAZY_MODULES[name]}"), name)
+
+
+_LAZY_MODULES = MappingProxyType(
+    {
+        "ChatOverResponses": "bridges.chat_to_responses",
+        "ResponsesCompatible": "bridges.chat_to_responses.hooks",
+        "StreamRepair": "bridges.responses_to_chat",
+        "as_form": "files.form_content",
+    }
+)

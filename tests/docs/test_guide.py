@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import itertools
 import re
 import warnings
 from collections.abc import Iterator
@@ -127,17 +128,22 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 def rows(page: Path, first: str) -> list[list[str]]:
-    """Return the cells of the table whose head begins with `first`."""
+    """Return the cells of the first table whose head begins with `first`."""
+    return next(tables(page, first), [])
+
+
+def all_rows(page: Path, first: str) -> list[list[str]]:
+    """Return the cells of all tables whose head begins with `first`."""
+    return [row for table in tables(page, first) for row in table]
+
+
+def tables(page: Path, first: str) -> Iterator[list[list[str]]]:
     lines = iter(page.read_text("utf-8").splitlines())
-    table: list[list[str]] = []
     for line in lines:
         if line.startswith(f"| {first} |"):
             next(lines)
-            for row in lines:
-                if not row.startswith("|"):
-                    return table
-                table.append([cell.strip() for cell in row.strip("|").split("|")])
-    return table
+            cells = itertools.takewhile(lambda row: row.startswith("|"), lines)
+            yield [[cell.strip() for cell in row.strip("|").split("|")] for row in cells]
 
 
 def named(cell: str) -> list[str]:
@@ -189,7 +195,7 @@ def test_every_hook_has_a_row_with_its_arguments(hooks: type, first: str) -> Non
 
 
 def test_every_name_of_the_authors_surface_has_one_row_and_every_row_is_one() -> None:
-    listed = [name for row in rows(GUIDE / "plugins.md", "names") for name in named(row[0])]
+    listed = [name for row in all_rows(GUIDE / "plugins.md", "names") for name in named(row[0])]
     assert sorted(listed) == sorted(plugin.__all__)
 
 

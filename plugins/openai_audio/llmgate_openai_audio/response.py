@@ -13,7 +13,7 @@ from llmgate_core.plugin import Call, JsonObject, Route, UpstreamResponse, decod
 PLAIN_FORMATS = ("text", "srt", "vtt")
 
 
-def canonical_answer(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+def transform_response(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
     """Return the answer itself, or its transcript in an object.
 
     Raises:

@@ -13,17 +13,14 @@ FAMILIES = ("transcription", "translation", "speech")
 
 PARAMS = MappingProxyType({family: OPENAI_PARAMETERS[family] for family in FAMILIES})
 INPUTS = MappingProxyType({family: OPENAI_INPUTS[family] for family in FAMILIES})
-FILES = MappingProxyType(
-    {f"{family}.create": {"file": FileInput(required=True)} for family in ("transcription", "translation")}
-)
+RECORDING = {"file": FileInput(required=True)}
+FILES = MappingProxyType({"transcription.create": RECORDING, "translation.create": RECORDING})
 REQUIRES = MappingProxyType(
     {
         "transcription": {
-            "include": Requires(
-                "response_format", (None, "json"), reason="logprobs come only with response_format='json'"
-            ),
+            "include": Requires("response_format", (None, "json"), reason="logprobs need response_format='json'"),
             "timestamp_granularities": Requires(
-                "response_format", ("verbose_json",), reason="timestamps come only with response_format='verbose_json'"
+                "response_format", ("verbose_json",), reason="timestamps need response_format='verbose_json'"
             ),
         }
     }

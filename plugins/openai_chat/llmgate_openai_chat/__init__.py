@@ -7,13 +7,13 @@ from typing import Any
 from llmgate_core.plugin import OpenAICompatible, ParamRule, Route, hookimpl, provider_info
 from llmgate_openai_chat.params import PARAMS, supports_param
 
+OPERATIONS = ("retrieve", "update", "delete", "list", "messages")
+
 
 class OpenAIChat(OpenAICompatible):
     """Serves `openai/` in the family chat. Requests and answers are canonical; the parameters are the work."""
 
-    info = provider_info(
-        "openai", operations=("chat.retrieve", "chat.update", "chat.delete", "chat.list", "chat.messages")
-    )
+    info = provider_info("openai", operations=(f"chat.{name}" for name in OPERATIONS))
     params = PARAMS
 
     @hookimpl

@@ -48,7 +48,9 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
     if param == "tools":
         return _judge_tools(facts, value, refusal)
     if param == "reasoning_effort":
-        return _judge_effort(facts, value) if refusal is None else _with_effort_as_string(refusal)
+        if refusal is not None:  # what a drop leaves of an object has chat's form too
+            return replace(refusal, replace=effort_of(refusal.replace))
+        return _judge_effort(facts, value)
     if param == "max_tokens" and refusal is None:
         return _rename_max_tokens(facts)
     return refusal
@@ -92,13 +94,6 @@ def _judge_effort(facts: ModelFacts, value: Any) -> ParamRule | None:
     )
 
 
-def _with_effort_as_string(refusal: ParamRule) -> ParamRule:
-    """Put what a drop leaves of a refused object into chat's form too."""
-    if not isinstance(refusal.replace, Mapping):
-        return refusal
-    return replace(refusal, replace=effort_of(refusal.replace))
-
-
 def _effort_as_string(value: Mapping[str, Any]) -> ParamRule:
     lost = [str(key) for key, item in value.items() if key != "effort" and item is not None]
     reason = "chat sends the effort as a string"
@@ -109,6 +104,7 @@ def _effort_as_string(value: Mapping[str, Any]) -> ParamRule:
 
 def _has_functions(body: Mapping[str, Any]) -> bool:
     tools = body.get("tools")
-    if not isinstance(tools, (list, tuple)):
-        return False
-    return any(isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools)
+    kinds = (
+        [tool.get("type") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, (list, tuple)) else ()
+    )
+    return "function" in kinds

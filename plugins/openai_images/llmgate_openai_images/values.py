@@ -11,12 +11,10 @@ from types import MappingProxyType
 
 from llmgate_core.plugin import OPENAI_INPUTS, OPENAI_PARAMETERS, FileInput, Requires, ValueRule
 
-MAX_IMAGES = 16
+IMAGES = ValueRule(("file", "object", "list"), high=16)
 
 PARAMS = MappingProxyType({"image": {**OPENAI_PARAMETERS["image"], **OPENAI_PARAMETERS["image.edit"]}})
-INPUTS = MappingProxyType(
-    {"image": {**OPENAI_INPUTS["image"], "image": ValueRule(("file", "object", "list"), high=MAX_IMAGES)}}
-)
+INPUTS = MappingProxyType({"image": {**OPENAI_INPUTS["image"], "image": IMAGES}})
 FILES = MappingProxyType(
     {
         "image.edit": {
@@ -29,9 +27,7 @@ FILES = MappingProxyType(
 REQUIRES = MappingProxyType(
     {
         "image": {
-            "partial_images": Requires(
-                "stream", (True,), reason="partial images come only with stream=True", unless=(0,)
-            ),
+            "partial_images": Requires("stream", (True,), unless=(0,), reason="partial images need stream=True"),
             "background": Requires(
                 "output_format",
                 other_than=("jpeg",),

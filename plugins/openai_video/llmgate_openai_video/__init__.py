@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.plugin import (
-    Call,
-    Exchange,
-    OpenAICompatible,
-    ParamRule,
-    Route,
-    hookimpl,
-    provider_info,
-)
+from llmgate_core.plugin import Call, Exchange, OpenAICompatible, ParamRule, Route, hookimpl, provider_info
 from llmgate_openai_video.values import FILES, INPUTS, OPERATIONS, PARAMS, VIDEO_JOB
 
 

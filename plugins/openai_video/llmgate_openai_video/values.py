@@ -10,9 +10,9 @@ OPERATIONS = ("retrieve", "list", "content", "remix", "delete")
 PARAMS = MappingProxyType(
     {
         "video": {
-            name: rule
-            for key in ("video", "video.list", "video.content")
-            for name, rule in OPENAI_PARAMETERS[key].items()
+            **OPENAI_PARAMETERS["video"],
+            **OPENAI_PARAMETERS["video.list"],
+            **OPENAI_PARAMETERS["video.content"],
         }
     }
 )

@@ -14,7 +14,6 @@ from llmgate_core.plugin import (
     LITELLM_PAGE,
     OPENAI_PARAMETERS,
     OPENAI_REFERENCE,
-    ModelFacts,
     ParamRule,
     Route,
     hookimpl,
@@ -23,9 +22,8 @@ from llmgate_core.plugin import (
 )
 
 VALUES = OPENAI_PARAMETERS["text_completion"]
-CHAT_ONLY = frozenset(OPENAI_PARAMETERS["chat"]) - frozenset(VALUES) - {"max_completion_tokens", "metadata"} | {
-    "logprobs"  # a flag there, a count here
-}
+CONVERTED = {*VALUES, "max_completion_tokens", "metadata"} - {"logprobs"}  # which is a flag there and a count here
+CHAT_ONLY = frozenset(OPENAI_PARAMETERS["chat"]) - CONVERTED
 
 
 @hookimpl
@@ -39,15 +37,13 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
     if is_chat and param in CHAT_ONLY:
         return ParamRule(supported=False, reason="a text completion has no such parameter", source=OPENAI_REFERENCE)
     name = "max_tokens" if is_chat and param == "max_completion_tokens" else param
-    refusal = None if route.facts is None else _judge(route.facts, name, value)
+    refusal = None
+    if route.facts is not None:
+        refusal = judge_value(name, value, VALUES.get(name), OPENAI_REFERENCE)
+        refusal = refusal or judge_by_catalogue(route.facts, name, value, judged=VALUES)
     if refusal is None and name != param:
         return ParamRule(rename=name, reason="what /completions calls it", source=OPENAI_REFERENCE)
     return refusal
-
-
-def _judge(facts: ModelFacts, param: str, value: Any) -> ParamRule | None:
-    refusal = judge_value(param, value, VALUES.get(param), OPENAI_REFERENCE)
-    return refusal or judge_by_catalogue(facts, param, value, judged=VALUES)
 
 
 def _judge_metadata(route: Route) -> ParamRule:

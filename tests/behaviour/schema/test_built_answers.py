@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llmgate_openai_audio.response import transform_response
-from llmgate_text_completion.stream import stream_parser
+from llmgate_text_completion import plugin as text_completion
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object
@@ -319,7 +319,7 @@ def test_a_fake_text_completion_stream_is_valid() -> None:
 
 def test_chunks_of_a_text_completion_as_chat_are_valid() -> None:
     route = Route("text-completion-openai", "text-completion-openai", "chat", "m", "https://api.openai.com/v1")
-    parser = stream_parser(CHAT, route)
+    parser = text_completion.stream_parser(CHAT, route)
     assert parser is not None
     begun = {**TEXT, "choices": [{**TEXT["choices"][0], "finish_reason": None}]}
     chunks = [chunk for text in (begun, TEXT) for chunk in parser.feed(SSEEvent(encode(text).decode()))]

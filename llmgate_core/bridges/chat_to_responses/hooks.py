@@ -1,0 +1,75 @@
+"""The hooks of an upstream that has POST /responses, for plugins to inherit.
+
+Pure. Responses calls go as they are, chats over the bridge. A background response that the caller waits for is polled.
+
+    class Acme(ResponsesCompatible):
+        info = ProviderInfo(api=(1, 0), name="acme", base_url="https://api.acme.example/v1", env_key="ACME_API_KEY")
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.bridges.chat_to_responses.params import supports_param
+from llmgate_core.bridges.chat_to_responses.request import request_body
+from llmgate_core.bridges.chat_to_responses.response import chat_completion
+from llmgate_core.bridges.chat_to_responses.stream import ChatStream
+from llmgate_core.bridges.responses_to_chat import StreamRepair
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.hooks import hookimpl
+from llmgate_core.contract.provider import ParamRule
+from llmgate_core.contract.upstream import Converted, Exchange, StreamParser, UpstreamRequest, UpstreamResponse
+from llmgate_core.endpoints.compatible import OpenAICompatible
+from llmgate_core.reading.jobs import Job
+
+__all__ = ["ResponsesCompatible"]
+
+BACKGROUND_RESPONSE = Job(
+    "/responses/{id}",
+    poll_seconds=2.0,
+    failed=frozenset({"failed"}),
+    running=frozenset({"queued", "in_progress"}),
+)
+
+
+class ResponsesCompatible(OpenAICompatible):
+    """The family responses as it is, and the family chat converted to it."""
+
+    inputs = MappingProxyType({"responses": {"input": None}})  # the catalogue knows which kinds a model takes
+
+    @hookimpl
+    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
+        """Send a Responses call as it is, a chat through the bridge."""
+        if route.family != "chat":
+            return super().transform_request(call, route)
+        body, ledger = request_body(call, route)
+        return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
+
+    @hookimpl
+    def transform_response(
+        self, call: Call, route: Route, response: UpstreamResponse
+    ) -> JsonObject | Converted | UpstreamResponse:
+        """Return the answer in the shape of the family that was called."""
+        return response if route.family != "chat" else chat_completion(call, route, response)
+
+    @hookimpl
+    def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
+        """Return None for the provider's own events, which are complete; other servers leave fields out."""
+        if route.family == "chat":
+            return ChatStream(call, route)
+        return None if route.is_provider_host else StreamRepair(call, route)
+
+    @hookimpl
+    def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
+        """Judge one parameter of a Responses call, or of a chat that is bridged to one."""
+        if route.family == "chat":
+            return supports_param(route, param, value)
+        return super().supports_param(route, param, value)
+
+    @hookimpl
+    def exchange(self, call: Call, route: Route) -> Exchange | None:
+        """Return the steps of a call that waits for a background response; None: one request, one answer."""
+        if not call.wait or route.family != "responses" or call.operation not in ("create", "retrieve"):
+            return None
+        return BACKGROUND_RESPONSE.steps(call, route, super().transform_request(call, route))
