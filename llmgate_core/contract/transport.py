@@ -16,6 +16,7 @@ __all__ = [
     "AsyncTransport",
     "AsyncTransportResponse",
     "Origin",
+    "StaleConnectionError",
     "StreamedContent",
     "Transport",
     "TransportRequest",
@@ -29,6 +30,14 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class StaleConnectionError(Exception):
+    """A kept connection turned out to be closed before any byte of the answer.
+
+    The request may be sent again on a new one.
+    Its `__cause__` is the `APIConnectionError` to raise where the request is not sent again.
+    """
 
 
 class StreamedContent(Protocol):
@@ -66,6 +75,7 @@ class TransportRequest:
         content: the body; a streamed one is read anew for each try.
         deadline: how long each phase may take, and when the whole call ends.
         limits: sizes at which to stop.
+        new_connection: send it on a new connection, not on one that was kept.
     """
 
     method: str
@@ -75,6 +85,7 @@ class TransportRequest:
     content: bytes | StreamedContent
     deadline: Deadline
     limits: Limits = field(repr=False)
+    new_connection: bool = False
 
     def at(self, origin: Origin, path_prefix: str = "") -> TransportRequest:
         """Return a copy that goes to another origin, for transports that wrap another one."""
@@ -142,6 +153,8 @@ class Transport(Protocol):
         """Send `request` and return its answer once the head is here.
 
         Raises:
+            StaleConnectionError: a kept connection was closed before any byte of the answer; the caller sends the
+                request again with `new_connection`.
             APIConnectionError: not reached or broken; `code` says how.
             APITimeoutError: `phase` is `pool`, `connect`, `first_event` or `total`.
         """
