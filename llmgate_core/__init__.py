@@ -97,9 +97,9 @@ if TYPE_CHECKING:
     from llmgate_core.errors import UnprocessableEntityError as UnprocessableEntityError
     from llmgate_core.errors import UnsupportedParamsError as UnsupportedParamsError
     from llmgate_core.reading.accumulate.whole import fold_chunks as fold_chunks
-    from llmgate_core.reading.streams import AsyncStream as AsyncStream
-    from llmgate_core.reading.streams import Stream as Stream
+    from llmgate_core.reading.async_stream import AsyncStream as AsyncStream
     from llmgate_core.reading.streams import StreamEvent as StreamEvent
+    from llmgate_core.reading.sync_stream import Stream as Stream
     from llmgate_core.secrets import Secret as Secret
     from llmgate_core.settings.settings import PluginPolicy as PluginPolicy
     from llmgate_core.settings.settings import Settings as Settings
@@ -167,7 +167,9 @@ _EXPORTS = {
     "ServiceUnavailableError StreamTruncatedError Timeout UnknownModelError UnprocessableEntityError "
     "UnsupportedParamsError",
     "settings.settings": "PluginPolicy Settings",
-    "reading.streams": "AsyncStream Stream StreamEvent",
+    "reading.async_stream": "AsyncStream",
+    "reading.streams": "StreamEvent",
+    "reading.sync_stream": "Stream",
     "reading.accumulate.whole": "fold_chunks",
     "catalogue.prices": "Cost",
     "contract.ledger": "LedgerEntry",

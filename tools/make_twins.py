@@ -1,7 +1,8 @@
 """Make the synchronous twin of each asynchronous module. `make twins` writes them, `make check` compares.
 
 Where two modules differ only by what is awaited, the asynchronous one is written by hand, and its twin is made
-by renaming tokens. A line that ends with `# async only` has no counterpart and is left out.
+by renaming tokens. A line that ends with `# async only` has no counterpart and is left out; one that ends with
+`# sync: …` has what follows as its counterpart.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-TWINS: dict[str, str] = {}
+TWINS: dict[str, str] = {
+    "llmgate_core/calls/async_driver.py": "llmgate_core/calls/sync_driver.py",
+    "llmgate_core/reading/async_stream.py": "llmgate_core/reading/sync_stream.py",
+}
 """Asynchronous module -> synchronous module, both relative to the checkout."""
 
 WORDS = {
@@ -24,6 +28,7 @@ WORDS = {
     "AsyncIterator": "Iterator",
     "AsyncGenerator": "Generator",
     "AsyncStream": "Stream",
+    "AsyncStreamBase": "StreamBase",
     "AsyncTransport": "Transport",
     "AsyncTransportResponse": "TransportResponse",
     "StopAsyncIteration": "StopIteration",
@@ -34,6 +39,9 @@ WORDS = {
     "aclose": "close",
     "afinish": "finish",
     "aiter": "iter",
+    "arun": "run",
+    "async_stream": "sync_stream",
+    "awrite_block": "write_block",
     "anext": "next",
     "aread_block": "read_block",
     "asend": "send",
@@ -44,14 +52,16 @@ WORDS = {
 
 WORD = re.compile(r"\b(" + "|".join(sorted(WORDS, key=len, reverse=True)) + r")\b")
 ASYNC_ONLY = re.compile(r"^.*# async only$\n?", re.MULTILINE)
+SYNC_LINE = re.compile(r"^( *).*# sync: (.*)$", re.MULTILINE)
 
 
 def twin_of(source: str, name: str) -> str:
     """Return the synchronous form of a module's source; `name` is the module's path, for the first line."""
-    tokens = tokenize.generate_tokens(io.StringIO(ASYNC_ONLY.sub("", source)).readline)
+    source = SYNC_LINE.sub(r"\1\2", ASYNC_ONLY.sub("", source))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     made = [f"# Made from {name} by tools/make_twins.py: edit that file, then run `make twins`.\n"]
     line, column = 1, 0
-    lines = ASYNC_ONLY.sub("", source).splitlines(keepends=True)
+    lines = source.splitlines(keepends=True)
     skip_space = False
     for kind, text, (start_line, start_column), (end_line, end_column), _ in tokens:
         gap = _between(lines, (line, column), (start_line, start_column))

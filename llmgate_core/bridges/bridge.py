@@ -1,6 +1,6 @@
-"""Carry a call of one family over another: Responses over an upstream that knows only chat.
+"""Bridge a call of one family over another: Responses over an upstream that knows only chat.
 
-Pure. The conversion itself is `responses_over_chat/`, loaded when first needed; here it is tied to the
+Pure. The conversion itself is in `responses_to_chat/`, loaded when first needed; here it is tied to the
 plugin's own hooks, so that the plugin sees nothing but a chat call.
 
 Source: docs/guide/bridges.md.
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIError, APIResponseValidationError
 from llmgate_core.json_codec import decode
+from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.upstream_errors import error_of_object
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["bridge_call", "bridge_response", "bridge_stream"]
 
-DONE = "[DONE]"
-
 
 def bridge_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the chat call that carries `call`, and what that changes.
@@ -33,18 +33,18 @@ def bridge_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]
     Raises:
         UnsupportedParamsError: something has no counterpart and the policy is `error`, or it is state.
     """
-    from llmgate_core.bridges.responses_to_chat import to_chat  # only bridged calls pay for it
+    from llmgate_core.bridges.responses_to_chat import to_chat  # only bridged calls need it
 
     return to_chat(call, route)
 
 
 def bridge_response(
-    asked: Call, route: Route, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
+    original_call: Call, route: Route, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
 ) -> Converted:
     """Return the Response object for the chat answer that carried it.
 
     Raises:
-        APIError: the answer is an error, or no chat completion.
+        APIError: the answer is an error, or not a chat completion.
     """
     from llmgate_core.bridges.responses_to_chat import response_object
 
@@ -53,28 +53,30 @@ def bridge_response(
         raise error_of_object(chat["error"], response.status, response.headers, (route.api_key,))
     if not isinstance(chat, dict) or not isinstance(chat.get("choices"), list):
         raise APIResponseValidationError(
-            f"HTTP {response.status}: the answer is no chat completion", status_code=response.status
+            f"HTTP {response.status}: the answer is not a chat completion", status_code=response.status
         )
-    return response_object(asked, route, chat)
+    return response_object(original_call, route, chat)
 
 
 def bridge_stream(
-    asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
+    original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
 ) -> StreamParser:
-    """Return the parser that gives out Responses events for a chat stream; `chat` is the plugin's own, if any."""
-    return BridgedStream(asked, route, chat, secrets)
+    """Return the parser that makes Responses events of a chat stream; `chat` is the plugin's own parser, if any."""
+    return BridgedStream(original_call, route, chat, secrets)
 
 
 class BridgedStream:
     """Chat events in, Responses events out."""
 
-    def __init__(self, asked: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]) -> None:
+    def __init__(
+        self, original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
+    ) -> None:
         from llmgate_core.bridges.responses_to_chat import ResponsesStream
 
         self._chat = chat
         self._secrets = secrets
-        self._events = ResponsesStream(asked, route)
-        self._saw_done = False
+        self._events = ResponsesStream(original_call, route)
+        self._end = EndOfStream(FAMILIES["chat"])
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -85,11 +87,11 @@ class BridgedStream:
         """Return the events that one chat event makes.
 
         Raises:
-            APIError: the event is an error, or no chat chunk.
+            APIError: the event is an error, or not a chat chunk.
         """
         if event.data == DONE:
-            self._saw_done = True
-        return [made for chunk in self._chunks(event) for made in self._events.feed_chunk(chunk)]
+            self._end.see_done()
+        return [piece for chunk in self._chunks(event) for piece in self._events.feed_chunk(chunk)]
 
     def close(self) -> list[JsonObject]:
         """Return the last events.
@@ -98,8 +100,8 @@ class BridgedStream:
             StreamTruncatedError: the chat stream ended without its end.
         """
         rest = [] if self._chat is None else list(self._chat.close())
-        made = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
-        return [*made, *self._events.close(done=self._saw_done or self._chat is not None)]
+        pieces = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
+        return [*pieces, *self._events.close(done=self._end.is_over or self._chat is not None)]
 
     def failed(self, error: APIError) -> list[JsonObject]:
         """Return the events that say that the upstream gave up, with the answer so far."""
@@ -115,7 +117,7 @@ class BridgedStream:
         except ValueError as error:
             raise APIResponseValidationError(f"an event of the stream is not JSON: {error}") from None
         if not isinstance(chunk, dict):
-            raise APIResponseValidationError("an event of the stream is no object")
+            raise APIResponseValidationError("an event of the stream is not an object")
         if chunk.get("error") and not chunk.get("choices"):
             raise error_of_object(chunk["error"], 200, None, self._secrets)
         return (chunk,)

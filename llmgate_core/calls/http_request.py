@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from llmgate_core.contract.call import Call, Route
-from llmgate_core.contract.form import FormBody, Multipart
+from llmgate_core.contract.call import JsonObject, Route
+from llmgate_core.contract.form import Multipart
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import StreamedContent, TransportRequest
@@ -24,7 +24,7 @@ from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.settings.base_url import split_base_url
 
-__all__ = ["USER_AGENT", "encoded", "spliced", "transport_request"]
+__all__ = ["USER_AGENT", "RequestBuilder", "spliced"]
 
 USER_AGENT = "llmgate/0.1"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -33,41 +33,112 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 
 
-def encoded(call: Call, route: Route, request: UpstreamRequest) -> bytes | FormBody:
-    """Return the body's bytes; a canonical body gets the model here. A form's are made while it is sent.
+class RequestBuilder:
+    """The way out of one call: encodes bodies, and puts each request together for the wire.
 
-    Raises:
-        BadRequestError: a parameter has no JSON form; the message names it.
+    Args:
+        route: where the call goes, and its key.
+        info: the provider's, for the names of its headers.
+        extra_headers: the caller's own.
+        deadline: of the call.
+        limits: of its answers.
+        canonical_body: the call's body; a request with this very object gets the model.
     """
+
+    __slots__ = ("_canonical_body", "_deadline", "_extra_headers", "_info", "_limits", "_route")
+
+    def __init__(
+        self,
+        route: Route,
+        info: ProviderInfo,
+        *,
+        extra_headers: Any,
+        deadline: Deadline,
+        limits: Limits,
+        canonical_body: JsonObject | None = None,
+    ) -> None:
+        self._route = route
+        self._info = info
+        self._extra_headers = extra_headers
+        self._deadline = deadline
+        self._limits = limits
+        self._canonical_body = canonical_body
+
+    def encoded(self, request: UpstreamRequest) -> UpstreamRequest:
+        """Return `request` with its body as bytes, or as a form that is read while it is sent.
+
+        Raises:
+            BadRequestError: a parameter has no JSON form; the message names it.
+        """
+        body = request.body
+        if isinstance(body, dict):
+            return request.with_body(self._encode(body))
+        if isinstance(body, Multipart):
+            from llmgate_core.files.form_content import FormContent  # most calls upload nothing
+
+            return request.with_body(FormContent(body))
+        return request
+
+    def _encode(self, body: JsonObject) -> bytes:
+        if body is self._canonical_body and self._route.model:
+            body = {"model": self._route.model, **body}
+        try:
+            return encode(body)
+        except ValueError as error:
+            raise _unencodable(body, self._route, error) from None
+
+    def transport_request(
+        self, request: UpstreamRequest, *, bearer: bool = False, new_connection: bool = False
+    ) -> TransportRequest:
+        """Join path and base URL, put the headers together, check both.
+
+        Args:
+            request: its body is encoded.
+            bearer: send the key as a bearer token, unless the plugin set authorization itself.
+            new_connection: do not send it on a connection that was kept.
+
+        Raises:
+            BadRequestError: an illegal header name or value, or one that callers may not set.
+            ConfigError: an illegal base URL or path.
+        """
+        route = self._route
+        origin, base_path = split_base_url(route.base_url)
+        if not request.path.startswith("/") or request.path.startswith("//"):
+            raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
+        target = base_path + _quoted(request.path)
+        if request.query:
+            target += "?" + urlencode(request.query)
+        content, content_type = _content_of(request)
+        headers = _headers(request, route, self._info, self._extra_headers, content_type=content_type, bearer=bearer)
+        return TransportRequest(
+            request.method, origin, target, headers, content, self._deadline, self._limits, new_connection
+        )
+
+
+def _content_of(request: UpstreamRequest) -> tuple[bytes | StreamedContent, str | None]:
+    """Return a request's encoded body and its content type."""
     body = request.body
-    if body is None or isinstance(body, bytes):
-        return body or b""
-    if isinstance(body, Multipart):
-        from llmgate_core.files.form_content import FormContent
-
-        return FormContent(body)
-    if not isinstance(body, dict):
-        return body
-    if body is call.body and route.model:
-        body = {"model": route.model, **body}
-    try:
-        return encode(body)
-    except ValueError as error:
-        raise _unencodable(body, route, error) from None
+    if body is None:
+        return b"", None
+    if isinstance(body, bytes):
+        return body, "application/json" if body else None
+    if isinstance(body, (dict, Multipart)):
+        raise TypeError("the body of a request on the wire must be encoded")
+    return body, body.content_type
 
 
-def spliced(content: bytes, new: str, said: Mapping[str, Any]) -> bytes | None:
-    """Return a request's bytes with its model named `new`; None where that cannot be proved.
+def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None:
+    """Return a request's bytes with its model named `new`; None if that cannot be proved.
 
-    `said` is what `content` says. The proof is that the new bytes say the same but for the model.
+    `fields` are the parsed form of `content`. The proof is that the new bytes parse to the same but for the model.
     """
-    old = said.get("model")
+    old = fields.get("model")
     if not isinstance(old, str) or not new:
         return None
     if old == new:
         return content
     if content.count(b'"model"') != 1:
-        return None  # of two models in one object nobody knows which one counts
+        return None  # of two models in one object, upstreams differ in which one counts
     name = encode(old)
     if content.count(name) != 1:
         at = content.find(b'"model"')
@@ -81,41 +152,7 @@ def spliced(content: bytes, new: str, said: Mapping[str, Any]) -> bytes | None:
         proof = decode(candidate)
     except ValueError:
         return None
-    return candidate if proof == {**said, "model": new} else None
-
-
-def transport_request(
-    request: UpstreamRequest,
-    route: Route,
-    info: ProviderInfo,
-    *,
-    extra_headers: Any,
-    deadline: Deadline,
-    limits: Limits,
-    bearer: bool,
-) -> TransportRequest:
-    """Join path and base URL, put the headers together, check both.
-
-    With `bearer` the key goes along as a bearer token, unless the plugin set authorization itself.
-
-    Raises:
-        BadRequestError: an illegal header name or value, or one that callers may not set.
-        ConfigError: an illegal base URL or path.
-    """
-    origin, base_path = split_base_url(route.base_url)
-    if not request.path.startswith("/") or request.path.startswith("//"):
-        raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
-    target = base_path + _quoted(request.path)
-    if request.query:
-        target += "?" + urlencode(request.query)
-    content: bytes | StreamedContent = b""
-    content_type = None
-    if isinstance(request.body, bytes):
-        content, content_type = request.body, "application/json" if request.body else None
-    elif request.body is not None and not isinstance(request.body, (dict, Multipart)):
-        content, content_type = request.body, request.body.content_type
-    headers = _headers(request, route, info, extra_headers, content_type=content_type, bearer=bearer)
-    return TransportRequest(request.method, origin, target, headers, content, deadline, limits)
+    return candidate if proof == {**fields, "model": new} else None
 
 
 @lru_cache(maxsize=256)
@@ -155,13 +192,13 @@ def _checked_value(name: str, value: object) -> str:
     if isinstance(value, str) and HEADER_VALUE.fullmatch(value) is not None:
         return value
     if not isinstance(value, str):
-        raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not text")
+        raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not a string")
     raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
 
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or HEADER_NAME.fullmatch(name) is None:
-        raise _bad(f"extra_headers: {name!r} is no header name; HTTP allows letters, digits and - but no space")
+        raise _bad(f"extra_headers: {name!r} is not a valid header name: use letters, digits and '-'")
     if name.lower() in NOT_FOR_CALLERS:
         raise _bad(f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host")
     return name.lower()

@@ -1,29 +1,28 @@
 """One call, as data that moves one way: arguments -> a request ready to be sent.
 
-Pure but for the clock and the environment; the sending is `run.py` and `arun.py`, the reading `prepared.py`.
+Pure but for the clock and the environment. `loop.py` sends what comes out.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
-from llmgate_core.calls.http_request import encoded, spliced
+from llmgate_core.calls.http_request import RequestBuilder, spliced
+from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, output_type_of
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.contract.call import Call, Route
-from llmgate_core.contract.call_event import CallEvent, Outcome
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.endpoints.families import FAMILIES
+from llmgate_core.endpoints.families import FAMILIES, Family, Operation
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
@@ -35,182 +34,123 @@ from llmgate_core.settings.options import (
     is_provider_host,
     take_options,
 )
-from llmgate_core.settings.settings import PluginPolicy, Settings
+from llmgate_core.settings.settings import Settings
 
-__all__ = ["Pipeline"]
+__all__ = ["CallPreparer", "CallRequest"]
 
-log = logging.getLogger("llmgate")
-REMEMBERED_WARNINGS = 1000  # bounded, since callers choose the models
 FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without, handed out as one burst", "caller")
 
 
-class Pipeline:
+@dataclass(slots=True)
+class CallRequest:
+    """What a caller asks for.
+
+    Attributes:
+        family: what is called, for example `chat`.
+        model: the model string; None where the operation needs none.
+        inputs: what the call is about, for example `messages`; of a relay the whole parsed body.
+        arguments: our own and the request's parameters; taken apart while the call is prepared.
+        operation: what of the family.
+        content: the bytes that `inputs` were parsed from; they are sent as they came, but for the model, where nothing
+            else has to change.
+        allows_local_files: a string in a file's place is a path of this machine.
+        streams_bytes: an answer of bytes is handed on as it comes.
+    """
+
+    family: str
+    model: object
+    inputs: Mapping[str, Any]
+    arguments: dict[str, Any]
+    operation: str = "create"
+    content: bytes | None = None
+    allows_local_files: bool = True
+    streams_bytes: bool = False
+
+
+class CallPreparer:
     """Prepares the calls of one client."""
 
     def __init__(
-        self, settings: Settings, client: ClientOptions, *, plugins: PluginPolicy, extensions: Sequence[Any]
+        self, settings: Settings, client: ClientOptions, plugins: PluginRegistry, observers: CallObservers
     ) -> None:
         self.settings = settings
         self.client = client
-        self.plugins = PluginRegistry(plugins, extensions)
+        self.plugins = plugins
+        self.observers = observers
         self.catalogue = Catalogue.shipped(settings.catalogue_file)
         self.plugins.add_models_to(self.catalogue)
         self.router = Router(self.plugins, self.catalogue)
-        self._warned: set[str] = set()
 
-    def prepare(
-        self,
-        family: str,
-        model: object,
-        inputs: Mapping[str, Any],
-        arguments: dict[str, Any],
-        *,
-        operation: str = "create",
-        require_key: bool = True,
-        kind: type[PreparedCall] = PreparedCall,
-        content: bytes | None = None,
-    ) -> PreparedCall:
+    def prepare(self, request: CallRequest, *, require_key: bool = True) -> PreparedCall:
         """Return the call ready to be sent; nothing has touched the network yet.
-
-        `content` is what the caller sent as bytes, of which `inputs` are the parsed form: it goes out as it
-        came, but for the model, where nothing else has to change.
 
         Raises:
             LLMGateError: whatever can be known to be wrong before sending.
         """
         started = time.monotonic()
-        options = take_options(arguments, self.client, self.settings)
-        target = self._target(family, model, operation, options)
-        body = canonical_body(inputs, arguments, options.own.get("extra_body"))
-        if _complete(body, family, operation, options, takes_paths=kind.takes_paths):
-            content = None
-        endpoint = destination_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
-        home = is_provider_host(endpoint.base_url, target.plugin.info)
-        if home:
+        family = FAMILIES[request.family]
+        operation = family.operations[request.operation]
+        options = take_options(request.arguments, self.client, self.settings)
+        target = resolve_target(self.router, request, operation, options)
+        body = complete_body(request, family, options)
+        destination = destination_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
+        is_home = is_provider_host(destination.base_url, target.plugin.info)
+        if is_home:
             target = self.router.rerouted(target, body)
-        route = _route(target, endpoint, options, home=home)
-        ledger, fake_stream = _fake_stream(body, options)
-        asked = _asked(
-            family, model, operation, body, options, route.provider, hands_on=not kind.takes_paths and not fake_stream
+        route = build_route(target, destination, options, is_provider_host=is_home)
+        fake_stream = _take_fake_stream(body, options)
+        original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
+        upstream_call, entries = judge_params(original_call, route, target, options)
+        deadline = Deadline(options.timeouts)
+        builder = RequestBuilder(
+            route,
+            target.plugin.info,
+            extra_headers=options.own.get("extra_headers"),
+            deadline=deadline,
+            limits=self.client.limits,
+            canonical_body=upstream_call.body,
         )
-        call, entries = _judged(asked, route, target, options)
-        is_verbatim = call is asked and not fake_stream and not arguments and not options.own.get("extra_body")
-        verbatim = content if is_verbatim else None
-        request = _request(call, route, target, verbatim, inputs)
-        ledger += tuple(dict.fromkeys((*entries, *request.ledger)))
+        content = None if fake_stream or upstream_call is not original_call else _content_of(request, body, options)
+        upstream_request = build_request(request, content, upstream_call, route, target, builder)
+        ledger: tuple[LedgerEntry, ...] = (FAKE_STREAM,) if fake_stream else ()
+        ledger += tuple(dict.fromkeys((*entries, *upstream_request.ledger)))
         if ledger:
-            self.warn(route, ledger)
-        if target.row is not None and target.row.facts.get("announce_shutdown"):
-            self._announce_shutdown(target)
-        return kind(
-            asked=asked,
-            call=call,
+            self.observers.warn(route, ledger)
+        if target.row is not None:
+            self.observers.announce_shutdown(target)
+        return PreparedCall(
+            original_call=original_call,
+            upstream_call=upstream_call,
+            family=family,
+            operation=operation,
             target=target,
             route=route,
             ledger=ledger,
-            request=request,
+            request=upstream_request,
+            builder=builder,
             options=options,
             limits=self.client.limits,
-            deadline=Deadline(options.timeouts),
-            output_type=output_type_of(arguments),
+            deadline=deadline,
+            output_type=output_type_of(request.arguments),
             fake_stream=fake_stream,
             started=started,
-            warn=self.warn,
         )
 
-    def _target(self, family: str, model: object, operation: str, options: Options) -> ResolvedModel:
-        asked = FAMILIES[family].operations[operation]
-        if asked.takes_model and not (model is None and asked.may_lack_model):
-            target = self.router.resolve(
-                family, model, bridged=bool(options.own.get("use_chat_completions_api")) and operation == "create"
-            )
-        else:
-            target = self.router.resolve_prefix(family, model)
-        if operation != "create":
-            _check_operation(target, family, operation)
-        return target
 
-    def before(self, prepared: PreparedCall) -> None:
-        """Show the call to the extensions; an error of ours stops it."""
-        for hook in self.plugins.before_call:
-            hook(prepared.asked, prepared.route)
-
-    def ended(
-        self,
-        prepared: PreparedCall,
-        outcome: Outcome,
-        *,
-        chunks: int = 0,
-        usage: Any = None,
-        error: BaseException | None = None,
-    ) -> None:
-        """Tell the observers how the call ended; what they raise is logged and changes nothing."""
-        seconds = time.monotonic() - prepared.started
-        log.debug("%s %s: %s in %.3f s", prepared.route.provider, prepared.asked.family, outcome, seconds)
-        if not self.plugins.on_event:
-            return
-        counted = usage.model_dump(exclude_unset=True) if hasattr(usage, "model_dump") else usage
-        event = CallEvent(prepared.asked, prepared.route, outcome, seconds, chunks, counted, error)
-        for observer in self.plugins.on_event:
-            try:
-                observer(event)
-            except Exception as failure:  # noqa: BLE001  # an observer must not change a call
-                log.warning("an observer raised %s", type(failure).__name__)
-
-    def warn(self, route: Route, entries: Sequence[LedgerEntry]) -> None:
-        """Warn of what was lost, once per kind."""
-        for entry in entries:
-            if entry.lossy:
-                self._warn_once(f"{route.prefix}/{route.model}: {entry}")
-
-    def _announce_shutdown(self, target: ResolvedModel) -> None:
-        row = target.row
-        if row is not None and row.facts.get("shutdown_date"):
-            date = row.facts["shutdown_date"]
-            self._warn_once(f"{target.prefix}/{target.model}: {row.provider} gives {date} as the end of {row.name}")
-
-    def _warn_once(self, text: str) -> None:
-        if text not in self._warned:
-            if len(self._warned) >= REMEMBERED_WARNINGS:
-                self._warned.clear()
-            self._warned.add(text)
-            warnings.warn(text, UserWarning, stacklevel=7)
-
-
-def _judged(asked: Call, route: Route, target: ResolvedModel, options: Options) -> tuple[Call, tuple[LedgerEntry, ...]]:
-    """Return the call in the family that carries it, its parameters judged, and what became of them."""
-    call, ledger = asked, tuple[LedgerEntry, ...]()
-    if target.family != asked.family:
-        call, entries = apply_params(asked, route, target.plugin, options.policy, judging=False)
-        call, more = bridge_call(call, route)
-        ledger = (*entries, *more)
-    call, entries = apply_params(call, route, target.plugin, options.policy)
-    return call, (*ledger, *entries)
-
-
-def _complete(body: dict[str, Any], family: str, operation: str, options: Options, *, takes_paths: bool) -> bool:
-    """Put what settings and files say into the body; return whether it says more than the caller's did.
+def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
+    """Return the plugin and model that serve a request.
 
     Raises:
-        BadRequestError: an input is missing, or a file is none.
+        LLMGateError: no plugin does, or not this operation.
     """
-    if not takes_paths:
-        body.pop("model", None)  # what came from someone else names an alias; the route says which model
-    stores = options.store is not None and operation == "create" and FAMILIES[family].keeps and "store" not in body
-    if stores:
-        body["store"] = options.store
-    if operation == "create":
-        _check_required(family, body)
-    for name in FAMILIES[family].files:
-        if name in body:
-            body[name] = _files(name, body[name], takes_paths=takes_paths)
-    return stores
-
-
-def _check_required(family: str, body: Mapping[str, Any]) -> None:
-    for name in FAMILIES[family].required:
-        if body.get(name) is None:
-            raise BadRequestError(f"{name} is missing", status_code=400, param=name, attempts=0)
+    if operation.takes_model and not (request.model is None and operation.may_lack_model):
+        bridged = bool(options.own.get("use_chat_completions_api")) and request.operation == "create"
+        target = router.resolve(request.family, request.model, bridged=bridged)
+    else:
+        target = router.resolve_prefix(request.family, request.model)
+    if request.operation != "create":
+        _check_operation(target, request.family, request.operation)
+    return target
 
 
 def _check_operation(target: ResolvedModel, family: str, operation: str) -> None:
@@ -226,88 +166,147 @@ def _check_operation(target: ResolvedModel, family: str, operation: str) -> None
         )
 
 
-def _files(name: str, value: Any, *, takes_paths: bool) -> Any:
+def complete_body(request: CallRequest, family: Family, options: Options) -> dict[str, Any]:
+    """Return the canonical body, with what settings and files add to it.
+
+    Raises:
+        BadRequestError: an input is missing or malformed, or is not a file.
+    """
+    body = canonical_body(request.inputs, request.arguments, options.own.get("extra_body"))
+    if "model" in request.inputs:
+        body.pop("model", None)  # a client of a server names an alias there; the route says which model
+    if request.operation == "create":
+        if options.store is not None and family.keeps:
+            body.setdefault("store", options.store)
+        for name in family.required:
+            if body.get(name) is None:
+                raise BadRequestError(f"{name} is missing", status_code=400, param=name, attempts=0)
+    for name in family.files:
+        if name in body:
+            body[name] = _files(name, body[name], allows_local_files=request.allows_local_files)
+    return body
+
+
+def _files(name: str, value: Any, *, allows_local_files: bool) -> Any:
     """Return file parts for what a caller gave as a file or a list of files; an object is a reference."""
     if isinstance(value, list):
-        return [_files(name, item, takes_paths=takes_paths) for item in value]
+        return [_files(name, item, allows_local_files=allows_local_files) for item in value]
     if isinstance(value, (Mapping, FilePart)):
         return value
-    if not takes_paths:
+    if not allows_local_files:
         raise BadRequestError(f"{name} must be a file of a form", status_code=400, param=name, attempts=0)
     from llmgate_core.files.uploads import file_part  # most calls upload nothing
 
     return file_part(value, param=name)
 
 
-def _route(target: ResolvedModel, endpoint: Destination, options: Options, *, home: bool) -> Route:
+def build_route(target: ResolvedModel, destination: Destination, options: Options, *, is_provider_host: bool) -> Route:
+    """Return where a call goes."""
     return Route(
-        target.plugin.info.name,
-        target.prefix,
-        target.family,
-        target.model,
-        endpoint.base_url,
-        endpoint.api_key,
-        endpoint.organization,
-        endpoint.project,
-        None if target.row is None else target.row.facts,
-        options.preview_features,
-        target.reason,
-        options.policy.unsupported,
-        home,
+        provider=target.plugin.info.name,
+        prefix=target.prefix,
+        family=target.family,
+        model=target.model,
+        base_url=destination.base_url,
+        api_key=destination.api_key,
+        organization=destination.organization,
+        project=destination.project,
+        facts=None if target.row is None else target.row.facts,
+        preview_features=options.preview_features,
+        reason=target.reason,
+        param_policy=options.policy.unsupported,
+        is_provider_host=is_provider_host,
     )
 
 
-def _asked(
-    family: str, model: object, operation: str, body: dict[str, Any], options: Options, provider: str, *, hands_on: bool
+def _take_fake_stream(body: dict[str, Any], options: Options) -> FakeStream:
+    """Remove what asks for a stream where the caller wants one that the upstream does not send."""
+    if not (options.own.get("fake_stream") and body.get("stream")):
+        return None
+    del body["stream"]
+    stream_options = body.pop("stream_options", None)
+    with_usage = isinstance(stream_options, Mapping) and bool(stream_options.get("include_usage"))
+    return "with usage" if with_usage else "plain"
+
+
+def build_call(
+    request: CallRequest, body: dict[str, Any], options: Options, provider: str, *, is_fake_stream: bool
 ) -> Call:
-    asked = FAMILIES[family].operations[operation]
+    """Return the call as the caller made it.
+
+    Raises:
+        UnsupportedParamsError: the family does not stream.
+    """
+    family = FAMILIES[request.family]
+    operation = family.operations[request.operation]
     stream = bool(body.get("stream"))
-    if (stream or options.own.get("fake_stream")) and not asked.streams:
+    if (stream or options.own.get("fake_stream")) and not operation.streams:
         raise UnsupportedParamsError(
-            f"{family}.{operation} does not stream: leave stream out",
+            f"{family.name}.{request.operation} does not stream: leave stream out",
             status_code=400,
             param="stream",
             provider=provider,
             attempts=0,
         )
-    if asked.is_binary:
+    if operation.is_binary:
         # how the bytes are handed out is between the caller and us; a relay hands them on as they come
-        stream = bool(body.pop("stream", False)) or hands_on
-        stream = stream or (asked.events_when is not None and body.get(asked.events_when[0]) == asked.events_when[1])
+        stream = bool(body.pop("stream", False)) or (request.streams_bytes and not is_fake_stream)
+        stream = stream or operation.sends_events(body)
     return Call(
-        family,
-        "" if model is None else str(model),
-        body,
-        stream,
-        body.get("metadata"),
-        "",
-        operation,
-        bool(options.own.get("wait")),
-        options.own.get("poll_seconds"),
+        family=family.name,
+        model="" if request.model is None else str(request.model),
+        body=body,
+        stream=stream,
+        metadata=body.get("metadata"),
+        operation=request.operation,
+        wait=bool(options.own.get("wait")),
+        poll_seconds=options.own.get("poll_seconds"),
     )
 
 
-def _fake_stream(body: dict[str, Any], options: Options) -> tuple[tuple[LedgerEntry, ...], FakeStream]:
-    if not (options.own.get("fake_stream") and body.get("stream")):
-        return (), None
-    del body["stream"]
-    asked = body.pop("stream_options", None)
-    with_usage = isinstance(asked, Mapping) and bool(asked.get("include_usage"))
-    return (FAKE_STREAM,), "with usage" if with_usage else "plain"
+def judge_params(
+    original_call: Call, route: Route, target: ResolvedModel, options: Options
+) -> tuple[Call, tuple[LedgerEntry, ...]]:
+    """Return the call in the family that carries it, its parameters judged, and what became of them.
+
+    Raises:
+        UnsupportedParamsError: a parameter or value is known to be refused, and the policy is `error`.
+    """
+    call, ledger = original_call, tuple[LedgerEntry, ...]()
+    if target.family != call.family:
+        call, dropped = apply_params(call, route, target.plugin, options.policy, judging=False)
+        call, bridged = bridge_call(call, route)
+        ledger = (*dropped, *bridged)
+    call, entries = apply_params(call, route, target.plugin, options.policy)
+    return call, (*ledger, *entries)
 
 
-def _request(
-    call: Call, route: Route, target: ResolvedModel, verbatim: bytes | None, said: Mapping[str, Any]
+def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:
+    """Return the caller's bytes if they say all that the body says, but for the model."""
+    adds_store = "store" in body and "store" not in request.inputs
+    return None if request.arguments or options.own.get("extra_body") or adds_store else request.content
+
+
+def build_request(
+    request: CallRequest,
+    content: bytes | None,
+    call: Call,
+    route: Route,
+    target: ResolvedModel,
+    builder: RequestBuilder,
 ) -> UpstreamRequest:
+    """Return what the plugin wants sent, its body encoded; `content` is used for it where the plugin keeps the body.
+
+    Raises:
+        PluginError: the hook failed. BadRequestError: a parameter has no JSON form.
+    """
     plugin = target.plugin
-    request = plugin.transform_request(call, route)
-    if not isinstance(request, UpstreamRequest):
-        raise plugin.error(
-            "transform_request", f"hook transform_request gave {type(request).__name__}, not an UpstreamRequest"
-        )
-    content: Any = None
-    if verbatim is not None and request.body is call.body:
-        content = spliced(verbatim, route.model, said)
-    if content is None:
-        content = encoded(call, route, request)
-    return UpstreamRequest(request.method, request.path, content, request.headers, request.query, request.ledger)
+    upstream_request = plugin.transform_request(call, route)
+    if not isinstance(upstream_request, UpstreamRequest):
+        kind = type(upstream_request).__name__
+        raise plugin.error("transform_request", f"hook transform_request returned {kind}, not an UpstreamRequest")
+    if content is not None and upstream_request.body is call.body:
+        content_for_model = spliced(content, route.model, request.inputs)
+        if content_for_model is not None:
+            return upstream_request.with_body(content_for_model)
+    return builder.encoded(upstream_request)

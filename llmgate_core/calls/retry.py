@@ -1,21 +1,49 @@
 """Decide whether and when to try again: the one owner of retries.
 
-Pure: facts in, seconds out; it neither waits nor reads the clock.
+Pure but for the deadline's clock: facts in, seconds out; it never waits.
 
-Source: the rules of DESIGN section 8 as written down in docs/architecture.md, after the official
-SDK's (statuses, `x-should-retry`, `retry-after-ms`), with full jitter and a 60 s cap.
+Source: docs/architecture.md, "Sending": the OpenAI SDK's statuses, `x-should-retry` and `retry-after-ms`, with full
+jitter and a limit of 60 s.
 """
 
 from __future__ import annotations
 
-from llmgate_core.errors import APIConnectionError, APIError
+import random
+from typing import TYPE_CHECKING
 
-__all__ = ["wait_before_retry"]
+from llmgate_core.errors import APIConnectionError, APIError
+from llmgate_core.reading.upstream_errors import complete_error
+
+if TYPE_CHECKING:
+    from llmgate_core.calls.prepared import PreparedCall
+
+__all__ = ["wait_after", "wait_before_retry"]
 
 FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 8.0
-LONGEST_ASKED_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 8.0
+MAX_RETRY_AFTER_SECONDS = 60.0
 NEVER_RETRIED_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+
+
+def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | None:
+    """Return how many seconds to wait before the next try; None: raise the error, which is complete now.
+
+    Args:
+        call: whose options and deadline decide.
+        error: what the attempt ended with.
+        attempt: how many requests were sent, from 1.
+    """
+    if error.attempts != 0:  # 0: refused before anything was sent
+        error.attempts = attempt
+    complete_error(error, call.route)
+    return wait_before_retry(
+        error,
+        attempt=attempt,
+        max_retries=call.options.max_retries,
+        should_retry=error._should_retry,
+        remaining_seconds=call.deadline.remaining(),
+        jitter=random.random(),  # noqa: S311  # spreads retries; nothing secret
+    )
 
 
 def wait_before_retry(
@@ -27,10 +55,10 @@ def wait_before_retry(
     remaining_seconds: float | None,
     jitter: float,
 ) -> float | None:
-    """Return how long to wait before the next try, None: raise the error.
+    """Return how many seconds to wait before the next try; None: raise the error.
 
     Args:
-        error: what the attempt ended with; nothing of an answer was handed out yet.
+        error: what the attempt ended with; the caller has seen nothing of an answer yet.
         attempt: how many requests were sent, from 1.
         max_retries: further tries allowed in all.
         should_retry: the `x-should-retry` header, if any.
@@ -40,11 +68,11 @@ def wait_before_retry(
     if attempt > max_retries or not _may_pass(error, should_retry):
         return None
     if error.retry_after is not None:
-        if error.retry_after > LONGEST_ASKED_WAIT_SECONDS:
+        if error.retry_after > MAX_RETRY_AFTER_SECONDS:
             return None
         wait = error.retry_after
     else:
-        wait = jitter * min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+        wait = jitter * min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
     return None if remaining_seconds is not None and wait >= remaining_seconds else wait
 
 

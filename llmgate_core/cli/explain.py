@@ -71,7 +71,7 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
 def _fates(prepared: PreparedCall) -> list[dict[str, Any]]:
     known = {entry.parameter: entry for entry in prepared.ledger}
     fates: list[dict[str, Any]] = []
-    for name in prepared.asked.body:
+    for name in prepared.original_call.body:
         entry = known.pop(name, None)
         if entry is None:
             fates.append({"parameter": name, "fate": "kept", "reason": "as given", "source": "", "lossy": False})
@@ -107,7 +107,7 @@ def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[s
 
 def _curl(prepared: PreparedCall) -> str:
     """Return the request as a curl command whose key is the variable's name."""
-    request = prepared.transport_request(prepared.request)
+    request = prepared.builder.transport_request(prepared.request)
     scheme, host, port = request.origin
     netloc = host if (scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
     parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]

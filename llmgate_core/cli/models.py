@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.client.clients import Client
 from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
@@ -29,7 +29,7 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _of_catalogue(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+def _of_catalogue(pipeline: CallPreparer) -> Iterator[dict[str, Any]]:
     for name in pipeline.catalogue.names():
         row = pipeline.catalogue.find(name)
         if row is not None:
@@ -42,7 +42,7 @@ def _of_catalogue(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
             }
 
 
-def _of_plugins(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+def _of_plugins(pipeline: CallPreparer) -> Iterator[dict[str, Any]]:
     """Yield what plugins list without asking anyone; one that fails is for `llmgate plugins`."""
     for family, prefix in sorted(pipeline.plugins.claims()):
         try:

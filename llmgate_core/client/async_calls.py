@@ -14,7 +14,7 @@ from llmgate_core.settings.options import hide_key
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from llmgate_core.reading.streams import AsyncStream
+    from llmgate_core.reading.async_stream import AsyncStream
     from llmgate_core.types.audio import Transcription, TranscriptionEvent, Translation
     from llmgate_core.types.base import Deleted, Page
     from llmgate_core.types.binary import BinaryResponse

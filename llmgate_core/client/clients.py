@@ -11,21 +11,25 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Literal
 
-from llmgate_core.calls.arun import arun
-from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.loop import call_steps
+from llmgate_core.calls.observers import CallObservers
+from llmgate_core.calls.prepare import CallPreparer, CallRequest
 from llmgate_core.calls.prepared import PreparedCall
-from llmgate_core.calls.run import run
+from llmgate_core.calls.results import TypedReader
+from llmgate_core.calls.sync_driver import run
 from llmgate_core.client.async_calls import AsyncCalls
 from llmgate_core.client.sync_calls import SyncCalls
 from llmgate_core.contract.limits import Limits
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import ConfigError
-from llmgate_core.reading.streams import AsyncStream
+from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
-from llmgate_core.relay.forwarding import Forwarded, forwarding, started
-from llmgate_core.relay.relay import Relayed, RelayedCall
+from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
+from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, take_options
 from llmgate_core.settings.settings import PluginPolicy, Settings
 from llmgate_core.transports.selection import AsyncWires, Wires
@@ -92,7 +96,7 @@ class _Base:
         )
         self._plugins = plugins
         self._extensions = extensions
-        self._built: tuple[Pipeline, tuple[Any, ...]] | None = None  # and what it was built from
+        self._built: tuple[CallPreparer, tuple[Any, ...]] | None = None  # and what it was built from
         self._building = threading.RLock()
         self._added: list[tuple[object, str, str]] = []
 
@@ -110,7 +114,7 @@ class _Base:
             self._added.append((plugin, family, prefix))
 
     @property
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> CallPreparer:
         """The pure part of this client, made on first use and again when plugin settings change."""
         settings = self.settings
         plugins = settings.plugins if self._plugins is None else self._plugins
@@ -124,12 +128,13 @@ class _Base:
                     built = self._built = self._build(wanted), wanted
         return built[0]
 
-    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> Pipeline:
+    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> CallPreparer:
         plugins, extensions, _ = wanted
-        pipeline = Pipeline(self.settings, self._options, plugins=plugins, extensions=extensions)
+        registry = PluginRegistry(plugins, extensions)
+        preparer = CallPreparer(self.settings, self._options, registry, CallObservers(registry))
         for plugin, family, prefix in self._added:
-            pipeline.plugins.add(plugin, family, prefix, replace=True)
-        return pipeline
+            registry.add(plugin, family, prefix, replace=True)
+        return preparer
 
     def resolve(self, family: str, model: str, *, bridged: bool = False) -> ResolvedModel:
         """Return where calls of a model string go, its plugin loaded; with `bridged` over the family that bridges it.
@@ -195,7 +200,8 @@ class _Base:
     ) -> PreparedCall:
         """Return a call ready to be sent, without sending it; needs no key. For `llmgate explain`."""
         hide_key(arguments)
-        return self.pipeline.prepare(family, model, inputs, arguments, operation=operation, require_key=False)
+        request = CallRequest(family, model, inputs, arguments, operation)
+        return self.pipeline.prepare(request, require_key=False)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(api_base={self._options.api_base!r})"
@@ -218,9 +224,10 @@ class Client(_Base, SyncCalls):
         *,
         operation: str = "create",
     ) -> Any:
-        pipeline = self.pipeline
-        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
-        return run(pipeline, prepared, self._wires.choose(prepared))
+        preparer = self.pipeline
+        call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
+        observers = preparer.observers
+        return run(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
 
     def close(self) -> None:
         """Close every connection of this client; your own HTTP client stays open."""
@@ -252,9 +259,10 @@ class AsyncClient(_Base, AsyncCalls):
         *,
         operation: str = "create",
     ) -> Any:
-        pipeline = self.pipeline
-        prepared = pipeline.prepare(family, model, inputs, arguments, operation=operation)
-        return await arun(pipeline, prepared, self._wires.choose(prepared))
+        preparer = self.pipeline
+        call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
+        observers = preparer.observers
+        return await arun(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
 
     async def relay(
         self,
@@ -284,11 +292,13 @@ class AsyncClient(_Base, AsyncCalls):
             LLMGateError: as `completion`.
         """
         hide_key(arguments)
-        pipeline = self.pipeline
-        prepared = pipeline.prepare(
-            family, model, body, arguments, operation=operation, kind=RelayedCall, content=content
+        preparer = self.pipeline
+        request = CallRequest(
+            family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
         )
-        result: Relayed | AsyncStream[bytes] = await arun(pipeline, prepared, self._wires.choose(prepared))
+        call = preparer.prepare(request)
+        steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)
+        result: Relayed | AsyncStream[bytes] = await arun(steps, self._wires.choose(call))
         return result
 
     async def forward(
@@ -318,8 +328,8 @@ class AsyncClient(_Base, AsyncCalls):
         """
         hide_key(arguments)
         request = UpstreamRequest(method, path, headers=headers)
-        prepared = forwarding(self.pipeline, target, request, content, query, arguments)
-        return started(prepared, await self._wires.choose(prepared).asend(prepared.request))
+        outgoing = forwarding(self.pipeline, target, request, content, query, arguments)
+        return await forward(outgoing, self._wires.choose(outgoing))
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

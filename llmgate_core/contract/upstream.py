@@ -112,6 +112,10 @@ class UpstreamRequest:
         """Return a copy that has `headers` too; they win over those of the same name."""
         return replace(self, headers={**self.headers, **headers})
 
+    def with_body(self, body: JsonObject | Multipart | FormBody | bytes | None) -> UpstreamRequest:
+        """Return a copy that has `body` instead."""
+        return UpstreamRequest(self.method, self.path, body, self.headers, self.query, self.ledger)
+
 
 class UpstreamResponse:
     """A whole answer: status, headers, bytes. `json()` parses once."""

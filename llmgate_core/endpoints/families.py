@@ -43,6 +43,14 @@ class Operation:
     events_when: tuple[str, str] | None = None
     text_when: tuple[str, frozenset[str]] | None = None
 
+    def sends_events(self, body: Mapping[str, Any]) -> bool:
+        """Return whether a request asks for its answer as a stream of events."""
+        return self.events_when is not None and body.get(self.events_when[0]) == self.events_when[1]
+
+    def sends_text(self, body: Mapping[str, Any]) -> bool:
+        """Return whether a request asks for its answer as plain text."""
+        return self.text_when is not None and body.get(self.text_when[0]) in self.text_when[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Family:

@@ -1,6 +1,6 @@
-"""Read what an upstream answered: errors by status and code, typed results.
+"""Make typed results of whole answers.
 
-Pure: bytes in, results or errors out. Streams are read by `chunks.py`.
+Pure: bytes in, results or errors out. Streams are read in `readers/`, error statuses in `upstream_errors.py`.
 
 Source: OpenAPI 2.3.0, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
 """
@@ -14,10 +14,20 @@ from pydantic import ValidationError
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import UpstreamResponse
+from llmgate_core.endpoints.families import Family
 from llmgate_core.reading.upstream_errors import error_of_object, is_document, try_decode, validation_error, why_invalid
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["binary_result", "typed_result"]
+__all__ = ["binary_result", "result_type", "typed_result"]
+
+
+def result_type(family: Family, operation: str, output_type: object) -> Any:
+    """Return the class of a whole answer; `output_type` is the class that its text is parsed as, or None."""
+    if output_type is not None and family.name == "chat":
+        from llmgate_core.types.chat import ParsedChatCompletion  # types load with their family
+
+        return ParsedChatCompletion
+    return family.result_type(operation)
 
 
 def typed_result(
@@ -30,8 +40,8 @@ def typed_result(
 ) -> Any:
     """Validate a whole answer, straight from the bytes where the plugin left them as they are.
 
-    `is_new`: the call made what it returns, so an error in it is the call's. A job that is only looked at
-    may hold the error that ended it.
+    `is_new`: the call made what it returns, so an error in it is the call's. A job that is only polled may hold the
+    error that ended it.
 
     Raises:
         APIStatusError: an error object inside the 2xx. APIResponseValidationError: not the promised shape.
@@ -46,15 +56,15 @@ def typed_result(
     extra = result.model_extra
     if extra and extra.get("error"):
         raise error_of_object(extra["error"], response.status, response.headers, secrets)
-    if is_new and (found := result.__dict__.get("error")):
-        failure = error_of_object(_plain(found), response.status, response.headers, secrets)
+    if is_new and (own_error := result.__dict__.get("error")):
+        failure = error_of_object(_plain(own_error), response.status, response.headers, secrets)
         failure.partial = result.model_dump(exclude_unset=True)
         raise failure
     return result
 
 
-def _plain(found: Any) -> Any:
-    return found.model_dump(exclude_unset=True) if hasattr(found, "model_dump") else found
+def _plain(error: Any) -> Any:
+    return error.model_dump(exclude_unset=True) if hasattr(error, "model_dump") else error
 
 
 def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Sequence[Any]) -> Any:

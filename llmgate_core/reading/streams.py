@@ -1,29 +1,24 @@
-"""The streams that callers iterate: chunks, and views of them as text or events.
+"""What both kinds of stream share: what a chunk says, and what is known of the call.
 
-A stream ends in exactly one of finished, truncated, failed or cancelled, and closes the upstream
-on every path. Its generator is a free function: a stream that is dropped has no cycle to wait for.
+Pure but for the file that a stream of bytes is written to.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from os import PathLike
-from types import MappingProxyType, TracebackType
-from typing import Any, Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal
 
 from llmgate_core.catalogue.prices import Cost
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.files.atomic import AtomicFile
-from llmgate_core.reading.accumulate.whole import StreamHistory, whole_answer
+from llmgate_core.reading.accumulate.whole import StreamHistory
 from llmgate_core.types.record import CallRecord, Recorded
 
-__all__ = ["AsyncStream", "Stream", "StreamEvent", "events_of"]
-
-ChunkT = TypeVar("ChunkT")
-
+__all__ = ["AsyncStreamBase", "StreamBase", "StreamEvent", "awrite_block", "events_of", "write_block"]
 
 StreamEventKind = Literal["text", "reasoning", "refusal", "tool_call", "finish", "usage"]
 
@@ -92,20 +87,19 @@ def _events_of_event(event: Any) -> Iterator[StreamEvent]:
         yield StreamEvent("usage", value=usage)
 
 
-def _block(chunk: Any) -> bytes:
-    if not isinstance(chunk, bytes):
-        raise TypeError(f"only a stream of bytes goes to a file, this one has {type(chunk).__name__}")
-    return chunk
-
-
-class _Facts:
+class AsyncStreamBase:
     """What both kinds of stream know of their call, before the first chunk."""
 
+    _model: str
+    _past: StreamHistory
     _record: CallRecord
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._model} {self._past.state}, {self._past.count} chunks>"
 
     @property
     def record(self) -> CallRecord:
-        """What is known of the call: for programs that serve llmgate to others."""
+        """What is known of the call, for programs that serve llmgate to others."""
         return self._record
 
     @property
@@ -131,146 +125,29 @@ class _Facts:
         return self._record.request_id
 
 
-class Stream(_Facts, Generic[ChunkT]):
-    """Chunks as they come. Iterate it, or use it as a context manager to close it early."""
-
-    def __init__(
-        self,
-        chunks: Iterator[ChunkT],
-        family: str,
-        record: CallRecord,
-        so_far: Callable[[], Any] | None = None,
-    ) -> None:
-        self._past = StreamHistory(family, so_far)
-        self._chunks = chunks
-        self._family = family
-        self._record = record
-
-    def __iter__(self) -> Stream[ChunkT]:
-        return self
-
-    def __next__(self) -> ChunkT:
-        try:
-            chunk = next(self._chunks)
-        except BaseException as error:
-            self._past.stop(error)
-            raise
-        self._past.add(chunk)
-        return chunk
-
-    def text(self) -> Iterator[str]:
-        """Yield the first choice's text, piece by piece."""
-        for event in self.events():
-            if event.kind == "text" and event.index == 0:
-                yield event.text
-
-    def events(self) -> Iterator[StreamEvent]:
-        """Yield what the chunks say, one thing at a time."""
-        for chunk in self:
-            yield from events_of(chunk)
-
-    def whole(self) -> Any:
-        """Read the rest and return the whole answer, what was read before included; again and again.
-
-        Raises:
-            LLMGateError: what ended the stream early; or it was closed, or bytes of it were read, before.
-        """
-        self._past.require_complete()
-        rest = list(self)
-        return whole_answer(self._family, rest, self._past, self._record)
-
-    def stream_to_file(self, path: str | PathLike[str]) -> None:
-        """Write the rest of a stream of bytes to a file, which is there only once it is whole."""
-        with AtomicFile(path) as file:
-            for block in self:
-                file.write(_block(block))
+class StreamBase(AsyncStreamBase):
+    """A synchronous stream, which can also close itself when it is dropped; an event loop does it for the other."""
 
     def close(self) -> None:
         """Stop: the upstream sees the connection close. Idempotent."""
-        close = getattr(self._chunks, "close", None)
-        if close is not None:
-            self._past.stop(GeneratorExit())
-            close()
-
-    def __enter__(self) -> Stream[ChunkT]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        raise NotImplementedError
 
     def __del__(self) -> None:
         if hasattr(self, "_chunks"):
             self.close()
 
 
-class AsyncStream(_Facts, Generic[ChunkT]):
-    """The asynchronous twin of `Stream`."""
+def write_block(file: AtomicFile, block: Any) -> None:
+    """Write a block of a stream of bytes.
 
-    def __init__(
-        self,
-        chunks: AsyncIterator[ChunkT],
-        family: str,
-        record: CallRecord,
-        so_far: Callable[[], Any] | None = None,
-    ) -> None:
-        self._past = StreamHistory(family, so_far)
-        self._chunks = chunks
-        self._family = family
-        self._record = record
+    Raises:
+        TypeError: it is not bytes.
+    """
+    if not isinstance(block, bytes):
+        raise TypeError(f"only a stream of bytes goes to a file, this one has {type(block).__name__}")
+    file.write(block)
 
-    def __aiter__(self) -> AsyncStream[ChunkT]:
-        return self
 
-    async def __anext__(self) -> ChunkT:
-        try:
-            chunk = await self._chunks.__anext__()
-        except BaseException as error:
-            self._past.stop(error)
-            raise
-        self._past.add(chunk)
-        return chunk
-
-    async def text(self) -> AsyncIterator[str]:
-        """Yield the first choice's text, piece by piece."""
-        async for event in self.events():
-            if event.kind == "text" and event.index == 0:
-                yield event.text
-
-    async def events(self) -> AsyncIterator[StreamEvent]:
-        """Yield what the chunks say, one thing at a time."""
-        async for chunk in self:
-            for event in events_of(chunk):
-                yield event
-
-    async def whole(self) -> Any:
-        """Read the rest and return the whole answer, what was read before included; again and again.
-
-        Raises:
-            LLMGateError: what ended the stream early; or it was closed, or bytes of it were read, before.
-        """
-        self._past.require_complete()
-        rest = [chunk async for chunk in self]
-        return whole_answer(self._family, rest, self._past, self._record)
-
-    async def stream_to_file(self, path: str | PathLike[str]) -> None:
-        """Write the rest of a stream of bytes to a file, which is there only once it is whole."""
-        with AtomicFile(path) as file:
-            async for block in self:
-                await asyncio.to_thread(file.write, _block(block))
-
-    async def aclose(self) -> None:
-        """Stop: the upstream sees the connection close. Idempotent."""
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            self._past.stop(GeneratorExit())
-            await close()
-
-    async def __aenter__(self) -> AsyncStream[ChunkT]:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
+async def awrite_block(file: AtomicFile, block: Any) -> None:
+    """As `write_block`, without blocking the event loop."""
+    await asyncio.to_thread(write_block, file, block)

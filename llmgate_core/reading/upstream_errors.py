@@ -12,14 +12,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llmgate_core.contract.call import Route
 from llmgate_core.contract.upstream import Headers, UpstreamResponse
-from llmgate_core.errors import BODY_EXCERPT_BYTES, APIError, APIResponseValidationError, status_error_class
+from llmgate_core.errors import (
+    BODY_EXCERPT_BYTES,
+    APIError,
+    APIResponseValidationError,
+    LLMGateError,
+    status_error_class,
+)
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.retry_after import asked_wait
 from llmgate_core.secrets import Secret, mask
 
 __all__ = [
     "STATUS_OF_WORD",
+    "complete_error",
     "error_of_object",
     "error_of_status",
     "is_document",
@@ -123,6 +131,26 @@ def error_of_object(
         body=_excerpt(repr(found).encode(), secrets),
         response_headers=None if headers is None else headers.masked(secrets),
     )
+
+
+def complete_error(error: LLMGateError, route: Route) -> None:
+    """Fill in what an error of an answer lacks, and take the key out of it.
+
+    An upstream may echo the key anywhere; and the error that ours was made from repeats its input.
+    """
+    if not isinstance(error, APIError):
+        return
+    error.provider = error.provider or route.provider
+    error.model = error.model or route.model
+    error.attempts = 1 if error.attempts is None else error.attempts
+    secrets = (route.api_key,)
+    for name in ("message", "code", "type", "param", "request_id", "body"):
+        value = getattr(error, name)
+        if isinstance(value, str):
+            setattr(error, name, mask(value, secrets))
+    error.args = (error.message,)
+    if error.__cause__ is None:
+        error.__context__ = None
 
 
 def is_document(content_type: str) -> bool:

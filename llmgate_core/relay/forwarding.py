@@ -1,6 +1,7 @@
 """Send one request to a provider as it is, below its base URL and with its key: for resources that no plugin knows.
 
-One try: what is streamed up cannot be sent twice. Nothing of the answer is judged; a redirect is not followed.
+One try, but for a kept connection that turned out to be closed; what is streamed up cannot be sent twice. Nothing of
+the answer is judged; a redirect is not followed.
 
 Source: docs/architecture.md, "The relay"; row S13 of the reliability catalogue.
 """
@@ -11,22 +12,29 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmgate_core.calls.http_request import transport_request
-from llmgate_core.calls.prepare import Pipeline
+from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.prepare import CallPreparer
+from llmgate_core.calls.sending import connection_error
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline
-from llmgate_core.contract.transport import AsyncTransportResponse, StreamedContent, TransportRequest
+from llmgate_core.contract.transport import (
+    AsyncTransport,
+    AsyncTransportResponse,
+    StaleConnectionError,
+    StreamedContent,
+    TransportRequest,
+)
 from llmgate_core.contract.upstream import Headers, UpstreamRequest
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options, destination_for, is_provider_host, take_options
 
-__all__ = ["Forwarded", "Forwarding", "forwarding", "started"]
+__all__ = ["Forwarded", "Forwarding", "forward", "forwarding"]
 
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """A request ready to be forwarded, and what the choice of a wire looks at."""
+    """A request ready to be forwarded, and what the choice of a transport needs."""
 
     options: Options
     route: Route
@@ -40,7 +48,7 @@ class Forwarded:
     """A started answer. Close it, whatever happens.
 
     Attributes:
-        headers: the upstream's, all of them. api_key: the key that must not be in what is handed on.
+        headers: the upstream's, all of them. api_key: the key that must not be in what is passed on.
     """
 
     status: int
@@ -71,7 +79,7 @@ class Forwarded:
 
 
 def forwarding(
-    pipeline: Pipeline,
+    preparer: CallPreparer,
     target: ResolvedModel,
     request: UpstreamRequest,
     content: bytes | StreamedContent,
@@ -83,38 +91,47 @@ def forwarding(
     Raises:
         APIError: no key, or an illegal header or path. PluginError: the plugin signs requests in its own way.
     """
-    options = take_options(arguments, pipeline.client, pipeline.settings)
+    options = take_options(arguments, preparer.client, preparer.settings)
     plugin = target.plugin
     if plugin.auth is not None:
         raise plugin.error("auth", "its requests cannot be forwarded as they are")
-    endpoint = destination_for(plugin.info, options, pipeline.client, pipeline.settings)
+    destination = destination_for(plugin.info, options, preparer.client, preparer.settings)
     route = Route(
-        plugin.info.name,
-        target.prefix,
-        target.family,
-        "",
-        endpoint.base_url,
-        endpoint.api_key,
-        endpoint.organization,
-        endpoint.project,
-        is_provider_host=is_provider_host(endpoint.base_url, plugin.info),
+        provider=plugin.info.name,
+        prefix=target.prefix,
+        family=target.family,
+        model="",
+        base_url=destination.base_url,
+        api_key=destination.api_key,
+        organization=destination.organization,
+        project=destination.project,
+        is_provider_host=is_provider_host(destination.base_url, plugin.info),
     )
     deadline = Deadline(options.timeouts)
-    outgoing = transport_request(
-        request,
+    builder = RequestBuilder(
         route,
         plugin.info,
         extra_headers=options.own.get("extra_headers"),
         deadline=deadline,
-        limits=pipeline.client.limits,
-        bearer=True,
+        limits=preparer.client.limits,
     )
+    outgoing = builder.transport_request(request, bearer=True)
     outgoing = replace(outgoing, content=content, target=f"{outgoing.target}?{query}" if query else outgoing.target)
     return Forwarding(options, route, target, outgoing, deadline)
 
 
-def started(prepared: Forwarding, response: AsyncTransportResponse) -> Forwarded:
-    """Return the answer to a request that was forwarded."""
-    return Forwarded(
-        response.status, Headers(response.raw_headers), prepared.route.api_key, response, prepared.deadline
-    )
+async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarded:
+    """Send the request and return its answer once the head is here.
+
+    Raises:
+        APIConnectionError: not reached or broken, or nothing in time.
+    """
+    request = forwarding.request
+    try:
+        response = await transport.asend(request)
+    except StaleConnectionError as stale:
+        if not isinstance(request.content, bytes):
+            raise connection_error(stale) from None
+        response = await transport.asend(replace(request, new_connection=True))
+    headers = Headers(response.raw_headers)
+    return Forwarded(response.status, headers, forwarding.route.api_key, response, forwarding.deadline)

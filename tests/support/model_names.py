@@ -33,6 +33,6 @@ def wire_of(model: str, **arguments: Any) -> tuple[str, str, str, Any, Any]:
     """Return provider, host, path and body as they would be sent, and the facts that are known."""
     made = Client(settings=Settings())
     prepared = made.prepare("chat", model, {"messages": arguments.pop("messages", HI)}, arguments)
-    request = prepared.transport_request(prepared.request)
+    request = prepared.builder.transport_request(prepared.request)
     body = json.loads(request.content)
     return prepared.route.provider, request.origin.host, request.target, body, prepared.route.facts

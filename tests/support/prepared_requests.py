@@ -63,7 +63,7 @@ def prepared(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         call = client.prepare(family, model, inputs, {"api_base": HOME, **arguments}, operation=operation)
-    request = call.transport_request(call.request)
+    request = call.builder.transport_request(call.request)
     path, _, query_text = request.target.removeprefix("/v1").partition("?")
     endpoint, query = endpoint_of(request.method, path), _query(parse_qsl(query_text))
     content_type = dict(request.headers).get("content-type", "")

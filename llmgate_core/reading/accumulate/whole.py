@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_core.endpoints.families import FAMILIES
-from llmgate_core.errors import APIResponseValidationError, LLMGateError
+from llmgate_core.errors import APIResponseValidationError, LLMGateError, StreamTruncatedError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
+from llmgate_core.reading.results import result_type
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["StreamHistory", "fold_chunks", "whole_answer"]
@@ -28,20 +29,24 @@ class StreamHistory:
         so_far: returns the answer so far, which the stream's reader keeps; None: nobody does.
         chunks: all of them where nobody else keeps them, but no bytes: a recording or a film shall not stay in memory.
         dropped_bytes: bytes were handed out.
+        count: how many chunks were handed out.
+        state: `open`, `finished`, `truncated`, `failed` or `closed`.
     """
 
-    __slots__ = ("_is_over", "_keeps", "_stop", "chunks", "dropped_bytes", "so_far")
+    __slots__ = ("_keeps", "_stop", "chunks", "count", "dropped_bytes", "so_far", "state")
 
     def __init__(self, family: str, so_far: Callable[[], Any] | None) -> None:
         self.so_far = so_far
         self.chunks: list[Any] = []
         self.dropped_bytes = False
         self._keeps = so_far is None or family == "speech"
-        self._is_over = False
+        self.count = 0
+        self.state = "open"
         self._stop: LLMGateError | None = None
 
     def add(self, chunk: Any) -> None:
         """Note a chunk that is handed out."""
+        self.count += 1
         if isinstance(chunk, bytes):
             self.dropped_bytes = True
         elif self._keeps:
@@ -49,12 +54,15 @@ class StreamHistory:
 
     def stop(self, by: BaseException) -> None:
         """Remember what stopped the stream first, as a copy: the frames of the error hold the stream."""
-        if self._is_over:
+        if self.state != "open":
             return
-        self._is_over = True
         if isinstance(by, LLMGateError):
+            self.state = "truncated" if isinstance(by, StreamTruncatedError) else "failed"
             self._stop = copy(by)
-        elif not isinstance(by, (StopIteration, StopAsyncIteration)):
+        elif isinstance(by, (StopIteration, StopAsyncIteration)):
+            self.state = "finished"
+        else:
+            self.state = "closed"
             self._stop = LLMGateError("the stream was stopped before its end: call whole() before you close it")
 
     def require_complete(self) -> None:
@@ -116,7 +124,7 @@ def _whole_document(family: str, folded: Any, record: CallRecord) -> Any:
     if folded is None:
         raise _no_answer("nothing in it makes an answer", None, record)
     try:
-        answer = _result_type(family, record).model_validate(folded)
+        answer = result_type(FAMILIES[family], "create", record.output_type).model_validate(folded)
     except ValidationError as error:
         raise _no_answer(f"what it adds up to is no answer: {error.error_count()} errors", folded, record) from None
     if record.output_type is not None:
@@ -132,12 +140,3 @@ def _no_answer(why: str, partial: Any, record: CallRecord) -> APIResponseValidat
         attempts=record.attempts,
         partial=partial,
     )
-
-
-def _result_type(family: str, record: CallRecord) -> Any:
-    """Return the class of a whole answer, the same as without a stream."""
-    if family == "chat" and record.output_type is not None:
-        from llmgate_core.types.chat import ParsedChatCompletion  # types load with their family
-
-        return ParsedChatCompletion
-    return FAMILIES[family].result_type()

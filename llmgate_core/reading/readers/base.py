@@ -1,33 +1,28 @@
-"""What reads a stream: the promise that all readers keep, what those of events share, and the one of plain bytes.
+"""What every reader of a stream promises, and the one loop of those that read events.
 
 Pure. One reader reads one stream.
 
-Source: rows R2 to R5 and R13 of the reliability catalogue in docs/architecture.md.
+Source: rows R2 to R7 and R13 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
-from llmgate_core.contract.upstream import StreamParser, UpstreamResponse
+from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
+from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.sse import SSEDecoder
-from llmgate_core.reading.upstream_errors import is_document, validation_error
+from llmgate_core.reading.upstream_errors import error_of_object, try_decode, validation_error
 from llmgate_core.secrets import Secret
 
-__all__ = [
-    "ByteReader",
-    "EventStreamReader",
-    "StreamReader",
-    "error_chunks",
-    "is_document_start",
-    "start",
-]
+__all__ = ["EventStreamReader", "StreamReader", "is_document_start", "with_first"]
 
 
 def is_document_start(first_block: bytes) -> bool:
@@ -35,40 +30,33 @@ def is_document_start(first_block: bytes) -> bool:
     return first_block.lstrip()[:1] in (b"{", b"<", b"[")
 
 
-def start(chunks: Iterator[Any]) -> Iterator[Any] | None:
+def with_first(chunks: Iterator[Any]) -> Iterator[Any] | None:
     """Return the chunks with the first of them made, so that an error in it comes now; None: there are none."""
     for first in chunks:
         return chain((first,), chunks)
     return None
 
 
-def error_chunks(parser: StreamParser | None, error: LLMGateError) -> Sequence[JsonObject]:
-    """Return the chunks in which a plugin's parser tells of the upstream's own error, and mark it as told."""
-    tell = getattr(parser, "failed", None)
-    if tell is None or not isinstance(error, APIStatusError):
-        return ()
-    pieces: Sequence[JsonObject] = tell(error)
-    error.is_reported = bool(pieces)
-    return pieces
-
-
 class StreamReader(Protocol):
-    """What reads one stream.
+    """What reads one stream: bytes in, chunks out. It never waits and never closes anything.
 
     Attributes:
-        done: the end marker came; nothing after it is read.
-        usage: the last usage seen, a typed object or a dict. tier: the service tier beside it.
-        answer: the whole answer, where the last event held one.
+        end: what the stream has said about its end.
         count: chunks made so far.
-        rejects_documents: a plain document is no such stream.
+        rejects_documents: a plain document is not such a stream.
+        answer: the whole answer, where the last event held one.
+        usage: the last usage seen, a typed object or a dict.
         ledger: what reading it lost or changed.
     """
 
-    done: bool
-    tier: str | None
-    answer: Any
+    end: EndOfStream
     count: int
     rejects_documents: bool
+
+    @property
+    def answer(self) -> Any:
+        """See above."""
+        ...
 
     @property
     def usage(self) -> Any:
@@ -77,18 +65,19 @@ class StreamReader(Protocol):
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
-        """Entries made while reading."""
+        """See above."""
         ...
 
     def feed(self, block: bytes) -> Iterator[Any]:
         """Yield the chunks that `block` completes, each made when it is asked for.
 
         Raises:
-            APIError: an error event, an event that is no chunk, or one that is too large; after what came before it.
+            APIError: an error event, an event that is not a chunk, or one that is too large; after the chunks that
+                came before it.
         """
         ...
 
-    def end(self) -> Iterator[Any]:
+    def close(self) -> Iterator[Any]:
         """Yield the last chunks when the body has ended without an end marker.
 
         Raises:
@@ -101,7 +90,7 @@ class StreamReader(Protocol):
         ...
 
     def failed(self, error: LLMGateError) -> Sequence[Any]:
-        """Return the chunks by which the stream itself tells of an error, where its parser has any."""
+        """Return the chunks by which the stream itself reports an error, where its parser has any."""
         ...
 
     def partial(self) -> Any:
@@ -109,22 +98,23 @@ class StreamReader(Protocol):
         ...
 
 
-class EventStreamReader:
-    """What all readers of server-sent events have: see `StreamReader` for the attributes."""
+class EventStreamReader(ABC):
+    """Reads one stream of server-sent events. A subclass says what an event becomes; see `StreamReader`.
+
+    With a plugin's parser, events go to it, and its pieces become chunks; without one each event is a chunk.
+    """
 
     __slots__ = (
         "_decoder",
+        "_failure",
         "_family",
-        "_finished",
         "_parser",
         "_response",
         "_secrets",
-        "_usage",
         "answer",
         "count",
-        "done",
+        "end",
         "rejects_documents",
-        "tier",
     )
 
     def __init__(
@@ -141,13 +131,23 @@ class EventStreamReader:
         self._response = response
         self._secrets = secrets
         self._decoder = SSEDecoder(max_event_bytes)
-        self._finished = False
-        self._usage: Any = None
-        self.tier: str | None = None
+        self._failure: APIError | None = None  # what the chunk that was made last says, raised behind it
+        self.end = EndOfStream(family)
         self.answer: Any = None
-        self.done = False
         self.count = 0
         self.rejects_documents = True
+
+    @abstractmethod
+    def _chunk_of_event(self, event: SSEEvent) -> Any:
+        """Return the chunk of an event that needs no parser, having noted what it says."""
+
+    @abstractmethod
+    def _chunk_of_piece(self, piece: JsonObject) -> Any:
+        """Return the chunk of what a parser made, having noted what it says."""
+
+    @abstractmethod
+    def partial(self) -> Any:
+        """Return the answer so far."""
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -156,55 +156,105 @@ class EventStreamReader:
 
     @property
     def usage(self) -> Any:
-        """The last usage that was seen, by us or by the plugin's parser."""
-        noted = getattr(self._parser, "usage", None)
-        return self._usage if noted is None else noted
+        """The last usage that was seen, by the plugin's parser or by us."""
+        usage = getattr(self._parser, "usage", None)
+        return self.end.usage if usage is None else usage
 
+    def feed(self, block: bytes) -> Iterator[Any]:
+        """Yield the chunks that `block` completes."""
+        try:
+            for event in self._decoded(block):
+                for chunk in self._chunks_of(event):
+                    self.count += 1
+                    yield chunk
+                    if self._failure is not None:
+                        raise self._failure
+                if self.end.is_over:
+                    return
+        except APIError as error:
+            self._complete(error)
+            raise
 
-class ByteReader:
-    """Hands a body out as it comes, such as audio or video."""
+    def _decoded(self, block: bytes) -> Sequence[SSEEvent]:
+        try:
+            return self._decoder.feed(block)
+        except ValueError as error:
+            raise self._invalid(str(error)) from None
 
-    __slots__ = ("_response", "answer", "count", "done", "rejects_documents", "tier", "usage")
-
-    def __init__(self, response: UpstreamResponse) -> None:
-        self._response = response
-        self.done = False
-        self.usage: Any = None
-        self.tier: str | None = None
-        self.answer: Any = None
-        self.count = 0
-        self.rejects_documents = is_document(response.headers.get("content-type", ""))
-
-    @property
-    def ledger(self) -> Sequence[LedgerEntry]:
-        """Nothing is converted here."""
+    def _chunks_of(self, event: SSEEvent) -> Iterable[Any]:
+        if self._parser is not None:
+            return self._parsed(self._parser, event)
+        if event.data != DONE:
+            return (self._chunk_of_event(event),)
+        if (problem := self.end.see_done()) is not None:
+            raise self.truncated(problem)
         return ()
 
-    def feed(self, block: bytes) -> Iterator[bytes]:
-        """Yield the block."""
-        self.count += 1
-        yield block
+    def _parsed(self, parser: StreamParser, event: SSEEvent) -> Iterator[Any]:
+        if event.event == "error":
+            raise self._error_event(event)
+        for piece in parser.feed(event):
+            yield self._chunk_of_piece(piece)
+        if event.data == DONE and not self.end.is_over:
+            for piece in parser.close():
+                yield self._chunk_of_piece(piece)
+            self.end.is_over = True
+        elif getattr(parser, "done", False):
+            self.end.is_over = True
 
-    def end(self) -> Iterator[bytes]:
-        """Yield nothing more: the body has ended as its framing says.
-
-        Raises:
-            APIResponseValidationError: it was empty, which no recording and no picture is.
-        """
-        self.done = True
-        if not self.count:
-            raise validation_error(self._response, "the answer is empty", ())
-        return iter(())
+    def close(self) -> Iterator[Any]:
+        """Yield the last chunks when the body has ended."""
+        if self._parser is None:
+            if (problem := self.end.see_close()) is not None:
+                raise self.truncated(problem)
+            return
+        try:
+            for piece in self._parser.close():
+                chunk = self._chunk_of_piece(piece)
+                self.count += 1
+                yield chunk
+                if self._failure is not None:
+                    raise self._failure
+        except APIError as error:
+            self._complete(error)
+            raise
+        self.end.is_over = True
 
     def truncated(self, why: str) -> APIError:
-        """Return the error of a body that broke off."""
-        return StreamTruncatedError(
-            f"{why}, after {self.count} blocks", phase="body", request_id=self._response.headers.get("x-request-id")
-        )
+        """Return the error of a stream that broke off, with the answer so far."""
+        error = StreamTruncatedError(f"{why}, after {self.count} chunks", phase="body")
+        self._complete(error)
+        return error
 
-    def failed(self, error: LLMGateError) -> Sequence[bytes]:  # noqa: ARG002  # as the others
-        """Bytes cannot tell of an error."""
-        return ()
+    def failed(self, error: LLMGateError) -> Sequence[Any]:
+        """Return the chunks in which the plugin's parser reports the upstream's own error, and mark it as reported."""
+        report = getattr(self._parser, "failed", None)
+        if not self.count or report is None or not isinstance(error, APIStatusError):
+            return ()
+        pieces: Sequence[JsonObject] = report(error)
+        error.is_reported = bool(pieces)
+        return [self._chunk_of_piece(piece) for piece in pieces]
 
-    def partial(self) -> None:
-        """The caller has had every block."""
+    def _see_event(self, event: Any) -> bool:
+        try:
+            return self.end.see_event(event)
+        except ValueError as error:
+            raise self._invalid(str(error)) from None
+
+    def _error_event(self, event: SSEEvent) -> APIError:
+        """Return the error that an event reports."""
+        parsed = try_decode(event.data)
+        error = parsed.get("error") or parsed if isinstance(parsed, Mapping) else event.data
+        return self._error_of(error)
+
+    def _error_of(self, error: object) -> APIError:
+        return error_of_object(error, self._response.status, self._response.headers, self._secrets)
+
+    def _invalid(self, why: str, data: str = "") -> APIError:
+        response = UpstreamResponse(self._response.status, self._response.raw_headers, data.encode("utf-8", "replace"))
+        return validation_error(response, f"an event of the stream is not a chunk: {why}", self._secrets)
+
+    def _complete(self, error: APIError) -> None:
+        """Give an error the answer so far and the request id, which a plugin's parser does not know."""
+        error.partial = self.partial() if error.partial is None else error.partial
+        error.request_id = error.request_id or self._response.headers.get("x-request-id")

@@ -98,7 +98,7 @@ def test_a_stream_hands_out_every_event_and_those_of_days_to_come(mode: str, ups
 @pytest.mark.parametrize("model", [*CHAT_MODELS.split(), *RESPONSES_MODELS.split()])
 def test_every_model_of_the_page_can_be_asked_for_a_response(model: str) -> None:
     prepared = Client(settings=Settings()).prepare("responses", model, {"input": "hi"}, {})
-    assert prepared.transport_request(prepared.request).target == "/v1/responses"
+    assert prepared.builder.transport_request(prepared.request).target == "/v1/responses"
     assert json.loads(prepared.request.body) == {"model": model, "input": "hi"}  # type: ignore[arg-type]
 
 

@@ -206,7 +206,13 @@ async def main() -> None:
 def short(revealed: str) -> str:
     """Return a type without modules and builtins."""
     revealed = re.sub(r"llmgate_core\.types\.\w+\.", "", revealed)
-    for prefix in ("llmgate_core.reading.streams.", "llmgate_core.catalogue.prices.", "builtins.", "snippet."):
+    for prefix in (
+        "llmgate_core.reading.sync_stream.",
+        "llmgate_core.reading.async_stream.",
+        "llmgate_core.catalogue.prices.",
+        "builtins.",
+        "snippet.",
+    ):
         revealed = revealed.replace(prefix, "")
     if revealed.startswith("Union["):
         revealed = revealed[6:-1].replace(", ", " | ")

@@ -122,7 +122,7 @@ def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[st
     if not show_host:
         parts = urlsplit(url)
         url = f"{parts.scheme}://upstream{parts.path}" + (f"?{parts.query}" if parts.query else "")
-    sent = prepared.transport_request(request)
+    sent = prepared.builder.transport_request(request)
     configured = {name.lower() for name in selection.deployment.extra_headers}
     headers = {name: MASK if name.lower() in configured else value for name, value in sent.headers}
     if route.api_key is not None:

@@ -1,0 +1,103 @@
+"""The observers of a client's calls: extensions that see calls begin and end, and the warnings of what was lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.contract.call import Route
+from llmgate_core.contract.call_event import CallEvent, Outcome
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.errors import LLMGateError, StreamTruncatedError
+from llmgate_core.registry.registry import PluginRegistry
+from llmgate_core.registry.router import ResolvedModel
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from llmgate_core.calls.prepared import PreparedCall
+
+__all__ = ["CallObservers", "outcome_of"]
+
+log = logging.getLogger("llmgate")
+MAX_REMEMBERED_WARNINGS = 1000  # bounded, since callers choose the models
+NOT_THE_CALLERS = (f"{Path(__file__).parents[1]}{os.sep}", f"{Path(warnings.__file__).parent / 'asyncio'}{os.sep}")
+"""Folders whose lines are not the caller's: this package, and the loop that runs the caller's coroutines."""
+
+
+class CallObservers:
+    """Calls the extensions' hooks around each call of one client, and warns once of each kind of loss."""
+
+    def __init__(self, plugins: PluginRegistry) -> None:
+        self._plugins = plugins
+        self._warned: set[str] = set()
+
+    def before(self, call: PreparedCall) -> None:
+        """Show the call to the extensions; an error of ours stops it."""
+        for hook in self._plugins.before_call:
+            hook(call.original_call, call.route)
+
+    def ended(
+        self,
+        call: PreparedCall,
+        outcome: Outcome,
+        *,
+        chunks: int = 0,
+        usage: Any = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Tell the observers how the call ended; what they raise is logged and changes nothing."""
+        seconds = time.monotonic() - call.started
+        log.debug("%s %s: %s in %.3f s", call.route.provider, call.original_call.family, outcome, seconds)
+        if not self._plugins.on_event:
+            return
+        counts = usage.model_dump(exclude_unset=True) if hasattr(usage, "model_dump") else usage
+        event = CallEvent(call.original_call, call.route, outcome, seconds, chunks, counts, error)
+        for observer in self._plugins.on_event:
+            try:
+                observer(event)
+            except Exception as failure:  # noqa: BLE001  # an observer must not change a call
+                log.warning("an observer raised %s", type(failure).__name__)
+
+    def warn(self, route: Route, entries: Sequence[LedgerEntry]) -> None:
+        """Warn of what was lost, once per kind."""
+        for entry in entries:
+            if entry.lossy:
+                self._warn_once(f"{route.prefix}/{route.model}: {entry}")
+
+    def announce_shutdown(self, target: ResolvedModel) -> None:
+        """Warn of a model whose provider has given the date of its end, where the catalogue asks for it."""
+        row = target.row
+        if row is None or not row.facts.get("announce_shutdown"):
+            return
+        if date := row.facts.get("shutdown_date"):
+            self._warn_once(f"{target.prefix}/{target.model}: {row.provider} gives {date} as the end of {row.name}")
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            if len(self._warned) >= MAX_REMEMBERED_WARNINGS:
+                self._warned.clear()
+            self._warned.add(message)
+            warnings.warn(message, UserWarning, stacklevel=_callers_level(sys._getframe(1)))
+
+
+def outcome_of(error: LLMGateError) -> Outcome:
+    """Return how a call ended that raised `error`."""
+    return "truncated" if isinstance(error, StreamTruncatedError) else "failed"
+
+
+def _callers_level(frame: FrameType | None) -> int:
+    """Return the `stacklevel` of the caller's line, seen from the function that called `_warn_once`.
+
+    Counted by file, since the depth differs: module functions, clients, coroutines and streams all end up here.
+    """
+    level = 2
+    while frame is not None and frame.f_code.co_filename.startswith(NOT_THE_CALLERS):
+        frame, level = frame.f_back, level + 1
+    return level if frame is not None else 1

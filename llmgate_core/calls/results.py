@@ -1,0 +1,189 @@
+"""The way back of one call: what its answer becomes. Typed results here; `relay/` has the way that keeps bytes.
+
+Pure.
+
+Source: rows R5 and R8 of the reliability catalogue in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmgate_core.bridges.bridge import bridge_response, bridge_stream
+from llmgate_core.calls.observers import CallObservers
+from llmgate_core.calls.prepared import PreparedCall
+from llmgate_core.catalogue.prices import Cost, cost_of, units_of
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
+from llmgate_core.errors import APIError, APIResponseValidationError
+from llmgate_core.reading.accumulate.chunks import unfold
+from llmgate_core.reading.readers.base import StreamReader
+from llmgate_core.reading.readers.bytes import ByteReader
+from llmgate_core.reading.readers.chunks import chunk_reader
+from llmgate_core.reading.results import binary_result, result_type, typed_result
+from llmgate_core.reading.upstream_errors import error_of_status, validation_error
+from llmgate_core.registry.hooks import GuardedParser
+from llmgate_core.types.record import CallRecord
+
+__all__ = ["ResultReader", "TypedReader"]
+
+
+class ResultReader(ABC):
+    """Reads the answer of one call. What differs is only the form in which the caller gets it."""
+
+    def __init__(self, call: PreparedCall, observers: CallObservers) -> None:
+        self._call = call
+        self._observers = observers
+
+    @abstractmethod
+    def result(self, response: UpstreamResponse, attempts: int) -> Any:
+        """Return the result of a whole answer.
+
+        Raises:
+            APIError: an error inside the 2xx, or not the promised shape. PluginError: the hook returned something
+                that the contract does not allow.
+        """
+
+    @abstractmethod
+    def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
+        """Return the result of what a plugin's exchange ended with; `response` is its last.
+
+        Raises:
+            APIError: not the promised shape. PluginError: `answer` is not a dict.
+        """
+
+    @abstractmethod
+    def stream_reader(self, head: UpstreamResponse) -> StreamReader:
+        """Return the reader of a started stream."""
+
+    @abstractmethod
+    def burst(self, result: Any) -> list[Any]:
+        """Return a result as the chunks of a fake stream."""
+
+    def error_of(self, response: UpstreamResponse) -> APIError:
+        """Return the error for an answer of status 300 and above: the plugin's, else by status and code."""
+        call = self._call
+        map_error = call.target.plugin.map_error
+        error = map_error(call.upstream_call, call.route, response) if map_error is not None else None
+        return error if isinstance(error, APIError) else error_of_status(response, call.secrets)
+
+    def not_a_stream(self, response: UpstreamResponse) -> APIResponseValidationError:
+        """Return the error for a whole document in answer to a stream request."""
+        return validation_error(response, "a whole answer came where a stream was asked for", self._call.secrets)
+
+    def record(self, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()) -> CallRecord:
+        """Return what a result or stream knows of its call; `losses` are those of reading the answer."""
+        call = self._call
+        if losses:
+            self._observers.warn(call.route, losses)
+        return CallRecord(
+            ledger=call.ledger,
+            late=losses,
+            headers=response.headers if call.options.return_headers else None,
+            request_id=_request_id(response.raw_headers),
+            provider=call.route.provider,
+            attempts=attempts,
+            price=self._price,
+            output_type=call.output_type,
+        )
+
+    def _price(self, usage: Any, tier: str | None, units: Mapping[str, Any] | None = None) -> Cost | None:
+        row = self._call.target.row
+        if row is None:
+            return None
+        request_units = units_of(self._call.family.name, self._call.original_call.body)
+        all_units = {**request_units, **units} if units else request_units
+        return cost_of(row.facts, usage, as_of=row.as_of, tier=tier, units=all_units)
+
+    def _canonical(self, response: UpstreamResponse) -> tuple[JsonObject | UpstreamResponse, tuple[LedgerEntry, ...]]:
+        """Return the answer in the shape of the family that was called, and what that lost.
+
+        Raises:
+            APIError, PluginError: as `result`.
+        """
+        call = self._call
+        plugin = call.target.plugin
+        answer: Any = response
+        ledger: tuple[LedgerEntry, ...] = ()
+        if plugin.transform_response is not None:
+            answer = plugin.transform_response(call.upstream_call, call.route, response)
+        if isinstance(answer, Converted):
+            answer, ledger = answer.body, answer.ledger
+        if answer is not response and not isinstance(answer, dict):
+            raise plugin.error(
+                "transform_response",
+                f"hook transform_response returned {type(answer).__name__}, not a dict or the response itself",
+            )
+        if call.is_bridged:
+            converted = bridge_response(call.original_call, call.route, answer, response)
+            answer, ledger = converted.body, (*ledger, *converted.ledger)
+        return answer, ledger
+
+    def _exchange_answer(self, answer: object) -> JsonObject:
+        if not isinstance(answer, dict):
+            plugin = self._call.target.plugin
+            raise plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
+        return answer
+
+    def _parser(self) -> StreamParser | None:
+        """Return what makes canonical events of this upstream's; None: they are canonical already."""
+        call = self._call
+        plugin = call.target.plugin
+        parser: StreamParser | None = None
+        if plugin.stream_parser is not None:
+            parser = plugin.stream_parser(call.upstream_call, call.route)
+        if parser is not None:
+            parser = GuardedParser(plugin, parser)
+        return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
+
+    def _pieces(self, answer: JsonObject) -> list[JsonObject]:
+        """Return a whole answer as the chunks or events of a fake stream."""
+        return unfold(self._call.family.name, answer, with_usage=self._call.fake_stream == "with usage")
+
+
+class TypedReader(ResultReader):
+    """Makes typed results and chunks."""
+
+    def result(self, response: UpstreamResponse, attempts: int) -> Any:
+        """Return the typed result."""
+        canonical, losses = self._canonical(response)
+        return self._typed(canonical, response, self.record(response, attempts, losses))
+
+    def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
+        """Return the typed result of an exchange."""
+        last = response or UpstreamResponse(200, (), b"")
+        return self._typed(self._exchange_answer(answer), last, self.record(last, 1))
+
+    def stream_reader(self, head: UpstreamResponse) -> StreamReader:
+        """Return the reader of typed chunks, or of bytes."""
+        call = self._call
+        if call.is_binary:
+            return ByteReader(call.family, head)
+        return chunk_reader(call.family, self._parser(), head, max_event_bytes=call.limits.event, secrets=call.secrets)
+
+    def burst(self, result: Any) -> list[Any]:
+        """Return the typed chunks of a fake stream."""
+        chunk_type = self._call.family.chunk_type()
+        return [chunk_type.model_validate(piece) for piece in self._pieces(result.model_dump(exclude_unset=True))]
+
+    def _typed(self, canonical: JsonObject | UpstreamResponse, response: UpstreamResponse, record: CallRecord) -> Any:
+        call = self._call
+        if call.operation.is_binary:
+            return binary_result(response, record, call.secrets)
+        is_new = call.original_call.operation == "create"
+        kind = result_type(call.family, call.original_call.operation, call.output_type)
+        result = typed_result(kind, canonical, response, call.secrets, is_new=is_new)
+        result.attach(record)
+        if call.output_type is not None:
+            result.expect_output(call.output_type)
+        return result
+
+
+def _request_id(raw_headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    for name, value in raw_headers:
+        if name.lower() == b"x-request-id":
+            return str(value, "latin-1")
+    return None

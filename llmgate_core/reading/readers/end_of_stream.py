@@ -1,0 +1,78 @@
+"""When a stream is complete: the one rule for every reader, and for the bridge.
+
+Pure. A stream of choices is complete after a `finish_reason` or `[DONE]`; a stream of typed events only after one of
+its family's last events, whatever `[DONE]` says.
+
+Source: OpenAPI 2.3.0, the stream sections of each endpoint; rows R3 and R13 of the reliability catalogue in
+docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate_core.endpoints.families import Family
+
+__all__ = ["DONE", "EndOfStream"]
+
+DONE = "[DONE]"
+
+
+class EndOfStream:
+    """What a stream has said about its end.
+
+    Attributes:
+        is_complete: the answer is whole; the body may end here.
+        is_over: nothing after this belongs to the stream.
+        usage: the last usage that the stream held; None: none came. tier: the service tier beside it.
+    """
+
+    __slots__ = ("_last_events", "_stops_at_last", "is_complete", "is_over", "tier", "usage")
+
+    def __init__(self, family: Family) -> None:
+        self._last_events = family.ends
+        self._stops_at_last = family.stops_at_end
+        self.is_complete = False
+        self.is_over = False
+        self.usage: Any = None
+        self.tier: str | None = None
+
+    def see_chunk(self, chunk: Any) -> None:
+        """Note what a chunk with choices says; it is a dict, or an object with `get`."""
+        if (usage := chunk.get("usage")) is not None:
+            self.usage, self.tier = usage, chunk.get("service_tier")
+        if not self.is_complete:
+            for choice in chunk.get("choices") or ():
+                if hasattr(choice, "get") and choice.get("finish_reason") is not None:
+                    self.is_complete = True
+
+    def see_event(self, event: Any) -> bool:
+        """Note what a typed event says; return whether it is one of the last.
+
+        Raises:
+            ValueError: the response that it should hold is not an object.
+        """
+        if event.get("type") not in self._last_events:
+            return False
+        response = event.get("response") or event
+        if not hasattr(response, "get"):
+            raise ValueError("the last event holds no response")
+        self.usage, self.tier = response.get("usage"), response.get("service_tier")
+        self.is_complete = True
+        self.is_over = self._stops_at_last
+        return True
+
+    def see_done(self) -> str | None:
+        """Note `[DONE]`; return why the stream may not end there, None: it may."""
+        if self._last_events and not self.is_complete:
+            return "the stream ended with [DONE] before its last event"
+        self.is_over = True
+        return None
+
+    def see_close(self) -> str | None:
+        """Note the end of the body; return what the stream lacks, None: it is complete."""
+        if not self.is_complete:
+            marker = "its last event" if self._last_events else "a finish_reason and without [DONE]"
+            return f"the stream ended without {marker}"
+        self.is_over = True
+        return None

@@ -1,0 +1,109 @@
+"""Read a stream for a server that passes it on: the chunks are well-formed events, as bytes, with exactly one end.
+
+Pure. What comes is checked all the same: a relay never calls a broken answer a good one.
+
+Source: docs/architecture.md, "The relay"; rows R3 to R7 and R13 of the reliability catalogue there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.upstream import SSEEvent
+from llmgate_core.endpoints.families import Family
+from llmgate_core.errors import LLMGateError
+from llmgate_core.json_codec import decode, encode
+from llmgate_core.reading.readers.base import EventStreamReader
+
+__all__ = ["DONE_EVENT", "EventRelay", "event_bytes", "lenient_decode"]
+
+DONE_EVENT = b"data: [DONE]\n\n"
+
+
+class EventRelay(EventStreamReader):
+    """Passes one stream on. A chunk is all events that one block completes, joined."""
+
+    __slots__ = ()
+
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """Yield the events that `block` completes as one chunk; an error is raised behind it."""
+        return self._joined(super().feed(block))
+
+    def close(self) -> Iterator[bytes]:
+        """Yield the last events as one chunk."""
+        return self._joined(super().close())
+
+    def partial(self) -> None:
+        """Return None: every event has gone out, and none is kept."""
+
+    def _joined(self, events: Iterator[bytes]) -> Iterator[bytes]:
+        pieces: list[bytes] = []
+        failure: LLMGateError | None = None
+        try:
+            for event in events:
+                pieces.append(event)
+        except LLMGateError as error:
+            failure = error
+        if self.end.is_over and not self._family.ends:
+            pieces.append(DONE_EVENT)
+        chunk = b"".join(pieces)
+        del events, pieces  # while a slow client takes the chunk, nothing else is held
+        if chunk:
+            yield chunk
+        if failure is not None:
+            raise failure
+
+    def _chunk_of_event(self, event: SSEEvent) -> bytes:
+        if event.event == "error":
+            raise self._error_event(event)
+        chunk = lenient_decode(event.data)
+        if not isinstance(chunk, dict):
+            raise self._invalid("it is not a JSON object")
+        if chunk.get("type") == "error" or (chunk.get("error") and not chunk.get("choices")):
+            raise self._error_event(event)
+        return self._noted(chunk, event.data.encode())
+
+    def _chunk_of_piece(self, piece: JsonObject) -> bytes:
+        try:
+            data = encode(piece)
+        except ValueError:
+            raise self._invalid("it has no JSON form") from None
+        return self._noted(piece, data)
+
+    def _noted(self, chunk: Mapping[str, Any], data: bytes) -> bytes:
+        if self._family.ends:
+            self._see_event(chunk)
+        else:
+            choices = chunk.get("choices")
+            if choices is not None and not isinstance(choices, list):
+                raise self._invalid("its choices are not a list")
+            self.end.see_chunk(chunk)
+        return event_bytes(self._family, chunk.get("type"), data)
+
+
+def event_bytes(family: Family, kind: object, data: bytes) -> bytes:
+    """Return one event as it goes over the wire; typed events have their type as name."""
+    if b"\n" in data:
+        data = data.replace(b"\n", b"\ndata: ")
+    if family.ends and isinstance(kind, str) and kind.isprintable():
+        return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
+    return b"data: " + data + b"\n\n"
+
+
+def lenient_decode(content: bytes | str) -> Any:
+    """Return the parsed JSON, lone surrogates in escapes included; None if it is not JSON."""
+    try:
+        return decode(content)
+    except ValueError:
+        pass
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
