@@ -169,7 +169,7 @@ def _headers(
     content_type: str | None,
     bearer: bool,
 ) -> list[tuple[str, str]]:
-    headers: dict[str, object] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
+    headers: dict[str, Any] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if content_type is not None:
         headers["content-type"] = content_type
     if bearer and route.api_key is not None:
@@ -185,15 +185,12 @@ def _headers(
     if extra_headers:
         for name, value in extra_headers.items():
             headers[_checked_name(name)] = value
-    return [(name, _checked_value(name, value)) for name, value in headers.items()]
-
-
-def _checked_value(name: str, value: object) -> str:
-    if isinstance(value, str) and HEADER_VALUE.fullmatch(value) is not None:
-        return value
-    if not isinstance(value, str):
-        raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not a string")
-    raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
+    for name, value in headers.items():
+        if not isinstance(value, str):
+            raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not a string")
+        if HEADER_VALUE.fullmatch(value) is None:
+            raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
+    return list(headers.items())
 
 
 def _checked_name(name: object) -> str:

@@ -72,11 +72,9 @@ class CallObservers:
                 self._warn_once(f"{route.prefix}/{route.model}: {entry}")
 
     def announce_shutdown(self, target: ResolvedModel) -> None:
-        """Warn of a model whose provider has given the date of its end, where the catalogue asks for it."""
+        """Warn of a model whose provider has given the date of its end."""
         row = target.row
-        if row is None or not row.facts.get("announce_shutdown"):
-            return
-        if date := row.facts.get("shutdown_date"):
+        if row is not None and (date := row.facts.get("shutdown_date")):
             self._warn_once(f"{target.prefix}/{target.model}: {row.provider} gives {date} as the end of {row.name}")
 
     def _warn_once(self, message: str) -> None:

@@ -98,7 +98,7 @@ class CallPreparer:
         if is_home:
             target = self.router.rerouted(target, body)
         route = build_route(target, destination, options, is_provider_host=is_home)
-        fake_stream = _take_fake_stream(body, options)
+        fake_stream = _take_fake_stream(body) if options.own.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
         deadline = Deadline(options.timeouts)
@@ -110,13 +110,15 @@ class CallPreparer:
             limits=self.client.limits,
             canonical_body=upstream_call.body,
         )
-        content = None if fake_stream or upstream_call is not original_call else _content_of(request, body, options)
+        content = None
+        if request.content is not None and upstream_call is original_call and not fake_stream:
+            content = _content_of(request, body, options)
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
         ledger: tuple[LedgerEntry, ...] = (FAKE_STREAM,) if fake_stream else ()
         ledger += tuple(dict.fromkeys((*entries, *upstream_request.ledger)))
         if ledger:
             self.observers.warn(route, ledger)
-        if target.row is not None:
+        if target.row is not None and target.row.facts.get("announce_shutdown"):
             self.observers.announce_shutdown(target)
         return PreparedCall(
             original_call=original_call,
@@ -219,9 +221,9 @@ def build_route(target: ResolvedModel, destination: Destination, options: Option
     )
 
 
-def _take_fake_stream(body: dict[str, Any], options: Options) -> FakeStream:
+def _take_fake_stream(body: dict[str, Any]) -> FakeStream:
     """Remove what asks for a stream where the caller wants one that the upstream does not send."""
-    if not (options.own.get("fake_stream") and body.get("stream")):
+    if not body.get("stream"):
         return None
     del body["stream"]
     stream_options = body.pop("stream_options", None)

@@ -19,14 +19,14 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
     """Return the body without `model`: inputs first, then parameters, `extra_body` merged last.
 
     Raises:
-        BadRequestError: malformed messages, or `extra_body` that is no object.
+        BadRequestError: malformed messages, or `extra_body` that is not an object.
     """
     body: dict[str, Any] = {}
     for name, value in inputs.items():
         if name == "messages":
             body[name] = _messages(value)
         elif value is not None:
-            body[name] = _plain(value)
+            body[name] = _plain(value) if isinstance(value, list) else value
     for name, value in params.items():
         if value is not None:
             body[name] = value
@@ -49,13 +49,13 @@ def output_type_of(params: Mapping[str, Any]) -> Any:
     return None
 
 
-def _plain(value: Any) -> Any:
-    """Return an input with the items of earlier answers as plain objects."""
-    if isinstance(value, list) and any(hasattr(item, "model_dump") for item in value):
+def _plain(items: list[Any]) -> list[Any]:
+    """Return a list with the items of earlier answers as plain objects."""
+    if any(hasattr(item, "model_dump") for item in items):
         return [
-            item.model_dump(mode="json", exclude_unset=True) if hasattr(item, "model_dump") else item for item in value
+            item.model_dump(mode="json", exclude_unset=True) if hasattr(item, "model_dump") else item for item in items
         ]
-    return value
+    return items
 
 
 def _messages(messages: Any) -> list[Any]:
@@ -64,7 +64,7 @@ def _messages(messages: Any) -> list[Any]:
         raise _bad("messages", f"messages must be a list such as [{{'role': 'user', 'content': 'Hi'}}], not {kind}")
     listed = [_message(index, message) for index, message in enumerate(messages)]
     if not listed:
-        raise _bad("messages", "messages is empty; a chat needs one message at least")
+        raise _bad("messages", "messages is empty; a chat needs at least one message")
     return listed
 
 
@@ -78,19 +78,19 @@ def _message(index: int, message: Any) -> Any:
         raise _bad("messages", f"messages[{index}] has no role; it says {sorted(map(str, message))}")
     content = message.get("content")
     if content is not None and not isinstance(content, (str, list, tuple)):
-        raise _bad("messages", f"messages[{index}].content must be text or a list of parts, not {content!r:.80}")
+        raise _bad("messages", f"messages[{index}].content must be a string or a list of parts, not {content!r:.80}")
     return message
 
 
 def _resent(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep of an answer's message what a request knows, without nulls."""
-    kept = {name: message[name] for name in REQUEST_MESSAGE_FIELDS if message.get(name) is not None}
-    if isinstance(kept.get("audio"), Mapping):
-        kept["audio"] = {"id": kept["audio"].get("id")}
-    if "tool_calls" in kept:
-        kept["tool_calls"] = [_without_nulls(call) for call in kept["tool_calls"]]
-        kept.setdefault("content", None)
-    return kept
+    """Return the fields of an answer's message that a request has too, without nulls."""
+    fields = {name: message[name] for name in REQUEST_MESSAGE_FIELDS if message.get(name) is not None}
+    if isinstance(fields.get("audio"), Mapping):
+        fields["audio"] = {"id": fields["audio"].get("id")}
+    if "tool_calls" in fields:
+        fields["tool_calls"] = [_without_nulls(call) for call in fields["tool_calls"]]
+        fields.setdefault("content", None)
+    return fields
 
 
 def _without_nulls(value: Any) -> Any:

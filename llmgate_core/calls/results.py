@@ -23,7 +23,7 @@ from llmgate_core.reading.accumulate.chunks import unfold
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.chunks import chunk_reader
-from llmgate_core.reading.results import binary_result, result_type, typed_result
+from llmgate_core.reading.results import binary_result, typed_result
 from llmgate_core.reading.upstream_errors import error_of_status, validation_error
 from llmgate_core.registry.hooks import GuardedParser
 from llmgate_core.types.record import CallRecord
@@ -173,9 +173,9 @@ class TypedReader(ResultReader):
         call = self._call
         if call.operation.is_binary:
             return binary_result(response, record, call.secrets)
-        is_new = call.original_call.operation == "create"
-        kind = result_type(call.family, call.original_call.operation, call.output_type)
-        result = typed_result(kind, canonical, response, call.secrets, is_new=is_new)
+        is_new, secrets = call.original_call.operation == "create", call.secrets
+        kind = call.family.result_type(call.original_call.operation, is_parsed=call.output_type is not None)
+        result = typed_result(kind, canonical, response, secrets, is_new=is_new)
         result.attach(record)
         if call.output_type is not None:
             result.expect_output(call.output_type)

@@ -93,10 +93,10 @@ class Deadline:
         return None if self.ends is None else max(0.0, self.ends - time.monotonic())
 
     def wait(self, phase_seconds: float | None) -> float | None:
-        """Return how long to wait in a phase that has `phase_seconds` left of its own."""
-        remaining = self.remaining()
-        if remaining is None:
+        """Return how long to wait in a phase that has `phase_seconds` left; None: no limit."""
+        if self.ends is None:
             return phase_seconds
+        remaining = max(0.0, self.ends - time.monotonic())
         return remaining if phase_seconds is None else min(phase_seconds, remaining)
 
     def error(self, phase: str) -> APITimeoutError:

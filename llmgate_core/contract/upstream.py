@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmgate_core.contract.call import JsonObject
@@ -43,9 +42,6 @@ class SSEEvent:
 
 
 NOT_FOR_ERRORS = frozenset({"location", "set-cookie"})
-
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Headers(dict[str, str]):
@@ -103,9 +99,8 @@ class UpstreamRequest:
     method: str
     path: str
     body: JsonObject | Multipart | FormBody | bytes | None = None
-    # by a factory: before Python 3.12 a mappingproxy has no hash, and dataclasses refuse it as a default
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
-    query: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=lambda: NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +27,7 @@ class Operation:
 
     Attributes:
         result: `module:class` of the typed whole answer, in `llmgate_core.types`.
+        parsed_result: the same, where the answer's text is parsed as a class of the caller's.
         streams: the answer may be asked for as a stream, of events or of bytes.
         takes_model: the request names a model; else the model string only picks the plugin.
         may_lack_model: the request may leave the model out; the upstream then chooses.
@@ -36,6 +37,7 @@ class Operation:
     """
 
     result: str
+    parsed_result: str | None = None
     streams: bool = False
     takes_model: bool = True
     may_lack_model: bool = False
@@ -66,6 +68,7 @@ class Family:
         optional: those of the inputs that may be left out when something is created.
         files: inputs that take a file.
         keeps: the upstream may keep its answers, by the parameter `store`.
+        required: the inputs without which there is nothing to create.
         bridged_over: the family that can carry a call of this one where no plugin serves it.
     """
 
@@ -80,15 +83,18 @@ class Family:
     optional: frozenset[str] = frozenset()
     keeps: bool = False
     bridged_over: str | None = None
+    required: frozenset[str] = field(init=False)
 
-    @property
-    def required(self) -> frozenset[str]:
-        """The inputs without which there is nothing to create."""
-        return self.inputs - self.optional
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "required", self.inputs - self.optional)
 
-    def result_type(self, operation: str = "create") -> Any:
-        """Return the class of a whole answer, importing its module on first use."""
-        return _load(self.operations[operation].result)
+    def result_type(self, operation: str = "create", *, is_parsed: bool = False) -> Any:
+        """Return the class of a whole answer, importing its module on first use.
+
+        `is_parsed`: its text is parsed as a class of the caller's.
+        """
+        row = self.operations[operation]
+        return _load((is_parsed and row.parsed_result) or row.result)
 
     def chunk_type(self) -> Any:
         """Return the class of a streamed piece."""
@@ -117,7 +123,7 @@ FAMILIES = _table(
         frozenset({"chat", "responses", "completion"}),
         frozenset({"messages"}),
         _operations(
-            create=Operation("chat:ChatCompletion", streams=True),
+            create=Operation("chat:ChatCompletion", "chat:ParsedChatCompletion", streams=True),
             retrieve=Operation("chat:ChatCompletion", takes_model=False),
             update=Operation("chat:ChatCompletion", takes_model=False),
             delete=Operation("base:Deleted", takes_model=False),

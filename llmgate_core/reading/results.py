@@ -14,20 +14,10 @@ from pydantic import ValidationError
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import UpstreamResponse
-from llmgate_core.endpoints.families import Family
 from llmgate_core.reading.upstream_errors import error_of_object, is_document, try_decode, validation_error, why_invalid
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["binary_result", "result_type", "typed_result"]
-
-
-def result_type(family: Family, operation: str, output_type: object) -> Any:
-    """Return the class of a whole answer; `output_type` is the class that its text is parsed as, or None."""
-    if output_type is not None and family.name == "chat":
-        from llmgate_core.types.chat import ParsedChatCompletion  # types load with their family
-
-        return ParsedChatCompletion
-    return family.result_type(operation)
+__all__ = ["binary_result", "typed_result"]
 
 
 def typed_result(

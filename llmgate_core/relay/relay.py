@@ -72,7 +72,7 @@ class RelayReader(ResultReader):
         kind = response.headers.get("content-type") or "application/json"
         if call.is_binary or call.operation.sends_text(call.original_call.body):
             content = self._checked_bytes(response, kind)
-            return self._relayed(response, content, kind, self.record(response, attempts))
+            return Relayed(response.status, response.headers, content, kind, self.record(response, attempts))
         canonical, losses = self._canonical(response)
         if isinstance(canonical, UpstreamResponse):
             content, answer = canonical.content, self._checked_answer(canonical)
@@ -84,7 +84,7 @@ class RelayReader(ResultReader):
             record.end(usage=_last_usage(content), tier=None, late=losses)
         else:
             record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=losses)
-        return self._relayed(response, content, "application/json", record)
+        return Relayed(response.status, response.headers, content, "application/json", record)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
         """Return the last answer of an exchange, as bytes."""
@@ -92,7 +92,7 @@ class RelayReader(ResultReader):
         last = response or UpstreamResponse(200, (), b"")
         record = self.record(last, 1)
         record.end(usage=job.get("usage"), tier=job.get("service_tier"), late=())
-        return self._relayed(last, self._encoded(job, last), "application/json", record)
+        return Relayed(last.status, last.headers, self._encoded(job, last), "application/json", record)
 
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:
         """Return the reader whose chunks are bytes ready to be sent on."""
@@ -113,9 +113,6 @@ class RelayReader(ResultReader):
         record = super().record(response, attempts, losses)
         record.headers = response.headers
         return record
-
-    def _relayed(self, response: UpstreamResponse, content: bytes, kind: str, record: CallRecord) -> Relayed:
-        return Relayed(response.status, response.headers, content, kind, record)
 
     def _checked_bytes(self, response: UpstreamResponse, kind: str) -> bytes:
         """Return an answer of text or bytes.

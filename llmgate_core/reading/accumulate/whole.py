@@ -16,7 +16,6 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIResponseValidationError, LLMGateError, StreamTruncatedError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.results import result_type
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["StreamHistory", "fold_chunks", "whole_answer"]
@@ -124,7 +123,7 @@ def _whole_document(family: str, folded: Any, record: CallRecord) -> Any:
     if folded is None:
         raise _no_answer("nothing in it makes an answer", None, record)
     try:
-        answer = result_type(FAMILIES[family], "create", record.output_type).model_validate(folded)
+        answer = FAMILIES[family].result_type(is_parsed=record.output_type is not None).model_validate(folded)
     except ValidationError as error:
         raise _no_answer(f"what it adds up to is no answer: {error.error_count()} errors", folded, record) from None
     if record.output_type is not None:
