@@ -58,14 +58,16 @@ test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.to
 
 check: venv ## lint, format, types twice, import rule, generated twins
 	$(BIN)/python tools/make_twins.py --check
+	$(BIN)/python tools/make_stubs.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/unit/test_layers.py
 
-twins: venv ## write the synchronous twins of asynchronous modules
+twins: venv ## write the synchronous twins of asynchronous modules, and the stubs of the public functions
 	$(BIN)/python tools/make_twins.py
+	$(BIN)/python tools/make_stubs.py
 
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)

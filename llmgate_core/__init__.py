@@ -3,8 +3,10 @@
     from llmgate_core import completion
     print(completion("openai/gpt-4o", [{"role": "user", "content": "Hello"}]).choices[0].message.content)
 
-Names are given out on first use, so that importing this module loads no HTTP client, no plugin
+Every name is imported on first use, so that importing this module loads no HTTP client, no plugin
 and no data. Settings are attributes of the module: `llmgate_core.drop_params = True`.
+
+Type checkers and editors read `__init__.pyi`, which `make twins` writes from the tables below.
 """
 
 from __future__ import annotations
@@ -14,150 +16,23 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from llmgate_core.catalogue.prices import Cost as Cost
-    from llmgate_core.client.clients import AsyncClient as AsyncClient
-    from llmgate_core.client.clients import Client as Client
-    from llmgate_core.client.functions import acancel_responses as acancel_responses
-    from llmgate_core.client.functions import acompact_responses as acompact_responses
-    from llmgate_core.client.functions import acompletion as acompletion
-    from llmgate_core.client.functions import acount_input_tokens as acount_input_tokens
-    from llmgate_core.client.functions import adelete_responses as adelete_responses
-    from llmgate_core.client.functions import aembedding as aembedding
-    from llmgate_core.client.functions import aget_responses as aget_responses
-    from llmgate_core.client.functions import aimage_edit as aimage_edit
-    from llmgate_core.client.functions import aimage_generation as aimage_generation
-    from llmgate_core.client.functions import aimage_variation as aimage_variation
-    from llmgate_core.client.functions import alist_input_items as alist_input_items
-    from llmgate_core.client.functions import amoderation as amoderation
-    from llmgate_core.client.functions import aresponses as aresponses
-    from llmgate_core.client.functions import aspeech as aspeech
-    from llmgate_core.client.functions import atext_completion as atext_completion
-    from llmgate_core.client.functions import atranscription as atranscription
-    from llmgate_core.client.functions import atranslation as atranslation
-    from llmgate_core.client.functions import avideo_content as avideo_content
-    from llmgate_core.client.functions import avideo_delete as avideo_delete
-    from llmgate_core.client.functions import avideo_generation as avideo_generation
-    from llmgate_core.client.functions import avideo_list as avideo_list
-    from llmgate_core.client.functions import avideo_remix as avideo_remix
-    from llmgate_core.client.functions import avideo_status as avideo_status
-    from llmgate_core.client.functions import cancel_responses as cancel_responses
-    from llmgate_core.client.functions import compact_responses as compact_responses
-    from llmgate_core.client.functions import completion as completion
-    from llmgate_core.client.functions import count_input_tokens as count_input_tokens
-    from llmgate_core.client.functions import delete_responses as delete_responses
-    from llmgate_core.client.functions import embedding as embedding
-    from llmgate_core.client.functions import get_responses as get_responses
-    from llmgate_core.client.functions import image_edit as image_edit
-    from llmgate_core.client.functions import image_generation as image_generation
-    from llmgate_core.client.functions import image_variation as image_variation
-    from llmgate_core.client.functions import list_input_items as list_input_items
-    from llmgate_core.client.functions import moderation as moderation
-    from llmgate_core.client.functions import responses as responses
-    from llmgate_core.client.functions import speech as speech
-    from llmgate_core.client.functions import text_completion as text_completion
-    from llmgate_core.client.functions import transcription as transcription
-    from llmgate_core.client.functions import translation as translation
-    from llmgate_core.client.functions import video_content as video_content
-    from llmgate_core.client.functions import video_delete as video_delete
-    from llmgate_core.client.functions import video_generation as video_generation
-    from llmgate_core.client.functions import video_list as video_list
-    from llmgate_core.client.functions import video_remix as video_remix
-    from llmgate_core.client.functions import video_status as video_status
-    from llmgate_core.contract.ledger import LedgerEntry as LedgerEntry
-    from llmgate_core.contract.limits import Limits as Limits
-    from llmgate_core.contract.limits import Timeouts as Timeouts
-    from llmgate_core.errors import APIConnectionError as APIConnectionError
-    from llmgate_core.errors import APIError as APIError
-    from llmgate_core.errors import APIResponseValidationError as APIResponseValidationError
-    from llmgate_core.errors import APIStatusError as APIStatusError
-    from llmgate_core.errors import APITimeoutError as APITimeoutError
-    from llmgate_core.errors import AuthenticationError as AuthenticationError
-    from llmgate_core.errors import BadGatewayError as BadGatewayError
-    from llmgate_core.errors import BadRequestError as BadRequestError
-    from llmgate_core.errors import ConfigError as ConfigError
-    from llmgate_core.errors import ConflictError as ConflictError
-    from llmgate_core.errors import ContentPolicyViolationError as ContentPolicyViolationError
-    from llmgate_core.errors import ContextWindowExceededError as ContextWindowExceededError
-    from llmgate_core.errors import InternalServerError as InternalServerError
-    from llmgate_core.errors import LLMGateError as LLMGateError
-    from llmgate_core.errors import NotFoundError as NotFoundError
-    from llmgate_core.errors import PermissionDeniedError as PermissionDeniedError
-    from llmgate_core.errors import PluginConflictError as PluginConflictError
-    from llmgate_core.errors import PluginError as PluginError
-    from llmgate_core.errors import PluginLoadError as PluginLoadError
-    from llmgate_core.errors import PluginNotInstalledError as PluginNotInstalledError
-    from llmgate_core.errors import RateLimitError as RateLimitError
-    from llmgate_core.errors import ServiceUnavailableError as ServiceUnavailableError
-    from llmgate_core.errors import StreamTruncatedError as StreamTruncatedError
-    from llmgate_core.errors import Timeout as Timeout
-    from llmgate_core.errors import UnknownModelError as UnknownModelError
-    from llmgate_core.errors import UnprocessableEntityError as UnprocessableEntityError
-    from llmgate_core.errors import UnsupportedParamsError as UnsupportedParamsError
-    from llmgate_core.reading.accumulate.whole import fold_chunks as fold_chunks
-    from llmgate_core.reading.async_stream import AsyncStream as AsyncStream
-    from llmgate_core.reading.streams import StreamEvent as StreamEvent
-    from llmgate_core.reading.sync_stream import Stream as Stream
-    from llmgate_core.secrets import Secret as Secret
-    from llmgate_core.settings.settings import PluginPolicy as PluginPolicy
-    from llmgate_core.settings.settings import Settings as Settings
-    from llmgate_core.types.audio import SpeechEvent as SpeechEvent
-    from llmgate_core.types.audio import Transcription as Transcription
-    from llmgate_core.types.audio import TranscriptionEvent as TranscriptionEvent
-    from llmgate_core.types.audio import Translation as Translation
-    from llmgate_core.types.base import Deleted as Deleted
-    from llmgate_core.types.base import Page as Page
-    from llmgate_core.types.binary import BinaryResponse as BinaryResponse
-    from llmgate_core.types.chat import ChatCompletion as ChatCompletion
-    from llmgate_core.types.chat import ChatCompletionChunk as ChatCompletionChunk
-    from llmgate_core.types.chat import ParsedChatCompletion as ParsedChatCompletion
-    from llmgate_core.types.embedding import EmbeddingResponse as EmbeddingResponse
-    from llmgate_core.types.image import ImageEvent as ImageEvent
-    from llmgate_core.types.image import ImagesResponse as ImagesResponse
-    from llmgate_core.types.moderation import ModerationResponse as ModerationResponse
-    from llmgate_core.types.responses import CompactedResponse as CompactedResponse
-    from llmgate_core.types.responses import InputTokens as InputTokens
-    from llmgate_core.types.responses import ResponseEvent as ResponseEvent
-    from llmgate_core.types.responses import ResponseObject as ResponseObject
-    from llmgate_core.types.text_completion import TextCompletion as TextCompletion
-    from llmgate_core.types.text_completion import TextCompletionChunk as TextCompletionChunk
-    from llmgate_core.types.video import Video as Video
+    from llmgate_core.settings.settings import Settings
 
 __version__ = "0.1.0"
 
-# The settings, for type checkers; at run time they live in the Settings object behind the module.
-api_key: str | None
-api_base: str | None
-organization: str | None
-project: str | None
-timeout: Any
-max_retries: int
-param_policy: str
-drop_params: bool
-additional_drop_params: Sequence[str]
-return_response_headers: bool
-enable_preview_features: bool
-store: bool | None
-bind_key_to_host: bool
-client_session: Any
-aclient_session: Any
-transport: str
-extensions: Sequence[Any]
-plugins: PluginPolicy
-catalogue_file: str | None
-
-_SETTINGS = frozenset(__annotations__)
+# Written by `make twins`: the methods of the clients, each of which is a function here, and with `a` before it its
+# asynchronous twin; and the fields of `Settings`.
+_METHODS = (
+    "completion text_completion responses get_responses cancel_responses delete_responses list_input_items "
+    "compact_responses count_input_tokens embedding transcription translation speech image_generation image_edit "
+    "image_variation video_generation video_status video_list video_content video_remix video_delete moderation "
+)
+_SETTINGS = (
+    "api_key api_base organization project timeout max_retries param_policy drop_params additional_drop_params "
+    "return_response_headers enable_preview_features store bind_key_to_host client_session aclient_session "
+    "transport extensions plugins catalogue_file "
+)
 _EXPORTS = {
-    "client.functions": "acancel_responses acompact_responses acompletion acount_input_tokens adelete_responses "
-    "aembedding "
-    "aget_responses aimage_edit aimage_generation aimage_variation alist_input_items amoderation "
-    "aresponses aspeech atext_completion atranscription atranslation avideo_content avideo_delete "
-    "avideo_generation avideo_list avideo_remix avideo_status cancel_responses compact_responses "
-    "completion count_input_tokens delete_responses embedding get_responses image_edit image_generation "
-    "image_variation list_input_items moderation responses speech text_completion transcription "
-    "translation video_content video_delete video_generation video_list video_remix video_status",
     "client.clients": "AsyncClient Client",
     "contract.limits": "Limits Timeouts",
     "errors": "APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError "
@@ -186,13 +61,15 @@ _EXPORTS = {
     "types.video": "Video",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
+_MODULE_OF.update((name, "client.functions") for method in _METHODS.split() for name in (method, f"a{method}"))
+_SETTING_NAMES = frozenset(_SETTINGS.split())
 
-# made from the one table above, which a checker cannot follow
+# made from the tables above, which a checker cannot follow
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 class _LLMGate(ModuleType):
-    """The module itself: gives names out on first use, and hands settings to their object."""
+    """The module itself: imports a name on first use, and passes settings on to their object."""
 
     def __getattr__(self, name: str) -> object:
         if name in _MODULE_OF:
@@ -200,39 +77,31 @@ class _LLMGate(ModuleType):
             value = getattr(module, name)
             ModuleType.__setattr__(self, name, value)
             return value
+        if name in _SETTING_NAMES:
+            return getattr(_settings(), name)
         raise AttributeError(f"module 'llmgate_core' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
         # the import system sets submodules and dunders; everything else is a setting or a slip
-        if name.startswith("__") or name in _SETTINGS or name in _MODULE_OF or isinstance(value, ModuleType):
+        if name.startswith("__") or name in _MODULE_OF or isinstance(value, ModuleType):
             ModuleType.__setattr__(self, name, value)
         else:
             setattr(_settings(), name, value)
 
+    def __delattr__(self, name: str) -> None:
+        if name in self.__dict__:
+            ModuleType.__delattr__(self, name)
+        else:
+            setattr(self, name, getattr(type(_settings())(), name))  # the default
+
     def __dir__(self) -> list[str]:
-        return sorted({*_MODULE_OF, *_SETTINGS, *self.__dict__})
+        return sorted({*_MODULE_OF, *_SETTING_NAMES, *self.__dict__})
 
 
-def _setting(name: str) -> property:
-    """Return a property of the module that reads, sets and resets one setting."""
-
-    def change(_: ModuleType, value: object) -> None:
-        if not isinstance(value, ModuleType):  # the import system announces a submodule of the same name
-            setattr(_settings(), name, value)
-
-    def reset(_: ModuleType) -> None:
-        settings = _settings()
-        setattr(settings, name, getattr(type(settings)(), name))
-
-    return property(lambda _: getattr(_settings(), name), change, reset)
-
-
-def _settings() -> Any:
-    from llmgate_core.client.clients import module_settings  # loaded when a setting is first touched
+def _settings() -> Settings:
+    from llmgate_core.settings.settings import module_settings  # loaded when a setting is first touched
 
     return module_settings()
 
 
-for _name in _SETTINGS:
-    setattr(_LLMGate, _name, _setting(_name))
 sys.modules[__name__].__class__ = _LLMGate

@@ -23,7 +23,7 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, mask
-from llmgate_core.settings.options import OWN_ARGUMENTS
+from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.types.record import CallRecord
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "FAMILIES",
     "FAMILY_OF_MODE",
     "MASK",
-    "OWN_ARGUMENTS",
+    "OPTION_NAMES",
     "CallRecord",
     "Family",
     "FilePart",

@@ -17,13 +17,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-TWINS: dict[str, str] = {
+TWINS = {
     "llmgate_core/calls/async_driver.py": "llmgate_core/calls/sync_driver.py",
     "llmgate_core/reading/async_stream.py": "llmgate_core/reading/sync_stream.py",
+    "llmgate_core/client/async_calls.py": "llmgate_core/client/sync_calls.py",
 }
 """Asynchronous module -> synchronous module, both relative to the checkout."""
 
 WORDS = {
+    "AsyncCalls": "SyncCalls",
     "AsyncClient": "Client",
     "AsyncIterator": "Iterator",
     "AsyncGenerator": "Generator",
@@ -86,10 +88,10 @@ def _renamed(text: str) -> str:
     return WORD.sub(lambda match: WORDS[match.group()], text)
 
 
-def _formatted(content: str, path: Path) -> str:
-    """Return `content` with its imports sorted and its layout as everywhere else."""
+def formatted(content: str, path: Path) -> str:
+    """Return `content` without imports that it does not use, the others sorted, and its layout as everywhere else."""
     ruff = str(Path(sys.executable).with_name("ruff"))
-    for arguments in (["check", "--quiet", "--select", "I", "--fix"], ["format", "--quiet"]):
+    for arguments in (["check", "--quiet", "--select", "I,F401", "--fix"], ["format", "--quiet"]):
         done = subprocess.run(
             [ruff, *arguments, "--stdin-filename", str(path), "-"],
             input=content, capture_output=True, text=True, check=True, cwd=ROOT,
@@ -103,7 +105,7 @@ def stale_twins() -> dict[Path, str]:
     stale = {}
     for source, target in TWINS.items():
         path = ROOT / target
-        wanted = _formatted(twin_of((ROOT / source).read_text(encoding="utf-8"), source), path)
+        wanted = formatted(twin_of((ROOT / source).read_text(encoding="utf-8"), source), path)
         if not path.exists() or path.read_text(encoding="utf-8") != wanted:
             stale[path] = wanted
     return stale

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from llmgate_core.settings.options import hide_key
+from llmgate_core.client.hidden_keys import hide_keys
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncCalls"]
 
-Messages = Sequence[Any]
 
-
+@hide_keys
 class AsyncCalls(ABC):
     """The functions; `_call` is the client's."""
 
@@ -50,21 +49,22 @@ class AsyncCalls(ABC):
 
     # fmt: off
     @overload
-    async def completion(self, model: str, messages: Messages = (), *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[True], **arguments: Any) -> AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
     @overload
-    async def completion(self, model: str, messages: Messages = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
     @overload
-    async def completion(self, model: str, messages: Messages = (), *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
     @overload
-    async def completion(self, model: str, messages: Messages = (), *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, **arguments: Any) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...  # noqa: E501
     # fmt: on
-    async def completion(self, model: str, messages: Messages = (), **arguments: Any) -> Any:
+    async def completion(self, model: str, messages: Sequence[Any] = (), **arguments: Any) -> Any:
         """Chat with a model.
 
         Args:
             model: the model string, for example `openai/gpt-4o` or `gpt-4o`.
             messages: dicts with role and content, or message objects of earlier answers. Left out only
                 with `file=`, which makes a transcription of the call.
+            stream: return chunks as they come.
             **arguments: `stream=True` for chunks, `response_format=PydanticClass` for `.parsed`, our own
                 arguments (docs/guide/options.md), and every parameter of the upstream.
 
@@ -74,7 +74,6 @@ class AsyncCalls(ABC):
         Raises:
             LLMGateError: see docs/guide/errors.md.
         """
-        hide_key(arguments)
         if "file" in arguments and not messages:
             return await self._call("transcription", model, {}, arguments)
         return await self._call("chat", model, {"messages": messages}, arguments)
@@ -89,7 +88,6 @@ class AsyncCalls(ABC):
     # fmt: on
     async def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
         """Continue a text (or token list, or several of either) with a legacy completion model."""
-        hide_key(arguments)
         return await self._call("text_completion", model, {"prompt": prompt}, arguments)
 
     # fmt: off
@@ -106,6 +104,7 @@ class AsyncCalls(ABC):
         Args:
             model: the model string; None only with `prompt=` or a stored state that names one.
             input: a text, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
+            stream: return events as they come.
             **arguments: `stream=True` for events, `text_format=PydanticClass` for `.output_parsed`,
                 `background=True, wait=True` to poll until the end, `use_chat_completions_api=True` to go
                 through chat, our own arguments and every parameter of the upstream.
@@ -113,7 +112,6 @@ class AsyncCalls(ABC):
         Raises:
             LLMGateError: see docs/guide/errors.md; a response that failed is in `partial`.
         """
-        hide_key(arguments)
         return await self._call("responses", model, {"input": input}, arguments)
 
     # fmt: off
@@ -129,12 +127,10 @@ class AsyncCalls(ABC):
 
         `model` picks the provider, as a prefix such as `openai/` or a whole model string; None: the default one.
         """
-        hide_key(arguments)
         return await self._call("responses", model, {"response_id": response_id}, arguments, operation="retrieve")
 
     async def cancel_responses(self, response_id: str, *, model: str | None = None, **arguments: Any) -> ResponseObject:
         """Stop a response that runs in the background."""
-        hide_key(arguments)
         result: ResponseObject = await self._call(
             "responses", model, {"response_id": response_id}, arguments, operation="cancel"
         )
@@ -142,7 +138,6 @@ class AsyncCalls(ABC):
 
     async def delete_responses(self, response_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
         """Delete a stored response."""
-        hide_key(arguments)
         result: Deleted = await self._call(
             "responses", model, {"response_id": response_id}, arguments, operation="delete"
         )
@@ -150,7 +145,6 @@ class AsyncCalls(ABC):
 
     async def list_input_items(self, response_id: str, *, model: str | None = None, **arguments: Any) -> Page:
         """Return the input items of a stored response, a page at a time."""
-        hide_key(arguments)
         result: Page = await self._call(
             "responses", model, {"response_id": response_id}, arguments, operation="input_items"
         )
@@ -158,7 +152,6 @@ class AsyncCalls(ABC):
 
     async def compact_responses(self, model: str, input: Any = None, **arguments: Any) -> CompactedResponse:
         """Return a compacted form of a conversation, to go on from."""
-        hide_key(arguments)
         result: CompactedResponse = await self._call(
             "responses", model, {"input": input}, arguments, operation="compact"
         )
@@ -166,7 +159,6 @@ class AsyncCalls(ABC):
 
     async def count_input_tokens(self, model: str, input: Any = None, **arguments: Any) -> InputTokens:
         """Return how many tokens the input of a Responses call has."""
-        hide_key(arguments)
         result: InputTokens = await self._call(
             "responses", model, {"input": input}, arguments, operation="input_tokens"
         )
@@ -174,7 +166,6 @@ class AsyncCalls(ABC):
 
     async def embedding(self, model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
         """Return the vectors of a text, a list of texts, a token list, or a list of token lists."""
-        hide_key(arguments)
         result: EmbeddingResponse = await self._call("embedding", model, {"input": input}, arguments)
         return result
 
@@ -191,12 +182,10 @@ class AsyncCalls(ABC):
 
         `file` is an open binary file, a path, bytes, or `(name, content, type)`; streamed from disk.
         """
-        hide_key(arguments)
         return await self._call("transcription", model, {"file": file}, arguments)
 
     async def translation(self, model: str, file: Any, **arguments: Any) -> Translation:
         """Write down in English what is said in a recording; `file` as for `transcription`."""
-        hide_key(arguments)
         result: Translation = await self._call("translation", model, {"file": file}, arguments)
         return result
 
@@ -214,7 +203,6 @@ class AsyncCalls(ABC):
         Returns the audio as a `BinaryResponse`; with `stream=True` a stream of byte blocks as they come, which
         `stream_to_file` writes to disk; with `stream_format="sse"` a stream of `SpeechEvent`.
         """
-        hide_key(arguments)
         return await self._call("speech", model, {"input": input, "voice": voice}, arguments)
 
     # fmt: off
@@ -227,7 +215,6 @@ class AsyncCalls(ABC):
     # fmt: on
     async def image_generation(self, model: str, prompt: str, **arguments: Any) -> Any:
         """Draw what a prompt describes; `stream=True, partial_images=n` shows it growing."""
-        hide_key(arguments)
         return await self._call("image", model, {"prompt": prompt}, arguments)
 
     # fmt: off
@@ -240,12 +227,10 @@ class AsyncCalls(ABC):
     # fmt: on
     async def image_edit(self, model: str, image: Any, prompt: str, **arguments: Any) -> Any:
         """Change one image or several as a prompt says; images and `mask=` as files of any kind."""
-        hide_key(arguments)
         return await self._call("image", model, {"image": image, "prompt": prompt}, arguments, operation="edit")
 
     async def image_variation(self, model: str, image: Any, **arguments: Any) -> ImagesResponse:
         """Draw variations of an image."""
-        hide_key(arguments)
         result: ImagesResponse = await self._call("image", model, {"image": image}, arguments, operation="variation")
         return result
 
@@ -255,19 +240,16 @@ class AsyncCalls(ABC):
         With `wait=True`: `on_progress(job)` is told of each look, `poll_seconds` is the time between two, and
         `timeout` holds over all of it. A job that failed or is late raises with the job in `partial`.
         """
-        hide_key(arguments)
         result: Video = await self._call("video", model, {"prompt": prompt}, arguments)
         return result
 
     async def video_status(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Video:
         """Return how far a video is."""
-        hide_key(arguments)
         result: Video = await self._call("video", model, {"video_id": video_id}, arguments, operation="retrieve")
         return result
 
     async def video_list(self, *, model: str | None = None, **arguments: Any) -> Page:
         """Return the videos made so far, a page at a time."""
-        hide_key(arguments)
         result: Page = await self._call("video", model, {}, arguments, operation="list")
         return result
 
@@ -281,12 +263,10 @@ class AsyncCalls(ABC):
     # fmt: on
     async def video_content(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Any:
         """Return the video (or its `variant="thumbnail"`); with `stream=True` as blocks, for `stream_to_file`."""
-        hide_key(arguments)
         return await self._call("video", model, {"video_id": video_id}, arguments, operation="content")
 
     async def video_remix(self, video_id: str, prompt: str, *, model: str | None = None, **arguments: Any) -> Video:
         """Start a new video from one that is done."""
-        hide_key(arguments)
         result: Video = await self._call(
             "video", model, {"video_id": video_id, "prompt": prompt}, arguments, operation="remix"
         )
@@ -294,12 +274,10 @@ class AsyncCalls(ABC):
 
     async def video_delete(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
         """Delete a video."""
-        hide_key(arguments)
         result: Deleted = await self._call("video", model, {"video_id": video_id}, arguments, operation="delete")
         return result
 
     async def moderation(self, input: Any, model: str | None = None, **arguments: Any) -> ModerationResponse:
         """Judge whether texts and images are harmful; `model` None: the default model of the default provider."""
-        hide_key(arguments)
         result: ModerationResponse = await self._call("moderation", model, {"input": input}, arguments)
         return result

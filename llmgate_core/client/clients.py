@@ -6,8 +6,8 @@ The module functions of `api.py` delegate to a default one of each kind.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cache
 from types import TracebackType
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.calls.sync_driver import run
 from llmgate_core.client.async_calls import AsyncCalls
+from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.client.sync_calls import SyncCalls
 from llmgate_core.contract.limits import Limits
 from llmgate_core.contract.transport import StreamedContent
@@ -30,20 +31,16 @@ from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
-from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, take_options
-from llmgate_core.settings.settings import PluginPolicy, Settings
+from llmgate_core.secrets import Secret
+from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
+from llmgate_core.settings.settings import PluginPolicy, Settings, module_settings
 from llmgate_core.transports.selection import AsyncWires, Wires
 
-__all__ = ["AsyncClient", "Client", "module_settings"]
+__all__ = ["AsyncClient", "Client"]
 
 
-@cache
-def module_settings() -> Settings:
-    """Return the settings behind the module `llmgate_core`: the one piece of process-wide state."""
-    return Settings()
-
-
-class _Base:
+@hide_keys
+class _Base(ABC):
     """What both kinds of client share.
 
     Args:
@@ -57,10 +54,12 @@ class _Base:
         settings: everything else; default: the module's. Give one to share nothing with it.
     """
 
+    _options = ClientOptions()  # until `__init__` is through: a traceback may show the client
+
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         api_base: str | None = None,
         organization: str | None = None,
         project: str | None = None,
@@ -75,14 +74,11 @@ class _Base:
         extensions: Sequence[Any] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        hidden: dict[str, Any] = {"api_key": api_key}
-        del api_key
-        hide_key(hidden)
         self.settings = module_settings() if settings is None else settings
         if transport not in (None, "httpx", "fast"):
             raise ConfigError(f"transport must be 'httpx' or 'fast', not {transport!r}")
         self._options = ClientOptions(
-            api_key=hidden["api_key"],
+            api_key=secret_of(api_key),
             api_base=api_base,
             organization=organization,
             project=project,
@@ -99,6 +95,11 @@ class _Base:
         self._built: tuple[CallPreparer, tuple[Any, ...]] | None = None  # and what it was built from
         self._building = threading.RLock()
         self._added: list[tuple[object, str, str]] = []
+        self._open()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make what chooses and keeps the connections."""
 
     def add_plugin(self, plugin: object, *, family: str, prefix: str, replace: bool = False) -> None:
         """Serve `prefix/...` for `family` from a plugin object of this process.
@@ -184,7 +185,6 @@ class _Base:
 
         A missing key is None here.
         """
-        hide_key(arguments)
         pipeline = self.pipeline
         options = take_options(arguments, pipeline.client, pipeline.settings)
         return destination_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
@@ -207,12 +207,11 @@ class _Base:
         return f"{type(self).__name__}(api_base={self._options.api_base!r})"
 
 
+@hide_keys
 class Client(_Base, SyncCalls):
     """A synchronous client. Thread-safe; a context manager that closes its connections."""
 
-    def __init__(self, **arguments: Any) -> None:
-        hide_key(arguments)
-        super().__init__(**arguments)
+    def _open(self) -> None:
         self._wires = Wires()
 
     def _call(
@@ -242,12 +241,11 @@ class Client(_Base, SyncCalls):
         self.close()
 
 
+@hide_keys
 class AsyncClient(_Base, AsyncCalls):
     """The asynchronous twin of `Client`; its connections belong to the event loop of each call."""
 
-    def __init__(self, **arguments: Any) -> None:
-        hide_key(arguments)
-        super().__init__(**arguments)
+    def _open(self) -> None:
         self._wires = AsyncWires()
 
     async def _call(
@@ -291,7 +289,6 @@ class AsyncClient(_Base, AsyncCalls):
         Raises:
             LLMGateError: as `completion`.
         """
-        hide_key(arguments)
         preparer = self.pipeline
         request = CallRequest(
             family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
@@ -326,7 +323,6 @@ class AsyncClient(_Base, AsyncCalls):
         Raises:
             APIError: not reached, late, or no key. PluginError: the plugin signs requests in its own way.
         """
-        hide_key(arguments)
         request = UpstreamRequest(method, path, headers=headers)
         outgoing = forwarding(self.pipeline, target, request, content, query, arguments)
         return await forward(outgoing, self._wires.choose(outgoing))

@@ -1,4 +1,5 @@
-"""Every function of the synchronous client: what it is called with, and what comes back.
+# Made from llmgate_core/client/async_calls.py by tools/make_twins.py: edit that file, then run `make twins`.
+"""Every function of the synchronous client, the twins of `sync_calls.py`: what it is called with, and what comes back.
 
 Only signatures and their families stand here; preparing and sending are the client's.
 """
@@ -9,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from llmgate_core.settings.options import hide_key
+from llmgate_core.client.hidden_keys import hide_keys
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SyncCalls"]
 
-Messages = Sequence[Any]
 
-
+@hide_keys
 class SyncCalls(ABC):
     """The functions; `_call` is the client's."""
 
@@ -50,21 +50,22 @@ class SyncCalls(ABC):
 
     # fmt: off
     @overload
-    def completion(self, model: str, messages: Messages = (), *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
+    def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[True], **arguments: Any) -> Stream[ChatCompletionChunk]: ...  # noqa: E501
     @overload
-    def completion(self, model: str, messages: Messages = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
+    def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Any) -> ParsedChatCompletion[OutputT]: ...  # noqa: E501
     @overload
-    def completion(self, model: str, messages: Messages = (), *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
+    def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[False] | None = ..., **arguments: Any) -> ChatCompletion: ...  # noqa: E501
     @overload
-    def completion(self, model: str, messages: Messages = (), *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
+    def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, **arguments: Any) -> ChatCompletion | Stream[ChatCompletionChunk]: ...  # noqa: E501
     # fmt: on
-    def completion(self, model: str, messages: Messages = (), **arguments: Any) -> Any:
+    def completion(self, model: str, messages: Sequence[Any] = (), **arguments: Any) -> Any:
         """Chat with a model.
 
         Args:
             model: the model string, for example `openai/gpt-4o` or `gpt-4o`.
             messages: dicts with role and content, or message objects of earlier answers. Left out only
                 with `file=`, which makes a transcription of the call.
+            stream: return chunks as they come.
             **arguments: `stream=True` for chunks, `response_format=PydanticClass` for `.parsed`, our own
                 arguments (docs/guide/options.md), and every parameter of the upstream.
 
@@ -74,7 +75,6 @@ class SyncCalls(ABC):
         Raises:
             LLMGateError: see docs/guide/errors.md.
         """
-        hide_key(arguments)
         if "file" in arguments and not messages:
             return self._call("transcription", model, {}, arguments)
         return self._call("chat", model, {"messages": messages}, arguments)
@@ -89,7 +89,6 @@ class SyncCalls(ABC):
     # fmt: on
     def text_completion(self, model: str, prompt: Any, **arguments: Any) -> Any:
         """Continue a text (or token list, or several of either) with a legacy completion model."""
-        hide_key(arguments)
         return self._call("text_completion", model, {"prompt": prompt}, arguments)
 
     # fmt: off
@@ -106,6 +105,7 @@ class SyncCalls(ABC):
         Args:
             model: the model string; None only with `prompt=` or a stored state that names one.
             input: a text, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
+            stream: return events as they come.
             **arguments: `stream=True` for events, `text_format=PydanticClass` for `.output_parsed`,
                 `background=True, wait=True` to poll until the end, `use_chat_completions_api=True` to go
                 through chat, our own arguments and every parameter of the upstream.
@@ -113,7 +113,6 @@ class SyncCalls(ABC):
         Raises:
             LLMGateError: see docs/guide/errors.md; a response that failed is in `partial`.
         """
-        hide_key(arguments)
         return self._call("responses", model, {"input": input}, arguments)
 
     # fmt: off
@@ -129,12 +128,10 @@ class SyncCalls(ABC):
 
         `model` picks the provider, as a prefix such as `openai/` or a whole model string; None: the default one.
         """
-        hide_key(arguments)
         return self._call("responses", model, {"response_id": response_id}, arguments, operation="retrieve")
 
     def cancel_responses(self, response_id: str, *, model: str | None = None, **arguments: Any) -> ResponseObject:
         """Stop a response that runs in the background."""
-        hide_key(arguments)
         result: ResponseObject = self._call(
             "responses", model, {"response_id": response_id}, arguments, operation="cancel"
         )
@@ -142,31 +139,26 @@ class SyncCalls(ABC):
 
     def delete_responses(self, response_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
         """Delete a stored response."""
-        hide_key(arguments)
         result: Deleted = self._call("responses", model, {"response_id": response_id}, arguments, operation="delete")
         return result
 
     def list_input_items(self, response_id: str, *, model: str | None = None, **arguments: Any) -> Page:
         """Return the input items of a stored response, a page at a time."""
-        hide_key(arguments)
         result: Page = self._call("responses", model, {"response_id": response_id}, arguments, operation="input_items")
         return result
 
     def compact_responses(self, model: str, input: Any = None, **arguments: Any) -> CompactedResponse:
         """Return a compacted form of a conversation, to go on from."""
-        hide_key(arguments)
         result: CompactedResponse = self._call("responses", model, {"input": input}, arguments, operation="compact")
         return result
 
     def count_input_tokens(self, model: str, input: Any = None, **arguments: Any) -> InputTokens:
         """Return how many tokens the input of a Responses call has."""
-        hide_key(arguments)
         result: InputTokens = self._call("responses", model, {"input": input}, arguments, operation="input_tokens")
         return result
 
     def embedding(self, model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
         """Return the vectors of a text, a list of texts, a token list, or a list of token lists."""
-        hide_key(arguments)
         result: EmbeddingResponse = self._call("embedding", model, {"input": input}, arguments)
         return result
 
@@ -183,12 +175,10 @@ class SyncCalls(ABC):
 
         `file` is an open binary file, a path, bytes, or `(name, content, type)`; streamed from disk.
         """
-        hide_key(arguments)
         return self._call("transcription", model, {"file": file}, arguments)
 
     def translation(self, model: str, file: Any, **arguments: Any) -> Translation:
         """Write down in English what is said in a recording; `file` as for `transcription`."""
-        hide_key(arguments)
         result: Translation = self._call("translation", model, {"file": file}, arguments)
         return result
 
@@ -206,7 +196,6 @@ class SyncCalls(ABC):
         Returns the audio as a `BinaryResponse`; with `stream=True` a stream of byte blocks as they come, which
         `stream_to_file` writes to disk; with `stream_format="sse"` a stream of `SpeechEvent`.
         """
-        hide_key(arguments)
         return self._call("speech", model, {"input": input, "voice": voice}, arguments)
 
     # fmt: off
@@ -219,7 +208,6 @@ class SyncCalls(ABC):
     # fmt: on
     def image_generation(self, model: str, prompt: str, **arguments: Any) -> Any:
         """Draw what a prompt describes; `stream=True, partial_images=n` shows it growing."""
-        hide_key(arguments)
         return self._call("image", model, {"prompt": prompt}, arguments)
 
     # fmt: off
@@ -232,12 +220,10 @@ class SyncCalls(ABC):
     # fmt: on
     def image_edit(self, model: str, image: Any, prompt: str, **arguments: Any) -> Any:
         """Change one image or several as a prompt says; images and `mask=` as files of any kind."""
-        hide_key(arguments)
         return self._call("image", model, {"image": image, "prompt": prompt}, arguments, operation="edit")
 
     def image_variation(self, model: str, image: Any, **arguments: Any) -> ImagesResponse:
         """Draw variations of an image."""
-        hide_key(arguments)
         result: ImagesResponse = self._call("image", model, {"image": image}, arguments, operation="variation")
         return result
 
@@ -247,19 +233,16 @@ class SyncCalls(ABC):
         With `wait=True`: `on_progress(job)` is told of each look, `poll_seconds` is the time between two, and
         `timeout` holds over all of it. A job that failed or is late raises with the job in `partial`.
         """
-        hide_key(arguments)
         result: Video = self._call("video", model, {"prompt": prompt}, arguments)
         return result
 
     def video_status(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Video:
         """Return how far a video is."""
-        hide_key(arguments)
         result: Video = self._call("video", model, {"video_id": video_id}, arguments, operation="retrieve")
         return result
 
     def video_list(self, *, model: str | None = None, **arguments: Any) -> Page:
         """Return the videos made so far, a page at a time."""
-        hide_key(arguments)
         result: Page = self._call("video", model, {}, arguments, operation="list")
         return result
 
@@ -273,12 +256,10 @@ class SyncCalls(ABC):
     # fmt: on
     def video_content(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Any:
         """Return the video (or its `variant="thumbnail"`); with `stream=True` as blocks, for `stream_to_file`."""
-        hide_key(arguments)
         return self._call("video", model, {"video_id": video_id}, arguments, operation="content")
 
     def video_remix(self, video_id: str, prompt: str, *, model: str | None = None, **arguments: Any) -> Video:
         """Start a new video from one that is done."""
-        hide_key(arguments)
         result: Video = self._call(
             "video", model, {"video_id": video_id, "prompt": prompt}, arguments, operation="remix"
         )
@@ -286,12 +267,10 @@ class SyncCalls(ABC):
 
     def video_delete(self, video_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
         """Delete a video."""
-        hide_key(arguments)
         result: Deleted = self._call("video", model, {"video_id": video_id}, arguments, operation="delete")
         return result
 
     def moderation(self, input: Any, model: str | None = None, **arguments: Any) -> ModerationResponse:
         """Judge whether texts and images are harmful; `model` None: the default model of the default provider."""
-        hide_key(arguments)
         result: ModerationResponse = self._call("moderation", model, {"input": input}, arguments)
         return result

@@ -1,7 +1,8 @@
 """The endpoint families: what each is called with and what comes back. Data.
 
 A family says what the caller called; a `mode` of the catalogue says which endpoint serves a
-model. To add a family: a row here and in `openai.py`, a module in `types/`, a method of the clients.
+model. To add an operation: a row here and in `openai.py`, a method in `client/async_calls.py`, and `make twins`. To
+add a family: a module in `types/` besides.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["FAMILIES", "FAMILY_OF_MODE", "RESERVED_FAMILIES", "Family", "Operation"]
-
-RESERVED_FAMILIES = frozenset({"batch", "file", "realtime", "rerank"})
-
+__all__ = ["FAMILIES", "FAMILY_OF_MODE", "Family", "Operation"]
 
 TEXT_FORMATS = ("response_format", frozenset({"text", "srt", "vtt"}))
 

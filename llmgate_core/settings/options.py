@@ -16,44 +16,21 @@ from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import split_base_url
+from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
 from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.settings import Settings
 
 __all__ = [
-    "OWN_ARGUMENTS",
     "ClientOptions",
     "Destination",
     "Options",
     "destination_for",
     "hide_key",
     "is_provider_host",
+    "secret_of",
     "take_options",
 ]
-
-OWN_ARGUMENTS = frozenset(
-    [
-        "api_key",
-        "api_base",
-        "organization",
-        "project",
-        "timeout",
-        "max_retries",
-        "extra_headers",
-        "extra_body",
-        "client_session",
-        "aclient_session",
-        "drop_params",
-        "additional_drop_params",
-        "param_policy",
-        "fake_stream",
-        "use_chat_completions_api",
-        "wait",
-        "poll_seconds",
-        "on_progress",
-    ]
-)
-"""Arguments of every function that are ours and never sent as parameters."""
 
 RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -134,19 +111,30 @@ def hide_key(arguments: dict[str, Any]) -> None:
     """Put the key into its own type, in place, so that no frame of a traceback shows it.
 
     Raises:
-        ConfigError: the key is no text.
+        ConfigError: the key is not a string.
     """
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
-        if not isinstance(key, str):
-            arguments["api_key"] = None
-            raise ConfigError(f"api_key must be text, not {type(key).__name__}")
-        arguments["api_key"] = Secret(key) if key else None
+        arguments["api_key"] = None
+        arguments["api_key"] = secret_of(key)
+
+
+def secret_of(key: object) -> Secret | None:
+    """Return a key in its own type; None and an empty string are no key.
+
+    Raises:
+        ConfigError: the key is not a string.
+    """
+    if key is None or isinstance(key, Secret):
+        return key
+    if not isinstance(key, str):
+        raise ConfigError(f"api_key must be a string, not {type(key).__name__}")
+    return Secret(key) if key else None
 
 
 def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
     """Remove our own arguments from `arguments` and return what they, client and settings say."""
-    own = {name: arguments.pop(name) for name in list(arguments) if name in OWN_ARGUMENTS} if arguments else {}
+    own = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if arguments:
         _refuse_foreign(arguments)
     if own:

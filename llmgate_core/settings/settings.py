@@ -6,14 +6,14 @@ takes another. A misspelt name raises and suggests the right one.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Literal
 
 from llmgate_core.errors import ConfigError
 
-__all__ = ["PluginPolicy", "Settings"]
+__all__ = ["PluginPolicy", "Settings", "module_settings"]
 
 ParamPolicy = Literal["error", "drop", "forward"]
 TransportName = Literal["httpx", "fast"]
@@ -79,6 +79,8 @@ class Settings:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in SETTING_NAMES:
+            import difflib  # needed for a misspelt name only
+
             near = difflib.get_close_matches(name, SETTING_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(SETTING_NAMES))}"
             raise AttributeError(f"llmgate has no setting {name!r}{hint}")
@@ -98,3 +100,9 @@ class Settings:
 
 
 SETTING_NAMES = frozenset(Settings.__annotations__)
+
+
+@cache
+def module_settings() -> Settings:
+    """Return the settings behind the module `llmgate_core`: the one piece of process-wide state."""
+    return Settings()

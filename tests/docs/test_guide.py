@@ -21,8 +21,9 @@ import llmgate_core
 from llmgate_core import Settings, errors, plugin
 from llmgate_core.client.functions import default_async_client, default_client
 from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
+from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import read
-from llmgate_core.settings.options import OWN_ARGUMENTS, POLICIES, RENAMED_ARGUMENTS
+from llmgate_core.settings.options import POLICIES, RENAMED_ARGUMENTS
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.support.openai_upstream import PNG, answered
 from tests.support.paths import ROOT
@@ -164,7 +165,7 @@ def test_every_argument_and_every_setting_has_one_row_and_every_row_is_one() -> 
     table = rows(GUIDE / "options.md", "argument")
     arguments = [name for row in table for name in named(row[0])]
     settings = [name for row in table for name in named(row[0] if row[1] == "same" else row[1])]
-    assert sorted(arguments) == sorted(OWN_ARGUMENTS)
+    assert sorted(arguments) == sorted(OPTION_NAMES)
     assert sorted(settings) == sorted(item.name for item in fields(Settings))
 
 
@@ -181,7 +182,7 @@ def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:
 
 def test_every_argument_and_every_setting_has_a_heading() -> None:
     headings = re.findall(r"^### `(\w+)`$", (GUIDE / "options.md").read_text("utf-8"), re.MULTILINE)
-    assert sorted(headings) == sorted(OWN_ARGUMENTS | {item.name for item in fields(Settings)})
+    assert sorted(headings) == sorted(OPTION_NAMES | {item.name for item in fields(Settings)})
 
 
 @pytest.mark.parametrize(("hooks", "first"), [(ProviderHooks, "hook"), (ExtensionHooks, "extension hook")])

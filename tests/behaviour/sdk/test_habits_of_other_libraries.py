@@ -11,7 +11,8 @@ import pytest
 from llmgate_core import Client, Settings, fold_chunks
 from llmgate_core.errors import BadRequestError, ContextWindowExceededError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
-from llmgate_core.settings.options import OWN_ARGUMENTS, RENAMED_ARGUMENTS
+from llmgate_core.settings.call_options import OPTION_NAMES
+from llmgate_core.settings.options import RENAMED_ARGUMENTS
 from llmgate_core.testing import Answer, FakeUpstream
 from llmgate_core.types.chat import ChatCompletionChunk
 
@@ -55,7 +56,7 @@ def test_an_argument_of_another_library_is_refused_with_the_way_out(
 
 
 def test_no_argument_of_ours_is_foreign() -> None:
-    assert not OWN_ARGUMENTS & set(RENAMED_ARGUMENTS)
+    assert not OPTION_NAMES & set(RENAMED_ARGUMENTS)
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import llmgate_core
 from llmgate_core import AsyncClient, Client
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, RESERVED_FAMILIES
+from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
 from llmgate_core.endpoints.openai import ENDPOINTS
 from llmgate_core.registry.entry_points import first_party, installed_claims
 
@@ -157,20 +157,22 @@ def test_a_familys_facts_fit_each_other(family: Any) -> None:
         assert operation.text_when is None or operation.text_when[1]
 
 
-def test_the_tables_cannot_be_changed_and_reserved_names_are_no_families() -> None:
+def test_the_tables_cannot_be_changed() -> None:
     for table in (FAMILIES, FAMILY_OF_MODE, ENDPOINTS, *ENDPOINTS.values()):
         with pytest.raises(TypeError):
             table["x"] = None  # type: ignore[index]
-    assert RESERVED_FAMILIES.isdisjoint(FAMILIES)
+
+
+MODES_WITHOUT_FAMILY = {"batch", "file", "realtime", "rerank"}
 
 
 def test_the_modes_are_those_of_the_catalogue_and_of_its_schema() -> None:
     catalogue = Catalogue.shipped(None)
     rows = [catalogue.find(name) for name in catalogue.names()]
     modes = {row.facts["mode"] for row in rows if row is not None and "mode" in row.facts}
-    assert modes - RESERVED_FAMILIES == set(FAMILY_OF_MODE)
+    assert modes - MODES_WITHOUT_FAMILY == set(FAMILY_OF_MODE)
     schema = json.loads((ROOT / "tests" / "data" / "models.schema.json").read_text("utf-8"))
-    assert set(schema["$defs"]["model"]["properties"]["mode"]["enum"]) - RESERVED_FAMILIES == set(FAMILY_OF_MODE)
+    assert set(schema["$defs"]["model"]["properties"]["mode"]["enum"]) - MODES_WITHOUT_FAMILY == set(FAMILY_OF_MODE)
 
 
 def test_every_mode_is_served_by_its_own_family_and_every_family_serves_a_mode() -> None:

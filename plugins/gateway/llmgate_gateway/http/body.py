@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from llmgate_core.serving import OWN_ARGUMENTS, FilePart, decode
+from llmgate_core.serving import OPTION_NAMES, FilePart, decode
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
 
@@ -27,7 +27,7 @@ __all__ = [
     "too_large",
 ]
 
-FORBIDDEN = OWN_ARGUMENTS | frozenset(
+FORBIDDEN = OPTION_NAMES | frozenset(
     {
         "additional_headers",
         "api_type",

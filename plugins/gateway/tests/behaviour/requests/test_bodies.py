@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llmgate_gateway.http.body import FORBIDDEN
 
-from llmgate_core.serving import OWN_ARGUMENTS
+from llmgate_core.serving import OPTION_NAMES
 from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]
@@ -92,7 +92,7 @@ def test_what_the_config_decides_cannot_be_set_in_a_body_or_query(gateway: Any, 
 
 
 def test_every_own_argument_of_the_core_is_forbidden() -> None:
-    assert OWN_ARGUMENTS <= FORBIDDEN
+    assert OPTION_NAMES <= FORBIDDEN
 
 
 def test_the_same_names_further_inside_are_data(gateway: Any, upstream: Any) -> None:

@@ -1,0 +1,157 @@
+"""Write what editors and type checkers read of the functions and settings. `make twins` writes, `make check` compares.
+
+The methods of `client/async_calls.py` and its twin, and the fields of `Settings`, are written by hand. Made from them:
+
+* `client/functions.pyi`: the module functions, with the signatures and docstrings of the methods;
+* `__init__.pyi`: every public name and every setting;
+* the tables `_METHODS` and `_SETTINGS` of `__init__.py`, by which names are imported on first use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from make_twins import ROOT, formatted
+
+CORE = ROOT / "llmgate_core"
+HEAD = "# Made by tools/make_stubs.py from {}: edit there, then run `make twins`.\n"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def methods_of(path: Path) -> list[Function]:
+    """Return the public methods of the one class of a module, overloads included, in their order."""
+    (kind,) = (node for node in _tree(path).body if isinstance(node, ast.ClassDef))
+    functions = [node for node in kind.body if isinstance(node, Function)]
+    return [function for function in functions if not function.name.startswith("_")]
+
+
+def function_stubs() -> str:
+    """Return `client/functions.pyi`."""
+    sources = [CORE / "client" / name for name in ("sync_calls.py", "async_calls.py")]
+    parts = [HEAD.format("async_calls.py"), "from llmgate_core.client.clients import AsyncClient, Client"]
+    parts += [*_imports_of(*sources), 'OutputT = TypeVar("OutputT", bound=BaseModel)']
+    parts.append("def default_client() -> Client: ...\ndef default_async_client() -> AsyncClient: ...")
+    for path, prefix in zip(sources, ("", "a"), strict=True):
+        parts += _stubs_of(methods_of(path), prefix)
+    return "\n".join(parts) + "\n"
+
+
+def _stubs_of(methods: list[Function], prefix: str) -> Iterator[str]:
+    """Yield methods as functions. Overloads stand for the method that follows them; the first has its docstring."""
+    docstrings = {method.name: ast.get_docstring(method) for method in methods}  # the last of a name is the method
+    overloaded = {method.name for method in methods if method.decorator_list}
+    for method in methods:
+        if bool(method.decorator_list) == (method.name in overloaded):
+            docstring = docstrings.pop(method.name, None)
+            yield _stub(method, f"{prefix}{method.name}", docstring)
+
+
+def _stub(method: Function, name: str, docstring: str | None) -> str:
+    decorators = "".join(f"@{ast.unparse(decorator)}\n" for decorator in method.decorator_list)
+    keyword = "async def" if isinstance(method, ast.AsyncFunctionDef) else "def"
+    arguments = ast.unparse(method.args).removeprefix("self, ")
+    body = " ..." if docstring is None else textwrap.indent(f'\n"""{docstring}\n"""', "    ")
+    return f"{decorators}{keyword} {name}({arguments}) -> {ast.unparse(method.returns or ast.Name('object'))}:{body}"
+
+
+def package_stub() -> str:
+    """Return `__init__.pyi`."""
+    source = CORE / "__init__.py"
+    tree = _tree(source)
+    parts = [HEAD.format("__init__.py and settings/settings.py"), f'"""{ast.get_docstring(tree)}\n"""']
+    exported = dict(sorted(_exports(tree)))
+    parts += [f"from llmgate_core.{module} import {name} as {name}" for name, module in exported.items()]
+    settings = CORE / "settings" / "settings.py"
+    fields = list(_fields_of(settings))
+    names = {node.id for field in fields for node in ast.walk(field) if isinstance(node, ast.Name)}
+    own = {node.name for node in _tree(settings).body if isinstance(node, ast.ClassDef)}
+    own |= {ast.unparse(node.targets[0]) for node in _tree(settings).body if isinstance(node, ast.Assign)}
+    parts += [f"from llmgate_core.settings.settings import {name}" for name in sorted((names & own) - set(exported))]
+    parts += [line for line in _imports_of(settings) if not line.startswith("from llmgate_core")]
+    parts.append("__version__: str\n__all__: list[str]")
+    parts += [f"{ast.unparse(field.target)}: {ast.unparse(field.annotation)}" for field in fields]
+    return "\n".join(parts) + "\n"
+
+
+def _exports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield every public name of the package and the module that it comes from."""
+    for method in _method_names():
+        yield method, "client.functions"
+        yield f"a{method}", "client.functions"
+    for module, names in ast.literal_eval(_assigned(tree, "_EXPORTS").value).items():
+        for name in names.split():
+            yield name, module
+
+
+def package_source() -> str:
+    """Return `__init__.py` with its tables of methods and settings as they have to be."""
+    source = (CORE / "__init__.py").read_text(encoding="utf-8")
+    settings = [ast.unparse(field.target) for field in _fields_of(CORE / "settings" / "settings.py")]
+    for name, words in (("_METHODS", _method_names()), ("_SETTINGS", settings)):
+        node = _assigned(ast.parse(source), name)
+        lines = source.splitlines(keepends=True)
+        rows = textwrap.wrap(" ".join(words), 110)
+        table = "\n".join(f'    "{row} "' for row in rows)
+        lines[node.lineno - 1 : node.end_lineno] = [f"{name} = (\n{table}\n)\n"]
+        source = "".join(lines)
+    return source
+
+
+def _method_names() -> list[str]:
+    return list(dict.fromkeys(method.name for method in methods_of(CORE / "client" / "async_calls.py")))
+
+
+def _fields_of(path: Path) -> Iterator[ast.AnnAssign]:
+    """Yield the fields of the class `Settings`."""
+    for node in _tree(path).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Settings":
+            yield from (field for field in node.body if isinstance(field, ast.AnnAssign))
+
+
+def _imports_of(*paths: Path) -> Iterator[str]:
+    """Yield every import of some modules, those for type checkers included; formatting drops what is not used."""
+    nodes = (node for path in paths for node in ast.walk(_tree(path)))
+    imports = (node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
+    lines = (ast.unparse(node) for node in imports)
+    yield from dict.fromkeys(line for line in lines if not line.startswith("from __future__"))
+
+
+def _assigned(tree: ast.Module, name: str) -> ast.Assign:
+    return next(node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name)
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+MADE = {
+    CORE / "client" / "functions.pyi": function_stubs,
+    CORE / "__init__.pyi": package_stub,
+    CORE / "__init__.py": package_source,
+}
+"""A file -> what makes its content."""
+
+
+def main() -> int:
+    """Write the files, or with `--check` only compare them. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not up to date")
+    is_check = parser.parse_args().check
+    is_stale = False
+    for path, make in MADE.items():
+        wanted = formatted(make(), path)
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            is_stale = True
+            if not is_check:
+                path.write_text(wanted, encoding="utf-8")
+            print(f"{path.relative_to(ROOT)}: {'not up to date, run make twins' if is_check else 'written'}")
+    return int(is_stale and is_check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
