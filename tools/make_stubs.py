@@ -1,7 +1,8 @@
 """Write what editors and type checkers read of the functions and settings. `make twins` writes, `make check` compares.
 
-The methods of `client/async_calls.py` and its twin, and the fields of `Settings`, are written by hand. Made from them:
+Made from the methods of `client/async_*_calls.py` and their twins, and from the fields of `Settings`:
 
+* `client/arguments.py`: the typed keyword arguments of the methods, see `argument_types.py`;
 * `client/functions.pyi`: the module functions, with the signatures and docstrings of the methods;
 * `__init__.pyi`: every public name and every setting;
 * the tables `_METHODS` and `_SETTINGS` of `__init__.py`, by which names are imported on first use.
@@ -16,28 +17,32 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from argument_types import arguments_of
 from make_twins import ROOT, formatted
 
 CORE = ROOT / "llmgate_core"
+CALLS = [CORE / "client" / name for name in ("async_text_calls.py", "async_media_calls.py")]
 HEAD = "# Made by tools/make_stubs.py from {}: edit there, then run `make twins`.\n"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def methods_of(path: Path) -> list[Function]:
-    """Return the public methods of the one class of a module, overloads included, in their order."""
-    (kind,) = (node for node in _tree(path).body if isinstance(node, ast.ClassDef))
-    functions = [node for node in kind.body if isinstance(node, Function)]
+def methods_of(*paths: Path) -> list[Function]:
+    """Return the public methods of the classes of some modules, overloads included, in their order."""
+    kinds = [node for path in paths for node in _tree(path).body if isinstance(node, ast.ClassDef)]
+    functions = [node for kind in kinds for node in kind.body if isinstance(node, Function)]
     return [function for function in functions if not function.name.startswith("_")]
 
 
 def function_stubs() -> str:
     """Return `client/functions.pyi`."""
-    sources = [CORE / "client" / name for name in ("sync_calls.py", "async_calls.py")]
-    parts = [HEAD.format("async_calls.py"), "from llmgate_core.client.clients import AsyncClient, Client"]
-    parts += [*_imports_of(*sources), 'OutputT = TypeVar("OutputT", bound=BaseModel)']
+    twins = [CORE / "client" / path.name.removeprefix("async_") for path in CALLS]
+    parts = [
+        HEAD.format("async_text_calls.py and async_media_calls.py"),
+        "from llmgate_core.client.clients import AsyncClient, Client",
+    ]
+    parts += [*_imports_of(*twins, *CALLS), 'OutputT = TypeVar("OutputT", bound=BaseModel)']
     parts.append("def default_client() -> Client: ...\ndef default_async_client() -> AsyncClient: ...")
-    for path, prefix in zip(sources, ("", "a"), strict=True):
-        parts += _stubs_of(methods_of(path), prefix)
+    parts += [*_stubs_of(methods_of(*twins), ""), *_stubs_of(methods_of(*CALLS), "a")]
     return "\n".join(parts) + "\n"
 
 
@@ -103,7 +108,7 @@ def package_source() -> str:
 
 
 def _method_names() -> list[str]:
-    return list(dict.fromkeys(method.name for method in methods_of(CORE / "client" / "async_calls.py")))
+    return list(dict.fromkeys(method.name for method in methods_of(*CALLS)))
 
 
 def _fields_of(path: Path) -> Iterator[ast.AnnAssign]:
@@ -129,7 +134,13 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def arguments_source() -> str:
+    """Return `client/arguments.py`."""
+    return HEAD.format("endpoints/parameters.py") + arguments_of(methods_of(*CALLS))
+
+
 MADE = {
+    CORE / "client" / "arguments.py": arguments_source,
     CORE / "client" / "functions.pyi": function_stubs,
     CORE / "__init__.pyi": package_stub,
     CORE / "__init__.py": package_source,

@@ -20,13 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 TWINS = {
     "llmgate_core/calls/async_driver.py": "llmgate_core/calls/sync_driver.py",
     "llmgate_core/reading/async_stream.py": "llmgate_core/reading/sync_stream.py",
-    "llmgate_core/client/async_calls.py": "llmgate_core/client/sync_calls.py",
+    "llmgate_core/client/async_caller.py": "llmgate_core/client/caller.py",
+    "llmgate_core/client/async_media_calls.py": "llmgate_core/client/media_calls.py",
+    "llmgate_core/client/async_text_calls.py": "llmgate_core/client/text_calls.py",
 }
 """Asynchronous module -> synchronous module, both relative to the checkout."""
 
 WORDS = {
-    "AsyncCalls": "SyncCalls",
+    "AsyncCaller": "Caller",
     "AsyncClient": "Client",
+    "AsyncMediaCalls": "MediaCalls",
+    "AsyncTextCalls": "TextCalls",
+    "async_caller": "caller",
     "AsyncIterator": "Iterator",
     "AsyncGenerator": "Generator",
     "AsyncStream": "Stream",

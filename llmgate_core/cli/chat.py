@@ -23,7 +23,8 @@ def run(given: argparse.Namespace) -> int:
             answer = client.completion(given.model, messages, **arguments)
             print(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
             return 0
-        with client.completion(given.model, messages, **{**arguments, "stream": True}) as stream:
+        arguments["stream"] = True
+        with client.completion(given.model, messages, **arguments) as stream:
             for chunk in stream:
                 if given.json:
                     print(chunk.model_dump_json(exclude_unset=True), flush=True)

@@ -18,9 +18,11 @@ from llmgate_core.calls.prepare import CallPreparer, CallRequest
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.calls.sync_driver import run
-from llmgate_core.client.async_calls import AsyncCalls
+from llmgate_core.client.async_media_calls import AsyncMediaCalls
+from llmgate_core.client.async_text_calls import AsyncTextCalls
 from llmgate_core.client.hidden_keys import hide_keys
-from llmgate_core.client.sync_calls import SyncCalls
+from llmgate_core.client.media_calls import MediaCalls
+from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.contract.limits import Limits
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
@@ -208,7 +210,7 @@ class _Base(ABC):
 
 
 @hide_keys
-class Client(_Base, SyncCalls):
+class Client(_Base, TextCalls, MediaCalls):
     """A synchronous client. Thread-safe; a context manager that closes its connections."""
 
     def _open(self) -> None:
@@ -219,7 +221,7 @@ class Client(_Base, SyncCalls):
         family: str,
         model: str | None,
         inputs: Mapping[str, Any],
-        arguments: dict[str, Any],
+        arguments: Any,
         *,
         operation: str = "create",
     ) -> Any:
@@ -242,7 +244,7 @@ class Client(_Base, SyncCalls):
 
 
 @hide_keys
-class AsyncClient(_Base, AsyncCalls):
+class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
     """The asynchronous twin of `Client`; its connections belong to the event loop of each call."""
 
     def _open(self) -> None:
@@ -253,7 +255,7 @@ class AsyncClient(_Base, AsyncCalls):
         family: str,
         model: str | None,
         inputs: Mapping[str, Any],
-        arguments: dict[str, Any],
+        arguments: Any,
         *,
         operation: str = "create",
     ) -> Any:

@@ -14,10 +14,15 @@ from types import MethodType
 from typing import Any
 
 from llmgate_core.client.clients import AsyncClient, Client
-from llmgate_core.client.sync_calls import SyncCalls
+from llmgate_core.client.media_calls import MediaCalls
+from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.settings.options import hide_key
 
-METHODS = tuple(name for name, method in vars(SyncCalls).items() if isfunction(method) and not name.startswith("_"))
+METHODS = tuple(
+    name
+    for name, method in {**vars(TextCalls), **vars(MediaCalls)}.items()
+    if isfunction(method) and not name.startswith("_")
+)
 
 # made of the names above, which a checker cannot follow
 __all__ = ["default_async_client", "default_client", *METHODS, *(f"a{name}" for name in METHODS)]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]

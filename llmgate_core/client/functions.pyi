@@ -1,13 +1,35 @@
-# Made by tools/make_stubs.py from async_calls.py: edit there, then run `make twins`.
+# Made by tools/make_stubs.py from async_text_calls.py and async_media_calls.py: edit there, then run `make twins`.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel
+from typing_extensions import Unpack
 
+from llmgate_core.client.arguments import (
+    ChatArguments,
+    EmbeddingArguments,
+    ImageArguments,
+    ImageEditArguments,
+    ImageVariationArguments,
+    ResponsesArguments,
+    ResponsesCompactArguments,
+    ResponsesInputItemsArguments,
+    ResponsesInputTokensArguments,
+    ResponsesRetrieveArguments,
+    SpeechArguments,
+    TextCompletionArguments,
+    TranscriptionArguments,
+    TranslationArguments,
+    VideoArguments,
+    VideoContentArguments,
+    VideoListArguments,
+)
 from llmgate_core.client.clients import AsyncClient, Client
+from llmgate_core.client.inputs import FileInput, ImageInput, TextInput
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.sync_stream import Stream
+from llmgate_core.settings.call_options import CallOptions
 from llmgate_core.types.audio import Transcription, TranscriptionEvent, Translation
 from llmgate_core.types.base import Deleted, Page
 from llmgate_core.types.binary import BinaryResponse
@@ -25,23 +47,32 @@ def default_client() -> Client: ...
 def default_async_client() -> AsyncClient: ...
 @overload
 def completion(
-    model: str, messages: Sequence[Any] = (), *, stream: Literal[True], **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    stream: Literal[True],
+    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> Stream[ChatCompletionChunk]:
     """Chat with a model.
 
     Args:
-        model: the model string, for example `openai/gpt-4o` or `gpt-4o`.
-        messages: dicts with role and content, or message objects of earlier answers. Left out only
-            with `file=`, which makes a transcription of the call.
-        stream: return chunks as they come.
-        **arguments: `stream=True` for chunks, `response_format=PydanticClass` for `.parsed`, our own
-            arguments (docs/guide/options.md), and every parameter of the upstream.
+        model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
+        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
+            Empty only with `file=`, which makes the call a transcription.
+        stream: True returns the answer in chunks, as they arrive.
+        response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
+            reference.
+        **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
+            listed is sent as well; for type checkers pass it in `extra_body`.
 
     Returns:
-        A `ChatCompletion`, or with `stream=True` a `Stream` of `ChatCompletionChunk`.
+        A `ChatCompletion`; with `stream=True` an `Stream` of `ChatCompletionChunk`.
 
     Raises:
-        LLMGateError: see docs/guide/errors.md.
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /chat/completions.
     """
 
 @overload
@@ -51,201 +82,607 @@ def completion(
     *,
     response_format: type[OutputT],
     stream: Literal[False] | None = ...,
-    **arguments: Any,
+    **arguments: Unpack[ChatArguments],
 ) -> ParsedChatCompletion[OutputT]: ...
 @overload
 def completion(
-    model: str, messages: Sequence[Any] = (), *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    response_format: Mapping[str, Any] | None = ...,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion: ...
 @overload
 def completion(
-    model: str, messages: Sequence[Any] = (), *, stream: bool | None, **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    stream: bool | None,
+    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
 @overload
-def text_completion(model: str, prompt: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TextCompletionChunk]:
-    """Continue a text (or token list, or several of either) with a legacy completion model."""
+def completion(
+    model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+) -> Transcription: ...
+@overload
+def text_completion(
+    model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
+) -> Stream[TextCompletionChunk]:
+    """Continue a text with a legacy completion model.
+
+    Args:
+        model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
+        prompt: a string, a list of strings, a list of tokens, or a list of such lists.
+        stream: True returns the answer in chunks, as they arrive.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `TextCompletion` with a choice for each prompt; with `stream=True` an `Stream` of
+        `TextCompletionChunk`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /completions.
+    """
 
 @overload
 def text_completion(
-    model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion: ...
 @overload
 def text_completion(
-    model: str, prompt: Any, *, stream: bool | None, **arguments: Any
+    model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion | Stream[TextCompletionChunk]: ...
 @overload
 def responses(
-    model: str | None = None, input: Any = None, *, stream: Literal[True], **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[ResponsesArguments],
 ) -> Stream[ResponseEvent]:
-    """Ask through the Responses API, or through chat where the upstream knows only that.
+    """Call a model through the Responses API, or through chat if the upstream has no other.
 
     Args:
-        model: the model string; None only with `prompt=` or a stored state that names one.
-        input: a text, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
-        stream: return events as they come.
-        **arguments: `stream=True` for events, `text_format=PydanticClass` for `.output_parsed`,
-            `background=True, wait=True` to poll until the end, `use_chat_completions_api=True` to go
-            through chat, our own arguments and every parameter of the upstream.
+        model: a model string. None only with `prompt=` or a stored state that names a model.
+        input: a string, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
+        stream: True returns the answer's events, as they arrive.
+        **arguments: as for `completion`. Among them: `text_format=PydanticClass` for `.parsed`,
+            `background=True, wait=True` to poll until the response has ended, `use_chat_completions_api=True`
+            to go through chat.
+
+    Returns:
+        A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
 
     Raises:
-        LLMGateError: see docs/guide/errors.md; a response that failed is in `partial`.
+        LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
+            `partial`.
+
+    Source: OpenAI API reference, POST /responses.
     """
 
 @overload
 def responses(
-    model: str | None = None, input: Any = None, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ResponsesArguments],
 ) -> ResponseObject: ...
 @overload
 def responses(
-    model: str | None = None, input: Any = None, *, stream: bool | None, **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: bool | None,
+    **arguments: Unpack[ResponsesArguments],
 ) -> ResponseObject | Stream[ResponseEvent]: ...
 @overload
 def get_responses(
-    response_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Any
+    response_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[True],
+    **arguments: Unpack[ResponsesRetrieveArguments],
 ) -> Stream[ResponseEvent]:
-    """Return a stored response, or with `stream=True` its events from `starting_after` on.
+    """Return a stored response.
 
-    `model` picks the provider, as a prefix such as `openai/` or a whole model string; None: the default one.
+    Args:
+        response_id: its `id`.
+        model: the provider, as a prefix such as `openai/` or a whole model string; None: the default provider.
+        stream: True returns its events, from the one after the number `starting_after`.
+        **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
+
+    Returns:
+        A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /responses/{response_id}.
     """
 
 @overload
 def get_responses(
-    response_id: str, *, model: str | None = None, stream: Literal[False] | None = ..., **arguments: Any
+    response_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ResponsesRetrieveArguments],
 ) -> ResponseObject: ...
 @overload
 def get_responses(
-    response_id: str, *, model: str | None = None, stream: bool | None, **arguments: Any
+    response_id: str, *, model: str | None = None, stream: bool | None, **arguments: Unpack[ResponsesRetrieveArguments]
 ) -> ResponseObject | Stream[ResponseEvent]: ...
-def cancel_responses(response_id: str, *, model: str | None = None, **arguments: Any) -> ResponseObject:
-    """Stop a response that runs in the background."""
+def cancel_responses(response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> ResponseObject:
+    """Stop a response that runs in the background.
 
-def delete_responses(response_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
-    """Delete a stored response."""
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: options, docs/guide/options.md.
 
-def list_input_items(response_id: str, *, model: str | None = None, **arguments: Any) -> Page:
-    """Return the input items of a stored response, a page at a time."""
+    Returns:
+        The response, now with the status `cancelled`.
 
-def compact_responses(model: str, input: Any = None, **arguments: Any) -> CompactedResponse:
-    """Return a compacted form of a conversation, to go on from."""
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
-def count_input_tokens(model: str, input: Any = None, **arguments: Any) -> InputTokens:
-    """Return how many tokens the input of a Responses call has."""
-
-def embedding(model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
-    """Return the vectors of a text, a list of texts, a token list, or a list of token lists."""
-
-@overload
-def transcription(model: str, file: Any, *, stream: Literal[True], **arguments: Any) -> Stream[TranscriptionEvent]:
-    """Write down what is said in a recording; `.text` holds it whatever the format.
-
-    `file` is an open binary file, a path, bytes, or `(name, content, type)`; streamed from disk.
+    Source: OpenAI API reference, POST /responses/{response_id}/cancel.
     """
 
-@overload
-def transcription(model: str, file: Any, *, stream: Literal[False] | None = ..., **arguments: Any) -> Transcription: ...
+def delete_responses(response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Deleted:
+    """Delete a stored response.
+
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `Deleted`, whose `deleted` is True.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, DELETE /responses/{response_id}.
+    """
+
+def list_input_items(
+    response_id: str, *, model: str | None = None, **arguments: Unpack[ResponsesInputItemsArguments]
+) -> Page:
+    """Return one page of the input items of a stored response.
+
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: `limit` items (20 if left out) after the item with the id `after`, in the `order` `asc` or
+            `desc`; and options, docs/guide/options.md.
+
+    Returns:
+        A `Page`; `after=page.last_id` asks for the next one while `page.has_more`.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /responses/{response_id}/input_items.
+    """
+
+def compact_responses(
+    model: str, input: str | Sequence[Any] | None = None, **arguments: Unpack[ResponsesCompactArguments]
+) -> CompactedResponse:
+    """Return a shorter form of a conversation.
+
+    Args:
+        model: a model string.
+        input: the conversation, as for `responses`; None with `previous_response_id=`.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `CompactedResponse`, whose `output` is the input of the next call.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /responses/compact.
+    """
+
+def count_input_tokens(
+    model: str, input: str | Sequence[Any] | None = None, **arguments: Unpack[ResponsesInputTokensArguments]
+) -> InputTokens:
+    """Return how many tokens the input of a Responses call has.
+
+    Args:
+        model: a model string.
+        input: the input to count, as for `responses`.
+        **arguments: as for `completion`; instructions and tools count too.
+
+    Returns:
+        An `InputTokens`, whose `input_tokens` is the number.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /responses/input_tokens.
+    """
+
+def embedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn texts into vectors.
+
+    Args:
+        model: a model string.
+        input: a string, a list of strings, a list of tokens, or a list of such lists.
+        **arguments: as for `completion`; `dimensions` is the length of the vectors.
+
+    Returns:
+        An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /embeddings.
+    """
+
+def moderation(
+    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
+) -> ModerationResponse:
+    """Judge whether texts and images are harmful.
+
+    Args:
+        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
+            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
+        model: a model string; None: the default model of the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /moderations.
+    """
+
 @overload
 def transcription(
-    model: str, file: Any, *, stream: bool | None, **arguments: Any
-) -> Transcription | Stream[TranscriptionEvent]: ...
-def translation(model: str, file: Any, **arguments: Any) -> Translation:
-    """Write down in English what is said in a recording; `file` as for `transcription`."""
+    model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
+) -> Stream[TranscriptionEvent]:
+    """Transcribe an audio file. `.text` is set for every response format.
+
+    Args:
+        model: a model string.
+        file: an open binary file, a path, bytes, or `(name, content)` or `(name, content, content_type)`, where
+            `content` is one of these. It is streamed from disk, never read whole, and never closed.
+        stream: True returns the transcript's events, as they arrive.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `Transcription`; with `stream=True` an `Stream` of `TranscriptionEvent`.
+
+    Raises:
+        BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /audio/transcriptions.
+    """
 
 @overload
-def speech(model: str, input: str, voice: Any, *, stream: Literal[True], **arguments: Any) -> Stream[bytes]:
+def transcription(
+    model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+) -> Transcription: ...
+@overload
+def transcription(
+    model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
+) -> Transcription | Stream[TranscriptionEvent]: ...
+def translation(model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+    """Translate an audio file into English text.
+
+    Args:
+        model: a model string.
+        file: as for `transcription`.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `Translation`, whose `.text` is set for every response format.
+
+    Raises:
+        BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /audio/translations.
+    """
+
+@overload
+def speech(
+    model: str,
+    input: str,
+    voice: str | Mapping[str, Any],
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[SpeechArguments],
+) -> Stream[bytes]:
     """Speak a text.
 
-    Returns the audio as a `BinaryResponse`; with `stream=True` a stream of byte blocks as they come, which
-    `stream_to_file` writes to disk; with `stream_format="sse"` a stream of `SpeechEvent`.
+    Args:
+        model: a model string.
+        input: the text, at most 4096 characters at OpenAI.
+        voice: its name, such as `alloy`, or `{"id": ...}` for a custom voice.
+        stream: True returns the audio in blocks of bytes, as they arrive. Not sent upstream.
+        **arguments: as for `completion`; `speed` from 0.25 to 4.
+
+    Returns:
+        A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk;
+        with `stream_format="sse"` an `Stream` of `SpeechEvent`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /audio/speech.
     """
 
 @overload
 def speech(
-    model: str, input: str, voice: Any, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str,
+    input: str,
+    voice: str | Mapping[str, Any],
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[SpeechArguments],
 ) -> BinaryResponse: ...
 @overload
 def speech(
-    model: str, input: str, voice: Any, *, stream: bool | None, **arguments: Any
+    model: str, input: str, voice: str | Mapping[str, Any], *, stream: bool | None, **arguments: Unpack[SpeechArguments]
 ) -> BinaryResponse | Stream[bytes]: ...
 @overload
-def image_generation(model: str, prompt: str, *, stream: Literal[True], **arguments: Any) -> Stream[ImageEvent]:
-    """Draw what a prompt describes; `stream=True, partial_images=n` shows it growing."""
-
-@overload
 def image_generation(
-    model: str, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Any
-) -> ImagesResponse: ...
-@overload
-def image_generation(
-    model: str, prompt: str, *, stream: bool | None, **arguments: Any
-) -> ImagesResponse | Stream[ImageEvent]: ...
-@overload
-def image_edit(model: str, image: Any, prompt: str, *, stream: Literal[True], **arguments: Any) -> Stream[ImageEvent]:
-    """Change one image or several as a prompt says; images and `mask=` as files of any kind."""
+    model: str, prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageArguments]
+) -> Stream[ImageEvent]:
+    """Draw what a prompt describes.
 
-@overload
-def image_edit(
-    model: str, image: Any, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Any
-) -> ImagesResponse: ...
-@overload
-def image_edit(
-    model: str, image: Any, prompt: str, *, stream: bool | None, **arguments: Any
-) -> ImagesResponse | Stream[ImageEvent]: ...
-def image_variation(model: str, image: Any, **arguments: Any) -> ImagesResponse:
-    """Draw variations of an image."""
+    Args:
+        model: a model string.
+        prompt: the description, at most 32,000 characters at OpenAI.
+        stream: True returns events, among them `partial_images` (0 to 3) previews of each image.
+        **arguments: as for `completion`; `n` is the number of images.
 
-def video_generation(model: str, prompt: str, **arguments: Any) -> Video:
-    """Start a video, or with `wait=True` wait until it is done.
+    Returns:
+        An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
 
-    With `wait=True`: `on_progress(job)` is told of each look, `poll_seconds` is the time between two, and
-    `timeout` holds over all of it. A job that failed or is late raises with the job in `partial`.
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /images/generations.
     """
 
-def video_status(video_id: str, *, model: str | None = None, **arguments: Any) -> Video:
-    """Return how far a video is."""
+@overload
+def image_generation(
+    model: str, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageArguments]
+) -> ImagesResponse: ...
+@overload
+def image_generation(
+    model: str, prompt: str, *, stream: bool | None, **arguments: Unpack[ImageArguments]
+) -> ImagesResponse | Stream[ImageEvent]: ...
+@overload
+def image_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[ImageEditArguments],
+) -> Stream[ImageEvent]:
+    """Change one or several images as a prompt says.
 
-def video_list(*, model: str | None = None, **arguments: Any) -> Page:
-    """Return the videos made so far, a page at a time."""
+    Args:
+        model: a model string.
+        image: a file (as for `transcription`), a reference `{"image_url": ...}` or `{"file_id": ...}`, or a list
+            of at most 16, either of files only or of references only.
+        prompt: what to change, at most 32,000 characters at OpenAI.
+        stream: True returns events, among them `partial_images` (0 to 3) previews of each image.
+        **arguments: as for `completion`. `mask` marks what may change: a file where the images are files, a
+            reference where they are references.
+
+    Returns:
+        An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
+
+    Raises:
+        BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
+            and references are mixed. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, POST /images/edits.
+    """
 
 @overload
-def video_content(video_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Any) -> Stream[bytes]:
-    """Return the video (or its `variant="thumbnail"`); with `stream=True` as blocks, for `stream_to_file`."""
+def image_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ImageEditArguments],
+) -> ImagesResponse: ...
+@overload
+def image_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: bool | None,
+    **arguments: Unpack[ImageEditArguments],
+) -> ImagesResponse | Stream[ImageEvent]: ...
+def image_variation(model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]) -> ImagesResponse:
+    """Draw variations of an image.
+
+    Args:
+        model: a model string.
+        image: one file, as for `transcription`.
+        **arguments: as for `completion`; `n` is the number of images, from 1 to 10.
+
+    Returns:
+        An `ImagesResponse`.
+
+    Raises:
+        BadRequestError: with `param == "image"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /images/variations.
+    """
+
+def video_generation(model: str, prompt: str, **arguments: Unpack[VideoArguments]) -> Video:
+    """Start a video; with `wait=True` return it when it has been made.
+
+    Args:
+        model: a model string.
+        prompt: the description, at most 32,000 characters at OpenAI.
+        **arguments: as for `completion`. `seconds` is the length as a string, such as `"4"`. `input_reference`
+            is a file (as for `transcription`) or a reference for the first frame. With `wait=True` the job is
+            polled every `poll_seconds` seconds (if left out, as the upstream asks, else 5), `on_progress(job)`
+            is called after every poll with the job as a dict, and `timeout` covers everything.
+
+    Returns:
+        The `Video` job: as it is at its start, or with `wait=True` completed.
+
+    Raises:
+        APIStatusError: with `wait=True` if the job failed; the job is in `partial`. APITimeoutError: it did not
+            end in time; `partial["id"]` is for `video_status`. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, POST /videos.
+    """
+
+def video_status(video_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Video:
+    """Return the status of a video job.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as a prefix such as `openai/` or a whole model string; None: the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        The `Video` job, with `status` and `progress` in per cent.
+
+    Raises:
+        NotFoundError: there is no such video. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /videos/{video_id}.
+    """
+
+def video_list(*, model: str | None = None, **arguments: Unpack[VideoListArguments]) -> Page:
+    """Return one page of the videos.
+
+    Args:
+        model: the provider, as for `video_status`.
+        **arguments: `limit` videos (0 to 100) after the one with the id `after`, in the `order` `asc` or `desc`;
+            and options, docs/guide/options.md.
+
+    Returns:
+        A `Page` of videos; `after=page.last_id` asks for the next one while `page.has_more`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, GET /videos.
+    """
 
 @overload
 def video_content(
-    video_id: str, *, model: str | None = None, stream: Literal[False] | None = ..., **arguments: Any
+    video_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Unpack[VideoContentArguments]
+) -> Stream[bytes]:
+    """Download a video that has been made.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as for `video_status`.
+        stream: True returns the bytes in blocks, as they arrive. Not sent upstream.
+        **arguments: `variant`: `video` (if left out), `thumbnail` or `spritesheet`; and options,
+            docs/guide/options.md.
+
+    Returns:
+        A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk.
+
+    Raises:
+        NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /videos/{video_id}/content.
+    """
+
+@overload
+def video_content(
+    video_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[VideoContentArguments],
 ) -> BinaryResponse: ...
 @overload
 def video_content(
-    video_id: str, *, model: str | None = None, stream: bool | None, **arguments: Any
+    video_id: str, *, model: str | None = None, stream: bool | None, **arguments: Unpack[VideoContentArguments]
 ) -> BinaryResponse | Stream[bytes]: ...
-def video_remix(video_id: str, prompt: str, *, model: str | None = None, **arguments: Any) -> Video:
-    """Start a new video from one that is done."""
+def video_remix(video_id: str, prompt: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Video:
+    """Start a new video from one that has been made.
 
-def video_delete(video_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
-    """Delete a video."""
+    Args:
+        video_id: the `id` of that video.
+        prompt: what to change.
+        model: the provider, as for `video_status`.
+        **arguments: options, docs/guide/options.md; with `wait=True` as for `video_generation`.
 
-def moderation(input: Any, model: str | None = None, **arguments: Any) -> ModerationResponse:
-    """Judge whether texts and images are harmful; `model` None: the default model of the default provider."""
+    Returns:
+        The new `Video` job: as it is at its start, or with `wait=True` completed.
+
+    Raises:
+        LLMGateError: as `video_generation`.
+
+    Source: OpenAI API reference, POST /videos/{video_id}/remix.
+    """
+
+def video_delete(video_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Deleted:
+    """Delete a video.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as for `video_status`.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `Deleted`, whose `deleted` is True.
+
+    Raises:
+        NotFoundError: there is no such video. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, DELETE /videos/{video_id}.
+    """
 
 @overload
 async def acompletion(
-    model: str, messages: Sequence[Any] = (), *, stream: Literal[True], **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    stream: Literal[True],
+    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> AsyncStream[ChatCompletionChunk]:
     """Chat with a model.
 
     Args:
-        model: the model string, for example `openai/gpt-4o` or `gpt-4o`.
-        messages: dicts with role and content, or message objects of earlier answers. Left out only
-            with `file=`, which makes a transcription of the call.
-        stream: return chunks as they come.
-        **arguments: `stream=True` for chunks, `response_format=PydanticClass` for `.parsed`, our own
-            arguments (docs/guide/options.md), and every parameter of the upstream.
+        model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
+        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
+            Empty only with `file=`, which makes the call a transcription.
+        stream: True returns the answer in chunks, as they arrive.
+        response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
+            reference.
+        **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
+            listed is sent as well; for type checkers pass it in `extra_body`.
 
     Returns:
-        A `ChatCompletion`, or with `stream=True` a `AsyncStream` of `ChatCompletionChunk`.
+        A `ChatCompletion`; with `stream=True` an `AsyncStream` of `ChatCompletionChunk`.
 
     Raises:
-        LLMGateError: see docs/guide/errors.md.
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /chat/completions.
     """
 
 @overload
@@ -255,190 +692,581 @@ async def acompletion(
     *,
     response_format: type[OutputT],
     stream: Literal[False] | None = ...,
-    **arguments: Any,
+    **arguments: Unpack[ChatArguments],
 ) -> ParsedChatCompletion[OutputT]: ...
 @overload
 async def acompletion(
-    model: str, messages: Sequence[Any] = (), *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    response_format: Mapping[str, Any] | None = ...,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion: ...
 @overload
 async def acompletion(
-    model: str, messages: Sequence[Any] = (), *, stream: bool | None, **arguments: Any
+    model: str,
+    messages: Sequence[Any] = (),
+    *,
+    stream: bool | None,
+    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
 @overload
+async def acompletion(
+    model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+) -> Transcription: ...
+@overload
 async def atext_completion(
-    model: str, prompt: Any, *, stream: Literal[True], **arguments: Any
+    model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
 ) -> AsyncStream[TextCompletionChunk]:
-    """Continue a text (or token list, or several of either) with a legacy completion model."""
+    """Continue a text with a legacy completion model.
+
+    Args:
+        model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
+        prompt: a string, a list of strings, a list of tokens, or a list of such lists.
+        stream: True returns the answer in chunks, as they arrive.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `TextCompletion` with a choice for each prompt; with `stream=True` an `AsyncStream` of
+        `TextCompletionChunk`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /completions.
+    """
 
 @overload
 async def atext_completion(
-    model: str, prompt: Any, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion: ...
 @overload
 async def atext_completion(
-    model: str, prompt: Any, *, stream: bool | None, **arguments: Any
+    model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion | AsyncStream[TextCompletionChunk]: ...
 @overload
 async def aresponses(
-    model: str | None = None, input: Any = None, *, stream: Literal[True], **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[ResponsesArguments],
 ) -> AsyncStream[ResponseEvent]:
-    """Ask through the Responses API, or through chat where the upstream knows only that.
+    """Call a model through the Responses API, or through chat if the upstream has no other.
 
     Args:
-        model: the model string; None only with `prompt=` or a stored state that names one.
-        input: a text, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
-        stream: return events as they come.
-        **arguments: `stream=True` for events, `text_format=PydanticClass` for `.output_parsed`,
-            `background=True, wait=True` to poll until the end, `use_chat_completions_api=True` to go
-            through chat, our own arguments and every parameter of the upstream.
+        model: a model string. None only with `prompt=` or a stored state that names a model.
+        input: a string, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
+        stream: True returns the answer's events, as they arrive.
+        **arguments: as for `completion`. Among them: `text_format=PydanticClass` for `.parsed`,
+            `background=True, wait=True` to poll until the response has ended, `use_chat_completions_api=True`
+            to go through chat.
+
+    Returns:
+        A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
 
     Raises:
-        LLMGateError: see docs/guide/errors.md; a response that failed is in `partial`.
+        LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
+            `partial`.
+
+    Source: OpenAI API reference, POST /responses.
     """
 
 @overload
 async def aresponses(
-    model: str | None = None, input: Any = None, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ResponsesArguments],
 ) -> ResponseObject: ...
 @overload
 async def aresponses(
-    model: str | None = None, input: Any = None, *, stream: bool | None, **arguments: Any
+    model: str | None = None,
+    input: str | Sequence[Any] | None = None,
+    *,
+    stream: bool | None,
+    **arguments: Unpack[ResponsesArguments],
 ) -> ResponseObject | AsyncStream[ResponseEvent]: ...
 @overload
 async def aget_responses(
-    response_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Any
+    response_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[True],
+    **arguments: Unpack[ResponsesRetrieveArguments],
 ) -> AsyncStream[ResponseEvent]:
-    """Return a stored response, or with `stream=True` its events from `starting_after` on.
+    """Return a stored response.
 
-    `model` picks the provider, as a prefix such as `openai/` or a whole model string; None: the default one.
+    Args:
+        response_id: its `id`.
+        model: the provider, as a prefix such as `openai/` or a whole model string; None: the default provider.
+        stream: True returns its events, from the one after the number `starting_after`.
+        **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
+
+    Returns:
+        A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /responses/{response_id}.
     """
 
 @overload
 async def aget_responses(
-    response_id: str, *, model: str | None = None, stream: Literal[False] | None = ..., **arguments: Any
+    response_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ResponsesRetrieveArguments],
 ) -> ResponseObject: ...
 @overload
 async def aget_responses(
-    response_id: str, *, model: str | None = None, stream: bool | None, **arguments: Any
+    response_id: str, *, model: str | None = None, stream: bool | None, **arguments: Unpack[ResponsesRetrieveArguments]
 ) -> ResponseObject | AsyncStream[ResponseEvent]: ...
-async def acancel_responses(response_id: str, *, model: str | None = None, **arguments: Any) -> ResponseObject:
-    """Stop a response that runs in the background."""
+async def acancel_responses(
+    response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]
+) -> ResponseObject:
+    """Stop a response that runs in the background.
 
-async def adelete_responses(response_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
-    """Delete a stored response."""
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: options, docs/guide/options.md.
 
-async def alist_input_items(response_id: str, *, model: str | None = None, **arguments: Any) -> Page:
-    """Return the input items of a stored response, a page at a time."""
+    Returns:
+        The response, now with the status `cancelled`.
 
-async def acompact_responses(model: str, input: Any = None, **arguments: Any) -> CompactedResponse:
-    """Return a compacted form of a conversation, to go on from."""
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
-async def acount_input_tokens(model: str, input: Any = None, **arguments: Any) -> InputTokens:
-    """Return how many tokens the input of a Responses call has."""
+    Source: OpenAI API reference, POST /responses/{response_id}/cancel.
+    """
 
-async def aembedding(model: str, input: Any, **arguments: Any) -> EmbeddingResponse:
-    """Return the vectors of a text, a list of texts, a token list, or a list of token lists."""
+async def adelete_responses(response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Deleted:
+    """Delete a stored response.
 
-@overload
-async def atranscription(
-    model: str, file: Any, *, stream: Literal[True], **arguments: Any
-) -> AsyncStream[TranscriptionEvent]:
-    """Write down what is said in a recording; `.text` holds it whatever the format.
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: options, docs/guide/options.md.
 
-    `file` is an open binary file, a path, bytes, or `(name, content, type)`; streamed from disk.
+    Returns:
+        A `Deleted`, whose `deleted` is True.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, DELETE /responses/{response_id}.
+    """
+
+async def alist_input_items(
+    response_id: str, *, model: str | None = None, **arguments: Unpack[ResponsesInputItemsArguments]
+) -> Page:
+    """Return one page of the input items of a stored response.
+
+    Args:
+        response_id: its `id`.
+        model: the provider, as for `get_responses`.
+        **arguments: `limit` items (20 if left out) after the item with the id `after`, in the `order` `asc` or
+            `desc`; and options, docs/guide/options.md.
+
+    Returns:
+        A `Page`; `after=page.last_id` asks for the next one while `page.has_more`.
+
+    Raises:
+        NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /responses/{response_id}/input_items.
+    """
+
+async def acompact_responses(
+    model: str, input: str | Sequence[Any] | None = None, **arguments: Unpack[ResponsesCompactArguments]
+) -> CompactedResponse:
+    """Return a shorter form of a conversation.
+
+    Args:
+        model: a model string.
+        input: the conversation, as for `responses`; None with `previous_response_id=`.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `CompactedResponse`, whose `output` is the input of the next call.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /responses/compact.
+    """
+
+async def acount_input_tokens(
+    model: str, input: str | Sequence[Any] | None = None, **arguments: Unpack[ResponsesInputTokensArguments]
+) -> InputTokens:
+    """Return how many tokens the input of a Responses call has.
+
+    Args:
+        model: a model string.
+        input: the input to count, as for `responses`.
+        **arguments: as for `completion`; instructions and tools count too.
+
+    Returns:
+        An `InputTokens`, whose `input_tokens` is the number.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /responses/input_tokens.
+    """
+
+async def aembedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn texts into vectors.
+
+    Args:
+        model: a model string.
+        input: a string, a list of strings, a list of tokens, or a list of such lists.
+        **arguments: as for `completion`; `dimensions` is the length of the vectors.
+
+    Returns:
+        An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /embeddings.
+    """
+
+async def amoderation(
+    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
+) -> ModerationResponse:
+    """Judge whether texts and images are harmful.
+
+    Args:
+        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
+            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
+        model: a model string; None: the default model of the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /moderations.
     """
 
 @overload
 async def atranscription(
-    model: str, file: Any, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
+) -> AsyncStream[TranscriptionEvent]:
+    """Transcribe an audio file. `.text` is set for every response format.
+
+    Args:
+        model: a model string.
+        file: an open binary file, a path, bytes, or `(name, content)` or `(name, content, content_type)`, where
+            `content` is one of these. It is streamed from disk, never read whole, and never closed.
+        stream: True returns the transcript's events, as they arrive.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `Transcription`; with `stream=True` an `AsyncStream` of `TranscriptionEvent`.
+
+    Raises:
+        BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /audio/transcriptions.
+    """
+
+@overload
+async def atranscription(
+    model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription: ...
 @overload
 async def atranscription(
-    model: str, file: Any, *, stream: bool | None, **arguments: Any
+    model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription | AsyncStream[TranscriptionEvent]: ...
-async def atranslation(model: str, file: Any, **arguments: Any) -> Translation:
-    """Write down in English what is said in a recording; `file` as for `transcription`."""
+async def atranslation(model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+    """Translate an audio file into English text.
+
+    Args:
+        model: a model string.
+        file: as for `transcription`.
+        **arguments: as for `completion`.
+
+    Returns:
+        A `Translation`, whose `.text` is set for every response format.
+
+    Raises:
+        BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /audio/translations.
+    """
 
 @overload
-async def aspeech(model: str, input: str, voice: Any, *, stream: Literal[True], **arguments: Any) -> AsyncStream[bytes]:
+async def aspeech(
+    model: str,
+    input: str,
+    voice: str | Mapping[str, Any],
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[SpeechArguments],
+) -> AsyncStream[bytes]:
     """Speak a text.
 
-    Returns the audio as a `BinaryResponse`; with `stream=True` a stream of byte blocks as they come, which
-    `stream_to_file` writes to disk; with `stream_format="sse"` a stream of `SpeechEvent`.
+    Args:
+        model: a model string.
+        input: the text, at most 4096 characters at OpenAI.
+        voice: its name, such as `alloy`, or `{"id": ...}` for a custom voice.
+        stream: True returns the audio in blocks of bytes, as they arrive. Not sent upstream.
+        **arguments: as for `completion`; `speed` from 0.25 to 4.
+
+    Returns:
+        A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk;
+        with `stream_format="sse"` an `AsyncStream` of `SpeechEvent`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /audio/speech.
     """
 
 @overload
 async def aspeech(
-    model: str, input: str, voice: Any, *, stream: Literal[False] | None = ..., **arguments: Any
+    model: str,
+    input: str,
+    voice: str | Mapping[str, Any],
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[SpeechArguments],
 ) -> BinaryResponse: ...
 @overload
 async def aspeech(
-    model: str, input: str, voice: Any, *, stream: bool | None, **arguments: Any
+    model: str, input: str, voice: str | Mapping[str, Any], *, stream: bool | None, **arguments: Unpack[SpeechArguments]
 ) -> BinaryResponse | AsyncStream[bytes]: ...
 @overload
 async def aimage_generation(
-    model: str, prompt: str, *, stream: Literal[True], **arguments: Any
+    model: str, prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageArguments]
 ) -> AsyncStream[ImageEvent]:
-    """Draw what a prompt describes; `stream=True, partial_images=n` shows it growing."""
+    """Draw what a prompt describes.
 
-@overload
-async def aimage_generation(
-    model: str, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Any
-) -> ImagesResponse: ...
-@overload
-async def aimage_generation(
-    model: str, prompt: str, *, stream: bool | None, **arguments: Any
-) -> ImagesResponse | AsyncStream[ImageEvent]: ...
-@overload
-async def aimage_edit(
-    model: str, image: Any, prompt: str, *, stream: Literal[True], **arguments: Any
-) -> AsyncStream[ImageEvent]:
-    """Change one image or several as a prompt says; images and `mask=` as files of any kind."""
+    Args:
+        model: a model string.
+        prompt: the description, at most 32,000 characters at OpenAI.
+        stream: True returns events, among them `partial_images` (0 to 3) previews of each image.
+        **arguments: as for `completion`; `n` is the number of images.
 
-@overload
-async def aimage_edit(
-    model: str, image: Any, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Any
-) -> ImagesResponse: ...
-@overload
-async def aimage_edit(
-    model: str, image: Any, prompt: str, *, stream: bool | None, **arguments: Any
-) -> ImagesResponse | AsyncStream[ImageEvent]: ...
-async def aimage_variation(model: str, image: Any, **arguments: Any) -> ImagesResponse:
-    """Draw variations of an image."""
+    Returns:
+        An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
 
-async def avideo_generation(model: str, prompt: str, **arguments: Any) -> Video:
-    """Start a video, or with `wait=True` wait until it is done.
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
-    With `wait=True`: `on_progress(job)` is told of each look, `poll_seconds` is the time between two, and
-    `timeout` holds over all of it. A job that failed or is late raises with the job in `partial`.
+    Source: OpenAI API reference, POST /images/generations.
     """
 
-async def avideo_status(video_id: str, *, model: str | None = None, **arguments: Any) -> Video:
-    """Return how far a video is."""
+@overload
+async def aimage_generation(
+    model: str, prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageArguments]
+) -> ImagesResponse: ...
+@overload
+async def aimage_generation(
+    model: str, prompt: str, *, stream: bool | None, **arguments: Unpack[ImageArguments]
+) -> ImagesResponse | AsyncStream[ImageEvent]: ...
+@overload
+async def aimage_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[ImageEditArguments],
+) -> AsyncStream[ImageEvent]:
+    """Change one or several images as a prompt says.
 
-async def avideo_list(*, model: str | None = None, **arguments: Any) -> Page:
-    """Return the videos made so far, a page at a time."""
+    Args:
+        model: a model string.
+        image: a file (as for `transcription`), a reference `{"image_url": ...}` or `{"file_id": ...}`, or a list
+            of at most 16, either of files only or of references only.
+        prompt: what to change, at most 32,000 characters at OpenAI.
+        stream: True returns events, among them `partial_images` (0 to 3) previews of each image.
+        **arguments: as for `completion`. `mask` marks what may change: a file where the images are files, a
+            reference where they are references.
+
+    Returns:
+        An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
+
+    Raises:
+        BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
+            and references are mixed. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, POST /images/edits.
+    """
+
+@overload
+async def aimage_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[ImageEditArguments],
+) -> ImagesResponse: ...
+@overload
+async def aimage_edit(
+    model: str,
+    image: ImageInput | list[Any],
+    prompt: str,
+    *,
+    stream: bool | None,
+    **arguments: Unpack[ImageEditArguments],
+) -> ImagesResponse | AsyncStream[ImageEvent]: ...
+async def aimage_variation(
+    model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]
+) -> ImagesResponse:
+    """Draw variations of an image.
+
+    Args:
+        model: a model string.
+        image: one file, as for `transcription`.
+        **arguments: as for `completion`; `n` is the number of images, from 1 to 10.
+
+    Returns:
+        An `ImagesResponse`.
+
+    Raises:
+        BadRequestError: with `param == "image"` if the file is missing, empty or cannot be read. LLMGateError:
+            every other failure.
+
+    Source: OpenAI API reference, POST /images/variations.
+    """
+
+async def avideo_generation(model: str, prompt: str, **arguments: Unpack[VideoArguments]) -> Video:
+    """Start a video; with `wait=True` return it when it has been made.
+
+    Args:
+        model: a model string.
+        prompt: the description, at most 32,000 characters at OpenAI.
+        **arguments: as for `completion`. `seconds` is the length as a string, such as `"4"`. `input_reference`
+            is a file (as for `transcription`) or a reference for the first frame. With `wait=True` the job is
+            polled every `poll_seconds` seconds (if left out, as the upstream asks, else 5), `on_progress(job)`
+            is called after every poll with the job as a dict, and `timeout` covers everything.
+
+    Returns:
+        The `Video` job: as it is at its start, or with `wait=True` completed.
+
+    Raises:
+        APIStatusError: with `wait=True` if the job failed; the job is in `partial`. APITimeoutError: it did not
+            end in time; `partial["id"]` is for `video_status`. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, POST /videos.
+    """
+
+async def avideo_status(video_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Video:
+    """Return the status of a video job.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as a prefix such as `openai/` or a whole model string; None: the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        The `Video` job, with `status` and `progress` in per cent.
+
+    Raises:
+        NotFoundError: there is no such video. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /videos/{video_id}.
+    """
+
+async def avideo_list(*, model: str | None = None, **arguments: Unpack[VideoListArguments]) -> Page:
+    """Return one page of the videos.
+
+    Args:
+        model: the provider, as for `video_status`.
+        **arguments: `limit` videos (0 to 100) after the one with the id `after`, in the `order` `asc` or `desc`;
+            and options, docs/guide/options.md.
+
+    Returns:
+        A `Page` of videos; `after=page.last_id` asks for the next one while `page.has_more`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, GET /videos.
+    """
 
 @overload
 async def avideo_content(
-    video_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Any
+    video_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Unpack[VideoContentArguments]
 ) -> AsyncStream[bytes]:
-    """Return the video (or its `variant="thumbnail"`); with `stream=True` as blocks, for `stream_to_file`."""
+    """Download a video that has been made.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as for `video_status`.
+        stream: True returns the bytes in blocks, as they arrive. Not sent upstream.
+        **arguments: `variant`: `video` (if left out), `thumbnail` or `spritesheet`; and options,
+            docs/guide/options.md.
+
+    Returns:
+        A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk.
+
+    Raises:
+        NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, GET /videos/{video_id}/content.
+    """
 
 @overload
 async def avideo_content(
-    video_id: str, *, model: str | None = None, stream: Literal[False] | None = ..., **arguments: Any
+    video_id: str,
+    *,
+    model: str | None = None,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[VideoContentArguments],
 ) -> BinaryResponse: ...
 @overload
 async def avideo_content(
-    video_id: str, *, model: str | None = None, stream: bool | None, **arguments: Any
+    video_id: str, *, model: str | None = None, stream: bool | None, **arguments: Unpack[VideoContentArguments]
 ) -> BinaryResponse | AsyncStream[bytes]: ...
-async def avideo_remix(video_id: str, prompt: str, *, model: str | None = None, **arguments: Any) -> Video:
-    """Start a new video from one that is done."""
+async def avideo_remix(
+    video_id: str, prompt: str, *, model: str | None = None, **arguments: Unpack[CallOptions]
+) -> Video:
+    """Start a new video from one that has been made.
 
-async def avideo_delete(video_id: str, *, model: str | None = None, **arguments: Any) -> Deleted:
-    """Delete a video."""
+    Args:
+        video_id: the `id` of that video.
+        prompt: what to change.
+        model: the provider, as for `video_status`.
+        **arguments: options, docs/guide/options.md; with `wait=True` as for `video_generation`.
 
-async def amoderation(input: Any, model: str | None = None, **arguments: Any) -> ModerationResponse:
-    """Judge whether texts and images are harmful; `model` None: the default model of the default provider."""
+    Returns:
+        The new `Video` job: as it is at its start, or with `wait=True` completed.
+
+    Raises:
+        LLMGateError: as `video_generation`.
+
+    Source: OpenAI API reference, POST /videos/{video_id}/remix.
+    """
+
+async def avideo_delete(video_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]) -> Deleted:
+    """Delete a video.
+
+    Args:
+        video_id: its `id`.
+        model: the provider, as for `video_status`.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `Deleted`, whose `deleted` is True.
+
+    Raises:
+        NotFoundError: there is no such video. LLMGateError: every other failure.
+
+    Source: OpenAI API reference, DELETE /videos/{video_id}.
+    """

@@ -1,8 +1,8 @@
 """The endpoint families: what each is called with and what comes back. Data.
 
-A family says what the caller called; a `mode` of the catalogue says which endpoint serves a
-model. To add an operation: a row here and in `openai.py`, a method in `client/async_calls.py`, and `make twins`. To
-add a family: a module in `types/` besides.
+A family says what the caller called; a `mode` of the catalogue says which endpoint serves a model. To add an
+operation: a row here and in `openai.py`, a method in `client/async_*_calls.py`, and `make twins`. To add a family: a
+module in `types/` as well.
 """
 
 from __future__ import annotations

@@ -116,9 +116,14 @@ class AsyncStreamBase:
         return record.cost_of(record.usage, record.tier)
 
     @property
-    def _response_headers(self) -> Headers | None:
-        """The upstream's headers; None unless the setting `return_response_headers` is on."""
+    def headers(self) -> Headers | None:
+        """The upstream's response headers; None unless the setting `return_response_headers` is on."""
         return self._record.headers
+
+    @property
+    def _response_headers(self) -> Headers | None:
+        """`headers`, under the name that LiteLLM has for it."""
+        return self.headers
 
     @property
     def _request_id(self) -> str | None:

@@ -45,7 +45,7 @@ class Settings:
         param_policy: what to do with a parameter that the model is known not to take.
         drop_params: the familiar spelling of `param_policy = "drop"`.
         additional_drop_params: names that are dropped from every request.
-        return_response_headers: fill `_response_headers` of every result.
+        return_response_headers: fill `headers` of every result.
         enable_preview_features: send `metadata` of chat calls upstream.
         store: sent as `store` with every chat and Responses call that does not say it; False for those who
             must not leave data with the upstream (its own default for Responses is to keep them). None: not sent.

@@ -146,9 +146,14 @@ class Recorded:
         return record.cost_of(usage, getattr(self, "service_tier", None))
 
     @property
-    def _response_headers(self) -> Headers | None:
-        """The upstream's headers; None unless the setting `return_response_headers` is on."""
+    def headers(self) -> Headers | None:
+        """The upstream's response headers; None unless the setting `return_response_headers` is on."""
         return self._get_record().headers
+
+    @property
+    def _response_headers(self) -> Headers | None:
+        """`headers`, under the name that LiteLLM has for it."""
+        return self.headers
 
     @property
     def _request_id(self) -> str | None:

@@ -77,7 +77,8 @@ def done(name: str, mode: str, **more: Any) -> tuple[Any, Any]:
     arguments = {**ask.arguments, **more}
     if mode == "sync":
         result = getattr(llmgate_core, ask.function)(*ask.values, **arguments)
-        headers = result._response_headers
+        headers = result.headers
+        assert headers is result._response_headers
         if isinstance(result, Stream):
             assert list(result)
         return result, headers
@@ -87,7 +88,8 @@ def done(name: str, mode: str, **more: Any) -> tuple[Any, Any]:
 async def adone(ask: Ask, arguments: dict[str, Any]) -> tuple[Any, Any]:
     try:
         result = await getattr(llmgate_core, f"a{ask.function}")(*ask.values, **arguments)
-        headers = result._response_headers
+        headers = result.headers
+        assert headers is result._response_headers
         if isinstance(result, AsyncStream):
             assert [chunk async for chunk in result]
         return result, headers

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import subprocess
 import sys
-import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,77 +151,3 @@ def test_threads_each_with_an_event_loop_share_the_module_functions(upstream: Fa
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda number: asyncio.run(closing(upstream, f"{number}a", f"{number}b")), range(4)))
     assert found == [[f"{number}a", f"{number}b"] for number in range(4)]
-
-
-SNIPPET = """
-from typing import Any
-from pydantic import BaseModel
-from llmgate_core import AsyncClient, Client, acompletion, aembedding, atext_completion
-from llmgate_core import completion, embedding, image_generation, moderation, responses, speech, text_completion
-from llmgate_core import aresponses, transcription, video_generation
-
-class City(BaseModel):
-    name: str
-
-messages: list[Any] = []
-maybe: bool = bool(messages)
-reveal_type(completion("m", messages))  # ChatCompletion
-reveal_type(completion("m", messages, stream=False))  # ChatCompletion
-reveal_type(completion("m", messages, stream=True))  # Stream[ChatCompletionChunk]
-reveal_type(completion("m", messages, stream=maybe))  # ChatCompletion | Stream[ChatCompletionChunk]
-reveal_type(completion("m", messages, response_format=City).parsed)  # City | None
-reveal_type(text_completion("m", "p"))  # TextCompletion
-reveal_type(text_completion("m", "p", stream=True))  # Stream[TextCompletionChunk]
-reveal_type(embedding("m", "i").data[0].embedding)  # list[float] | str
-reveal_type(responses("m", "i").output_text)  # str
-reveal_type(responses("m", "i", stream=True))  # Stream[ResponseEvent]
-reveal_type(transcription("m", b"f"))  # Transcription
-reveal_type(speech("m", "i", "v", stream=True))  # Stream[bytes]
-reveal_type(image_generation("m", "p"))  # ImagesResponse
-reveal_type(video_generation("m", "p"))  # Video
-reveal_type(moderation("i"))  # ModerationResponse
-reveal_type(completion("m", messages).cost)  # Cost | None
-reveal_type(Client().completion("m", messages, stream=True))  # Stream[ChatCompletionChunk]
-reveal_type(Client().completion("m", messages, response_format=City).parsed)  # City | None
-reveal_type(Client().text_completion("m", "p"))  # TextCompletion
-
-async def main() -> None:
-    reveal_type(await acompletion("m", messages))  # ChatCompletion
-    reveal_type(await acompletion("m", messages, stream=True))  # AsyncStream[ChatCompletionChunk]
-    reveal_type((await acompletion("m", messages, response_format=City)).parsed)  # City | None
-    reveal_type(await atext_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
-    reveal_type(await aembedding("m", "i"))  # EmbeddingResponse
-    reveal_type(await aresponses("m", "i", stream=True))  # AsyncStream[ResponseEvent]
-    reveal_type(await AsyncClient().completion("m", messages, stream=True))  # AsyncStream[ChatCompletionChunk]
-    reveal_type((await AsyncClient().completion("m", messages, response_format=City)).parsed)  # City | None
-    reveal_type(await AsyncClient().text_completion("m", "p", stream=True))  # AsyncStream[TextCompletionChunk]
-    for event in completion("m", messages, stream=True).events():
-        reveal_type(event.text)  # str
-"""
-
-
-def short(revealed: str) -> str:
-    """Return a type without modules and builtins."""
-    revealed = re.sub(r"llmgate_core\.types\.\w+\.", "", revealed)
-    for prefix in (
-        "llmgate_core.reading.sync_stream.",
-        "llmgate_core.reading.async_stream.",
-        "llmgate_core.catalogue.prices.",
-        "builtins.",
-        "snippet.",
-    ):
-        revealed = revealed.replace(prefix, "")
-    if revealed.startswith("Union["):
-        revealed = revealed[6:-1].replace(", ", " | ")
-    return revealed
-
-
-@pytest.mark.slow
-def test_a_type_checker_knows_what_each_call_returns(tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(textwrap.dedent(SNIPPET))
-    command = [sys.executable, "-m", "mypy", "--strict", "--hide-error-context", "snippet.py"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    revealed = [line.split('"')[1] for line in done.stdout.splitlines() if "Revealed type is" in line]
-    wanted = [line.split("  # ")[1] for line in SNIPPET.splitlines() if "reveal_type(" in line]
-    assert [short(found) for found in revealed] == wanted

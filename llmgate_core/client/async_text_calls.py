@@ -1,0 +1,354 @@
+"""The functions for text of the asynchronous client: what each is called with, and what comes back.
+
+Only signatures are here; preparing and sending are the client's. `make twins` writes from this module the synchronous
+twin, the module functions, and the names that `llmgate_core` exports. To add an operation: a row in
+`endpoints/families.py` and one in `endpoints/openai.py`, a method here, and `make twins`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from llmgate_core.client.async_caller import AsyncCaller
+from llmgate_core.client.hidden_keys import hide_keys
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from typing_extensions import Unpack
+
+    from llmgate_core.client.arguments import (
+        AnyChatArguments,
+        AnyResponsesArguments,
+        AnyResponsesRetrieveArguments,
+        AnyTextCompletionArguments,
+        ChatArguments,
+        EmbeddingArguments,
+        ResponsesArguments,
+        ResponsesCompactArguments,
+        ResponsesInputItemsArguments,
+        ResponsesInputTokensArguments,
+        ResponsesRetrieveArguments,
+        TextCompletionArguments,
+        TranscriptionArguments,
+    )
+    from llmgate_core.client.inputs import FileInput, TextInput
+    from llmgate_core.reading.async_stream import AsyncStream
+    from llmgate_core.settings.call_options import CallOptions
+    from llmgate_core.types.audio import Transcription
+    from llmgate_core.types.base import Deleted, Page
+    from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
+    from llmgate_core.types.embedding import EmbeddingResponse
+    from llmgate_core.types.moderation import ModerationResponse
+    from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
+    from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
+
+    OutputT = TypeVar("OutputT", bound=BaseModel)
+
+__all__ = ["AsyncTextCalls"]
+
+
+@hide_keys
+class AsyncTextCalls(AsyncCaller):
+    """Chat, completions, the Responses API, embeddings and moderation."""
+
+    # fmt: off
+    @overload
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> AsyncStream[ChatCompletionChunk]: ...
+    @overload
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
+    @overload
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
+    @overload
+    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
+    @overload
+    async def completion(self, model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
+    # fmt: on
+    async def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
+        self, model: str, messages: Sequence[Any] = (), **arguments: Unpack[AnyChatArguments]
+    ) -> Any:
+        """Chat with a model.
+
+        Args:
+            model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
+            messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
+                Empty only with `file=`, which makes the call a transcription.
+            stream: True returns the answer in chunks, as they arrive.
+            response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
+                reference.
+            **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
+                listed is sent as well; for type checkers pass it in `extra_body`.
+
+        Returns:
+            A `ChatCompletion`; with `stream=True` an `AsyncStream` of `ChatCompletionChunk`.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /chat/completions.
+        """
+        if "file" in arguments and not messages:
+            return await self._call("transcription", model, {}, arguments)
+        return await self._call("chat", model, {"messages": messages}, arguments)
+
+    # fmt: off
+    @overload
+    async def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]) -> AsyncStream[TextCompletionChunk]: ...
+    @overload
+    async def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]) -> TextCompletion: ...
+    @overload
+    async def text_completion(self, model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]) -> TextCompletion | AsyncStream[TextCompletionChunk]: ...
+    # fmt: on
+    async def text_completion(
+        self, model: str, prompt: TextInput, **arguments: Unpack[AnyTextCompletionArguments]
+    ) -> Any:
+        """Continue a text with a legacy completion model.
+
+        Args:
+            model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
+            prompt: a string, a list of strings, a list of tokens, or a list of such lists.
+            stream: True returns the answer in chunks, as they arrive.
+            **arguments: as for `completion`.
+
+        Returns:
+            A `TextCompletion` with a choice for each prompt; with `stream=True` an `AsyncStream` of
+            `TextCompletionChunk`.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /completions.
+        """
+        return await self._call("text_completion", model, {"prompt": prompt}, arguments)
+
+    # fmt: off
+    @overload
+    async def responses(self, model: str | None = None, input: str | Sequence[Any] | None = None, *, stream: Literal[True], **arguments: Unpack[ResponsesArguments]) -> AsyncStream[ResponseEvent]: ...
+    @overload
+    async def responses(self, model: str | None = None, input: str | Sequence[Any] | None = None, *, stream: Literal[False] | None = ..., **arguments: Unpack[ResponsesArguments]) -> ResponseObject: ...
+    @overload
+    async def responses(self, model: str | None = None, input: str | Sequence[Any] | None = None, *, stream: bool | None, **arguments: Unpack[ResponsesArguments]) -> ResponseObject | AsyncStream[ResponseEvent]: ...
+    # fmt: on
+    async def responses(
+        self,
+        model: str | None = None,
+        input: str | Sequence[Any] | None = None,
+        **arguments: Unpack[AnyResponsesArguments],
+    ) -> Any:
+        """Call a model through the Responses API, or through chat if the upstream has no other.
+
+        Args:
+            model: a model string. None only with `prompt=` or a stored state that names a model.
+            input: a string, or a list of items; items of earlier answers (`*response.output`) are taken as they are.
+            stream: True returns the answer's events, as they arrive.
+            **arguments: as for `completion`. Among them: `text_format=PydanticClass` for `.parsed`,
+                `background=True, wait=True` to poll until the response has ended, `use_chat_completions_api=True`
+                to go through chat.
+
+        Returns:
+            A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
+                `partial`.
+
+        Source: OpenAI API reference, POST /responses.
+        """
+        return await self._call("responses", model, {"input": input}, arguments)
+
+    # fmt: off
+    @overload
+    async def get_responses(self, response_id: str, *, model: str | None = None, stream: Literal[True], **arguments: Unpack[ResponsesRetrieveArguments]) -> AsyncStream[ResponseEvent]: ...
+    @overload
+    async def get_responses(self, response_id: str, *, model: str | None = None, stream: Literal[False] | None = ..., **arguments: Unpack[ResponsesRetrieveArguments]) -> ResponseObject: ...
+    @overload
+    async def get_responses(self, response_id: str, *, model: str | None = None, stream: bool | None, **arguments: Unpack[ResponsesRetrieveArguments]) -> ResponseObject | AsyncStream[ResponseEvent]: ...
+    # fmt: on
+    async def get_responses(
+        self, response_id: str, *, model: str | None = None, **arguments: Unpack[AnyResponsesRetrieveArguments]
+    ) -> Any:
+        """Return a stored response.
+
+        Args:
+            response_id: its `id`.
+            model: the provider, as a prefix such as `openai/` or a whole model string; None: the default provider.
+            stream: True returns its events, from the one after the number `starting_after`.
+            **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
+
+        Returns:
+            A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+
+        Raises:
+            NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+        Source: OpenAI API reference, GET /responses/{response_id}.
+        """
+        return await self._call("responses", model, {"response_id": response_id}, arguments, operation="retrieve")
+
+    async def cancel_responses(
+        self, response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]
+    ) -> ResponseObject:
+        """Stop a response that runs in the background.
+
+        Args:
+            response_id: its `id`.
+            model: the provider, as for `get_responses`.
+            **arguments: options, docs/guide/options.md.
+
+        Returns:
+            The response, now with the status `cancelled`.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /responses/{response_id}/cancel.
+        """
+        result: ResponseObject = await self._call(
+            "responses", model, {"response_id": response_id}, arguments, operation="cancel"
+        )
+        return result
+
+    async def delete_responses(
+        self, response_id: str, *, model: str | None = None, **arguments: Unpack[CallOptions]
+    ) -> Deleted:
+        """Delete a stored response.
+
+        Args:
+            response_id: its `id`.
+            model: the provider, as for `get_responses`.
+            **arguments: options, docs/guide/options.md.
+
+        Returns:
+            A `Deleted`, whose `deleted` is True.
+
+        Raises:
+            NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+        Source: OpenAI API reference, DELETE /responses/{response_id}.
+        """
+        result: Deleted = await self._call(
+            "responses", model, {"response_id": response_id}, arguments, operation="delete"
+        )
+        return result
+
+    async def list_input_items(
+        self, response_id: str, *, model: str | None = None, **arguments: Unpack[ResponsesInputItemsArguments]
+    ) -> Page:
+        """Return one page of the input items of a stored response.
+
+        Args:
+            response_id: its `id`.
+            model: the provider, as for `get_responses`.
+            **arguments: `limit` items (20 if left out) after the item with the id `after`, in the `order` `asc` or
+                `desc`; and options, docs/guide/options.md.
+
+        Returns:
+            A `Page`; `after=page.last_id` asks for the next one while `page.has_more`.
+
+        Raises:
+            NotFoundError: the response is not stored. LLMGateError: every other failure.
+
+        Source: OpenAI API reference, GET /responses/{response_id}/input_items.
+        """
+        result: Page = await self._call(
+            "responses", model, {"response_id": response_id}, arguments, operation="input_items"
+        )
+        return result
+
+    async def compact_responses(
+        self,
+        model: str,
+        input: str | Sequence[Any] | None = None,
+        **arguments: Unpack[ResponsesCompactArguments],
+    ) -> CompactedResponse:
+        """Return a shorter form of a conversation.
+
+        Args:
+            model: a model string.
+            input: the conversation, as for `responses`; None with `previous_response_id=`.
+            **arguments: as for `completion`.
+
+        Returns:
+            A `CompactedResponse`, whose `output` is the input of the next call.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /responses/compact.
+        """
+        result: CompactedResponse = await self._call(
+            "responses", model, {"input": input}, arguments, operation="compact"
+        )
+        return result
+
+    async def count_input_tokens(
+        self,
+        model: str,
+        input: str | Sequence[Any] | None = None,
+        **arguments: Unpack[ResponsesInputTokensArguments],
+    ) -> InputTokens:
+        """Return how many tokens the input of a Responses call has.
+
+        Args:
+            model: a model string.
+            input: the input to count, as for `responses`.
+            **arguments: as for `completion`; instructions and tools count too.
+
+        Returns:
+            An `InputTokens`, whose `input_tokens` is the number.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /responses/input_tokens.
+        """
+        result: InputTokens = await self._call(
+            "responses", model, {"input": input}, arguments, operation="input_tokens"
+        )
+        return result
+
+    async def embedding(
+        self, model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]
+    ) -> EmbeddingResponse:
+        """Turn texts into vectors.
+
+        Args:
+            model: a model string.
+            input: a string, a list of strings, a list of tokens, or a list of such lists.
+            **arguments: as for `completion`; `dimensions` is the length of the vectors.
+
+        Returns:
+            An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /embeddings.
+        """
+        result: EmbeddingResponse = await self._call("embedding", model, {"input": input}, arguments)
+        return result
+
+    async def moderation(
+        self,
+        input: str | Sequence[str] | Sequence[Mapping[str, Any]],
+        model: str | None = None,
+        **arguments: Unpack[CallOptions],
+    ) -> ModerationResponse:
+        """Judge whether texts and images are harmful.
+
+        Args:
+            input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
+                `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
+            model: a model string; None: the default model of the default provider.
+            **arguments: options, docs/guide/options.md.
+
+        Returns:
+            A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: OpenAI API reference, POST /moderations.
+        """
+        result: ModerationResponse = await self._call("moderation", model, {"input": input}, arguments)
+        return result

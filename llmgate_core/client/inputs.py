@@ -1,0 +1,34 @@
+"""What callers may pass as files and texts, for type checkers; core checks the values themselves.
+
+Source: `llmgate_core.files.uploads.file_part` for files, the OpenAI API reference for texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Protocol, TypeAlias
+
+from llmgate_core.contract.form import FilePart
+
+__all__ = ["FileInput", "ImageInput", "TextInput"]
+
+
+class BinaryReader(Protocol):
+    """An open binary file."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return up to `size` bytes; all that is left where no size is given."""
+        ...
+
+
+FileContent: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryReader | FilePart"
+
+FileInput: TypeAlias = "FileContent | tuple[str | None, FileContent] | tuple[str | None, FileContent, str | None]"
+"""A path, an open binary file, bytes, or `(name, content)` or `(name, content, content_type)` of one of these."""
+
+ImageInput: TypeAlias = "FileInput | Mapping[str, Any]"
+"""A file, or a reference that the upstream fetches: `{"image_url": ...}` or `{"file_id": ...}`."""
+
+TextInput: TypeAlias = "str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]"
+"""A string, several strings, the tokens of one, or the tokens of several."""
