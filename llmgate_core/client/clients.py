@@ -1,6 +1,6 @@
-"""Clients: isolated instances that own settings, plugins and connections.
+"""Clients: isolated instances with their own settings, plugins and connections.
 
-The module functions of `api.py` delegate to a default one of each kind.
+The module functions in `functions.py` use a default client of each kind.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmgate_core.calls.async_driver import arun
 from llmgate_core.calls.loop import call_steps
@@ -23,7 +23,7 @@ from llmgate_core.client.async_text_calls import AsyncTextCalls
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.client.media_calls import MediaCalls
 from llmgate_core.client.text_calls import TextCalls
-from llmgate_core.contract.limits import Limits
+from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import ConfigError
@@ -35,26 +35,21 @@ from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
-from llmgate_core.settings.settings import PluginPolicy, Settings, module_settings
+from llmgate_core.settings.settings import ParamPolicy, PluginPolicy, Settings, module_settings
 from llmgate_core.transports.selection import AsyncWires, Wires
+
+if TYPE_CHECKING:
+    import httpx
+    from typing_extensions import Unpack
+
+    from llmgate_core.settings.call_options import CallOptions
 
 __all__ = ["AsyncClient", "Client"]
 
 
 @hide_keys
 class _Base(ABC):
-    """What both kinds of client share.
-
-    Args:
-        api_key, api_base, organization, project, timeout, max_retries, param_policy: as in `Settings`,
-            for this client.
-        client_session, aclient_session: your own HTTP client; never closed by us.
-        transport: `httpx` or `fast`.
-        limits: sizes at which an answer is refused.
-        plugins: which installed plugins may be used.
-        extensions: extensions to load.
-        settings: everything else; default: the module's. Give one to share nothing with it.
-    """
+    """What both kinds of client share: everything but sending."""
 
     _options = ClientOptions()  # until `__init__` is through: a traceback may show the client
 
@@ -65,9 +60,9 @@ class _Base(ABC):
         api_base: str | None = None,
         organization: str | None = None,
         project: str | None = None,
-        timeout: Any = None,
+        timeout: float | Timeouts | httpx.Timeout | None = None,
         max_retries: int | None = None,
-        param_policy: str | None = None,
+        param_policy: ParamPolicy | None = None,
         client_session: Any = None,
         aclient_session: Any = None,
         transport: Literal["httpx", "fast"] | None = None,
@@ -76,6 +71,30 @@ class _Base(ABC):
         extensions: Sequence[Any] | None = None,
         settings: Settings | None = None,
     ) -> None:
+        """Make a client. It connects to nothing and reads no file; the first call does.
+
+        Args:
+            api_key: the provider's key; None: the setting, then the environment.
+            api_base: the base URL, such as `https://your-host/v1`; None: the setting, then the environment, then the
+                provider's own.
+            organization: sent as `OpenAI-Organization`; None: the setting, then the environment.
+            project: sent as `OpenAI-Project`; None: the setting, then the environment.
+            timeout: seconds for a whole call, a `Timeouts` or an `httpx.Timeout`; None: the setting.
+            max_retries: further attempts after a failure that may pass, from 0; None: the setting.
+            param_policy: `error`, `drop` or `forward` for a parameter that the model is known not to take; None: the
+                setting.
+            client_session: your own `httpx.Client` or `httpx2.Client` for synchronous calls; never closed by llmgate.
+            aclient_session: your own asynchronous client of either; never closed by llmgate.
+            transport: how requests are sent, see docs/guide/options.md; None: the setting.
+            limits: sizes in bytes above which an answer is refused; None: the defaults of `Limits`.
+            plugins: which installed plugins may be used; None: the setting.
+            extensions: extensions to load, by entry-point name or as objects; None: the setting.
+            settings: the settings for everything else; None: those of the module `llmgate_core`. With a `Settings` of
+                its own the client shares nothing with the module.
+
+        Raises:
+            ConfigError: the transport is not known, or the key is not a string.
+        """
         self.settings = module_settings() if settings is None else settings
         if transport not in (None, "httpx", "fast"):
             raise ConfigError(f"transport must be 'httpx' or 'fast', not {transport!r}")
@@ -104,11 +123,17 @@ class _Base(ABC):
         """Make what chooses and keeps the connections."""
 
     def add_plugin(self, plugin: object, *, family: str, prefix: str, replace: bool = False) -> None:
-        """Serve `prefix/...` for `family` from a plugin object of this process.
+        """Serve model strings that begin with `prefix/` from a plugin object, for tests and plugins inside a program.
+
+        Args:
+            plugin: the object with the plugin's hooks.
+            family: what it serves, such as `chat`.
+            prefix: the prefix, with or without its last slash.
+            replace: take the route from the plugin that has it.
 
         Raises:
-            PluginConflictError: the route is taken and `replace` is False. PluginLoadError: an
-            illegal plugin. ConfigError: no such family.
+            PluginConflictError: the route is taken and `replace` is False. PluginLoadError: the object is not a
+                valid plugin. ConfigError: there is no such family.
         """
         with self._building:
             pipeline = self.pipeline
@@ -140,10 +165,15 @@ class _Base(ABC):
         return preparer
 
     def resolve(self, family: str, model: str, *, bridged: bool = False) -> ResolvedModel:
-        """Return where calls of a model string go, its plugin loaded; with `bridged` over the family that bridges it.
+        """Return where calls of a model string go. Imports the plugin.
+
+        Args:
+            family: what is called, such as `chat`.
+            model: a model string.
+            bridged: resolve it in the family over which calls of `family` are bridged.
 
         Raises:
-            LLMGateError: as `completion`, before anything is sent.
+            LLMGateError: the model is not known, or no plugin serves it for the family.
         """
         return self.pipeline.router.resolve(family, model, bridged=bridged)
 
@@ -182,13 +212,21 @@ class _Base(ABC):
         """Return the prefix under which a provider serves a mode of the catalogue; None if it is not known."""
         return self.pipeline.catalogue.prefix_for(provider, mode)
 
-    def destination(self, target: ResolvedModel, **arguments: Any) -> Destination:
-        """Return base URL, key, organization and project that a call of `target` with these arguments would have.
+    def destination(self, target: ResolvedModel, **arguments: Unpack[CallOptions]) -> Destination:
+        """Return the base URL, key, organization and project of a call.
 
-        A missing key is None here.
+        Args:
+            target: from `resolve`.
+            **arguments: the options of the call, docs/guide/options.md.
+
+        Returns:
+            A `Destination`, whose `api_key` is None if there is no key.
+
+        Raises:
+            ConfigError: an option has a value that it cannot have.
         """
         pipeline = self.pipeline
-        options = take_options(arguments, pipeline.client, pipeline.settings)
+        options = take_options(dict(arguments), pipeline.client, pipeline.settings)
         return destination_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
 
     def prepare(
@@ -200,7 +238,18 @@ class _Base(ABC):
         *,
         operation: str = "create",
     ) -> PreparedCall:
-        """Return a call ready to be sent, without sending it; needs no key. For `llmgate explain`."""
+        """Return a call ready to be sent, without sending it. It needs no key. Used by `llmgate explain`.
+
+        Args:
+            family: what is called, such as `chat`.
+            model: a model string; None for an operation that takes none.
+            inputs: the family's inputs, such as `messages`.
+            arguments: options and parameters; changed by this method.
+            operation: what of the family is called.
+
+        Raises:
+            LLMGateError: whatever can be known to be wrong before sending.
+        """
         hide_key(arguments)
         request = CallRequest(family, model, inputs, arguments, operation)
         return self.pipeline.prepare(request, require_key=False)
@@ -211,7 +260,7 @@ class _Base(ABC):
 
 @hide_keys
 class Client(_Base, TextCalls, MediaCalls):
-    """A synchronous client. Thread-safe; a context manager that closes its connections."""
+    """A synchronous client. It may be shared by threads, and is a context manager that closes its connections."""
 
     def _open(self) -> None:
         self._wires = Wires()
@@ -231,7 +280,7 @@ class Client(_Base, TextCalls, MediaCalls):
         return run(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
 
     def close(self) -> None:
-        """Close every connection of this client; your own HTTP client stays open."""
+        """Close every connection of this client. Your own HTTP client stays open."""
         self._wires.close()
 
     def __enter__(self) -> Client:
@@ -245,7 +294,7 @@ class Client(_Base, TextCalls, MediaCalls):
 
 @hide_keys
 class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
-    """The asynchronous twin of `Client`; its connections belong to the event loop of each call."""
+    """The asynchronous twin of `Client`. Its connections belong to the event loop in which a call is made."""
 
     def _open(self) -> None:
         self._wires = AsyncWires()
@@ -330,7 +379,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         return await forward(outgoing, self._wires.choose(outgoing))
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop. Your own HTTP client stays open."""
         await self._wires.aclose()
 
     async def __aenter__(self) -> AsyncClient:

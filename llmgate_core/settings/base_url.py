@@ -19,13 +19,13 @@ def split_base_url(base_url: str) -> tuple[Origin, str]:
     """Return the origin and path of a base URL.
 
     Raises:
-        ConfigError: no http(s) URL with a host, or one with a user name in it.
+        ConfigError: it is not an http or https URL with a host, or it has a user name in it.
     """
     try:
         parts = urlsplit(base_url)
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
-        raise ConfigError("api_base is no URL; write it like https://your-host/v1") from None
+        raise ConfigError("api_base is not a URL; write it like https://your-host/v1") from None
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
     if not base_url.isascii() or not base_url.isprintable() or " " in base_url:

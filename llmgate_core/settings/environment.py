@@ -25,12 +25,12 @@ def first_set(names: Iterable[str]) -> str | None:
 
 
 def read_secret(name: str) -> Secret | None:
-    """Return a key; white space around it, a common slip of copying, is cut with a warning."""
+    """Return a key. White space around it, a common copying mistake, is removed with a warning."""
     value = read(name)
     if value is None:
         return None
     if value != value.strip():
-        warnings.warn(f"{name} has white space around the key; it was cut off", stacklevel=2)
+        warnings.warn(f"{name} has white space around the key, which was removed", stacklevel=2)
         value = value.strip()
     return Secret(value) if value else None
 

@@ -1,7 +1,7 @@
-"""Sort a call's arguments into ours and the request's, and settle who decides each of ours.
+"""Separate options from request parameters, and resolve each option by precedence.
 
-Pure but for the environment, which `environment.py` reads. The order is: call, client, settings,
-environment, default.
+The call's option comes first, then the client's, the setting, the environment, the default. Pure but for the
+environment, which `environment.py` reads.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ __all__ = [
 RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
     {
         "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
-        "api_version": "the version belongs into api_base",
+        "api_version": "put the version into api_base",
         "base_model": "the catalogue file gives a model's facts",
         "base_url": "here it is called api_base",
         "caching": "nothing is cached",
         "client": "here it is called client_session, and aclient_session for asynchronous calls",
         "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
-        "custom_llm_provider": "the model says its provider, as in 'openai/gpt-4o'",
+        "custom_llm_provider": "write the provider into the model string, as in 'openai/gpt-4o'",
         "default_headers": "here it is called extra_headers",
-        "extra_query": "no query can be added",
+        "extra_query": "a query cannot be added",
         "fallbacks": "catch the error and call another model",
         "headers": "here it is called extra_headers",
         "http_client": "here it is called client_session, and aclient_session for asynchronous calls",
         "input_cost_per_token": "the catalogue file gives a model's prices",
-        "mock_response": "llmgate_core.testing has a real server on the loopback",
+        "mock_response": "llmgate_core.testing has a real server for tests",
         "num_retries": "here it is called max_retries",
         "output_cost_per_token": "the catalogue file gives a model's prices",
         "request_timeout": "here it is called timeout",
-        "ssl_verify": "give a client of yours as client_session",
+        "ssl_verify": "pass your own client as client_session",
     }
 )
-"""Arguments that callers of other libraries pass by habit and no upstream takes, and what there is instead.
+"""Arguments of other libraries that no upstream takes, and what to use instead.
 
-Sent on as a parameter, `base_url` would quietly leave prompt and key with another host.
+Sent as a parameter, `base_url` would silently leave prompt and key with the wrong host.
 """
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -66,7 +66,7 @@ POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What a client was made with; None: the settings decide."""
+    """The options of a client, named as the settings. None: the setting holds."""
 
     api_key: Secret | None = None
     api_base: str | None = None
@@ -83,7 +83,7 @@ class ClientOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything of a call that is not the request."""
+    """The resolved options of a call. `own` holds those that the call itself was given."""
 
     own: Mapping[str, Any]
     timeouts: Timeouts
@@ -99,7 +99,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a provider is reached for one call."""
+    """The host of one call, and what it is given to recognise the caller."""
 
     base_url: str
     api_key: Secret | None
@@ -133,14 +133,18 @@ def secret_of(key: object) -> Secret | None:
 
 
 def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
-    """Remove our own arguments from `arguments` and return what they, client and settings say."""
+    """Remove the options from `arguments` and return them, resolved.
+
+    Raises:
+        ConfigError: an option has a value that it cannot have. BadRequestError: an argument of another library.
+    """
     own = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if arguments:
-        _refuse_foreign(arguments)
+        _refuse_renamed(arguments)
     if own:
         _check_waiting(own)
-    timeout = _first(own.get("timeout"), client.timeout, settings.timeout)
-    retries = _first(own.get("max_retries"), client.max_retries, settings.max_retries)
+    timeout = _resolve("timeout", own, client, settings)
+    retries = _resolve("max_retries", own, client, settings)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
     return Options(
@@ -148,8 +152,8 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
         timeouts=DEFAULT_TIMEOUTS if timeout is None else Timeouts.of(timeout),
         max_retries=retries,
         policy=_policy(own, client, settings),
-        client_session=_first(own.get("client_session"), client.client_session, settings.client_session),
-        aclient_session=_first(own.get("aclient_session"), client.aclient_session, settings.aclient_session),
+        client_session=_resolve("client_session", own, client, settings),
+        aclient_session=_resolve("aclient_session", own, client, settings),
         transport=client.transport or settings.transport,
         return_headers=settings.return_response_headers,
         preview_features=settings.enable_preview_features,
@@ -163,12 +167,11 @@ def destination_for(
     """Return base URL, key, organization and project for a provider.
 
     Raises:
-        AuthenticationError: no key anywhere; the message names the variable to set.
-        ConfigError: the base URL is none.
+        AuthenticationError: there is no key; the message names the variable to set.
+        ConfigError: the base URL is not a URL.
     """
     own = options.own
-    base_url = _first(own.get("api_base"), client.api_base, settings.api_base) or first_set(info.env_base_url)
-    base_url = base_url or info.base_url
+    base_url = _resolve("api_base", own, client, settings) or first_set(info.env_base_url) or info.base_url
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
     base_url = base_url.rstrip("/")
@@ -188,8 +191,8 @@ def destination_for(
     return Destination(
         base_url,
         key,
-        _header_text("organization", own, client.organization, settings.organization, info.env_organization),
-        _header_text("project", own, client.project, settings.project, info.env_project),
+        _header_value("organization", _resolve("organization", own, client, settings), info.env_organization),
+        _header_value("project", _resolve("project", own, client, settings), info.env_project),
     )
 
 
@@ -201,6 +204,11 @@ def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
     return host == own or host.endswith(f".{own}")
 
 
+def _resolve(name: str, own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Any:
+    """Return an option of the call, else the client's, else the setting."""
+    return _first(own.get(name), getattr(client, name), getattr(settings, name))
+
+
 def _first(*values: Any) -> Any:
     for value in values:
         if value is not None:
@@ -208,12 +216,12 @@ def _first(*values: Any) -> Any:
     return None
 
 
-def _refuse_foreign(arguments: Mapping[str, Any]) -> None:
+def _refuse_renamed(arguments: Mapping[str, Any]) -> None:
     for name in arguments:
         if name in RENAMED_ARGUMENTS:
             raise BadRequestError(
-                f"{name} is no argument of llmgate and is not sent: {RENAMED_ARGUMENTS[name]}; "
-                f"extra_body={{{name!r}: ...}} sends it all the same",
+                f"llmgate has no argument {name!r}, and it was not sent: {RENAMED_ARGUMENTS[name]}; "
+                f"extra_body={{{name!r}: ...}} sends it anyway",
                 status_code=400,
                 code="unknown_argument",
                 param=name,
@@ -222,11 +230,11 @@ def _refuse_foreign(arguments: Mapping[str, Any]) -> None:
 
 
 def _check_waiting(own: Mapping[str, Any]) -> None:
-    seconds, tell = own.get("poll_seconds"), own.get("on_progress")
+    seconds, on_progress = own.get("poll_seconds"), own.get("on_progress")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
         raise ConfigError(f"poll_seconds must be a number from 0, not {seconds!r}")
-    if tell is not None and not callable(tell):
-        raise ConfigError(f"on_progress must be a function of the job, not {type(tell).__name__}")
+    if on_progress is not None and not callable(on_progress):
+        raise ConfigError(f"on_progress must be a function that takes the job, not {type(on_progress).__name__}")
 
 
 def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
@@ -241,15 +249,12 @@ def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -
     return Policy(unsupported, frozenset(names)) if names else POLICIES[unsupported]
 
 
-def _header_text(
-    name: str, own: Mapping[str, Any], client: str | None, setting: str | None, variables: tuple[str, ...]
-) -> str | None:
-    value = _first(own.get(name), client, setting)
-    if value is None:
-        value = first_set(variables)  # an empty text, given explicitly, says: none
+def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | None:
+    if value is None:  # an empty string, passed explicitly, sends no header
+        value = first_set(variables)
     if value is not None and (not isinstance(value, str) or not value.isprintable()):
         raise BadRequestError(
-            f"{name} has characters that a header cannot have (it is not shown)",
+            f"{name} has characters that a header cannot have (its value is not shown)",
             status_code=400,
             param=name,
             attempts=0,
@@ -260,7 +265,7 @@ def _header_text(
 def _check_host(base_url: str, info: ProviderInfo) -> None:
     if split_base_url(base_url)[0] != split_base_url(info.base_url)[0]:
         raise AuthenticationError(
-            f"bind_key_to_host: the key of {info.env_key} stays with {info.base_url}; pass api_key= for another host",
+            f"bind_key_to_host: the key in {info.env_key} goes to {info.base_url} only; pass api_key= for another host",
             status_code=401,
             code="key_bound_to_host",
             provider=info.name,

@@ -12,7 +12,7 @@ class Policy:
     """What to do with a parameter that is known to be unsupported.
 
     Attributes:
-        unsupported: `error`, `drop` or `forward`. always_drop: names dropped whatever is known.
+        unsupported: `error`, `drop` or `forward`. always_drop: names of parameters that are always dropped.
     """
 
     unsupported: str = "error"

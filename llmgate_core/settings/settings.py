@@ -1,7 +1,7 @@
 """The settings of the SDK, one typed object.
 
-Pure. The module `llmgate_core` hands attribute access on to one of these; `Client(settings=...)`
-takes another. A misspelt name raises and suggests the right one.
+Pure. The attributes of the module `llmgate_core` are those of one such object; `Client(settings=...)` takes another. A
+misspelt name raises and suggests the right one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class PluginPolicy:
     """Which installed plugins may be used.
 
     Attributes:
-        allow: distributions that may be used; None: all.
-        block: distributions that may not.
-        prefer: for a contested route, `{"chat:openai": "their-distribution"}`.
+        allow: names of distributions that may be used; None: all.
+        block: names of distributions that may not be used.
+        prefer: for a route that several distributions claim, which one serves it, as in
+            `{"chat:openai": "their-distribution"}`.
     """
 
     allow: frozenset[str] | None = None
@@ -36,25 +37,25 @@ class PluginPolicy:
 
 @dataclass
 class Settings:
-    """What holds for every call unless the call or its client says otherwise.
+    """The options of every call, unless the call or its client has its own.
 
     Attributes:
-        api_key, api_base, organization, project: used when the call names none; None: the environment.
-        timeout: seconds in all, a `Timeouts` or an `httpx.Timeout`; None: the defaults of `Timeouts`.
-        max_retries: further tries after a failure that may pass.
+        api_key, api_base, organization, project: for calls without their own; None: the environment.
+        timeout: seconds for the whole call, a `Timeouts` or an `httpx.Timeout`; None: the defaults of `Timeouts`.
+        max_retries: further attempts after a failure that may pass.
         param_policy: what to do with a parameter that the model is known not to take.
-        drop_params: the familiar spelling of `param_policy = "drop"`.
-        additional_drop_params: names that are dropped from every request.
+        drop_params: LiteLLM's spelling of `param_policy = "drop"`.
+        additional_drop_params: names of parameters that are dropped from every request.
         return_response_headers: fill `headers` of every result.
         enable_preview_features: send `metadata` of chat calls upstream.
-        store: sent as `store` with every chat and Responses call that does not say it; False for those who
-            must not leave data with the upstream (its own default for Responses is to keep them). None: not sent.
-        bind_key_to_host: never send a key of the environment to another host than the provider's.
+        store: sent as `store` with every chat and Responses call that has no `store`. False: the upstream must not
+            keep the data, which OpenAI does for Responses by default. None: not sent.
+        bind_key_to_host: send a key from the environment to the provider's own host only.
         client_session, aclient_session: your own `httpx` or `httpx2` client; never closed by us.
         transport: `httpx`, or `fast` (extra `llmgate-core[fast]`).
-        extensions: entry-point names of extensions to load, or extension objects.
+        extensions: extensions to load, by entry-point name or as objects.
         plugins: which installed plugins may be used.
-        catalogue_file: a JSON file whose rows override the catalogue's.
+        catalogue_file: the path of a JSON file whose rows override the catalogue's.
     """
 
     api_key: str | None = None
@@ -82,7 +83,7 @@ class Settings:
             import difflib  # needed for a misspelt name only
 
             near = difflib.get_close_matches(name, SETTING_NAMES, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(SETTING_NAMES))}"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(sorted(SETTING_NAMES))}"
             raise AttributeError(f"llmgate has no setting {name!r}{hint}")
         if name == "param_policy" and value not in ("error", "drop", "forward"):
             raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {value!r}")
