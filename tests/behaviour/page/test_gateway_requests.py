@@ -1,6 +1,6 @@
 """What the page says of requests, through one gateway, by raw HTTP and by the official SDK: A13, A36, A40, A48 to A59.
 
-Source: the user's page; `docs/capabilities.md`.
+Source: the user's page; `docs/internal/capabilities.md`.
 """
 
 from __future__ import annotations
