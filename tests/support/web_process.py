@@ -17,12 +17,12 @@ PATIENCE_SECONDS = 30.0
 
 
 @contextmanager
-def web_process(app: str, *, folder: Path) -> Iterator[str]:
-    """Run `uvicorn APP` in a folder for the length of a `with` block, and give its URL."""
+def web_process(app: str, *, folder: Path, **environment: str) -> Iterator[str]:
+    """Run `uvicorn APP` in a folder for the length of a `with` block, and yield its URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", app, "--port", "0", "--no-use-colors"],
         cwd=folder,
-        env=clean_environment(),
+        env=clean_environment(**environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
