@@ -46,18 +46,19 @@ def run_agent(question: str, *, model: str = "openai/gpt-4o-mini") -> str:
         if not message.tool_calls:
             return message.content or ""
         for call in message.tool_calls:
-            result = call_function(call.function.name, call.function.arguments)
-            print(f"{call.function.name}({call.function.arguments}) -> {result}")
+            result = call_function(call.function)
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
     raise RuntimeError(f"no answer after {MAX_TURNS} turns")
 
 
-def call_function(name: str, arguments: str) -> str:
-    """Call one function. A mistake of the model is a result too: it reads it and tries again."""
+def call_function(function: Any) -> str:
+    """Call the function that the model names. A mistake is a result too: the model reads it and tries again."""
     try:
-        return FUNCTIONS[name](**json.loads(arguments))
+        result = FUNCTIONS[function.name](**json.loads(function.arguments))
     except (KeyError, TypeError, ValueError) as error:
-        return f"error: {type(error).__name__}: {error}"
+        result = f"error: {type(error).__name__}: {error}"
+    print(f"{function.name}({function.arguments}) -> {result}")
+    return result
 
 
 if __name__ == "__main__":
