@@ -18,7 +18,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test test-fast test-all test-lowest check twins bench bench-gateway lock clean
+.PHONY: help venv demo test test-fast test-all test-lowest check twins reference bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -56,9 +56,10 @@ test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.to
 	$(UV) pip install --python $(LOWEST)/bin/python --no-deps --no-build-isolation --quiet $(LOCAL)
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) $(patsubst %,--ignore=%,$(NEWEST_ONLY)) $(ARGS)
 
-check: venv ## lint, format, types twice, import rule, generated twins
+check: venv ## lint, format, types twice, import rule, generated files
 	$(BIN)/python tools/make_twins.py --check
 	$(BIN)/python tools/make_stubs.py --check
+	$(BIN)/python tools/make_reference.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
@@ -68,6 +69,9 @@ check: venv ## lint, format, types twice, import rule, generated twins
 twins: venv ## write the synchronous twins of asynchronous modules, and the stubs of the public functions
 	$(BIN)/python tools/make_twins.py
 	$(BIN)/python tools/make_stubs.py
+
+reference: venv ## write docs/reference.md from signatures and docstrings
+	$(BIN)/python tools/make_reference.py
 
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -1,0 +1,133 @@
+"""The pages that a newcomer reads first name what exists, install what can be installed, and fit the screen."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FRONT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PLUGINS = sorted(ROOT.glob("plugins/*/README.md"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.md"))
+PAGES = [*FRONT, *DOCS, *PLUGINS, *EXAMPLES]
+DECISIONS = sorted(path for path in (ROOT / "docs" / "decisions").glob("*.md") if path.name != "README.md")
+NAMED_PATHS = [*FRONT, ROOT / "docs" / "README.md", ROOT / "docs" / "architecture.md", ROOT / "docs" / "reliability.md"]
+NAMED_PATHS += DECISIONS
+BASES = (ROOT, ROOT / "llmgate_core", ROOT / "plugins" / "gateway" / "llmgate_gateway", ROOT / "examples")
+"""Where a path between backquotes may start."""
+
+SPAN = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
+SUFFIXES = (".py", ".md", ".toml", ".yml", ".lock", ".json", "/")
+LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+MAX_COLUMNS = 120
+FOREIGN_FILES = frozenset({"config.yaml", "CHANGES.md", "speech.wav"})
+CALQUES = (
+    r"\bis (?:told|none)\b",
+    r"\banew\b",
+    r"\bat the most\b",
+    r"\ba text\b",
+    r"\btexts\b",
+    r"\bnobody\b",
+    r"\bof ours\b",
+    r"\blooked at\b",
+    r"\bgoes along\b",
+    r"\bin silence\b",
+    r"\bshall\b",
+    r"\bbelongs into\b",
+)
+"""Phrases that a native writer would not use: each has a plainer form."""
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def paths_named(page: Path) -> list[str]:
+    spans = [span for span in SPAN.findall(prose(page)) if PATH.fullmatch(span) and span.endswith(SUFFIXES)]
+    return [span for span in spans if span not in FOREIGN_FILES and not span.startswith(("/", "local/", "openai/"))]
+
+
+@pytest.mark.parametrize("page", NAMED_PATHS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    assert [name for name in paths_named(page) if not any((base / name).exists() for base in BASES)] == []
+
+
+def test_the_tour_names_enough_paths_for_that_to_mean_something() -> None:
+    assert len(paths_named(ROOT / "docs" / "architecture.md")) > 15
+
+
+@each_page
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(page.read_text("utf-8")):
+        file = page.parent / target
+        if not file.exists() or (anchor and anchor[1:] not in anchors(file)):
+            broken.append(target + anchor)
+    assert broken == []
+
+
+def anchors(page: Path) -> list[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+
+
+def test_every_make_target_that_a_page_names_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    files = [*PAGES, *(ROOT / ".github").rglob("*.*"), ROOT / ".pre-commit-config.yaml", ROOT / ".ci" / "run"]
+    named = {
+        name for file in files for name in re.findall(r"(?:`|run: |^)make ([a-z-]+)", file.read_text("utf-8"), re.M)
+    }
+    assert named - targets == set()
+
+
+@each_page
+def test_nothing_is_installed_from_an_index_that_does_not_have_it(page: Path) -> None:
+    """Until the first release, ours come from a checkout."""
+    lines = re.findall(r"^.*pip install.*$", page.read_text("utf-8"), re.MULTILINE)
+    assert [line for line in lines if re.search(r"install [^#`]*\bllmgate[-\[]", line)] == []
+
+
+@each_page
+def test_no_line_of_prose_is_longer_than_a_screen(page: Path) -> None:
+    lines = [line for line in prose(page).splitlines() if not line.startswith(("|", "`", "http"))]
+    assert [line for line in lines if len(line) > MAX_COLUMNS] == []
+
+
+@each_page
+def test_a_page_has_none_of_the_phrases_that_stumble(page: Path) -> None:
+    found = [match[0] for pattern in CALQUES for match in re.finditer(pattern, SPAN.sub("", prose(page)))]
+    assert found == []
+
+
+def test_every_decision_has_its_headings_and_a_row_in_the_index() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    for page in DECISIONS:
+        text = page.read_text("utf-8")
+        title, since = re.match(r"# (.+)\n\nSince (\d{4}-\d\d-\d\d)\.\n", text).groups()  # type: ignore[union-attr]
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], page.name
+        assert f"| [{title}]({page.name}) | {since} |" in index
+
+
+def test_every_page_of_docs_is_linked_from_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / target).resolve() for target, _ in LINK.findall(index.read_text("utf-8"))}
+    of_users = [
+        page for page in [*DOCS, *PLUGINS] if page.parent.name not in ("internal", "decisions") and page != index
+    ]
+    assert [str(page.relative_to(ROOT)) for page in of_users if page.resolve() not in linked] == []
+
+
+def test_the_reference_is_what_the_signatures_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/make_reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
