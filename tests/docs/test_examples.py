@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
-from tests.docs_gateway.web_process import web_process
-from tests.page.upstream import answered
+from tests.support.openai_upstream import answered
+from tests.support.web_process import web_process
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.iterdir() if path.name != "README.md" and path.name[0] not in "._")

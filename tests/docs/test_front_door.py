@@ -32,7 +32,7 @@ CALQUES = (
     r"\bis (?:told|none)\b",
     r"\banew\b",
     r"\bat the most\b",
-    r"\ba text\b",
+    r"\ba text\b(?! completion)",
     r"\btexts\b",
     r"\bnobody\b",
     r"\bof ours\b",

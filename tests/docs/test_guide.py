@@ -237,7 +237,7 @@ def is_error(name: str) -> bool:
 
 
 def test_every_row_of_the_reliability_catalogue_that_a_source_names_is_there() -> None:
-    rows_there = {name for row in rows(ROOT / "docs" / "architecture.md", "id") for name in row[0].split(", ")}
+    rows_there = {name for row in all_rows(ROOT / "docs" / "reliability.md", "id") for name in row[0].split(", ")}
     named_rows: dict[str, set[str]] = {}
     for path in [*ROOT.glob("llmgate_core/**/*.py"), *ROOT.glob("plugins/*/llmgate_*/**/*.py")]:
         head = path.read_text("utf-8").partition('"""\n\nfrom')[0]
