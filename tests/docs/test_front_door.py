@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from llmgate_gateway.config import load_config_dict
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")]
@@ -25,6 +27,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 SUFFIXES = (".py", ".md", ".toml", ".yml", ".lock", ".json", "/")
 LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
+YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 MAX_COLUMNS = 120
 FOREIGN_FILES = frozenset({"config.yaml", "CHANGES.md", "speech.wav"})
@@ -124,6 +127,29 @@ def test_every_page_of_docs_is_linked_from_the_index() -> None:
         page for page in [*DOCS, *PLUGINS] if page.parent.name not in ("internal", "decisions") and page != index
     ]
     assert [str(page.relative_to(ROOT)) for page in of_users if page.resolve() not in linked] == []
+
+
+@pytest.mark.parametrize("command", ["chat", "models", "plugins", "explain", "doctor"])
+def test_the_page_of_the_command_line_names_every_option_of_a_command_and_no_other(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llmgate_core", command, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(--[\w-]+)` \| (.+?) \|", page, re.MULTILINE)
+    shared = {"--json"}
+    listed = {option for option, commands in rows if f"`{command}`" in commands} | shared
+    assert listed == set(re.findall(r"^  .*?(--[\w-]+)", done.stdout, re.MULTILINE)) - {"--help"}
+
+
+def test_every_config_in_the_guide_is_one_that_the_gateway_takes() -> None:
+    configs = [block for page in DOCS for block in YAML.findall(page.read_text("utf-8")) if page.parent.name == "guide"]
+    assert configs
+    for config in configs:
+        assert load_config_dict(yaml.safe_load(config)).warnings == ()
 
 
 def test_the_reference_is_what_the_signatures_say() -> None:
