@@ -2,7 +2,7 @@
 
 Pure but for the monotonic clock, which `Deadline` reads when asked.
 
-Source: rows R10 to R12 of the reliability catalogue in docs/architecture.md.
+Source: rows R10 to R12 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure data: the bytes of one HTTP/1.1 answer and how they are sent. `fake_upstream.py` sends them.
 
-Source: RFC 9112 for framing; the rows of the reliability catalogue in docs/architecture.md for the faults.
+Source: RFC 9112 for framing; the rows of docs/reliability.md for the faults.
 """
 
 from __future__ import annotations

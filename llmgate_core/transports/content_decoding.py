@@ -3,7 +3,7 @@
 Pure: bytes in, bytes out. However far a body unfolds, no more than one piece of it is held at a
 time; who reads the pieces counts them.
 
-Source: RFC 9110, section 8.4; row R10 of the reliability catalogue in docs/architecture.md.
+Source: RFC 9110, section 8.4; row R10 of docs/reliability.md.
 """
 
 from __future__ import annotations

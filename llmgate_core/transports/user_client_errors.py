@@ -4,7 +4,7 @@ Pure. httpx, httpx2 and their kin name their exceptions alike, so they are known
 their class's ancestry and none of the libraries is imported. No cause is one of theirs: those hold
 the request, with the key in its headers.
 
-Source: rows R4, R19 and S16 of the reliability catalogue in docs/architecture.md.
+Source: rows R4, R19 and S16 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What we publish: metadata that agree, wheels that hold our code and nothing else.
 
-Source: docs/architecture.md, "Packages"; capability A117.
+Source: docs/decisions/dependencies.md; capability A117.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Nothing here opens a socket; `routes` alone imports plugins, those that the file names. Names are given out
 on first use, so that reading a config loads no schema and no client.
 
-Source: DESIGN in docs/architecture.md, "Gateway"; LiteLLM's config.yaml for the shape.
+Source: docs/architecture.md, "Gateway"; LiteLLM's config.yaml for the shape.
 """
 
 from __future__ import annotations

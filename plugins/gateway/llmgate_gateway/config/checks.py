@@ -2,7 +2,7 @@
 
 Pure. Runs after the shape has been found right.
 
-Source: capabilities A36 to A38; rows S1, S6 and S20 of the reliability catalogue in docs/architecture.md.
+Source: capabilities A36 to A38; rows S1, S6 and S20 of docs/reliability.md.
 """
 
 from __future__ import annotations

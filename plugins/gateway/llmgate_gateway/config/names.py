@@ -4,7 +4,7 @@ Pure. An entry of that very name wins over aliases, those over patterns; of the 
 with the most text of its own. A longer prefix inside the name is honoured where it lies under the pattern's
 own prefix (`openai/responses/gpt-5-mini` under `openai/*`); one outside finds nothing.
 
-Source: capabilities A36 to A38 and A56; row S6 of the reliability catalogue in docs/architecture.md.
+Source: capabilities A36 to A38 and A56; row S6 of docs/reliability.md.
 """
 
 from __future__ import annotations

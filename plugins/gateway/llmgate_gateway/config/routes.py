@@ -2,7 +2,7 @@
 
 Imports the plugins that the config's models lead to, and no other. Opens no socket.
 
-Source: rows S20, R31 and R35 of the reliability catalogue in docs/architecture.md.
+Source: rows S20, R31 and R35 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each worker is a fork of this process, taken while it has no thread, no event lo
 all share the listening sockets and the memory of the metrics. This process serves nothing itself. A worker
 that lives briefly is started anew after a wait that doubles each time.
 
-Source: rows R32 to R34 of the reliability catalogue in docs/architecture.md.
+Source: rows R32 to R34 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A thread looks at a clock that the loop winds. Within 2 s it says where the loop stands; after 10 s it ends the
 process with a status that makes the supervisor, or the system's service manager, start a new one.
 
-Source: row R30 of the reliability catalogue in docs/architecture.md.
+Source: row R30 of docs/reliability.md.
 """
 
 from __future__ import annotations

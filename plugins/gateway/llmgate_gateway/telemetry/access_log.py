@@ -3,7 +3,7 @@
 What came from outside is cut to a length and stands inside JSON texts, so a line stays one line
 whatever a client or an upstream put into a name.
 
-Source: rows R36, S17 and S19 of the reliability catalogue in docs/architecture.md.
+Source: rows R36, S17 and S19 of docs/reliability.md.
 """
 
 from __future__ import annotations

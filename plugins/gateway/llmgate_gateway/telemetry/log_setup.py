@@ -2,7 +2,7 @@
 
 A library that embeds the gateway sets logging up itself.
 
-Source: rows S15, S19 and R36 of the reliability catalogue in docs/architecture.md.
+Source: rows S15, S19 and R36 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A thread does the writing, in batches. What it cannot write (no reader, no space, a pipe that is full
 for long) is dropped and counted. The thread starts with the first line, so after any fork.
 
-Source: row R36 of the reliability catalogue in docs/architecture.md.
+Source: row R36 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ negative, no whole number or absurd is left out, so a counter never falls. The t
 prometheus-client, from a registry of this gateway's own; counting itself is plain arithmetic in
 `metric_values`, whose memory all workers share, so that whichever worker is asked shows the sums.
 
-Source: row R7 of the reliability catalogue in docs/architecture.md; the Prometheus naming practices.
+Source: row R7 of docs/reliability.md; the Prometheus naming practices.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 No file, no lock: each worker writes its own region only, and every worker reads all of them. A worker
 that takes a dead one's place goes on where that one stopped, so no counter ever falls.
 
-Source: row R7 of the reliability catalogue in docs/architecture.md.
+Source: row R7 of docs/reliability.md.
 """
 
 from __future__ import annotations

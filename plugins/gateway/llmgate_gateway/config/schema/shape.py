@@ -3,7 +3,7 @@
 Pure data: pydantic models, frozen. Names are those of LiteLLM's config where it has one; `familiar`
 lists its other spellings. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: the user's page for the format; DESIGN in docs/architecture.md, "SDK surface" and "Gateway".
+Source: the user's page for the format; docs/guide/options.md; docs/architecture.md, "Gateway".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ No tags, no duplicate keys, no second document, and limits on size, depth, alias
 merged counted in full; so no file makes this slow or runs code. Keys are their text. Values are read as YAML 1.1
 reads them, save dates and base-60 numbers, which stay text.
 
-Source: row S22 of the reliability catalogue in docs/architecture.md; YAML 1.1.
+Source: row S22 of docs/reliability.md; YAML 1.1.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Whole values only, once, never recursively: what a variable holds is not looked 
 `environment_variables` of the file count where the process has none; the process's environment is
 never changed.
 
-Source: row S21 of the reliability catalogue in docs/architecture.md.
+Source: row S21 of docs/reliability.md.
 """
 
 from __future__ import annotations
