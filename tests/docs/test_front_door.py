@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from llmgate_gateway.config import load_config_dict
+
+from llmgate_core.testing import fake_upstream
+from tests.support.openai_upstream import answered
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")]
@@ -29,6 +34,10 @@ SUFFIXES = (".py", ".md", ".toml", ".yml", ".lock", ".json", "/")
 LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
 YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+INSTALL = re.compile(r"^pip install .*$", re.MULTILINE)
+OWN_COMMANDS = r"llmgate (?:chat|explain|models|plugins|doctor)\b"
+"""Commands that end by themselves; those that serve run in the tests of the gateway's pages."""
+COMMAND_PAGES = [ROOT / "docs" / "command-line.md", ROOT / "docs" / "guide" / "parameters.md"]
 MAX_COLUMNS = 120
 FOREIGN_FILES = frozenset({"config.yaml", "CHANGES.md", "speech.wav"})
 CALQUES = (
@@ -97,6 +106,54 @@ def test_nothing_is_installed_from_an_index_that_does_not_have_it(page: Path) ->
     """Until the first release, ours come from a checkout."""
     lines = re.findall(r"^.*pip install.*$", page.read_text("utf-8"), re.MULTILINE)
     assert [line for line in lines if re.search(r"install [^#`]*\bllmgate[-\[]", line)] == []
+
+
+@each_page
+def test_what_is_installed_from_a_checkout_is_there_with_its_extras(page: Path) -> None:
+    for argument in (word for line in INSTALL.findall(page.read_text("utf-8")) for word in arguments_of(line)):
+        folder, extras = re.fullmatch(r"([^\[]+)(?:\[(.+)\])?", argument).groups()  # type: ignore[union-attr]
+        text = (ROOT / folder / "pyproject.toml").read_text("utf-8")
+        assert [name for name in (extras or "").split(",") if name and f"\n{name} = [" not in text] == [], argument
+
+
+def arguments_of(line: str) -> list[str]:
+    """Return the paths of a `pip install` line; those of a pattern stand for themselves in the next test."""
+    words = shlex.split(line, comments=True)[2:]
+    return [word for word in words if word.startswith(".") and "*" not in word]
+
+
+@pytest.mark.parametrize("line", INSTALL.findall((ROOT / "README.md").read_text("utf-8")))
+def test_the_install_lines_of_the_readme_install(line: str) -> None:
+    """Resolved and built, not installed; what they depend on is here already."""
+    flags = "--dry-run --no-index --no-build-isolation --quiet --disable-pip-version-check"
+    command = f"{sys.executable} -m {line.replace('pip install', f'pip install {flags}')}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Would install llmgate" in done.stdout or "already" in done.stdout or not done.stdout
+
+
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if re.search(OWN_COMMANDS, line)]
+    assert lines
+    with fake_upstream() as upstream:
+        upstream.otherwise = answered
+        variables = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-docs-0123456789"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        for line in lines:
+            done = subprocess.run(
+                line.replace("git diff", "echo a diff"),
+                shell=True,
+                cwd=tmp_path,
+                env={**os.environ, **variables, "PATH": path},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            refused = "explain" in line and "not supported" in done.stdout
+            assert done.returncode == int(refused), done.stderr
+            assert done.stdout
 
 
 @each_page
