@@ -77,6 +77,24 @@ def test_the_tour_names_enough_paths_for_that_to_mean_something() -> None:
     assert len(paths_named(ROOT / "docs" / "architecture.md")) > 15
 
 
+@pytest.mark.parametrize("package", BASES[1:3], ids=lambda package: package.name)
+def test_the_tour_names_every_room(package: Path) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = [path.parent.name for path in package.glob("*/__init__.py")]
+    assert rooms
+    assert [room for room in rooms if not re.search(rf"\b{room}\b", text)] == []
+
+
+def test_the_supported_pythons_are_the_same_wherever_they_are_named() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
+    tested = jobs["test"]["strategy"]["matrix"]["python"]
+    required = re.search(r'^requires-python = ">=(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert required
+    assert required[1] == tested[0] == jobs["lowest"]["steps"][1]["with"]["python-version"]
+    assert f"Python {tested[0]} to {tested[-1]}" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert f"Python {tested[0]} or newer" in (ROOT / "README.md").read_text("utf-8")
+
+
 @each_page
 def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
     broken = []
