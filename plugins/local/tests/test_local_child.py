@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from llmgate_local.child import ModelServer
+from llmgate_local.commands import chat_command
 
 from llmgate_core.plugin import errors
 
@@ -169,10 +170,10 @@ def test_the_start_says_what_it_does_in_whole_lines_unless_quiet(
 
 
 @pytest.mark.slow
-def test_a_broken_weights_file_gives_a_typed_error_that_names_it(tmp_path: Path) -> None:
+def test_a_broken_weights_file_gives_a_typed_error_that_names_it(weights: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"this is no model" * 100)
-    command = [sys.executable, "-m", "llmgate_local.server", "chat", "--weights", str(broken)]
+    command = [argument.replace(str(weights), str(broken)) for argument in chat_command()]
     server = ModelServer("smollm2", lambda: command)
 
     with pytest.raises(errors.APIConnectionError) as caught:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.testing import Answer
+from tests.support.page_runner import put_curl_on_path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 
@@ -212,7 +213,11 @@ def test_a_prompt_is_typed_and_its_answer_is_watched_with_the_keyboard_alone(
     assert browser.asked() == {f"{gateway.url}/{path}" for path in ("", "v1/models", "explain", "v1/chat/completions")}
 
 
-def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: Any, upstream: Any) -> None:
+def test_the_wire_request_curl_and_python_are_shown(
+    browser: Browser, gateway: Any, upstream: Any, tmp_path: Path
+) -> None:
+    environment = dict(os.environ)
+    put_curl_on_path(tmp_path, environment)
     browser.open(f"{gateway.url}/")
     wire = browser.until(
         "document.getElementById('code').textContent.includes('POST ') && document.getElementById('code').textContent"
@@ -228,7 +233,7 @@ def test_the_wire_request_curl_and_python_are_shown(browser: Browser, gateway: A
         "document.getElementById('code').textContent.startsWith('curl') && document.getElementById('code').textContent"
     )
     upstream.answers += [stream("from curl"), stream("from ", "Python")]
-    ran = subprocess.run(["/bin/bash", "-c", curl], capture_output=True, text=True, timeout=20)
+    ran = subprocess.run(["/bin/sh", "-c", curl], capture_output=True, text=True, timeout=20, env=environment)
     assert "from curl" in ran.stdout
     browser.press("ArrowRight")
     python = browser.until(
