@@ -123,7 +123,7 @@ def test_clients_that_do_not_read_hold_little_memory_and_are_dropped(gateway: An
         sock.close()
     cut = [line for line in gateway.lines() if line.get("error_code") == "client_does_not_read"]
     assert len(cut) == 20
-    assert not any('"level":"error"' in line for line in gateway.err)
+    assert [line for line in gateway.err if '"level":"error"' in line] == []
 
 
 def test_a_reader_of_a_long_answer_that_is_slow_but_steady_gets_all_of_it(gateway: Any, upstream: Any) -> None:

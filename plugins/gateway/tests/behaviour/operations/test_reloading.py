@@ -109,10 +109,10 @@ def test_what_a_config_makes_is_not_built_on_the_event_loop(reloads: Reloads, mo
 
     def build(config: GatewayConfig) -> Any:
         builders.append(threading.current_thread())
-        return serving_state(config)
+        return prepare(config)
 
-    serving_state = serving.ConfigSnapshot
-    monkeypatch.setattr(serving, "ConfigSnapshot", build)
+    prepare = reloads.gateway.prepare
+    monkeypatch.setattr(reloads.gateway, "prepare", build)
     reloads.source.answers.append(config_of("second"))
     reloads.until(lambda: reloads.served == "second")
     assert len(builders) == 1
