@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 SHOWN_MODELS = 50
 
 
@@ -171,7 +171,7 @@ def _port(text: str) -> int:
 
 
 def _workers(text: str) -> int:
-    return _number(text, 1, MOST_WORKERS, f"workers are a number from 1 to {MOST_WORKERS}")
+    return _number(text, 1, MAX_WORKERS, f"workers are a number from 1 to {MAX_WORKERS}")
 
 
 def _number(text: str, least: int, most: int, words: str) -> int:

@@ -13,7 +13,7 @@ from llmgate_core.serving import Secret
 from llmgate_gateway.config.litellm.known_keys import fate_of
 from llmgate_gateway.config.patterns import fill
 from llmgate_gateway.config.schema.deployment import Deployment, Params
-from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
 

@@ -13,8 +13,8 @@ from llmgate_gateway.config.schema.model import GatewayConfig
 
 __all__ = ["check_bind", "has_keys"]
 
-SHORTEST_KEY = 16
-FEWEST_CHARACTERS = 6
+MIN_KEY_CHARACTERS = 16
+MIN_DISTINCT_CHARACTERS = 6
 EXAMPLES = frozenset(
     {
         "sk-1234",
@@ -62,13 +62,13 @@ def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False)
     if not present and config.general.stores.keys is None:
         raise errors.ConfigError(
             f"{host} can be reached from other machines, and no key is set: "
-            f"set general_settings.master_key ({SHORTEST_KEY} characters or more), listen on 127.0.0.1, {way_out}"
+            f"set general_settings.master_key ({MIN_KEY_CHARACTERS} characters or more), listen on 127.0.0.1, {way_out}"
         )
     poor = [f"{path} {why}" for path, key in present if (why := _fault(key))]
     if poor:
         raise errors.ConfigError(
             f"{host} can be reached from other machines: {'; '.join(poor)}. "
-            f"Set a random key of {SHORTEST_KEY} characters or more, listen on 127.0.0.1, {way_out}"
+            f"Set a random key of {MIN_KEY_CHARACTERS} characters or more, listen on 127.0.0.1, {way_out}"
         )
 
 
@@ -82,6 +82,6 @@ def _fault(key: Secret) -> str | None:
     text = key.reveal()
     if text.lower() in EXAMPLES:
         return "is a published example"
-    if len(text) < SHORTEST_KEY:
-        return f"has fewer than {SHORTEST_KEY} characters"
-    return "repeats too few characters" if len(set(text)) < FEWEST_CHARACTERS else None
+    if len(text) < MIN_KEY_CHARACTERS:
+        return f"has fewer than {MIN_KEY_CHARACTERS} characters"
+    return "repeats too few characters" if len(set(text)) < MIN_DISTINCT_CHARACTERS else None

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from llmgate_gateway.config.checks import check
 from llmgate_gateway.config.litellm.known_keys import arrange
+from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.schema.model import GatewayConfig
-from llmgate_gateway.config.schema.shape import ConfigFile
 from llmgate_gateway.config.yaml.document import Node, node_of, parse
 from llmgate_gateway.config.yaml.environment import expand, report_unset
 from llmgate_gateway.config.yaml.messages import explain

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from llmgate_gateway.config.patterns import fill, literal_length, match
 from llmgate_gateway.config.schema.deployment import Deployment
-from llmgate_gateway.config.schema.fields import LONGEST_NAME
+from llmgate_gateway.config.schema.fields import MAX_NAME_CHARACTERS
 from llmgate_gateway.config.schema.model import GatewayConfig
 
 __all__ = ["Group", "Member", "ModelNames", "allows"]
@@ -67,7 +67,7 @@ class ModelNames:
 
     def find(self, requested: str) -> Group | None:
         """Return the group for a name that a client sent, or None where the config serves no such name."""
-        if len(requested) > LONGEST_NAME:
+        if len(requested) > MAX_NAME_CHARACTERS:
             return None
         group = self._groups.get(self._aliases.get(requested, requested))
         return group if group is not None else self._by_pattern(requested)

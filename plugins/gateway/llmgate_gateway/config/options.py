@@ -12,8 +12,8 @@ from typing import Any
 
 from llmgate_core.serving import Secret, Timeouts
 from llmgate_gateway.config.schema.deployment import Deployment, Params, Policy
+from llmgate_gateway.config.schema.file_schema import CallSettings
 from llmgate_gateway.config.schema.model import GatewayConfig
-from llmgate_gateway.config.schema.shape import CallSettings
 
 __all__ = ["DeploymentOptions", "options_for"]
 

@@ -18,8 +18,8 @@ from llmgate_core import Client, PluginPolicy, Settings
 from llmgate_core.serving import errors
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.file_schema import PluginChoice
 from llmgate_gateway.config.schema.model import GatewayConfig
-from llmgate_gateway.config.schema.shape import PluginChoice
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Problem, Problems
 

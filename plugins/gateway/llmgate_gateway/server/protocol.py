@@ -28,9 +28,9 @@ from llmgate_gateway.http.responses import ErrorFacts
 __all__ = ["GatewayProtocol", "ServerConfig"]
 
 CONTINUE: Final = b"HTTP/1.1 100 "
-MOST_WAITING: Final = 64
+MAX_WAITING: Final = 64
 """Requests of one connection that wait for the answer to an earlier one."""
-WAITING_BYTES: Final = 1024 * 1024
+MAX_WAITING_BYTES: Final = 1024 * 1024
 """Of the bodies of all that wait."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -186,7 +186,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_body, self._idle_bytes = True, 0
         if self.pipeline:
-            if len(self.pipeline) > MOST_WAITING:  # what waits is answered, and then the connection ends
+            if len(self.pipeline) > MAX_WAITING:  # what waits is answered, and then the connection ends
                 self.pipeline.popleft()
                 self.cycle, self._in_body = self.pipeline[0][0], False
                 self._refuse(400)
@@ -204,7 +204,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_body(body)
         if self.pipeline:
             self._waiting_bytes += len(body)
-            if self._waiting_bytes > WAITING_BYTES:
+            if self._waiting_bytes > MAX_WAITING_BYTES:
                 self._refuse(413)
             self.flow.resume_reading()
 

@@ -42,7 +42,7 @@ SIGNALS: Final = tuple(
 BRIEF_SECONDS: Final = 10.0
 """A worker that has lived for less is not started anew at once."""
 FIRST_WAIT_SECONDS: Final = 0.1
-LONGEST_WAIT_SECONDS: Final = 30.0
+MAX_WAIT_SECONDS: Final = 30.0
 KILL_SECONDS: Final = 1.0
 """Beyond the drain, for a worker that does not end."""
 
@@ -186,7 +186,7 @@ class Supervisor:
         worker.brief_lives = worker.brief_lives + 1 if now - worker.born < BRIEF_SECONDS else 0
         wait = 0.0
         if worker.brief_lives > 1:  # once is an accident
-            wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(worker.brief_lives, 20))
+            wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(worker.brief_lives, 20))
         worker.due = now + wait
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
         log.error("worker %d (process %d) ended %s; a new one starts in %g s", worker.number, pid, how, wait)

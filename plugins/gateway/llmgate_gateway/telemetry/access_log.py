@@ -19,12 +19,12 @@ from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["AccessLog", "line_of", "timestamp"]
 
-LONGEST: Final = 256
+MAX_CHARACTERS: Final = 256
 """Characters of a text that came from outside."""
 ODD = re.compile("[\x7f-\x9f\u2028\u2029]")
 PLAIN = re.compile(r"[!-~]+")
-MOST_TOKENS: Final = 10**9
-MOST_KNOWN: Final = 500
+MAX_TOKENS: Final = 10**9
+MAX_REMEMBERED: Final = 500
 REPEATED = (
     "method",
     "path",
@@ -94,7 +94,7 @@ class AccessLog:
         if record.traceparent is not None:
             line += f',"traceparent":{_text(record.traceparent)}'
         if record.ledger:
-            line += f',"ledger":[{",".join(_text(str(entry), 2 * LONGEST) for entry in record.ledger)}]'
+            line += f',"ledger":[{",".join(_text(str(entry), 2 * MAX_CHARACTERS) for entry in record.ledger)}]'
         if record.extra:
             line += "," + line_of(record.extra)[1:-2].decode()
         return (line + "}\n").encode()
@@ -117,9 +117,9 @@ class AccessLog:
         if known is None:
             names = zip(REPEATED, key, strict=True)
             known = ",".join(f'"{name}":{_text(text)}' for name, text in names if text is not None)
-            if len(self._known) >= MOST_KNOWN:
+            if len(self._known) >= MAX_REMEMBERED:
                 self._known.clear()
-            if sum(map(len, filter(None, key))) <= 2 * LONGEST:
+            if sum(map(len, filter(None, key))) <= 2 * MAX_CHARACTERS:
                 self._known[key] = known
         return known
 
@@ -141,7 +141,7 @@ def timestamp(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
 
 
-def _text(text: str, longest: int = LONGEST) -> str:
+def _text(text: str, longest: int = MAX_CHARACTERS) -> str:
     """Return a text that came from outside as JSON, cut."""
     text = text[:longest]
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
@@ -156,7 +156,7 @@ def _tokens(usage: Any) -> str:
             for spelling in spellings:
                 count = usage.get(spelling)
                 if count is not None:
-                    if type(count) is int and 0 <= count <= MOST_TOKENS:
+                    if type(count) is int and 0 <= count <= MAX_TOKENS:
                         found += f',"{name}":{count}'
                     break
     return found

@@ -18,7 +18,7 @@ from typing import Final
 
 __all__ = ["LineWriter", "write_now"]
 
-MOST_LINES: Final = 20_000
+MAX_LINES: Final = 20_000
 """That wait; more are dropped."""
 BATCH_SECONDS: Final = 0.05
 """Between two writes: lines of that time go out together, which is cheaper than one by one."""
@@ -55,7 +55,7 @@ class LineWriter:
 
     def write(self, line: bytes) -> None:
         """Write a line, its newline included, soon. Never raises, never waits."""
-        if len(self._lines) >= MOST_LINES:
+        if len(self._lines) >= MAX_LINES:
             self._lost(1)
             return
         self._lines.append(line)

@@ -24,8 +24,8 @@ __all__ = ["BUCKETS", "Metrics"]
 
 BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 """Upper limits in seconds, for the first byte and for the whole."""
-MOST_TOKENS: Final = 10**9
-MOST_DOLLARS: Final = 10**6
+MAX_TOKENS: Final = 10**9
+MAX_DOLLARS: Final = 10**6
 
 IN_FLIGHT, LOST_LINES, RELOADED, NOT_RELOADED, STARTS = range(1, 6)  # among the fixed numbers
 REQUESTS, FIRST_BYTE = 0, 1  # within a block: a count for each bucket and the rest, then the sum
@@ -84,15 +84,15 @@ class Metrics:
             taken = usage.get("prompt_tokens")
             if taken is None:
                 taken = usage.get("input_tokens")
-            if type(taken) is int and 0 < taken <= MOST_TOKENS:
+            if type(taken) is int and 0 < taken <= MAX_TOKENS:
                 numbers[at + INPUT_TOKENS] += taken
             given = usage.get("completion_tokens")
             if given is None:
                 given = usage.get("output_tokens")
-            if type(given) is int and 0 < given <= MOST_TOKENS:
+            if type(given) is int and 0 < given <= MAX_TOKENS:
                 numbers[at + OUTPUT_TOKENS] += given
         cost = record.cost
-        if cost is not None and 0 < cost <= MOST_DOLLARS:
+        if cost is not None and 0 < cost <= MAX_DOLLARS:
             numbers[at + COST] += cost
 
     def lost_line(self, count: int = 1) -> None:

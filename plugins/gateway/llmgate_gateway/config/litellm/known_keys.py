@@ -17,9 +17,9 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
+from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.deployment import Deployment, Params
-from llmgate_gateway.config.schema.part import ConfigModel
-from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.document import Entry, Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
 

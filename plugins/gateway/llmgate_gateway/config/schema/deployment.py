@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from llmgate_core.serving import Timeouts
+from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.fields import (
     BaseURL,
     Count,
@@ -26,7 +27,6 @@ from llmgate_gateway.config.schema.fields import (
     Seconds,
     masked,
 )
-from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = ["Deployment", "Mode", "ModelInfo", "Params", "Policy", "Timeout", "TimeoutLimits"]
 

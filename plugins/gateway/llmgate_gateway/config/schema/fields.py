@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MASK = "***"
-LONGEST_NAME = 256
+MAX_NAME_CHARACTERS = 256
 MAX_STARS = 2
 UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
@@ -112,8 +112,8 @@ def _base_url(value: str) -> str:
 def _name(value: str) -> str:
     if not value.strip() or value != value.strip() or not value.isprintable():
         raise ValueError("must be printable text without spaces around it")
-    if len(value) > LONGEST_NAME:
-        raise ValueError(f"is longer than {LONGEST_NAME} characters")
+    if len(value) > MAX_NAME_CHARACTERS:
+        raise ValueError(f"is longer than {MAX_NAME_CHARACTERS} characters")
     if value.count("*") > MAX_STARS:
         raise ValueError(f"has more than {MAX_STARS} stars")
     return value

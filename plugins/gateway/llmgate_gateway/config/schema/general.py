@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Options, Seconds
-from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = [
     "ClientKey",

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_gateway.config.litellm.known_keys import litellm_keys
-from llmgate_gateway.config.schema.part import ConfigModel
-from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.schema.config_model import ConfigModel
+from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.environment import PREFIX
 
 __all__ = ["json_schema"]

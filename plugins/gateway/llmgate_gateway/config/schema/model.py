@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llmgate_gateway.config.schema.deployment import Deployment
+from llmgate_gateway.config.schema.file_schema import Alias, CallSettings, ConfigFile, PluginChoice, RouterSettings
 from llmgate_gateway.config.schema.general import GeneralSettings, Limits, LogSettings
-from llmgate_gateway.config.schema.shape import Alias, CallSettings, ConfigFile, PluginChoice, RouterSettings
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import ConfigProblems, Path, Problem, error_of, shown_path
 

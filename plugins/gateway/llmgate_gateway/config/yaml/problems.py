@@ -16,7 +16,7 @@ __all__ = ["ConfigProblems", "Path", "Problem", "Problems", "error_of", "shown_k
 Path = tuple["str | int", ...]
 """Where a value stands: keys and indexes from the root."""
 
-LONGEST_KEY = 80
+MAX_KEY_CHARACTERS = 80
 MAX_SHOWN = 200
 MAX_COMPARISONS = 5_000  # of names for suggestions, 15 microseconds each: a hostile file must not take long
 
@@ -81,7 +81,7 @@ class Problems:
 
     def did_you_mean(self, name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
         """Return `, did you mean 'x'?`, or nothing where no known name is near."""
-        if self.is_tired or len(name) > LONGEST_KEY:
+        if self.is_tired or len(name) > MAX_KEY_CHARACTERS:
             return ""
         spelled = {other.lower(): other for other in known}
         self._comparisons -= len(spelled)
@@ -124,6 +124,6 @@ def shown_path(path: Path) -> str:
 
 def shown_key(key: str) -> str:
     """Return a key for a message; what may be a secret in the wrong place is not shown."""
-    if key.startswith("sk-") or len(key) > LONGEST_KEY or not key.isprintable():
+    if key.startswith("sk-") or len(key) > MAX_KEY_CHARACTERS or not key.isprintable():
         return "(a key that is not shown)"
     return key

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.telemetry.access_log import AccessLog
-from llmgate_gateway.telemetry.log_writer import MOST_LINES, LineWriter
+from llmgate_gateway.telemetry.log_writer import MAX_LINES, LineWriter
 from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.serving import LedgerEntry
@@ -174,7 +174,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
     reader, place = os.pipe()
     lost: list[int] = []
     writer = LineWriter(place, lost=lost.append)
-    for _ in range(MOST_LINES + 5000):
+    for _ in range(MAX_LINES + 5000):
         writer.write(b"x" * 100 + b"\n")
     assert sum(lost) > 0
     assert not writer.flush(0.05)

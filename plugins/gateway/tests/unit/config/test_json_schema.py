@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 from llmgate_gateway.config import ConfigProblems, json_schema, load_config_dict
-from llmgate_gateway.config.schema.shape import ConfigFile
+from llmgate_gateway.config.schema.file_schema import ConfigFile
 
 ENTRY = {"model_name": "m", "params": {"model": "openai/m"}}
 WHOLE: dict[str, Any] = {

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.deployment import Deployment, Policy, Timeout
 from llmgate_gateway.config.schema.fields import BaseURL, Count, HeaderText, Key, ModelName, Names
 from llmgate_gateway.config.schema.general import GeneralSettings
-from llmgate_gateway.config.schema.part import ConfigModel
 
 __all__ = ["Alias", "CallSettings", "ConfigFile", "PluginChoice", "RouterSettings"]
 
