@@ -239,10 +239,11 @@ class Gateway:
     async def _respond(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
         """Take a request through every step, in the order that the module names."""
         match = self._match(request, snapshot)
-        allowed = preflight(snapshot.general.cors, request.record.method, request.headers, match.allowed)
-        if allowed is not None:
-            await send_early(request, allowed)
-            return
+        if request.record.method == "OPTIONS":
+            reply = preflight(snapshot.general.cors, request.headers, match.allowed)
+            if reply is not None:
+                await send_early(request, reply)
+                return
         is_open = match.route is not None and match.route.is_open
         await authenticate(request, snapshot.keys, snapshot.general.cors, is_open=is_open)
         if match.route is not None and match.route.is_page:
@@ -291,7 +292,8 @@ class Gateway:
             answer = dialect.encode(call, await snapshot.handler(call))
             await send_answer(request, answer, lambda error, after: dialect.stream_tail(call, error, after=after))
         finally:
-            await call.aclose()
+            if call.on_end:
+                await call.aclose()
 
     async def _page(self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute) -> Reply:
         request.record.family, request.record.operation = "page", route.path

@@ -1,4 +1,4 @@
-"""Let pages of the configured origins call the gateway from a browser. Off unless origins are set. Pure.
+"""Let pages of the configured origins call the gateway from a browser. Off unless the config names origins. Pure.
 
 Source: the Fetch standard, "CORS protocol".
 """
@@ -21,7 +21,7 @@ EXPOSED = (
 
 
 def origin_headers(cors: Cors, headers: Mapping[bytes, bytes]) -> RawHeaders:
-    """Return the headers that let the page that asks read the answer; none for a foreign page."""
+    """Return the headers that let the page that sent a request read the response; none for other origins."""
     origin = headers.get(b"origin")
     if origin is None or not cors.allow_origins:
         return ()
@@ -36,12 +36,20 @@ def origin_headers(cors: Cors, headers: Mapping[bytes, bytes]) -> RawHeaders:
     )
 
 
-def preflight(cors: Cors, method: str, headers: Mapping[bytes, bytes], allowed: tuple[str, ...]) -> Reply | None:
-    """Return the answer to a browser's question before its request; None: this is none, or it is not answered."""
-    if method != "OPTIONS" or b"access-control-request-method" not in headers or not allowed:
+def preflight(cors: Cors, headers: Mapping[bytes, bytes], allowed: tuple[str, ...]) -> Reply | None:
+    """Return the response to a preflight request.
+
+    Args:
+        cors: the origins that are allowed.
+        headers: of a request with the method OPTIONS.
+        allowed: the methods of the path.
+
+    Returns:
+        None if this is not a preflight request or its origin is not allowed.
+    """
+    if b"access-control-request-method" not in headers or not allowed:
         return None
-    own = origin_headers(cors, headers)
-    if len(own) < 2:
+    if len(origin_headers(cors, headers)) < 2:
         return None
     return Reply(
         204,

@@ -36,20 +36,19 @@ class KeyRing:
 
     Args:
         store: for keys that the config does not list; None: there are no others.
+
+    Attributes:
+        is_open: requests need no key.
     """
 
     def __init__(self, config: GatewayConfig, store: KeyStore | None = None) -> None:
         self._callers = _callers_of(config)
         self._store = store
-
-    @property
-    def is_open(self) -> bool:
-        """Whether requests need no key."""
-        return not self._callers and self._store is None
+        self.is_open = not self._callers and store is None
 
     async def caller_of(self, authorization: Sequence[bytes]) -> Caller | None:
         """Return whose key a request with these `authorization` headers has, or None if it has no valid one."""
-        if not self._callers and self._store is None:
+        if self.is_open:
             return ANYBODY
         digest = sha256(_token_of(authorization)).digest()
         caller = self._callers.get(digest)

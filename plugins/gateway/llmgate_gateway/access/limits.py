@@ -59,16 +59,19 @@ class Admission:
 
 
 def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Refuse a head that is too large, and one whose body has no clear end.
+    """Refuse a head that is too large.
 
     Raises:
-        RefusedError: 431, or 400.
+        RefusedError: 431.
     """
     if len(headers) > limits.max_headers:
         raise refuse(
             431, f"More than {limits.max_headers} request headers.", code="request_header_fields_too_large", close=True
         )
-    if sum(len(name) + len(value) for name, value in headers) > limits.max_header:
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    if size > limits.max_header:
         message = f"The request headers are larger than {limits.max_header} bytes."
         raise refuse(431, message, code="request_header_fields_too_large", close=True)
 

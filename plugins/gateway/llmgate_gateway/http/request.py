@@ -129,8 +129,8 @@ class ClientRequest:
 
     def traceparent(self) -> str | None:
         """Return the client's trace, if it is a valid one."""
-        value = self.headers.get(b"traceparent")
-        return value.decode("ascii") if value is not None and TRACEPARENT.fullmatch(value) else None
+        value = self.headers.get(b"traceparent", b"")
+        return value.decode("ascii") if TRACEPARENT.fullmatch(value) else None
 
     def organization(self) -> str | None:
         """Return the organization that the client names."""

@@ -35,6 +35,7 @@ class HTTPRoute:
         query: the fields that the query may have.
         takes_model: the request names the model. takes_files: its body may be a form. has_body: it has a body.
         last_holds_slashes: the last parameter is the rest of the path, slashes included.
+        is_page: it is a page of the gateway itself rather than a call. is_open: it is served without a key.
     """
 
     method: str
@@ -48,6 +49,8 @@ class HTTPRoute:
     takes_files: bool = False
     has_body: bool = False
     last_holds_slashes: bool = False
+    is_page: bool = False
+    is_open: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,24 +58,14 @@ class HTTPRoute:
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
     @property
-    def is_page(self) -> bool:
-        """Whether it is a page of the gateway itself rather than a call."""
-        return self.family == "page"
-
-    @property
     def is_local(self) -> bool:
         """Whether the gateway answers it without an upstream."""
         return self.is_page or self.family == "models"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is served without a key."""
-        return self.is_page and self.path in OPEN_PATHS
-
 
 def builtin_route(method: str, path: str) -> HTTPRoute:
     """Return the route of a page of the gateway itself."""
-    return HTTPRoute(method, path, "page", path, has_body=method == "POST")
+    return HTTPRoute(method, path, "page", path, has_body=method == "POST", is_page=True, is_open=path in OPEN_PATHS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,13 @@ Source: the OpenAI API reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from llmgate_core.serving import FAMILIES, error_tail, errors
 from llmgate_gateway.calls.contract import Answer, GatewayCall
-from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.dialects.openai.decode import decode_call
 from llmgate_gateway.dialects.openai.errors import error_reply
 from llmgate_gateway.dialects.openai.routes import openai_routes
-from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import ErrorFacts, Reply, json_reply
 from llmgate_gateway.http.routes import HTTPRoute
 
@@ -24,24 +22,16 @@ class OpenAIDialect:
     """A `Dialect`. Upstream answers pass through `encode` unchanged, since core returns them in this format."""
 
     name = "openai"
+    decode = staticmethod(decode_call)
+    error_reply = staticmethod(error_reply)
 
     def routes(self) -> Iterable[HTTPRoute]:
         """Return the routes of all families, and those of the model list."""
         return openai_routes(self.name)
 
-    async def decode(
-        self, request: ClientRequest, route: HTTPRoute, ids: Mapping[str, str], general: GeneralSettings
-    ) -> GatewayCall:
-        """Read a JSON body or a form, and the fields of the query."""
-        return await decode_call(request, route, ids, general)
-
     def encode(self, call: GatewayCall, answer: Answer) -> Answer:  # as the protocol has it
         """Return the answer as it is."""
         return answer
-
-    def error_reply(self, error: ErrorFacts) -> Reply:
-        """Return an error object."""
-        return error_reply(error)
 
     def stream_tail(self, call: GatewayCall, error: ErrorFacts, *, after: int) -> bytes:
         """Return an error event, and the end marker of the family."""
