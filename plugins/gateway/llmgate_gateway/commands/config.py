@@ -35,7 +35,7 @@ class ConfigCommand:
             _say(json.dumps(json_schema(), indent=2))
             return 0
         if given.file is None:
-            _warn("llmgate config check: which FILE?")
+            _warn("llmgate config check: FILE is missing")
             return 2
         return _check(given.file, as_json=given.json)
 
@@ -74,7 +74,7 @@ def _row(entry: Served) -> dict[str, Any]:
 
 
 def _summary(config: GatewayConfig, served: tuple[Served, ...]) -> Iterator[str]:
-    yield f"{config.source}: fine, {len(served)} deployment{'' if len(served) == 1 else 's'}"
+    yield f"{config.source}: OK, {len(served)} deployment{'' if len(served) == 1 else 's'}"
     for entry in served:
         deployment = entry.deployment
         mode = deployment.model_info.mode or "any mode"

@@ -33,7 +33,7 @@ LIKE_A_HEADER_SECRET = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE
 class MigrateCommand:
     """Bring a LiteLLM config into our spelling."""
 
-    help = "say what a LiteLLM config.yaml becomes here, line by line, and write it in our spelling"
+    help = "report what becomes of each line of a LiteLLM config.yaml, and write it as a config of llmgate"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare what the command takes."""
@@ -45,7 +45,7 @@ class MigrateCommand:
         problems = Problems(given.file)
         root = read_document(given.file, problems)
         if root is None or not isinstance(root.value, dict) or problems.found:
-            for problem in problems.found or (Problem(1, 1, "", "no mapping that begins with 'model_list:'"),):
+            for problem in problems.found or (Problem(1, 1, "", "not a mapping that begins with 'model_list:'"),):
                 sys.stderr.write(f"{problem.show(given.file)}\n")
             return 2
         migration = migrate(root, problems)
@@ -102,13 +102,13 @@ class _Variables:
         if section is not None and isinstance(section.node.value, dict):
             self.notes.append(Note(section.line, (SECTION,), "ignored", "see its variables"))
             for name, entry in section.node.value.items():
-                why = "no value is written; set it in the environment, or copy this section by hand"
+                why = "values are not written; set them in the environment, or copy this section by hand"
                 self.notes.append(Note(entry.line, (SECTION, name), "ignored", why))
         for path, node, wanted in _keys(root):
             if isinstance(node.value, str) and not node.value.startswith(PREFIX):
                 name = self._name(node.value, wanted)
                 node.value = f"{PREFIX}{name}"
-                why = f"the key is not written; set {name} to what stands in this line"
+                why = f"the key itself is not written; set {name} to the value in this line"
                 self.notes.append(Note(node.line, path, "spelled differently", why))
 
     def _name(self, key: str, wanted: str) -> str:

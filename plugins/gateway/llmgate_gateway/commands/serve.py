@@ -38,24 +38,26 @@ class ServeCommand:
         """Declare the flags."""
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--config", metavar="FILE", help="the config: a YAML file in the form of LiteLLM's")
-        what.add_argument("--model", metavar="MODEL", help="serve one model string, whatever name a client sends")
+        what.add_argument("--model", metavar="MODEL", help="serve this one model string, whatever name a client sends")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-        parser.add_argument("--port", type=_port, default=4000, help="port to listen on, 0: a free one (default: 4000)")
         parser.add_argument(
-            "--workers", type=_workers, default=1, metavar="N", help="processes that serve (default: 1)"
+            "--port", type=_port, default=4000, help="port to listen on; 0 picks a free one (default: 4000)"
+        )
+        parser.add_argument(
+            "--workers", type=_workers, default=1, metavar="N", help="number of worker processes (default: 1)"
         )
         parser.add_argument("--detailed_debug", "--detailed-debug", action="store_true", help="show outgoing calls")
-        parser.add_argument("--reload", action="store_true", help="take the config anew whenever its file changes")
+        parser.add_argument("--reload", action="store_true", help="reload the config whenever its file changes")
         parser.add_argument(
-            "--insecure-no-auth", action="store_true", help="let anybody who reaches the address use it without a key"
+            "--insecure-no-auth", action="store_true", help="let anyone who can reach the address use it without a key"
         )
 
     def run(self, given: argparse.Namespace) -> int:
         """Serve until told to stop, and return the exit status."""
         if given.reload and given.config is None:
-            return _usage("--reload needs --config: there is no file to look at")
+            return _usage("--reload needs --config: there is no file to watch")
         if given.workers > 1 and not hasattr(os, "fork"):
-            return _usage("--workers: this system cannot fork; run one process each behind a load balancer")
+            return _usage("--workers: this system cannot fork; run several processes behind a load balancer instead")
         gc.disable()  # what is made from here to the start stays for good; looking through it again only takes time
         try:
             return _run(given)
@@ -142,9 +144,11 @@ def _announce(config: GatewayConfig, sockets: Sequence[socket.socket], given: ar
         lines.append(f"workers: {given.workers}")
     lines += [f"warning: {warning}" for warning in config.warnings]
     if not has_keys(config) and is_loopback(given.host):
-        lines.append(f"warning: no key is set: whoever reaches {url.partition('://')[2]} may use it")
+        lines.append(f"warning: no key is set: anyone who can reach {url.partition('://')[2]} may use it")
     elif not has_keys(config):
-        lines.append("warning: anybody who reaches this address can use it and spend your keys (no key is asked for)")
+        lines.append(
+            "warning: no key is set: anyone who can reach this address can use it and spend your upstream keys"
+        )
     _say("\n".join(lines))
 
 
@@ -167,11 +171,11 @@ def _printable(text: str) -> str:
 
 
 def _port(text: str) -> int:
-    return _number(text, 0, 65535, "a port is a number from 0 to 65535")
+    return _number(text, 0, 65535, "a port must be a number from 0 to 65535")
 
 
 def _workers(text: str) -> int:
-    return _number(text, 1, MAX_WORKERS, f"workers are a number from 1 to {MAX_WORKERS}")
+    return _number(text, 1, MAX_WORKERS, f"the number of workers must be from 1 to {MAX_WORKERS}")
 
 
 def _number(text: str, least: int, most: int, words: str) -> int:

@@ -62,7 +62,10 @@ class _Checks:
         if not stars:
             return
         if stars != deployment.model_name.count("*"):
-            self._add(path, f"has {stars} star(s), model_name {deployment.model_name.count('*')}; they must be as many")
+            self._add(
+                path,
+                f"has {stars} star(s) and model_name has {deployment.model_name.count('*')}; the numbers must be equal",
+            )
         elif model.startswith("*"):
             self._add(path, "needs a prefix before its star, such as openai/*, or clients would choose the plugin")
 
@@ -76,7 +79,7 @@ class _Checks:
         for index, deployment in enumerate(self._file.model_list):
             path, name = (DEPLOYMENTS, index), deployment.model_name
             if (identifier := deployment.model_info.id) is not None and identifier in ids:
-                self._add((*path, "model_info", "id"), f"is the id of {DEPLOYMENTS}[{ids[identifier]}] too")
+                self._add((*path, "model_info", "id"), f"is also the id of {DEPLOYMENTS}[{ids[identifier]}]")
             elif identifier is not None:
                 ids[identifier] = index
             if name not in first:
@@ -84,10 +87,10 @@ class _Checks:
                 continue
             other = self._file.model_list[first[name]]
             if deployment.is_pattern:
-                message = f"the pattern {name!r} stands here twice; only {DEPLOYMENTS}[{first[name]}] is used"
-                self._warn((*path, "model_name"), f"{message}, since a pattern does no load balancing")
+                message = f"the pattern {name!r} is in the list twice; only {DEPLOYMENTS}[{first[name]}] is used"
+                self._warn((*path, "model_name"), f"{message}, since patterns are not load-balanced")
             elif deployment.model_info.mode != other.model_info.mode:
-                message = f"has another mode than {DEPLOYMENTS}[{first[name]}] of the same model_name"
+                message = f"has a different mode from {DEPLOYMENTS}[{first[name]}] of the same model_name"
                 self._add((*path, "model_info" if deployment.model_info.mode else "model_name"), message)
 
     def _names(self) -> list[str]:
@@ -98,7 +101,7 @@ class _Checks:
         for alias, target in self._file.router_settings.model_group_alias.items():
             path = ("router_settings", "model_group_alias", alias)
             if alias in names:
-                self._add(path, "is a model_name too")
+                self._add(path, "is also a model_name")
             elif "*" in alias:
                 self._add(path, "cannot have a star; a model_name can")
             if target.model not in names:
@@ -127,7 +130,9 @@ class _Checks:
                         f"there is no model_name {model!r}{self._problems.did_you_mean(model, served)}",
                     )
         if general.insecure_no_auth and known:
-            self._warn((GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so one is asked for")
+            self._warn(
+                (GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so every request needs one"
+            )
 
     def _passthrough(self) -> None:
         relay = self._file.general_settings.passthrough
@@ -148,10 +153,10 @@ class _Checks:
         for key in self._file.router_settings.default_params:
             path = ("router_settings", "default_params", key)
             if key in Params.model_fields or key in Params.familiar or fate_of("params", key) is not None:
-                self._add(path, "is no request parameter; set it in settings or in the deployment")
+                self._add(path, "is not a request parameter; set it in settings or in the deployment")
         plugins = self._file.plugins
         for name in sorted(set(plugins.allow or ()) & set(plugins.block)):
-            self._add(("plugins", "block"), f"{name!r} is in allow too")
+            self._add(("plugins", "block"), f"{name!r} is also in allow")
         for route in plugins.prefer:
             family, colon, prefix = route.partition(":")
             if not (family and colon and prefix):
@@ -164,7 +169,7 @@ class _Checks:
         for path in self._key_paths():
             node = _node(self._root, path)
             if node is not None and isinstance(node.value, str) and node.variable is None:
-                self._warn(path, "the key stands in the file; os.environ/NAME keeps it out")
+                self._warn(path, "the key is written in the file; os.environ/NAME keeps it out")
 
     def _key_paths(self) -> Iterator[Path]:
         yield from ((DEPLOYMENTS, index, "params", "api_key") for index in range(len(self._file.model_list)))

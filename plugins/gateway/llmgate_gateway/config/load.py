@@ -89,7 +89,7 @@ def _read(path: FilePath, problems: Problems) -> bytes | None:
         with path.open("rb") as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
-                problems.add((0, 0), (), f"{problems.source} is no regular file")
+                problems.add((0, 0), (), f"{problems.source} is not a regular file")
                 return None
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -112,7 +112,7 @@ def _load(
             problems.add((1, 1) if problems.source else (0, 0), (), "the config is empty; it needs a model_list")
         raise problems.error()
     if not isinstance(root.value, dict):
-        problems.add(root.place, (), "a config is a mapping that begins with 'model_list:'")
+        problems.add(root.place, (), "a config must be a mapping that begins with 'model_list:'")
         raise problems.error()
     known = expand(root, os.environ if environment is None else environment, problems)
     arrange(root, problems)

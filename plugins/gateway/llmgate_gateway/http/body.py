@@ -65,7 +65,7 @@ def sent_length(request: ClientRequest) -> int | None:
     if not lengths:
         return None
     if len(set(lengths)) > 1 or not lengths[0].isdigit() or b"transfer-encoding" in request.headers:
-        raise refuse(400, "The length of the request's body is not clear.", code="invalid_request", close=True)
+        raise refuse(400, "The length of the request's body is ambiguous.", code="invalid_request", close=True)
     return int(lengths[0])
 
 
@@ -158,7 +158,7 @@ def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str,
             query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict"
         )
     except ValueError:
-        raise _bad("The query of the request cannot be read.", "invalid_query") from None
+        raise _bad("The query of the request is not valid.", "invalid_query") from None
     check_names(dict(pairs))
     known = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
     unknown = [name for name, _ in pairs if name.partition("[")[0] not in allowed]
@@ -203,7 +203,7 @@ def _is_reference(value: Any) -> bool:
 
 
 def _not_yours(name: str) -> RefusedError:
-    message = f"{name[:80]!r} cannot be set in a request: the gateway's config says where requests go and how."
+    message = f"{name[:80]!r} cannot be set in a request: the gateway's config decides where requests go, and how."
     return refuse(400, message, code="parameter_not_allowed", param=name[:80])
 
 

@@ -220,7 +220,7 @@ def fields_as_body(fields: Iterable[tuple[str, str | FilePart]]) -> dict[str, An
         parsed = NAME.fullmatch(name)
         keys = [] if parsed is None else re.findall(r"\[([^\[\]]*)\]", parsed[2])
         if parsed is None or len(keys) > MAX_NESTING:
-            raise _bad(f"A field has a name that cannot be read: {name[:80]!r}.")
+            raise _bad(f"The form has a field with an invalid name: {name[:80]!r}.")
         _put(body, [parsed[1], *keys], value, name)
     return body
 
@@ -236,7 +236,7 @@ def boundary_of(content_type: bytes) -> bytes | None:
         return None
     boundary = options.get(b"boundary", b"")
     if not BOUNDARY.fullmatch(boundary):
-        raise refuse(400, "The form has no legal boundary.", code="invalid_form", close=True)
+        raise refuse(400, "The form has no valid boundary.", code="invalid_form", close=True)
     return boundary
 
 
@@ -263,7 +263,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
         try:
             parser.write(block)
         except FormParserError:
-            raise refuse(400, "The form cannot be read.", code="invalid_form", close=True) from None
+            raise refuse(400, "The form is not valid.", code="invalid_form", close=True) from None
         await parts.settle()
     if not parts.is_whole:
         raise _bad("The form ends before its last boundary.")
@@ -277,11 +277,11 @@ def _put(place: dict[str, Any], keys: list[str], value: str | FilePart, name: st
             found.append(value)
             return
         if not isinstance(found, dict) or not inner:
-            raise _bad(f"The form says two different things of {name[:80]!r}.")
+            raise _bad(f"The form has conflicting values for {name[:80]!r}.")
         place = found
     known = place.get(keys[-1])
     if isinstance(known, dict):
-        raise _bad(f"The form says two different things of {name[:80]!r}.")
+        raise _bad(f"The form has conflicting values for {name[:80]!r}.")
     if known is None:
         place[keys[-1]] = value
     else:

@@ -41,7 +41,7 @@ class RequestContent:
             APIConnectionError: it has gone up before. ClientGoneError: the client hung up.
         """
         if self._is_past_first:
-            raise errors.APIConnectionError("the upload broke off and cannot be sent again", code="closed")
+            raise errors.APIConnectionError("the upload was interrupted and cannot be sent again", code="closed")
         if self._first is None:
             self._first, _ = await self._request.read()
         yield self._first

@@ -72,13 +72,13 @@ class Exchange:
             self._task.add_done_callback(self._note_end)
         await self._until(lambda: self.status or self._is_over)
         if not self.status:
-            raise AppEndedError("the app ended without an answer") from self._failure()
+            raise AppEndedError("the app ended without a response") from self._failure()
 
     async def next_block(self) -> bytes | None:
         """Return the next block of the answer, None after the last.
 
         Raises:
-            AppEndedError: the app ended in the middle of its answer.
+            AppEndedError: the app ended before its response was complete.
         """
         await self._until(lambda: self._blocks or self._ended or self._is_over)
         if self._blocks:
@@ -87,7 +87,7 @@ class Exchange:
             self._wake()
             return block
         if not self._ended:
-            raise AppEndedError("the app ended in the middle of its answer") from self._failure()
+            raise AppEndedError("the app ended before its response was complete") from self._failure()
         return None
 
     def close(self) -> None:

@@ -37,8 +37,11 @@ HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         400: ("This is not a valid HTTP request.", "invalid_http_request"),
-        413: ("This request came before the answer to an earlier one, and is too large to wait.", "request_too_large"),
-        408: ("The head of the request did not come in time.", "request_timeout"),
+        413: (
+            "This request was sent before the response to an earlier one, and is too large to wait.",
+            "request_too_large",
+        ),
+        408: ("The head of the request did not arrive in time.", "request_timeout"),
         431: ("The head of the request is too large.", "request_header_fields_too_large"),
     }
 )

@@ -56,7 +56,7 @@ class Source:
         check_bind(config, self.host, self.insecure_no_auth)
         is_insecure = self.insecure_no_auth or config.general.insecure_no_auth
         if self.asks_for_keys and not has_keys(config) and not is_insecure:
-            raise errors.ConfigError("it has no key any more; start anew to serve without keys")
+            raise errors.ConfigError("it no longer has a key; restart the server to serve without keys")
         return config
 
 
@@ -82,7 +82,7 @@ def needs_new_start(before: GatewayConfig, after: GatewayConfig) -> list[str]:
         ("dialects", old.dialects, new.dialects),
     )
     return [
-        f"general_settings.{name} has changed; it takes effect when the server is started anew"
+        f"general_settings.{name} has changed; it takes effect when the server is restarted"
         for name, was, is_now in settings
         if was != is_now
     ]

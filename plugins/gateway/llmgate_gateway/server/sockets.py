@@ -22,7 +22,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise errors.ConfigError(f"--host: no address is found for {host!r}: {_reason(error)}") from None
+        raise errors.ConfigError(f"--host: no address found for {host!r}: {_reason(error)}") from None
     sockets: list[socket.socket] = []
     for family, _, _, _, address in dict.fromkeys(found):
         number = sockets[0].getsockname()[1] if sockets else port

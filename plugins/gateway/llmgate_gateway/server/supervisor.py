@@ -155,7 +155,7 @@ class Supervisor:
         except errors.LLMGateError as error:
             self._metrics.reloaded(fine=False)
             for line in str(error).splitlines():
-                log.error("the config was not taken, the old one stays: %s", line)
+                log.error("the new config was rejected and the old one stays: %s", line)
             return
         self._metrics.reloaded(fine=True)
         self._pass_on(signal.SIGHUP)

@@ -71,7 +71,7 @@ class Watchdog:
                 self._seen = now
             looked, still = now, now - self._seen
             if still > ENDED_AFTER_SECONDS:
-                log.critical("the event loop has stood still for %.0f s; this process ends", still)
+                log.critical("the event loop has been blocked for %.0f s; this process ends", still)
                 time.sleep(LAST_LINES_SECONDS)
                 self._give_up(STUCK_STATUS)
                 return
@@ -86,7 +86,7 @@ class Watchdog:
         if frame is not None:
             shown = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=SHOWN_FRAMES, lookup_lines=False)
             places = " < ".join(f"{place.name} ({place.filename}:{place.lineno})" for place in shown)
-            log.error("the event loop stands still in %s: %s", _module(frame), places)
+            log.error("the event loop is blocked in %s: %s", _module(frame), places)
 
 
 def _module(frame: FrameType) -> str:

@@ -211,7 +211,7 @@ class GatewayServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         seconds = self._gateway.config.general.drain_timeout
-        log.info("stopping: at most %g s for what is under way", seconds)
+        log.info("stopping: waiting at most %g s for requests in flight", seconds)
         draining = asyncio.ensure_future(self._gateway.drain(seconds))
         hurrying = asyncio.ensure_future(self._at_once.wait())
         await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
@@ -244,10 +244,10 @@ class GatewayServer(uvicorn.Server):
             except errors.LLMGateError as error:
                 self._count_reload(fine=False)
                 for line in str(error).splitlines():
-                    log.error("the config was not taken, the old one stays: %s", line)
+                    log.error("the new config was rejected and the old one stays: %s", line)
             except Exception:  # a fault of ours or of a plugin, which must not be the end of the file's watch
                 self._count_reload(fine=False)
-                log.exception("the config was not taken: reloading failed")
+                log.exception("the new config was rejected: reloading failed")
 
     def _prepare(self) -> ConfigSnapshot:
         """Load the config and build all that it makes: too long for the event loop."""
@@ -261,7 +261,7 @@ class GatewayServer(uvicorn.Server):
         self._count_reload(fine=True)
         for warning in (*config.warnings, *needs_new_start(before, config)):
             log.warning("%s", warning)
-        log.info("a new config was taken: %d deployments", len(config.deployments))
+        log.info("a new config was loaded: %d deployments", len(config.deployments))
 
     def _take_limits(self, config: GatewayConfig) -> None:
         """Hold connections to the limits of a new config; its address and its log's place need a new start."""

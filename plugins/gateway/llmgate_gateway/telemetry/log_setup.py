@@ -43,7 +43,7 @@ class LineHandler(logging.Handler):
         try:
             message = mask(record.getMessage(), self._secrets)
         except (TypeError, ValueError):
-            message = f"(a message of {record.name} that has no words)"
+            message = f"(a message of {record.name} that could not be formatted)"
         fields: dict[str, Any] = {"time": timestamp(record.created), "level": record.levelname.lower()}
         fields |= {"logger": record.name, "message": message}
         if record.exc_info and record.exc_info[0] is not None:

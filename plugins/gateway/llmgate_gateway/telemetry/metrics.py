@@ -149,12 +149,12 @@ class Metrics:
             ((labels, block[REQUESTS]) for labels, block in named.items()),
         )
         served = _by_deployment(named)
-        yield _histogram("llmgate_first_byte_seconds", "From the request to the first byte of its answer", served, 0)
-        yield _histogram("llmgate_request_seconds", "From the request to the end of its answer", served, 1)
+        yield _histogram("llmgate_first_byte_seconds", "From the request to the first byte of its response", served, 0)
+        yield _histogram("llmgate_request_seconds", "From the request to the end of its response", served, 1)
         for name, words, at in (
-            ("llmgate_input_tokens", "Tokens taken in, as the upstreams counted them", INPUT_TOKENS),
-            ("llmgate_output_tokens", "Tokens given out, as the upstreams counted them", OUTPUT_TOKENS),
-            ("llmgate_cost_usd", "US dollars, by the catalogue's prices", COST),
+            ("llmgate_input_tokens", "Input tokens, as the upstreams counted them", INPUT_TOKENS),
+            ("llmgate_output_tokens", "Output tokens, as the upstreams counted them", OUTPUT_TOKENS),
+            ("llmgate_cost_usd", "Cost in US dollars, by the catalogue's prices", COST),
         ):
             values = ((labels, block[at]) for labels, block in served.items() if labels[0])
             yield _counter(name, words, ("deployment", "family"), values)
@@ -162,11 +162,11 @@ class Metrics:
         def total(number: int) -> float:
             return sum(region.numbers[number] for region in regions)
 
-        yield GaugeMetricFamily("llmgate_requests_in_flight", "Requests under way", total(IN_FLIGHT))
+        yield GaugeMetricFamily("llmgate_requests_in_flight", "Requests in flight", total(IN_FLIGHT))
         yield CounterMetricFamily("llmgate_log_lines_lost", "Log lines that could not be written", total(LOST_LINES))
         reloads = (((result,), total(at)) for result, at in (("taken", RELOADED), ("refused", NOT_RELOADED)))
-        yield _counter("llmgate_config_reloads", "New configs that were read", ("result",), reloads)
-        yield CounterMetricFamily("llmgate_worker_starts", "Workers that were started", total(STARTS))
+        yield _counter("llmgate_config_reloads", "Reloads of the config", ("result",), reloads)
+        yield CounterMetricFamily("llmgate_worker_starts", "Worker processes started", total(STARTS))
 
 
 class _Collector:

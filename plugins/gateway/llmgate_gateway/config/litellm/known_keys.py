@@ -25,7 +25,7 @@ from llmgate_gateway.config.yaml.problems import Path, Problems
 
 __all__ = ["Fate", "Note", "arrange", "fate_of", "litellm_keys", "request_params"]
 
-ANCHOR = "no setting; only its anchor is read"
+ANCHOR = "not a setting; only its anchor is read"
 LIKE_A_SECRET = re.compile(r"api_?key|secret|password|credential|access_key|_token$|^token$", re.IGNORECASE)
 
 
@@ -103,7 +103,7 @@ def _part(node: Node, model: type[ConfigModel], path: Path, sorting: _Sorting) -
         ours = model.familiar.get(key, key)
         if ours in kept:
             where = kept[ours]
-            message = f"says the same as {where.written!r}" + (f" in line {where.line}" if where.line else "")
+            message = f"means the same as {where.written!r}" + (f" in line {where.line}" if where.line else "")
             sorting.problems.add((entry.line, entry.column), (*path, entry.written), f"{message}; keep one of them")
         elif ours in model.model_fields:
             if entry.node.value is not None:  # an empty value is none
@@ -199,7 +199,9 @@ def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorti
         if message:
             sorting.problems.add(place, at, message)
         elif model is Params and key not in request_params():
-            sorting.problems.warn(place, at, "no setting of the gateway; sent with every request of this deployment")
+            sorting.problems.warn(
+                place, at, "not a setting of the gateway; it is sent upstream with every request of this deployment"
+            )
         sorting.note(entry, path, "unknown" if message else "kept", message)
         return not message
     return False
@@ -213,7 +215,7 @@ def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
         names = names if isinstance(names, list) else [names]
         guards = _data("litellm_keys.json")["guard_callbacks"]
         if any(isinstance(name, str) and ("." in name or name in guards) for name in names):
-            return Fate("refused", "it may check or change requests, which would go unchecked; write an extension")
+            return Fate("refused", "it may check or change requests, which would then go unchecked; write a middleware")
         return Fate("ignored", "there are no logging callbacks; the gateway writes its own log, metrics and spans")
     if fate is not None and fate.what == "refused" and not entry.node.value:
         return Fate("ignored", "it is switched off")
@@ -228,14 +230,14 @@ def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
     homes = sorted(name for name, other in _parts().items() if other is not model and key in other.model_fields)
     if homes:
         return f"unknown key here; it belongs in {' or '.join(homes)}"
-    return f"unknown key; there are {', '.join(model.model_fields)}"
+    return f"unknown key; the keys here are {', '.join(model.model_fields)}"
 
 
 def _slip(key: str, problems: Problems) -> str:
     """Return why a key among a deployment's parameters is hardly meant as a request parameter, or nothing."""
     if key in request_params():
         return ""
-    way_out = "; to send it upstream as it is, put it under extra_body"
+    way_out = "; to send it upstream unchanged, put it under extra_body"
     names = [*Params.model_fields, *Params.familiar, "litellm_params"]
     near = problems.did_you_mean(key, names, cutoff=0.75) or problems.did_you_mean(key, request_params(), cutoff=0.85)
     if near:

@@ -1,8 +1,8 @@
-"""The shape of one deployment: what clients ask for, where it goes, what is known of it.
+"""The schema of one deployment: what clients ask for, where it goes, and what is known about its model.
 
 Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: the user's page for the format; DESIGN in docs/architecture.md, "SDK surface".
+Source: LiteLLM's documentation of `config.yaml` for the format; docs/architecture.md, "SDK surface".
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class TimeoutLimits(ConfigModel):
     """Limits of a call in seconds. A number alone means `total`."""
 
     total: Seconds | None = None
-    """The whole call, retries and the whole stream included."""
+    """The whole call, with all retries and all of a stream."""
     connect: Seconds | None = None
-    """Name look-up, TCP and TLS of one connection."""
+    """Name resolution, TCP and TLS of one connection."""
     pool: Seconds | None = None
-    """Wait for a free connection."""
+    """Waiting for a free connection."""
     first_event: Seconds | None = None
-    """From the request sent to the first event of the answer."""
+    """From the end of the request to the first event of the answer."""
     idle: Seconds | None = None
     """Between two events of a stream."""
 
     def over(self, base: Timeouts) -> Timeouts:
-        """Return `base` with what is set here."""
+        """Return `base`, with the limits that are set here in their place."""
         own = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
         total = own.get("total")
         if total is not None and "connect" not in own and base.connect is not None:
@@ -76,7 +76,7 @@ Timeout = Annotated[TimeoutLimits, BeforeValidator(_limits_of)]
 
 
 class Params(ConfigModel):
-    """Where a deployment sends its requests, and with what.
+    """Where a deployment sends its requests, and with which options.
 
     Any other key is a request parameter, such as `temperature`: the default for requests that do not set it.
     """
@@ -90,29 +90,29 @@ class Params(ConfigModel):
     api_key: Key | None = Field(default=None, repr=False)
     """The upstream's key, best as `os.environ/NAME`; absent: the plugin's own variable."""
     api_base: BaseURL | None = None
-    """Another base URL than the provider's."""
+    """A base URL other than the provider's."""
     organization: HeaderText | None = None
-    """The organization that requests are charged to."""
+    """The organization that requests are billed to."""
     project: HeaderText | None = None
-    """The project that requests are charged to."""
+    """The project that requests are billed to."""
     timeout: Timeout | None = None
-    """Seconds in all, or limits by phase."""
+    """Seconds in total, or limits by phase."""
     max_retries: Count | None = None
-    """Further tries after a failure that may pass."""
+    """Retries after a temporary failure."""
     extra_headers: Headers = Field(default_factory=dict, repr=False)
     """Headers for every request; not those that belong to the gateway."""
     extra_body: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Merged into the body of every request, last."""
     drop_params: bool | None = None
-    """Drop what the model is known not to take, instead of an error."""
+    """Drop parameters that the model is known not to support, instead of refusing the request."""
     param_policy: Policy | None = None
-    """What becomes of what the model is known not to take: `error`, `drop` or `forward`."""
+    """What happens to parameters that the model is known not to support: `error`, `drop` or `forward`."""
     additional_drop_params: Names = ()
-    """Parameters that are dropped from every request."""
+    """Parameters to drop from every request."""
     use_chat_completions_api: bool = False
-    """Serve responses calls through the upstream's chat endpoint."""
+    """Serve calls of the Responses API through the upstream's chat endpoint."""
     fake_stream: bool = False
-    """Answer streams of a model that does not stream with one burst."""
+    """For a model that does not stream: send its whole answer as one burst of events."""
     enable_preview_features: bool | None = None
     """Send `metadata` of chat calls upstream."""
 
@@ -122,7 +122,7 @@ class Params(ConfigModel):
         return MappingProxyType(self.model_extra or {})
 
     def __repr_args__(self) -> Any:
-        """Show no request parameter: it may have come from a variable."""
+        """Hide request parameters: they may have come from a variable."""
         extra = self.model_extra or {}
         yield from ((name, value) for name, value in super().__repr_args__() if name not in extra)
 
@@ -134,7 +134,7 @@ class Params(ConfigModel):
 
 
 class ModelInfo(ConfigModel):
-    """What is known of a deployment's model. Any other key is a fact: prices, limits, ..."""
+    """What is known about a deployment's model. Any other key is a fact: prices, limits, ..."""
 
     model_config = ConfigDict(extra="allow")
     table = "model_info"
@@ -146,7 +146,7 @@ class ModelInfo(ConfigModel):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Everything else that the file says of the model."""
+        """Everything else that the file says about the model."""
         return MappingProxyType(self.model_extra or {})
 
 
@@ -157,11 +157,11 @@ class Deployment(ConfigModel):
     table = "model_list"
 
     model_name: ModelName
-    """What clients ask for. Several entries of one name take turns. A star stands for any text."""
+    """The name that clients ask for. Several entries of one name take turns. A star matches any characters."""
     params: Params
-    """Where it goes."""
+    """Where its requests go."""
     model_info: ModelInfo = ModelInfo()
-    """What is known of the model."""
+    """What is known about the model."""
 
     @property
     def label(self) -> str:

@@ -61,24 +61,24 @@ def _key(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise ValueError("must be text; put it in quotes")
+        raise ValueError("must be a string; put it in quotes")
     text = value.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without spaces (it is not shown)")
+        raise ValueError("must be printable ASCII without spaces (the value is not shown)")
     if SHELL_VARIABLE.fullmatch(text):
-        raise ValueError("is a shell variable, which is not read here; write os.environ/NAME")
+        raise ValueError("is a shell variable, which is not expanded here; write os.environ/NAME")
     return Secret(text)
 
 
 def _header_text(value: str) -> str:
     if not value.isprintable() or not value.isascii():
-        raise ValueError("has characters that a header cannot have (it is not shown)")
+        raise ValueError("has characters that a header value cannot have (the value is not shown)")
     return value
 
 
 def _headers(value: Any) -> Any:
     if not isinstance(value, Mapping):
-        raise ValueError("must be a mapping of header names to text")
+        raise ValueError("must be a mapping of header names to strings")
     headers = {}
     for name, text in value.items():
         if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
@@ -90,7 +90,7 @@ def _headers(value: Any) -> Any:
         elif isinstance(text, str) and text.isprintable() and text.isascii():
             headers[name] = Secret(text)
         else:
-            raise ValueError(f"the header {name} must be printable ASCII text (it is not shown)")
+            raise ValueError(f"the header {name} must be a string of printable ASCII (the value is not shown)")
     return headers
 
 
@@ -111,7 +111,7 @@ def _base_url(value: str) -> str:
 
 def _name(value: str) -> str:
     if not value.strip() or value != value.strip() or not value.isprintable():
-        raise ValueError("must be printable text without spaces around it")
+        raise ValueError("must be a printable string without spaces around it")
     if len(value) > MAX_NAME_CHARACTERS:
         raise ValueError(f"is longer than {MAX_NAME_CHARACTERS} characters")
     if value.count("*") > MAX_STARS:

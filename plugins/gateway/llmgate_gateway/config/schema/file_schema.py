@@ -1,9 +1,9 @@
-"""The shape of a config file as a whole: every key that has a meaning here, with its type and default.
+"""The schema of a config file: every key that has a meaning here, with its type and default.
 
 Pure data: pydantic models, frozen. Names are those of LiteLLM's config where it has one; `familiar`
 lists its other spellings. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: the user's page for the format; docs/guide/options.md; docs/architecture.md, "Gateway".
+Source: LiteLLM's documentation of `config.yaml` for the format; docs/guide/options.md.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ __all__ = ["Alias", "CallSettings", "ConfigFile", "PluginChoice", "RouterSetting
 
 
 class CallSettings(ConfigModel):
-    """What holds for every call unless its deployment says otherwise."""
+    """Defaults for every call; a deployment may override them."""
 
     familiar = MappingProxyType({"num_retries": "max_retries", "request_timeout": "timeout"})
     table = "settings"
 
     api_key: Key | None = Field(default=None, repr=False)
-    """For deployments that name no key."""
+    """The key of deployments that have none."""
     api_base: BaseURL | None = None
-    """For deployments that name no base URL."""
+    """The base URL of deployments that have none."""
     organization: HeaderText | None = None
-    """For deployments that name none."""
+    """The organization of deployments that name none."""
     project: HeaderText | None = None
-    """For deployments that name none."""
+    """The project of deployments that name none."""
     timeout: Timeout | None = None
-    """Seconds in all, or limits by phase."""
+    """Seconds in total, or limits by phase."""
     max_retries: Count | None = None
-    """Further tries after a failure that may pass."""
+    """Retries after a temporary failure."""
     drop_params: bool | None = None
-    """Drop what a model is known not to take, instead of an error."""
+    """Drop parameters that a model is known not to support, instead of refusing the request."""
     param_policy: Policy | None = None
-    """What becomes of what a model is known not to take: `error`, `drop` or `forward`."""
+    """What happens to parameters that a model is known not to support: `error`, `drop` or `forward`."""
     additional_drop_params: Names = ()
-    """Parameters that are dropped from every request."""
+    """Parameters to drop from every request."""
     enable_preview_features: bool = False
     """Send `metadata` of chat calls upstream."""
     bind_key_to_host: bool = False
-    """Never send a key of the environment to another host than the provider's."""
+    """Never send a key from the environment to a host other than the provider's."""
     transport: Literal["fast", "httpx"] = "fast"
-    """How requests are sent."""
+    """The HTTP transport to upstreams."""
     extensions: Names = ()
     """Extensions to load, by the names of their entry points."""
     catalogue_file: str | None = None
-    """A JSON file whose rows override the catalogue's."""
+    """A JSON file with rows that override those of the catalogue."""
     set_verbose: bool = False
     """LiteLLM's spelling of `log.level: debug`."""
     json_logs: bool | None = None
@@ -65,7 +65,7 @@ class Alias(ConfigModel):
     """Another name for a `model_name`."""
 
     model: ModelName
-    """The `model_name` that it stands for."""
+    """The `model_name` that it refers to."""
     hidden: bool = False
     """Leave it out of `/v1/models`."""
 
@@ -75,15 +75,15 @@ def _alias_of(value: Any) -> Any:
 
 
 class RouterSettings(ConfigModel):
-    """LiteLLM's router; what is set here wins over `settings`."""
+    """LiteLLM's router settings; they override `settings`."""
 
     familiar = MappingProxyType({"num_retries": "max_retries", "default_litellm_params": "default_params"})
     table = "router_settings"
 
     max_retries: Count | None = None
-    """Further tries after a failure that may pass."""
+    """Retries after a temporary failure."""
     timeout: Timeout | None = None
-    """Seconds in all, or limits by phase."""
+    """Seconds in total, or limits by phase."""
     model_group_alias: dict[str, Annotated[Alias, BeforeValidator(_alias_of)]] = Field(default_factory=dict)
     """Other names for a `model_name`."""
     default_params: dict[str, Any] = Field(default_factory=dict, repr=False)
@@ -93,14 +93,14 @@ class RouterSettings(ConfigModel):
 
 
 class PluginChoice(ConfigModel):
-    """Which installed plugins may be used, by the names of their distributions."""
+    """Which installed plugins may be used, by the name of their distribution."""
 
     allow: Names | None = None
     """Only these; absent: all."""
     block: Names = ()
-    """Not these."""
+    """All but these."""
     prefer: dict[str, str] = Field(default_factory=dict)
-    """Who serves a contested route: `chat:openai: their-distribution`."""
+    """Which distribution serves a route that several claim: `chat:openai: their-distribution`."""
 
 
 class ConfigFile(ConfigModel):
@@ -110,14 +110,14 @@ class ConfigFile(ConfigModel):
     table = ""
 
     model_list: tuple[Deployment, ...]
-    """The models that clients may ask for, and where each goes."""
+    """The models that clients may ask for, and where the requests for each go."""
     general_settings: GeneralSettings = GeneralSettings()
     """The server: who may call it and how much."""
     settings: CallSettings = CallSettings()
-    """What holds for every call."""
+    """Defaults for every call."""
     router_settings: RouterSettings = RouterSettings()
-    """LiteLLM's router; what is set here wins over `settings`."""
+    """LiteLLM's router settings; they override `settings`."""
     plugins: PluginChoice = PluginChoice()
     """Which installed plugins may be used."""
     environment_variables: dict[str, str] = Field(default_factory=dict, exclude=True)
-    """Values for `os.environ/NAME` in this file, where the process has none."""
+    """Values for `os.environ/NAME` in this file, used where the environment has none."""

@@ -1,8 +1,8 @@
-"""The shape of `general_settings`: who may call the gateway, and how much.
+"""The schema of `general_settings`: who may call the gateway, and how much.
 
 Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: DESIGN in docs/architecture.md, "Gateway"; rows R20, R21, R24, R32 and S1 of its catalogue for the defaults.
+Source: docs/architecture.md, "Gateway"; rows R20, R21, R24, R32 and S1 of its catalogue for the defaults.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ SENT_BY_BROWSERS = (
         )
     ),
 )
-"""What OpenAI's JavaScript SDK sets in a browser, by name: with `authorization`, a `*` would not cover it."""
-RELAYED = (
+"""What OpenAI's JavaScript SDK sets in a browser. By name, since a `*` does not cover `authorization`."""
+FORWARDED_PATHS = (
     "files",
     "batches",
     "uploads",
@@ -71,29 +71,29 @@ class KeyLimits(ConfigModel):
     """What one key may use at a time."""
 
     max_in_flight: Annotated[Count, Field(ge=1)] | None = None
-    """Requests under way at once; absent: `limits.per_client_concurrency`."""
+    """Requests in flight at once; absent: `limits.per_client_concurrency`."""
 
 
 class ClientKey(ConfigModel):
-    """A further key for clients."""
+    """Another key for clients."""
 
     name: ModelName
-    """For the log and the metrics; the key itself is never shown."""
+    """Its name in the log and the metrics; the key itself is never shown."""
     key: Key = Field(repr=False)
-    """What the client sends as bearer token, best as `os.environ/NAME`."""
+    """What the client sends as its bearer token, best as `os.environ/NAME`."""
     models: Names | None = None
-    """Names and patterns that the key may ask for; absent: all."""
+    """Names and patterns of the models that the key may use; absent: all."""
     limits: KeyLimits = KeyLimits()
     """What the key may use at a time."""
 
 
 class Passthrough(ConfigModel):
-    """Relay other resources of `/v1` as they are to one deployment. A name alone means all of `paths`' default."""
+    """Forward other resources of `/v1` unchanged to one deployment. A name alone means the default `paths`."""
 
     deployment: ModelName
     """A `model_name` or `model_info.id`."""
-    paths: Names = RELAYED
-    """First parts of the paths below `/v1/` that are relayed."""
+    paths: Names = FORWARDED_PATHS
+    """First parts of the paths below `/v1/` that are forwarded."""
 
 
 class Limits(ConfigModel):
@@ -102,15 +102,15 @@ class Limits(ConfigModel):
     max_body: Bytes = 100 * 1024 * 1024
     """A request's body: 413."""
     max_json_body: Bytes = 25 * 1024 * 1024
-    """A request's body that is held in memory, which is all but uploads: 413."""
+    """A request's body that is held in memory, which is every body but an upload: 413."""
     max_header: Bytes = 32 * 1024
     """Request line and headers: 431."""
     max_headers: Annotated[Count, Field(ge=1)] = 100
-    """Number of header lines: 431."""
+    """The number of header lines: 431."""
     max_in_flight: Annotated[Count, Field(ge=1)] = 1000
-    """Requests under way at once in one worker: 503 with `Retry-After`."""
+    """Requests in flight at once in one worker: 503 with `Retry-After`."""
     per_client_concurrency: Annotated[Count, Field(ge=1)] | None = None
-    """Requests under way at once for one key, or one address where there are no keys: 429."""
+    """Requests in flight at once for one key, or one address where there are no keys: 429."""
 
 
 class Extension(ConfigModel):
@@ -119,7 +119,7 @@ class Extension(ConfigModel):
     name: ModelName
     """The name of its entry point."""
     options: Options = Field(default_factory=dict, repr=False)
-    """What it is given; which keys there are is its own to say."""
+    """Settings for the extension; its own documentation lists them."""
 
 
 def _extension_of(value: Any) -> Any:
@@ -148,19 +148,21 @@ class ServerTimeouts(ConfigModel):
     body: Seconds = 30.0
     """Between two blocks of its body."""
     write: Seconds = 30.0
-    """Until it reads on."""
+    """Until it reads more of the response."""
     keep_alive: Seconds = 75.0
     """Between two requests of one connection."""
 
 
-NO_ORIGIN = "must be origins such as https://app.example, or * alone"
+NO_ORIGIN = "must be an origin such as https://app.example, or * alone"
 
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what no browser ever sends as an origin, since it would just never match."""
+    """Refuse what no browser sends as an origin, since it would never match."""
     for value in values:
         if value != "*" and value != (origin := _origin(value)):
-            raise ValueError(f"an origin is scheme, host and port in small letters and no more: write {origin}")
+            raise ValueError(
+                f"an origin has a scheme, a host and a port, in lower case and nothing else: write {origin}"
+            )
     return values
 
 
@@ -176,27 +178,27 @@ def _origin(url: str) -> str:
 
 
 class Cors(ConfigModel):
-    """Pages that may call the gateway from a browser; off by default."""
+    """Web pages that may call the gateway from a browser; off by default."""
 
     allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
     """Origins such as `https://app.example`, or `*`."""
     allow_headers: Names = SENT_BY_BROWSERS
-    """Request headers that they may set, instead of those that OpenAI's SDK sets in a browser."""
+    """Request headers that pages may set, instead of those that OpenAI's SDK sets in a browser."""
     max_age: Count = 600
-    """Seconds that a browser may remember this."""
+    """How many seconds a browser may cache the permission."""
 
 
 class LogSettings(ConfigModel):
-    """What is written where it can be read."""
+    """What the gateway logs, and where."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is written; `debug` shows outgoing calls, never a key."""
+    """The lowest level that is written; `debug` shows outgoing calls, never a key."""
     format: Literal["json", "text"] = "json"
-    """One JSON object a line, or words."""
+    """One JSON object a line, or plain words."""
     access: bool = True
-    """One line a request."""
+    """Write one line for each request."""
     file: str | None = None
-    """Where those lines go; absent: standard output."""
+    """The file for those lines; absent: standard output."""
 
 
 def _passthrough_of(value: Any) -> Any:
@@ -209,17 +211,17 @@ class GeneralSettings(ConfigModel):
     table = "general_settings"
 
     master_key: Key | None = Field(default=None, repr=False)
-    """The key that opens everything, best as `os.environ/NAME`; absent: no key is asked for."""
+    """The key that may use everything, best as `os.environ/NAME`; absent: requests need no key."""
     keys: tuple[ClientKey, ...] = ()
-    """Further keys, each with its own rights."""
+    """More keys, each with its own rights."""
     insecure_no_auth: bool = False
-    """Listen on other addresses than this machine's without asking for a key."""
+    """Allow listening on addresses that other machines can reach although no key is set."""
     tracing: bool = False
     """Make an OpenTelemetry span of each call; needs the extra `llmgate-gateway[otel]`."""
     forward_openai_org_id: bool = False
     """Send the client's `OpenAI-Organization` header upstream."""
     passthrough: Annotated[Passthrough, BeforeValidator(_passthrough_of)] | None = None
-    """Relay files, batches and the like to this deployment."""
+    """Forward files, batches and similar resources to this deployment."""
     limits: Limits = Limits()
     """Sizes and numbers at which a request is refused."""
     max_request_size_mb: Annotated[Count, Field(ge=1)] | None = None
@@ -231,16 +233,16 @@ class GeneralSettings(ConfigModel):
     timeouts: ServerTimeouts = ServerTimeouts()
     """How long a client may take."""
     cors: Cors = Cors()
-    """Pages that may call the gateway from a browser."""
+    """Web pages that may call the gateway from a browser."""
     drain_timeout: Seconds = 30.0
-    """Seconds for what is under way when the server is told to stop."""
+    """Seconds that requests in flight have to end when the server is stopped."""
     log: LogSettings = LogSettings()
-    """What is logged."""
+    """What the gateway logs, and where."""
     middleware: tuple[AnyExtension, ...] = ()
-    """Extensions that every call passes, the first outermost."""
+    """Extensions that see every call before it goes upstream, and its answer after; the first is outermost."""
     stores: StoreSettings = StoreSettings()
     """Where a gateway keeps what it remembers between requests; changes take effect at the next start."""
     dialects: Names = ("openai",)
     """The wire formats that clients may speak; changes take effect at the next start."""
     log_content: bool = False
-    """Write prompts and answers into the log."""
+    """Write prompts and answers to the log."""

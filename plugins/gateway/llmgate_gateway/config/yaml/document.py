@@ -28,11 +28,11 @@ AT_CONTEXT = ("quoted scalar", "simple key")
 WORDS = (
     (re.compile("alias"), 'a value that begins with * is an alias; put it in quotes, such as "*" or "openai/*"'),
     (re.compile("cannot start any token"), "a value cannot begin with this character; put it in quotes"),
-    (re.compile("mapping values are not allowed"), "a ':' where no key can stand; put the value in quotes"),
-    (re.compile("quoted scalar.*unexpected end", re.DOTALL), "the quote that begins here is never closed"),
+    (re.compile("mapping values are not allowed"), "a ':' where there can be no key; put the value in quotes"),
+    (re.compile("quoted scalar.*unexpected end", re.DOTALL), "this quote is never closed"),
     (re.compile("simple key"), "this line has no ':' after its key"),
-    (re.compile("flow (sequence|mapping|node)"), "the bracket that opens here is never closed"),
-    (re.compile("block (collection|mapping)|document start"), "this line is not indented like those it belongs to"),
+    (re.compile("flow (sequence|mapping|node)"), "this bracket is never closed"),
+    (re.compile("block (collection|mapping)|document start"), "this line is not indented like the lines it belongs to"),
 )
 
 
@@ -119,7 +119,7 @@ def parse(text: str, problems: Problems) -> Node | None:
     except yaml.reader.ReaderError as error:
         place = _place_at(text, error.position)
         builder.root = None
-        problems.add(place, (), "a control character; a config is plain text")
+        problems.add(place, (), "a control character; a config must be plain text")
     except yaml.MarkedYAMLError as error:
         builder.root = None
         problems.add(*_explained(error, text, builder.stack))
@@ -235,12 +235,12 @@ class _Builder:
     def _document(self, place: tuple[int, int]) -> bool:
         self.documents += 1
         if self.documents > 1:
-            return self._stop(place, "a second document begins here; a config is one")
+            return self._stop(place, "a second document begins here; a config must be a single document")
         return True
 
     def _refuse_tag(self, tag: str | None, place: tuple[int, int]) -> None:
         if tag is not None:
-            self.problems.add(place, (), "tags (words that begin with '!') are refused; put the value in quotes")
+            self.problems.add(place, (), "tags (words that begin with '!') are not allowed; put the value in quotes")
 
     def _alias(self, anchor: str, place: tuple[int, int]) -> bool:
         self.aliases += 1
@@ -248,13 +248,13 @@ class _Builder:
             return self._stop(place, f"more than {MAX_ALIASES} aliases")
         node = self.anchors.get(anchor)
         if node is None and anchor in self.anchors:
-            return self._stop(place, "this alias is inside what it stands for")
+            return self._stop(place, "this alias refers to a value that contains it")
         if node is None:
             return self._stop(
                 place, 'an alias without an anchor; put a value that begins with * in quotes, such as "*"'
             )
         if self._wants_key():
-            return self._stop(place, "a key must be text, not an alias")
+            return self._stop(place, "a key must be a string, not an alias")
         if len(self.stack) + node.height > MAX_DEPTH:
             return self._stop(place, f"nested deeper than {MAX_DEPTH} levels")
         return self._count(node.values, place) and self._put(node)
@@ -270,7 +270,7 @@ class _Builder:
     def _open(self, event: Any, place: tuple[int, int]) -> bool:
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if self._wants_key():
-            return self._stop(place, "a key must be text, not a list or a mapping")
+            return self._stop(place, "a key must be a string, not a list or a mapping")
         if len(self.stack) >= MAX_DEPTH:
             return self._stop(place, f"nested deeper than {MAX_DEPTH} levels")
         if event.anchor:
@@ -287,7 +287,7 @@ class _Builder:
         holder.skip = known is not None
         if known is not None:
             at = self._path(holder)
-            self.problems.add(place, at, f"the key {shown_key(text)!r} stands here twice, first in line {known.line}")
+            self.problems.add(place, at, f"the key {shown_key(text)!r} is here twice, first in line {known.line}")
         elif is_merge:
             holder.merge = holder.key
         return True
@@ -329,7 +329,7 @@ class _Builder:
     def _count(self, values: int, place: tuple[int, int]) -> bool:
         self.values += values
         return self.values <= MAX_VALUES or self._stop(
-            place, f"more than {MAX_VALUES:,} values, aliases counted in full"
+            place, f"more than {MAX_VALUES:,} values, with aliases counted in full"
         )
 
     def _stop(self, place: tuple[int, int], message: str) -> bool:

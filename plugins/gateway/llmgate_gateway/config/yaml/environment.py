@@ -37,11 +37,13 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
             used.add(name)
             _replace(node, path, name, known, problems)
         elif node.variable is None and PREFIX in node.value:
-            problems.warn(node.place, path, f"{PREFIX}NAME counts only as a whole value; here it stays text")
+            problems.warn(
+                node.place, path, f"{PREFIX}NAME is expanded only if it is the whole value; here it stays as it is"
+            )
     for name in sorted(odd.keys() & used):
         problems.add(odd[name], (SECTION, name), "a variable cannot refer to another one")
     for name in sorted((own.keys() | odd.keys()) - used):
-        what = f"only {PREFIX}{name} in this file reads it, and none does; the process never sees it"
+        what = f"nothing in this file refers to {PREFIX}{name}, and the process never sees the variable"
         problems.warn(root.place, (SECTION, name), what)
     return known
 
@@ -61,7 +63,7 @@ def _own_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dict
     if entry is None or entry.node.value is None:
         return {}, {}
     if not isinstance(entry.node.value, dict):
-        problems.add(entry.node.place, (SECTION,), "must be a mapping of names to text")
+        problems.add(entry.node.place, (SECTION,), "must be a mapping of names to strings")
         return {}, {}
     own, odd = dict[str, str](), dict[str, tuple[int, int]]()
     for name, item in entry.node.value.items():
@@ -90,7 +92,7 @@ def _replace(node: Node, path: Path, name: str, known: Mapping[str, str], proble
     node.variable, node.unset = name, not known.get(name)
     if not NAME.fullmatch(name):
         problems.add(
-            node.place, path, f"{PREFIX} needs the name of a variable after it, such as {PREFIX}OPENAI_API_KEY"
+            node.place, path, f"{PREFIX} must be followed by the name of a variable, such as {PREFIX}OPENAI_API_KEY"
         )
     elif value := known.get(name):
         node.value = value

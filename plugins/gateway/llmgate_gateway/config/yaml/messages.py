@@ -14,7 +14,7 @@ from llmgate_gateway.config.yaml.problems import Path, Problems
 __all__ = ["explain"]
 
 WORDS = {
-    "string_type": "must be text; put it in quotes",
+    "string_type": "must be a string; put it in quotes",
     "string_too_short": "must not be empty",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -32,9 +32,9 @@ WORDS = {
     "model_attributes_type": "must be a mapping of keys to values",
 }
 BOUNDS = {
-    "greater_than": ("gt", "must be above"),
+    "greater_than": ("gt", "must be greater than"),
     "greater_than_equal": ("ge", "must be at least"),
-    "less_than": ("lt", "must be below"),
+    "less_than": ("lt", "must be less than"),
     "less_than_equal": ("le", "must be at most"),
 }
 

@@ -42,7 +42,7 @@ def test_a_reload_does_not_take_the_last_key_away(gateways: Any, upstream: Any, 
     gateway = gateways.start(*flags)
     gateways.write(upstream)
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("it has no key any more; start anew to serve without keys")
+    gateway.wait_line("it no longer has a key; restart the server to serve without keys")
     assert gateway.chat()[0] == 401
     gateways.write(upstream, "insecure_no_auth: true")  # in so many words
     gateway.signal(signal.SIGHUP)

@@ -202,7 +202,7 @@ def test_what_a_new_config_cannot_change_is_said(gateways: Any, upstream: Any, t
     gateway = gateways.start()
     gateways.write(upstream, f"log: {{file: {tmp_path / 'other.log'}}}")
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("general_settings.log.file has changed; it takes effect when the server is started anew")
+    gateway.wait_line("general_settings.log.file has changed; it takes effect when the server is restarted")
 
 
 def test_a_stream_keeps_the_config_that_it_began_with(gateways: Any, upstream: Any, hold: Any) -> None:

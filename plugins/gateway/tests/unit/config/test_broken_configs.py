@@ -22,7 +22,7 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     # YAML itself
     "empty file": ("", [(1, "empty")]),
     "only a comment": ("# nothing\n", [(1, "empty")]),
-    "a list": ("- a\n- b\n", [(1, "a config is a mapping")]),
+    "a list": ("- a\n- b\n", [(1, "a config must be a mapping")]),
     "tab": ("model_list:\n\t- model_name: m\n", [(2, "a tab")]),
     "tab after spaces": ("model_list:\n- model_name: m\n  \tparams: {}\n", [(3, "a tab")]),
     "duplicate key": (GOOD + "plugins:\n  block: [a]\n  block: [b]\n", [(7, "twice, first in line 6")]),
@@ -43,17 +43,17 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     "harmless tag": ("model_list:\n- model_name: !!str m\n  params: {model: openai/m}\n", [(2, "tags")]),
     "merge of text": (GOOD + "plugins:\n  <<: a\n", [(6, "'<<' takes a mapping")]),
     "merge of a list of text": (GOOD + "plugins:\n  <<: [{allow: [a]}, b]\n", [(6, "'<<' takes a mapping")]),
-    "merge twice": (GOOD + "plugins:\n  <<: {block: [a]}\n  <<: {block: [b]}\n", [(7, "stands here twice")]),
+    "merge twice": (GOOD + "plugins:\n  <<: {block: [a]}\n  <<: {block: [b]}\n", [(7, "is here twice")]),
     "anchor at a slip": (GOOD + "genral_settings: &g {}\n", [(5, "did you mean 'general_settings'?")]),
     "alias without anchor": (GOOD + "plugins: *none\n", [(5, "without an anchor")]),
-    "alias in itself": (GOOD + "plugins: &a\n  allow: [*a]\n", [(6, "inside what it stands for")]),
-    "list as key": (GOOD + "? [a]\n: b\n", [(5, "a key must be text")]),
+    "alias in itself": (GOOD + "plugins: &a\n  allow: [*a]\n", [(6, "a value that contains it")]),
+    "list as key": (GOOD + "? [a]\n: b\n", [(5, "a key must be a string")]),
     "control character": (GOOD + "plugins: \x07\n", [(5, "control character")]),
     "unknown escape": ('model_list:\n- model_name: "\\q"\n', [(2, "")]),
     # keys
     "unknown section": (GOOD + "genral_settings: {}\n", [(5, "did you mean 'general_settings'?")]),
     "unknown key": (GOOD + "general_settings:\n  master_kee: x\n", [(6, "did you mean 'master_key'?")]),
-    "unknown key far from all": (GOOD + "plugins:\n  zzz: 1\n", [(6, "unknown key; there are allow, block, prefer")]),
+    "unknown key far from all": (GOOD + "plugins:\n  zzz: 1\n", [(6, "unknown key; the keys here are allow, block, prefer")]),
     "key in the wrong section": (GOOD + "general_settings:\n  num_retries: 1\n  plugin: 1\n", [(6, ""), (7, "")]),
     "misspelt parameter": (
         "model_list:\n- model_name: m\n  litellm_params:\n    model: openai/m\n    api_kee: x\n",
@@ -69,7 +69,7 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     ),
     "both spellings": (
         "model_list:\n- model_name: m\n  params: {model: openai/m}\n  litellm_params: {model: openai/n}\n",
-        [(4, "says the same as 'params' in line 3")],
+        [(4, "means the same as 'params' in line 3")],
     ),
     "no model_list": ("general_settings: {}\n", [(1, "model_list: is missing")]),
     "empty model_list": ("general_settings: {}\nmodel_list: []\n", [(2, "is empty")]),
@@ -87,7 +87,7 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     "text for number": (GOOD + "settings:\n  max_retries: many\n", [(6, "must be a whole number")]),
     "flag for number": (GOOD + "settings:\n  max_retries: true\n", [(6, "not true or false")]),
     "below zero": (GOOD + "router_settings:\n  num_retries: -1\n", [(6, "must be at least 0")]),
-    "no time at all": (GOOD + "settings:\n  timeout: 0\n", [(6, "must be above 0")]),
+    "no time at all": (GOOD + "settings:\n  timeout: 0\n", [(6, "must be greater than 0")]),
     "endless time": (GOOD + "settings:\n  timeout: .inf\n", [(6, "finite")]),
     "text for flag": (GOOD + "settings:\n  drop_params: maybe\n", [(6, "must be true or false")]),
     "unknown mode": (
@@ -122,23 +122,23 @@ BROKEN: dict[str, tuple[str, Expected]] = {
         [(5, "OPENAI_API_KEI is not set, did you mean 'OPENAI_API_KEY'?")],
     ),
     "variable empty": (GOOD + "general_settings:\n  master_key: os.environ/EMPTY\n", [(6, "EMPTY is empty")]),
-    "variable without name": (GOOD + "general_settings:\n  master_key: os.environ/\n", [(6, "needs the name")]),
+    "variable without name": (GOOD + "general_settings:\n  master_key: os.environ/\n", [(6, "followed by the name")]),
     "variable of the wrong type": (GOOD + "settings:\n  timeout: os.environ/WORDS\n", [(6, "(the value of WORDS)")]),
     # what must fit together
-    "two stars for one": ('model_list:\n- model_name: "*"\n  params: {model: openai/*-*}\n', [(3, "as many")]),
+    "two stars for one": ('model_list:\n- model_name: "*"\n  params: {model: openai/*-*}\n', [(3, "must be equal")]),
     "star without prefix": ('model_list:\n- model_name: "*"\n  params: {model: "*"}\n', [(3, "needs a prefix")]),
     "id twice": (
         GOOD.replace("m\n", "m\n  model_info: {id: a}\n", 1)
         + "- model_name: n\n  params: {model: openai/n}\n  model_info: {id: a}\n",
-        [(8, "is the id of model_list[0] too")],
+        [(8, "is also the id of model_list[0]")],
     ),
     "two modes of one name": (
         GOOD + "- model_name: m\n  params: {model: openai/m}\n  model_info: {mode: embedding}\n",
-        [(7, "another mode")],
+        [(7, "a different mode")],
     ),
     "alias of nothing": (
         GOOD + "router_settings:\n  model_group_alias:\n    a: gpt-5\n    m: m\n",
-        [(7, "there is no model_name 'gpt-5'"), (8, "is a model_name too")],
+        [(7, "there is no model_name 'gpt-5'"), (8, "is also a model_name")],
     ),
     "key for unknown model": (
         GOOD + "general_settings:\n  keys:\n  - name: a\n    key: sk-aaaa\n    models: [nn]\n",

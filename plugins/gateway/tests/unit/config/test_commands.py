@@ -55,7 +55,7 @@ def test_a_good_config_is_summed_up(
     monkeypatch.setenv("DATABASE_URL", "postgres://canary")
     assert run(config_module, "check", str(write(LITELLM))) == 0
     output = capsys.readouterr()
-    assert "config.yaml: fine, 2 deployments" in output.out
+    assert "config.yaml: OK, 2 deployments" in output.out
     assert "  gpt-4o -> openai/gpt-4o (any mode): chat" in output.out
     assert "llmgate-openai-chat" in output.out
     assert "keys for clients: 1" in output.out

@@ -16,7 +16,7 @@ LAUGHS = 'a: &a ["lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol"]\
 )
 GOOD = "model_list:\n- model_name: m\n  params: {model: openai/m}\n"
 HOSTILE = {
-    "billion laughs": (LAUGHS, "values, aliases counted in full"),
+    "billion laughs": (LAUGHS, "values, with aliases counted in full"),
     "many aliases": ("a: &a x\nb: [" + "*a, " * 200 + "x]\n", "more than 100 aliases"),
     "deep flow": ("a: " + "[" * 100_000, "nested deeper than 50"),
     "deep blocks": ("".join(" " * i + "a:\n" for i in range(200)), "nested deeper than 50"),
@@ -37,7 +37,7 @@ HOSTILE = {
         + "".join(f"    tempera{i}: 1\n" for i in range(9_000)),
         "too many unknown keys",
     ),
-    "many wrong values": ("model_list: [" + "{model_name: 1}, " * 5_000 + "x]\n", "must be text"),
+    "many wrong values": ("model_list: [" + "{model_name: 1}, " * 5_000 + "x]\n", "must be a string"),
     "many names that are nowhere": (
         GOOD + "router_settings:\n  model_group_alias:\n" + "".join(f"    a{i}: openai{i}\n" for i in range(9_000)),
         "there is no model_name",

@@ -31,7 +31,9 @@ def test_merge_keys_are_read_as_yaml_says(write: Callable[[str], Path]) -> None:
         5,
     )
     assert (second.model, second.max_retries, second.timeout and second.timeout.total) == ("openai/b", 1, 7)
-    assert [line.split(": ", 1)[1] for line in config.warnings] == ["x-defaults: no setting; only its anchor is read"]
+    assert [line.split(": ", 1)[1] for line in config.warnings] == [
+        "x-defaults: not a setting; only its anchor is read"
+    ]
 
 
 def test_merging_counts_in_full(write: Callable[[str], Path]) -> None:
@@ -81,9 +83,9 @@ def test_a_wrong_model_flag_is_told_once_and_as_what_was_written() -> None:
     [
         ("https://app.example/", "write https://app.example$"),
         ("https://App.example:8443/page?x", "write https://app.example:8443$"),
-        ("app.example", "must be origins such as"),
+        ("app.example", "must be an origin such as"),
         ("https://*.app.example", "or [*] alone"),
-        ("http://[::1", "must be origins such as"),
+        ("http://[::1", "must be an origin such as"),
     ],
 )
 def test_an_origin_that_would_never_match_is_refused(origin: str, said: str) -> None:

@@ -115,7 +115,7 @@ def test_two_stars_use_the_first_and_warn() -> None:
     config = config_of(("*", "openai/*"), ("*", "local/*"))
     assert models(ModelNames(config, PREFIXES), "x") == ["openai/x"]
     assert len(config.warnings) == 1
-    assert "does no load balancing" in config.warnings[0]
+    assert "not load-balanced" in config.warnings[0]
 
 
 def test_a_star_cannot_choose_the_plugin() -> None:

@@ -109,7 +109,7 @@ def test_a_config_of_the_page_loads_as_it_stands(text: str, models: list[str], w
     assert [deployment.params.model for deployment in config.deployments] == models
     keys = [options_for(config, deployment).api_key for deployment in config.deployments]
     assert [key.reveal() for key in keys if key] == ["sk-from-the-environment"] * len(models)
-    assert [warning for warning in config.warnings if "the key stands in the file" not in warning] == []
+    assert [warning for warning in config.warnings if "the key is written in the file" not in warning] == []
 
 
 @each_page_config
