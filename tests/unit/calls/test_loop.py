@@ -130,7 +130,7 @@ def test_a_whole_answer_is_sent_for_read_to_its_end_and_closed() -> None:
 def test_a_failure_that_may_pass_is_tried_again_after_a_wait() -> None:
     played = Played(max_retries=2)
     played.run(*FAILURE, Head(429, ((b"retry-after", b"7"),)), b"", Head(), ANSWER, b"")
-    assert played.names == ["Send", "Read", "Read", "Close", "Sleep"] + ["Send", "Read", "Close", "Sleep"] + WHOLE
+    assert played.names == [*("Send", "Read", "Read", "Close", "Sleep"), *("Send", "Read", "Close", "Sleep"), *WHOLE]
     assert played.steps[8] == Sleep(7.0)
     assert played.outcomes == ["finished"]
 

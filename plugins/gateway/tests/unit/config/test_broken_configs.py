@@ -53,7 +53,10 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     # keys
     "unknown section": (GOOD + "genral_settings: {}\n", [(5, "did you mean 'general_settings'?")]),
     "unknown key": (GOOD + "general_settings:\n  master_kee: x\n", [(6, "did you mean 'master_key'?")]),
-    "unknown key far from all": (GOOD + "plugins:\n  zzz: 1\n", [(6, "unknown key; the keys here are allow, block, prefer")]),
+    "unknown key far from all": (
+        GOOD + "plugins:\n  zzz: 1\n",
+        [(6, "unknown key; the keys here are allow, block, prefer")],
+    ),
     "key in the wrong section": (GOOD + "general_settings:\n  num_retries: 1\n  plugin: 1\n", [(6, ""), (7, "")]),
     "misspelt parameter": (
         "model_list:\n- model_name: m\n  litellm_params:\n    model: openai/m\n    api_kee: x\n",

@@ -121,9 +121,7 @@ def test_prices_among_the_parameters_are_facts_of_the_model() -> None:
 def test_known_request_parameters_are_defaults_and_unknown_ones_are_told() -> None:
     config = load({}, temperature=0.2, reasoning_effort={"effort": "high"}, brand_new=1)
     assert set(config.deployments[0].params.request_defaults) == {"temperature", "reasoning_effort", "brand_new"}
-    assert [("brand_new" in warning, "with every request" in warning) for warning in config.warnings] == [
-        (True, True)
-    ]
+    assert [("brand_new" in warning, "with every request" in warning) for warning in config.warnings] == [(True, True)]
     assert all(fate_of("params", name) is None for name in request_params())
 
 
