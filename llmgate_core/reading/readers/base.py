@@ -8,7 +8,7 @@ Source: rows R2 to R7 and R13 of the reliability catalogue in docs/architecture.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -162,14 +162,20 @@ class EventStreamReader(ABC):
 
     def feed(self, block: bytes) -> Iterator[Any]:
         """Yield the chunks that `block` completes."""
+        end, is_plain = self.end, self._parser is None
         try:
             for event in self._decoded(block):
-                for chunk in self._chunks_of(event):
+                if is_plain and event.data != DONE:  # one event, one chunk: it runs for every token
+                    chunk = self._chunk_of_event(event)
                     self.count += 1
                     yield chunk
-                    if self._failure is not None:
-                        raise self._failure
-                if self.end.is_over:
+                else:
+                    for chunk in self._chunks_of(event):
+                        self.count += 1
+                        yield chunk
+                if self._failure is not None:
+                    raise self._failure
+                if end.is_over:
                     return
         except APIError as error:
             self._complete(error)
@@ -181,20 +187,19 @@ class EventStreamReader(ABC):
         except ValueError as error:
             raise self._invalid(str(error)) from None
 
-    def _chunks_of(self, event: SSEEvent) -> Iterable[Any]:
-        if self._parser is not None:
-            return self._parsed(self._parser, event)
-        if event.data != DONE:
-            return (self._chunk_of_event(event),)
-        if (problem := self.end.see_done()) is not None:
-            raise self.truncated(problem)
-        return ()
-
-    def _parsed(self, parser: StreamParser, event: SSEEvent) -> Iterator[Any]:
+    def _chunks_of(self, event: SSEEvent) -> Iterator[Any]:
+        """Yield the chunks of an event that goes to the parser, or of `[DONE]`: none."""
+        parser = self._parser
+        if parser is None:
+            if (problem := self.end.see_done()) is not None:
+                raise self.truncated(problem)
+            return
         if event.event == "error":
             raise self._error_event(event)
         for piece in parser.feed(event):
             yield self._chunk_of_piece(piece)
+            if self._failure is not None:
+                return
         if event.data == DONE and not self.end.is_over:
             for piece in parser.close():
                 yield self._chunk_of_piece(piece)

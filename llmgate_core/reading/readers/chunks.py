@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
+from llmgate_core.errors import APIError
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
@@ -43,7 +44,7 @@ def chunk_reader(
 class _ChunkReader(EventStreamReader):
     """What both kinds of reader of typed chunks share: validation, and the answer so far."""
 
-    __slots__ = ("_chunk_type", "_pieces")
+    __slots__ = ("_chunk_type", "_pieces", "_validate_json")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class _ChunkReader(EventStreamReader):
     ) -> None:
         super().__init__(family, parser, response, max_event_bytes=max_event_bytes, secrets=secrets)
         self._chunk_type = family.chunk_type()
+        self._validate_json = self._chunk_type.__pydantic_validator__.validate_json
         self._pieces: list[Any] = []  # strings or dicts as they came: far smaller than chunks
 
     def partial(self) -> Any:
@@ -64,19 +66,12 @@ class _ChunkReader(EventStreamReader):
             return None
         return fold_events(self._family.name, pieces) if self._family.ends else fold(self._family.name, pieces)
 
-    def _validated_event(self, event: SSEEvent) -> Any:
-        """Return the chunk of an event.
-
-        Raises:
-            APIError: it is an error, or not a chunk at all.
-        """
-        try:
-            return self._chunk_type.model_validate_json(event.data)
-        except (ValidationError, RecursionError) as error:
-            parsed = try_decode(event.data)
-            if event.event == "error" or (isinstance(parsed, Mapping) and parsed.get("error")):
-                raise self._error_event(event) from None
-            raise self._invalid(why_invalid(error), event.data) from None
+    def _error_of_invalid(self, event: SSEEvent, error: Exception) -> APIError:
+        """Return the error of an event that is not a chunk: the one that it reports, if it does."""
+        parsed = try_decode(event.data)
+        if event.event == "error" or (isinstance(parsed, Mapping) and parsed.get("error")):
+            return self._error_event(event)
+        return self._invalid(why_invalid(error), event.data)
 
     def _validated_piece(self, piece: JsonObject) -> Any:
         try:
@@ -91,7 +86,10 @@ class ChoiceReader(_ChunkReader):
     __slots__ = ()
 
     def _chunk_of_event(self, event: SSEEvent) -> Any:
-        chunk = self._validated_event(event)
+        try:
+            chunk = self._validate_json(event.data)
+        except (ValidationError, RecursionError) as error:
+            raise self._error_of_invalid(event, error) from None
         if not chunk.choices and (event.event == "error" or (chunk.model_extra or {}).get("error")):
             raise self._error_event(event)
         return self._noted(chunk, event.data)
@@ -113,7 +111,10 @@ class TypedEventReader(_ChunkReader):
     __slots__ = ()
 
     def _chunk_of_event(self, event: SSEEvent) -> Any:
-        chunk = self._validated_event(event)
+        try:
+            chunk = self._validate_json(event.data)
+        except (ValidationError, RecursionError) as error:
+            raise self._error_of_invalid(event, error) from None
         if chunk.type is None and event.event == "error":
             raise self._error_event(event)
         if chunk.type == "error" or (chunk.type is None and (chunk.model_extra or {}).get("error")):

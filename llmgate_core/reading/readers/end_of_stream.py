@@ -43,7 +43,9 @@ class EndOfStream:
             self.usage, self.tier = usage, chunk.get("service_tier")
         if not self.is_complete:
             for choice in chunk.get("choices") or ():
-                if hasattr(choice, "get") and choice.get("finish_reason") is not None:
+                is_dict = isinstance(choice, dict)
+                reason = choice.get("finish_reason") if is_dict else getattr(choice, "finish_reason", None)
+                if reason is not None:
                     self.is_complete = True
 
     def see_event(self, event: Any) -> bool:

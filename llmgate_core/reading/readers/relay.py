@@ -43,8 +43,7 @@ class EventRelay(EventStreamReader):
         pieces: list[bytes] = []
         failure: LLMGateError | None = None
         try:
-            for event in events:
-                pieces.append(event)
+            pieces.extend(events)  # up to an error
         except LLMGateError as error:
             failure = error
         if self.end.is_over and not self._family.ends:
@@ -76,12 +75,12 @@ class EventRelay(EventStreamReader):
     def _noted(self, chunk: Mapping[str, Any], data: bytes) -> bytes:
         if self._family.ends:
             self._see_event(chunk)
-        else:
-            choices = chunk.get("choices")
-            if choices is not None and not isinstance(choices, list):
-                raise self._invalid("its choices are not a list")
-            self.end.see_chunk(chunk)
-        return event_bytes(self._family, chunk.get("type"), data)
+            return event_bytes(self._family, chunk.get("type"), data)
+        choices = chunk.get("choices")
+        if choices is not None and not isinstance(choices, list):
+            raise self._invalid("its choices are not a list")
+        self.end.see_chunk(chunk)
+        return b"data: %b\n\n" % (data.replace(b"\n", b"\ndata: ") if b"\n" in data else data)
 
 
 def event_bytes(family: Family, kind: object, data: bytes) -> bytes:
