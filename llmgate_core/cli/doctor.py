@@ -70,11 +70,11 @@ def _environment() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    pipeline = Client().pipeline
-    yield "models in the catalogue", str(len(pipeline.catalogue.names())), True
-    claims = [claim for claim in pipeline.plugins.installed() if claim.family in FAMILIES]
+    preparer = Client().preparer
+    yield "models in the catalogue", str(len(preparer.catalogue.names())), True
+    claims = [claim for claim in preparer.plugins.installed() if claim.family in FAMILIES]
     if not claims:
         yield "plugins", "none installed; pip install llmgate-openai-chat", False
     for claim in claims:
-        state = state_of(pipeline.plugins, claim)
+        state = state_of(preparer.plugins, claim)
         yield f"plugin {claim.family} {claim.prefix}/", state, state in ("ready", "switched off")

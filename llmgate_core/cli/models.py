@@ -17,8 +17,8 @@ __all__ = ["run"]
 
 def run(given: argparse.Namespace) -> int:
     """Print one model a line."""
-    pipeline = Client().pipeline
-    rows = [row for row in (*_of_catalogue(pipeline), *_of_plugins(pipeline)) if row["name"].startswith(given.prefix)]
+    preparer = Client().preparer
+    rows = [row for row in (*_of_catalogue(preparer), *_of_plugins(preparer)) if row["name"].startswith(given.prefix)]
     for row in rows:
         if given.json:
             print(encode(row).decode())
@@ -29,9 +29,9 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _of_catalogue(pipeline: CallPreparer) -> Iterator[dict[str, Any]]:
-    for name in pipeline.catalogue.names():
-        row = pipeline.catalogue.find(name)
+def _of_catalogue(preparer: CallPreparer) -> Iterator[dict[str, Any]]:
+    for name in preparer.catalogue.names():
+        row = preparer.catalogue.find(name)
         if row is not None:
             yield {
                 "name": name,
@@ -42,11 +42,11 @@ def _of_catalogue(pipeline: CallPreparer) -> Iterator[dict[str, Any]]:
             }
 
 
-def _of_plugins(pipeline: CallPreparer) -> Iterator[dict[str, Any]]:
+def _of_plugins(preparer: CallPreparer) -> Iterator[dict[str, Any]]:
     """Yield what plugins list without asking anyone; one that fails is for `llmgate plugins`."""
-    for family, prefix in sorted(pipeline.plugins.claims()):
+    for family, prefix in sorted(preparer.plugins.claims()):
         try:
-            plugin = pipeline.plugins.get(family, prefix)
+            plugin = preparer.plugins.get(family, prefix)
             route = Route(plugin.info.name, prefix, family, "", plugin.info.base_url)
             names = plugin.list_models(route) if plugin.list_models is not None else None
         except LLMGateError:

@@ -17,7 +17,7 @@ __all__ = ["run", "state_of"]
 
 def run(given: argparse.Namespace) -> int:
     """Print one claim a line; a broken plugin is a line like any other."""
-    table = Client().pipeline.plugins
+    table = Client().preparer.plugins
     for claim in table.installed():
         state = state_of(table, claim)
         if given.json:

@@ -136,13 +136,13 @@ class _Base(ABC):
                 valid plugin. ConfigError: there is no such family.
         """
         with self._building:
-            pipeline = self.pipeline
-            pipeline.plugins.add(plugin, family, prefix, replace=replace)
-            pipeline.router.forget()
+            preparer = self.preparer
+            preparer.plugins.add(plugin, family, prefix, replace=replace)
+            preparer.router.forget()
             self._added.append((plugin, family, prefix))
 
     @property
-    def pipeline(self) -> CallPreparer:
+    def preparer(self) -> CallPreparer:
         """The pure part of this client, made on first use and again when plugin settings change."""
         settings = self.settings
         plugins = settings.plugins if self._plugins is None else self._plugins
@@ -175,7 +175,7 @@ class _Base(ABC):
         Raises:
             LLMGateError: the model is not known, or no plugin serves it for the family.
         """
-        return self.pipeline.router.resolve(family, model, bridged=bridged)
+        return self.preparer.router.resolve(family, model, bridged=bridged)
 
     def load(self) -> None:
         """Read the catalogue and the list of installed plugins now; otherwise the first call does. Imports no plugin.
@@ -184,7 +184,7 @@ class _Base(ABC):
             ConfigError: the catalogue file cannot be read, or an extension is not installed. PluginLoadError: a
                 plugin's file of models cannot be read, or an extension cannot be imported.
         """
-        self.pipeline  # noqa: B018  # building it reads them
+        self.preparer  # noqa: B018  # building it reads them
 
     def installed(self) -> tuple[PluginEntryPoint, ...]:
         """Return the entry points of every installed plugin, sorted, including those that the settings switch off.
@@ -194,11 +194,11 @@ class _Base(ABC):
         Raises:
             LLMGateError: as `load`.
         """
-        return self.pipeline.plugins.installed()
+        return self.preparer.plugins.installed()
 
     def knows_model(self, name: str) -> bool:
         """Return whether the catalogue has a row for a model, named without a prefix, as in `gpt-4o`."""
-        return self.pipeline.catalogue.find(name) is not None
+        return self.preparer.catalogue.find(name) is not None
 
     def default_prefix(self, mode: str) -> str | None:
         """Return the prefix of the default provider for a mode of the catalogue; None if no provider is the default.
@@ -206,11 +206,11 @@ class _Base(ABC):
         Args:
             mode: such as `chat` or `audio_speech`; see `llmgate_core.serving.FAMILY_OF_MODE`.
         """
-        return self.pipeline.catalogue.default_prefix(mode)
+        return self.preparer.catalogue.default_prefix(mode)
 
     def prefix_for(self, provider: str, mode: str) -> str | None:
         """Return the prefix under which a provider serves a mode of the catalogue; None if it is not known."""
-        return self.pipeline.catalogue.prefix_for(provider, mode)
+        return self.preparer.catalogue.prefix_for(provider, mode)
 
     def destination(self, target: ResolvedModel, **arguments: Unpack[CallOptions]) -> Destination:
         """Return the base URL, key, organization and project of a call.
@@ -225,9 +225,9 @@ class _Base(ABC):
         Raises:
             ConfigError: an option has a value that it cannot have.
         """
-        pipeline = self.pipeline
-        options = take_options(dict(arguments), pipeline.client, pipeline.settings)
-        return destination_for(target.plugin.info, options, pipeline.client, pipeline.settings, require_key=False)
+        preparer = self.preparer
+        options = take_options(dict(arguments), preparer.client, preparer.settings)
+        return destination_for(target.plugin.info, options, preparer.client, preparer.settings, require_key=False)
 
     def prepare(
         self,
@@ -252,7 +252,7 @@ class _Base(ABC):
         """
         hide_key(arguments)
         request = CallRequest(family, model, inputs, arguments, operation)
-        return self.pipeline.prepare(request, require_key=False)
+        return self.preparer.prepare(request, require_key=False)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(api_base={self._options.api_base!r})"
@@ -274,7 +274,7 @@ class Client(_Base, TextCalls, MediaCalls):
         *,
         operation: str = "create",
     ) -> Any:
-        preparer = self.pipeline
+        preparer = self.preparer
         call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
         observers = preparer.observers
         return run(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
@@ -308,7 +308,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         *,
         operation: str = "create",
     ) -> Any:
-        preparer = self.pipeline
+        preparer = self.preparer
         call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
         observers = preparer.observers
         return await arun(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
@@ -340,7 +340,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         Raises:
             LLMGateError: as `completion`.
         """
-        preparer = self.pipeline
+        preparer = self.preparer
         request = CallRequest(
             family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
         )
@@ -375,7 +375,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
             APIError: not reached, late, or no key. PluginError: the plugin signs requests in its own way.
         """
         request = UpstreamRequest(method, path, headers=headers)
-        outgoing = forwarding(self.pipeline, target, request, content, query, arguments)
+        outgoing = forwarding(self.preparer, target, request, content, query, arguments)
         return await forward(outgoing, self._wires.choose(outgoing))
 
     async def aclose(self) -> None:

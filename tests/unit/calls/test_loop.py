@@ -69,7 +69,7 @@ class Played:
             client.add_plugin(plugin, family="chat", prefix="acme")
             model = "acme/m"
         self.call = client.prepare("chat", model, {"messages": HI}, arguments)
-        observers = client.pipeline.observers
+        observers = client.preparer.observers
         self.generator = call_steps(self.call, TypedReader(self.call, observers), observers)
         self.events = recorder.events
         self.steps: list[Any] = []

@@ -22,6 +22,7 @@ from llmgate_core import (
     StreamTruncatedError,
     Timeouts,
 )
+from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.plugin import OpenAICompatible, ProviderInfo, hookimpl
 from llmgate_core.serving import Secret
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
@@ -234,3 +235,44 @@ def test_a_plugin_that_signs_requests_cannot_be_forwarded_to(within: Any, upstre
     with pytest.raises(PluginError):
         within(use)
     assert upstream.received == []
+
+
+class StaleOnce(OpenAICompatible):
+    """A provider whose first request of each kind finds its connection closed."""
+
+    info = ProviderInfo(api=(1, 0), name="stale", base_url="http://127.0.0.1:9/v1", env_key_optional=True)
+
+    def __init__(self) -> None:
+        self.new_connections: list[bool] = []
+
+    @hookimpl
+    def transport(self, route: Any, inner: Any) -> Any:
+        async def asend(request: Any) -> Any:
+            self.new_connections.append(request.new_connection)
+            if not request.new_connection:
+                raise StaleConnectionError from APIConnectionError("closed", code="reset")
+            return await inner.asend(request)
+
+        return SimpleNamespace(asend=asend)
+
+
+def test_a_kept_connection_that_was_closed_is_replaced_where_the_body_can_be_sent_again(
+    within: Any, upstream: FakeUpstream
+) -> None:
+    plugin = StaleOnce()
+
+    async def use(client: AsyncClient, _: Any, content: Any) -> int:
+        client.add_plugin(plugin, family="chat", prefix="stale", replace=True)
+        target = client.resolve("chat", "stale/m")
+        answer = await client.forward(target, "POST", "/x", headers={}, content=content)
+        await answer.aclose()
+        return answer.status
+
+    upstream.answers.append(Answer.json({}))
+    assert within(lambda client, target: use(client, target, b"{}")) == 200
+    assert (plugin.new_connections, len(upstream.received)) == ([False, True], 1)
+    plugin.new_connections.clear()
+    with pytest.raises(APIConnectionError) as caught:
+        within(lambda client, target: use(client, target, Upload()))
+    assert (type(caught.value), caught.value.code) == (APIConnectionError, "reset")
+    assert (plugin.new_connections, len(upstream.received)) == ([False], 1)
