@@ -53,7 +53,7 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
 
 
 async def _chunks(steps: Steps, response: AsyncTransportResponse | None) -> AsyncIterator[Any]:
-    """Hand out the chunks of an open stream. Those of a fake one have no response behind them."""
+    """Yield the chunks of an open stream; a fake one has no response behind it."""
     advance: Any = steps.send
     reply: Any = None
     try:

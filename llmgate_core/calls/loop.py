@@ -3,7 +3,7 @@
 Pure but for the clock. What is decided here, in the order of a call: `before_call`, the tries of each request, the
 steps of a plugin's exchange, what the caller gets, and the outcome that observers see.
 
-Source: docs/architecture.md, "Sending"; rows R1, R14, R15, R17 and R26 of the reliability catalogue there.
+Source: docs/decisions/one-call-loop.md; docs/reliability.md, rows R1, R14, R15, R17 and R26.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
 
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:
-    """Hand out a whole answer as the chunks of a fake stream."""
+    """Emit a whole answer as the chunks of a fake stream."""
     chunks = reader.burst(result)
     yield OpenStream(call.family.name, call.original_call.model, result._get_record(), None)
     yield Emit(chunks)

@@ -1,4 +1,4 @@
-"""The observers of a client's calls: extensions that see calls begin and end, and the warnings of what was lost."""
+"""What watches the calls of a client: extensions that see them begin and end, and warnings of what was lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CallObservers:
         self._warned: set[str] = set()
 
     def before(self, call: PreparedCall) -> None:
-        """Show the call to the extensions; an error of ours stops it."""
+        """Show the call to the extensions; one of our errors stops it."""
         for hook in self._plugins.before_call:
             hook(call.original_call, call.route)
 
@@ -52,7 +52,7 @@ class CallObservers:
         usage: Any = None,
         error: BaseException | None = None,
     ) -> None:
-        """Tell the observers how the call ended; what they raise is logged and changes nothing."""
+        """Report to the observers how the call ended; what they raise is logged and changes nothing."""
         seconds = time.monotonic() - call.started
         log.debug("%s %s: %s in %.3f s", call.route.provider, call.original_call.family, outcome, seconds)
         if not self._plugins.on_event:

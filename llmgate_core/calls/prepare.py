@@ -38,7 +38,7 @@ from llmgate_core.settings.settings import Settings
 
 __all__ = ["CallPreparer", "CallRequest"]
 
-FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without, handed out as one burst", "caller")
+FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without it, returned as one burst", "caller")
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class CallRequest:
         content: the bytes that `inputs` were parsed from; they are sent as they came, but for the model, where nothing
             else has to change.
         allows_local_files: a string in a file's place is a path of this machine.
-        streams_bytes: an answer of bytes is handed on as it comes.
+        streams_bytes: an answer of bytes is passed on as it comes.
     """
 
     family: str
@@ -176,7 +176,7 @@ def complete_body(request: CallRequest, family: Family, options: Options) -> dic
     """
     body = canonical_body(request.inputs, request.arguments, options.own.get("extra_body"))
     if "model" in request.inputs:
-        body.pop("model", None)  # a client of a server names an alias there; the route says which model
+        body.pop("model", None)  # a server's client names an alias there; the route says which model
     if request.operation == "create":
         if options.store is not None and family.keeps:
             body.setdefault("store", options.store)
@@ -251,7 +251,7 @@ def build_call(
             attempts=0,
         )
     if operation.is_binary:
-        # how the bytes are handed out is between the caller and us; a relay hands them on as they come
+        # how the caller gets the bytes is not the upstream's business; a relay passes them on as they come
         stream = bool(body.pop("stream", False)) or (request.streams_bytes and not is_fake_stream)
         stream = stream or operation.sends_events(body)
     return Call(

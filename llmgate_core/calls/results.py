@@ -2,7 +2,7 @@
 
 Pure.
 
-Source: rows R5 and R8 of the reliability catalogue in docs/architecture.md.
+Source: docs/reliability.md, rows R5 and R8.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Pure but for the deadline's clock: facts in, seconds out; it never waits.
 
-Source: docs/architecture.md, "Sending": the OpenAI SDK's statuses, `x-should-retry` and `retry-after-ms`, with full
-jitter and a limit of 60 s.
+Source: docs/reliability.md: the OpenAI SDK's statuses, `x-should-retry` and `retry-after-ms`, with full jitter and a
+limit of 60 s.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure but for the clock: generators of steps.
 
-Source: rows R4, R9 to R12 of the reliability catalogue in docs/architecture.md.
+Source: docs/reliability.md, rows R4 and R9 to R12.
 """
 
 from __future__ import annotations

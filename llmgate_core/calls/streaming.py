@@ -1,9 +1,9 @@
-"""Open a stream and hand out its chunks until it has ended in exactly one way.
+"""Open a stream and emit its chunks until it has ended in exactly one way.
 
 Pure but for the clock: generators of steps. Opening includes the first event, so that an error as first event is a
 failed request, which may be tried again.
 
-Source: rows R1 to R5, R11 to R13 and R17 of the reliability catalogue in docs/architecture.md.
+Source: docs/reliability.md, rows R1 to R5, R11 to R13 and R17.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _next_block(answer: Answer, reader: StreamReader, clock: EventClock) -> Step
 
 
 def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObservers) -> Steps:
-    """Hand out the chunks of a started stream until it has ended in exactly one way.
+    """Emit the chunks of a started stream until it has ended in exactly one way.
 
     Raises:
         LLMGateError: the stream failed or broke off, after the chunks that came before.

@@ -54,7 +54,7 @@ def run(steps: Steps, transport: Transport) -> Any:
 
 
 def _chunks(steps: Steps, response: TransportResponse | None) -> Iterator[Any]:
-    """Hand out the chunks of an open stream. Those of a fake one have no response behind them."""
+    """Yield the chunks of an open stream; a fake one has no response behind it."""
     advance: Any = steps.send
     reply: Any = None
     try:

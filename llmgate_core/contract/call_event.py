@@ -1,4 +1,4 @@
-"""What observers are told about a call. Pure data."""
+"""What observers see of a call: how it ended. Pure data."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class CallEvent:
         outcome: `finished`, `truncated` (the upstream broke off), `failed` (an error), or
             `cancelled` (the caller closed or dropped the stream, or cancelled the task).
         seconds: from the start of the call to its end.
-        chunks: chunks handed out so far, 0 for a whole answer.
-        usage: the last usage that the upstream sent, as a dict; None where it sent none.
-        error: what the caller got, None unless failed or truncated.
+        chunks: how many chunks the caller got, 0 for a whole answer.
+        usage: the last usage that the upstream sent, as a dict; None if it sent none.
+        error: what was raised; None unless failed or truncated.
     """
 
     call: Call

@@ -8,11 +8,11 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Mapping
 
-__all__ = ["asked_wait"]
+__all__ = ["retry_after_of"]
 
 
-def asked_wait(headers: Mapping[str, str], wall_clock: float) -> float | None:
-    """Return the seconds that the upstream asks to wait, None where it asks for nothing readable.
+def retry_after_of(headers: Mapping[str, str], wall_clock: float) -> float | None:
+    """Return how many seconds the upstream asks us to wait; None if it asks for nothing readable.
 
     `headers` are looked up in lower case; `wall_clock` is the time now, for a Retry-After date.
     """

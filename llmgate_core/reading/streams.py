@@ -31,7 +31,7 @@ class StreamEvent:
         kind: what it is. index: of the choice it belongs to; 0 for usage.
         text: the new text of `text`, `reasoning` and `refusal`, the arguments' new piece of
             `tool_call`, the reason of `finish`.
-        value: the tool call's delta or the usage object; None for texts.
+        value: the tool call's delta or the usage object; None for the kinds that have a `text` only.
     """
 
     kind: StreamEventKind
@@ -55,7 +55,7 @@ KIND_OF_DELTA: Mapping[str, StreamEventKind] = MappingProxyType(
 
 
 def events_of(chunk: Any) -> Iterator[StreamEvent]:
-    """Yield what one chunk or typed event says."""
+    """Yield what one chunk or typed event says, one thing at a time."""
     if (choices := getattr(chunk, "choices", None)) is None:
         yield from _events_of_event(chunk)
         return

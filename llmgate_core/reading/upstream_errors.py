@@ -1,4 +1,4 @@
-"""Make typed errors of what an upstream answered, by status and code.
+"""Make typed errors of an upstream's answers, by status and code.
 
 Pure. Source: OpenAPI 2.3.0, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
 """
@@ -22,7 +22,7 @@ from llmgate_core.errors import (
     status_error_class,
 )
 from llmgate_core.json_codec import decode
-from llmgate_core.reading.retry_after import asked_wait
+from llmgate_core.reading.retry_after import retry_after_of
 from llmgate_core.secrets import Secret, mask
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "why_invalid",
 ]
 
-MESSAGE_CHARACTERS = 2000
+MAX_MESSAGE_CHARACTERS = 2000
 
 
 STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
@@ -89,21 +89,21 @@ STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
 def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]) -> APIError:
     """Return the error for an answer of status 300 and above."""
     status = response.status
-    found = _error_object(try_decode(response.content))
+    fields = _error_fields(try_decode(response.content))
     location = response.headers.get("location")
     excerpt = _excerpt(response.content, secrets)
-    message = _message_of(found) or f"HTTP {status}" + (f": {excerpt[:200]}" if excerpt else "")
+    message = _message_of(fields) or f"HTTP {status}" + (f": {excerpt[:200]}" if excerpt else "")
     if location and status < 400:
         message = f"HTTP {status}: a redirect to {_host_of(location)!r}, which is not followed"
-    code, kind = _text(found.get("code")), _text(found.get("type"))
+    code, kind = _string(fields.get("code")), _string(fields.get("type"))
     error = status_error_class(status, code, kind)(
-        mask(message[:MESSAGE_CHARACTERS], secrets),
+        mask(message[:MAX_MESSAGE_CHARACTERS], secrets),
         status_code=status,
         code=code,
         type=kind,
-        param=_text(found.get("param")),
+        param=_string(fields.get("param")),
         request_id=response.headers.get("x-request-id"),
-        retry_after=asked_wait(response.headers, time.time()),
+        retry_after=retry_after_of(response.headers, time.time()),
         body=excerpt,
         response_headers=response.headers.masked(secrets),
     )
@@ -113,22 +113,22 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
 
 
 def error_of_object(
-    found: object, status: int = 200, headers: Headers | None = None, secrets: Sequence[Secret | None] = ()
+    value: object, status: int = 200, headers: Headers | None = None, secrets: Sequence[Secret | None] = ()
 ) -> APIError:
     """Return the error for an error object that came with a 2xx status or inside a stream."""
-    words = _error_object({"error": found})
-    code, kind = _text(words.get("code")), _text(words.get("type"))
-    meant = _meant_status(code, kind)
-    message = _message_of(words) or "the upstream sent an error without a message"
-    return status_error_class(meant or status, code, kind)(
-        mask(message[:MESSAGE_CHARACTERS], secrets),
-        status_code=meant or status,
+    fields = _error_fields({"error": value})
+    code, kind = _string(fields.get("code")), _string(fields.get("type"))
+    status = _status_of(code, kind) or status
+    message = _message_of(fields) or "the upstream sent an error without a message"
+    return status_error_class(status, code, kind)(
+        mask(message[:MAX_MESSAGE_CHARACTERS], secrets),
+        status_code=status,
         code=code,
         type=kind,
-        param=_text(words.get("param")),
+        param=_string(fields.get("param")),
         request_id=None if headers is None else headers.get("x-request-id"),
-        retry_after=None if headers is None else asked_wait(headers, time.time()),
-        body=_excerpt(repr(found).encode(), secrets),
+        retry_after=None if headers is None else retry_after_of(headers, time.time()),
+        body=_excerpt(repr(value).encode(), secrets),
         response_headers=None if headers is None else headers.masked(secrets),
     )
 
@@ -154,14 +154,14 @@ def complete_error(error: LLMGateError, route: Route) -> None:
 
 
 def is_document(content_type: str) -> bool:
-    """Return whether a content type is that of an error or a page rather than of text, sound or pictures."""
+    """Return whether a content type is that of an error or a web page rather than of text, sound or pictures."""
     return "json" in content_type or "text/html" in content_type
 
 
 def validation_error(
     response: UpstreamResponse, why: str, secrets: Sequence[Secret | None]
 ) -> APIResponseValidationError:
-    """Return the error for a 2xx answer that is not what was promised."""
+    """Return the error for a 2xx answer that does not have the promised shape."""
     kind = response.headers.get("content-type", "no content type")
     excerpt = _excerpt(response.content, secrets)
     return APIResponseValidationError(
@@ -173,7 +173,7 @@ def validation_error(
 
 
 def why_invalid(error: Exception) -> str:
-    """Say what is wrong with a body without repeating it."""
+    """Return what is wrong with a body, without repeating it."""
     if not isinstance(error, ValidationError):
         return "nested too deeply"
     first = error.errors(include_input=False, include_url=False)[0]
@@ -182,38 +182,38 @@ def why_invalid(error: Exception) -> str:
 
 
 def try_decode(content: bytes | str) -> Any:
-    """Return the parsed JSON, or None where it is none."""
+    """Return the parsed JSON, or None if the content is not JSON."""
     try:
         return decode(content)
     except ValueError:
         return None
 
 
-def _error_object(parsed: object) -> Mapping[str, Any]:
-    """Find the error in whatever shape it came: an object, a text, under `error` or `detail`, or flat."""
+def _error_fields(parsed: object) -> Mapping[str, Any]:
+    """Return the fields of an error in any shape: an object or a string, under `error` or `detail`, or flat."""
     if not isinstance(parsed, Mapping):
         return {}
     for key in ("error", "detail"):
-        found = parsed.get(key)
-        if isinstance(found, Mapping):
-            return found
-        if isinstance(found, str) and found:
-            return {"message": found}
-        if isinstance(found, list) and found:
-            return {"message": repr(found)}
+        value = parsed.get(key)
+        if isinstance(value, Mapping):
+            return value
+        if isinstance(value, str) and value:
+            return {"message": value}
+        if isinstance(value, list) and value:
+            return {"message": repr(value)}
     return parsed
 
 
-def _message_of(found: Mapping[str, Any]) -> str | None:
-    message = found.get("message")
+def _message_of(fields: Mapping[str, Any]) -> str | None:
+    message = fields.get("message")
     return message if isinstance(message, str) and message else None
 
 
-def _text(value: object) -> str | None:
+def _string(value: object) -> str | None:
     return None if value is None or isinstance(value, (Mapping, list)) else str(value)
 
 
-def _meant_status(code: str | None, kind: str | None) -> int | None:
+def _status_of(code: str | None, kind: str | None) -> int | None:
     if code is not None and code.isdigit() and 400 <= int(code) <= 599:
         return int(code)
     return STATUS_OF_WORD.get(code or "") or STATUS_OF_WORD.get(kind or "")
@@ -224,7 +224,7 @@ def _excerpt(content: bytes, secrets: Sequence[Secret | None]) -> str:
 
 
 def _host_of(location: str) -> str:
-    """Name only scheme and host of a redirect: its path may carry what is secret."""
+    """Return only scheme and host of a redirect: its path may hold a secret."""
     scheme, separator, rest = location.partition("://")
     host = rest.split("/")[0].rpartition("@")[2]
     return f"{scheme}://{host}"[:200] if separator else "the same host"

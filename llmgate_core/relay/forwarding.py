@@ -3,7 +3,7 @@
 One try, but for a kept connection that turned out to be closed; what is streamed up cannot be sent twice. Nothing of
 the answer is judged; a redirect is not followed.
 
-Source: docs/architecture.md, "The relay"; row S13 of the reliability catalogue.
+Source: docs/reliability.md, rows R26 and S13.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Where nothing about a call has to change, the caller's own bytes go upstream wit
 and the upstream's bytes come back. Anything else is parsed and encoded again. What comes back is
 checked all the same: a relay never calls a broken answer a good one.
 
-Source: docs/architecture.md, "The relay"; rows R3 to R9 and R13 of the reliability catalogue.
+Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R9 and R13.
 """
 
 from __future__ import annotations

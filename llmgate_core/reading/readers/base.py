@@ -2,7 +2,7 @@
 
 Pure. One reader reads one stream.
 
-Source: rows R2 to R7 and R13 of the reliability catalogue in docs/architecture.md.
+Source: docs/reliability.md, rows R2 to R7 and R13.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read a body of bytes, such as audio or video: handed out as it comes. Pure."""
+"""Read a body of bytes, such as audio or video, as it comes. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ByteReader"]
 
 
 class ByteReader:
-    """Hands a body out as it comes; see `StreamReader`."""
+    """Yields a body as it comes; see `StreamReader`."""
 
     __slots__ = ("_response", "count", "end", "rejects_documents")
 
@@ -39,7 +39,7 @@ class ByteReader:
         """Yield nothing more: the body has ended as its framing says.
 
         Raises:
-            APIResponseValidationError: it was empty, which no recording and no picture is.
+            APIResponseValidationError: it was empty, as no recording and no picture can be.
         """
         self.end.is_over = True
         if not self.count:

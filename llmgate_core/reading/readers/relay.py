@@ -2,7 +2,7 @@
 
 Pure. What comes is checked all the same: a relay never calls a broken answer a good one.
 
-Source: docs/architecture.md, "The relay"; rows R3 to R7 and R13 of the reliability catalogue there.
+Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R7 and R13.
 """
 
 from __future__ import annotations
