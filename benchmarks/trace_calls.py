@@ -110,7 +110,7 @@ def _switches(places: list[str]) -> int:
 
 def _place(filename: str) -> str | None:
     """Return room and file of a module of ours, None for any other."""
-    parts = Path(filename).parts
+    parts = list(Path(filename).parts)
     package = next((at for at, part in enumerate(parts) if part.startswith("llmgate_")), None)
     if package is None or parts[package + 1] == "testing":
         return None
@@ -154,7 +154,7 @@ def trace_gateway(upstream: FakeUpstream) -> Trace:
     from llmgate_gateway import create_app, load_config_dict  # only this walk needs the gateway installed
 
     model = {"model_name": "plain", "params": {"model": MODEL, "api_key": KEY, "api_base": upstream.base_url}}
-    app = create_app(load_config_dict({"model_list": [model], "general_settings": {"master_key": GATEWAY_KEY}}))
+    app: Any = create_app(load_config_dict({"model_list": [model], "general_settings": {"master_key": GATEWAY_KEY}}))
     body = json.dumps({"model": "plain", "messages": MESSAGES}).encode()
     trace = Trace()
 

@@ -36,22 +36,20 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
     Raises:
         LLMGateError: the call failed; all retries are behind it.
     """
+    is_stream = call.upstream_call.stream
     try:
         observers.before(call)
-        if call.upstream_call.stream:
-            stream = yield from _retried(call, lambda *attempt: open_stream(call, reader, *attempt))
-        else:
-            result = yield from _result_steps(call, reader)
+        answer = yield from (_stream_opening(call, reader) if is_stream else _result_steps(call, reader))
     except LLMGateError as error:
         failure = error
     except BaseException:
         observers.ended(call, "cancelled")
         raise
     else:
-        if call.upstream_call.stream:
-            return (yield from stream_steps(call, stream, observers))
-        observers.ended(call, "finished", usage=getattr(result, "usage", None))
-        return (yield from _burst_steps(call, reader, result)) if call.fake_stream else result
+        if is_stream:
+            return (yield from stream_steps(call, answer, observers))
+        observers.ended(call, "finished", usage=getattr(answer, "usage", None))
+        return (yield from _burst_steps(call, reader, answer)) if call.fake_stream else answer
     if isinstance(failure, APIError):
         without_frames(failure)
     observers.ended(call, outcome_of(failure), error=failure)
@@ -59,6 +57,10 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
         raise failure
     finally:
         del failure  # its traceback holds this frame
+
+
+def _stream_opening(call: PreparedCall, reader: ResultReader) -> Steps:
+    return _retried(call, lambda attempt, new_connection: open_stream(call, reader, attempt, new_connection))
 
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:
