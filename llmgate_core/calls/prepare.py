@@ -133,7 +133,7 @@ class CallPreparer:
             options=options,
             limits=self.client.limits,
             deadline=deadline,
-            output_type=output_type_of(request.arguments),
+            output_type=output_type_of(request.arguments) if request.arguments else None,
             fake_stream=fake_stream,
             started=started,
         )

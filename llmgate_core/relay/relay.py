@@ -68,11 +68,11 @@ class RelayReader(ResultReader):
 
     def result(self, response: UpstreamResponse, attempts: int) -> Relayed:
         """Return the checked bytes."""
-        call = self._call
-        kind = response.headers.get("content-type") or "application/json"
+        call, headers = self._call, response.headers
+        kind = headers.get("content-type") or "application/json"
         if call.is_binary or call.operation.sends_text(call.original_call.body):
             content = self._checked_bytes(response, kind)
-            return Relayed(response.status, response.headers, content, kind, self.record(response, attempts))
+            return Relayed(response.status, headers, content, kind, self.record(response, attempts))
         canonical, losses = self._canonical(response)
         if isinstance(canonical, UpstreamResponse):
             content, answer = canonical.content, self._checked_answer(canonical)
@@ -84,7 +84,7 @@ class RelayReader(ResultReader):
             record.end(usage=_last_usage(content), tier=None, late=losses)
         else:
             record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=losses)
-        return Relayed(response.status, response.headers, content, "application/json", record)
+        return Relayed(response.status, headers, content, "application/json", record)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
         """Return the last answer of an exchange, as bytes."""
@@ -141,7 +141,8 @@ class RelayReader(ResultReader):
         answer = lenient_decode(content)
         if not isinstance(answer, dict):
             raise self._invalid(response, "the answer is not a JSON object")
-        self._raise_error(answer, response)
+        if answer.get("error"):
+            self._raise_error(answer, response)
         required = REQUIRED.get(call.family.name) if call.original_call.operation == "create" else None
         if required and not isinstance(answer.get(required), list) and not answer.get("error"):
             raise self._invalid(response, f"the answer has no {required}")
