@@ -19,7 +19,7 @@ def read(name: str) -> str | None:
 def first_set(names: Iterable[str]) -> str | None:
     """Return the value of the first of `names` that is set."""
     for name in names:
-        if value := read(name):
+        if value := os.environ.get(name):
             return value
     return None
 

@@ -175,7 +175,11 @@ def destination_for(
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
     base_url = base_url.rstrip("/")
-    key = _first(own.get("api_key"), client.api_key, Secret(settings.api_key) if settings.api_key else None)
+    key = own.get("api_key")
+    if key is None:
+        key = client.api_key
+    if key is None and settings.api_key:
+        key = Secret(settings.api_key)
     if key is None and info.env_key is not None:
         key = read_secret(info.env_key)
         if key is not None and settings.bind_key_to_host:
@@ -206,14 +210,9 @@ def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
 
 def _resolve(name: str, own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Any:
     """Return an option of the call, else the client's, else the setting."""
-    return _first(own.get(name), getattr(client, name), getattr(settings, name))
-
-
-def _first(*values: Any) -> Any:
-    for value in values:
-        if value is not None:
-            return value
-    return None
+    if (value := own.get(name)) is not None or (value := getattr(client, name)) is not None:
+        return value
+    return getattr(settings, name)
 
 
 def _refuse_renamed(arguments: Mapping[str, Any]) -> None:
@@ -239,11 +238,11 @@ def _check_waiting(own: Mapping[str, Any]) -> None:
 
 def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
     names: Sequence[str] = own.get("additional_drop_params") or settings.additional_drop_params
-    explicit = own.get("param_policy")
-    if explicit is None and own.get("drop_params") is not None:
-        explicit = "drop" if own["drop_params"] else "error"
-    default = "drop" if settings.drop_params else settings.param_policy
-    unsupported = _first(explicit, client.param_policy, default)
+    unsupported = own.get("param_policy")
+    if unsupported is None and own.get("drop_params") is not None:
+        unsupported = "drop" if own["drop_params"] else "error"
+    if unsupported is None:
+        unsupported = client.param_policy or ("drop" if settings.drop_params else settings.param_policy)
     if unsupported not in POLICIES:
         raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {unsupported!r}")
     return Policy(unsupported, frozenset(names)) if names else POLICIES[unsupported]
