@@ -131,7 +131,7 @@ def _tries_of(call: PreparedCall, reader: ResultReader, request: UpstreamRequest
 
 
 def _report_progress(call: PreparedCall, job: dict[str, Any]) -> None:
-    on_progress = call.options.own.get("on_progress")
+    on_progress = call.options.passed.get("on_progress")
     if on_progress is not None:
         on_progress(job)
 

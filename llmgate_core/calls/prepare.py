@@ -98,14 +98,14 @@ class CallPreparer:
         if is_home:
             target = self.router.rerouted(target, body)
         route = build_route(target, destination, options, is_provider_host=is_home)
-        fake_stream = _take_fake_stream(body) if options.own.get("fake_stream") else None
+        fake_stream = _take_fake_stream(body) if options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
             route,
             target.plugin.info,
-            extra_headers=options.own.get("extra_headers"),
+            extra_headers=options.passed.get("extra_headers"),
             deadline=deadline,
             limits=self.client.limits,
             canonical_body=upstream_call.body,
@@ -146,7 +146,7 @@ def resolve_target(router: Router, request: CallRequest, operation: Operation, o
         LLMGateError: no plugin does, or not this operation.
     """
     if operation.takes_model and not (request.model is None and operation.may_lack_model):
-        bridged = bool(options.own.get("use_chat_completions_api")) and request.operation == "create"
+        bridged = bool(options.passed.get("use_chat_completions_api")) and request.operation == "create"
         target = router.resolve(request.family, request.model, bridged=bridged)
     else:
         target = router.resolve_prefix(request.family, request.model)
@@ -174,7 +174,7 @@ def complete_body(request: CallRequest, family: Family, options: Options) -> dic
     Raises:
         BadRequestError: an input is missing or malformed, or is not a file.
     """
-    body = canonical_body(request.inputs, request.arguments, options.own.get("extra_body"))
+    body = canonical_body(request.inputs, request.arguments, options.passed.get("extra_body"))
     if "model" in request.inputs:
         body.pop("model", None)  # a server's client names an alias there; the route says which model
     if request.operation == "create":
@@ -242,7 +242,7 @@ def build_call(
     family = FAMILIES[request.family]
     operation = family.operations[request.operation]
     stream = bool(body.get("stream"))
-    if (stream or options.own.get("fake_stream")) and not operation.streams:
+    if (stream or options.passed.get("fake_stream")) and not operation.streams:
         raise UnsupportedParamsError(
             f"{family.name}.{request.operation} does not stream: leave stream out",
             status_code=400,
@@ -261,8 +261,8 @@ def build_call(
         stream=stream,
         metadata=body.get("metadata"),
         operation=request.operation,
-        wait=bool(options.own.get("wait")),
-        poll_seconds=options.own.get("poll_seconds"),
+        wait=bool(options.passed.get("wait")),
+        poll_seconds=options.passed.get("poll_seconds"),
     )
 
 
@@ -286,7 +286,7 @@ def judge_params(
 def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:
     """Return the caller's bytes if they say all that the body says, but for the model."""
     adds_store = "store" in body and "store" not in request.inputs
-    return None if request.arguments or options.own.get("extra_body") or adds_store else request.content
+    return None if request.arguments or options.passed.get("extra_body") or adds_store else request.content
 
 
 def build_request(

@@ -81,7 +81,7 @@ class ResultReader(ABC):
             self._observers.warn(call.route, losses)
         return CallRecord(
             ledger=call.ledger,
-            late=losses,
+            reading_losses=losses,
             headers=response.headers if call.options.return_headers else None,
             request_id=_request_id(response.raw_headers),
             provider=call.route.provider,

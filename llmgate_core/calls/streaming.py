@@ -120,6 +120,6 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         raise
     finally:
         usage, ledger = reader.usage, reader.ledger
-        record.end(usage=usage, tier=reader.end.tier, late=ledger, answer=reader.answer, events=reader.count)
+        record.end(usage=usage, tier=reader.end.tier, reading_losses=ledger, answer=reader.answer, events=reader.count)
         observers.warn(call.route, ledger)
         observers.ended(call, outcome, chunks=reader.count, usage=usage, error=failure)

@@ -111,7 +111,7 @@ def forwarding(
     builder = RequestBuilder(
         route,
         plugin.info,
-        extra_headers=options.own.get("extra_headers"),
+        extra_headers=options.passed.get("extra_headers"),
         deadline=deadline,
         limits=preparer.client.limits,
     )

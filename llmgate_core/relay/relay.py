@@ -81,9 +81,9 @@ class RelayReader(ResultReader):
             content, answer = self._encoded(canonical, response), canonical
         record = self.record(response, attempts, losses)
         if answer is None:
-            record.end(usage=_last_usage(content), tier=None, late=losses)
+            record.end(usage=_last_usage(content), tier=None, reading_losses=losses)
         else:
-            record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), late=losses)
+            record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), reading_losses=losses)
         return Relayed(response.status, headers, content, "application/json", record)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
@@ -91,7 +91,7 @@ class RelayReader(ResultReader):
         job = self._exchange_answer(answer)
         last = response or UpstreamResponse(200, (), b"")
         record = self.record(last, 1)
-        record.end(usage=job.get("usage"), tier=job.get("service_tier"), late=())
+        record.end(usage=job.get("usage"), tier=job.get("service_tier"), reading_losses=())
         return Relayed(last.status, last.headers, self._encoded(job, last), "application/json", record)
 
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:

@@ -83,9 +83,9 @@ class ClientOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The resolved options of a call. `own` holds those that the call itself was given."""
+    """The resolved options of a call. `passed` holds those that the call itself has."""
 
-    own: Mapping[str, Any]
+    passed: Mapping[str, Any]
     timeouts: Timeouts
     max_retries: int
     policy: Policy
@@ -108,7 +108,7 @@ class Destination:
 
 
 def hide_key(arguments: dict[str, Any]) -> None:
-    """Put the key into its own type, in place, so that no frame of a traceback shows it.
+    """Make the key a `Secret`, in place, so that no frame of a traceback shows it.
 
     Raises:
         ConfigError: the key is not a string.
@@ -120,7 +120,7 @@ def hide_key(arguments: dict[str, Any]) -> None:
 
 
 def secret_of(key: object) -> Secret | None:
-    """Return a key in its own type; None and an empty string are no key.
+    """Return a key as a `Secret`; None if it is None or empty.
 
     Raises:
         ConfigError: the key is not a string.
@@ -138,22 +138,22 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
     Raises:
         ConfigError: an option has a value that it cannot have. BadRequestError: an argument of another library.
     """
-    own = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
+    passed = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if arguments:
         _refuse_renamed(arguments)
-    if own:
-        _check_waiting(own)
-    timeout = _resolve("timeout", own, client, settings)
-    retries = _resolve("max_retries", own, client, settings)
+    if passed:
+        _check_waiting(passed)
+    timeout = _resolve("timeout", passed, client, settings)
+    retries = _resolve("max_retries", passed, client, settings)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
     return Options(
-        own=own,
+        passed=passed,
         timeouts=DEFAULT_TIMEOUTS if timeout is None else Timeouts.of(timeout),
         max_retries=retries,
-        policy=_policy(own, client, settings),
-        client_session=_resolve("client_session", own, client, settings),
-        aclient_session=_resolve("aclient_session", own, client, settings),
+        policy=_policy(passed, client, settings),
+        client_session=_resolve("client_session", passed, client, settings),
+        aclient_session=_resolve("aclient_session", passed, client, settings),
         transport=client.transport or settings.transport,
         return_headers=settings.return_response_headers,
         preview_features=settings.enable_preview_features,
@@ -170,12 +170,12 @@ def destination_for(
         AuthenticationError: there is no key; the message names the variable to set.
         ConfigError: the base URL is not a URL.
     """
-    own = options.own
-    base_url = _resolve("api_base", own, client, settings) or first_set(info.env_base_url) or info.base_url
+    passed = options.passed
+    base_url = _resolve("api_base", passed, client, settings) or first_set(info.env_base_url) or info.base_url
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
     base_url = base_url.rstrip("/")
-    key = own.get("api_key")
+    key = passed.get("api_key")
     if key is None:
         key = client.api_key
     if key is None and settings.api_key:
@@ -195,8 +195,8 @@ def destination_for(
     return Destination(
         base_url,
         key,
-        _header_value("organization", _resolve("organization", own, client, settings), info.env_organization),
-        _header_value("project", _resolve("project", own, client, settings), info.env_project),
+        _header_value("organization", _resolve("organization", passed, client, settings), info.env_organization),
+        _header_value("project", _resolve("project", passed, client, settings), info.env_project),
     )
 
 
@@ -204,13 +204,13 @@ def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
     """Return whether a base URL is on the provider's own host or a subdomain of it."""
     if base_url == info.base_url:
         return True
-    host, own = split_base_url(base_url)[0].host, split_base_url(info.base_url)[0].host
-    return host == own or host.endswith(f".{own}")
+    host, providers_host = split_base_url(base_url)[0].host, split_base_url(info.base_url)[0].host
+    return host == providers_host or host.endswith(f".{providers_host}")
 
 
-def _resolve(name: str, own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Any:
+def _resolve(name: str, passed: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Any:
     """Return an option of the call, else the client's, else the setting."""
-    if (value := own.get(name)) is not None or (value := getattr(client, name)) is not None:
+    if (value := passed.get(name)) is not None or (value := getattr(client, name)) is not None:
         return value
     return getattr(settings, name)
 
@@ -228,19 +228,19 @@ def _refuse_renamed(arguments: Mapping[str, Any]) -> None:
             )
 
 
-def _check_waiting(own: Mapping[str, Any]) -> None:
-    seconds, on_progress = own.get("poll_seconds"), own.get("on_progress")
+def _check_waiting(passed: Mapping[str, Any]) -> None:
+    seconds, on_progress = passed.get("poll_seconds"), passed.get("on_progress")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
         raise ConfigError(f"poll_seconds must be a number from 0, not {seconds!r}")
     if on_progress is not None and not callable(on_progress):
         raise ConfigError(f"on_progress must be a function that takes the job, not {type(on_progress).__name__}")
 
 
-def _policy(own: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
-    names: Sequence[str] = own.get("additional_drop_params") or settings.additional_drop_params
-    unsupported = own.get("param_policy")
-    if unsupported is None and own.get("drop_params") is not None:
-        unsupported = "drop" if own["drop_params"] else "error"
+def _policy(passed: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Policy:
+    names: Sequence[str] = passed.get("additional_drop_params") or settings.additional_drop_params
+    unsupported = passed.get("param_policy")
+    if unsupported is None and passed.get("drop_params") is not None:
+        unsupported = "drop" if passed["drop_params"] else "error"
     if unsupported is None:
         unsupported = client.param_policy or ("drop" if settings.drop_params else settings.param_policy)
     if unsupported not in POLICIES:

@@ -1,4 +1,4 @@
-"""What llmgate knows of the call behind a result, and the part of a result that shows it."""
+"""What llmgate knows about the call behind a result, and the part of a result that shows it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ __all__ = ["CallRecord", "Recorded", "Settled"]
 
 
 class CallRecord:
-    """What llmgate knows of the call behind a whole answer or a stream.
+    """What llmgate knows about the call behind a whole answer or a stream.
 
-    A pickle or a deep copy of it has the cost instead of `price`, which knows the route and its key.
+    A pickle or a deep copy has the cost instead of `price`, which refers to the route and its key.
 
     Attributes:
-        headers: the upstream's; None unless asked for.
-        events: how many a stream has had.
-        usage, tier: of a stream, once it has ended. answer: the whole one, where its last event held it.
-        price: given usage, service tier and, where the answer says more than its usage, units;
-            says what the call cost. None: nobody knows.
-        output_type: the class that the answer's text shall be read as; None: none was given.
+        headers: the upstream's response headers; None unless `return_response_headers` is on.
+        events: the number of events that a stream has had.
+        usage, tier: of a stream, once it has ended.
+        answer: the whole answer of a stream whose last event contains it.
+        price: called with the usage, the service tier and, where the answer counts more than its usage, units;
+            returns the cost. None: the price is not known.
+        output_type: the class as which the answer's text is read; None: the caller gave no class.
     """
 
     __slots__ = (
-        "_late",
         "_ledger",
+        "_reading_losses",
         "answer",
         "attempts",
         "events",
@@ -49,7 +50,7 @@ class CallRecord:
         self,
         *,
         ledger: Sequence[LedgerEntry] = (),
-        late: Sequence[LedgerEntry] = (),
+        reading_losses: Sequence[LedgerEntry] = (),
         headers: Headers | None = None,
         request_id: str | None = None,
         provider: str | None = None,
@@ -58,7 +59,7 @@ class CallRecord:
         output_type: type[BaseModel] | None = None,
     ) -> None:
         self._ledger = tuple(ledger)
-        self._late = late  # kept as it is: a stream's grows while it is read
+        self._reading_losses = reading_losses  # not copied: a stream's grows while it is read
         self.headers = headers
         self.request_id = request_id
         self.provider = provider
@@ -71,44 +72,51 @@ class CallRecord:
         self.events = 0
 
     def end(
-        self, *, usage: Any, tier: str | None, late: Sequence[LedgerEntry], answer: Any = None, events: int = 0
+        self,
+        *,
+        usage: Any,
+        tier: str | None,
+        reading_losses: Sequence[LedgerEntry],
+        answer: Any = None,
+        events: int = 0,
     ) -> None:
-        """Remember what a stream said by its end."""
-        self.events = events
-        self.usage, self.tier, self._late, self.answer = usage, tier, late, answer
+        """Store what is known once a stream has ended."""
+        self.usage, self.tier, self._reading_losses = usage, tier, reading_losses
+        self.answer, self.events = answer, events
         if hasattr(answer, "attach"):
             answer.attach(self)
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
-        """What was dropped, renamed, replaced or emulated so far, reading the answer included."""
-        return (*self._ledger, *self._late) if self._late else self._ledger
+        """What was dropped, renamed, replaced or emulated so far, in the request and in the answer."""
+        return (*self._ledger, *self._reading_losses) if self._reading_losses else self._ledger
 
     def cost_of(self, usage: Any, tier: str | None = None, units: Mapping[str, Any] | None = None) -> Cost | None:
-        """Return what an answer with this usage cost; None: price or usage is not known."""
+        """Return the cost of an answer with this usage; None if the price or the usage is not known."""
         if self.price is None:
             return None
         return self.price(usage, tier, units) if units else self.price(usage, tier)
 
     def settled(self, cost: Cost | None) -> CallRecord:
-        """Return what of this may leave the process: no function, no key, and `cost` instead of how to price it."""
+        """Return a record that may leave the process: without function or key, and with `cost` in place of `price`."""
         price = None if cost is None else Settled(cost)
-        made = CallRecord(ledger=self.ledger, headers=self.headers, request_id=self.request_id, price=price)
-        made.provider, made.attempts, made.tier, made.events = self.provider, self.attempts, self.tier, self.events
-        return made
+        record = CallRecord(ledger=self.ledger, headers=self.headers, request_id=self.request_id, price=price)
+        record.provider, record.attempts = self.provider, self.attempts
+        record.tier, record.events = self.tier, self.events
+        return record
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        told = self if isinstance(self.price, Settled) else self.settled(self.cost_of(self.usage, self.tier))
-        return None, {name: getattr(told, name) for name in self.__slots__}
+        record = self if isinstance(self.price, Settled) else self.settled(self.cost_of(self.usage, self.tier))
+        return None, {name: getattr(record, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The price of a call that is over: what it cost, whatever is asked."""
+    """The fixed cost of a finished call."""
 
     cost: Cost
 
-    def __call__(self, *_asked: Any) -> Cost:
+    def __call__(self, *_usage: Any) -> Cost:
         """Return the cost."""
         return self.cost
 
@@ -117,12 +125,12 @@ _NO_RECORD = CallRecord()
 
 
 class Recorded:
-    """The part of a whole answer that tells of its call. The record lives in a slot, `_record`."""
+    """The part of a whole answer that shows its call. The record is in the slot `_record`."""
 
     __slots__ = ()
 
     def attach(self, record: CallRecord) -> None:
-        """Remember `record`; for the pipeline."""
+        """Store the record of the call."""
         object.__setattr__(self, "_record", record)
 
     def _get_record(self) -> CallRecord:
@@ -134,14 +142,14 @@ class Recorded:
 
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
-        """What was dropped, renamed, replaced or emulated in this call."""
+        """What was dropped, renamed, replaced, emulated or bridged in this call."""
         return self._get_record().ledger
 
     @property
     def cost(self) -> Cost | None:
-        """What the call cost in US dollars, by the catalogue's prices; None: price or usage is not known."""
+        """The cost of the call in US dollars, by the catalogue's prices; None if price or usage are not known."""
         record, usage = self._get_record(), getattr(self, "usage", None)
-        if usage is None:  # a stream may have said it beside the answer
+        if usage is None:  # a stream may have sent it beside the answer
             return record.cost_of(record.usage, record.tier)
         return record.cost_of(usage, getattr(self, "service_tier", None))
 

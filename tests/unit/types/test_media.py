@@ -121,7 +121,7 @@ def test_an_answer_shows_its_call(answer: Any) -> None:
     assert (answer.ledger, answer._response_headers, answer._request_id, answer.cost) == ((), None, None, None)
     headers = Headers([(b"X-Request-Id", b"req_1")])
     late: list[LedgerEntry] = []
-    answer.attach(CallRecord(ledger=[ENTRY], late=late, headers=headers, request_id="req_1"))
+    answer.attach(CallRecord(ledger=[ENTRY], reading_losses=late, headers=headers, request_id="req_1"))
     assert (answer.ledger, answer._response_headers["x-request-id"], answer._request_id) == ((ENTRY,), "req_1", "req_1")
     late.append(ENTRY)
     assert answer.ledger == (ENTRY, ENTRY)
