@@ -33,7 +33,7 @@ from llmgate_core.settings.call_options import CallOptions
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from llmgate_core.client.inputs import FileInput, ImageInput
+    from llmgate_core.client.inputs import FileValue, ImageValue
 '''
 TYPES = MappingProxyType(
     {"number": "float", "integer": "int", "boolean": "bool", "string": "str", "object": "Mapping[str, Any]"}
@@ -41,11 +41,11 @@ TYPES = MappingProxyType(
 OUTPUT_TYPE = "type[BaseModel] | Mapping[str, Any] | None"
 CORE_ARGUMENTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "chat": {"response_format": OUTPUT_TYPE, "file": "FileInput"},
+        "chat": {"response_format": OUTPUT_TYPE, "file": "FileValue"},
         "responses": {"response_format": OUTPUT_TYPE, "text_format": OUTPUT_TYPE},
-        "image.edit": {"mask": "ImageInput | None"},
+        "image.edit": {"mask": "ImageValue | None"},
         "speech": {"stream": "bool | None"},
-        "video": {"input_reference": "ImageInput | None"},
+        "video": {"input_reference": "ImageValue | None"},
         "video.content": {"stream": "bool | None"},
     }
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference.md"
-CLASS = "SyncCalls"
+CLASSES = ("TextCalls", "MediaCalls")
 OPTIONS = "CallOptions"
 OVERLOADED = frozenset({"stream", "response_format", "text_format"})
 """Parameters that overloads name to tell results apart; they are described with the request's parameters."""
@@ -80,7 +80,7 @@ class Function:
 
     def typed_arguments(self) -> str | None:
         """Return the TypedDict of its keyword arguments, if they have one."""
-        for definition in self.definitions:
+        for definition in reversed(self.definitions):  # the implementation's holds those of all overloads
             keywords = definition.args.kwarg
             if keywords is not None and keywords.annotation is not None:
                 found = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(keywords.annotation))
@@ -165,6 +165,7 @@ def prose_of(docstring: str) -> str:
     in_section = False
     for line in docstring.splitlines():
         heading = re.fullmatch(r"(Args|Returns|Raises|Yields):", line)
+        in_section = in_section and (not line or line.startswith(" "))
         if heading:
             in_section = True
             lines += [f"{heading[1]}:", ""]
@@ -189,7 +190,7 @@ def _named(text: str) -> str:
 def page() -> str:
     """Return the whole page."""
     classes = classes_of(parsed_modules())
-    functions = functions_of(classes[CLASS])
+    functions = [function for name in CLASSES for function in functions_of(classes[name])]
     parts = [HEAD]
     parts += [f"[`{function.name}`](#{function.name}) ·\n" for function in functions[:-1]]
     parts += [f"[`{functions[-1].name}`](#{functions[-1].name})\n\n"]

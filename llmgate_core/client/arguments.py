@@ -17,7 +17,7 @@ from llmgate_core.settings.call_options import CallOptions
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from llmgate_core.client.inputs import FileInput, ImageInput
+    from llmgate_core.client.inputs import FileValue, ImageValue
 
 
 class ChatArguments(CallOptions, total=False):
@@ -75,7 +75,7 @@ class ChatArguments(CallOptions, total=False):
 class AnyChatArguments(ChatArguments, total=False):
     """All arguments of `completion`."""
 
-    file: FileInput
+    file: FileValue
     response_format: type[BaseModel] | Mapping[str, Any] | None
     stream: bool | None
 
@@ -315,7 +315,7 @@ class ImageEditArguments(CallOptions, total=False):
 
     background: Literal["transparent", "opaque", "auto"] | None
     input_fidelity: Literal["high", "low"] | None
-    mask: ImageInput | None
+    mask: ImageValue | None
     moderation: Literal["low", "auto"] | None
     n: int | None
     """From 1 to 10."""
@@ -353,7 +353,7 @@ class ImageVariationArguments(CallOptions, total=False):
 class VideoArguments(CallOptions, total=False):
     """Arguments of `video_generation`."""
 
-    input_reference: ImageInput | None
+    input_reference: ImageValue | None
     seconds: Literal["4", "8", "12"] | None
     size: Literal["720x1280", "1280x720", "1024x1792", "1792x1024"] | None
 

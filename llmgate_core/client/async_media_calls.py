@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         VideoContentArguments,
         VideoListArguments,
     )
-    from llmgate_core.client.inputs import FileInput, ImageInput
+    from llmgate_core.client.inputs import FileValue, ImageValue
     from llmgate_core.reading.async_stream import AsyncStream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription, TranscriptionEvent, Translation
@@ -53,13 +53,13 @@ class AsyncMediaCalls(AsyncCaller):
 
     # fmt: off
     @overload
-    async def transcription(self, model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]) -> AsyncStream[TranscriptionEvent]: ...
+    async def transcription(self, model: str, file: FileValue, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]) -> AsyncStream[TranscriptionEvent]: ...
     @overload
-    async def transcription(self, model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
+    async def transcription(self, model: str, file: FileValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     @overload
-    async def transcription(self, model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]) -> Transcription | AsyncStream[TranscriptionEvent]: ...
+    async def transcription(self, model: str, file: FileValue, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]) -> Transcription | AsyncStream[TranscriptionEvent]: ...
     # fmt: on
-    async def transcription(self, model: str, file: FileInput, **arguments: Unpack[AnyTranscriptionArguments]) -> Any:
+    async def transcription(self, model: str, file: FileValue, **arguments: Unpack[AnyTranscriptionArguments]) -> Any:
         """Transcribe an audio file. `.text` is set for every response format.
 
         Args:
@@ -70,7 +70,7 @@ class AsyncMediaCalls(AsyncCaller):
             **arguments: as for `completion`.
 
         Returns:
-            A `Transcription`; with `stream=True` an `AsyncStream` of `TranscriptionEvent`.
+            A `Transcription`; with `stream=True`: `AsyncStream[TranscriptionEvent]`.
 
         Raises:
             BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
@@ -80,7 +80,7 @@ class AsyncMediaCalls(AsyncCaller):
         """
         return await self._call("transcription", model, {"file": file}, arguments)
 
-    async def translation(self, model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+    async def translation(self, model: str, file: FileValue, **arguments: Unpack[TranslationArguments]) -> Translation:
         """Translate an audio file into English text.
 
         Args:
@@ -111,7 +111,7 @@ class AsyncMediaCalls(AsyncCaller):
     async def speech(
         self, model: str, input: str, voice: str | Mapping[str, Any], **arguments: Unpack[AnySpeechArguments]
     ) -> Any:
-        """Speak a text.
+        """Turn text into speech.
 
         Args:
             model: a model string.
@@ -121,8 +121,8 @@ class AsyncMediaCalls(AsyncCaller):
             **arguments: as for `completion`; `speed` from 0.25 to 4.
 
         Returns:
-            A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk;
-            with `stream_format="sse"` an `AsyncStream` of `SpeechEvent`.
+            A `BinaryResponse`; with `stream=True`: `AsyncStream[bytes]`, which `stream_to_file` writes to disk;
+            with `stream_format="sse"`: `AsyncStream[SpeechEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -149,7 +149,7 @@ class AsyncMediaCalls(AsyncCaller):
             **arguments: as for `completion`; `n` is the number of images.
 
         Returns:
-            An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
+            An `ImagesResponse`; with `stream=True`: `AsyncStream[ImageEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -160,14 +160,14 @@ class AsyncMediaCalls(AsyncCaller):
 
     # fmt: off
     @overload
-    async def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]) -> AsyncStream[ImageEvent]: ...
+    async def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]) -> AsyncStream[ImageEvent]: ...
     @overload
-    async def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageEditArguments]) -> ImagesResponse: ...
+    async def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageEditArguments]) -> ImagesResponse: ...
     @overload
-    async def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: bool | None, **arguments: Unpack[ImageEditArguments]) -> ImagesResponse | AsyncStream[ImageEvent]: ...
+    async def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: bool | None, **arguments: Unpack[ImageEditArguments]) -> ImagesResponse | AsyncStream[ImageEvent]: ...
     # fmt: on
     async def image_edit(
-        self, model: str, image: ImageInput | list[Any], prompt: str, **arguments: Unpack[AnyImageEditArguments]
+        self, model: str, image: ImageValue | list[Any], prompt: str, **arguments: Unpack[AnyImageEditArguments]
     ) -> Any:
         """Change one or several images as a prompt says.
 
@@ -181,7 +181,7 @@ class AsyncMediaCalls(AsyncCaller):
                 reference where they are references.
 
         Returns:
-            An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
+            An `ImagesResponse`; with `stream=True`: `AsyncStream[ImageEvent]`.
 
         Raises:
             BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
@@ -192,7 +192,7 @@ class AsyncMediaCalls(AsyncCaller):
         return await self._call("image", model, {"image": image, "prompt": prompt}, arguments, operation="edit")
 
     async def image_variation(
-        self, model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]
+        self, model: str, image: FileValue, **arguments: Unpack[ImageVariationArguments]
     ) -> ImagesResponse:
         """Draw variations of an image.
 
@@ -295,7 +295,7 @@ class AsyncMediaCalls(AsyncCaller):
                 docs/guide/options.md.
 
         Returns:
-            A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk.
+            A `BinaryResponse`; with `stream=True`: `AsyncStream[bytes]`, which `stream_to_file` writes to disk.
 
         Raises:
             NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.

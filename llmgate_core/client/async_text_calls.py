@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TextCompletionArguments,
         TranscriptionArguments,
     )
-    from llmgate_core.client.inputs import FileInput, TextInput
+    from llmgate_core.client.inputs import FileValue, TextValue
     from llmgate_core.reading.async_stream import AsyncStream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription
@@ -62,7 +62,7 @@ class AsyncTextCalls(AsyncCaller):
     @overload
     async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
     @overload
-    async def completion(self, model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
+    async def completion(self, model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     # fmt: on
     async def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
         self, model: str, messages: Sequence[Any] = (), **arguments: Unpack[AnyChatArguments]
@@ -80,7 +80,7 @@ class AsyncTextCalls(AsyncCaller):
                 listed is sent as well; for type checkers pass it in `extra_body`.
 
         Returns:
-            A `ChatCompletion`; with `stream=True` an `AsyncStream` of `ChatCompletionChunk`.
+            A `ChatCompletion`; with `stream=True`: `AsyncStream[ChatCompletionChunk]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -93,16 +93,16 @@ class AsyncTextCalls(AsyncCaller):
 
     # fmt: off
     @overload
-    async def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]) -> AsyncStream[TextCompletionChunk]: ...
+    async def text_completion(self, model: str, prompt: TextValue, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]) -> AsyncStream[TextCompletionChunk]: ...
     @overload
-    async def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]) -> TextCompletion: ...
+    async def text_completion(self, model: str, prompt: TextValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]) -> TextCompletion: ...
     @overload
-    async def text_completion(self, model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]) -> TextCompletion | AsyncStream[TextCompletionChunk]: ...
+    async def text_completion(self, model: str, prompt: TextValue, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]) -> TextCompletion | AsyncStream[TextCompletionChunk]: ...
     # fmt: on
     async def text_completion(
-        self, model: str, prompt: TextInput, **arguments: Unpack[AnyTextCompletionArguments]
+        self, model: str, prompt: TextValue, **arguments: Unpack[AnyTextCompletionArguments]
     ) -> Any:
-        """Continue a text with a legacy completion model.
+        """Continue text with a legacy completion model.
 
         Args:
             model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
@@ -111,8 +111,8 @@ class AsyncTextCalls(AsyncCaller):
             **arguments: as for `completion`.
 
         Returns:
-            A `TextCompletion` with a choice for each prompt; with `stream=True` an `AsyncStream` of
-            `TextCompletionChunk`.
+            A `TextCompletion` with a choice for each prompt; with `stream=True`:
+            `AsyncStream[TextCompletionChunk]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -146,7 +146,7 @@ class AsyncTextCalls(AsyncCaller):
                 to go through chat.
 
         Returns:
-            A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+            A `ResponseObject`; with `stream=True`: `AsyncStream[ResponseEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
@@ -176,7 +176,7 @@ class AsyncTextCalls(AsyncCaller):
             **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
 
         Returns:
-            A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+            A `ResponseObject`; with `stream=True`: `AsyncStream[ResponseEvent]`.
 
         Raises:
             NotFoundError: the response is not stored. LLMGateError: every other failure.
@@ -308,9 +308,9 @@ class AsyncTextCalls(AsyncCaller):
         return result
 
     async def embedding(
-        self, model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]
+        self, model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]
     ) -> EmbeddingResponse:
-        """Turn texts into vectors.
+        """Turn text into vectors.
 
         Args:
             model: a model string.
@@ -318,7 +318,7 @@ class AsyncTextCalls(AsyncCaller):
             **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
         Returns:
-            An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+            An `EmbeddingResponse` with a vector in `data` for each input, in their order.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -334,7 +334,7 @@ class AsyncTextCalls(AsyncCaller):
         model: str | None = None,
         **arguments: Unpack[CallOptions],
     ) -> ModerationResponse:
-        """Judge whether texts and images are harmful.
+        """Judge whether text and images are harmful.
 
         Args:
             input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and

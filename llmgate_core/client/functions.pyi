@@ -26,7 +26,7 @@ from llmgate_core.client.arguments import (
     VideoListArguments,
 )
 from llmgate_core.client.clients import AsyncClient, Client
-from llmgate_core.client.inputs import FileInput, ImageInput, TextInput
+from llmgate_core.client.inputs import FileValue, ImageValue, TextValue
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.sync_stream import Stream
 from llmgate_core.settings.call_options import CallOptions
@@ -67,7 +67,7 @@ def completion(
             listed is sent as well; for type checkers pass it in `extra_body`.
 
     Returns:
-        A `ChatCompletion`; with `stream=True` an `Stream` of `ChatCompletionChunk`.
+        A `ChatCompletion`; with `stream=True`: `Stream[ChatCompletionChunk]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -104,13 +104,13 @@ def completion(
 ) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
 @overload
 def completion(
-    model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+    model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription: ...
 @overload
 def text_completion(
-    model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
 ) -> Stream[TextCompletionChunk]:
-    """Continue a text with a legacy completion model.
+    """Continue text with a legacy completion model.
 
     Args:
         model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
@@ -119,8 +119,8 @@ def text_completion(
         **arguments: as for `completion`.
 
     Returns:
-        A `TextCompletion` with a choice for each prompt; with `stream=True` an `Stream` of
-        `TextCompletionChunk`.
+        A `TextCompletion` with a choice for each prompt; with `stream=True`:
+        `Stream[TextCompletionChunk]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -130,11 +130,11 @@ def text_completion(
 
 @overload
 def text_completion(
-    model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion: ...
 @overload
 def text_completion(
-    model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion | Stream[TextCompletionChunk]: ...
 @overload
 def responses(
@@ -155,7 +155,7 @@ def responses(
             to go through chat.
 
     Returns:
-        A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
+        A `ResponseObject`; with `stream=True`: `Stream[ResponseEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
@@ -197,7 +197,7 @@ def get_responses(
         **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
 
     Returns:
-        A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
+        A `ResponseObject`; with `stream=True`: `Stream[ResponseEvent]`.
 
     Raises:
         NotFoundError: the response is not stored. LLMGateError: every other failure.
@@ -309,8 +309,8 @@ def count_input_tokens(
     Source: OpenAI API reference, POST /responses/input_tokens.
     """
 
-def embedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-    """Turn texts into vectors.
+def embedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn text into vectors.
 
     Args:
         model: a model string.
@@ -318,7 +318,7 @@ def embedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArgumen
         **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
     Returns:
-        An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -329,7 +329,7 @@ def embedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArgumen
 def moderation(
     input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
 ) -> ModerationResponse:
-    """Judge whether texts and images are harmful.
+    """Judge whether text and images are harmful.
 
     Args:
         input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
@@ -348,7 +348,7 @@ def moderation(
 
 @overload
 def transcription(
-    model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
 ) -> Stream[TranscriptionEvent]:
     """Transcribe an audio file. `.text` is set for every response format.
 
@@ -360,7 +360,7 @@ def transcription(
         **arguments: as for `completion`.
 
     Returns:
-        A `Transcription`; with `stream=True` an `Stream` of `TranscriptionEvent`.
+        A `Transcription`; with `stream=True`: `Stream[TranscriptionEvent]`.
 
     Raises:
         BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
@@ -371,13 +371,13 @@ def transcription(
 
 @overload
 def transcription(
-    model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription: ...
 @overload
 def transcription(
-    model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription | Stream[TranscriptionEvent]: ...
-def translation(model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+def translation(model: str, file: FileValue, **arguments: Unpack[TranslationArguments]) -> Translation:
     """Translate an audio file into English text.
 
     Args:
@@ -404,7 +404,7 @@ def speech(
     stream: Literal[True],
     **arguments: Unpack[SpeechArguments],
 ) -> Stream[bytes]:
-    """Speak a text.
+    """Turn text into speech.
 
     Args:
         model: a model string.
@@ -414,8 +414,8 @@ def speech(
         **arguments: as for `completion`; `speed` from 0.25 to 4.
 
     Returns:
-        A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk;
-        with `stream_format="sse"` an `Stream` of `SpeechEvent`.
+        A `BinaryResponse`; with `stream=True`: `Stream[bytes]`, which `stream_to_file` writes to disk;
+        with `stream_format="sse"`: `Stream[SpeechEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -449,7 +449,7 @@ def image_generation(
         **arguments: as for `completion`; `n` is the number of images.
 
     Returns:
-        An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
+        An `ImagesResponse`; with `stream=True`: `Stream[ImageEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -468,7 +468,7 @@ def image_generation(
 @overload
 def image_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: Literal[True],
@@ -486,7 +486,7 @@ def image_edit(
             reference where they are references.
 
     Returns:
-        An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
+        An `ImagesResponse`; with `stream=True`: `Stream[ImageEvent]`.
 
     Raises:
         BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
@@ -498,7 +498,7 @@ def image_edit(
 @overload
 def image_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: Literal[False] | None = ...,
@@ -507,13 +507,13 @@ def image_edit(
 @overload
 def image_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: bool | None,
     **arguments: Unpack[ImageEditArguments],
 ) -> ImagesResponse | Stream[ImageEvent]: ...
-def image_variation(model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]) -> ImagesResponse:
+def image_variation(model: str, image: FileValue, **arguments: Unpack[ImageVariationArguments]) -> ImagesResponse:
     """Draw variations of an image.
 
     Args:
@@ -600,7 +600,7 @@ def video_content(
             docs/guide/options.md.
 
     Returns:
-        A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk.
+        A `BinaryResponse`; with `stream=True`: `Stream[bytes]`, which `stream_to_file` writes to disk.
 
     Raises:
         NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.
@@ -677,7 +677,7 @@ async def acompletion(
             listed is sent as well; for type checkers pass it in `extra_body`.
 
     Returns:
-        A `ChatCompletion`; with `stream=True` an `AsyncStream` of `ChatCompletionChunk`.
+        A `ChatCompletion`; with `stream=True`: `AsyncStream[ChatCompletionChunk]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -714,13 +714,13 @@ async def acompletion(
 ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
 @overload
 async def acompletion(
-    model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+    model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription: ...
 @overload
 async def atext_completion(
-    model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]
 ) -> AsyncStream[TextCompletionChunk]:
-    """Continue a text with a legacy completion model.
+    """Continue text with a legacy completion model.
 
     Args:
         model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
@@ -729,8 +729,8 @@ async def atext_completion(
         **arguments: as for `completion`.
 
     Returns:
-        A `TextCompletion` with a choice for each prompt; with `stream=True` an `AsyncStream` of
-        `TextCompletionChunk`.
+        A `TextCompletion` with a choice for each prompt; with `stream=True`:
+        `AsyncStream[TextCompletionChunk]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -740,11 +740,11 @@ async def atext_completion(
 
 @overload
 async def atext_completion(
-    model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion: ...
 @overload
 async def atext_completion(
-    model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
+    model: str, prompt: TextValue, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]
 ) -> TextCompletion | AsyncStream[TextCompletionChunk]: ...
 @overload
 async def aresponses(
@@ -765,7 +765,7 @@ async def aresponses(
             to go through chat.
 
     Returns:
-        A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+        A `ResponseObject`; with `stream=True`: `AsyncStream[ResponseEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
@@ -807,7 +807,7 @@ async def aget_responses(
         **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
 
     Returns:
-        A `ResponseObject`; with `stream=True` an `AsyncStream` of `ResponseEvent`.
+        A `ResponseObject`; with `stream=True`: `AsyncStream[ResponseEvent]`.
 
     Raises:
         NotFoundError: the response is not stored. LLMGateError: every other failure.
@@ -921,8 +921,8 @@ async def acount_input_tokens(
     Source: OpenAI API reference, POST /responses/input_tokens.
     """
 
-async def aembedding(model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-    """Turn texts into vectors.
+async def aembedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn text into vectors.
 
     Args:
         model: a model string.
@@ -930,7 +930,7 @@ async def aembedding(model: str, input: TextInput, **arguments: Unpack[Embedding
         **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
     Returns:
-        An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -941,7 +941,7 @@ async def aembedding(model: str, input: TextInput, **arguments: Unpack[Embedding
 async def amoderation(
     input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
 ) -> ModerationResponse:
-    """Judge whether texts and images are harmful.
+    """Judge whether text and images are harmful.
 
     Args:
         input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
@@ -960,7 +960,7 @@ async def amoderation(
 
 @overload
 async def atranscription(
-    model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]
 ) -> AsyncStream[TranscriptionEvent]:
     """Transcribe an audio file. `.text` is set for every response format.
 
@@ -972,7 +972,7 @@ async def atranscription(
         **arguments: as for `completion`.
 
     Returns:
-        A `Transcription`; with `stream=True` an `AsyncStream` of `TranscriptionEvent`.
+        A `Transcription`; with `stream=True`: `AsyncStream[TranscriptionEvent]`.
 
     Raises:
         BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
@@ -983,13 +983,13 @@ async def atranscription(
 
 @overload
 async def atranscription(
-    model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription: ...
 @overload
 async def atranscription(
-    model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
+    model: str, file: FileValue, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]
 ) -> Transcription | AsyncStream[TranscriptionEvent]: ...
-async def atranslation(model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+async def atranslation(model: str, file: FileValue, **arguments: Unpack[TranslationArguments]) -> Translation:
     """Translate an audio file into English text.
 
     Args:
@@ -1016,7 +1016,7 @@ async def aspeech(
     stream: Literal[True],
     **arguments: Unpack[SpeechArguments],
 ) -> AsyncStream[bytes]:
-    """Speak a text.
+    """Turn text into speech.
 
     Args:
         model: a model string.
@@ -1026,8 +1026,8 @@ async def aspeech(
         **arguments: as for `completion`; `speed` from 0.25 to 4.
 
     Returns:
-        A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk;
-        with `stream_format="sse"` an `AsyncStream` of `SpeechEvent`.
+        A `BinaryResponse`; with `stream=True`: `AsyncStream[bytes]`, which `stream_to_file` writes to disk;
+        with `stream_format="sse"`: `AsyncStream[SpeechEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -1061,7 +1061,7 @@ async def aimage_generation(
         **arguments: as for `completion`; `n` is the number of images.
 
     Returns:
-        An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
+        An `ImagesResponse`; with `stream=True`: `AsyncStream[ImageEvent]`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -1080,7 +1080,7 @@ async def aimage_generation(
 @overload
 async def aimage_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: Literal[True],
@@ -1098,7 +1098,7 @@ async def aimage_edit(
             reference where they are references.
 
     Returns:
-        An `ImagesResponse`; with `stream=True` an `AsyncStream` of `ImageEvent`.
+        An `ImagesResponse`; with `stream=True`: `AsyncStream[ImageEvent]`.
 
     Raises:
         BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
@@ -1110,7 +1110,7 @@ async def aimage_edit(
 @overload
 async def aimage_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: Literal[False] | None = ...,
@@ -1119,14 +1119,14 @@ async def aimage_edit(
 @overload
 async def aimage_edit(
     model: str,
-    image: ImageInput | list[Any],
+    image: ImageValue | list[Any],
     prompt: str,
     *,
     stream: bool | None,
     **arguments: Unpack[ImageEditArguments],
 ) -> ImagesResponse | AsyncStream[ImageEvent]: ...
 async def aimage_variation(
-    model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]
+    model: str, image: FileValue, **arguments: Unpack[ImageVariationArguments]
 ) -> ImagesResponse:
     """Draw variations of an image.
 
@@ -1214,7 +1214,7 @@ async def avideo_content(
             docs/guide/options.md.
 
     Returns:
-        A `BinaryResponse`; with `stream=True` an `AsyncStream` of bytes, which `stream_to_file` writes to disk.
+        A `BinaryResponse`; with `stream=True`: `AsyncStream[bytes]`, which `stream_to_file` writes to disk.
 
     Raises:
         NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.

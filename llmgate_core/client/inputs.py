@@ -1,6 +1,6 @@
-"""What callers may pass as files and texts, for type checkers; core checks the values themselves.
+"""What callers may pass as files and text, for type checkers; core checks the values themselves.
 
-Source: `llmgate_core.files.uploads.file_part` for files, the OpenAI API reference for texts.
+Source: `llmgate_core.files.uploads.file_part` for files, the OpenAI API reference for text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from llmgate_core.contract.form import FilePart
 
-__all__ = ["FileInput", "ImageInput", "TextInput"]
+__all__ = ["FileValue", "ImageValue", "TextValue"]
 
 
 class BinaryReader(Protocol):
@@ -24,11 +24,11 @@ class BinaryReader(Protocol):
 
 FileContent: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryReader | FilePart"
 
-FileInput: TypeAlias = "FileContent | tuple[str | None, FileContent] | tuple[str | None, FileContent, str | None]"
+FileValue: TypeAlias = "FileContent | tuple[str | None, FileContent] | tuple[str | None, FileContent, str | None]"
 """A path, an open binary file, bytes, or `(name, content)` or `(name, content, content_type)` of one of these."""
 
-ImageInput: TypeAlias = "FileInput | Mapping[str, Any]"
+ImageValue: TypeAlias = "FileValue | Mapping[str, Any]"
 """A file, or a reference that the upstream fetches: `{"image_url": ...}` or `{"file_id": ...}`."""
 
-TextInput: TypeAlias = "str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]"
+TextValue: TypeAlias = "str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]"
 """A string, several strings, the tokens of one, or the tokens of several."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         VideoContentArguments,
         VideoListArguments,
     )
-    from llmgate_core.client.inputs import FileInput, ImageInput
+    from llmgate_core.client.inputs import FileValue, ImageValue
     from llmgate_core.reading.sync_stream import Stream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription, TranscriptionEvent, Translation
@@ -54,13 +54,13 @@ class MediaCalls(Caller):
 
     # fmt: off
     @overload
-    def transcription(self, model: str, file: FileInput, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]) -> Stream[TranscriptionEvent]: ...
+    def transcription(self, model: str, file: FileValue, *, stream: Literal[True], **arguments: Unpack[TranscriptionArguments]) -> Stream[TranscriptionEvent]: ...
     @overload
-    def transcription(self, model: str, file: FileInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
+    def transcription(self, model: str, file: FileValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     @overload
-    def transcription(self, model: str, file: FileInput, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]) -> Transcription | Stream[TranscriptionEvent]: ...
+    def transcription(self, model: str, file: FileValue, *, stream: bool | None, **arguments: Unpack[TranscriptionArguments]) -> Transcription | Stream[TranscriptionEvent]: ...
     # fmt: on
-    def transcription(self, model: str, file: FileInput, **arguments: Unpack[AnyTranscriptionArguments]) -> Any:
+    def transcription(self, model: str, file: FileValue, **arguments: Unpack[AnyTranscriptionArguments]) -> Any:
         """Transcribe an audio file. `.text` is set for every response format.
 
         Args:
@@ -71,7 +71,7 @@ class MediaCalls(Caller):
             **arguments: as for `completion`.
 
         Returns:
-            A `Transcription`; with `stream=True` an `Stream` of `TranscriptionEvent`.
+            A `Transcription`; with `stream=True`: `Stream[TranscriptionEvent]`.
 
         Raises:
             BadRequestError: with `param == "file"` if the file is missing, empty or cannot be read. LLMGateError:
@@ -81,7 +81,7 @@ class MediaCalls(Caller):
         """
         return self._call("transcription", model, {"file": file}, arguments)
 
-    def translation(self, model: str, file: FileInput, **arguments: Unpack[TranslationArguments]) -> Translation:
+    def translation(self, model: str, file: FileValue, **arguments: Unpack[TranslationArguments]) -> Translation:
         """Translate an audio file into English text.
 
         Args:
@@ -112,7 +112,7 @@ class MediaCalls(Caller):
     def speech(
         self, model: str, input: str, voice: str | Mapping[str, Any], **arguments: Unpack[AnySpeechArguments]
     ) -> Any:
-        """Speak a text.
+        """Turn text into speech.
 
         Args:
             model: a model string.
@@ -122,8 +122,8 @@ class MediaCalls(Caller):
             **arguments: as for `completion`; `speed` from 0.25 to 4.
 
         Returns:
-            A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk;
-            with `stream_format="sse"` an `Stream` of `SpeechEvent`.
+            A `BinaryResponse`; with `stream=True`: `Stream[bytes]`, which `stream_to_file` writes to disk;
+            with `stream_format="sse"`: `Stream[SpeechEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -150,7 +150,7 @@ class MediaCalls(Caller):
             **arguments: as for `completion`; `n` is the number of images.
 
         Returns:
-            An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
+            An `ImagesResponse`; with `stream=True`: `Stream[ImageEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -161,14 +161,14 @@ class MediaCalls(Caller):
 
     # fmt: off
     @overload
-    def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]) -> Stream[ImageEvent]: ...
+    def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: Literal[True], **arguments: Unpack[ImageEditArguments]) -> Stream[ImageEvent]: ...
     @overload
-    def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageEditArguments]) -> ImagesResponse: ...
+    def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: Literal[False] | None = ..., **arguments: Unpack[ImageEditArguments]) -> ImagesResponse: ...
     @overload
-    def image_edit(self, model: str, image: ImageInput | list[Any], prompt: str, *, stream: bool | None, **arguments: Unpack[ImageEditArguments]) -> ImagesResponse | Stream[ImageEvent]: ...
+    def image_edit(self, model: str, image: ImageValue | list[Any], prompt: str, *, stream: bool | None, **arguments: Unpack[ImageEditArguments]) -> ImagesResponse | Stream[ImageEvent]: ...
     # fmt: on
     def image_edit(
-        self, model: str, image: ImageInput | list[Any], prompt: str, **arguments: Unpack[AnyImageEditArguments]
+        self, model: str, image: ImageValue | list[Any], prompt: str, **arguments: Unpack[AnyImageEditArguments]
     ) -> Any:
         """Change one or several images as a prompt says.
 
@@ -182,7 +182,7 @@ class MediaCalls(Caller):
                 reference where they are references.
 
         Returns:
-            An `ImagesResponse`; with `stream=True` an `Stream` of `ImageEvent`.
+            An `ImagesResponse`; with `stream=True`: `Stream[ImageEvent]`.
 
         Raises:
             BadRequestError: with `param` `image` or `mask` if a file is missing, empty or cannot be read, or files
@@ -193,7 +193,7 @@ class MediaCalls(Caller):
         return self._call("image", model, {"image": image, "prompt": prompt}, arguments, operation="edit")
 
     def image_variation(
-        self, model: str, image: FileInput, **arguments: Unpack[ImageVariationArguments]
+        self, model: str, image: FileValue, **arguments: Unpack[ImageVariationArguments]
     ) -> ImagesResponse:
         """Draw variations of an image.
 
@@ -296,7 +296,7 @@ class MediaCalls(Caller):
                 docs/guide/options.md.
 
         Returns:
-            A `BinaryResponse`; with `stream=True` an `Stream` of bytes, which `stream_to_file` writes to disk.
+            A `BinaryResponse`; with `stream=True`: `Stream[bytes]`, which `stream_to_file` writes to disk.
 
         Raises:
             NotFoundError: there is no such video, or its content has expired. LLMGateError: every other failure.

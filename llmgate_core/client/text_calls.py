@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TextCompletionArguments,
         TranscriptionArguments,
     )
-    from llmgate_core.client.inputs import FileInput, TextInput
+    from llmgate_core.client.inputs import FileValue, TextValue
     from llmgate_core.reading.sync_stream import Stream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription
@@ -63,7 +63,7 @@ class TextCalls(Caller):
     @overload
     def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
     @overload
-    def completion(self, model: str, *, file: FileInput, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
+    def completion(self, model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     # fmt: on
     def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
         self, model: str, messages: Sequence[Any] = (), **arguments: Unpack[AnyChatArguments]
@@ -81,7 +81,7 @@ class TextCalls(Caller):
                 listed is sent as well; for type checkers pass it in `extra_body`.
 
         Returns:
-            A `ChatCompletion`; with `stream=True` an `Stream` of `ChatCompletionChunk`.
+            A `ChatCompletion`; with `stream=True`: `Stream[ChatCompletionChunk]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -94,14 +94,14 @@ class TextCalls(Caller):
 
     # fmt: off
     @overload
-    def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]) -> Stream[TextCompletionChunk]: ...
+    def text_completion(self, model: str, prompt: TextValue, *, stream: Literal[True], **arguments: Unpack[TextCompletionArguments]) -> Stream[TextCompletionChunk]: ...
     @overload
-    def text_completion(self, model: str, prompt: TextInput, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]) -> TextCompletion: ...
+    def text_completion(self, model: str, prompt: TextValue, *, stream: Literal[False] | None = ..., **arguments: Unpack[TextCompletionArguments]) -> TextCompletion: ...
     @overload
-    def text_completion(self, model: str, prompt: TextInput, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]) -> TextCompletion | Stream[TextCompletionChunk]: ...
+    def text_completion(self, model: str, prompt: TextValue, *, stream: bool | None, **arguments: Unpack[TextCompletionArguments]) -> TextCompletion | Stream[TextCompletionChunk]: ...
     # fmt: on
-    def text_completion(self, model: str, prompt: TextInput, **arguments: Unpack[AnyTextCompletionArguments]) -> Any:
-        """Continue a text with a legacy completion model.
+    def text_completion(self, model: str, prompt: TextValue, **arguments: Unpack[AnyTextCompletionArguments]) -> Any:
+        """Continue text with a legacy completion model.
 
         Args:
             model: a model string; the prefix of OpenAI's own is `text-completion-openai/`.
@@ -110,8 +110,8 @@ class TextCalls(Caller):
             **arguments: as for `completion`.
 
         Returns:
-            A `TextCompletion` with a choice for each prompt; with `stream=True` an `Stream` of
-            `TextCompletionChunk`.
+            A `TextCompletion` with a choice for each prompt; with `stream=True`:
+            `Stream[TextCompletionChunk]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -145,7 +145,7 @@ class TextCalls(Caller):
                 to go through chat.
 
         Returns:
-            A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
+            A `ResponseObject`; with `stream=True`: `Stream[ResponseEvent]`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md. A response that failed is in
@@ -175,7 +175,7 @@ class TextCalls(Caller):
             **arguments: as for `completion`; `wait=True` polls a background response until it has ended.
 
         Returns:
-            A `ResponseObject`; with `stream=True` an `Stream` of `ResponseEvent`.
+            A `ResponseObject`; with `stream=True`: `Stream[ResponseEvent]`.
 
         Raises:
             NotFoundError: the response is not stored. LLMGateError: every other failure.
@@ -298,8 +298,8 @@ class TextCalls(Caller):
         result: InputTokens = self._call("responses", model, {"input": input}, arguments, operation="input_tokens")
         return result
 
-    def embedding(self, model: str, input: TextInput, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-        """Turn texts into vectors.
+    def embedding(self, model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+        """Turn text into vectors.
 
         Args:
             model: a model string.
@@ -307,7 +307,7 @@ class TextCalls(Caller):
             **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
         Returns:
-            An `EmbeddingResponse` with a vector in `data` for each text, in their order.
+            An `EmbeddingResponse` with a vector in `data` for each input, in their order.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -323,7 +323,7 @@ class TextCalls(Caller):
         model: str | None = None,
         **arguments: Unpack[CallOptions],
     ) -> ModerationResponse:
-        """Judge whether texts and images are harmful.
+        """Judge whether text and images are harmful.
 
         Args:
             input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
