@@ -14,6 +14,8 @@ Type checkers and editors read `__init__.pyi`, which `make twins` writes from th
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
+
 from llmgate_core.catalogue.prices import Cost as Cost
 from llmgate_core.client.clients import AsyncClient as AsyncClient
 from llmgate_core.client.clients import Client as Client
@@ -129,7 +131,7 @@ api_key: str | None
 api_base: str | None
 organization: str | None
 project: str | None
-timeout: Any
+timeout: float | Timeouts | httpx.Timeout | None
 max_retries: int
 param_policy: ParamPolicy
 drop_params: bool

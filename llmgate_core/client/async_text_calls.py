@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TextCompletionArguments,
         TranscriptionArguments,
     )
-    from llmgate_core.client.inputs import FileValue, TextValue
+    from llmgate_core.client.inputs import FileValue, MessageValue, TextValue
     from llmgate_core.reading.async_stream import AsyncStream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription
@@ -54,18 +54,18 @@ class AsyncTextCalls(AsyncCaller):
 
     # fmt: off
     @overload
-    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> AsyncStream[ChatCompletionChunk]: ...
+    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> AsyncStream[ChatCompletionChunk]: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
+    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
+    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
+    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
     @overload
     async def completion(self, model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     # fmt: on
     async def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
-        self, model: str, messages: Sequence[Any] = (), **arguments: Unpack[AnyChatArguments]
+        self, model: str, messages: Sequence[MessageValue] = (), **arguments: Unpack[AnyChatArguments]
     ) -> Any:
         """Chat with a model.
 

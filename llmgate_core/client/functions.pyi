@@ -26,7 +26,7 @@ from llmgate_core.client.arguments import (
     VideoListArguments,
 )
 from llmgate_core.client.clients import AsyncClient, Client
-from llmgate_core.client.inputs import FileValue, ImageValue, TextValue
+from llmgate_core.client.inputs import FileValue, ImageValue, MessageValue, TextValue
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.sync_stream import Stream
 from llmgate_core.settings.call_options import CallOptions
@@ -48,7 +48,7 @@ def default_async_client() -> AsyncClient: ...
 @overload
 def completion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     stream: Literal[True],
     response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
@@ -78,7 +78,7 @@ def completion(
 @overload
 def completion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     response_format: type[OutputT],
     stream: Literal[False] | None = ...,
@@ -87,7 +87,7 @@ def completion(
 @overload
 def completion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     response_format: Mapping[str, Any] | None = ...,
     stream: Literal[False] | None = ...,
@@ -96,7 +96,7 @@ def completion(
 @overload
 def completion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     stream: bool | None,
     response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
@@ -658,7 +658,7 @@ def video_delete(video_id: str, *, model: str | None = None, **arguments: Unpack
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     stream: Literal[True],
     response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
@@ -688,7 +688,7 @@ async def acompletion(
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     response_format: type[OutputT],
     stream: Literal[False] | None = ...,
@@ -697,7 +697,7 @@ async def acompletion(
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     response_format: Mapping[str, Any] | None = ...,
     stream: Literal[False] | None = ...,
@@ -706,7 +706,7 @@ async def acompletion(
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[Any] = (),
+    messages: Sequence[MessageValue] = (),
     *,
     stream: bool | None,
     response_format: type[BaseModel] | Mapping[str, Any] | None = ...,

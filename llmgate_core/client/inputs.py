@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from llmgate_core.contract.form import FilePart
 
-__all__ = ["FileValue", "ImageValue", "TextValue"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["FileValue", "ImageValue", "MessageValue", "TextValue"]
 
 
 class BinaryReader(Protocol):
@@ -29,6 +32,9 @@ FileValue: TypeAlias = "FileContent | tuple[str | None, FileContent] | tuple[str
 
 ImageValue: TypeAlias = "FileValue | Mapping[str, Any]"
 """A file, or a reference that the upstream fetches: `{"image_url": ...}` or `{"file_id": ...}`."""
+
+MessageValue: TypeAlias = "Mapping[str, Any] | BaseModel"
+"""A dict with `role` and `content`, or the message of an earlier answer."""
 
 TextValue: TypeAlias = "str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]"
 """A string, several strings, the tokens of one, or the tokens of several."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TextCompletionArguments,
         TranscriptionArguments,
     )
-    from llmgate_core.client.inputs import FileValue, TextValue
+    from llmgate_core.client.inputs import FileValue, MessageValue, TextValue
     from llmgate_core.reading.sync_stream import Stream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription
@@ -55,18 +55,18 @@ class TextCalls(Caller):
 
     # fmt: off
     @overload
-    def completion(self, model: str, messages: Sequence[Any] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> Stream[ChatCompletionChunk]: ...
+    def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> Stream[ChatCompletionChunk]: ...
     @overload
-    def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
+    def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
     @overload
-    def completion(self, model: str, messages: Sequence[Any] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
+    def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
     @overload
-    def completion(self, model: str, messages: Sequence[Any] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
+    def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
     @overload
     def completion(self, model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     # fmt: on
     def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
-        self, model: str, messages: Sequence[Any] = (), **arguments: Unpack[AnyChatArguments]
+        self, model: str, messages: Sequence[MessageValue] = (), **arguments: Unpack[AnyChatArguments]
     ) -> Any:
         """Chat with a model.
 

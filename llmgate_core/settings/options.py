@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.provider import ProviderInfo
@@ -20,6 +20,9 @@ from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
 from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = [
     "ClientOptions",
@@ -72,7 +75,7 @@ class ClientOptions:
     api_base: str | None = None
     organization: str | None = None
     project: str | None = None
-    timeout: Any = None
+    timeout: float | Timeouts | httpx.Timeout | None = None
     max_retries: int | None = None
     param_policy: str | None = None
     client_session: Any = None

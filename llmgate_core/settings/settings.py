@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmgate_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from llmgate_core.contract.limits import Timeouts
 
 __all__ = ["PluginPolicy", "Settings", "module_settings"]
 
@@ -62,7 +67,7 @@ class Settings:
     api_base: str | None = None
     organization: str | None = None
     project: str | None = None
-    timeout: Any = None
+    timeout: float | Timeouts | httpx.Timeout | None = None
     max_retries: int = 2
     param_policy: ParamPolicy = "error"
     drop_params: bool = False

@@ -120,6 +120,8 @@ completion("m", messages, api_kee="k")  # error
 completion("m", messages, param_policy="ignore")  # error
 completion("m", messages, top_k=4)  # error
 completion(messages=messages)  # error
+completion("m", "hi")  # error
+completion("m", [{"role": "user", "content": "hi"}, completion("m", messages).choices[0].message])
 embedding("m", "i", dimensions=3, encoding_format="base64", timeout=3)
 embedding("m", "i", dimension=3)  # error
 embedding("m", "i", encoding_format="hex")  # error
@@ -142,6 +144,7 @@ Client(api_kee="k")  # error
 AsyncClient(api_kee="k")  # error
 Client(max_retries="three")  # error
 llmgate_core.drop_params = True
+llmgate_core.timeout = Timeouts(total=3)
 llmgate_core.drop_parms = True  # error
 assert_type(llmgate_core.plugins, llmgate_core.PluginPolicy)
 
