@@ -323,19 +323,19 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         operation: str = "create",
         **arguments: Any,
     ) -> Relayed | AsyncStream[bytes]:
-        """Pass a request on as a server does: no typed result, the upstream's bytes where nothing has to change.
+        """Pass on a request of another program: the result is not typed, and bytes that need no change are kept.
 
         Args:
-            family: what is called, for example `chat`.
-            operation: what of it.
-            model: the model string that says where to.
+            family: what is called, such as `chat`.
+            model: the model string that says where the request goes.
             body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
-            content: the bytes that `body` was parsed from, to be sent as they are where that is possible.
-            **arguments: our own arguments, as `api_key=`, and parameters that the request does not have.
+            content: the bytes that `body` was parsed from, which are sent as they are if possible.
+            operation: what of the family is called, such as `create`.
+            **arguments: options, docs/guide/options.md, and parameters that the request does not have.
 
         Returns:
-            A `Relayed`; for a stream an `AsyncStream` of bytes, opened up to its first event, whose errors the
-            server turns into `relay.error_tail`.
+            A `Relayed`; for a stream an `AsyncStream` of bytes, which has had its first event. The bytes for an error
+            in it are `llmgate_core.serving.error_tail`.
 
         Raises:
             LLMGateError: as `completion`.
@@ -360,19 +360,23 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         content: bytes | StreamedContent = b"",
         **arguments: Any,
     ) -> Forwarded:
-        """Send a request below a provider's base URL as it is, with its key; return the answer once its head is here.
+        """Send a request unchanged to a provider, with its key. Returns when the head of the answer is there.
 
         Args:
-            target: from `resolve`.
-            method: of the request.
-            path: percent-encoded, begins with `/`.
-            query: without `?`.
-            headers: those to be sent, besides ours.
-            content: the body; a streamed one is read once.
-            **arguments: our own arguments, as `api_key=`.
+            target: the provider, from `resolve`.
+            method: the HTTP method.
+            path: the path below the base URL, percent-encoded, with a `/` at its start.
+            query: the query, without `?`.
+            headers: the headers to send besides ours.
+            content: the body. A streamed body is read once.
+            **arguments: options, docs/guide/options.md.
+
+        Returns:
+            A `Forwarded`, whose body is read from it.
 
         Raises:
-            APIError: not reached, late, or no key. PluginError: the plugin signs requests in its own way.
+            APIError: the provider cannot be reached or is too slow, or there is no key. PluginError: the plugin signs
+                requests in its own way.
         """
         request = UpstreamRequest(method, path, headers=headers)
         outgoing = forwarding(self.preparer, target, request, content, query, arguments)
