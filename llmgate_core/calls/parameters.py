@@ -36,28 +36,26 @@ def apply_params(
             refused, and the policy does not allow for it.
         PluginError: `supports_param` returned something that the contract does not allow.
     """
-    entries: list[LedgerEntry] = []
-    change: Mapping[str, Any] | None
-    body: dict[str, Any] | None = None
+    entries = list(_judge_endpoint(call, route, policy)) if judging else []
     judge = plugin.supports_param if judging else None
-    inputs = FAMILIES[call.family].inputs
-    if judging and route.facts is not None and (rule := _judge_endpoint(call, route)) is not None:
-        entries.append(_decide_unsupported(route, "model", rule, policy)[0])
+    inputs, judged_inputs = FAMILIES[call.family].inputs, plugin.inputs.get(call.family, ())
+    body: dict[str, Any] | None = None
     for param, value in call.body.items():
         is_input = param in inputs
-        if is_input and param not in plugin.inputs.get(call.family, ()):
+        if is_input and param not in judged_inputs:
             continue
-        if param in policy.always_drop and not is_input and param != "stream":  # the call would be another one
-            entry, change = _entry(param, "dropped", "named in additional_drop_params", "caller", lossy=True), {}
-        elif judge is None or (verdict := judge(route, param, value)) is None or verdict is True:
-            continue
+        if param in policy.always_drop and not is_input and param != "stream":  # without it the call would be another
+            reason = "named in additional_drop_params"
+            outcome: Outcome | None = (_entry(param, "dropped", reason, "caller", lossy=True), {})
         else:
-            rule = _as_rule(plugin, route, param, verdict)
-            rule = replace(rule, droppable=False) if is_input else rule
-            outcome = _decide(call, route, param, rule, policy)
-            if outcome is None:
+            verdict = None if judge is None else judge(route, param, value)
+            if verdict is None or verdict is True:
                 continue
-            entry, change = outcome
+            rule = _rule_of(plugin, route, param, verdict)
+            outcome = _decide(call, route, param, replace(rule, droppable=False) if is_input else rule, policy)
+        if outcome is None:
+            continue
+        entry, change = outcome
         entries.append(entry)
         if change is not None:
             body = dict(call.body) if body is None else body
@@ -68,14 +66,17 @@ def apply_params(
     return call, tuple(entries) if entries else NO_ENTRIES
 
 
-def _judge_endpoint(call: Call, route: Route) -> ParamRule | None:
-    """Refuse a model of which the catalogue knows that it serves other endpoints of its mode."""
+def _judge_endpoint(call: Call, route: Route, policy: Policy) -> tuple[LedgerEntry, ...]:
+    """Refuse a model that the catalogue knows to serve other endpoints of its mode, or forward the call."""
     name, facts = CATALOGUE_NAMES.get(f"{call.family}.{call.operation}"), route.facts
-    served = None if name is None or facts is None else facts.get("endpoints")
-    if facts is None or not served or name in served or not is_verified(facts, "endpoints"):
-        return None
+    if name is None or facts is None:
+        return NO_ENTRIES
+    served = facts.get("endpoints")
+    if not served or name in served or not is_verified(facts, "endpoints"):
+        return NO_ENTRIES
     reason = f"it does not serve {name}; it serves {', '.join(served)}"
-    return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
+    rule = ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
+    return (_decide_unsupported(route, "model", rule, policy)[0],)
 
 
 Outcome = tuple[LedgerEntry, "Mapping[str, Any] | None"]
@@ -123,7 +124,7 @@ def _entry(param: str, action: str, reason: str, source: str, *, lossy: bool) ->
     return LedgerEntry(param, action, reason, source, lossy)
 
 
-def _as_rule(plugin: BoundPlugin, route: Route, param: str, verdict: object) -> ParamRule:
+def _rule_of(plugin: BoundPlugin, route: Route, param: str, verdict: object) -> ParamRule:
     if isinstance(verdict, ParamRule):
         return verdict
     if verdict is False:

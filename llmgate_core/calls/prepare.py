@@ -246,6 +246,7 @@ def build_call(
         raise UnsupportedParamsError(
             f"{family.name}.{request.operation} does not stream: leave stream out",
             status_code=400,
+            code="unsupported_parameter",
             param="stream",
             provider=provider,
             attempts=0,

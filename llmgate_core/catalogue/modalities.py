@@ -33,7 +33,7 @@ def judge_input(facts: ModelFacts, items: Any) -> ParamRule | None:
         modality = MODALITY_OF_PART.get(kind)
         if modality is not None and modality not in accepted:
             reason = f"this model takes {', '.join(accepted)} as input, not {modality}"
-            return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
+            return ParamRule(supported=False, reason=reason, source=source_of(facts))
     return None
 
 
