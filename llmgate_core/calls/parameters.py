@@ -36,7 +36,7 @@ def apply_params(
             refused, and the policy does not allow for it.
         PluginError: `supports_param` returned something that the contract does not allow.
     """
-    entries = list(_judge_endpoint(call, route, policy)) if judging else []
+    entries = list(_judge_endpoint(call, route, policy)) if judging and call.family in CATALOGUE_NAMES else []
     judge = plugin.supports_param if judging else None
     inputs, judged_inputs = FAMILIES[call.family].inputs, plugin.inputs.get(call.family, ())
     body: dict[str, Any] | None = None
@@ -68,11 +68,9 @@ def apply_params(
 
 def _judge_endpoint(call: Call, route: Route, policy: Policy) -> tuple[LedgerEntry, ...]:
     """Refuse a model that the catalogue knows to serve other endpoints of its mode, or forward the call."""
-    name, facts = CATALOGUE_NAMES.get(f"{call.family}.{call.operation}"), route.facts
-    if name is None or facts is None:
-        return NO_ENTRIES
-    served = facts.get("endpoints")
-    if not served or name in served or not is_verified(facts, "endpoints"):
+    name, facts = CATALOGUE_NAMES[call.family][call.operation], route.facts
+    served = None if facts is None else facts.get("endpoints")
+    if facts is None or not served or name in served or not is_verified(facts, "endpoints"):
         return NO_ENTRIES
     reason = f"it does not serve {name}; it serves {', '.join(served)}"
     rule = ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)

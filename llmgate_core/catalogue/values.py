@@ -42,7 +42,10 @@ class ValueRule:
 
     def allows(self, value: Any) -> bool:
         """Return whether `value` may be sent."""
-        if not any(_is(value, kind) for kind in self.types):
+        for kind in self.types:  # a loop, since this runs for every parameter of every call
+            if _is(value, kind):
+                break
+        else:
             return False
         if isinstance(value, (bool, FilePart)):
             return True

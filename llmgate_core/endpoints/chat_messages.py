@@ -36,14 +36,21 @@ EXTENSION_REASONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Extension of a message -> why it is left out."""
+EXTENSIONS = frozenset(EXTENSION_REASONS)
 
 
 def without_extensions(call: Call) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
     """Return the body without our extensions, and an entry for each; `call.body` itself where there are none."""
     messages = call.body.get("messages") or ()
-    present = [key for key in EXTENSION_REASONS if any(key in message for message in messages)]
+    present: set[str] = set()
+    for message in messages:
+        present |= EXTENSIONS.intersection(message)
     if not present:
         return call.body, ()
     cleaned = [{name: item for name, item in message.items() if name not in EXTENSION_REASONS} for message in messages]
-    entries = (LedgerEntry("messages", "dropped", EXTENSION_REASONS[key], "extension of llmgate") for key in present)
+    entries = (
+        LedgerEntry("messages", "dropped", reason, "extension of llmgate")
+        for key, reason in EXTENSION_REASONS.items()
+        if key in present
+    )
     return {**call.body, "messages": cleaned}, tuple(entries)

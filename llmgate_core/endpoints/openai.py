@@ -100,17 +100,15 @@ ENDPOINTS: Mapping[str, Mapping[str, HTTPEndpoint]] = MappingProxyType(
 )
 """Family -> operation -> its endpoint."""
 
-CATALOGUE_NAMES: Mapping[str, str] = MappingProxyType(
+CATALOGUE_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "transcription.create": "audio.transcriptions",
-        "translation.create": "audio.translations",
-        "speech.create": "audio.speech",
-        "image.create": "images.generations",
-        "image.edit": "images.edits",
-        "image.variation": "images.variations",
+        "transcription": {"create": "audio.transcriptions"},
+        "translation": {"create": "audio.translations"},
+        "speech": {"create": "audio.speech"},
+        "image": {"create": "images.generations", "edit": "images.edits", "variation": "images.variations"},
     }
 )
-"""`family.operation` -> what the catalogue's `endpoints` call it, where a model's mode leaves open which it serves."""
+"""Family -> operation -> its name in the catalogue's `endpoints`, where a model's mode does not say what it serves."""
 
 
 def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
