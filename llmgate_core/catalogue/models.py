@@ -1,8 +1,8 @@
-"""The facts about models, read from data files. Code asks here and compares no model name.
+"""The facts about models, read from data files. Code looks them up here and compares no model name.
 
-Reads files only when first asked. A missing fact is not known, never zero or false.
+Files are read on first use. A missing fact is not known, never zero or false.
 
-Source of the data: `data/openai.json`, whose rows name their own sources.
+Source: `data/openai.json`, whose rows name theirs; `sources.py` has the full names.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["ROW_KEYS", "Catalogue", "ModelRow"]
 
 DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
-REMEMBERED_LOOKUPS = 4096  # bounded, since callers choose the names
-REMEMBERED_CHARACTERS = 200  # a longer name is looked up each time and never kept
+MAX_REMEMBERED_LOOKUPS = 4096  # bounded, since callers choose the names
+MAX_REMEMBERED_CHARACTERS = 200  # a longer name is looked up each time
 OWN_FILES = ("openai.json",)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model: the row that a name led to, which may be its base model's.
+    """One model: the row found for a name, which may be its base model's.
 
     Attributes:
-        name: the row's own name. provider: whose model it is. mode: the endpoint that serves it.
-        prefix: the routing prefix that serves that mode; None: no plugin is known to.
+        name: the name of the row. provider: the provider of the model. mode: the endpoint that serves it.
+        prefix: the routing prefix that serves that mode; None: no plugin is known to serve it.
         facts: the whole row, read only. as_of: the date on which it was checked, empty: not known.
     """
 
@@ -56,14 +56,14 @@ class Catalogue:
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}  # provider -> name -> row
         self._prefixes: dict[str, Mapping[str, str]] = {}
         self._dates: dict[str, str] = {}
-        self._found: dict[tuple[str | None, str], ModelRow | None] = {}
+        self._lookups: dict[tuple[str | None, str], ModelRow | None] = {}
 
     @classmethod
     def shipped(cls, override_file: str | None = None) -> Catalogue:
         """Return the catalogue of this package, with the rows of `override_file` merged over it.
 
         Raises:
-            ConfigError: the override file cannot be read or says what a catalogue does not.
+            ConfigError: the override file cannot be read or has a key or value that no catalogue has.
         """
         catalogue = cls()
         folder = Path(__file__).with_name("data")
@@ -76,7 +76,7 @@ class Catalogue:
         """Return a catalogue of these files alone, later ones merged over earlier ones.
 
         Raises:
-            ConfigError: a file cannot be read or says what a catalogue does not.
+            ConfigError: a file cannot be read or has a key or value that no catalogue has.
         """
         catalogue = cls()
         for path in paths:
@@ -86,10 +86,10 @@ class Catalogue:
     def with_overrides(self, path: str | Path) -> Catalogue:
         """Return a copy with the rows of a JSON file merged deeply over it; lists are replaced whole.
 
-        The file is one catalogue object with partial rows, or a list of them, one a provider.
+        The file is one catalogue object with partial rows, or a list of them, one for each provider.
 
         Raises:
-            ConfigError: the file cannot be read or says what a catalogue does not.
+            ConfigError: the file cannot be read or has a key or value that no catalogue has.
         """
         copy = Catalogue()
         copy._rows = dict(self._rows)  # `_merge` replaces a provider's rows and changes none in place
@@ -99,7 +99,7 @@ class Catalogue:
         return copy
 
     def add(self, data: Mapping[str, Any], source: str) -> None:
-        """Merge a provider's file; a fact given here wins over one known before.
+        """Merge a provider's file; its facts win over earlier ones.
 
         Raises:
             ConfigError: `source` and the key that is wrong.
@@ -108,9 +108,10 @@ class Catalogue:
         self._merge(data, source)
 
     def find(self, name: str) -> ModelRow | None:
-        """Return the row for a model's name, of any provider: its own, else its base's.
+        """Return the row for a model's name, of any provider, or else the row of its base model.
 
-        A trailing date may be left off; `ft:base:organization:name:id` looks for `ft:base`, then for `base`.
+        A trailing date is ignored where the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
+        then for `base`.
         """
         return self._remembered(None, name)
 
@@ -123,7 +124,7 @@ class Catalogue:
         return self._dates.get(provider)
 
     def prefix_for(self, provider: str, mode: str) -> str | None:
-        """Return the routing prefix that serves `mode` at `provider`; None: no plugin is known to."""
+        """Return the routing prefix that serves `mode` at `provider`; None: no plugin is known to serve it."""
         return self._prefixes.get(provider, {}).get(mode)
 
     def default_prefix(self, mode: str) -> str | None:
@@ -138,17 +139,17 @@ class Catalogue:
         """Return up to three names that look like `name`, for an error message."""
         import difflib
 
-        return difflib.get_close_matches(name[:REMEMBERED_CHARACTERS], self.names(), 3)
+        return difflib.get_close_matches(name[:MAX_REMEMBERED_CHARACTERS], self.names(), 3)
 
     def _remembered(self, provider: str | None, name: str) -> ModelRow | None:
         key = (provider, name)
-        if key in (found := self._found):
-            return found.get(key)
+        if key in (lookups := self._lookups):
+            return lookups.get(key)
         row = self._find(provider, name)
-        if len(name) <= REMEMBERED_CHARACTERS:
-            if len(found) >= REMEMBERED_LOOKUPS:
-                self._found = found = {}  # another thread may still read the old one
-            found[key] = row
+        if len(name) <= MAX_REMEMBERED_CHARACTERS:
+            if len(lookups) >= MAX_REMEMBERED_LOOKUPS:
+                self._lookups = lookups = {}  # another thread may still read the old one
+            lookups[key] = row
         return row
 
     def _find(self, provider: str | None, name: str) -> ModelRow | None:
@@ -174,14 +175,14 @@ class Catalogue:
         provider = data["provider"]
         rows = dict(self._rows.get(provider, {}))
         for name, row in data["models"].items():
-            rows[name] = merged = _merged(rows[name], row) if name in rows else row
+            rows[name] = merged = _merge_rows(rows[name], row) if name in rows else row
             if not merged.get("mode"):
-                raise ConfigError(f"{source}: models.{name} is new and has no `mode`")
+                raise ConfigError(f"{source}: models.{name} is a new model, so it needs a `mode`")
         self._rows[provider] = rows
         self._prefixes[provider] = {**self._prefixes.get(provider, {}), **data.get("prefix_by_mode", {})}
         if "as_of" in data:
             self._dates[provider] = data["as_of"]
-        self._found = {}
+        self._lookups = {}
 
 
 def _candidates(name: str) -> Iterator[str]:
@@ -194,9 +195,9 @@ def _candidates(name: str) -> Iterator[str]:
     yield DATE.sub("", base)
 
 
-def _merged(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(known)
+def _merge_rows(old_row: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old_row)
     for key, value in new.items():
         old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = _merge_rows(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged

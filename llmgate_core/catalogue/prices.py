@@ -1,10 +1,10 @@
 """What a call cost in US dollars: the catalogue's prices times the usage that the upstream counted.
 
-Pure. Never a guess: where a price or a count is not known there is no cost, and none is never zero.
-Fees beyond tokens, characters, seconds, images and web searches are not in it.
+Pure. Never a guess: where a price or a count is not known, the cost is None and not zero.
+Fees beyond tokens, characters, seconds, images and web searches are not included.
 
-Source: the field `pricing` of `data/openai.json`; usage as OpenAPI 2.3.0 has it in `CompletionUsage`,
-`ResponseUsage`, `TranscriptTextUsage...` and `ImageGenUsage`.
+Source: the field `pricing` of `data/openai.json`; OpenAI API reference, `CompletionUsage`, `ResponseUsage`,
+`TranscriptTextUsage...` and `ImageGenUsage`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from llmgate_core.catalogue.sources import source_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "cost_of", "units_of"]
 
 MILLION = 1_000_000
-MOST = 10**12
-"""No call uses more tokens, characters or seconds; a larger count is no count."""
+MAX_COUNT = 10**12
+"""No call uses more tokens, characters or seconds; a larger count is an upstream's mistake."""
 
 TIERS: Mapping[str, str] = MappingProxyType(
     {
@@ -34,11 +36,11 @@ TIERS: Mapping[str, str] = MappingProxyType(
         "fast": "priority",  # one mode by two names
     }
 )
-"""`service_tier` of an answer -> whose prices hold. Source: OpenAPI 2.3.0, `ServiceTier`."""
+"""`service_tier` of an answer -> the tier whose prices apply. Source: OpenAI API reference, `ServiceTier`."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 KINDS = ("audio", "image")  # of tokens, beside text
-PRICED_VIDEO_PIXELS = 1280 * 720  # the rows say one price; larger sizes of the same model have another
+PRICED_VIDEO_PIXELS = 1280 * 720  # a row has one price; larger sizes of the same model have another
 
 
 class Cost(float):
@@ -46,7 +48,7 @@ class Cost(float):
 
     Attributes:
         source: where the prices are from. as_of: the date on which they were checked, empty: not known.
-        breakdown: what the sum is made of, such as `input`, `cached_input`, `output`; dollars each.
+        breakdown: the parts of the sum, such as `input`, `cached_input`, `output`, in dollars.
     """
 
     __slots__ = ("as_of", "breakdown", "source")
@@ -97,10 +99,10 @@ def cost_of(
 
     Args:
         facts: the model's row in the catalogue.
-        usage: the answer's, in the shape of any family; a mapping or a typed result.
+        usage: the answer's usage, in the shape of any family; a mapping or a typed result.
         as_of: the date on which the row was checked.
         tier: the answer's `service_tier`.
-        units: what usage does not say: `characters` of speech, `seconds` and `size` of video, `size`, `quality`
+        units: what usage does not count: `characters` of speech, `seconds` and `size` of video, `size`, `quality`
             and `n` of images, `web_search_calls` and `search_context_size`, `cache_ttl`, `region`.
     """
     pricing = facts.get("pricing") if facts else None
@@ -115,13 +117,13 @@ def cost_of(
         _add_searches(parts, facts, pricing, units)
     except _NotKnownError:
         return None
-    sources = facts.get("sources")
-    source = f"catalogue ({', '.join(sources)}), {name} prices" if sources else f"catalogue, {name} prices"
+    names = source_names(facts.get("sources"))
+    source = f"catalogue ({names}), {name} prices" if names else f"catalogue, {name} prices"
     return Cost(sum(parts.values()), source=source, as_of=as_of, breakdown=parts)
 
 
 def units_of(family: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the units that a request says, for `cost_of`."""
+    """Return the units that a request asks for, for `cost_of`."""
     if family == "speech":
         text = body.get("input")
         return {"characters": len(text)} if isinstance(text, str) else {}
@@ -159,19 +161,19 @@ def _used_parts(facts: Prices, pricing: Prices, tier: str, usage: Prices | None,
 
 
 def _token_parts(facts: Prices, pricing: Prices, tier: str, usage: Prices, units: Units) -> dict[str, float]:
-    used = usage.get("prompt_tokens")
-    is_chat = used is not None
-    total = _count(used if is_chat else usage["input_tokens"])
+    prompt_tokens = usage.get("prompt_tokens")
+    is_chat = prompt_tokens is not None
+    total = _count(prompt_tokens if is_chat else usage["input_tokens"])
     prices = _tier_prices(pricing, tier, total)
-    made = usage.get("completion_tokens" if is_chat else "output_tokens")
-    output = _unsaid_output(usage, prices, total) if made is None else _count(made)
-    read = usage.get("prompt_tokens_details" if is_chat else "input_tokens_details")
-    if read is None:
-        read = usage.get("input_token_details")  # a transcription's
-    written = usage.get("completion_tokens_details" if is_chat else "output_tokens_details")
+    output_tokens = usage.get("completion_tokens" if is_chat else "output_tokens")
+    output = _uncounted_output(usage, prices, total) if output_tokens is None else _count(output_tokens)
+    input_details = usage.get("prompt_tokens_details" if is_chat else "input_tokens_details")
+    if input_details is None:
+        input_details = usage.get("input_token_details")  # of a transcription
+    output_details = usage.get("completion_tokens_details" if is_chat else "output_tokens_details")
     parts: dict[str, float] = {}
-    _add_input(parts, facts, pricing, prices, tier, total, _details(read), units)
-    kinds = _kinds(facts, pricing, prices, "output", output, _details(written))
+    _add_input(parts, facts, pricing, prices, tier, total, _details(input_details), units)
+    kinds = _kinds(facts, pricing, prices, "output", output, _details(output_details))
     _add(parts, "output", output - sum(kinds.values()) if kinds else output, prices.get("output"))
     for kind, count in kinds.items():
         _add(parts, f"{kind}_output", count, _kind_price(pricing, kind, tier, "output"))
@@ -201,7 +203,7 @@ def _add_input(
         text, cached = _add_cached_kinds(parts, pricing, tier, kinds, text, cached, details)
     if stored:
         if kinds:
-            raise _NotKnownError  # whose tokens were stored is not said
+            raise _NotKnownError  # the upstream does not say which kind of tokens was stored
         lifetime = units.get("cache_ttl", "30m")
         _add(
             parts, "cache_write", stored, prices.get("cache_write" if lifetime == "30m" else f"cache_write_{lifetime}")
@@ -221,14 +223,18 @@ def _add_cached_kinds(
     cached: int,
     details: Prices,
 ) -> tuple[int, int]:
-    """Price the cached tokens that are not text and take them out of `kinds`; return what text is left and cached."""
+    """Price the cached tokens that are not text and subtract them from `kinds`.
+
+    Returns:
+        The text tokens, and how many of them were cached.
+    """
     split = _details(details.get("cached_tokens_details"))
     if split:
         counts = {kind: _count(split.get(f"{kind}_tokens") or 0) for kind in kinds}
     elif not text and len(kinds) == 1:
         counts = dict.fromkeys(kinds, cached)
     else:
-        raise _NotKnownError  # which of them came from the cache is not said
+        raise _NotKnownError  # the upstream does not say which of them came from the cache
     for kind, count in counts.items():
         _add(parts, f"cached_{kind}_input", count, _kind_price(pricing, kind, tier, "cached_input"))
         kinds[kind] -= count
@@ -238,30 +244,31 @@ def _add_cached_kinds(
 def _kinds(
     facts: Prices, pricing: Prices, prices: Prices, direction: str, total: int, details: Prices
 ) -> dict[str, int]:
-    """Return how many of `total` tokens are no text and have a price of their own."""
-    found: dict[str, int] = {}
+    """Return how many of `total` tokens are of each kind that is not text and has its own price."""
+    counts: dict[str, int] = {}
     is_text = not details.get("audio_tokens") and (direction == "input" or not details.get("image_tokens"))
     if is_text and "audio_tokens" not in pricing and "image_tokens" not in pricing:
-        return found  # the usual case, and quick
-    unsaid = []
+        return counts  # the usual case, and quick
+    uncounted = []
     for kind in KINDS:
         rates = pricing.get(f"{kind}_tokens")
         has_price = rates is not None and rates.get(direction) is not None
-        said = details.get(f"{kind}_tokens")
-        if said is None:
+        count = details.get(f"{kind}_tokens")
+        if count is None:
             if has_price and total:
-                unsaid.append(kind)
+                uncounted.append(kind)
         elif has_price:
-            found[kind] = _count(said)
-        elif said and (kind, direction) != ("image", "input"):  # without a price of its own, seeing costs as reading
+            counts[kind] = _count(count)
+        elif count and (kind, direction) != ("image", "input"):  # an image without its own price costs as text does
             raise _NotKnownError
-    for kind in unsaid:
-        rest = total - sum(found.values())
-        found[kind] = _unsaid_kind(facts, pricing, prices, kind, direction, rest, details, alone=len(unsaid) == 1)
-    return {kind: count for kind, count in found.items() if count} if found else found
+    for kind in uncounted:
+        rest = total - sum(counts.values())
+        alone = len(uncounted) == 1
+        counts[kind] = _uncounted_kind(facts, pricing, prices, kind, direction, rest, details, alone=alone)
+    return {kind: count for kind, count in counts.items() if count} if counts else counts
 
 
-def _unsaid_kind(
+def _uncounted_kind(
     facts: Prices,
     pricing: Prices,
     prices: Prices,
@@ -272,19 +279,19 @@ def _unsaid_kind(
     *,
     alone: bool,
 ) -> int:
-    """Return how many tokens are of a kind that details do not count, where that can be known."""
+    """Return how many tokens are of a kind that the details do not count, where that can be inferred."""
     modalities = (facts.get("modalities") or NOTHING).get(direction)
     if modalities == [kind] or (alone and prices.get(direction) is None):
         return rest
     if alone and details.get("text_tokens") is not None:
         return rest - _count(details["text_tokens"])
     if pricing[f"{kind}_tokens"][direction] == prices.get(direction):
-        return 0  # priced alike: counted as text
+        return 0  # same price: counted as text
     raise _NotKnownError
 
 
 def _kind_price(pricing: Prices, kind: str, tier: str, direction: str) -> Any:
-    """Return the price of a kind of token; only some tiers have one, such as `batch_input`."""
+    """Return the price of a kind of token; only some tiers have their own, such as `batch_input`."""
     rates = pricing.get(f"{kind}_tokens") or NOTHING
     return rates.get(direction if tier == "standard" else f"{tier}_{direction}")
 
@@ -297,13 +304,13 @@ def _tier_prices(pricing: Prices, tier: str, input_tokens: int) -> Prices:
     if long is None and tier != "standard":
         usual = (pricing.get("standard") or NOTHING).get("long_context")
         if usual and input_tokens > _number(usual.get("above_input_tokens")):
-            raise _NotKnownError  # long input has another price, which this tier's row does not have
+            raise _NotKnownError  # long input has another price, which is not known for this tier
     if long and input_tokens > _number(long.get("above_input_tokens")):
-        return long  # for the whole call, not only for what is above
+        return long  # for the whole call, not only for the tokens above the threshold
     return prices
 
 
-def _unsaid_output(usage: Prices, prices: Prices, input_tokens: int) -> int:
+def _uncounted_output(usage: Prices, prices: Prices, input_tokens: int) -> int:
     """Return the output of usage that counts input only, such as an embedding's."""
     if usage.get("total_tokens") is not None:
         return _count(_count(usage["total_tokens"]) - input_tokens)
@@ -324,10 +331,10 @@ def _details(value: Any) -> Prices:
 
 
 def _unit_parts(pricing: Prices, tier: str, units: Units) -> dict[str, float]:
-    """Price what has no usage: by characters, seconds or images."""
+    """Price an answer without usage, by characters, seconds or images."""
     prices = pricing.get(tier) or NOTHING
     if prices.get("input") == 0 and prices.get("output") == 0:
-        return {}  # free, however much it was
+        return {}  # free, whatever the count
     if tier != "standard":
         raise _NotKnownError
     if pricing.get("usd_per_million_characters") is not None:
@@ -343,7 +350,7 @@ def _unit_parts(pricing: Prices, tier: str, units: Units) -> dict[str, float]:
 
 
 def _second_parts(pricing: Prices, seconds: Any) -> dict[str, float]:
-    """Price heard audio. A price of audio made (`_out`) is left alone: the text that it was made from costs too."""
+    """Price audio input. A price of audio output (`_out`) is not used: its text input costs too."""
     price = pricing.get("usd_per_audio_second")
     if price is None:
         price = pricing.get("usd_per_audio_second_in")
@@ -365,7 +372,7 @@ def _add_searches(parts: dict[str, float], facts: Prices, pricing: Prices, units
     prices = pricing.get("web_search_usd_per_call")
     calls = units.get("web_search_calls")
     if calls is None:
-        # a search model of the chat endpoint searches by itself, and its answer does not say how often
+        # a search model of the chat endpoint searches on its own, and its answer does not say how often
         if prices and "responses" not in (facts.get("endpoints") or ("responses",)):
             raise _NotKnownError
     elif _count(calls):
@@ -373,7 +380,7 @@ def _add_searches(parts: dict[str, float], facts: Prices, pricing: Prices, units
         parts["web_search"] = calls * _number((prices or NOTHING).get(str(size)))
 
 
-# --- what counts as a number ---
+# --- numbers ---
 
 
 def _add(parts: dict[str, float], name: str, count: int, price: Any) -> None:
@@ -384,19 +391,19 @@ def _add(parts: dict[str, float], name: str, count: int, price: Any) -> None:
 
 
 def _count(value: Any) -> int:
-    if type(value) is int and 0 <= value <= MOST:
+    if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
     raise _NotKnownError
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST and isfinite(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT and isfinite(value):
         return value
     raise _NotKnownError
 
 
 def _seconds(value: Any) -> float:
-    """A number, or the whole number as text that the wire of videos has."""
+    """Return a number of seconds, which the videos API has as a string."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 10:
         return int(value)
     return _number(value)

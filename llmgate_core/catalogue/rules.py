@@ -1,8 +1,8 @@
 """Judge a parameter by the model's row in the catalogue.
 
 Pure, and driven by the row alone: a fact that is assumed or unverified refuses nothing, and a
-parameter that no fact speaks of is not judged (None). What is true of one wire only, such as
-chat's lack of built-in tools, is the plugin's to say.
+parameter without a fact is not judged (None). What is true of one endpoint only, such as
+chat's lack of built-in tools, belongs in its plugin.
 
 Source: docs/architecture.md, "Rulings"; the fields of `data/openai.json`.
 """
@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE, catalogue_source, source_name
+from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE, source_name, source_names
 from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.provider import ParamRule
 
@@ -46,7 +46,7 @@ CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
         "mcp": "mcp",
     }
 )
-"""Start of a tool's type -> the capability it needs; types carry `_preview` and dates behind it."""
+"""Start of a tool's type -> the capability it needs; the rest of a type is `_preview` or a date."""
 
 
 def judge(facts: ModelFacts, param: str, value: Any, *, judged: Container[str]) -> ParamRule | None:
@@ -59,12 +59,12 @@ def judge(facts: ModelFacts, param: str, value: Any, *, judged: Container[str]) 
     if value is None:
         return None
     rule = _judge_by_lists(facts, param, value, judged)
-    own_rule = _OWN_RULES.get(param)
-    return rule if rule is not None or own_rule is None else own_rule(facts, value)
+    judge_param = _JUDGES.get(param)
+    return rule if rule is not None or judge_param is None else judge_param(facts, value)
 
 
 def is_verified(facts: ModelFacts, path: str) -> bool:
-    """Return whether the fact at a dotted `path` rests on a source rather than on an assumption."""
+    """Return whether the fact at a dotted `path` rests on a source and not on an assumption."""
     doubtful = facts.get("unverified") or ()
     keys = path.split(".")
     return not any(".".join(keys[:count]) in doubtful for count in range(1, len(keys) + 1))
@@ -77,7 +77,7 @@ def effort_of(value: Any) -> Any:
 
 def source_of(facts: ModelFacts) -> str:
     """Return how a ledger entry names the row."""
-    return catalogue_source(facts.get("sources"))
+    return f"catalogue: {source_names(facts.get('sources')) or 'no source named'}"
 
 
 def judge_metadata(route: Route, value: Any) -> ParamRule | None:
@@ -121,10 +121,10 @@ def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
     """Return a refusal where the model is known not to give this reasoning summary."""
     reasoning = facts.get("reasoning") or {}
     source = reasoning.get("summaries_source", ASSUMED)
-    known = reasoning.get("summaries")
-    if known is None or source == ASSUMED or not is_verified(facts, "reasoning.summaries") or summary in known:
+    listed = reasoning.get("summaries")
+    if listed is None or source == ASSUMED or not is_verified(facts, "reasoning.summaries") or summary in listed:
         return None
-    allowed = ", ".join(known) or "none"
+    allowed = ", ".join(listed) or "none"
     return _refuse(f"this model does not give the summary {shown(summary)}; it gives: {allowed}", source_name(source))
 
 
@@ -285,7 +285,7 @@ def _refuse(reason: str, source: str, *, remains: Any = None) -> ParamRule:
     return ParamRule(supported=False, reason=reason, source=source, replace=remains, replaces=remains is not None)
 
 
-_OWN_RULES: Mapping[str, Callable[[ModelFacts, Any], ParamRule | None]] = MappingProxyType(
+_JUDGES: Mapping[str, Callable[[ModelFacts, Any], ParamRule | None]] = MappingProxyType(
     {
         "reasoning_effort": _judge_effort,
         "verbosity": _judge_verbosity,

@@ -1,9 +1,9 @@
-"""What a catalogue file may say: its keys and the kind of each value, as data, and the check.
+"""The keys of a catalogue file and the kind of each value, as data, and the check of a file by them.
 
 Pure. Our own file is checked by a test, those of plugins and users when they are added, so
-that a misspelt fact is an error that names its place and not a rule that never holds.
+that a misspelt fact is an error that names its place and not a rule that never applies.
 
-Source: the fields of `data/openai.json`; `tests/data/models.schema.json` says the same as JSON schema.
+Source: the fields of `data/openai.json`; `tests/data/models.schema.json` has the same as JSON schema.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from llmgate_core.errors import ConfigError
 
 __all__ = ["FILE_KEYS", "ROW_KEYS", "check_file"]
 
-TEXT, FLAG, NUMBER, COUNT = "text", "true or false", "a number", "a whole number"
-TEXTS, ANYTHING = "a list of texts", "anything"
+STRING, FLAG, NUMBER, COUNT = "a string", "true or false", "a number", "a whole number"
+STRINGS, ANYTHING = "a list of strings", "anything"
 ANY_KEY = "*"
 
 _PRICES = dict.fromkeys(("input", "output", "cached_input", "cache_write", "cache_write_12h"), NUMBER)
@@ -27,44 +27,44 @@ _EACH_NUMBER = {ANY_KEY: NUMBER}
 
 _ROW: Mapping[str, Any] = MappingProxyType(
     {
-        "mode": TEXT,
-        "endpoints": TEXTS,
-        "sources": TEXTS,
+        "mode": STRING,
+        "endpoints": STRINGS,
+        "sources": STRINGS,
         "status": ("active", "deprecated", "retired", "unlisted"),
-        "snapshot_of": TEXT,
-        "shutdown_date": TEXT,
+        "snapshot_of": STRING,
+        "shutdown_date": STRING,
         "announce_shutdown": FLAG,
         "limits": {
             "context_window": COUNT,
             "max_input_tokens": COUNT,
             "max_output_tokens": COUNT,
-            "context_window_derivation": TEXT,
+            "context_window_derivation": STRING,
             "embedding_dimensions": COUNT,
         },
-        "modalities": {"input": TEXTS, "output": TEXTS},
+        "modalities": {"input": STRINGS, "output": STRINGS},
         "capabilities": {ANY_KEY: FLAG},
         "reasoning": {
-            "efforts": TEXTS,
-            "default_effort": TEXT,
-            "efforts_source": TEXT,
-            "efforts_only_in_litellm": TEXTS,
-            "efforts_contested": TEXTS,
-            "summaries": TEXTS,
-            "summaries_source": TEXT,
-            "modes": TEXTS,
-            "contexts": TEXTS,
+            "efforts": STRINGS,
+            "default_effort": STRING,
+            "efforts_source": STRING,
+            "efforts_only_in_litellm": STRINGS,
+            "efforts_contested": STRINGS,
+            "summaries": STRINGS,
+            "summaries_source": STRING,
+            "modes": STRINGS,
+            "contexts": STRINGS,
         },
-        "verbosity": {"supported": FLAG, "source": TEXT, "values": TEXTS, "default": TEXT},
+        "verbosity": {"supported": FLAG, "source": STRING, "values": STRINGS, "default": STRING},
         "params": {
             "max_tokens_param": ("max_tokens", "max_completion_tokens"),
             "temperature": _SAMPLING,
             "top_p": _SAMPLING,
-            "unsupported": TEXTS,
-            "effort_none_only": TEXTS,
-            "allowlist": TEXTS,
-            "values": {ANY_KEY: TEXTS},
+            "unsupported": STRINGS,
+            "effort_none_only": STRINGS,
+            "allowlist": STRINGS,
+            "values": {ANY_KEY: STRINGS},
             "function_tools_with_reasoning_on_chat": ("drop_effort", "bridge"),
-            "note": TEXT,
+            "note": STRING,
         },
         "pricing": {
             **dict.fromkeys(("standard", "batch", "flex", "priority", "ultrafast", "decisions"), _TIER),
@@ -79,25 +79,25 @@ _ROW: Mapping[str, Any] = MappingProxyType(
             "usd_per_video_second": NUMBER,
             "per_image": ANYTHING,
         },
-        "notes": TEXTS,
-        "unverified": TEXTS,
+        "notes": STRINGS,
+        "unverified": STRINGS,
     }
 )
 
 _FILE: Mapping[str, Any] = MappingProxyType(
     {
         "schema_version": COUNT,
-        "as_of": TEXT,
-        "provider": TEXT,
-        "price_unit": TEXT,
+        "as_of": STRING,
+        "provider": STRING,
+        "price_unit": STRING,
         "sources": ANYTHING,
-        "precedence": TEXTS,
+        "precedence": STRINGS,
         "counts": ANYTHING,
-        "openapi_ids_without_facts": TEXTS,
+        "openapi_ids_without_facts": STRINGS,
         "tool_prices": _EACH_NUMBER,
         "routing": ANYTHING,
         "conflicts": ANYTHING,
-        "prefix_by_mode": {ANY_KEY: TEXT},
+        "prefix_by_mode": {ANY_KEY: STRING},
         "models": {ANY_KEY: _ROW},
     }
 )
@@ -113,7 +113,7 @@ def check_file(data: object, source: str) -> None:
         ConfigError: `source`, the path of the key, and what is wrong with it.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("provider"), str) or "models" not in data:
-        raise ConfigError(f"{source}: a catalogue is an object with `provider` (text) and `models` (an object)")
+        raise ConfigError(f"{source}: a catalogue is an object with `provider` (a string) and `models` (an object)")
     _check(data, _FILE, source, "")
 
 
@@ -123,7 +123,7 @@ def _check(value: object, shape: Any, source: str, path: str) -> None:
     elif isinstance(shape, tuple):
         if value not in shape:
             raise ConfigError(f"{source}: {path} must be one of {', '.join(shape)}, not {value!r:.80}")
-    elif value is not None and not _is(value, shape):  # null says: not known
+    elif value is not None and not _is(value, shape):  # null means: not known
         raise ConfigError(f"{source}: {path} must be {shape}, not {value!r:.80}")
 
 
@@ -146,7 +146,7 @@ def _nearest(key: object, shape: Mapping[str, Any]) -> str:
 
 
 def _is(value: object, kind: str) -> bool:
-    if kind == TEXT:
+    if kind == STRING:
         return isinstance(value, str)
     if kind == FLAG:
         return isinstance(value, bool)

@@ -5,10 +5,10 @@ The catalogue's rows name their sources by the keys of this table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-__all__ = ["LITELLM_PAGE", "OPENAI_REFERENCE", "catalogue_source", "source_name"]
+__all__ = ["LITELLM_PAGE", "OPENAI_REFERENCE", "source_name", "source_names"]
 
 OPENAI_REFERENCE = "OpenAI API reference"
 LITELLM_PAGE = "LiteLLM's OpenAI page"
@@ -29,6 +29,6 @@ def source_name(key: str) -> str:
     return NAMES.get(key, key)
 
 
-def catalogue_source(keys: tuple[str, ...] | list[str] | None) -> str:
-    """Return how an entry names the catalogue's row that has these sources."""
-    return "catalogue: " + (", ".join(map(source_name, keys or ())) or "no source named")
+def source_names(keys: Iterable[str] | None) -> str:
+    """Return the full names of a row's sources, separated by commas; empty where it names none."""
+    return ", ".join([NAMES.get(key, key) for key in keys or ()])

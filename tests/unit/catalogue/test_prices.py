@@ -24,6 +24,7 @@ from llmgate_core.types.video import Video
 
 CATALOGUE = Catalogue.shipped()
 AS_OF = "2026-11-22"
+SOURCES = "LiteLLM's OpenAI page, LiteLLM's model list, OpenAI API reference"
 CHAT = {
     "prompt_tokens": 1000,
     "completion_tokens": 500,
@@ -65,10 +66,9 @@ def test_a_cost_is_a_number_of_dollars_that_says_where_it_is_from() -> None:
     assert found == 0.0075
     assert isinstance(found, float)
     assert (found.as_of, found.breakdown) == (AS_OF, {"input": 0.0025, "output": 0.005})
-    assert found.source == "catalogue (seed, litellm, openapi), standard prices"
+    assert found.source == f"catalogue ({SOURCES}), standard prices"
     assert repr(found) == (
-        "Cost(0.0075 USD: input 0.0025, output 0.005; catalogue (seed, litellm, openapi), standard prices, "
-        "prices of 2026-11-22)"
+        f"Cost(0.0075 USD: input 0.0025, output 0.005; catalogue ({SOURCES}), standard prices, prices of 2026-11-22)"
     )
     assert (f"{found}", f"{found:.2f}", json.dumps(found), to_json(found)) == ("0.0075", "0.01", "0.0075", b"0.0075")
     for twin in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):

@@ -10,7 +10,7 @@ import pytest
 
 from llmgate_core import ConfigError
 from llmgate_core.catalogue.rules import ASSUMED
-from llmgate_core.catalogue.sources import NAMES, catalogue_source
+from llmgate_core.catalogue.sources import NAMES, source_names
 from llmgate_core.plugin import decode, provider_info
 
 DATA = files("llmgate_core") / "catalogue" / "data"
@@ -33,8 +33,8 @@ def test_every_source_of_a_row_has_a_name() -> None:
 
 
 def test_a_source_of_another_file_is_its_own_name() -> None:
-    assert catalogue_source(["openapi", "Acme's page"]) == "catalogue: OpenAI API reference, Acme's page"
-    assert catalogue_source(None) == "catalogue: no source named"
+    assert source_names(["openapi", "Acme's page"]) == "OpenAI API reference, Acme's page"
+    assert source_names(None) == ""
 
 
 def test_a_provider_is_a_row_and_the_plugin_adds_its_operations() -> None:
