@@ -21,6 +21,7 @@ from llmgate_core.settings.policy import Policy
 __all__ = ["apply_params"]
 
 NO_ENTRIES: tuple[LedgerEntry, ...] = ()
+FORWARD = "param_policy='forward' sends it anyway"
 
 
 def apply_params(
@@ -72,9 +73,12 @@ def _judge_endpoint(call: Call, route: Route, policy: Policy) -> tuple[LedgerEnt
     served = None if facts is None else facts.get("endpoints")
     if facts is None or not served or name in served or not is_verified(facts, "endpoints"):
         return NO_ENTRIES
-    reason = f"it does not serve {name}; it serves {', '.join(served)}"
-    rule = ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
-    return (_decide_unsupported(route, "model", rule, policy)[0],)
+    reason, source = f"{route.model!r} does not serve {name}; it serves {', '.join(served)}", source_of(facts)
+    if policy.unsupported == "forward":
+        return (_entry("model", "forwarded", reason, source, lossy=False),)
+    error = route.refuse("model", f"{reason} [{source}]")
+    error.way_out = FORWARD
+    raise error
 
 
 Outcome = tuple[LedgerEntry, "Mapping[str, Any] | None"]
@@ -105,8 +109,7 @@ def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Polic
         return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remainder
     source = f" [{rule.source}]" if rule.source else ""
     drop = "drop_params=True leaves it out, " if rule.droppable else ""
-    way_out = f"{drop}param_policy='forward' sends it anyway"
-    raise route.unsupported(param, rule.reason + source, way_out=way_out)
+    raise route.unsupported(param, rule.reason + source, way_out=drop + FORWARD)
 
 
 def _decide_rename(body: Mapping[str, Any], param: str, rule: ParamRule) -> Outcome:
