@@ -200,6 +200,11 @@ def test_every_name_of_the_authors_surface_has_one_row_and_every_row_is_one() ->
     assert sorted(listed) == sorted(plugin.__all__)
 
 
+def test_every_table_of_a_plugin_has_a_row() -> None:
+    listed = [name for row in rows(GUIDE / "plugins.md", "attribute") for name in named(row[0])]
+    assert listed == list(plugin.OpenAICompatible.__annotations__)
+
+
 def test_every_method_of_a_ledger_has_a_row() -> None:
     listed = [name.partition("(")[0] for row in rows(GUIDE / "plugins.md", "of a `Ledger`") for name in named(row[0])]
     methods = [name for name, value in vars(plugin.Ledger).items() if inspect.isfunction(value) and name[0] != "_"]

@@ -148,6 +148,7 @@ def test_images_that_cannot_be_sent_are_refused_before_sending(
         ("image_generation", ("A cube",), {"partial_images": 2}, "partial_images"),
         ("image_edit", ([("a.png", PNG)] * 17, "Join"), {}, "image"),
         ("image_variation", (("a.png", PNG),), {}, "model"),
+        ("image_variation", (("a.png", PNG),), {"stream": True}, "stream"),
     ],
 )
 def test_what_is_known_to_be_refused_is_refused_before_sending(

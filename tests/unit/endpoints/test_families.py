@@ -188,3 +188,15 @@ def test_the_prefix_openai_is_claimed_for_every_family_by_its_own_distribution()
     assert {family: first_party()[family]["openai"] for family in claimed if family in FAMILIES} == {
         family: name for family, name in claimed.items() if family in FAMILIES
     }
+
+
+@each_operation
+def test_an_operation_streams_where_its_family_has_chunks_or_its_answer_is_bytes(family: Any, operation: str) -> None:
+    asked = family.operations[operation]
+    assert not asked.streams or family.chunk is not None or asked.is_binary
+    assert asked.streams or not asked.is_binary
+
+
+@each_family
+def test_a_family_with_chunks_streams_what_it_creates(family: Any) -> None:
+    assert family.operations["create"].streams == (family.chunk is not None)
