@@ -104,13 +104,14 @@ def test_the_list_of_functions_names_nothing_else() -> None:
 
 
 def test_every_operation_is_a_route_of_the_gateway() -> None:
-    from llmgate_gateway.http.routes import Routes
+    from llmgate_gateway.dialects.openai.routes import openai_routes
 
-    served = {(route.family, route.operation): route for route in Routes()}
+    served = {(route.family, route.operation): route for route in openai_routes("openai")}
     assert {(family.name, operation) for family, operation in OPERATIONS} <= set(served)
     for family, operation in OPERATIONS:
         route, endpoint = served[family.name, operation], ENDPOINTS[family.name][operation]
-        assert (route.method, route.path, route.names) == (endpoint.method, endpoint.path, endpoint.names)
+        assert (route.method, route.path, route.aliases) == (endpoint.method, f"/v1{endpoint.path}", (endpoint.path,))
+        assert route.names == endpoint.names
 
 
 def test_every_operation_is_offered_by_an_installed_plugin() -> None:
