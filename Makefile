@@ -18,7 +18,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test test-fast test-all test-lowest check twins reference bench bench-gateway lock clean
+.PHONY: help venv demo test test-fast test-all coverage test-lowest check twins reference bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -48,6 +48,13 @@ test-all: venv ## run every test with every kind of client, and properties with 
 	@sh tests/chromium.sh
 	$(PYTEST) --depth=full $(ARGS)
 
+coverage: venv ## run every test and report the lines that none of them reaches
+	@mkdir -p build/coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.toml allows (PYTHON=python3.10: and on that Python)
 	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(LOWEST)
 	$(UV) pip compile $(PROJECTS) $(EXTRAS) $(patsubst %,--no-emit-package %,$(OURS)) --resolution lowest-direct --no-build --no-annotate \
@@ -56,7 +63,7 @@ test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.to
 	$(UV) pip install --python $(LOWEST)/bin/python --no-deps --no-build-isolation --quiet $(LOCAL)
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) $(patsubst %,--ignore=%,$(NEWEST_ONLY)) $(ARGS)
 
-check: venv ## lint, format, types twice, import rule, generated files
+check: venv ## lint, format, types twice, generated files, import rule, sizes, English
 	$(BIN)/python tools/make_twins.py --check
 	$(BIN)/python tools/make_stubs.py --check
 	$(BIN)/python tools/make_reference.py --check
@@ -64,7 +71,7 @@ check: venv ## lint, format, types twice, import rule, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pyright
-	$(BIN)/python -m pytest tests/unit/test_layers.py
+	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_sizes.py tests/docs/test_english.py
 
 twins: venv ## write the synchronous twins of asynchronous modules, and the stubs of the public functions
 	$(BIN)/python tools/make_twins.py

@@ -1,7 +1,8 @@
 """How deep a run of the tests goes, and what a machine cannot test.
 
-`pytest --depth=fast` leaves out the tests marked `slow` and gives a property 20 examples; `normal`, the default, runs
-every test; `full` runs every hostile case with every kind of client and a property with all its examples.
+`pytest --depth=fast` leaves out the tests marked `slow` and gives a property 20 examples; `normal`, the default, leaves
+out those marked `exhaustive` only; `full` runs every test, every hostile case with every kind of client, and a
+property with all its examples.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ pytest.register_assert_rewrite("tests.support")
 pytest_plugins = ["llmgate_core.testing.pytest_plugin"]
 
 MAX_EXAMPLES = {"fast": 20, "normal": 200, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
+LEFT_OUT = {"fast": ("slow", "exhaustive"), "normal": ("exhaustive",), "full": ()}  # markers
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 
 
@@ -34,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what the depth leaves out, and the tests marked `browser` where there is none."""
-    if config.getoption("--depth") == "fast":
-        _deselect("slow", config, items)
+    for marker in LEFT_OUT[config.getoption("--depth")]:
+        _deselect(marker, config, items)
     if not any(map(shutil.which, BROWSERS)):
         count = _deselect("browser", config, items)
         reporter = config.pluginmanager.get_plugin("terminalreporter")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
-import itertools
 import re
 import warnings
 from collections.abc import Iterator
@@ -26,13 +25,11 @@ from llmgate_core.settings.environment import read
 from llmgate_core.settings.options import POLICIES, RENAMED_ARGUMENTS
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.support.openai_upstream import PNG, answered
+from tests.support.pages import BLOCK, GUIDE, all_rows, named, rows
 from tests.support.paths import ROOT
 
-GUIDE = ROOT / "docs" / "guide"
 GUIDES_OF_PLUGINS = sorted(ROOT.glob("plugins/*/README.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *GUIDES_OF_PLUGINS]
-BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
-"""A program, and its output where that stands right behind it."""
 FILES = {"speech.wav": (ROOT / "demo" / "speech.wav").read_bytes(), "cube.png": PNG, "mask.png": PNG, "sea.png": PNG}
 """The files that programs of the guide open."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
@@ -126,29 +123,6 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 # --- tables name what there is ---
-
-
-def rows(page: Path, first: str) -> list[list[str]]:
-    """Return the cells of the first table whose head begins with `first`."""
-    return next(tables(page, first), [])
-
-
-def all_rows(page: Path, first: str) -> list[list[str]]:
-    """Return the cells of all tables whose head begins with `first`."""
-    return [row for table in tables(page, first) for row in table]
-
-
-def tables(page: Path, first: str) -> Iterator[list[list[str]]]:
-    lines = iter(page.read_text("utf-8").splitlines())
-    for line in lines:
-        if line.startswith(f"| {first} |"):
-            next(lines)
-            cells = itertools.takewhile(lambda row: row.startswith("|"), lines)
-            yield [[cell.strip() for cell in row.strip("|").split("|")] for row in cells]
-
-
-def named(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
 
 
 def test_every_error_class_has_one_row_and_every_row_a_class() -> None:

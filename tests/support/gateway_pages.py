@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.pages import named, rows
 from tests.support.paths import ROOT
 
 __all__ = ["FOLDER", "PAGES", "ROOT", "Block", "blocks", "headings", "named", "rows"]
@@ -48,25 +49,6 @@ def blocks(page: Path) -> list[Block]:
             found.append(block)
         end = match.end()
     return found
-
-
-def rows(page: Path, first: str) -> list[list[str]]:
-    """Return the cells of the table whose head begins with `first`."""
-    lines = iter(page.read_text("utf-8").splitlines())
-    table: list[list[str]] = []
-    for line in lines:
-        if line.startswith(f"| {first} |"):
-            next(lines)
-            for row in lines:
-                if not row.startswith("|"):
-                    return table
-                table.append([cell.strip() for cell in row.strip("|").split("|")])
-    return table
-
-
-def named(cell: str) -> list[str]:
-    """Return what stands between backquotes."""
-    return re.findall(r"`([^`]+)`", cell)
 
 
 def headings(page: Path) -> list[str]:

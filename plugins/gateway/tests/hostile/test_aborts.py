@@ -147,6 +147,6 @@ def test_2000_aborts_leave_nothing_behind(gateway: Any, upstream: Any) -> None:
     check_nothing_is_left(gateway, upstream, 2000, 4096)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_20_000_aborts_leave_nothing_behind(gateway: Any, upstream: Any) -> None:
     check_nothing_is_left(gateway, upstream, 20_000, 8192)
