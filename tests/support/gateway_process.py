@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 __all__ = ["GatewayProcess", "clean_environment", "gateway_process"]
 
@@ -47,7 +48,8 @@ class GatewayProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
         )
         pipes = ((self.process.stdout, self.out), (self.process.stderr, self.err))
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in pipes]
@@ -60,37 +62,54 @@ class GatewayProcess:
                 lines.append(line)
                 self._changed.notify_all()
 
-    def wait_line(self, text: str, *, lines: list[str] | None = None) -> str:
-        """Return the first line, of standard error unless said otherwise, that holds a text."""
-        searched = self.err if lines is None else lines
-
-        def found() -> str:
-            return next((line for line in searched if text in line), "")
-
+    def wait_for(self, happened: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+        """Wait until lines make something true, and return it; `what` says in an error what was awaited."""
         with self._changed:
-            if not self._changed.wait_for(found, PATIENCE_SECONDS):
-                raise TimeoutError(f"no line with {text!r}; it said: {''.join(self.err)}{''.join(self.out)}")
-        return found()
+            if not self._changed.wait_for(happened, seconds):
+                raise TimeoutError(f"not seen: {what}; stderr: {''.join(self.err)}; stdout: {''.join(self.out)}")
+        return happened()
+
+    def wait_line(self, text: str, seconds: float = PATIENCE_SECONDS, *, lines: list[str] | None = None) -> str:
+        """Return the first line, of standard error unless `lines` says otherwise, that holds `text`."""
+        searched = self.err if lines is None else lines
+        line: str = self.wait_for(lambda: next((line for line in searched if text in line), ""), repr(text), seconds)
+        return line
 
     def wait_lines(self, count: int) -> None:
-        """Wait until that many lines stand on standard error."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: len(self.err) >= count, PATIENCE_SECONDS):
-                raise TimeoutError(f"not {count} lines: {''.join(self.err)}")
+        """Wait until standard error has that many lines."""
+        self.wait_for(lambda: len(self.err) >= count, f"{count} lines")
+
+    def wait_started(self) -> None:
+        """Wait until it listens.
+
+        Raises:
+            AssertionError: it ended before.
+        """
+        self.wait_for(lambda: self.process.poll() is not None or LISTENING in "".join(self.err), LISTENING)
+        assert LISTENING in "".join(self.err), "".join(self.err)
 
     @property
     def url(self) -> str:
         """The address that is really bound, waited for."""
         return self.wait_line(LISTENING).partition(LISTENING)[2].strip()
 
+    @property
+    def port(self) -> int:
+        """The port that is really bound, waited for."""
+        return int(self.url.rpartition(":")[2])
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process that was started."""
+        self.process.send_signal(number)
+
     def stop(self) -> int:
         """Tell it to stop, and return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.end()
 
-    def end(self) -> int:
+    def end(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for its end, and return its exit status; everything that it wrote has been read then."""
-        status = self.process.wait(PATIENCE_SECONDS)
+        status = self.process.wait(seconds)
         for reader in self._readers:
             reader.join(PATIENCE_SECONDS)
         return status

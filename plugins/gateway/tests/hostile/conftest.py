@@ -9,11 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,19 +20,12 @@ from typing import Any
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+from tests.support.gateway_process import gateway_process
 
-START_SECONDS = 20.0
 PATIENCE_SECONDS = 20.0
 MASTER = "sk-master-canary-Zq81LmPw4d"
 NARROW = "sk-narrow-canary-Vb72KxTy9c"
 UPSTREAM_KEY = "sk-upstream-canary-Hn53RjQe6f"
-CODE = (
-    "import argparse, sys\n"
-    "from llmgate_gateway.commands.serve import command\n"
-    "parser = argparse.ArgumentParser()\n"
-    "command.add_arguments(parser)\n"
-    "sys.exit(command.run(parser.parse_args()))\n"
-)
 MODELS: dict[str, str | dict[str, Any]] = {
     "m": "openai/gpt-4o",
     "quick": {"model": "openai/gpt-4o", "timeout": {"total": 1.2, "first_event": 0.4, "idle": 0.4}},
@@ -90,7 +80,7 @@ class Hostile:
     narrow = NARROW
     canaries = (MASTER, NARROW, UPSTREAM_KEY)
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, out: list[str], err: list[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, out: list[str], err: list[str]) -> None:
         self.process = process
         self.port = port
         self.out = out
@@ -247,45 +237,12 @@ def config_of(base_url: str, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def served(config: Path, *flags: str) -> Iterator[Hostile]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLMGATE_"))}
     keys = {"MASTER_KEY": MASTER, "NARROW_KEY": NARROW, "UPSTREAM_KEY": UPSTREAM_KEY}
-    process = subprocess.Popen(
-        [sys.executable, "-c", CODE, "--config", str(config), "--port", "0", *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**clean, **keys},
-    )
-    out: list[str] = []
-    err: list[str] = []
-    readers = [
-        threading.Thread(target=_collect, args=(pipe, lines), daemon=True)
-        for pipe, lines in ((process.stdout, out), (process.stderr, err))
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        wait_for(
-            lambda: process.poll() is not None or any("listening on" in line for line in err), "start", START_SECONDS
-        )
-        line = next((line for line in err if "listening on" in line), None)
-        assert line is not None, "".join(err)
-        yield Hostile(process, int(line.rsplit(":", 1)[1]), out, err)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE_SECONDS)
-        finally:
-            process.kill()
-            for reader in readers:
-                reader.join(PATIENCE_SECONDS)
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
-
-
-def _collect(pipe: Any, lines: list[str]) -> None:
-    for line in pipe:
-        lines.append(line.decode("utf-8", "backslashreplace"))
+    arguments = ("serve", "--config", str(config), *flags)
+    with gateway_process(*arguments, folder=config.parent, environment=keys) as gateway:
+        gateway.wait_started()
+        yield Hostile(gateway.process, gateway.port, gateway.out, gateway.err)
+        gateway.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
+from tests.support.gateway_process import gateway_process
 
 KEY = "sk-client-0123456789abcdef"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -180,21 +176,9 @@ def base_url(scripted: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -
     entries = [{"model_name": name, "litellm_params": {"model": model, **common}} for name, model in MODELS.items()]
     config = tmp_path_factory.mktemp("clients") / "config.yaml"
     config.write_text(json.dumps({"model_list": entries, "general_settings": {"master_key": KEY}}))
-    yield from _serve(config)
-
-
-def _serve(config: Path) -> Iterator[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLMGATE_"))}
-    command = [sys.executable, "-m", "llmgate_core", "serve", "--config", str(config), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        try:
-            assert "listening on" in line, line
-            yield line.split()[-1] + "/v1"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=20)
+    with gateway_process("serve", "--config", str(config), folder=config.parent, environment={}) as gateway:
+        yield f"{gateway.url}/v1"
+        gateway.stop()
 
 
 @pytest.fixture(scope="session")

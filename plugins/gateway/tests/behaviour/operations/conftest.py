@@ -5,11 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,15 +13,8 @@ from typing import Any
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
+from tests.support.gateway_process import GatewayProcess
 
-START_SECONDS = 20
-CODE = (
-    "import argparse, sys\n"
-    "from llmgate_gateway.commands.serve import command\n"
-    "parser = argparse.ArgumentParser()\n"
-    "command.add_arguments(parser)\n"
-    "sys.exit(command.run(parser.parse_args()))\n"
-)
 WHOLE = {
     "id": "c",
     "object": "chat.completion",
@@ -37,54 +25,8 @@ WHOLE = {
 }
 
 
-class GatewayProcess:
-    """A gateway that runs; made by `start_gateway`."""
-
-    def __init__(self, flags: tuple[str, ...], environment: dict[str, str]) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLMGATE_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error::ResourceWarning", "-c", CODE, *flags],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**clean, **environment},
-        )
-        self.out: list[str] = []
-        self.err: list[str] = []
-        self._changed = threading.Condition()
-        self._readers = [
-            threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
-            for pipe, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err))
-        ]
-        for reader in self._readers:
-            reader.start()
-        self.port = 0
-
-    def _read(self, pipe: Any, lines: list[str]) -> None:
-        for line in pipe:
-            with self._changed:
-                lines.append(line.decode())
-                self._changed.notify_all()
-
-    def wait_for(self, happened: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> Any:
-        """Wait until lines make something true."""
-        with self._changed:
-            if not self._changed.wait_for(happened, seconds):
-                raise TimeoutError(f"not seen: {what}; stderr: {''.join(self.err)}; stdout: {''.join(self.out)}")
-        return happened()
-
-    def wait_line(self, text: str, seconds: float = START_SECONDS) -> str:
-        """Return the first line of standard error that holds a text."""
-        return self.wait_for(lambda: next((line for line in self.err if text in line), ""), text, seconds)
-
-    def started(self) -> GatewayProcess:
-        """Wait until it listens."""
-        line = self.wait_line("listening on")
-        self.port = int(line.rsplit(":", 1)[1])
-        return self
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+class ServingGateway(GatewayProcess):
+    """A gateway that an operator started, and requests to it; made by `Gateways.start`."""
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -107,20 +49,6 @@ class GatewayProcess:
         connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
         return connection, connection.getresponse()
 
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def end(self, seconds: float = START_SECONDS) -> int:
-        """Wait for the end, and return the exit status."""
-        code = self.process.wait(seconds)
-        for reader in self._readers:
-            reader.join(5)
-        return code
-
-    def stop(self) -> int:
-        self.signal(signal.SIGTERM)
-        return self.end()
-
     def records(self) -> list[dict[str, Any]]:
         """The lines of standard output, all of which must be JSON."""
         return [json.loads(line) for line in self.out]
@@ -141,7 +69,7 @@ class Gateways:
 
     def __init__(self, folder: Path) -> None:
         self.config = folder / "config.yaml"
-        self.running: list[GatewayProcess] = []
+        self.running: list[ServingGateway] = []
 
     def write(self, upstream: FakeUpstream | None, general: str = "", **others: str) -> None:
         """Write the config: one model `m`, served by an upstream."""
@@ -159,13 +87,18 @@ class Gateways:
 
     def start(
         self, *flags: str, wait: bool = True, config: bool = True, port: int | None = 0, **environment: str
-    ) -> GatewayProcess:
+    ) -> ServingGateway:
         """Start one with the config that was written."""
         given = ["--config", str(self.config)] if config else []
         given += [] if port is None else ["--port", str(port)]
-        process = GatewayProcess((*given, *flags), {"UPSTREAM_KEY": "sk-upstream-0123456789abcdef", **environment})
-        self.running.append(process)
-        return process.started() if wait else process
+        keys = {"UPSTREAM_KEY": "sk-upstream-0123456789abcdef"}
+        gateway = ServingGateway(
+            ["serve", *given, *flags], folder=self.config.parent, environment={**keys, **environment}
+        )
+        self.running.append(gateway)
+        if wait:
+            gateway.wait_started()
+        return gateway
 
     def until(self, happened: Callable[[], Any], seconds: float = 10.0) -> Any:
         """Ask again and again until something is true, at most this long."""
@@ -177,13 +110,8 @@ class Gateways:
         return found
 
     def close(self) -> None:
-        for process in self.running:
-            if process.process.poll() is None:
-                process.process.kill()
-            process.end()
-            for pipe in (process.process.stdout, process.process.stderr):
-                if pipe is not None:
-                    pipe.close()
+        for gateway in self.running:
+            gateway.close()
 
 
 @pytest.fixture
