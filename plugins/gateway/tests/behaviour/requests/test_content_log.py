@@ -10,8 +10,7 @@ from llmgate_gateway.telemetry.access_log import AccessLog
 from llmgate_gateway.telemetry.content_log import MAX_BYTES
 
 from llmgate_core.testing import Answer, FakeUpstream
-
-from .conftest import KEY, Running, Serve
+from tests.support.running_gateway import KEY, RunningGateway, Serve
 
 PROMPT, REPLY = "the prompt canary", "the answer canary"
 ANSWER = {"id": "c", "choices": [{"index": 0, "message": {"content": REPLY}, "finish_reason": "stop"}]}
@@ -22,13 +21,13 @@ class Nowhere:
         raise AssertionError(line)
 
 
-def line(gateway: Running) -> dict[str, Any]:
+def line(gateway: RunningGateway) -> dict[str, Any]:
     """Return the log's line of the one request."""
     (record,) = gateway.wait_records(1)
     return dict(json.loads(AccessLog(Nowhere()).line(record)))  # type: ignore[arg-type]
 
 
-def ask(gateway: Running, **extra: Any) -> Any:
+def ask(gateway: RunningGateway, **extra: Any) -> Any:
     return gateway.chat(messages=[{"role": "user", "content": PROMPT}], **extra)
 
 
