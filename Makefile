@@ -71,7 +71,7 @@ check: venv ## lint, format, types twice, generated files, import rule, sizes, E
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/pyright
-	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_sizes.py tests/docs/test_english.py
+	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_sizes.py tests/unit/test_tests.py tests/docs/test_english.py
 
 twins: venv ## write the synchronous twins of asynchronous modules, and the stubs of the public functions
 	$(BIN)/python tools/make_twins.py
@@ -82,6 +82,7 @@ reference: venv ## write docs/reference.md from signatures and docstrings
 
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/parts.py
 
 bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter; beside nginx where there is one
 	$(BIN)/python benchmarks/gateway.py

@@ -155,25 +155,3 @@ def test_the_gateway_reads_no_attribute_behind_a_door() -> None:
 
 def _is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
-
-
-WIRES = frozenset({"test_httpx_transport.py", "upload_transports.py"})  # they share the tests of the transports
-
-
-def test_no_test_module_imports_another_or_a_conftest() -> None:
-    """Names that several of them need are in `tests/support`."""
-    modules = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py")]
-    imports = {
-        str(path.relative_to(ROOT)): [
-            node.module
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.ImportFrom) and node.module and is_test_module(node.module)
-        ]
-        for path in modules
-        if path.name not in WIRES
-    }
-    assert {path: names for path, names in imports.items() if names} == {}
-
-
-def is_test_module(module: str) -> bool:
-    return module.rpartition(".")[2].startswith(("test_", "conftest"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import socket
 import ssl
@@ -473,9 +472,10 @@ def test_finishing_gives_up_soon_when_the_end_does_not_come(wire: Wire) -> None:
         response = wire.send(request_to(server))
         assert wire.read(response) == b"hello"
         wire.call(response, "finish")
-        if wire.loop is not None:
-            wire.loop.run_until_complete(asyncio.sleep(0.55))
-        assert server.peers[0].gone.wait(PATIENCE)
+        gone = server.peers[0].gone
+        if wire.loop is not None:  # it waits for the end in the loop
+            wire.loop.run_until_complete(wire.loop.run_in_executor(None, gone.wait, PATIENCE))
+        assert gone.wait(PATIENCE)
 
 
 def test_finishing_gives_up_on_an_endless_rest(wire: Wire) -> None:
