@@ -1,4 +1,4 @@
-"""For the tests of every plugin: an upstream on the loopback, and the SDK that calls it, both ways."""
+"""What the tests of every plugin share: the SDK that calls the upstream, both ways, and the parts of a form."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ Parts = list[tuple[str, Any]]
 
 @pytest.fixture
 def form_of() -> Callable[[ReceivedRequest], Parts]:
-    """Return a form's parts in order: a text, or (file name, content type, content)."""
+    """Return a form's parts in order: a string, or (file name, content type, content)."""
 
     def parts(request: ReceivedRequest) -> Parts:
         kind = request["headers"]["content-type"]
         if not kind.startswith("multipart/form-data; boundary="):
-            raise AssertionError(f"no form, but {kind}")
+            raise AssertionError(f"not a form, but {kind}")
         message = message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + request["body"])
         return [(_field_name(part), _field_value(part)) for part in message.get_payload()]  # type: ignore[union-attr]
 

@@ -30,7 +30,7 @@ class Answer:
         status: the HTTP status.
         body: bytes are sent at once, with a content length; an iterable of bytes is sent chunked,
             one network write each, and may be endless.
-        headers: a mapping, or pairs where a name is to come twice. A content length or transfer
+        headers: a mapping, or pairs where a name comes twice. A content length or transfer
             encoding given here is sent instead of the right one.
         delay_seconds: silence before the head.
         pause_seconds: silence between any two parts of the body, and before `stray`.
@@ -41,7 +41,7 @@ class Answer:
         close: `fin` or `rst`: close after what was sent. None: keep the connection.
         until_close: send no framing at all: the body ends with the connection.
         stray: bytes sent after the answer's end, on the connection that is kept.
-        raw: sent exactly as it stands instead of a head and a body.
+        raw: sent as it is instead of a head and a body.
         before_body: answer as soon as the request's head is here, without reading its body.
     """
 

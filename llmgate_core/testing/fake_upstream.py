@@ -1,4 +1,4 @@
-"""An upstream on the loopback that answers from a script and notes what it was sent.
+"""An upstream on the loopback that answers from a script and keeps what it receives.
 
     with fake_upstream() as upstream:
         upstream.answers.append(Answer.json({"choices": []}))
@@ -6,7 +6,7 @@
     assert upstream.received[0]["path"] == "/v1/chat/completions"
 
 It speaks raw bytes over blocking sockets, one daemon thread a connection, so that it can break every
-rule of HTTP. It is no web server: it parses only what HTTP clients send.
+rule of HTTP. It is not a web server: it parses only what HTTP clients send.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class FakeUpstream:
         return self.disconnected[count - 1]
 
     def close(self) -> None:
-        """Hang up on everybody and wait for the threads. Idempotent."""
+        """Close all connections and wait for the threads. Idempotent."""
         with self._changed:
             self._closing = True
             _hang_up(self._listener)
@@ -165,7 +165,7 @@ class FakeUpstream:
                 self._changed.notify_all()
 
     def _exchange(self, client: _Client) -> bool:
-        """Serve one request; False: we have closed the connection."""
+        """Serve one request. Return whether the connection may carry another one."""
         request = client.read_head()
         early = self._take_early()
         if early is None:
@@ -209,7 +209,7 @@ class _Client:
         self._buffer = bytearray()
 
     def handshake(self) -> None:
-        """Do the TLS handshake, where there is one to do."""
+        """Do the TLS handshake of an HTTPS connection."""
         do_handshake = getattr(self.sock, "do_handshake", None)
         if do_handshake is not None:
             do_handshake()
@@ -269,7 +269,7 @@ class _Client:
             self.sock.sendall(answer.stray)
 
     def refuse(self) -> None:
-        """Say what a real server says to what is not HTTP."""
+        """Answer bytes that are not HTTP as a real server does."""
         with contextlib.suppress(OSError):
             self.sock.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 
