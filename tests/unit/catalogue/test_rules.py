@@ -150,7 +150,7 @@ def test_search_models_take_three_context_sizes(name: str) -> None:
         assert is_refused(name, "web_search_options", value)
     rule = judged(name, "web_search_options", {"search_context_size": "huge"})
     assert rule is not None
-    assert rule.reason == "search_context_size must be low, medium, high, not 'huge'"
+    assert all(word in rule.reason for word in ("search_context_size", "low", "medium", "high", "'huge'"))
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "gpt-5.1", "gpt-5.4"])

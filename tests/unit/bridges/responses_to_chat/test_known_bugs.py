@@ -93,7 +93,7 @@ def test_bug_30_reasoning_is_neither_dropped_nor_visible_text(ask: Ask, at: At) 
     assert call.body["messages"][1] == {"role": "assistant", "content": "x", "reasoning_content": "hm"}
     call, entries = to_chat(ask(input=[thought, HI]), at())
     assert call.body["messages"] == [HI]
-    assert [entry.reason for entry in entries[1:]] == ["reasoning that no assistant message follows"]
+    assert [(entry.action, entry.lossy) for entry in entries[1:]] == [("dropped", False)]
     message = {"role": "assistant", "content": "x", "reasoning_content": "hm"}
     answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     output = response_object(ask(), at(), answer).body["output"]

@@ -109,10 +109,8 @@ def test_what_llama_cpp_streams_as_a_call_gets_its_arguments_done(checked: Check
     assert json.loads(done["arguments"]) == {"city": "Paris"}
     assert accumulated(events).output[0].arguments == done["arguments"]
     assert events[0]["response"]["tools"][0]["name"] == "get_weather"
-    assert [entry.reason for entry in repair.ledger] == [
-        "the server numbers no events; they were numbered here",
-        "the server left out response.function_call_arguments.done",
-    ]
+    _, left_out = repair.ledger
+    assert "response.function_call_arguments.done" in left_out.reason
 
 
 def test_ids_and_items_that_never_came_are_made(checked: Checked) -> None:
