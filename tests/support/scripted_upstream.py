@@ -16,7 +16,7 @@ from llmgate_core.contract.transport import Origin, TransportRequest
 from llmgate_core.transports.http1.async_transport import AsyncFastTransport
 from llmgate_core.transports.http1.sync_transport import FastTransport
 
-PATIENCE = 10.0  # seconds before a test that hangs fails
+PATIENCE = 20.0  # seconds before a test that hangs fails
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HELLO = b"5\r\nhello\r\n"

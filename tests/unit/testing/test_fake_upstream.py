@@ -18,7 +18,7 @@ REQUEST = b"POST /v1/x HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: 2\r\n\r\
 
 
 def connected(upstream: FakeUpstream) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", upstream.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", upstream.port), timeout=20)
 
 
 def everything(upstream: FakeUpstream, request: bytes = REQUEST) -> bytes:
@@ -53,7 +53,7 @@ def test_a_request_is_noted_whole_and_answered_as_scripted() -> None:
 def test_a_connection_is_kept_for_the_next_request() -> None:
     with fake_upstream() as upstream:
         upstream.answers += [Answer(200, b"1"), Answer(200, b"2")]
-        connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=20)
         for expected in (b"1", b"2"):
             connection.request("GET", "/v1/y")
             assert connection.getresponse().read() == expected
@@ -66,7 +66,7 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
 
 def test_an_unscripted_request_gets_a_599_and_is_counted() -> None:
     with fake_upstream() as upstream:
-        connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=20)
         connection.request("GET", "/v1/z")
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (
@@ -155,7 +155,7 @@ def test_hold_waits_where_it_is_told_to(hold_at: int | None) -> None:
             with pytest.raises(TimeoutError):
                 sock.recv(1)
             event.set()
-            sock.settimeout(5)
+            sock.settimeout(20)
             assert b"".join(iter(lambda: sock.recv(100), b"")) == (head + b"ab!")[len(before) :]
 
 
@@ -223,7 +223,7 @@ def test_it_speaks_tls() -> None:
     with fake_upstream(tls=served) as upstream:
         assert upstream.base_url == f"https://127.0.0.1:{upstream.port}/v1"
         upstream.answers.append(Answer(200, b"secret", close="fin"))
-        connection = http.client.HTTPSConnection("127.0.0.1", upstream.port, timeout=5, context=trusted)
+        connection = http.client.HTTPSConnection("127.0.0.1", upstream.port, timeout=20, context=trusted)
         connection.request("POST", "/v1/x", body=b"[1]")
         assert connection.getresponse().read() == b"secret"
         connection.close()
