@@ -5,7 +5,9 @@ from __future__ import annotations
 from llmgate_acme import plugin
 
 from llmgate_core import Client
-from llmgate_core.testing import Answer, fake_upstream
+from llmgate_core.testing import Answer, FakeUpstream
+
+pytest_plugins = ["llmgate_core.testing.pytest_plugin"]
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 REPLY = {
@@ -17,13 +19,14 @@ REPLY = {
 }
 
 
-def test_a_chat_call_is_sent_in_acmes_words_and_the_ledger_says_so() -> None:
-    with fake_upstream() as upstream, Client(api_key="acme-key", api_base=upstream.base_url) as client:
-        upstream.answers.append(Answer.json(REPLY))
-        client.add_plugin(plugin, family="chat", prefix="acme", replace=True)
-        answer = client.completion("acme/large", MESSAGES, max_tokens=5)
-    (request,) = upstream.received
+def test_a_chat_call_is_sent_in_acmes_words_and_the_ledger_says_so(
+    fake_upstream: FakeUpstream, llmgate_client: Client
+) -> None:
+    fake_upstream.answers.append(Answer.json(REPLY))
+    llmgate_client.add_plugin(plugin, family="chat", prefix="acme", replace=True)
+    answer = llmgate_client.completion("acme/large", MESSAGES, max_tokens=5)
+    (request,) = fake_upstream.received
     assert request["json"] == {"model": "large", "messages": MESSAGES, "limit": 5}
-    assert request["headers"]["authorization"] == "Bearer acme-key"
+    assert request["headers"]["authorization"] == "Bearer sk-test"
     assert answer.choices[0].message.content == "Hello!"
     assert [(entry.parameter, entry.action) for entry in answer.ledger] == [("max_tokens", "renamed")]
