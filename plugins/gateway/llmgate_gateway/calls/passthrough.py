@@ -3,7 +3,7 @@
 Bodies are streamed both ways and not parsed; a request that gives its length is never stored here. Only listed paths,
 only listed headers, and no step up the tree. Middleware does not see these requests.
 
-Source: rows S4, S13 and S15 of the reliability catalogue in docs/architecture.md.
+Source: rows S4, S13 and S15 of docs/reliability.md.
 """
 
 from __future__ import annotations

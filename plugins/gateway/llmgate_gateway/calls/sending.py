@@ -2,7 +2,7 @@
 
 What the client does not read is not read from the upstream either.
 
-Source: rows R1, R3 and R20 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R3 and R20 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A request keeps the snapshot that it began with. When a newer one has taken its place and its last request has ended,
 its connections are closed.
 
-Source: row R34 of the reliability catalogue in docs/architecture.md.
+Source: row R34 of docs/reliability.md.
 """
 
 from __future__ import annotations

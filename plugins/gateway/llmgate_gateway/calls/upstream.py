@@ -3,7 +3,7 @@
 A stream is returned once its first event is there, so that an error before it keeps its own status. The upstream is
 closed when the request ends.
 
-Source: rows R1, R3 to R5 and R13 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R3 to R5 and R13 of docs/reliability.md.
 """
 
 from __future__ import annotations

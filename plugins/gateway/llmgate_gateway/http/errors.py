@@ -2,7 +2,7 @@
 
 The upstream's own message is passed on; what core says about hosts, paths, plugins and keys goes to the log only.
 
-Source: row S18 of the reliability catalogue in docs/architecture.md; docs/guide/errors.md for the classes.
+Source: row S18 of docs/reliability.md; docs/guide/errors.md for the classes.
 """
 
 from __future__ import annotations

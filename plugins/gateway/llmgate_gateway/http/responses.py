@@ -3,7 +3,7 @@
 Pure but for `send_reply` and `send_body`. Never passes on an upstream's header that is not on the list, nor a value
 with control bytes; nothing here names a host, a path or a key.
 
-Source: row S13 of the reliability catalogue in docs/architecture.md; the OpenAI API reference for the headers.
+Source: row S13 of docs/reliability.md; the OpenAI API reference for the headers.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The upstream's host is shown to the operator only: to the master key, and to all where no keys are set.
 
-Source: rows S15 and S18 of the reliability catalogue in docs/architecture.md.
+Source: rows S15 and S18 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Without a key a client learns only whether to send requests here.
 
-Source: rows R30 and R32 of the reliability catalogue in docs/architecture.md.
+Source: rows R30 and R32 of docs/reliability.md.
 """
 
 from __future__ import annotations

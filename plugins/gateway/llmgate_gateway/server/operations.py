@@ -2,7 +2,7 @@
 
 One object a gateway, or a worker of it; nothing here is shared by a whole process but its standard streams.
 
-Source: DESIGN in docs/architecture.md, "Gateway".
+Source: docs/architecture.md, "Gateway".
 """
 
 from __future__ import annotations

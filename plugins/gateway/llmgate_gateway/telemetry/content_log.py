@@ -2,8 +2,7 @@
 
 Cut to a length; a file is told by its name and size only, and a text that repeats a key of ours is left out.
 
-Source: DESIGN section 8: content is logged by an explicit choice only; row S15 of the reliability catalogue in
-docs/architecture.md.
+Source: DESIGN section 8: content is logged by an explicit choice only; row S15 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Detect strings from an upstream that repeat a piece of a key. Pure, and fast enough for every answer.
 
-Source: row S15 of the reliability catalogue in docs/architecture.md: no 12 characters of a key in a row.
+Source: row S15 of docs/reliability.md: no 12 characters of a key in a row.
 """
 
 from __future__ import annotations
