@@ -16,10 +16,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference.md"
-CLASSES = ("TextCalls", "MediaCalls")
+CLIENT = "Client"
 OPTIONS = "CallOptions"
-OVERLOADED = frozenset({"stream", "response_format", "text_format"})
-"""Parameters that overloads name to tell results apart; they are described with the request's parameters."""
+OVERLOADED = frozenset({"stream", "response_format", "text_format", "file"})
+"""Parameters that overloads name to tell results apart; the docstring and the table describe them."""
+
+LISTS = frozenset({"Args", "Raises"})
+"""Sections of a docstring that list names, rather than describe one result."""
 
 HEAD = """# Reference: functions and their arguments
 
@@ -80,7 +83,7 @@ class Function:
 
     def typed_arguments(self) -> str | None:
         """Return the TypedDict of its keyword arguments, if they have one."""
-        for definition in reversed(self.definitions):  # the implementation's holds those of all overloads
+        for definition in reversed(self.definitions):
             keywords = definition.args.kwarg
             if keywords is not None and keywords.annotation is not None:
                 found = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(keywords.annotation))
@@ -159,27 +162,31 @@ def section(function: Function, classes: dict[str, ast.ClassDef]) -> str:
     return "\n".join(parts)
 
 
+def client_section(classes: dict[str, ast.ClassDef], bases: list[str]) -> str:
+    """Return the part of the page on making a client."""
+    makers = [item for base in bases for item in classes[base].body if isinstance(item, ast.FunctionDef)]
+    maker = Function([next(item for item in makers if item.name == "__init__")])
+    signature = maker.signature().replace("__init__", CLIENT)
+    docstring = prose_of(ast.get_docstring(maker.definitions[0]) or "")
+    return f"\n## `{CLIENT}`\n\n`{signature}`; the same for `AsyncClient`.\n\n{docstring}"
+
+
 def prose_of(docstring: str) -> str:
     """Return a Google-style docstring as markdown: its sections become lists."""
     lines: list[str] = []
-    in_section = False
+    section = ""
     for line in docstring.splitlines():
         heading = re.fullmatch(r"(Args|Returns|Raises|Yields):", line)
-        in_section = in_section and (not line or line.startswith(" "))
         if heading:
-            in_section = True
-            lines += [f"{heading[1]}:", ""]
-        elif in_section and re.match(r" {4}\S", line):
-            lines.append(f"* {_named(line.strip())}" if heading_is_list(lines) else line.strip())
+            section = heading[1]
+            lines += [f"{section}:", ""]
+        elif not section or not line.startswith(" "):
+            lines.append(line)
+        elif section in LISTS:
+            lines.append(f"* {_named(line.strip())}" if re.match(r" {4}\S", line) else f"  {line.strip()}")
         else:
-            lines.append(f"  {line.strip()}" if in_section and line.strip() else line)
+            lines.append(line.strip())
     return re.sub(r"docs/(guide/\w+)\.md", r"[\1](\1.md)", "\n".join(lines)) + "\n"
-
-
-def heading_is_list(lines: list[str]) -> bool:
-    """Return whether the section that is being written lists names, rather than describing one result."""
-    last = next(line for line in reversed(lines) if re.fullmatch(r"\w+:", line))
-    return last in ("Args:", "Raises:")
 
 
 def _named(text: str) -> str:
@@ -190,7 +197,8 @@ def _named(text: str) -> str:
 def page() -> str:
     """Return the whole page."""
     classes = classes_of(parsed_modules())
-    functions = [function for name in CLASSES for function in functions_of(classes[name])]
+    bases = [ast.unparse(base) for base in classes[CLIENT].bases]
+    functions = [function for base in bases if base.endswith("Calls") for function in functions_of(classes[base])]
     parts = [HEAD]
     parts += [f"[`{function.name}`](#{function.name}) ·\n" for function in functions[:-1]]
     parts += [f"[`{functions[-1].name}`](#{functions[-1].name})\n\n"]
@@ -198,6 +206,7 @@ def page() -> str:
         parts.append("## Options of every call\n\nNone of them is sent as a parameter.\n\n")
         parts.append(table(own_fields(classes[OPTIONS])) + "\n")
     parts.append("\n".join(section(function, classes) for function in functions))
+    parts.append(client_section(classes, bases))
     return re.sub(r"\n{3,}", "\n\n", "".join(parts) + TAIL)
 
 

@@ -51,6 +51,7 @@ WORDS = {
     "awrite_block": "write_block",
     "anext": "next",
     "aread_block": "read_block",
+    "an `AsyncStream": "a `Stream",
     "asend": "send",
     "asynchronous": "synchronous",
     "asynchronously": "synchronously",
