@@ -57,7 +57,6 @@ CALQUES = (
 """Phrases that a native writer would not use: each has a plainer form."""
 
 UNDER_WORK = [*(ROOT / "docs" / "gateway").glob("*.md"), ROOT / "plugins" / "gateway" / "README.md"]
-UNDER_WORK += [ROOT / "docs" / "guide" / name for name in ("plugins.md", "parameters.md")]
 """Pages that are still being rewritten: their words and lines are not judged yet. The list is to become empty."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
