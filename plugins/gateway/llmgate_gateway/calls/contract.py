@@ -1,7 +1,7 @@
 """The seam of the gateway: a call, its answer, and the functions between the two. Data and types.
 
-    dialect.decode -> authenticate -> admit -> middleware -> select a deployment -> call the upstream
-        -> dialect.encode -> send
+    authenticate -> admit -> dialect.decode -> middleware -> select a deployment -> call the upstream
+        -> dialect.encode -> send_answer
 
 A middleware receives a `GatewayCall` and the `Handler` that would answer it. It may refuse (raise `refuse(…)`), answer
 by itself, change the call, or look at the answer of the handler.
