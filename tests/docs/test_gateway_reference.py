@@ -87,9 +87,8 @@ def codes_in_source() -> Iterator[str]:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if isinstance(node, ast.Call) and name in ("refuse", "ErrorFacts", "_bad"):
+            if isinstance(node, ast.Call) and name in ("refuse", "ErrorFacts"):
                 given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-                given += node.args[1:] if name == "_bad" else []
                 yield from (str(code.value) for code in given if isinstance(code, ast.Constant))
     yield from (code for _, code in protocol.REFUSALS.values())
 

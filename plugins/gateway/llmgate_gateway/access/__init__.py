@@ -1,1 +1,1 @@
-"""Who may call: keys, limits of what is in flight, browser origins."""
+"""Who may call, and how much: keys, limits, browser origins, and the stores behind them."""

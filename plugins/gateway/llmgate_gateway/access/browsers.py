@@ -1,8 +1,8 @@
 """Keep web pages away from a gateway without keys: a page that its user opens must not spend the operator's money.
 
-A browser sends some requests of any page to any address without asking first (forms, and JSON under another
-name), and a page whose name is made to point at this machine ("DNS rebinding") looks like one of our own. With keys
-neither matters, since no browser adds a bearer token by itself; then nothing here is called. Pure.
+A browser sends some requests of any page to any address without a preflight (forms, and JSON under another content
+type), and a page whose host name is made to point at this machine ("DNS rebinding") looks like the gateway's own. With
+keys neither matters, since no browser adds a bearer token by itself; then nothing here is called. Pure.
 
 Source: the Fetch standard, "`Origin` header"; Fetch Metadata, `Sec-Fetch-Site`; RFC 6761, section 6.3; the URL
 standard, "ends in a number checker".
@@ -19,11 +19,11 @@ from llmgate_gateway.http.responses import RefusedError, Scope, refuse
 __all__ = ["check_page"]
 
 PRIVATE = frozenset({"localhost", "internal"})
-"""Last parts of names that nobody can own: RFC 6761, and what ICANN reserved for private use in 2024."""
+"""Top-level names that cannot be registered: RFC 6761, and the one that ICANN reserved for private use in 2024."""
 
 
 def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors) -> None:
-    """Refuse a request that a foreign web page has sent, where no key is asked for.
+    """Refuse a request of a web page of another origin, where no key is needed.
 
     Raises:
         RefusedError: 403.
@@ -40,16 +40,17 @@ def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors) -> None
 
 
 def _check_host(scope: Scope, host: str, cors: Cors, *, is_page: bool) -> None:
-    """Refuse a name that a stranger may have pointed here. Who mounts the app elsewhere knows its names himself.
+    """Refuse a host name that an attacker may have pointed here.
 
-    On an address that other machines reach, programs may use any name for it: there only pages are refused.
+    A program that mounts the app is responsible for its own host names. On an address that other machines can reach,
+    programs may use any name for it: there only pages are refused.
     """
-    if "llmgate.client" not in scope.get("extensions", {}) or not _may_be_strangers(host):
+    if "llmgate.client" not in scope.get("extensions", {}) or not _may_be_registered(host):
         return
     if not (is_page or _is_loopback(scope)):
         return
-    known = cors.allow_origins
-    if "*" in known or f"http://{host}" in known or f"https://{host}" in known:
+    allowed = cors.allow_origins
+    if "*" in allowed or f"http://{host}" in allowed or f"https://{host}" in allowed:
         return
     message = (
         "This gateway has no keys, and the request's Host is not its address. Use localhost or its IP address, set a "
@@ -58,17 +59,17 @@ def _check_host(scope: Scope, host: str, cors: Cors, *, is_page: bool) -> None:
     raise refuse(403, message, code="host_not_allowed")
 
 
-def _may_be_strangers(host: str) -> bool:
-    """Return whether a `Host` header has a name that somebody can own: no address, and not of one part."""
+def _may_be_registered(host: str) -> bool:
+    """Return whether a `Host` header has a name that can be registered: not an address, nor a single label."""
     if host.startswith("["):
         return False
     _, dot, last = host.partition(":")[0].removesuffix(".").rpartition(".")
-    is_address = last.isdecimal()  # nobody owns a name that ends in a number
+    is_address = last.isdecimal()  # no name that ends in a number can be registered
     return bool(dot) and last not in PRIVATE and not is_address
 
 
 def _is_loopback(scope: Scope) -> bool:
-    """Return whether a connection came in on this machine's own address; unclear ones count as such."""
+    """Return whether a connection came in on a loopback address; one that is not known counts as such."""
     server = scope.get("server")
     try:
         return server is None or ip_address(server[0]).is_loopback
@@ -77,12 +78,12 @@ def _is_loopback(scope: Scope) -> bool:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Return whether an origin is this gateway's; whoever ends TLS before it makes the scheme another."""
+    """Return whether an origin is this gateway's; a proxy that terminates TLS changes the scheme."""
     return bool(host) and origin.lower() in (f"http://{host}", f"https://{host}")
 
 
 def _is_listed(origin: bytes, cors: Cors) -> bool:
-    return "*" in cors.allow_origins or origin.decode("latin-1") in cors.allow_origins  # where `null` cannot stand
+    return "*" in cors.allow_origins or origin.decode("latin-1") in cors.allow_origins  # which cannot hold `null`
 
 
 def _foreign_origin() -> RefusedError:

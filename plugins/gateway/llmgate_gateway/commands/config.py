@@ -1,6 +1,6 @@
 """`llmgate config check FILE` and `llmgate config schema`. Opens no socket.
 
-Exit status: 0 fine, 2 something in the file is wrong.
+Exit status: 0 the config is valid, 2 it is not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class ConfigCommand:
     help = "check a gateway config, or print its JSON Schema for editors"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare what the command takes."""
+        """Declare the arguments."""
         parser.add_argument("action", choices=("check", "schema"), help="check a file, or print the JSON Schema")
         parser.add_argument("file", metavar="FILE", nargs="?", help="the config to check")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, given: argparse.Namespace) -> int:
-        """Do it, and return the exit status."""
+        """Run the command, and return the exit status."""
         if given.action == "schema":
             _say(json.dumps(json_schema(), indent=2))
             return 0

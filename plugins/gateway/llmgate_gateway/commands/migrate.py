@@ -1,9 +1,10 @@
-"""`llmgate migrate litellm.yaml`: what becomes of each line of a LiteLLM config, and the config in our spelling.
+"""`llmgate migrate litellm.yaml`: report what becomes of each line, and write the config in llmgate's spelling.
 
-Reads one file, and writes one where it is told to. References to variables stay as they are and are not
-looked up; a key that stands in the file is never written: a reference takes its place.
+Reads one file, and writes one with `--output`. References to variables stay as they are and are not looked up; a key
+in the file is never written: a reference takes its place.
 
-Exit status: 0 all carried over or ignored, 1 something was refused or not understood, 2 not readable.
+Exit status: 0 everything was carried over or ignored, 1 something was refused or not understood, 2 the file cannot be
+read.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ LIKE_A_HEADER_SECRET = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE
 
 
 class MigrateCommand:
-    """Bring a LiteLLM config into our spelling."""
+    """Rewrite a LiteLLM config in llmgate's spelling."""
 
     help = "report what becomes of each line of a LiteLLM config.yaml, and write it as a config of llmgate"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare what the command takes."""
+        """Declare the arguments."""
         parser.add_argument("file", metavar="FILE", help="the LiteLLM config")
         parser.add_argument("-o", "--output", metavar="FILE", help="write the config here; default: stdout")
 
     def run(self, given: argparse.Namespace) -> int:
-        """Do it, and return the exit status."""
+        """Run the command, and return the exit status."""
         problems = Problems(given.file)
         root = read_document(given.file, problems)
-        if root is None or not isinstance(root.value, dict) or problems.found:
-            for problem in problems.found or (Problem(1, 1, "", "not a mapping that begins with 'model_list:'"),):
+        if root is None or not isinstance(root.value, dict) or problems.mistakes:
+            for problem in problems.mistakes or (Problem(1, 1, "", "not a mapping that begins with 'model_list:'"),):
                 sys.stderr.write(f"{problem.show(given.file)}\n")
             return 2
         migration = migrate(root, problems)
@@ -61,7 +62,7 @@ class MigrateCommand:
 
 @dataclass(slots=True)
 class Migration:
-    """The report, the config's text, and whether everything that matters was carried over."""
+    """The report, the text of the config, and whether everything that matters was carried over."""
 
     report: tuple[str, ...]
     text: str
@@ -69,7 +70,7 @@ class Migration:
 
 
 def migrate(root: Node, problems: Problems) -> Migration:
-    """Return what a config becomes; changes `root`."""
+    """Return what becomes of a config; changes `root`."""
     notes = arrange(root, problems)
     variables = _Variables()
     variables.take_from(root)
@@ -77,11 +78,11 @@ def migrate(root: Node, problems: Problems) -> Migration:
     notes += variables.notes
     content = root.plain()
     content.pop(SECTION, None)
-    known = {(note.line, shown_path(note.path)) for note in notes if note.what in ("refused", "unknown")}
-    others = [problem for problem in problems.found if (problem.line, problem.path) not in known]
+    reported = {(note.line, shown_path(note.path)) for note in notes if note.what in ("refused", "unknown")}
+    others = [problem for problem in problems.mistakes if (problem.line, problem.path) not in reported]
     report = [*map(_line, sorted(notes, key=lambda note: note.line))]
     report += [f"{problem.show(problems.source)}" for problem in others]
-    whole = not problems.found
+    whole = not problems.mistakes
     return Migration(tuple(report), yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), whole)
 
 
@@ -124,7 +125,7 @@ class _Variables:
 
 
 def _keys(root: Node) -> Iterator[tuple[Path, Node, str]]:
-    """Yield path, node and a variable's name for everything that is a key by its place."""
+    """Yield path, node and a name for a variable, for every value that is a key by its place."""
     for index, item in enumerate(_list(root, "model_list")):
         name = _variable(_text(item, "model_name"))
         params: Any = item.value.get("params") if isinstance(item.value, dict) else None

@@ -1,6 +1,6 @@
-"""`llmgate serve`: the gateway on an address. Results of nothing: what there is to say goes to standard error.
+"""`llmgate serve`: run the gateway on an address. Messages go to standard error.
 
-Exit status: 0 stopped as told, 1 the address cannot be had, 2 the config or a flag is wrong.
+Exit status: 0 stopped by a signal, 1 it cannot listen on the address, 2 the config or a flag is wrong.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ SHOWN_MODELS = 50
 
 
 class CannotListenError(Exception):
-    """The address cannot be had."""
+    """The gateway cannot listen on the address."""
 
 
 class ServeCommand:
-    """What the command line asks of a command: `help`, `add_arguments`, `run`."""
+    """Serve a config, or a single model."""
 
     help = "serve the models of a config as an OpenAI-compatible gateway"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the flags."""
-        what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--config", metavar="FILE", help="the config: a YAML file in the form of LiteLLM's")
-        what.add_argument("--model", metavar="MODEL", help="serve this one model string, whatever name a client sends")
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("--config", metavar="FILE", help="the config: a YAML file in the form of LiteLLM's")
+        source.add_argument(
+            "--model", metavar="MODEL", help="serve this one model string, whatever name a client sends"
+        )
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
         parser.add_argument(
             "--port", type=_port, default=4000, help="port to listen on; 0 picks a free one (default: 4000)"
@@ -53,12 +55,12 @@ class ServeCommand:
         )
 
     def run(self, given: argparse.Namespace) -> int:
-        """Serve until told to stop, and return the exit status."""
+        """Serve until a signal stops the process, and return the exit status."""
         if given.reload and given.config is None:
             return _usage("--reload needs --config: there is no file to watch")
         if given.workers > 1 and not hasattr(os, "fork"):
             return _usage("--workers: this system cannot fork; run several processes behind a load balancer instead")
-        gc.disable()  # what is made from here to the start stays for good; looking through it again only takes time
+        gc.disable()  # everything made until the start stays for good; collecting it only takes time
         try:
             return _run(given)
         finally:
@@ -66,7 +68,7 @@ class ServeCommand:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from llmgate_core.serving import errors  # all that follows is loaded for no --help and no wrong flag
+    from llmgate_core.serving import errors  # imported here, so that --help and a wrong flag load nothing
     from llmgate_gateway.config import ConfigProblems
     from llmgate_gateway.server.reload import Source
     from llmgate_gateway.server.sockets import usable_descriptors
@@ -83,24 +85,24 @@ def _run(given: argparse.Namespace) -> int:
         _say(f"llmgate: {error}")
         return 1
     except ConfigProblems as error:
-        _say(str(error))  # as they are: file:line:col
+        _say(str(error))  # lines of file:line:col
         return 2
     except errors.LLMGateError as error:
         return _usage(str(error))
 
 
 def _serve_alone(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
-    from llmgate_gateway.server.worker import (  # the server's libraries: not for a wrong config
+    from llmgate_gateway.server.worker import (  # imported here, so that a wrong config does not load the server
         WorkerContext,
         build,
         serve,
     )
 
-    place = WorkerContext()
-    built = build(config, place, debug=given.detailed_debug)
+    context = WorkerContext()
+    built = build(config, context, debug=given.detailed_debug)
     sockets = _listen(given)
-    place.ready = partial(_announce, config, sockets, given)
-    return serve(built, source, sockets, place=place, watch=given.reload, debug=given.detailed_debug)
+    context.ready = partial(_announce, config, sockets, given)
+    return serve(built, source, sockets, context=context, watch=given.reload, debug=given.detailed_debug)
 
 
 def _serve_by_workers(config: GatewayConfig, source: Source, given: argparse.Namespace) -> int:
@@ -158,7 +160,7 @@ def _usage(message: str) -> int:
 
 
 def _say(text: str) -> None:
-    """Print to standard error; nobody may be there to read it."""
+    """Print to standard error, which may be closed."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
@@ -178,13 +180,13 @@ def _workers(text: str) -> int:
     return _number(text, 1, MAX_WORKERS, f"the number of workers must be from 1 to {MAX_WORKERS}")
 
 
-def _number(text: str, least: int, most: int, words: str) -> int:
+def _number(text: str, least: int, most: int, message: str) -> int:
     try:
         number = int(text)
     except ValueError:
         number = -1
     if not least <= number <= most:
-        raise argparse.ArgumentTypeError(words)
+        raise argparse.ArgumentTypeError(message)
     return number
 
 

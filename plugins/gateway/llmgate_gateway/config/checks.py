@@ -1,8 +1,8 @@
-"""What no single key can tell: stars, groups, aliases, keys, and names that must exist elsewhere.
+"""Check what no single key shows: stars, groups, aliases, keys, and names that must exist elsewhere.
 
-Pure. Runs after the shape has been found right.
+Pure. Runs after the schema has been validated.
 
-Source: capabilities A36 to A38; rows S1, S6 and S20 of docs/reliability.md.
+Source: docs/gateway/configure.md; rows S1, S6 and S20 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GENERAL = "general_settings"
 
 
 def check(file: ConfigFile, root: Node, problems: Problems) -> None:
-    """Put every contradiction of a well-formed config into `problems`."""
+    """Put every contradiction in a valid file into `problems`."""
     _Checks(file, root, problems).run()
 
 
@@ -56,7 +56,7 @@ class _Checks:
         self._problems.warn(place, written or path, message)
 
     def _stars(self, index: int, deployment: Deployment) -> None:
-        """A star of the name fills the star of the model; what comes before it keeps its plugin."""
+        """The star of the name fills the star of the model; the prefix before it decides the plugin."""
         model, path = deployment.params.model, (DEPLOYMENTS, index, "params", "model")
         stars = model.count("*")
         if not stars:
@@ -111,40 +111,42 @@ class _Checks:
 
     def _keys(self) -> None:
         general = self._file.general_settings
-        names, known = set[str](), set[Secret]()
+        names, keys = set[str](), set[Secret]()
         if general.master_key is not None:
-            known.add(general.master_key)
+            keys.add(general.master_key)
         served = [*self._names(), *self._file.router_settings.model_group_alias]
         for index, client in enumerate(general.keys):
             path = (GENERAL, "keys", index)
             if client.name in names:
                 self._add((*path, "name"), "is the name of another key")
-            if client.key in known:
+            if client.key in keys:
                 self._add((*path, "key"), "is the same as another key")
             names.add(client.name)
-            known.add(client.key)
+            keys.add(client.key)
             for place, model in enumerate(client.models or ()):
                 if "*" not in model and not _served(model, served):
                     self._add(
                         (*path, "models", place),
                         f"there is no model_name {model!r}{self._problems.did_you_mean(model, served)}",
                     )
-        if general.insecure_no_auth and known:
+        if general.insecure_no_auth and keys:
             self._warn(
                 (GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so every request needs one"
             )
 
     def _passthrough(self) -> None:
-        relay = self._file.general_settings.passthrough
-        if relay is None:
+        passthrough = self._file.general_settings.passthrough
+        if passthrough is None:
             return
         names = [name for d in self._file.model_list for name in (d.model_name, d.model_info.id) if name]
         path = (GENERAL, "passthrough")
-        if relay.deployment not in names:
-            near = self._problems.did_you_mean(relay.deployment, names)
-            self._add((*path, "deployment"), f"there is no model_name or model_info.id {relay.deployment!r}{near}")
-        for index, relayed in enumerate(relay.paths):
-            parts = relayed.strip("/").split("/")
+        if passthrough.deployment not in names:
+            near = self._problems.did_you_mean(passthrough.deployment, names)
+            self._add(
+                (*path, "deployment"), f"there is no model_name or model_info.id {passthrough.deployment!r}{near}"
+            )
+        for index, forwarded in enumerate(passthrough.paths):
+            parts = forwarded.strip("/").split("/")
             if not all(part and part.replace("_", "").replace("-", "").isalnum() for part in parts):
                 self._add((*path, "paths", index), "must be the first part of a path below /v1/, such as files")
 
@@ -163,7 +165,7 @@ class _Checks:
                 self._add(("plugins", "prefer", route), "must be FAMILY:PREFIX, such as chat:openai")
 
     def _literal_keys(self) -> None:
-        """Keys that stand in a file are seen by whoever sees the file."""
+        """Warn of keys in the file: everyone who can read the file can read them."""
         if not self._root.line:
             return
         for path in self._key_paths():

@@ -1,8 +1,8 @@
-"""Decide whether the gateway may listen on an address: not without a good key where others can reach it.
+"""Decide whether the gateway may listen on an address: only with a strong key if other machines can reach it.
 
 Pure.
 
-Source: row S1 of the reliability catalogue and the ruling on the bind address in docs/architecture.md.
+Source: row S1 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -39,49 +39,49 @@ EXAMPLES = frozenset(
         "changemechangeme",
     }
 )
-"""Keys that stand in public examples, compared in lower case."""
+"""Keys from public examples, compared in lower case."""
 
 
 def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False) -> None:
-    """Refuse an address that others reach while no key, or a poor one, keeps them out.
+    """Refuse an address that other machines can reach if there is no key, or a weak one.
 
     Args:
-        config: what was loaded.
-        host: the address to listen on; `127.0.0.1`, `::1` and `localhost` are always fine.
+        config: the config that would be served.
+        host: the address to listen on; `127.0.0.1`, `::1` and `localhost` are always allowed.
         insecure_no_auth: the flag `--insecure-no-auth`.
 
     Raises:
-        ConfigError: the message names the way out, and no key.
+        ConfigError: the message says what to do, and shows no key.
     """
     if is_loopback(host) or insecure_no_auth or config.general.insecure_no_auth:
         return
     keys = [("general_settings.master_key", config.general.master_key)]
     keys += [(f"general_settings.keys[{index}].key", client.key) for index, client in enumerate(config.general.keys)]
     present = [(path, key) for path, key in keys if key is not None]
-    way_out = "or say --insecure-no-auth (general_settings.insecure_no_auth: true)"
+    way_out = "or pass --insecure-no-auth (general_settings.insecure_no_auth: true)"
     if not present and config.general.stores.keys is None:
         raise errors.ConfigError(
             f"{host} can be reached from other machines, and no key is set: "
             f"set general_settings.master_key ({MIN_KEY_CHARACTERS} characters or more), listen on 127.0.0.1, {way_out}"
         )
-    poor = [f"{path} {why}" for path, key in present if (why := _fault(key))]
-    if poor:
+    weak = [f"{path} {why}" for path, key in present if (why := _fault(key))]
+    if weak:
         raise errors.ConfigError(
-            f"{host} can be reached from other machines: {'; '.join(poor)}. "
+            f"{host} can be reached from other machines: {'; '.join(weak)}. "
             f"Set a random key of {MIN_KEY_CHARACTERS} characters or more, listen on 127.0.0.1, {way_out}"
         )
 
 
 def has_keys(config: GatewayConfig) -> bool:
-    """Return whether clients are asked for a key."""
+    """Return whether clients need a key."""
     general = config.general
     return general.master_key is not None or bool(general.keys) or general.stores.keys is not None
 
 
 def _fault(key: Secret) -> str | None:
-    text = key.reveal()
-    if text.lower() in EXAMPLES:
+    value = key.reveal()
+    if value.lower() in EXAMPLES:
         return "is a published example"
-    if len(text) < MIN_KEY_CHARACTERS:
+    if len(value) < MIN_KEY_CHARACTERS:
         return f"has fewer than {MIN_KEY_CHARACTERS} characters"
-    return "repeats too few characters" if len(set(text)) < MIN_DISTINCT_CHARACTERS else None
+    return "repeats too few characters" if len(set(value)) < MIN_DISTINCT_CHARACTERS else None

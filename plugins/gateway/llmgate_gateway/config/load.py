@@ -1,4 +1,4 @@
-"""Read a config: file or mapping in, a frozen `GatewayConfig` out, or one error with every mistake.
+"""Read a config: a file or a mapping in, a frozen `GatewayConfig` out, or one error with every mistake.
 
 The only module here that touches the disk. It reads the environment once, for `os.environ/NAME`.
 
@@ -37,10 +37,11 @@ def load_config(
     Args:
         path: the file, of at most 1 MiB.
         environment: for `os.environ/NAME`; default: the process's.
-        plugins: check too that an installed plugin serves each model; imports those plugins.
+        plugins: also check that installed plugins serve the models, which imports those plugins, and that the
+            extensions are installed.
 
     Raises:
-        ConfigProblems: whatever is wrong, all of it, a line `file:line:col: path: message` each.
+        ConfigProblems: the config is not valid; the message has a line `file:line:col: path: message` for each mistake.
     """
     problems = Problems(os.fspath(path))
     root = read_document(path, problems)
@@ -50,27 +51,27 @@ def load_config(
 def load_config_dict(
     content: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, source: str = ""
 ) -> GatewayConfig:
-    """Return the config that a mapping of this process says; the same keys as in a file.
+    """Return the config in a mapping, which has the same keys as a file.
 
     Raises:
-        ConfigProblems: whatever is wrong, a line `path: message` each.
+        ConfigProblems: the config is not valid; the message has a line `path: message` for each mistake.
     """
     problems = Problems(source)
     return _load(node_of(content), problems, environment, plugins=False)
 
 
 def config_for_model(model: str) -> GatewayConfig:
-    """Return the config of `llmgate --model NAME`: that model, whatever name a client sends.
+    """Return the config of `llmgate --model NAME`: this one model, whatever name a client sends.
 
     Raises:
-        ConfigProblems: the name is no model string.
+        ConfigProblems: the name is not a valid model string.
     """
     entries = [{"model_name": name, "params": {"model": model}} for name in dict.fromkeys((model, "*"))]
     return load_config_dict({"model_list": entries}, source="--model")
 
 
 def read_document(path: str | os.PathLike[str], problems: Problems) -> Node | None:
-    """Return the nodes of a file; None, with the reason in `problems`, where it cannot be read."""
+    """Return the nodes of a file, or None, with the reason in `problems`, if it cannot be read."""
     content = _read(FilePath(path), problems)
     if content is None:
         return None
@@ -108,7 +109,7 @@ def _load(
     root: Node | None, problems: Problems, environment: Mapping[str, str] | None, *, plugins: bool
 ) -> GatewayConfig:
     if root is None:
-        if not problems.found:
+        if not problems.mistakes:
             problems.add((1, 1) if problems.source else (0, 0), (), "the config is empty; it needs a model_list")
         raise problems.error()
     if not isinstance(root.value, dict):
@@ -128,7 +129,7 @@ def _load(
         from llmgate_gateway.config.routes import check_tree  # loads the client and reads the disk
 
         check_tree(root, problems)
-    if file is None or problems.found:
+    if file is None or problems.mistakes:
         raise problems.error()
     return GatewayConfig.of(file, root, warnings=problems.warnings, source=problems.source)
 

@@ -1,10 +1,10 @@
-"""Find the deployments that a requested model name means. Never a guess, never another host.
+"""Find the deployments that a requested model name refers to. Never a guess, never another host.
 
-Pure. An entry of that very name wins over aliases, those over patterns; of the patterns that match, the one
-with the most text of its own. A longer prefix inside the name is honoured where it lies under the pattern's
-own prefix (`openai/responses/gpt-5-mini` under `openai/*`); one outside finds nothing.
+Pure. An entry of exactly that name comes before aliases, and those before patterns; of the patterns that match, the one
+with the most literal characters wins. A longer prefix inside the name counts if it is below the prefix of the pattern
+(`openai/responses/gpt-5-mini` under `openai/*`); any other finds nothing.
 
-Source: capabilities A36 to A38 and A56; row S6 of docs/reliability.md.
+Source: docs/gateway/configure.md, "Names and stars"; row S6 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What a requested name means.
+    """What a requested name refers to.
 
     Attributes:
         name: the `model_name` that matched. members: its deployments in the file's order, at least one;
@@ -44,10 +44,10 @@ class Group:
 
 
 class ModelNames:
-    """The names that a config serves. Made once a config; safe to share, since nothing changes in it.
+    """The names that a config serves. Immutable.
 
     Args:
-        prefixes: every prefix that some installed plugin, or one of ours, claims.
+        prefixes: every prefix that an installed plugin claims; default: found out.
     """
 
     def __init__(self, config: GatewayConfig, prefixes: Collection[str] | None = None) -> None:
@@ -57,7 +57,7 @@ class ModelNames:
             prefixes = installed_prefixes(config)
         self._prefixes = frozenset(prefix.strip("/") for prefix in prefixes)
         self._groups = _groups(config.deployments)
-        patterns = {d.model_name: d for d in reversed(config.deployments) if d.is_pattern}  # the first of a name stays
+        patterns = {d.model_name: d for d in reversed(config.deployments) if d.is_pattern}  # the first of a name wins
         order = {name: place for place, name in enumerate(d.model_name for d in reversed(config.deployments))}
         self._patterns = sorted(
             patterns.values(), key=lambda d: (literal_length(d.model_name), order[d.model_name]), reverse=True
@@ -66,23 +66,23 @@ class ModelNames:
         self._hidden = frozenset(alias for alias, target in config.aliases.items() if target.hidden)
 
     def find(self, requested: str) -> Group | None:
-        """Return the group for a name that a client sent, or None where the config serves no such name."""
+        """Return the group for a name that a client sent, or None if the config serves no such name."""
         if len(requested) > MAX_NAME_CHARACTERS:
             return None
         group = self._groups.get(self._aliases.get(requested, requested))
         return group if group is not None else self._by_pattern(requested)
 
     def names(self) -> tuple[str, ...]:
-        """Return what `/v1/models` lists: names, aliases that are not hidden, and patterns as they stand."""
+        """Return what `/v1/models` lists: names, aliases that are not hidden, and patterns as the config has them."""
         shown = [alias for alias in self._aliases if alias not in self._hidden]
         patterns = [deployment.model_name for deployment in reversed(self._patterns)]
         return tuple(dict.fromkeys([*self._groups, *shown, *patterns]))
 
     def _by_pattern(self, requested: str) -> Group | None:
         target = self._aliases.get(requested)
-        if target is not None:  # an alias of a pattern: the pattern itself decides for that name
+        if target is not None:  # an alias of a pattern: only the pattern itself serves that name
             return None
-        if not _is_tame(requested):
+        if not _is_plausible(requested):
             return None
         for deployment in self._patterns:
             model = fill(deployment.model_name, deployment.params.model, requested)
@@ -93,7 +93,7 @@ class ModelNames:
         return None
 
     def _leaves(self, deployment: Deployment, requested: str) -> bool:
-        """Return whether the name asks for a plugin that the pattern does not lead to."""
+        """Return whether the name asks for a plugin that the pattern does not name."""
         before = deployment.params.model.partition("*")[0]
         own = before.rpartition("/")[0]
         stars = match(deployment.model_name, requested) or ()
@@ -103,8 +103,8 @@ class ModelNames:
             return any("/" in star for star in stars)
         if not deployment.model_name.startswith("*"):
             return False
-        asked = self._longest_prefix(requested)
-        return asked is not None and asked != own and not asked.startswith(f"{own}/")
+        prefix = self._longest_prefix(requested)
+        return prefix is not None and prefix != own and not prefix.startswith(f"{own}/")
 
     def _longest_prefix(self, name: str) -> str | None:
         cut = name.rfind("/")
@@ -129,8 +129,8 @@ def _groups(deployments: Iterable[Deployment]) -> dict[str, Group]:
     return {name: Group(name, group) for name, group in members.items()}
 
 
-def _is_tame(name: str) -> bool:
-    """Return whether a name that no entry spells out is one that a model may have."""
+def _is_plausible(name: str) -> bool:
+    """Return whether a name that only a pattern matches can be the name of a model."""
     segments = name.split("/")
     odd = not name.isprintable() or not FORBIDDEN.isdisjoint(name) or "://" in name
     return not odd and all(segments) and "." not in segments and ".." not in segments

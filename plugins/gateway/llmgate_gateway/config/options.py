@@ -1,4 +1,4 @@
-"""What holds for one deployment, when its own settings, the router's and the general ones are put together.
+"""Combine the settings of a deployment with the router's and the general ones.
 
 Pure. The order is: deployment, `router_settings`, `settings`, default.
 """
@@ -22,11 +22,11 @@ DEFAULT_RETRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class DeploymentOptions:
-    """How requests of one deployment are sent.
+    """The settings that apply to one deployment.
 
     Attributes:
         api_key, api_base, organization, project: None: the plugin's own variable or default.
-        timeouts: limits in seconds. max_retries: further tries.
+        timeouts: limits in seconds. max_retries: after the first try.
         param_policy: `error`, `drop` or `forward`. additional_drop_params: dropped from every request.
         extra_headers: for every request; values are secrets. extra_body: merged into the body last.
         request_defaults: parameters for requests that do not set them.
@@ -49,7 +49,7 @@ class DeploymentOptions:
 
 
 def options_for(config: GatewayConfig, deployment: Deployment) -> DeploymentOptions:
-    """Return what holds for a deployment of this config."""
+    """Return the settings that apply to a deployment of this config."""
     params, settings, router = deployment.params, config.settings, config.router
     timeouts = Timeouts()
     for limits in (settings.timeout, router.timeout, params.timeout):

@@ -1,8 +1,8 @@
-"""Match a requested name with a name that has stars, and put what the stars stand for into a model string.
+"""Match a requested name with a pattern, and put what its stars match into a model string.
 
 Pure, and linear in the name's length.
 
-Source: LiteLLM's wildcard routing: text of the name's star goes where the model's star is.
+Source: LiteLLM's wildcard routing: what the name's star matches takes the place of the model's star.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ __all__ = ["fill", "literal_length", "match"]
 
 
 def literal_length(pattern: str) -> int:
-    """Return how many characters of a pattern are no stars; the longest wins."""
+    """Return the number of literal characters; the pattern with the most wins."""
     return len(pattern) - pattern.count("*")
 
 
 def match(pattern: str, name: str) -> tuple[str, ...] | None:
-    """Return what each star (two at most) of `pattern` stands for in `name`; None: no match.
+    """Return what each star (at most two) of `pattern` matches in `name`, or None if it does not match.
 
-    A star stands for at least one character; the first of two takes as much as it can.
+    A star matches at least one character; the first of two matches as much as it can.
     """
     first, *rest = pattern.split("*")
     if not rest:
@@ -37,9 +37,9 @@ def match(pattern: str, name: str) -> tuple[str, ...] | None:
 
 
 def fill(pattern: str, model: str, name: str) -> str | None:
-    """Return the model string for `name`, or None where the pattern does not match it.
+    """Return the model string for `name`, or None if the pattern does not match it.
 
-    A name that already begins with what stands before the model's star is not given it twice.
+    A name that already begins with what precedes the model's star does not get it twice.
     """
     stars = match(pattern, name)
     if stars is None:

@@ -1,11 +1,11 @@
 """Find the prefix under which a provider serves what its usual prefix does not.
 
-A provider may serve one endpoint under a prefix of its own, as OpenAI's text completions have one here. A
-client that writes a bare name cannot know that, and a config with a star cannot say it. So the same provider's
-plugin for that endpoint is taken, of the same host: never another provider's, and never for a model that is
-known to be served elsewhere. No provider's name stands here: the catalogue says which prefix serves which mode.
+A provider may serve one endpoint under another prefix, as OpenAI's text completions have one. A client that writes a
+bare name cannot know that, and a config with a star cannot express it. So the same provider's plugin for that endpoint
+is chosen, for the same host: never another provider's, and never for a model that is known to be served elsewhere. No
+provider is named here: the catalogue says which prefix serves which mode.
 
-Source: capability A55.
+Source: docs/gateway/configure.md, "Names and stars".
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ USUAL = "chat"
 def model_for(client: Client | AsyncClient, family: str, model: str, *, has_star: bool) -> str:
     """Return the model string that serves a family: `model` itself, else its provider's for that family.
 
-    Where the config's star led to the model (`has_star`), one that the catalogue does not know may be anything;
-    else only what is known to belong to the family is taken elsewhere than the config says.
+    If a star of the config matched the model (`has_star`), one that the catalogue does not know may be anything;
+    otherwise only a model that is known to belong to the family leaves the prefix that the config names.
     """
     try:
         client.resolve(family, model)
     except errors.BadRequestError:
         return _sibling(client, family, model, has_star=has_star) or model
     except errors.LLMGateError:
-        return model  # whoever resolves it is told
+        return model  # resolving it reports the error
     return model
 
 

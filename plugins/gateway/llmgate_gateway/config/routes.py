@@ -1,4 +1,4 @@
-"""Check that installed plugins serve what a config names, and say which ones are needed.
+"""Check that installed plugins serve the models of a config, and list those that are needed.
 
 Imports the plugins that the config's models lead to, and no other. Opens no socket.
 
@@ -38,20 +38,20 @@ FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "moderation": ("moderation",),
     }
 )
-"""The page's word for the endpoint that serves a model -> the families that may call it."""
+"""LiteLLM's `mode` of a model -> the families that may call it."""
 FAMILIES = tuple(dict.fromkeys(family for families in FAMILIES_OF_MODE.values() for family in families))
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What serves one deployment: family -> the plugin's distribution and version."""
+    """The plugins that serve one deployment: family -> distribution and version."""
 
     deployment: Deployment
     families: Mapping[str, str]
 
 
 def installed_prefixes(config: GatewayConfig) -> frozenset[str]:
-    """Return every prefix that installed plugins claim, whether or not the config leads to it."""
+    """Return every prefix that installed plugins claim, whether or not the config uses it."""
     client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
     return frozenset(plugin.prefix for plugin in client.installed() if plugin.family in FAMILIES)
 
@@ -60,8 +60,8 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
     """Return what serves each deployment, in the config's order.
 
     Raises:
-        ConfigProblems: a model that nothing serves, at its place in the file. ConfigError: the plugin
-            settings or the catalogue file are wrong as a whole.
+        ConfigProblems: no plugin serves a model; with its place in the file. ConfigError: the plugin
+            settings or the catalogue file are not valid.
     """
     client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
     served: list[Served] = []
@@ -78,12 +78,12 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
 
 
 def check_tree(root: Node, problems: Problems) -> None:
-    """Put every model that nothing serves into `problems`, whatever else is wrong with the config."""
+    """Put every model that no plugin serves into `problems`, whatever else is wrong with the config."""
     content = root.plain()
     try:
         choice = PluginChoice.model_validate(content.get("plugins") or {})
     except ValidationError:
-        return  # said already, and without it nothing is known of plugins
+        return  # reported already, and without it the plugins are not known
     settings = content.get("settings")
     catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
     client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
@@ -103,7 +103,7 @@ def check_tree(root: Node, problems: Problems) -> None:
 
 
 def _model_and_mode(entry: Any) -> tuple[Any, Any]:
-    """Return model and mode of an entry that may be malformed; a model that is no model string counts as none."""
+    """Return model and mode of an entry that may be malformed; an invalid model string counts as None."""
     params = entry.get("params") if isinstance(entry, dict) else None
     info = entry.get("model_info") if isinstance(entry, dict) else None
     model = params.get("model") if isinstance(params, dict) else None
@@ -142,7 +142,7 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
 
 
 def _with_prefix(client: Client, model: str, mode: str | None) -> str:
-    """Return how a bare name that is not known would be written, which LiteLLM guesses; or nothing."""
+    """Return how to write a bare name that is not known, where LiteLLM would guess the provider; or nothing."""
     prefix = client.default_prefix(mode or "chat")
     if "/" in model or prefix is None or client.knows_model(model):
         return ""
@@ -150,6 +150,6 @@ def _with_prefix(client: Client, model: str, mode: str | None) -> str:
 
 
 def _most_telling(failures: Sequence[errors.LLMGateError]) -> errors.LLMGateError:
-    """A plugin that is broken or missing says more than a family that does not fit."""
+    """Return the failure to report: a broken or missing plugin matters more than a family that does not fit."""
     order = (errors.PluginConflictError, errors.PluginLoadError, errors.PluginNotInstalledError)
     return next((failure for kind in order for failure in failures if isinstance(failure, kind)), failures[0])

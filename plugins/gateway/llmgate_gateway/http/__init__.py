@@ -1,1 +1,1 @@
-"""HTTP without models: requests, bodies, forms, responses, error shapes and the route table."""
+"""HTTP, without knowledge of models: requests, bodies, forms, responses, error facts and the route table."""

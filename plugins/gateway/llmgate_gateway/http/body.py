@@ -1,7 +1,6 @@
-"""Read a request's body: whole, within its limit, and only what may be asked of this gateway.
+"""Read a request's body: whole, within its limit, and without names that belong to the config.
 
-Reads from the client; knows nothing of what is served. A body is data: no field of it names a host,
-a key, a header or a file of this machine.
+Knows nothing of what is served. A body is data: no field of it names a host, a key, a header or a file of this machine.
 
 Source: rows R9, R21, S5 and S7 of the reliability catalogue in docs/architecture.md.
 """
@@ -49,17 +48,17 @@ FORBIDDEN = OPTION_NAMES | frozenset(
         "user_config",
     }
 )
-"""Names that say where a request goes, with what, and how: the config says that, never a request."""
+"""Names that would decide where a request goes, and how; only the config may."""
 
 FORBIDDEN_START = "litellm_"
 MAX_QUERY_FIELDS = 100
 
 
 def sent_length(request: ClientRequest) -> int | None:
-    """Return the body's length as the client gave it; None: chunked, or no body.
+    """Return the body's length as the client gave it, or None if it is chunked or there is no body.
 
     Raises:
-        RefusedError: 400: there is no telling where this body ends.
+        RefusedError: 400: it is not clear where the body ends.
     """
     lengths = request.values(b"content-length")
     if not lengths:
@@ -70,10 +69,10 @@ def sent_length(request: ClientRequest) -> int | None:
 
 
 def body_limit(request: ClientRequest, limit: int) -> int | None:
-    """Return the body's length as the client gave it, once that is found to be within `limit`.
+    """Return the body's length as the client gave it, after checking that it is within `limit`.
 
     Raises:
-        RefusedError: 413, or 415 for one that is compressed, before a byte of it is read.
+        RefusedError: 413, or 415 if it is compressed, before a byte of it has been read.
     """
     if b"content-encoding" in request.headers:
         _check_encoding(request)
@@ -84,7 +83,7 @@ def body_limit(request: ClientRequest, limit: int) -> int | None:
 
 
 def too_large(limit: int) -> RefusedError:
-    """Return the refusal of a body that passes its limit."""
+    """Return the refusal of a body beyond its limit."""
     return refuse(413, f"The request's body is larger than {limit} bytes.", code="request_too_large", close=True)
 
 
@@ -92,7 +91,7 @@ async def read_whole(request: ClientRequest, limit: int) -> bytes:
     """Return the whole body.
 
     Raises:
-        RefusedError: 413, at the block that passes the limit. ClientGoneError.
+        RefusedError: 413, at the block that exceeds the limit. ClientGoneError: the client disconnected.
     """
     body_limit(request, limit)
     block, more = await request.read()
@@ -111,7 +110,7 @@ async def read_whole(request: ClientRequest, limit: int) -> bytes:
 
 
 def json_body(request: ClientRequest, content: bytes, *, optional: bool = False) -> dict[str, Any]:
-    """Return the object in a JSON body; with `optional` an absent one is an empty object.
+    """Return the object in a JSON body; with `optional`, no body means an empty object.
 
     Raises:
         RefusedError: 415 or 400.
@@ -124,23 +123,25 @@ def json_body(request: ClientRequest, content: bytes, *, optional: bool = False)
     try:
         body = decode(content)
     except ValueError as error:
-        raise _bad(f"The request's body is not valid JSON: {_words(error, content)}", "invalid_json") from None
+        raise refuse(
+            400, f"The request's body is not valid JSON: {_description(error, content)}", code="invalid_json"
+        ) from None
     if not isinstance(body, dict):
-        raise _bad("The request's body must be a JSON object.", "invalid_json")
+        raise refuse(400, "The request's body must be a JSON object.", code="invalid_json")
     return body
 
 
 def check_names(body: Mapping[str, Any], *, files: Iterable[str] = ()) -> None:
-    """Refuse the names that belong to the config, and text where a file stands: it would name one of ours.
+    """Refuse names that belong to the config, and a string in the place of a file, which would name a local path.
 
     Raises:
         RefusedError: 400, naming the parameter.
     """
     if not FORBIDDEN.isdisjoint(body):
-        raise _not_yours(next(name for name in body if name in FORBIDDEN))
+        raise _belongs_to_config(next(name for name in body if name in FORBIDDEN))
     for name in body:
         if name.startswith(FORBIDDEN_START):
-            raise _not_yours(name)
+            raise _belongs_to_config(name)
     for name in files:
         if name in body and not _is_reference(body[name]):
             message = f"{name} must be sent as a file part of a multipart/form-data request."
@@ -148,25 +149,25 @@ def check_names(body: Mapping[str, Any], *, files: Iterable[str] = ()) -> None:
 
 
 def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the fields of a query that the operation knows, and the names of those that it does not.
+    """Return the fields of a query that the operation has, and the names of all others.
 
     Raises:
-        RefusedError: 400: not a query, or a name that belongs to the config.
+        RefusedError: 400: the query is not valid, or has a name that belongs to the config.
     """
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS, errors="strict"
         )
     except ValueError:
-        raise _bad("The query of the request is not valid.", "invalid_query") from None
+        raise refuse(400, "The query of the request is not valid.", code="invalid_query") from None
     check_names(dict(pairs))
-    known = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
+    fields = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
     unknown = [name for name, _ in pairs if name.partition("[")[0] not in allowed]
-    return known, unknown
+    return fields, unknown
 
 
 def _check_encoding(request: ClientRequest) -> None:
-    """Refuse a compressed body: here it would not be read, and a few bytes of it could be gigabytes."""
+    """Refuse a compressed body: the gateway does not decompress, since a few bytes could become gigabytes."""
     encoding = b", ".join(request.values(b"content-encoding")).decode("latin-1").strip()
     if encoding.lower() in ("", "identity"):
         return
@@ -186,26 +187,22 @@ def _check_json_type(kind: bytes) -> None:
     raise refuse(415, message, code="unsupported_media_type", close=True)
 
 
-def _words(error: ValueError, content: bytes) -> str:
-    """Say what is wrong without repeating the content."""
+def _description(error: ValueError, content: bytes) -> str:
+    """Return what is wrong, without repeating the content."""
     if not content:
         return "it is empty."
-    text = str(error)
-    place = text[text.rfind(" at line ") :] if " at line " in text else ""
-    return f"{text.removesuffix(place).partition(':')[0][:120]}{place}."
+    message = str(error)
+    position = message[message.rfind(" at line ") :] if " at line " in message else ""
+    return f"{message.removesuffix(position).partition(':')[0][:120]}{position}."
 
 
 def _is_reference(value: Any) -> bool:
-    """Return whether a value in a file's place is a file, an object, or a list of these: none names a path."""
+    """Return whether the value for a file is a file, an object, or a list of these: nothing that names a path."""
     if isinstance(value, list):
         return all(isinstance(item, (dict, FilePart)) for item in value)
     return value is None or isinstance(value, (dict, FilePart))
 
 
-def _not_yours(name: str) -> RefusedError:
+def _belongs_to_config(name: str) -> RefusedError:
     message = f"{name[:80]!r} cannot be set in a request: the gateway's config decides where requests go, and how."
     return refuse(400, message, code="parameter_not_allowed", param=name[:80])
-
-
-def _bad(message: str, code: str) -> RefusedError:
-    return refuse(400, message, code=code)

@@ -1,4 +1,4 @@
-"""Who a request belongs to, once its key was checked."""
+"""The owner of a request, after its key has been checked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["ANYBODY", "Caller"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key belongs to.
+    """The owner of a key.
 
     Attributes:
         name: for log and metrics; None where no keys are set.
-        models: names and patterns that it may ask for; None: all.
-        max_in_flight: requests under way at once; None: the general limit.
+        models: names and patterns of the models that it may use; None: all.
+        max_in_flight: requests in flight at once; None: the general limit.
     """
 
     name: str | None = None
@@ -24,9 +24,9 @@ class Caller:
     max_in_flight: int | None = None
 
     def may_use(self, model: str) -> bool:
-        """Return whether this client may ask for a model by this name."""
+        """Return whether the caller may use a model by this name."""
         return self.models is None or allows(self.models, model)
 
 
 ANYBODY = Caller()
-"""Every client of a gateway that has no keys."""
+"""The caller of every request to a gateway without keys."""

@@ -1,7 +1,7 @@
-"""Read a multipart form as it comes, its files onto the disk: form -> request body with `FilePart`s.
+"""Read a multipart form as it arrives, its files to the disk: form -> request body with `FilePart`s.
 
-Never holds a file of more than 1 MiB in memory, never blocks the event loop with the disk, never takes
-more of a file's name than its last part, and never opens a path that a client names.
+Never holds more than 1 MiB of a file in memory, never blocks the event loop with the disk, keeps only the last part of
+a file's name, and never opens a path that a client names.
 
 Source: RFC 7578 and RFC 2046, section 5.1.1, for the boundary; rows R21 and S7 of the reliability
 catalogue in docs/architecture.md.
@@ -31,7 +31,7 @@ from llmgate_gateway.http.responses import RefusedError, refuse
 
 __all__ = ["Form", "boundary_of", "fields_as_body", "read_form"]
 
-MEMORY_BYTES = 1024 * 1024  # of a file; more of it lies on the disk
+MEMORY_BYTES = 1024 * 1024  # of a file; the rest goes to the disk
 MAX_PARTS = 200
 MAX_PART_HEADERS = 8
 MAX_PART_HEADER_BYTES = 4096
@@ -46,10 +46,10 @@ FILE_TYPE = re.compile(r"[!#$&^_.+\-0-9A-Za-z]+/[\x20-\x7e]+")
 
 
 class Form:
-    """What a form holds. Close it when the request has ended: its files are gone then.
+    """The content of a form. Close it when the request has ended, which removes its files.
 
     Attributes:
-        fields: name and value in their order; a value is text or a `FilePart`.
+        fields: name and value in their order; a value is a string or a `FilePart`.
     """
 
     def __init__(self) -> None:
@@ -74,16 +74,16 @@ class Form:
 
 
 class Spool:
-    """A file that is written once, then read many times over, at once if need be."""
+    """A file that is written once, and then read many times, also concurrently."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  # closed by its form
         self._lock = threading.Lock()
         self._written = 0
-        self.size = 0  # once everything is written
+        self.size = 0  # complete once everything is written
 
     async def write(self, block: bytes) -> None:
-        """Append a block; off the event loop where it goes to the disk."""
+        """Append a block; in a thread if it goes to the disk."""
         self._written += len(block)
         if self._written <= MEMORY_BYTES:
             self._file.write(block)
@@ -91,17 +91,17 @@ class Spool:
             await asyncio.to_thread(self._file.write, block)
 
     def open(self) -> BinaryIO:
-        """Return a reader from the start; closing it closes nothing."""
+        """Return a reader from the start; closing it does not close the file."""
         return cast("BinaryIO", _Reader(self))
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Return what lies at `position`."""
+        """Return the bytes at `position`."""
         with self._lock:
             self._file.seek(position)
             return self._file.read(size)
 
     def close(self) -> None:
-        """Drop the file; a reader that is still at work gets an error."""
+        """Remove the file; a reader that is still in use gets an error."""
         with self._lock:
             self._file.close()
 
@@ -126,7 +126,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Parts:
-    """Takes the parser's callbacks; they only collect, since they cannot wait. `settle` does the rest."""
+    """Receives the parser's callbacks. They only collect, since they cannot wait; `write_files` does the rest."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
@@ -138,10 +138,10 @@ class _Parts:
         self._text_bytes = 0
         self._parts = 0
         self._pending: list[tuple[Spool, bytes]] = []
-        self.is_whole = False
+        self.is_complete = False
 
     def callbacks(self) -> Any:
-        """Return the table that the parser wants."""
+        """Return the callbacks as the parser needs them."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
@@ -150,17 +150,17 @@ class _Parts:
             "on_headers_finished": self._open,
             "on_part_data": self._data,
             "on_part_end": self._end,
-            "on_end": self._whole,
+            "on_end": self._complete,
         }
 
-    async def settle(self) -> None:
-        """Write what the last block brought for files."""
+    async def write_files(self) -> None:
+        """Write what the last block had for files."""
         for spool, block in self._pending:
             await spool.write(block)
         self._pending.clear()
 
-    def _whole(self) -> None:
-        self.is_whole = True
+    def _complete(self) -> None:
+        self.is_complete = True
 
     def _begin(self) -> None:
         self._parts += 1
@@ -176,12 +176,12 @@ class _Parts:
     def _open(self) -> None:
         kind, options = parse_options_header(self._headers.get(b"content-disposition"))
         if kind != b"form-data" or b"name" not in options:
-            raise _bad("A part of the form has no name.")
+            raise _invalid_form("A part of the form has no name.")
         if self._headers.get(b"content-transfer-encoding", b"").lower() not in IDENTITY:
-            raise _bad("A part of the form has a content-transfer-encoding; send its bytes as they are.")
+            raise _invalid_form("A part of the form has a content-transfer-encoding; send its bytes as they are.")
         self._field = _text(options[b"name"], "name")
         if len(self._field) > MAX_NAME_CHARACTERS:
-            raise _bad(f"The form has a field with a name of more than {MAX_NAME_CHARACTERS} characters.")
+            raise _invalid_form(f"The form has a field with a name of more than {MAX_NAME_CHARACTERS} characters.")
         self._text.clear()
         self._file = None
         if b"filename" in options:
@@ -213,23 +213,23 @@ def fields_as_body(fields: Iterable[tuple[str, str | FilePart]]) -> dict[str, An
     """Return fields as a request body: `name[]` and repeated names as lists, `name[key]` as objects.
 
     Raises:
-        RefusedError: 400: a name that cannot be read so.
+        RefusedError: 400: a name is not of this form.
     """
     body: dict[str, Any] = {}
     for name, value in fields:
         parsed = NAME.fullmatch(name)
         keys = [] if parsed is None else re.findall(r"\[([^\[\]]*)\]", parsed[2])
         if parsed is None or len(keys) > MAX_NESTING:
-            raise _bad(f"The form has a field with an invalid name: {name[:80]!r}.")
+            raise _invalid_form(f"The form has a field with an invalid name: {name[:80]!r}.")
         _put(body, [parsed[1], *keys], value, name)
     return body
 
 
 def boundary_of(content_type: bytes) -> bytes | None:
-    """Return the boundary of a form; None: the content type is none of a form.
+    """Return the boundary of a form, or None if the content type is not that of a form.
 
     Raises:
-        RefusedError: 400: a form without a legal boundary.
+        RefusedError: 400: the form has no valid boundary.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
@@ -244,7 +244,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
     """Read the client's form into `form`, block by block.
 
     Raises:
-        RefusedError: 413 or 400. ClientGoneError.
+        RefusedError: 413 or 400. ClientGoneError: the client disconnected.
     """
     parts = _Parts(form)
     parser = MultipartParser(
@@ -253,7 +253,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
         max_header_count=MAX_PART_HEADERS,
         max_header_size=MAX_PART_HEADER_BYTES,
     )
-    parser.logger = logging.Logger("no one's", logging.CRITICAL)  # what is wrong with a form is the client's to know
+    parser.logger = logging.Logger("no one's", logging.CRITICAL)  # a mistake in a form concerns the client, not the log
     size, more = 0, True
     while more:
         block, more = await request.read()
@@ -264,36 +264,36 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
             parser.write(block)
         except FormParserError:
             raise refuse(400, "The form is not valid.", code="invalid_form", close=True) from None
-        await parts.settle()
-    if not parts.is_whole:
-        raise _bad("The form ends before its last boundary.")
+        await parts.write_files()
+    if not parts.is_complete:
+        raise _invalid_form("The form ends before its last boundary.")
 
 
-def _put(place: dict[str, Any], keys: list[str], value: str | FilePart, name: str) -> None:
+def _put(target: dict[str, Any], keys: list[str], value: str | FilePart, name: str) -> None:
     """Put a field where its name says."""
     for key, inner in pairwise(keys):
-        found = place.setdefault(key, {} if inner else [])
-        if isinstance(found, list) and inner == keys[-1] == "":
-            found.append(value)
+        holder = target.setdefault(key, {} if inner else [])
+        if isinstance(holder, list) and inner == keys[-1] == "":
+            holder.append(value)
             return
-        if not isinstance(found, dict) or not inner:
-            raise _bad(f"The form has conflicting values for {name[:80]!r}.")
-        place = found
-    known = place.get(keys[-1])
-    if isinstance(known, dict):
-        raise _bad(f"The form has conflicting values for {name[:80]!r}.")
-    if known is None:
-        place[keys[-1]] = value
+        if not isinstance(holder, dict) or not inner:
+            raise _invalid_form(f"The form has conflicting values for {name[:80]!r}.")
+        target = holder
+    earlier = target.get(keys[-1])
+    if isinstance(earlier, dict):
+        raise _invalid_form(f"The form has conflicting values for {name[:80]!r}.")
+    if earlier is None:
+        target[keys[-1]] = value
     else:
-        place[keys[-1]] = [*known, value] if isinstance(known, list) else [known, value]
+        target[keys[-1]] = [*earlier, value] if isinstance(earlier, list) else [earlier, value]
 
 
 def _text(content: bytes, what: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise _bad(f"The form has a {what} that is not UTF-8.") from None
+        raise _invalid_form(f"The form has a {what} that is not UTF-8.") from None
 
 
-def _bad(message: str) -> RefusedError:
+def _invalid_form(message: str) -> RefusedError:
     return refuse(400, message, code="invalid_form", close=True)

@@ -1,8 +1,7 @@
-"""One request on its way: what was asked, whose it is, and how far its answer has come.
+"""One request on its way: its headers, its caller, and how much of its response has been sent.
 
-It knows the ASGI channels and who waits for whom; it decides nothing about the answer. Everything
-that ends a request from outside (the client has gone, or lets us wait, or the server stops) goes
-through `stop`, once.
+It knows the ASGI channels, and which side waits for the other; it decides nothing about the response. Everything that
+ends a request from outside (the client disconnects or is too slow, or the server stops) goes through `stop`, once.
 
 Source: rows R1, R20 and R32 of the reliability catalogue in docs/architecture.md.
 """
@@ -23,23 +22,23 @@ __all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
 
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 PROGRESS_BYTES = 4096
-"""Of a body, for which the client may let us wait as long as `timeouts.body` says: dripping is no progress."""
+"""How much of a body must arrive within `timeouts.body`: a slow drip does not count as progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
 
 
 class ClientGoneError(Exception):
-    """The client hung up while its request was read."""
+    """The client disconnected while its request was being read."""
 
 
 class ClientRequest:
-    """One request and its answer.
+    """One request and its response.
 
     Attributes:
-        headers: of the request, by lower-case name; the last one of a name.
-        read_bytes, is_read: how much of the body was read, and whether that is all of it.
-        head_sent, finished: how far the answer is.
+        headers: of the request, by lower-case name; of several the last one.
+        read_bytes, is_read: how much of the body has been read, and whether that is all of it.
+        head_sent, finished: how much of the response has been sent.
         stopped_by: what ended it from outside; None: nothing did.
-        waiting_for, waiting_since: the side of the client that we wait for now, and the loop's time since.
+        waiting_for, waiting_since: what the request is waiting for the client to do, and the loop's time since when.
         extra_headers: of every response to this request.
         caller: whose key the request came with; `is_authenticated`: that has been found out.
         error_reply: gives errors the shape of the request's dialect.
@@ -104,18 +103,18 @@ class ClientRequest:
             return []
         if len(self.headers) == len(self.raw_headers):
             return [self.headers[name]]
-        return [value for known, value in self.raw_headers if known == name]
+        return [value for other, value in self.raw_headers if other == name]
 
     async def read(self) -> tuple[bytes, bool]:
         """Return the next block of the request's body, and whether more follow.
 
         Raises:
-            ClientGoneError: the client hung up.
+            ClientGoneError: the client disconnected.
         """
         now = self.loop.time()
         if self.read_bytes >= self._next_mark:
             self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
-        self.waiting_since = now - self._waited  # our own pauses in between are not the client's
+        self.waiting_since = now - self._waited  # pauses of our own in between do not count
         self.waiting_for = "body"
         message = await self._receive()
         self.waiting_for = None
@@ -138,7 +137,7 @@ class ClientRequest:
         return None if value is None else value.decode("latin-1")
 
     def unread_bytes(self) -> float:
-        """Return how much of the body was not read; infinite where nobody knows."""
+        """Return how much of the body has not been read; infinite if that is not known."""
         if self.is_read:
             return 0
         if b"transfer-encoding" in self.headers:
@@ -147,41 +146,41 @@ class ClientRequest:
         return int(length) - self.read_bytes if length.isdigit() else float("inf")
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer, as fast as the client reads."""
+        """Send a part of the response, as fast as the client reads."""
         if not self.head_sent:
             self.head_sent = True
             self.record.status = message["status"]
             self.record.first_byte_seconds = time.monotonic() - self.record.started
             message["headers"] = [*message["headers"], *self.extra_headers]
         elif not message.get("more_body"):
-            self.finished = True  # from here on a hang-up is no loss
+            self.finished = True  # a disconnect from here on loses nothing
         self.waiting_for, self.waiting_since = "reader", self.loop.time()
         await self._send(message)
         self.waiting_for = None
 
     def watch(self) -> None:
-        """Begin to look out for the client's hanging up; its whole body has been read."""
+        """Watch for the client to disconnect; its whole body must have been read."""
         if self._server is not None:
-            self._server["watch"](self._client_has_gone)
+            self._server["watch"](self._on_disconnect)
         elif self._watcher is None:
-            self._watcher = self.loop.create_task(self._look_out())
+            self._watcher = self.loop.create_task(self._wait_for_disconnect())
 
     def close(self) -> None:
-        """Stop looking out. Idempotent."""
+        """Stop watching. Idempotent."""
         if self._server is not None:
             self._server["watch"](None)
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
 
-    def stop(self, why: StopReason) -> None:
-        """End this request from outside, unless it has ended or was stopped before."""
+    def stop(self, reason: StopReason) -> None:
+        """End this request from outside, unless it has ended or been stopped already."""
         if self.stopped_by is None and not self.finished and self._task is not None:
-            self.stopped_by = why
+            self.stopped_by = reason
             self._task.cancel()
 
     def was_stopped(self) -> bool:
-        """Return whether the cancellation under way is ours, and take it back if so."""
+        """Return whether `stop` caused the cancellation that is being handled, and undo it if so."""
         if self.stopped_by is None:
             return False
         uncancel = getattr(self._task, "uncancel", None)  # new in Python 3.11
@@ -190,14 +189,14 @@ class ClientRequest:
         return True
 
     def abort(self) -> None:
-        """Drop the connection, where the server lets us: a client that does not read gets no good-bye."""
+        """Drop the connection, if the server supports it: a client that does not read gets no last bytes."""
         if self._server is not None:
             self._server["abort"]()
 
-    def _client_has_gone(self) -> None:
+    def _on_disconnect(self) -> None:
         self.stop("gone")
 
-    async def _look_out(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         while not self.finished:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -206,7 +205,7 @@ class ClientRequest:
 
 
 class Waits:
-    """Ends requests whose clients let us wait too long: for their body, or until they read on.
+    """Ends requests whose clients take too long to send their body, or to read the response.
 
     One timer for all requests of an event loop, and none while there are no requests.
     """
@@ -216,7 +215,7 @@ class Waits:
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
 
     def add(self, request: ClientRequest, *, body_seconds: float, write_seconds: float) -> None:
-        """Look after a request until `remove`."""
+        """Watch a request until `remove`."""
         self._requests[request] = (body_seconds, write_seconds)
         if request.loop not in self._timers:
             for loop in [loop for loop in self._timers if loop.is_closed()]:
@@ -224,21 +223,21 @@ class Waits:
             self._arm(request.loop, min(body_seconds, write_seconds))
 
     def remove(self, request: ClientRequest) -> None:
-        """Forget a request that has ended."""
+        """Stop watching a request that has ended."""
         del self._requests[request]
 
     def __len__(self) -> int:
         return len(self._requests)
 
-    def stop_all(self, why: StopReason) -> None:
-        """End every request that is under way."""
+    def stop_all(self, reason: StopReason) -> None:
+        """End every request in flight."""
         for request in tuple(self._requests):
-            request.stop(why)
+            request.stop(reason)
 
     def _arm(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
-        self._timers[loop] = loop.call_later(min(1.0, max(0.02, shortest / 10)), self._look, loop)
+        self._timers[loop] = loop.call_later(min(1.0, max(0.02, shortest / 10)), self._check, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         del self._timers[loop]
         now, shortest = loop.time(), 0.0
         for request, (body_seconds, write_seconds) in tuple(self._requests.items()):

@@ -1,4 +1,4 @@
-"""A client's body, passed on upstream as it comes. Asyncio only.
+"""Stream a client's body upstream as it arrives. Asyncio only.
 
 Source: `llmgate_core.serving.StreamedContent`.
 """
@@ -14,9 +14,9 @@ __all__ = ["RequestContent"]
 
 
 class RequestContent:
-    """`StreamedContent` of a client's body, passed on as it comes.
+    """`StreamedContent` of a client's body, sent on as it arrives.
 
-    Only its first block is kept, which is what a connection that turns out to be closed may have cost.
+    Only its first block is kept: enough to retry once on a fresh connection.
     """
 
     def __init__(self, request: ClientRequest, length: int) -> None:
@@ -27,18 +27,18 @@ class RequestContent:
 
     @property
     def length(self) -> int:
-        """Bytes in all, as the client said."""
+        """The number of bytes, as the client gave it."""
         return self._length
 
     def blocks(self) -> Iterator[bytes]:
-        """Not for asyncio, so never called."""
+        """Never called: the gateway runs on asyncio."""
         raise NotImplementedError
 
     async def ablocks(self) -> AsyncIterator[bytes]:
         """Yield the body.
 
         Raises:
-            APIConnectionError: it has gone up before. ClientGoneError: the client hung up.
+            APIConnectionError: it has been sent before. ClientGoneError: the client disconnected.
         """
         if self._is_past_first:
             raise errors.APIConnectionError("the upload was interrupted and cannot be sent again", code="closed")

@@ -1,7 +1,7 @@
-"""One request given to an ASGI app, its answer handed out block by block. No HTTP library, no socket.
+"""Call an ASGI app with one request, and read its response block by block. No HTTP library, no socket.
 
-Must not hold back an event until the next one, nor let an app run on when nobody reads its answer:
-what an app sends beyond `HIGH_WATER_BYTES` waits, and a closed exchange is a client that has hung up.
+Never holds an event back until the next one, and never lets an app run on when its response is not read: what an app
+sends beyond `HIGH_WATER_BYTES` waits, and a closed call is a client that has disconnected.
 
 Source: ASGI 3.0, "HTTP & WebSocket ASGI Message Format", version 2.3.
 """
@@ -13,25 +13,25 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-__all__ = ["App", "AppEndedError", "Exchange", "Lifespan"]
+__all__ = ["ASGICall", "App", "AppEndedError", "Lifespan"]
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 HIGH_WATER_BYTES = 65_536
 GRACE_SECONDS = 2.0
-"""What an app gets to end by itself after its client has gone, before its task is cancelled."""
+"""How long an app may take to end by itself after its client has disconnected; then its task is cancelled."""
 
 
 class AppEndedError(Exception):
-    """The app ended, or failed, before its answer was complete; the failure is `__cause__`."""
+    """The app ended, or failed, before its response was complete; the failure is `__cause__`."""
 
 
-class Exchange:
-    """One request and its answer, on the running event loop.
+class ASGICall:
+    """One request and its response, on the running event loop.
 
     Attributes:
-        status, headers: of the answer, once `started` has returned.
+        status, headers: of the response, once `started` has returned.
     """
 
     def __init__(self, app: App, scope: Message) -> None:
@@ -41,7 +41,7 @@ class Exchange:
         self._scope = scope
         self._body: deque[bytes] = deque()
         self._body_ended = False
-        self._body_said = False
+        self._body_end_sent = False
         self._blocks: deque[bytes] = deque()
         self._buffered_bytes = 0
         self._ended = False
@@ -57,25 +57,25 @@ class Exchange:
         self._wake()
 
     async def body_taken(self) -> bool:
-        """Wait until the app has read what it was given; False: it will not read on, or answers without."""
+        """Wait until the app has read what it was given; return False if it will not read on, or responds without."""
         await self._until(lambda: not self._body or self._is_over or self._buffered_bytes > HIGH_WATER_BYTES)
         return not self._body and not self._is_over
 
     async def started(self) -> None:
-        """Run the app until it has said status and headers.
+        """Run the app until it has sent status and headers.
 
         Raises:
             AppEndedError: it ended before.
         """
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._answer())
-            self._task.add_done_callback(self._note_end)
+            self._task.add_done_callback(self._on_end)
         await self._until(lambda: self.status or self._is_over)
         if not self.status:
             raise AppEndedError("the app ended without a response") from self._failure()
 
     async def next_block(self) -> bytes | None:
-        """Return the next block of the answer, None after the last.
+        """Return the next block of the response, or None after the last.
 
         Raises:
             AppEndedError: the app ended before its response was complete.
@@ -91,7 +91,7 @@ class Exchange:
         return None
 
     def close(self) -> None:
-        """Hang up. An app that does not end by itself is cancelled. Idempotent."""
+        """Disconnect. An app that does not end by itself is cancelled. Idempotent."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -113,17 +113,17 @@ class Exchange:
     def _wake(self) -> None:
         self._changed.set()
 
-    async def _until(self, happened: Callable[[], object]) -> None:
-        while not happened():
+    async def _until(self, condition: Callable[[], object]) -> None:
+        while not condition():
             self._changed.clear()
             await self._changed.wait()
 
     async def _answer(self) -> None:
         await self._app(self._scope, self._receive, self._send)
 
-    def _note_end(self, task: asyncio.Task[None]) -> None:
+    def _on_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            task.exception()  # who waits for the answer is told; nobody else has to be
+            task.exception()  # retrieved, so that asyncio does not log it: `_failure` reports it
         self._wake()
 
     async def _receive(self) -> Message:
@@ -132,11 +132,11 @@ class Exchange:
             return {"type": "http.disconnect"}
         if self._body:
             block = self._body.popleft()
-            self._body_said = self._body_ended and not self._body
+            self._body_end_sent = self._body_ended and not self._body
             self._wake()
-            return {"type": "http.request", "body": block, "more_body": not self._body_said}
-        if not self._body_said:
-            self._body_said = True
+            return {"type": "http.request", "body": block, "more_body": not self._body_end_sent}
+        if not self._body_end_sent:
+            self._body_end_sent = True
             return {"type": "http.request", "body": b"", "more_body": False}
         await self._until(lambda: self._is_closed or self._ended)
         return {"type": "http.disconnect"}
@@ -159,19 +159,19 @@ class Exchange:
 
 
 class Lifespan:
-    """An app's startup and shutdown, on the running event loop. An app without a lifespan is fine."""
+    """An app's startup and shutdown, on the running event loop. An app need not have a lifespan."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        self._replies: asyncio.Queue[Message] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Tell the app to start up.
 
         Raises:
-            AppEndedError: it says that it cannot.
+            AppEndedError: the app reports that it cannot.
         """
         self._task = asyncio.get_running_loop().create_task(self._run())
         await self._tell("startup")
@@ -183,19 +183,21 @@ class Lifespan:
             self._task.cancel()
         self._task = None
 
-    async def _tell(self, what: str) -> None:
-        self._inbox.put_nowait({"type": f"lifespan.{what}"})
-        message = await self._said.get()
+    async def _tell(self, event: str) -> None:
+        self._inbox.put_nowait({"type": f"lifespan.{event}"})
+        message = await self._replies.get()
         if message["type"].endswith(".failed"):
-            raise AppEndedError(str(message.get("message") or f"the app's {what} failed"))
+            raise AppEndedError(str(message.get("message") or f"the app's {event} failed"))
 
     async def _run(self) -> None:
         try:
-            await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._inbox.get, self._hear)
+            await self._app(
+                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._inbox.get, self._receive_reply
+            )
         except Exception:  # noqa: BLE001  # by the specification: an app that raises here has no lifespan
             return
         finally:
-            self._said.put_nowait({"type": "lifespan.ended"})
+            self._replies.put_nowait({"type": "lifespan.ended"})
 
-    async def _hear(self, message: Message) -> None:
-        self._said.put_nowait(message)
+    async def _receive_reply(self, message: Message) -> None:
+        self._replies.put_nowait(message)

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own. No HTTP, no app: what runs on it is given to it from outside."""
+"""An event loop on a thread of its own. Knows nothing of HTTP or apps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["LoopThread"]
 
 
 class LoopThread:
-    """A running event loop; whoever makes it ends it.
+    """A running event loop; end it when it is no longer needed.
 
     Attributes:
         loop: for `asyncio.run_coroutine_threadsafe`.
@@ -22,7 +22,7 @@ class LoopThread:
         self._thread.start()
 
     def end(self, within_seconds: float) -> None:
-        """Cancel what runs there and close the loop; what does not let go in time is left to the daemon thread."""
+        """Cancel what runs there and close the loop; what does not end in time is left to the daemon thread."""
         self.begin_end()
         self._thread.join(within_seconds)
 

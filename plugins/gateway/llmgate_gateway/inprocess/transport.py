@@ -2,8 +2,8 @@
 
     client = OpenAI(api_key="any", http_client=httpx2.Client(transport=GatewayTransport("config.yaml")))
 
-Serves `httpx` and `httpx2`: which of them calls is seen from the request, and the one that is not
-installed is never imported. The host of a request's URL means nothing here. asyncio only.
+Serves `httpx` and `httpx2`: the class of a request shows which of them calls, and the one that is not installed is
+never imported. The host of a request's URL is ignored. asyncio only.
 
 Source: the transport API of httpx ("Custom Transports"), which httpx2 shares.
 """
@@ -23,7 +23,7 @@ from functools import cache, partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmgate_gateway.inprocess.asgi import App, AppEndedError, Exchange, Lifespan
+from llmgate_gateway.inprocess.asgi import App, AppEndedError, ASGICall, Lifespan
 from llmgate_gateway.inprocess.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ else:
 __all__ = ["AsyncGatewayTransport", "GatewayTransport"]
 
 ResultT = TypeVar("ResultT")
-FIRST_BODY_BYTES = 65_536  # of a request are read before the app starts
+FIRST_BODY_BYTES = 65_536  # of a request, read before the app starts
 CLOSE_SECONDS = 5.0
-START_SECONDS = 60.0  # for the startup of the app, which is not one request's own and so not its timeout's
+START_SECONDS = 60.0  # for the startup of the app, which no timeout of a request covers
 
 
 class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker takes it for both libraries
@@ -54,33 +54,33 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
         self._at_exit = partial(_close_left_open, weakref.ref(self))
 
     def handle_request(self, request: Any) -> Any:
-        """Return the app's answer, its body still to come."""
+        """Return the app's response, its body still to come."""
         library, timeout = _library_of(request), _timeout(request, "read")
         loop = self._running_loop(library)
         body = iter(request.stream)
         blocks, ended = _first_blocks(body)
 
-        async def begin() -> Exchange:
-            exchange = Exchange(self._app, _scope(request))
+        async def begin() -> ASGICall:
+            call = ASGICall(self._app, _scope(request))
             for block in blocks:
-                exchange.add_body(block, more=True)
+                call.add_body(block, more=True)
             if ended:
-                exchange.add_body(b"", more=False)
-            return exchange
+                call.add_body(b"", more=False)
+            return call
 
-        exchange = _wait(begin(), loop, timeout, library)
+        call = _wait(begin(), loop, timeout, library)
         try:
             with _errors_of(library):
-                started = asyncio.run_coroutine_threadsafe(exchange.started(), loop)
+                started = asyncio.run_coroutine_threadsafe(call.started(), loop)
                 if not ended:
-                    _pump(body, exchange, loop, timeout, library)
+                    _pump(body, call, loop, timeout, library)
                 _result(started, timeout, library)
         except BaseException:
-            _close(exchange, loop)
+            _close(call, loop)
             raise
-        stream = _stream_class(library, "SyncByteStream", _SyncBody)(exchange, loop, timeout, library)
+        stream = _stream_class(library, "SyncByteStream", _SyncBody)(call, loop, timeout, library)
         return library.Response(
-            exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
+            call.status, headers=call.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
         )
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
             return self._running.loop
 
     def _start(self, library: ModuleType) -> LoopThread:
-        """Start the app on a thread of its own, which is gone again if the app does not start."""
+        """Start the app on a thread of its own, which ends if the app does not start."""
         running = LoopThread("llmgate-gateway")
         try:
             with _errors_of(library):
@@ -130,7 +130,7 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
         except BaseException:
             running.end(CLOSE_SECONDS)
             raise
-        atexit.register(self._at_exit)  # for a program that ends without closing it
+        atexit.register(self._at_exit)  # for a program that exits without closing it
         return running
 
 
@@ -154,20 +154,20 @@ class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above
         self._lifespan: Lifespan | None = None
 
     async def handle_async_request(self, request: Any) -> Any:
-        """Return the app's answer, its body still to come."""
+        """Return the app's response, its body still to come."""
         library, timeout = _library_of(request), _timeout(request, "read")
-        exchange = Exchange(self._app, _scope(request))
-        feeding = asyncio.ensure_future(_feed(exchange, request.stream))
+        call = ASGICall(self._app, _scope(request))
+        feeding = asyncio.ensure_future(_feed(call, request.stream))
         try:
             with _errors_of(library):
-                await asyncio.wait_for(_begin(exchange, feeding), timeout)
+                await asyncio.wait_for(_begin(call, feeding), timeout)
         except BaseException:
             feeding.cancel()
-            exchange.close()
+            call.close()
             raise
-        stream = _stream_class(library, "AsyncByteStream", _AsyncBody)(exchange, feeding, timeout, library)
+        stream = _stream_class(library, "AsyncByteStream", _AsyncBody)(call, feeding, timeout, library)
         return library.Response(
-            exchange.status, headers=exchange.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
+            call.status, headers=call.headers, stream=stream, extensions={"http_version": b"HTTP/1.1"}
         )
 
     async def aclose(self) -> None:
@@ -176,7 +176,7 @@ class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above
             lifespan, self._lifespan = self._lifespan, None
             await lifespan.stop()
         elif (close := getattr(self._app, "aclose", None)) is not None:
-            await close()  # a gateway of ours, whose connections are to be closed
+            await close()  # a gateway, whose connections are to be closed
 
     async def __aenter__(self) -> AsyncGatewayTransport:
         self._lifespan = await _lifespan(self._app)
@@ -192,36 +192,36 @@ class AsyncGatewayTransport(Base):  # type: ignore[misc]  # as above
 
 
 class _SyncBody:
-    """The body of one answer, for a thread that is not the app's."""
+    """The body of one response, for a thread other than the app's."""
 
     def __init__(
-        self, exchange: Exchange, loop: asyncio.AbstractEventLoop, timeout: float | None, library: ModuleType
+        self, call: ASGICall, loop: asyncio.AbstractEventLoop, timeout: float | None, library: ModuleType
     ) -> None:
-        self._exchange = exchange
+        self._call = call
         self._loop = loop
         self._timeout = timeout
         self._library = library
 
     def __iter__(self) -> Iterator[bytes]:
         with _errors_of(self._library):
-            while (block := _wait(self._exchange.next_block(), self._loop, self._timeout, self._library)) is not None:
+            while (block := _wait(self._call.next_block(), self._loop, self._timeout, self._library)) is not None:
                 yield block
 
     def close(self) -> None:
-        """Hang up."""
-        _close(self._exchange, self._loop)
+        """Disconnect."""
+        _close(self._call, self._loop)
 
     def __del__(self) -> None:
         self.close()
 
 
 class _AsyncBody:
-    """The body of one answer, on the app's own event loop."""
+    """The body of one response, on the app's event loop."""
 
     def __init__(
-        self, exchange: Exchange, feeding: asyncio.Future[None], timeout: float | None, library: ModuleType
+        self, call: ASGICall, feeding: asyncio.Future[None], timeout: float | None, library: ModuleType
     ) -> None:
-        self._exchange = exchange
+        self._call = call
         self._feeding = feeding
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
@@ -229,22 +229,22 @@ class _AsyncBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _errors_of(self._library):
-            while (block := await asyncio.wait_for(self._exchange.next_block(), self._timeout)) is not None:
+            while (block := await asyncio.wait_for(self._call.next_block(), self._timeout)) is not None:
                 yield block
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._feeding.cancel()
-        self._exchange.close()
+        self._call.close()
 
     def __del__(self) -> None:
-        _close(self._exchange, self._loop)
+        _close(self._call, self._loop)
 
 
 def _app_of(config_or_app: Any) -> App:
     if callable(config_or_app):
         return cast("App", config_or_app)
-    from llmgate_gateway.app import create_app  # a transport for another app needs none of it
+    from llmgate_gateway.app import create_app  # imported here, since a transport for another app needs none of it
     from llmgate_gateway.config import load_config, load_config_dict
 
     if isinstance(config_or_app, (str, os.PathLike)):
@@ -255,7 +255,7 @@ def _app_of(config_or_app: Any) -> App:
 
 
 def _library_of(request: object) -> ModuleType:
-    """Return the HTTP library that a request is of."""
+    """Return the HTTP library that a request belongs to."""
     for kind in type(request).__mro__:
         library = sys.modules.get(kind.__module__.partition(".")[0])
         if library is not None and hasattr(library, "AsyncByteStream"):
@@ -265,7 +265,7 @@ def _library_of(request: object) -> ModuleType:
 
 @cache
 def _stream_class(library: ModuleType, base: str, own: type) -> Any:
-    """Return `own` as a stream of `library`, which looks at the class and not only at its methods."""
+    """Return `own` as a stream of `library`, which checks the class and not only its methods."""
     return type(own.__name__, (own, getattr(library, base)), {})
 
 
@@ -296,7 +296,7 @@ def _timeout(request: Any, phase: str) -> float | None:
 
 @contextlib.contextmanager
 def _errors_of(library: ModuleType) -> Iterator[None]:
-    """Raise what went wrong as the library's own errors, which its users know how to catch."""
+    """Raise errors of the library, which its users know how to catch."""
     try:
         yield
     except AppEndedError as error:
@@ -311,9 +311,9 @@ async def _lifespan(app: App) -> Lifespan:
     return lifespan
 
 
-async def _begin(exchange: Exchange, feeding: asyncio.Future[None]) -> None:
-    """Wait for the answer to start, or for the request's body to fail."""
-    starting = asyncio.ensure_future(exchange.started())
+async def _begin(call: ASGICall, feeding: asyncio.Future[None]) -> None:
+    """Wait for the response to start, or for the request's body to fail."""
+    starting = asyncio.ensure_future(call.started())
     try:
         await asyncio.wait({starting, feeding}, return_when=asyncio.FIRST_COMPLETED)
         if feeding.done():
@@ -323,17 +323,17 @@ async def _begin(exchange: Exchange, feeding: asyncio.Future[None]) -> None:
         starting.cancel()
 
 
-async def _feed(exchange: Exchange, stream: Any) -> None:
+async def _feed(call: ASGICall, stream: Any) -> None:
     """Give the app the request's body as fast as it reads."""
     async for block in stream:
-        exchange.add_body(block, more=True)
-        if not await exchange.body_taken():
+        call.add_body(block, more=True)
+        if not await call.body_taken():
             return
-    exchange.add_body(b"", more=False)
+    call.add_body(b"", more=False)
 
 
 def _first_blocks(body: Iterator[bytes]) -> tuple[list[bytes], bool]:
-    """Return what the body begins with, and whether that is all of it."""
+    """Return the first blocks of the body, and whether that is all of it."""
     blocks, size = list[bytes](), 0
     for block in body:
         blocks.append(block)
@@ -345,7 +345,7 @@ def _first_blocks(body: Iterator[bytes]) -> tuple[list[bytes], bool]:
 
 def _pump(
     body: Iterator[bytes],
-    exchange: Exchange,
+    call: ASGICall,
     loop: asyncio.AbstractEventLoop,
     timeout: float | None,
     library: ModuleType,
@@ -353,8 +353,8 @@ def _pump(
     """Give the app the rest of a long body, as fast as it reads."""
 
     async def give(block: bytes, more: bool) -> bool:
-        exchange.add_body(block, more=more)
-        return not more or await exchange.body_taken()
+        call.add_body(block, more=more)
+        return not more or await call.body_taken()
 
     for block in body:
         if not _wait(give(block, True), loop, timeout, library):
@@ -381,6 +381,6 @@ def _result(future: concurrent.futures.Future[ResultT], timeout: float | None, l
         raise library.RemoteProtocolError("the transport has been closed") from None
 
 
-def _close(exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+def _close(call: ASGICall, loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has been closed, and the app with it
-        loop.call_soon_threadsafe(exchange.close)
+        loop.call_soon_threadsafe(call.close)

@@ -1,9 +1,9 @@
-"""Describe the gateway's own routes as an OpenAPI document, made from the table that they are served by.
+"""Describe the gateway's routes as an OpenAPI document, made from the table of routes.
 
-What a request of a family may hold is OpenAI's to say and changes often: here stand only the fields that
-nothing works without, and every other is allowed.
+OpenAI decides what a request of a family may hold, and changes it often: only the required fields are described here,
+and every other is allowed.
 
-Source: OpenAPI Specification 3.1.0; `routes.py`.
+Source: OpenAPI Specification 3.1.0; `http/routes.py`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ SCHEMAS: Mapping[str, Any] = MappingProxyType(
 
 
 def document(routes: Iterable[HTTPRoute], *, version: str, asks_for_key: bool) -> dict[str, Any]:
-    """Return the document. Calls stand below `/v1`; they are served without it too."""
+    """Return the document, without the aliases of routes."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         operation = _page(route) if route.is_page else _call(route)
@@ -181,5 +181,5 @@ def _answer(route: HTTPRoute) -> dict[str, Any]:
     return {"description": "The answer, as the upstream sent it.", "content": content}
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+def _parameter(name: str, location: str) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": location == "path", "schema": {"type": "string"}}

@@ -1,6 +1,6 @@
-"""What an operator sees of one gateway, put together: metrics, log, traces, and the gateway's own pages.
+"""Everything that an operator sees of one gateway: metrics, log, traces, and the gateway's own pages.
 
-One object a gateway, or a worker of it; nothing here is shared by a whole process but its standard streams.
+One object for each gateway, or each worker of it; only the standard streams are shared by the whole process.
 
 Source: docs/architecture.md, "Gateway".
 """
@@ -35,7 +35,7 @@ from llmgate_gateway.telemetry.tracing import Tracer
 __all__ = ["Operations"]
 
 PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Pages that machines look at all the time; a good answer to them is not logged."""
+"""Pages that are polled all the time; successful requests to them are not logged."""
 STANDARD_OUTPUT: Final = 1
 STANDARD_ERROR: Final = 2
 INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
@@ -45,7 +45,7 @@ class Operations:
     """The operator's side of one gateway.
 
     Args:
-        values: the memory of the metrics, where several workers share it. worker: which of them this is.
+        values: the memory of the metrics, if several workers share it. worker: which of them this is.
         tracer: for spans; default: as the config says.
 
     Attributes:
@@ -70,7 +70,7 @@ class Operations:
         self.reconfigure(config)
 
     def reconfigure(self, config: GatewayConfig, *, debug: bool = False) -> None:
-        """Log as another config says."""
+        """Log as a new config says."""
         settings = config.general.log
         self._log = AccessLog(self._output, form=settings.format) if settings.access else None
         if self._messages is not None:
@@ -83,7 +83,7 @@ class Operations:
         set_up_logging(config, self._messages.write, debug=debug)
 
     def app(self, config: GatewayConfig) -> Gateway:
-        """Return the gateway of a config with all of this attached."""
+        """Return the gateway of a config, with metrics, log, traces and pages."""
         tracer = self._tracer
         return Gateway(
             config,
@@ -95,29 +95,29 @@ class Operations:
 
     @property
     def observers(self) -> tuple[Callable[[RequestRecord], None], ...]:
-        """What is told of each request that has ended."""
-        found: list[Callable[[RequestRecord], None]] = [self.metrics.observe, self._write_line]
+        """What is called with the record of each request that has ended."""
+        observers: list[Callable[[RequestRecord], None]] = [self.metrics.observe, self._write_line]
         if self._tracer is not None:
-            found.append(self._tracer.observe)
-        return tuple(found)
+            observers.append(self._tracer.observe)
+        return tuple(observers)
 
     @property
     def pages(self) -> Mapping[str, Page]:
         """The gateway's own pages by method and path."""
         return {
-            "/": lambda _asked: self._home,
-            "/docs": lambda _asked: self._home,
+            "/": lambda _request: self._home,
+            "/docs": lambda _request: self._home,
             "/metrics": self._metrics_page,
             "/openapi.json": _openapi_page,
             "POST /explain": _explain_page,
         }
 
     def reopen_files(self) -> None:
-        """Open log files anew, for programs that rotate them."""
+        """Reopen log files, for programs that rotate them."""
         self._output.reopen()
 
     def close(self) -> None:
-        """Write what is left, if that is quick."""
+        """Write what is left, if that does not take long."""
         if self._tracer is not None:
             self._tracer.close()
         self._output.close()
@@ -128,34 +128,36 @@ class Operations:
         if self._log is not None and not (record.path in PROBES and record.status < 400):
             self._log.observe(record)
 
-    async def _metrics_page(self, _asked: PageRequest) -> Reply:
+    async def _metrics_page(self, _request: PageRequest) -> Reply:
         if "prometheus_client" not in sys.modules:
-            await asyncio.to_thread(importlib.import_module, "prometheus_client")  # 50 ms that nobody else waits for
+            await asyncio.to_thread(
+                importlib.import_module, "prometheus_client"
+            )  # 50 ms that no other request waits for
         content, kind = self.metrics.render()
         return Reply(200, content, ((b"content-type", kind.encode()), (b"cache-control", b"no-store")))
 
 
-def _openapi_page(asked: PageRequest) -> Reply:
-    gateway = asked.gateway
+def _openapi_page(request: PageRequest) -> Reply:
+    gateway = request.gateway
     about = document(gateway.routes, version=llmgate_core.__version__, asks_for_key=not gateway.snapshot.keys.is_open)
     return json_reply(about)
 
 
-def _explain_page(asked: PageRequest) -> Reply:
+def _explain_page(request: PageRequest) -> Reply:
     try:
-        body: Any = decode(asked.body)
+        body: Any = decode(request.body)
     except ValueError:
         body = None
     if not isinstance(body, dict):
         raise refuse(400, "The request's body must be a JSON object.", code="invalid_json")
-    caller = asked.caller
+    caller = request.caller
     if caller is None:
         raise refuse(401, "A key is needed.", code="invalid_api_key")
-    return explain(asked.gateway.routes, asked.gateway.snapshot.deployments, caller, body)
+    return explain(request.gateway.routes, request.gateway.snapshot.deployments, caller, body)
 
 
 def _static_page(name: str) -> Reply:
-    """Return a page of this package. Its own script and style are named by their hashes; it can load nothing else."""
+    """Return a page of this package. Its policy allows its own script and style by their hashes, and nothing else."""
     content = (files("llmgate_gateway") / "pages" / "ui" / name).read_bytes()
     hashes: dict[bytes, str] = {}
     for kind, inside in INLINE.findall(content):

@@ -1,10 +1,9 @@
 """HTTP/1.1 as the gateway accepts it: uvicorn's protocol on httptools, with limits on a request's head.
 
-Refuses what two servers could read in two ways, a head that is too large and one that does not come to
-its end; says so in OpenAI's shape, and hangs up. Header lines behind a body are not taken for headers.
-Requests that come before the answer to an earlier one wait their turn, a few of them. An upgrade that we
-do not do is ignored, as the standard allows, body and all: some HTTP clients offer HTTP/2 with every request.
-A client of HTTP/1.0 is sent no chunks.
+Refuses ambiguous requests, and heads that are too large or never complete, with an error in OpenAI's shape, and closes
+the connection. Trailers after a body are not taken for headers. A few pipelined requests wait for the response to the
+earlier ones. An upgrade that is not supported is ignored, as the standard allows, and the body with it: some clients
+offer HTTP/2 with every request. A client of HTTP/1.0 receives no chunks.
 
 Source: RFC 9112, sections 2.3, 3.2, 6.1, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
 of the reliability catalogue in docs/architecture.md.
@@ -29,9 +28,9 @@ __all__ = ["GatewayProtocol", "ServerConfig"]
 
 CONTINUE: Final = b"HTTP/1.1 100 "
 MAX_WAITING: Final = 64
-"""Requests of one connection that wait for the answer to an earlier one."""
+"""Requests of one connection that wait for the response to an earlier one."""
 MAX_WAITING_BYTES: Final = 1024 * 1024
-"""Of the bodies of all that wait."""
+"""Of the bodies of all requests that wait."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
@@ -48,10 +47,10 @@ REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 
 class ServerConfig(uvicorn.Config):
-    """What uvicorn asks for, and our limits on a head.
+    """The configuration of uvicorn, and our limits on a head.
 
     Attributes:
-        draining: the server is about to stop: each connection ends with its next answer.
+        draining: the server is stopping: each connection closes after its next response.
     """
 
     def __init__(self, app: Any, *, limits: Limits, timeouts: ServerTimeouts, **others: Any) -> None:
@@ -62,29 +61,29 @@ class ServerConfig(uvicorn.Config):
         self.draining = False
 
     def configure_logging(self) -> None:
-        """Leave logging as it is: it belongs to the program."""
+        """Leave logging as it is: the program configures it."""
 
 
 class _RefusedError(Exception):
-    """Raised through the parser, which then stops."""
+    """Raised through the parser to stop it."""
 
 
 class JoinedHead:
-    """The transport of one answer: its head goes out together with the first of its body, in one system call."""
+    """The transport of one response: sends its head together with the first bytes of its body, in one system call."""
 
-    __slots__ = ("_held", "_is_begun", "_transport")
+    __slots__ = ("_has_started", "_held", "_transport")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._held = b""
-        self._is_begun = False
+        self._has_started = False
 
     def write(self, data: bytes) -> None:
-        """Hold the head back until the body begins, which the app sends right after it."""
+        """Hold the head back until the first bytes of the body, which follow at once."""
         if self._held:
             data, self._held = self._held + data, b""
-        elif not self._is_begun and not data.startswith(CONTINUE):
-            self._is_begun, self._held = True, data
+        elif not self._has_started and not data.startswith(CONTINUE):
+            self._has_started, self._held = True, data
             return
         self._transport.write(data)
 
@@ -108,24 +107,24 @@ class GatewayProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **others: Any) -> None:
         super().__init__(*arguments, **others)
         self._head_bytes = 0
-        self._head_is_open = True  # we wait for a head, or for its rest
+        self._head_is_open = True  # waiting for a head, or the rest of it
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = 400
         self._is_upgrade = False
-        self._tell_gone: Callable[[], None] | None = None
-        self._in_body = False  # what comes belongs to the newest request
-        self._is_deaf = False  # what comes is no HTTP any more
-        self._idle_bytes = 0  # of a body's framing since the last byte of the body itself
+        self._on_disconnect: Callable[[], None] | None = None
+        self._in_body = False  # incoming bytes belong to the newest request
+        self._ignores_input = False  # incoming bytes are no longer read as HTTP
+        self._idle_bytes = 0  # of chunk framing since the last byte of a body
         self._waiting_bytes = 0
         self._served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Begin to wait for the first request."""
+        """Start waiting for the first request."""
         super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting, and tell the request that is served as well as those behind it."""
+        """Stop waiting, and tell the request that is being served and those behind it."""
         self._unset_head_timer()
         super().connection_lost(exc)
         waiting = [cycle for cycle, _ in self.pipeline]
@@ -134,12 +133,12 @@ class GatewayProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
-        if self._tell_gone is not None:
-            self._tell_gone()
+        if self._on_disconnect is not None:
+            self._on_disconnect()
 
     def data_received(self, data: bytes) -> None:
-        """Take in what the client sent."""
-        if self._is_deaf:
+        """Read what the client sent."""
+        if self._ignores_input:
             return
         was_open = self._head_is_open
         if was_open:
@@ -159,18 +158,18 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._head_bytes = 0
             elif self._head_timer is None and self._head_bytes:
                 self._await_head()
-        elif self._idle_bytes > self.config.head_bytes:  # a chunk's extension or a line behind the body without end
+        elif self._idle_bytes > self.config.head_bytes:  # an endless chunk extension or trailer
             self._refusal = 431
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         super().on_message_begin()
         self._is_upgrade = self._in_body = False
         self.scope["extensions"] = {"llmgate.client": {"abort": self._drop, "watch": self._watch}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header; what stands behind a body is none, and only counts."""
+        """Read a header; a trailer is only counted."""
         if self._head_is_open:
             super().on_header(name, value)
             return
@@ -179,7 +178,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(431)
 
     def on_headers_complete(self) -> None:
-        """Begin to serve a request, unless its head says that we must not."""
+        """Start to serve a request, unless its head is not acceptable."""
         self._unset_head_timer()
         self._head_is_open = False
         self._check_head()
@@ -189,18 +188,18 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_body, self._idle_bytes = True, 0
         if self.pipeline:
-            if len(self.pipeline) > MAX_WAITING:  # what waits is answered, and then the connection ends
+            if len(self.pipeline) > MAX_WAITING:  # those that wait are answered, and then the connection closes
                 self.pipeline.popleft()
                 self.cycle, self._in_body = self.pipeline[0][0], False
                 self._refuse(400)
-            self.flow.resume_reading()  # else nobody would see that the client hangs up
-        if self.scope["method"] != "HEAD":  # whose answer has no body to go with
+            self.flow.resume_reading()  # or a disconnect of the client would go unnoticed
+        if self.scope["method"] != "HEAD":  # whose response has no body
             self.cycle.transport = JoinedHead(self.transport)  # type: ignore[assignment]  # all that a cycle uses
         if self.config.draining:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a block of the body."""
+        """Pass on a block of the body."""
         if self._is_upgrade:
             return
         self._idle_bytes = 0
@@ -212,35 +211,35 @@ class GatewayProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
-        """Hand on that the request has ended; the next one may follow."""
+        """Pass on that the request is complete; the next one may follow."""
         self._head_is_open = True
         self._head_bytes = 0
         if not self._is_upgrade:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be served, and hang up; not in the middle of an answer, nor in its place."""
+        """Answer what cannot be served, and close the connection; but never inside or instead of another response."""
         self._unset_head_timer()
         if self.transport.is_closing():
             return
-        if self._is_answering and not self._in_body:  # it was no request at all: the ones before it are served
-            self._is_deaf = True
+        if self._is_answering and not self._in_body:  # it was not a request: the ones before it are served
+            self._ignores_input = True
             self.cycle.keep_alive = False
             return
         if not self._is_answering or not (self.pipeline or self.cycle.response_started):
             self.transport.write(_refusal(self._refusal, self.server_state.default_headers))
         if self._is_answering:
-            self.cycle.disconnected = True  # it ends here, before the connection is told so
+            self.cycle.disconnected = True  # the request ends here, before the connection closes
             self.cycle.message_event.set()
         self.transport.close()
 
     def end_after_this(self) -> None:
-        """Close once the answer that is under way has been sent."""
+        """Close the connection after the current response."""
         if self._is_answering:
             self.cycle.keep_alive = False
 
     def _drop(self) -> None:
-        """Drop the connection with what is not sent yet; its request needs no further answer."""
+        """Drop the connection, with what has not been sent; its request gets no further response."""
         if self._served is not None:
             self._served.disconnected = True
         self.transport.abort()
@@ -256,15 +255,15 @@ class GatewayProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle is not None and not cycle.response_complete
 
-    def _watch(self, tell: Callable[[], None] | None) -> None:
-        """Call `tell` when the client hangs up: what ASGI's `receive` would say, without a task that waits for it."""
-        self._tell_gone = tell
-        if tell is None:
+    def _watch(self, on_disconnect: Callable[[], None] | None) -> None:
+        """Call `on_disconnect` when the client disconnects: as ASGI's `receive`, but without a task that waits."""
+        self._on_disconnect = on_disconnect
+        if on_disconnect is None:
             return
         if self._served is not None and self._served.disconnected:
-            tell()  # it has happened
+            on_disconnect()  # it has happened already
         else:
-            self.flow.resume_reading()  # a large body may have paused it, and then nobody would see it happen
+            self.flow.resume_reading()  # a large body may have paused reading, and the disconnect would go unnoticed
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -278,7 +277,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 return
 
     def _plain_head(self) -> bytes:
-        """Return the head that was just read, without its wish for another protocol."""
+        """Return the head that was just read, without its request for another protocol."""
         version = self.parser.get_http_version().encode()
         lines = [b"%s %s HTTP/%s" % (self.scope["method"].encode(), self.url, version)]
         lines += [name + b": " + value for name, value in self.headers if name not in HOP_BY_HOP]
@@ -315,15 +314,15 @@ class GatewayProtocol(HttpToolsProtocol):
         raise _RefusedError
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.config.head_seconds, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.config.head_seconds, self._on_late_head)
 
-    def _head_is_late(self) -> None:
+    def _on_late_head(self) -> None:
         self._head_timer = None
         if self._head_bytes:
             self._refusal = 408
             self.send_400_response("")
         else:
-            self.transport.close()  # it never began to ask
+            self.transport.close()  # no request has begun
 
     def _unset_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -332,9 +331,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
 
 def _unchunked(app: Any, cycle: RequestResponseCycle) -> Any:
-    """Return the app for a client of HTTP/1.0, which knows no chunks: the connection's end is the body's.
+    """Return the app for a client of HTTP/1.0, which has no chunks: the end of the connection is the end of the body.
 
-    uvicorn closes such a connection in any case, but would send chunks, and counts what goes without them.
+    uvicorn closes such a connection in any case, but would send chunks, and checks the length of what is sent without.
     """
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""Read a config anew and say when its file has changed. Never takes half of one.
+"""Read a config again, and notice when its file has changed. A config is used whole or not at all.
 
 Source: rows R34 and R35 of the reliability catalogue in docs/architecture.md.
 """
@@ -28,11 +28,11 @@ POLL_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the config comes from, and what it must fit.
+    """Where the config comes from, and what a new one must not change.
 
     Attributes:
-        path: the file; None: `model` is served without one.
-        host, insecure_no_auth: the address that is listened on, which no new config may lay open.
+        path: the file; None: `model` is served without a file.
+        host, insecure_no_auth: the address, which no new config may open to everyone.
         asks_for_keys: the server was started with keys, so no new config may do without.
     """
 
@@ -50,7 +50,7 @@ class Source:
         """Return the config, checked whole, its plugins loaded.
 
         Raises:
-            ConfigError: whatever is wrong, a line each.
+            ConfigError: the config is not valid; a line for each mistake.
         """
         config = load_config(self.path, plugins=True) if self.path is not None else _config_of(self.model or "")
         check_bind(config, self.host, self.insecure_no_auth)
@@ -61,13 +61,13 @@ class Source:
 
 
 def _config_of(model: str) -> GatewayConfig:
-    """Return the config of `--model`: its entries are ours, so what is wrong with it is said once, of the flag."""
+    """Return the config of `--model`. A mistake is reported once, for the flag, since the user wrote no entries."""
     try:
         config = config_for_model(model)
         check_routes(config)
     except ConfigProblems as error:
-        said = dict.fromkeys(problem.message for problem in error.problems)
-        problems = tuple(Problem(0, 0, "--model", message) for message in said)
+        messages = dict.fromkeys(problem.message for problem in error.problems)
+        problems = tuple(Problem(0, 0, "--model", message) for message in messages)
         raise ConfigProblems("\n".join(problem.show("") for problem in problems), problems) from None
     return config
 
@@ -89,14 +89,14 @@ def needs_new_start(before: GatewayConfig, after: GatewayConfig) -> list[str]:
 
 
 class FileWatch:
-    """Whether a file has changed since the last look, by its time, size and identity; no content is read."""
+    """Notices changes of a file by its time, size and inode; does not read it."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen = self._state()
 
     def has_changed(self) -> bool:
-        """Return whether it has; a file that is not there for the moment has not."""
+        """Return whether the file has changed since the last call; one that is missing at the moment has not."""
         state = self._state()
         if state is None or state == self._seen:
             return False
@@ -105,7 +105,7 @@ class FileWatch:
 
     def _state(self) -> tuple[int, int, int] | None:
         try:
-            found = os.stat(self._path)
+            status = os.stat(self._path)
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,4 +1,4 @@
-"""Open the gateway's address. Nothing is accepted here."""
+"""Open the listening sockets of the gateway. Accepts no connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return listening sockets, one for each address of `host`; port 0: a free one, the same for all.
+    """Return listening sockets, one for each address of `host`; port 0 picks a free one, the same for all.
 
     Raises:
-        ConfigError: the address cannot be had; the message says why.
+        ConfigError: it cannot listen on the address; the message says why.
     """
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise errors.ConfigError(f"--host: no address found for {host!r}: {_reason(error)}") from None
     sockets: list[socket.socket] = []
-    for family, _, _, _, address in dict.fromkeys(found):
+    for family, _, _, _, address in dict.fromkeys(addresses):
         number = sockets[0].getsockname()[1] if sockets else port
         try:
             sockets.append(_listening(family, (address[0], number, *address[2:])))
@@ -38,13 +38,13 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def url_of(sockets: Sequence[socket.socket]) -> str:
-    """Return the address that is really bound."""
+    """Return the URL of the address that is bound."""
     host, port = sockets[0].getsockname()[:2]
     return f"http://{_shown(host, port)}"
 
 
 def usable_descriptors() -> None:
-    """Point standard streams that are closed at nothing: else a connection would get their numbers."""
+    """Open the null device for standard streams that are closed, or a connection would get their numbers."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

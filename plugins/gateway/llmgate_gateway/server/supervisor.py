@@ -1,8 +1,8 @@
-"""Keep several workers at work: start them, start them anew when they die, pass signals on.
+"""Run several workers: start them, restart them when they die, pass signals on.
 
-Each worker is a fork of this process, taken while it has no thread, no event loop and no connection; so
-all share the listening sockets and the memory of the metrics. This process serves nothing itself. A worker
-that lives briefly is started anew after a wait that doubles each time.
+Each worker is forked from this process while that has no thread, no event loop and no connection; so all share the
+listening sockets and the memory of the metrics. This process serves nothing itself. A worker that dies soon after its
+start is restarted after a wait that doubles each time.
 
 Source: rows R32 to R34 of docs/reliability.md.
 """
@@ -40,7 +40,7 @@ SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD") if hasattr(signal, name)
 )
 BRIEF_SECONDS: Final = 10.0
-"""A worker that has lived for less is not started anew at once."""
+"""A worker that has lived for less is not restarted at once."""
 FIRST_WAIT_SECONDS: Final = 0.1
 MAX_WAIT_SECONDS: Final = 30.0
 KILL_SECONDS: Final = 1.0
@@ -88,9 +88,9 @@ class Supervisor:
         self._announced = False
 
     def run(self) -> int:
-        """Work until told to stop, and return the exit status."""
+        """Run until stopped, and return the exit status."""
         set_up_logging(self._config, write_now, debug=self._debug)
-        self._alive, self._tie = os.pipe()  # workers see the one end close when this process is gone
+        self._alive, self._tie = os.pipe()  # workers see their end close when this process is gone
         self._ready, self._ready_end = os.pipe()
         with self._listening_to_signals() as wake:
             while True:
@@ -98,7 +98,7 @@ class Supervisor:
                 self._reap()
                 if self._stop_by is None:
                     self._start_what_is_due()
-                    self._look_at_file()
+                    self._reload_on_change()
                 elif not any(worker.pid for worker in self._workers):
                     return 0
                 elif time.monotonic() >= self._stop_by:
@@ -140,7 +140,7 @@ class Supervisor:
                 self._reload()
 
     def _stop(self) -> None:
-        """Pass the wish on; the second one too, which means at once."""
+        """Pass the signal on; the second one ends the workers at once."""
         for sock in self._sockets:
             sock.close()
         seconds = KILL_SECONDS if self._stop_by is not None else self._config.general.drain_timeout + KILL_SECONDS
@@ -148,19 +148,19 @@ class Supervisor:
         self._pass_on(signal.SIGTERM)
 
     def _reload(self) -> None:
-        """Let the workers take a config that is found right here, so that none is told of a wrong one."""
+        """Let the workers reload, after the config has been checked here, so that an invalid one is reported once."""
         try:
             self._config = self._source.load()
             set_up_logging(self._config, write_now, debug=self._debug)
         except errors.LLMGateError as error:
-            self._metrics.reloaded(fine=False)
+            self._metrics.reloaded(succeeded=False)
             for line in str(error).splitlines():
                 log.error("the new config was rejected and the old one stays: %s", line)
             return
-        self._metrics.reloaded(fine=True)
+        self._metrics.reloaded(succeeded=True)
         self._pass_on(signal.SIGHUP)
 
-    def _look_at_file(self) -> None:
+    def _reload_on_change(self) -> None:
         if self._watch is not None and self._watch.has_changed():
             self._reload()
 
@@ -176,16 +176,16 @@ class Supervisor:
                 continue
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
-                self._note_death(worker, os.waitstatus_to_exitcode(status))
+                self._record_death(worker, os.waitstatus_to_exitcode(status))
 
-    def _note_death(self, worker: _Worker, code: int) -> None:
+    def _record_death(self, worker: _Worker, code: int) -> None:
         now = time.monotonic()
         pid, worker.pid = worker.pid, 0
         if self._stop_by is not None:
             return
         worker.brief_lives = worker.brief_lives + 1 if now - worker.born < BRIEF_SECONDS else 0
         wait = 0.0
-        if worker.brief_lives > 1:  # once is an accident
+        if worker.brief_lives > 1:  # a single early death may be an accident
             wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(worker.brief_lives, 20))
         worker.due = now + wait
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
@@ -200,8 +200,8 @@ class Supervisor:
     def _start(self, worker: _Worker) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        gc.freeze()  # the child does not touch, and so not copy, what it never frees
-        # held back until the worker has its handlers: it would die of one that comes before, or miss a config
+        gc.freeze()  # so that the child's collector does not touch, and thereby copy, shared pages
+        # blocked until the worker has its handlers: an earlier one would kill it, or a config would be missed
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         pid = os.fork()
         if pid:
@@ -213,24 +213,24 @@ class Supervisor:
             status = self._work(worker.number)
         except errors.LLMGateError as error:
             log.error("worker %d: %s", worker.number, error)
-        except BaseException:  # noqa: BLE001  # this is the process's end, and it says why
+        except BaseException:  # noqa: BLE001  # the process ends here, and reports why
             traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(status)  # not through the parent's frames
+            os._exit(status)  # without unwinding the parent's frames
 
     def _say_ready(self) -> None:
-        with contextlib.suppress(OSError):  # the parent has gone
+        with contextlib.suppress(OSError):  # the parent is gone
             os.write(self._ready_end, b"r")
 
     def _work(self, number: int) -> int:
         signal.set_wakeup_fd(-1)
-        for known in SIGNALS:
-            signal.signal(known, signal.SIG_DFL)
+        for handled in SIGNALS:
+            signal.signal(handled, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes it on once
         os.close(self._tie)
         os.close(self._ready)
-        place = WorkerContext(number, self._values, self._alive, self._say_ready)
-        built = build(self._config, place, debug=self._debug)
-        return serve(built, self._source, self._sockets, place=place, debug=self._debug)
+        context = WorkerContext(number, self._values, self._alive, self._say_ready)
+        built = build(self._config, context, debug=self._debug)
+        return serve(built, self._source, self._sockets, context=context, debug=self._debug)

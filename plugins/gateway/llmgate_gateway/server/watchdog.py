@@ -1,6 +1,6 @@
-"""Notice an event loop that stands still: a plugin's hook that blocks and never returns cannot be ended in-process.
+"""Notice an event loop that is blocked: a plugin's hook that never returns cannot be stopped inside the process.
 
-A thread looks at a clock that the loop winds. Within 2 s it says where the loop stands; after 10 s it ends the
+A thread checks a clock that the loop updates. Within 2 s it logs where the loop is blocked; after 10 s it ends the
 process with a status that makes the supervisor, or the system's service manager, start a new one.
 
 Source: row R30 of docs/reliability.md.
@@ -24,8 +24,8 @@ __all__ = ["STUCK_STATUS", "Watchdog"]
 log = logging.getLogger("llmgate.gateway")
 
 TICK_SECONDS: Final = 0.5
-SAID_AFTER_SECONDS: Final = 1.0
-ENDED_AFTER_SECONDS: Final = 10.0
+REPORT_AFTER_SECONDS: Final = 1.0
+END_AFTER_SECONDS: Final = 10.0
 LAST_LINES_SECONDS: Final = 0.3
 """For the last lines of the log to be written."""
 SHOWN_FRAMES: Final = 6
@@ -34,7 +34,7 @@ STUCK_STATUS: Final = 70
 
 
 class Watchdog:
-    """Watches the event loop of the thread that makes it.
+    """Watches the event loop of the thread that creates it.
 
     Args:
         give_up: ends the process, given an exit status.
@@ -49,48 +49,50 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin; called on the loop."""
-        self._wind()
+        """Start watching; called on the loop."""
+        self._tick()
         threading.Thread(target=self._watch, name="llmgate-watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no longer; called on the loop."""
+        """Stop watching; called on the loop."""
         self._stopped.set()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _wind(self) -> None:
+    def _tick(self) -> None:
         self._seen = time.monotonic()
-        self._timer = self._loop.call_later(TICK_SECONDS, self._wind)
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _watch(self) -> None:
-        has_said, looked = False, time.monotonic()
+        is_reported, checked = False, time.monotonic()
         while not self._stopped.wait(TICK_SECONDS):
             now = time.monotonic()
-            if now - looked > 2 * TICK_SECONDS:  # this thread stood still as well: a suspended or starved machine
+            if (
+                now - checked > 2 * TICK_SECONDS
+            ):  # this thread did not run either: the machine was suspended or overloaded
                 self._seen = now
-            looked, still = now, now - self._seen
-            if still > ENDED_AFTER_SECONDS:
-                log.critical("the event loop has been blocked for %.0f s; this process ends", still)
+            checked, blocked = now, now - self._seen
+            if blocked > END_AFTER_SECONDS:
+                log.critical("the event loop has been blocked for %.0f s; this process ends", blocked)
                 time.sleep(LAST_LINES_SECONDS)
                 self._give_up(STUCK_STATUS)
                 return
-            if still < SAID_AFTER_SECONDS:
-                has_said = False
-            elif not has_said:
-                has_said = True
-                self._say_where()
+            if blocked < REPORT_AFTER_SECONDS:
+                is_reported = False
+            elif not is_reported:
+                is_reported = True
+                self._report()
 
-    def _say_where(self) -> None:
+    def _report(self) -> None:
         frame = sys._current_frames().get(self._thread_id)
         if frame is not None:
             shown = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=SHOWN_FRAMES, lookup_lines=False)
-            places = " < ".join(f"{place.name} ({place.filename}:{place.lineno})" for place in shown)
-            log.error("the event loop is blocked in %s: %s", _module(frame), places)
+            frames = " < ".join(f"{entry.name} ({entry.filename}:{entry.lineno})" for entry in shown)
+            log.error("the event loop is blocked in %s: %s", _module(frame), frames)
 
 
 def _module(frame: FrameType) -> str:
-    """Return the innermost module that is not of Python itself: the one to look at."""
+    """Return the innermost module that is not part of Python itself."""
     at: FrameType | None = frame
     while at is not None:
         name = str(at.f_globals.get("__name__", ""))

@@ -1,8 +1,8 @@
 """Serve the gateway in this process: uvicorn on uvloop, signals, reload, and an orderly end.
 
-On the first SIGTERM or SIGINT nothing new is accepted, readiness says no, and what is under way may finish
-within `drain_timeout`; what is left then is told so. On the second all of that happens at once. The exit
-status is 0 both times.
+On the first SIGTERM or SIGINT the server stops accepting, readiness turns to 503, and requests in flight may end
+within `drain_timeout`; those that are left get an error. On the second they end at once. The exit status is 0 both
+times.
 
 Source: rows R32 and R34 of the reliability catalogue in docs/architecture.md.
 """
@@ -38,18 +38,18 @@ __all__ = ["GatewayServer", "WorkerContext", "build", "new_event_loop", "serve"]
 log = logging.getLogger("llmgate.gateway")
 
 DATE_SECONDS: Final = 1.0
-"""How often the `date` header is renewed."""
+"""How often the `date` header is updated."""
 LAST_WRITES_SECONDS: Final = 0.5
 """For the last bytes of an answer to leave, once the app is done with it."""
 
 
 @dataclass(slots=True)
 class WorkerContext:
-    """Which of several workers this process is, and how it is tied to its parent.
+    """Which of several workers this process is, and how it is connected to its parent.
 
     Attributes:
-        values: the memory with everybody's metrics.
-        parent: readable once the parent is gone; None: there is none.
+        values: the memory that holds the metrics of all workers.
+        parent: a descriptor that becomes readable when the parent is gone; None: there is no parent.
         ready: called when requests are accepted.
     """
 
@@ -59,13 +59,13 @@ class WorkerContext:
     ready: Callable[[], None] = lambda: None
 
 
-def build(config: GatewayConfig, place: WorkerContext, *, debug: bool = False) -> tuple[Operations, Gateway]:
-    """Return what serves a config. Standard error is taken over for the process's messages.
+def build(config: GatewayConfig, context: WorkerContext, *, debug: bool = False) -> tuple[Operations, Gateway]:
+    """Return what serves a config. The process's log messages go to standard error from here on.
 
     Raises:
-        LLMGateError: the config needs what is not here, such as an extension.
+        LLMGateError: the config needs what is not installed, such as an extension.
     """
-    operations = Operations(config, values=place.values, worker=place.worker)
+    operations = Operations(config, values=context.values, worker=context.worker)
     operations.set_up_logging(config, debug=debug)
     return operations, operations.app(config)
 
@@ -75,23 +75,23 @@ def serve(
     source: Source,
     sockets: Sequence[socket.socket],
     *,
-    place: WorkerContext,
+    context: WorkerContext,
     watch: bool = False,
     debug: bool = False,
 ) -> int:
-    """Serve until told to stop, and return the exit status.
+    """Serve until stopped, and return the exit status.
 
     New configs come from `source`: on SIGHUP, and with `watch` whenever its file changes. The sockets listen;
     they are closed when the server stops. `debug` shows outgoing calls on standard error.
     """
     operations, gateway = built
-    server = GatewayServer(gateway, operations, source, place=place, watch=watch, debug=debug)
+    server = GatewayServer(gateway, operations, source, context=context, watch=watch, debug=debug)
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(server.serve(sockets=list(sockets)))
         loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()  # not after a failure: uvloop waits here for what was left open
+        loop.close()  # not after a failure, when uvloop would wait for what was left open
     finally:
         asyncio.set_event_loop(None)
         operations.close()
@@ -99,7 +99,7 @@ def serve(
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's where it is installed."""
+    """Return a loop of uvloop if that is installed."""
     try:
         import uvloop
     except ModuleNotFoundError:
@@ -118,7 +118,7 @@ class GatewayServer(uvicorn.Server):
         operations: Operations,
         source: Source,
         *,
-        place: WorkerContext,
+        context: WorkerContext,
         watch: bool,
         debug: bool,
     ) -> None:
@@ -141,7 +141,7 @@ class GatewayServer(uvicorn.Server):
         self._gateway = gateway
         self._operations = operations
         self._source = source
-        self._place = place
+        self._context = context
         self._watch = FileWatch(source.path) if watch and source.path is not None else None
         self._debug = debug
         self._stopping = asyncio.Event()
@@ -151,50 +151,52 @@ class GatewayServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Answer the signals ourselves, on the event loop."""
+        """Handle signals on the event loop, in the place of uvicorn."""
         loop = asyncio.get_running_loop()
         wanted: dict[str, Callable[[], None]] = {"SIGTERM": self.stop, "SIGHUP": self.reload}
-        wanted["SIGINT"] = self.stop if self._place.parent is None else lambda: None  # the parent passes it on
-        known = {getattr(signal, name): work for name, work in wanted.items() if hasattr(signal, name)}
-        for number, work in known.items():
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not here, or no main thread
+        wanted["SIGINT"] = self.stop if self._context.parent is None else lambda: None  # the parent passes it on
+        handlers = {getattr(signal, name): work for name, work in wanted.items() if hasattr(signal, name)}
+        for number, work in handlers.items():
+            with contextlib.suppress(
+                NotImplementedError, ValueError, RuntimeError
+            ):  # not supported here, or not the main thread
                 loop.add_signal_handler(number, work)
-        if self._place.parent is not None:
-            loop.add_reader(self._place.parent, self._parent_has_gone)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # the supervisor holds it back till now
+        if self._context.parent is not None:
+            loop.add_reader(self._context.parent, self._on_parent_exit)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # the supervisor has blocked it until now
         try:
             yield
         finally:
-            for number in known:
+            for number in handlers:
                 with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
                     if loop.remove_signal_handler(number) and self._stopping.is_set():
-                        signal.signal(number, signal.SIG_IGN)  # one that comes now must not turn a good end into a bad
+                        signal.signal(number, signal.SIG_IGN)  # one that arrives now must not change the exit status
 
     def stop(self) -> None:
-        """Stop in good order; the second time at once."""
+        """Stop in an orderly way; the second time at once."""
         (self._at_once if self._stopping.is_set() else self._stopping).set()
 
     def reload(self) -> None:
-        """Take the config anew; an invalid one leaves everything as it is."""
+        """Read the config again; an invalid one changes nothing."""
         self._start(self._reload())
 
     async def main_loop(self) -> None:
-        """Serve until told to stop."""
+        """Serve until stopped."""
         gc.freeze()
         gc.enable()
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
-        self._place.ready()
+        self._context.ready()
         if self._watch is not None:
-            self._start(self._look_at_file(self._watch))
+            self._start(self._reload_on_change(self._watch))
         while not self._stopping.is_set():
             await self.on_tick(0)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), DATE_SECONDS)
-        watchdog.stop()  # the drain has a limit of its own
+        watchdog.stop()  # the drain has its own deadline
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let what is under way end, then close what is left."""
+        """Stop accepting, let requests in flight end, then close what is left."""
         self.config.draining = True
         for server in self.servers:
             server.close()
@@ -221,7 +223,7 @@ class GatewayServer(uvicorn.Server):
         hurrying.cancel()
 
     async def _close_connections(self) -> None:
-        """Close each connection once what was written to it has left, or cannot."""
+        """Close each connection once its last bytes have been sent, or cannot be."""
         for connection in tuple(self.server_state.connections):
             connection.transport.close()
         loop = asyncio.get_running_loop()
@@ -240,54 +242,54 @@ class GatewayServer(uvicorn.Server):
             try:
                 self._operations.reopen_files()
                 fresh = await asyncio.to_thread(self._prepare)
-                self._take(fresh)
+                self._apply(fresh)
             except errors.LLMGateError as error:
-                self._count_reload(fine=False)
+                self._count_reload(succeeded=False)
                 for line in str(error).splitlines():
                     log.error("the new config was rejected and the old one stays: %s", line)
-            except Exception:  # a fault of ours or of a plugin, which must not be the end of the file's watch
-                self._count_reload(fine=False)
+            except Exception:  # a bug here or in a plugin, which must not end the watching of the file
+                self._count_reload(succeeded=False)
                 log.exception("the new config was rejected: reloading failed")
 
     def _prepare(self) -> ConfigSnapshot:
-        """Load the config and build all that it makes: too long for the event loop."""
+        """Load the config and build its snapshot, which takes too long for the event loop."""
         return self._gateway.prepare(self._source.load())
 
-    def _take(self, fresh: ConfigSnapshot) -> None:
+    def _apply(self, fresh: ConfigSnapshot) -> None:
         before, config = self._gateway.config, fresh.config
-        self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has been taken
+        self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has changed
         self._gateway.take_snapshot(fresh)
-        self._take_limits(config)
-        self._count_reload(fine=True)
+        self._apply_limits(config)
+        self._count_reload(succeeded=True)
         for warning in (*config.warnings, *needs_new_start(before, config)):
             log.warning("%s", warning)
         log.info("a new config was loaded: %d deployments", len(config.deployments))
 
-    def _take_limits(self, config: GatewayConfig) -> None:
-        """Hold connections to the limits of a new config; its address and its log's place need a new start."""
+    def _apply_limits(self, config: GatewayConfig) -> None:
+        """Apply the limits of a new config to connections; its address and log file need a restart."""
         limits, timeouts = config.general.limits, config.general.timeouts
         self.config.head_bytes, self.config.head_lines = limits.max_header, limits.max_headers
         self.config.head_seconds = timeouts.head
         self.config.timeout_keep_alive = timeouts.keep_alive  # type: ignore[assignment]  # any number of seconds
 
-    def _count_reload(self, *, fine: bool) -> None:
-        if self._place.parent is None:  # else it counts them, once for all workers
-            self._operations.metrics.reloaded(fine=fine)
+    def _count_reload(self, *, succeeded: bool) -> None:
+        if self._context.parent is None:  # else the parent counts them, once for all workers
+            self._operations.metrics.reloaded(succeeded=succeeded)
 
-    async def _look_at_file(self, file: FileWatch) -> None:
+    async def _reload_on_change(self, file: FileWatch) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if file.has_changed():
                 await self._reload()
 
-    def _parent_has_gone(self) -> None:
-        parent = self._place.parent
+    def _on_parent_exit(self) -> None:
+        parent = self._context.parent
         if parent is not None and not os.read(parent, 1):
             asyncio.get_running_loop().remove_reader(parent)
             self.stop()
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(partial(_ended, self._tasks))
 

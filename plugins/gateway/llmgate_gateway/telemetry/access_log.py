@@ -1,7 +1,7 @@
-"""One line for each request that has ended. No key, and no content but by `log_content`; never fails a request.
+"""Write one line for each request that has ended. No key, and content only with `log_content`; never fails a request.
 
-What came from outside is cut to a length and stands inside JSON texts, so a line stays one line
-whatever a client or an upstream put into a name.
+Strings from outside are cut to a length and encoded as JSON, so a line stays one line whatever a client or an upstream
+puts into a name.
 
 Source: rows R36, S17 and S19 of docs/reliability.md.
 """
@@ -20,7 +20,7 @@ from llmgate_gateway.telemetry.record import RequestRecord
 __all__ = ["AccessLog", "line_of", "timestamp"]
 
 MAX_CHARACTERS: Final = 256
-"""Characters of a text that came from outside."""
+"""Of a string from outside."""
 ODD = re.compile("[\x7f-\x9f\u2028\u2029]")
 PLAIN = re.compile(r"[!-~]+")
 MAX_TOKENS: Final = 10**9
@@ -47,13 +47,13 @@ class AccessLog:
     """Writes the lines of one gateway.
 
     Args:
-        writer: where they go. form: JSON objects, or words.
+        writer: where they are written. form: JSON objects, or `name=value` words.
     """
 
     def __init__(self, writer: LineWriter, *, form: Literal["json", "text"] = "json") -> None:
         self._write = writer.write
         self._as_text = form == "text"
-        self._known: dict[tuple[str | None, ...], str] = {}
+        self._remembered: dict[tuple[str | None, ...], str] = {}
         self._second = -1
         self._prefix = ""
 
@@ -86,21 +86,21 @@ class AccessLog:
         if record.cost is not None:
             line += f',"cost_usd":{float(record.cost)!r}'
         if record.upstream_request_id is not None:
-            line += f',"upstream_request_id":{_text(record.upstream_request_id)}'
+            line += f',"upstream_request_id":{_json_string(record.upstream_request_id)}'
         if record.upstream_status is not None:
             line += f',"upstream_status":{record.upstream_status}'
         if record.error_code is not None:
-            line += f',"error_code":{_text(str(record.error_code))}'
+            line += f',"error_code":{_json_string(str(record.error_code))}'
         if record.traceparent is not None:
-            line += f',"traceparent":{_text(record.traceparent)}'
+            line += f',"traceparent":{_json_string(record.traceparent)}'
         if record.ledger:
-            line += f',"ledger":[{",".join(_text(str(entry), 2 * MAX_CHARACTERS) for entry in record.ledger)}]'
+            line += f',"ledger":[{",".join(_json_string(str(entry), 2 * MAX_CHARACTERS) for entry in record.ledger)}]'
         if record.extra:
             line += "," + line_of(record.extra)[1:-2].decode()
         return (line + "}\n").encode()
 
     def _repeated(self, record: RequestRecord) -> str:
-        """Return what most requests say alike: made once for each of the newest combinations."""
+        """Return the fields that most requests have in common, made once for each combination."""
         key = (
             record.method,
             record.path,
@@ -113,25 +113,25 @@ class AccessLog:
             record.plugin,
             record.client,
         )
-        known = self._known.get(key)
-        if known is None:
+        fields = self._remembered.get(key)
+        if fields is None:
             names = zip(REPEATED, key, strict=True)
-            known = ",".join(f'"{name}":{_text(text)}' for name, text in names if text is not None)
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
+            fields = ",".join(f'"{name}":{_json_string(value)}' for name, value in names if value is not None)
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
             if sum(map(len, filter(None, key))) <= 2 * MAX_CHARACTERS:
-                self._known[key] = known
-        return known
+                self._remembered[key] = fields
+        return fields
 
 
 def line_of(value: Any) -> bytes:
-    """Return a value as one line of JSON that no terminal and no reader of lines can take for more."""
+    """Return a value as one line of JSON, without characters that some readers take for the end of a line."""
     try:
         line = encode(value)
     except ValueError:
-        line = encode(_text_only(value))
+        line = encode(_encodable(value))
     if b"\x7f" in line or not line.isascii():
-        line = ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+        line = ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode()).encode()
     return line + b"\n"
 
 
@@ -141,29 +141,29 @@ def timestamp(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
 
 
-def _text(text: str, longest: int = MAX_CHARACTERS) -> str:
-    """Return a text that came from outside as JSON, cut."""
-    text = text[:longest]
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return line_of(text)[:-1].decode()
+def _json_string(value: str, limit: int = MAX_CHARACTERS) -> str:
+    """Return a string from outside as JSON, cut."""
+    value = value[:limit]
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
+    return line_of(value)[:-1].decode()
 
 
 def _tokens(usage: Any) -> str:
-    found = ""
+    fields = ""
     if isinstance(usage, Mapping):
         for name, spellings in TOKENS:
             for spelling in spellings:
                 count = usage.get(spelling)
                 if count is not None:
                     if type(count) is int and 0 <= count <= MAX_TOKENS:
-                        found += f',"{name}":{count}'
+                        fields += f',"{name}":{count}'
                     break
-    return found
+    return fields
 
 
 def _words(line: bytes) -> bytes:
-    """Return a line of JSON as `name=value`, values with anything but plain characters as JSON."""
+    """Return a line of JSON as `name=value` words; values with other than plain characters stay JSON."""
     words = []
     for name, value in decode(line).items():
         text = value if isinstance(value, str) else line_of(value)[:-1].decode()
@@ -171,12 +171,12 @@ def _words(line: bytes) -> bytes:
     return " ".join(words).encode() + b"\n"
 
 
-def _text_only(value: Any) -> Any:
-    """Return a value that JSON can say: no lone surrogate, no odd number, nothing of another type."""
+def _encodable(value: Any) -> Any:
+    """Return a value that JSON can encode: no lone surrogate, no NaN, no other type."""
     if isinstance(value, Mapping):
-        return {str(_text_only(str(name))): _text_only(item) for name, item in value.items()}
+        return {str(_encodable(str(name))): _encodable(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_text_only(item) for item in value]
+        return [_encodable(item) for item in value]
     if value is None or isinstance(value, (bool, int)):
         return value
     return str(value).encode("utf-8", "replace").decode()

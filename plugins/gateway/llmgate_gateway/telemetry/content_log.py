@@ -1,8 +1,8 @@
-"""Keep what was asked and answered for the log, where the operator has said `general_settings.log_content`.
+"""Collect prompts and answers for the log, where `general_settings.log_content` is set.
 
-Cut to a length; a file is told by its name and size only, and a text that repeats a key of ours is left out.
+They are cut to a length; a file is shown by its name and size only, and content that repeats a key is left out.
 
-Source: DESIGN section 8: content is logged by an explicit choice only; row S15 of docs/reliability.md.
+Source: docs/gateway/operate.md, "The log"; row S15 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ MAX_BYTES = 32 * 1024
 
 
 class ContentLog:
-    """What one request said and was answered; `end` puts it into the request's record."""
+    """The content of one request and its answer; `end` puts it into the request's record."""
 
-    def __init__(self, record: RequestRecord, body: Mapping[str, Any], secrets: KeyLeakDetector) -> None:
+    def __init__(self, record: RequestRecord, body: Mapping[str, Any], key_leaks: KeyLeakDetector) -> None:
         self._record = record
-        self._secrets = secrets
+        self._key_leaks = key_leaks
         self._answer = bytearray()
         self._is_cut = False
-        text = json.dumps(body, ensure_ascii=False, default=_told)
-        record.extra["request"] = self._shown(text[:MAX_BYTES], is_cut=len(text) > MAX_BYTES)
+        content = json.dumps(body, ensure_ascii=False, default=_description)
+        record.extra["request"] = self._shown(content[:MAX_BYTES], is_cut=len(content) > MAX_BYTES)
 
     def add(self, block: bytes) -> None:
-        """Keep a piece of the answer, as long as there is room."""
+        """Add a piece of the answer, as long as there is room."""
         room = MAX_BYTES - len(self._answer)
         self._is_cut = self._is_cut or len(block) > room
         self._answer += block[:room]
 
     def end(self, *, is_text: bool) -> None:
-        """Note the answer so far; of one that is no text, its size."""
+        """Record the answer so far, or its size if it is binary."""
         if not self._answer:
             return
         if is_text:
@@ -48,13 +48,13 @@ class ContentLog:
             shown = f"({'more than ' if self._is_cut else ''}{len(self._answer)} bytes)"
         self._record.extra["response"] = shown
 
-    def _shown(self, text: str, *, is_cut: bool) -> str:
-        if self._secrets.matches(text):
+    def _shown(self, content: str, *, is_cut: bool) -> str:
+        if self._key_leaks.matches(content):
             return MASK
-        return text + "..." if is_cut else text
+        return content + "..." if is_cut else content
 
 
-def _told(value: object) -> str:
+def _description(value: object) -> str:
     if isinstance(value, FilePart):
         return f"({value.filename[:80]}: {value.size} bytes)"
     return f"({type(value).__name__})"

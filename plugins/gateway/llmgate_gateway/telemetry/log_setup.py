@@ -1,6 +1,6 @@
-"""Where the program's own messages go: standard error, a line each, never a key. For the server only.
+"""Send the program's own messages to standard error, a line each, never a key. For the server only.
 
-A library that embeds the gateway sets logging up itself.
+A program that embeds the gateway configures logging itself.
 
 Source: rows S15, S19 and R36 of docs/reliability.md.
 """
@@ -23,7 +23,7 @@ LOGGERS = ("llmgate", "uvicorn.error", "py.warnings", "asyncio")
 
 
 class LineHandler(logging.Handler):
-    """Hands each record to `write` as one line.
+    """Passes each record to `write` as one line.
 
     Args:
         form: JSON objects, or words.
@@ -39,7 +39,7 @@ class LineHandler(logging.Handler):
         self._secrets = secrets
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; one that cannot be put into words is written without them."""
+        """Write the record; one that cannot be formatted is written without its message."""
         try:
             message = mask(record.getMessage(), self._secrets)
         except (TypeError, ValueError):
@@ -51,7 +51,7 @@ class LineHandler(logging.Handler):
         self._write(self._words(fields) if self._as_text else line_of(fields))
 
     def _words(self, fields: dict[str, Any]) -> bytes:
-        """Return words; of a message with several lines each after the first is indented, so none passes for one."""
+        """Return words; continuation lines are indented so that none can pass for a record."""
         text = f"{fields['message']}\n{fields['exception']}" if "exception" in fields else fields["message"]
         lines = [line_of(line)[1:-2].decode().replace('\\"', '"') for line in text.splitlines() or [""]]
         return (
@@ -60,7 +60,7 @@ class LineHandler(logging.Handler):
 
 
 def set_up_logging(config: GatewayConfig, write: Callable[[bytes], object], *, debug: bool) -> None:
-    """Send what the server and its libraries have to say to `write`."""
+    """Send the messages of the server and its libraries to `write`."""
     level = logging.DEBUG if debug else logging.getLevelName(config.general.log.level.upper())
     handler = LineHandler(write, form=config.general.log.format, secrets=secrets_of(config))
     logging.captureWarnings(capture=True)
@@ -75,7 +75,7 @@ def set_up_logging(config: GatewayConfig, write: Callable[[bytes], object], *, d
 def secrets_of(config: GatewayConfig) -> list[Secret]:
     """Return every key that a config holds."""
     general = config.general
-    found: list[Secret | None] = [general.master_key, config.settings.api_key, *(key.key for key in general.keys)]
+    secrets: list[Secret | None] = [general.master_key, config.settings.api_key, *(key.key for key in general.keys)]
     for deployment in config.deployments:
-        found += [deployment.params.api_key, *deployment.params.extra_headers.values()]
-    return [secret for secret in found if secret is not None]
+        secrets += [deployment.params.api_key, *deployment.params.extra_headers.values()]
+    return [secret for secret in secrets if secret is not None]

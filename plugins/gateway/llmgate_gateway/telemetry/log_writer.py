@@ -1,7 +1,7 @@
-"""Write lines to a file or to standard output without ever holding up or failing who writes them.
+"""Write lines to a file or to standard output without ever delaying or failing the caller.
 
-A thread does the writing, in batches. What it cannot write (no reader, no space, a pipe that is full
-for long) is dropped and counted. The thread starts with the first line, so after any fork.
+A thread writes them in batches. What it cannot write (no reader, no space, a pipe that stays full) is dropped and
+counted. The thread starts with the first line, and so after any fork.
 
 Source: row R36 of docs/reliability.md.
 """
@@ -19,32 +19,32 @@ from typing import Final
 __all__ = ["LineWriter", "write_now"]
 
 MAX_LINES: Final = 20_000
-"""That wait; more are dropped."""
+"""How many lines may wait; more are dropped."""
 BATCH_SECONDS: Final = 0.05
-"""Between two writes: lines of that time go out together, which is cheaper than one by one."""
+"""Between two writes: lines are collected, since single writes cost more."""
 BATCH_LINES: Final = 1000
 FILE_MODE: Final = 0o640
 STANDARD_ERROR: Final = 2
 
 
 def write_now(line: bytes) -> None:
-    """Write a line to standard error, for a process that has no thread and may wait; nobody need be there."""
+    """Write a line to standard error, which may be closed; for a process that may wait."""
     with contextlib.suppress(OSError):
         os.write(STANDARD_ERROR, line)
 
 
 class LineWriter:
-    """Lines to one place.
+    """Writes lines to one target.
 
     Args:
-        place: a file descriptor, which is not closed by us, or the path of a file to append to.
-        lost: told how many lines were dropped.
+        target: a file descriptor, which is never closed, or the path of a file to append to.
+        lost: called with the number of lines that were dropped.
     """
 
-    def __init__(self, place: int | str, *, lost: Callable[[int], None] = lambda _count: None) -> None:
-        self._place = place
+    def __init__(self, target: int | str, *, lost: Callable[[int], None] = lambda _count: None) -> None:
+        self._target = target
         self._lost = lost
-        self._descriptor: int | None = place if isinstance(place, int) else None
+        self._descriptor: int | None = target if isinstance(target, int) else None
         self._lines: deque[bytes] = deque()
         self._wake = threading.Event()
         self._idle = threading.Event()
@@ -54,7 +54,7 @@ class LineWriter:
         self._reopen = False
 
     def write(self, line: bytes) -> None:
-        """Write a line, its newline included, soon. Never raises, never waits."""
+        """Queue a line, its newline included. Never raises, never waits."""
         if len(self._lines) >= MAX_LINES:
             self._lost(1)
             return
@@ -63,18 +63,18 @@ class LineWriter:
             self._start()
 
     def flush(self, within_seconds: float = 1.0) -> bool:
-        """Wait until everything so far is written or dropped; False: it took too long."""
+        """Wait until every line so far is written or dropped; return False if that took too long."""
         return self._idle.wait(within_seconds)
 
     def reopen(self) -> None:
-        """Open the file anew before the next line, for programs that rotate it."""
+        """Reopen the file before the next line, for programs that rotate it."""
         self._reopen = True
 
     def close(self, within_seconds: float = 1.0) -> None:
-        """Write what is left, if that is quick, and end.
+        """Write what is left, if that does not take long, and end.
 
-        The file is closed by the thread, when it ends: one that still writes would go on into whatever
-        had been given the number of a file that we closed.
+        The thread closes the file when it ends: if the file were closed here, a thread that still writes could write
+        into another file that was given the same number.
         """
         self._is_closing = True
         self.flush(within_seconds)
@@ -84,7 +84,7 @@ class LineWriter:
             thread.join(within_seconds)
             if not thread.is_alive():
                 self._thread = None
-                self._close_file()  # should it have failed
+                self._close_file()  # if the thread has failed
 
     def _start(self) -> None:
         self._idle.clear()
@@ -102,7 +102,7 @@ class LineWriter:
                 if not self._is_closing and len(batch) < BATCH_LINES:
                     time.sleep(BATCH_SECONDS)
             self._wake.clear()
-            if self._lines:  # one came in between
+            if self._lines:  # one was added in between
                 self._wake.set()
                 continue
             self._idle.set()
@@ -111,9 +111,9 @@ class LineWriter:
                 return
 
     def _close_file(self) -> None:
-        if isinstance(self._place, str) and self._descriptor is not None:
+        if isinstance(self._target, str) and self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            with contextlib.suppress(OSError):  # no space for what the system still held
+            with contextlib.suppress(OSError):  # no space for what the system had buffered
                 os.close(descriptor)
 
     def _put(self, batch: list[bytes]) -> None:
@@ -128,13 +128,13 @@ class LineWriter:
             self._reopen = True
 
     def _open(self) -> int:
-        if isinstance(self._place, int):
-            return self._place
+        if isinstance(self._target, int):
+            return self._target
         if self._descriptor is None or self._reopen:
             self._reopen = False
             old, self._descriptor = self._descriptor, None
             if old is not None:
                 os.close(old)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            self._descriptor = os.open(self._place, flags, FILE_MODE)
+            self._descriptor = os.open(self._target, flags, FILE_MODE)
         return self._descriptor

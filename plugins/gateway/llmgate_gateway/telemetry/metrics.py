@@ -1,9 +1,8 @@
-"""Count what the gateway does, and show it as Prometheus reads it.
+"""Count what the gateway does, and show it in the format of Prometheus.
 
-Must not cost a request more than a few microseconds, nor believe an upstream's usage: a count that is
-negative, no whole number or absurd is left out, so a counter never falls. The text is made by
-prometheus-client, from a registry of this gateway's own; counting itself is plain arithmetic in
-`metric_values`, whose memory all workers share, so that whichever worker is asked shows the sums.
+Costs a request a few microseconds at most. An upstream's usage is not trusted: a count that is negative, fractional or
+implausible is left out, so a counter never falls. prometheus-client makes the text from a registry of this gateway;
+counting is plain arithmetic in `shared_memory`, which all workers share, so that any worker can show the sums.
 
 Source: row R7 of docs/reliability.md; the Prometheus naming practices.
 """
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BUCKETS", "Metrics"]
 
 BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
-"""Upper limits in seconds, for the first byte and for the whole."""
+"""Upper limits in seconds, for the first byte and for the whole response."""
 MAX_TOKENS: Final = 10**9
 MAX_DOLLARS: Final = 10**6
 
@@ -41,8 +40,8 @@ class Metrics:
     """The numbers of one gateway, or of one of its workers.
 
     Args:
-        values: the memory that all workers share; default: some of our own.
-        worker: which of them this one is. It goes on with the numbers of one that died.
+        values: the memory that all workers share; default: memory of this process.
+        worker: which of them this one is. It continues with the numbers of one that died.
         serves: whether it serves requests; a parent of workers does not.
     """
 
@@ -58,7 +57,7 @@ class Metrics:
         self._numbers[STARTS] += serves
 
     def begin(self) -> None:
-        """Note that a request has come; `observe` notes that it has ended."""
+        """Count a request that has arrived; `observe` counts its end."""
         self._numbers[IN_FLIGHT] += 1.0
 
     def observe(self, record: RequestRecord) -> None:
@@ -81,27 +80,27 @@ class Metrics:
             numbers[at + TOTAL_SUM] += seconds
         usage = record.usage
         if isinstance(usage, Mapping):
-            taken = usage.get("prompt_tokens")
-            if taken is None:
-                taken = usage.get("input_tokens")
-            if type(taken) is int and 0 < taken <= MAX_TOKENS:
-                numbers[at + INPUT_TOKENS] += taken
-            given = usage.get("completion_tokens")
-            if given is None:
-                given = usage.get("output_tokens")
-            if type(given) is int and 0 < given <= MAX_TOKENS:
-                numbers[at + OUTPUT_TOKENS] += given
+            tokens = usage.get("prompt_tokens")
+            if tokens is None:
+                tokens = usage.get("input_tokens")
+            if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
+                numbers[at + INPUT_TOKENS] += tokens
+            tokens = usage.get("completion_tokens")
+            if tokens is None:
+                tokens = usage.get("output_tokens")
+            if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
+                numbers[at + OUTPUT_TOKENS] += tokens
         cost = record.cost
         if cost is not None and 0 < cost <= MAX_DOLLARS:
             numbers[at + COST] += cost
 
     def lost_line(self, count: int = 1) -> None:
-        """Note that log lines could not be written."""
+        """Count log lines that could not be written."""
         self._numbers[LOST_LINES] += count
 
-    def reloaded(self, *, fine: bool) -> None:
-        """Note that a new config was taken, or refused."""
-        self._numbers[RELOADED if fine else NOT_RELOADED] += 1.0
+    def reloaded(self, *, succeeded: bool) -> None:
+        """Count a new config that was loaded, or rejected."""
+        self._numbers[RELOADED if succeeded else NOT_RELOADED] += 1.0
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the numbers of all workers as text, and its content type.
@@ -109,7 +108,7 @@ class Metrics:
         Args:
             accept: the request's `Accept` header, which may ask for OpenMetrics.
         """
-        from prometheus_client import CollectorRegistry  # 50 ms, so not before someone asks
+        from prometheus_client import CollectorRegistry  # 50 ms, so not before the first request for them
         from prometheus_client.exposition import choose_encoder
 
         if self._registry is None:
@@ -135,8 +134,8 @@ class Metrics:
         for region in regions:
             for labels, at in region.series():
                 block = list[float](region.numbers[at : at + BLOCK_NUMBERS])
-                known = blocks.get(labels)
-                blocks[labels] = block if known is None else [a + b for a, b in zip(known, block, strict=True)]
+                others = blocks.get(labels)
+                blocks[labels] = block if others is None else [a + b for a, b in zip(others, block, strict=True)]
         named: dict[tuple[str, ...], list[float]] = {
             (deployment, family, str(status or ""), outcome): block
             for (deployment, family, status, outcome), block in blocks.items()
@@ -170,7 +169,7 @@ class Metrics:
 
 
 class _Collector:
-    """What prometheus-client asks for the numbers at each look."""
+    """Gives prometheus-client the numbers at each request."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
         self._families = families
@@ -182,9 +181,9 @@ class _Collector:
 def _by_deployment(blocks: Mapping[tuple[str, ...], Sequence[float]]) -> Sums:
     sums: Sums = {}
     for (deployment, family, _, _), block in blocks.items():
-        known = sums.setdefault((deployment, family), [0.0] * BLOCK_NUMBERS)
+        total = sums.setdefault((deployment, family), [0.0] * BLOCK_NUMBERS)
         for index, number in enumerate(block):
-            known[index] += number
+            total[index] += number
     return sums
 
 
@@ -192,8 +191,8 @@ def _counter(name: str, words: str, labels: Sequence[str], values: Iterable[tupl
     from prometheus_client.core import CounterMetricFamily
 
     family = CounterMetricFamily(name, words, labels=labels)
-    for found, value in values:
-        family.add_metric(found, value)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
     return family
 
 

@@ -1,6 +1,6 @@
-"""What the gateway knows of one request, filled in on its way, for log, metrics and traces. Data.
+"""What the log, the metrics and the traces show of one request, filled in on its way. Data.
 
-No key stands here ever, and no prompt and no answer unless the operator asks for them: see `content_log`.
+It never holds a key, and a prompt or an answer only if the operator wants them logged: see `content_log`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ class RequestRecord:
     """One request.
 
     Attributes:
-        request_id: ours. started: monotonic seconds.
+        request_id: the gateway's own. started: monotonic seconds.
         method, path: as the client sent them, the path without its query.
         family, operation: what was called, None where no route matched.
         requested_model: the name that the client asked for. deployment: the config entry that served it.
         model, provider, plugin: what the entry led to.
-        client: the name of the key that was presented, None without keys.
-        status: of our answer.
-        outcome: `finished`, `failed`, `truncated`, `cancelled` (the client has gone), `refused` (never sent upstream).
-        stream: whether the answer was streamed. events: blocks sent.
+        client: the name of the key that was presented; None without keys.
+        status: of the response.
+        outcome: `finished`, `failed`, `truncated`, `cancelled` (the client disconnected), `refused` (never
+            sent upstream).
+        stream: whether the answer was streamed. events: how many blocks were sent.
         first_byte_seconds, total_seconds: from `started`.
         usage: as the upstream sent it. cost: US dollars.
-        ledger: what was changed on the way. upstream_request_id, upstream_status, error_code: None where there is none.
-        extra: what else the log shows: `detail` of a failure; `request` and `response` where content is logged.
+        ledger: what was changed on the way. upstream_request_id, upstream_status, error_code: None if there is none.
+        extra: other fields of the log: `detail` of a failure; `request` and `response` if content is logged.
     """
 
     request_id: str

@@ -1,7 +1,7 @@
-"""Numbers that several processes count in one piece of memory, so that any of them can show the sums.
+"""Counters of several processes in one block of shared memory, so that any of them can show the sums.
 
-No file, no lock: each worker writes its own region only, and every worker reads all of them. A worker
-that takes a dead one's place goes on where that one stopped, so no counter ever falls.
+No file, no lock: each worker writes only its own region, and every worker reads all of them. A worker that replaces a
+dead one continues with its numbers, so no counter ever falls.
 
 Source: row R7 of docs/reliability.md.
 """
@@ -20,7 +20,7 @@ Labels = tuple[str, str, int, str]
 """deployment, family, status, outcome."""
 
 MAX_SERIES: Final = 2048
-"""Of one worker. What comes after is counted under `OTHER`, so odd statuses cannot fill the memory."""
+"""Of one worker. Further ones are counted under `OTHER`, so that odd statuses cannot fill the memory."""
 FIXED_NUMBERS: Final = 8
 BLOCK_NUMBERS: Final = 38
 NAME_BYTES: Final = 256
@@ -38,7 +38,7 @@ class SharedValues:
     """The memory of one gateway: a region for each worker. Made before the workers are forked."""
 
     def __init__(self, workers: int = 1) -> None:
-        # anonymous and shared with children; pages that nobody touches cost nothing
+        # anonymous and shared with children; pages that are not used cost nothing
         self._memory = memoryview(mmap.mmap(-1, workers * REGION_BYTES))
         self.workers = workers
 
@@ -67,7 +67,7 @@ class Region:
             yield (deployment, family, status, outcome), FIXED_NUMBERS + index * BLOCK_NUMBERS
 
     def add_series(self, labels: Labels) -> int | None:
-        """Return where the block of a new series begins; None: there is no room for it."""
+        """Return where the block of a new series begins, or None if there is no room for it."""
         index = int(self.numbers[SERIES_COUNT])
         if index >= MAX_SERIES:
             return None
@@ -79,12 +79,12 @@ class Region:
 
 
 def _name(labels: Labels) -> bytes:
-    """Return labels as JSON that fits; a name that is too long is cut, bytes that are no text replaced."""
+    """Return labels as JSON that fits: long names are cut, what cannot be encoded is replaced."""
     deployment, family, status, outcome = (
-        text.encode("utf-8", "replace").decode() if isinstance(text, str) else text for text in labels
+        label.encode("utf-8", "replace").decode() if isinstance(label, str) else label for label in labels
     )
-    for kept in range(LABEL_CHARACTERS, 0, -10):
-        name = encode([str(deployment)[:kept], str(family)[:20], status, str(outcome)[:20]])
+    for length in range(LABEL_CHARACTERS, 0, -10):
+        name = encode([str(deployment)[:length], str(family)[:20], status, str(outcome)[:20]])
         if len(name) <= NAME_BYTES:
             return name
     return encode(["(unnamed)", "", status, ""])

@@ -1,8 +1,7 @@
-"""One OpenTelemetry span for each call, named and labelled by the conventions for generative AI.
+"""Make an OpenTelemetry span for each call, named and labelled by the conventions for generative AI.
 
-No prompt and no answer stands in a span. OpenTelemetry is imported by the constructor and nowhere else, so
-only where tracing is configured. Where the program has set up no provider of its own, spans go where the
-standard `OTEL_EXPORTER_OTLP_*` variables say.
+A span holds no prompt and no answer. Only the constructor imports OpenTelemetry, so only if tracing is configured. If
+the program has not set up a provider, spans are exported as the standard `OTEL_EXPORTER_OTLP_*` variables say.
 
 Source: OpenTelemetry semantic conventions for generative AI spans, 1.37; W3C Trace Context.
 """
@@ -30,7 +29,7 @@ log = logging.getLogger("llmgate.gateway")
 OPERATIONS: Mapping[str, str] = MappingProxyType(
     {"chat": "chat", "responses": "chat", "text_completion": "text_completion", "embedding": "embeddings"}
 )
-"""The conventions' word for a family; where they have none, the family's own."""
+"""The conventions' word for a family; a family without one keeps its name."""
 NOT_CALLS: Final = frozenset({None, "page", "models"})
 LAST_SPANS_SECONDS: Final = 0.5
 
@@ -39,7 +38,7 @@ class Tracer:
     """The spans of one gateway.
 
     Args:
-        provider: whose spans; default: the program's, else one of our own.
+        provider: makes the spans; default: the program's, else one that exports.
 
     Raises:
         ConfigError: OpenTelemetry is not installed.
@@ -63,14 +62,14 @@ class Tracer:
 
     def begin(self, record: RequestRecord) -> None:
         """Begin the span of a call, in the client's trace, and make it the parent of the upstream's."""
-        bridged_over = {} if record.traceparent is None else {"traceparent": record.traceparent}
+        carrier = {} if record.traceparent is None else {"traceparent": record.traceparent}
         span = self._tracer.start_span(
-            self._name(record), self._context.extract(bridged_over), kind=self._trace.SpanKind.CLIENT
+            self._name(record), self._context.extract(carrier), kind=self._trace.SpanKind.CLIENT
         )
         self._open[record.request_id] = span
-        bridged_over = {}
-        self._context.inject(bridged_over, self._trace.set_span_in_context(span))
-        record.traceparent = bridged_over.get("traceparent", record.traceparent)
+        carrier = {}
+        self._context.inject(carrier, self._trace.set_span_in_context(span))
+        record.traceparent = carrier.get("traceparent", record.traceparent)
 
     def observe(self, record: RequestRecord) -> None:
         """End the span of a request; one that was refused before it became a call has none."""
@@ -91,7 +90,7 @@ class Tracer:
         span.end()
 
     def close(self) -> None:
-        """Send what is left, if that is quick."""
+        """Export what is left, if that does not take long."""
         if self._own is not None:
             last = threading.Thread(target=self._own.shutdown, name="llmgate-traces", daemon=True)
             last.start()
@@ -107,14 +106,14 @@ class Tracer:
 def _attributes(record: RequestRecord) -> dict[str, Any]:
     family = record.family or "request"
     usage = record.usage if isinstance(record.usage, Mapping) else {}
-    taken = usage.get("prompt_tokens", usage.get("input_tokens"))
-    given = usage.get("completion_tokens", usage.get("output_tokens"))
-    found = {
+    input_tokens = usage.get("prompt_tokens", usage.get("input_tokens"))
+    output_tokens = usage.get("completion_tokens", usage.get("output_tokens"))
+    attributes = {
         "gen_ai.operation.name": OPERATIONS.get(family, family),
         "gen_ai.provider.name": record.provider,
         "gen_ai.request.model": record.model or record.requested_model,
-        "gen_ai.usage.input_tokens": taken if type(taken) is int and taken >= 0 else None,
-        "gen_ai.usage.output_tokens": given if type(given) is int and given >= 0 else None,
+        "gen_ai.usage.input_tokens": input_tokens if type(input_tokens) is int and input_tokens >= 0 else None,
+        "gen_ai.usage.output_tokens": output_tokens if type(output_tokens) is int and output_tokens >= 0 else None,
         "error.type": None if record.outcome == "finished" else record.error_code or record.outcome,
         "http.request.method": record.method,
         "http.response.status_code": record.status,
@@ -128,11 +127,11 @@ def _attributes(record: RequestRecord) -> dict[str, Any]:
         "llmgate.time_to_first_byte": record.first_byte_seconds,
         "llmgate.cost_usd": record.cost,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _exporting_provider() -> Any:
-    """Return a provider that exports as the environment says; None, with a warning, where that is not installed."""
+    """Return a provider that exports as the environment says, or None, with a warning, if none is installed."""
     try:
         exporter = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter()
         from opentelemetry.sdk.resources import Resource

@@ -1,7 +1,7 @@
-"""Sort the keys of a config: ours, LiteLLM's other spellings, LiteLLM's that have no meaning here, and slips.
+"""Sort the keys of a config: ours, LiteLLM's other spellings, LiteLLM's without a meaning here, and typing errors.
 
-Changes the node tree in place: spellings become ours, keys without a meaning go out. Nothing goes in
-silence: each is a warning, or a mistake where ignoring it would take a protection away.
+Changes the node tree in place: spellings become ours, keys without a meaning are removed. None is dropped silently:
+each is a warning, or a mistake if ignoring it would remove a protection.
 
 Source: `litellm_keys.json` and `request_params.json` beside this file.
 """
@@ -31,7 +31,7 @@ LIKE_A_SECRET = re.compile(r"api_?key|secret|password|credential|access_key|_tok
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a LiteLLM key: `ignored`, `refused` or `moved`; and why, or where to."""
+    """What happens to a LiteLLM key: `ignored`, `refused` or `moved`; and why, or where to."""
 
     what: str
     why: str
@@ -59,7 +59,7 @@ class _Sorting:
 
 @cache
 def litellm_keys() -> Mapping[str, Mapping[str, Fate]]:
-    """Return part -> key -> its fate; a key may end in `*`. Read from data, once."""
+    """Return section -> key -> its fate; a key may end in `*`. Read from a data file, once."""
     tables = _data("litellm_keys.json")
     return MappingProxyType(
         {
@@ -85,7 +85,7 @@ def request_params() -> frozenset[str]:
 
 
 def arrange(root: Node, problems: Problems) -> list[Note]:
-    """Bring the keys of a whole config into our spelling, and return what was done with each."""
+    """Rewrite the keys of a whole config in our spelling, and return what was done with each."""
     sorting = _Sorting(problems)
     if isinstance(root.value, dict):
         _part(root, ConfigFile, (), sorting)
@@ -98,25 +98,25 @@ def _part(node: Node, model: type[ConfigModel], path: Path, sorting: _Sorting) -
     sorting.seen.add(id(node))
     if model is Deployment:
         _move_facts(node, path, sorting)
-    kept: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for key, entry in node.value.items():
         ours = model.familiar.get(key, key)
-        if ours in kept:
-            where = kept[ours]
-            message = f"means the same as {where.written!r}" + (f" in line {where.line}" if where.line else "")
+        if ours in entries:
+            other = entries[ours]
+            message = f"means the same as {other.written!r}" + (f" in line {other.line}" if other.line else "")
             sorting.problems.add((entry.line, entry.column), (*path, entry.written), f"{message}; keep one of them")
         elif ours in model.model_fields:
-            if entry.node.value is not None:  # an empty value is none
-                kept[ours] = entry
+            if entry.node.value is not None:  # an empty value counts as absent
+                entries[ours] = entry
                 sorting.note(entry, path, "kept" if ours == key else "spelled differently", "" if ours == key else ours)
                 _below(entry.node, model.model_fields[ours].annotation, (*path, entry.written), sorting)
         elif _foreign(entry, model, path, sorting):
-            kept[key] = entry
-    node.value = kept
+            entries[key] = entry
+    node.value = entries
 
 
 def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
-    """Go on in the parts that a key holds: one, a list of them, or a mapping of names to them."""
+    """Sort the sections below a key: one, a list of them, or a mapping of names to them."""
     model = _part_in(annotation)
     if model is None:
         return
@@ -136,11 +136,11 @@ def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
 def _part_in(annotation: Any) -> type[ConfigModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, ConfigModel):
         return annotation
-    return next((found for inner in get_args(annotation) if (found := _part_in(inner)) is not None), None)
+    return next((model for inner in get_args(annotation) if (model := _part_in(inner)) is not None), None)
 
 
 def _move_facts(node: Node, path: Path, sorting: _Sorting) -> None:
-    """Bring prices, which LiteLLM also takes among the parameters, to the other facts."""
+    """Move prices, which LiteLLM also accepts among the parameters, to the other facts."""
     params = next((node.value[key] for key in ("params", "litellm_params") if key in node.value), None)
     if params is None or not isinstance(params.node.value, dict):
         return
@@ -164,7 +164,7 @@ def _is_moved(key: str) -> bool:
 
 
 def fate_of(table: str | None, key: str) -> Fate | None:
-    """Return what becomes of a LiteLLM key in a part; None: it is not known."""
+    """Return what happens to a LiteLLM key in a section, or None if the key is not known."""
     fates = litellm_keys().get(table, {}) if table is not None else {}
     if (fate := fates.get(key)) is not None:
         return fate
@@ -173,11 +173,11 @@ def fate_of(table: str | None, key: str) -> Fate | None:
 
 @cache
 def _starts(table: str) -> tuple[str, ...]:
-    return tuple(known[:-1] for known in litellm_keys().get(table, {}) if known.endswith("*"))
+    return tuple(key[:-1] for key in litellm_keys().get(table, {}) if key.endswith("*"))
 
 
 def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> bool:
-    """Deal with a key that is not ours; True: it stays, being a request parameter or a fact."""
+    """Handle a key that is not ours; return whether it stays, as a request parameter or a fact."""
     key, place, at = entry.written, (entry.line, entry.column), (*path, entry.written)
     fate = _fate_by_value(model.table, entry)
     if fate is not None and fate.what == "refused":
@@ -189,13 +189,13 @@ def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorti
     elif model.model_config.get("extra") != "allow":
         message = _unknown(key, model, sorting.problems)
         if model is ConfigFile and entry.node.is_anchor and "did you mean" not in message:
-            sorting.problems.warn(place, at, ANCHOR)  # a slip in a section's name would take its settings away
+            sorting.problems.warn(place, at, ANCHOR)  # a misspelt section would lose its settings
             sorting.note(entry, path, "ignored", ANCHOR)
             return False
         sorting.problems.add(place, at, message)
         sorting.note(entry, path, "unknown", message)
     elif entry.node.value is not None:
-        message = _slip(key, sorting.problems) if model is Params else ""
+        message = _likely_mistake(key, sorting.problems) if model is Params else ""
         if message:
             sorting.problems.add(place, at, message)
         elif model is Params and key not in request_params():
@@ -208,7 +208,7 @@ def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorti
 
 
 def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
-    """Return the fate, where a key that is switched off takes nothing away by being ignored."""
+    """Return the fate of a key. One that is switched off can be ignored, since that removes no protection."""
     fate = fate_of(table, entry.written)
     if table == "settings" and entry.written == "callbacks":
         names = entry.node.plain()
@@ -224,7 +224,7 @@ def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
 
 def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
     names = [*model.model_fields, *model.familiar]
-    listed = [known for known in litellm_keys().get(model.table or "", {}) if not known.endswith("*")]
+    listed = [name for name in litellm_keys().get(model.table or "", {}) if not name.endswith("*")]
     if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, listed, cutoff=0.85):
         return f"unknown key{near}"
     homes = sorted(name for name, other in _parts().items() if other is not model and key in other.model_fields)
@@ -233,8 +233,8 @@ def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
     return f"unknown key; the keys here are {', '.join(model.model_fields)}"
 
 
-def _slip(key: str, problems: Problems) -> str:
-    """Return why a key among a deployment's parameters is hardly meant as a request parameter, or nothing."""
+def _likely_mistake(key: str, problems: Problems) -> str:
+    """Return why a key of a deployment is probably not meant as a request parameter, or nothing."""
     if key in request_params():
         return ""
     way_out = "; to send it upstream unchanged, put it under extra_body"
@@ -242,7 +242,7 @@ def _slip(key: str, problems: Problems) -> str:
     near = problems.did_you_mean(key, names, cutoff=0.75) or problems.did_you_mean(key, request_params(), cutoff=0.85)
     if near:
         return f"unknown key{near}{way_out}"
-    if problems.is_tired:
+    if problems.is_exhausted:
         return "one of too many unknown keys; put request parameters under extra_body"
     if LIKE_A_SECRET.search(key):
         return "looks like a secret, and would go upstream in every request's body; use api_key or extra_headers"
@@ -252,14 +252,14 @@ def _slip(key: str, problems: Problems) -> str:
 
 @cache
 def _parts() -> Mapping[str, type[ConfigModel]]:
-    """Return the name of each part that is a key of the file, or of a deployment -> its shape."""
-    found: dict[str, type[ConfigModel]] = {"the root of the file": ConfigFile, "model_list[]": Deployment}
+    """Return the name of each section of the file, or of a deployment -> its schema."""
+    sections: dict[str, type[ConfigModel]] = {"the root of the file": ConfigFile, "model_list[]": Deployment}
     for model in (ConfigFile, Deployment):
         for name, info in model.model_fields.items():
             inner = _part_in(info.annotation)
             if inner is not None and inner is not Deployment:
-                found[name] = inner
-    return MappingProxyType(found)
+                sections[name] = inner
+    return MappingProxyType(sections)
 
 
 def _data(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What every mapping of a config file shares. Pure."""
+"""The base of every mapping in a config file. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ConfigModel(BaseModel):
     """One mapping of the file.
 
     Class attributes:
-        familiar: LiteLLM's spelling of a key -> ours. table: the name of this part in `litellm_keys.json`.
+        familiar: LiteLLM's spelling of a key -> ours. table: the name of this section in `litellm_keys.json`.
     """
 
     model_config = ConfigDict(

@@ -1,6 +1,6 @@
-"""The kinds of value that a config holds, each with its own check.
+"""The kinds of value in a config, each with its check.
 
-Pure. A check's message never shows the value: it may be a key.
+Pure. The message of a check never shows the value: it may be a key.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _unique(values: Iterable[T]) -> tuple[T, ...]:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches an address to listen on."""
+    """Return whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -153,7 +153,7 @@ def masked(value: Any) -> Any:
 
 
 Count = Annotated[int, BeforeValidator(_not_flag), Field(ge=0)]
-"""A whole number from 0."""
+"""A whole number, not negative."""
 Number = Annotated[float, BeforeValidator(_not_flag), Field(ge=0, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(_not_flag), Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[
@@ -169,7 +169,7 @@ Key = Annotated[
     PlainSerializer(lambda _: MASK, str),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
-"""A key: in a `Secret` at once, shown by nothing."""
+"""A key: wrapped in a `Secret` at once, and never shown."""
 Headers = Annotated[
     Mapping[str, Secret],
     PlainValidator(_headers),
@@ -189,4 +189,4 @@ Names = Annotated[
     AfterValidator(_unique),
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
 ]
-"""A list of names; one name stands for a list of one."""
+"""A list of names; a single name means a list of one."""

@@ -1,7 +1,7 @@
 """The JSON Schema of a config file, for editors.
 
-Pure. It takes what `load_config` takes: LiteLLM's spellings, `os.environ/NAME` in place of any value, an
-empty section; and marks LiteLLM's keys that are ignored as deprecated, with the reason.
+Pure. It accepts what `load_config` accepts: LiteLLM's spellings, `os.environ/NAME` for any value, empty sections. It
+marks LiteLLM's ignored keys as deprecated, with the reason.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHORT_FORMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "TimeoutLimits": {"type": "number", "exclusiveMinimum": 0},
     }
 )
-"""Parts that may be given as one value."""
+"""Sections that may be given as a single value."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -52,7 +52,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _with_keywords(value: Any) -> Any:
-    """Give limits the names that JSON Schema has for them; pydantic leaves its own behind a validator."""
+    """Rename limits to the keywords of JSON Schema; behind a validator pydantic leaves its own."""
     if isinstance(value, list):
         return [_with_keywords(item) for item in value]
     if not isinstance(value, dict):
@@ -61,16 +61,16 @@ def _with_keywords(value: Any) -> Any:
 
 
 def _all_parts() -> list[type[ConfigModel]]:
-    found: list[type[ConfigModel]] = []
+    models: list[type[ConfigModel]] = []
     waiting: list[type[ConfigModel]] = [ConfigModel]
     while waiting:
-        found += (children := waiting.pop().__subclasses__())
+        models += (children := waiting.pop().__subclasses__())
         waiting += children
-    return found
+    return models
 
 
 def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
-    """Add LiteLLM's spellings and its ignored keys; one of two spellings satisfies `required`."""
+    """Add LiteLLM's spellings and its ignored keys; either spelling satisfies `required`."""
     properties = definition.setdefault("properties", {})
     for key, words in _descriptions(model).items():
         properties[key]["description"] = words
@@ -97,7 +97,7 @@ def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
 
 
 def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
-    """Let a key stand without a value, which is the same as its absence."""
+    """Allow a key without a value, which counts as absent."""
     if not any(word in schema for word in ("type", "$ref", "enum", "anyOf")):
         return schema
     notes: dict[str, Any] = {key: schema.pop(key) for key in ("description", "deprecated", "default") if key in schema}
@@ -106,7 +106,7 @@ def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _descriptions(model: type[ConfigModel]) -> dict[str, str]:
-    """Return the docstring that stands under each key; pydantic's own way would cost every start 30 ms."""
+    """Return the docstring below each key; pydantic's way to read them would cost every start 30 ms."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     found: dict[str, str] = {}
     key = None
@@ -129,7 +129,7 @@ def _short(name: str, definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _loose(schema: Any) -> Any:
-    """Let a reference to a variable stand for any value that is no text, and null for one that is absent."""
+    """Allow a reference to a variable for any value that is not a string."""
     if isinstance(schema, list):
         return [_loose(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,6 +1,6 @@
-"""A config that has been read and found right: what the server is built from.
+"""A valid config: what the server is built from.
 
-Pure and frozen. Spellings are ours, variables are expanded, LiteLLM's synonyms are merged in.
+Pure and frozen. Spellings are ours, variables are expanded, LiteLLM's synonyms are merged.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ __all__ = ["GatewayConfig"]
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """Everything that a config says.
+    """Everything in a config.
 
     Attributes:
         deployments: the entries of `model_list`, in their order.
         general: `general_settings`, with LiteLLM's spellings of the limits merged into `limits`, and
             `set_verbose` and `json_logs` into `log`.
-        settings: what holds for every call. router: LiteLLM's router, which wins over `settings`;
+        settings: defaults for every call. router: LiteLLM's router settings, which override `settings`;
             `options_for` merges both with a deployment.
         aliases: other names for a `model_name`.
         plugins: which installed plugins may be used.
-        warnings: what to say at start, a line each.
-        source: the file's name as it was given; empty for a config of this process.
+        warnings: for the start, a line each.
+        source: the name of the file as it was given; empty for a config from a mapping.
     """
 
     deployments: tuple[Deployment, ...]
@@ -59,7 +59,7 @@ class GatewayConfig:
         )
 
     def problem(self, path: Path, message: str) -> Problem:
-        """Return a mistake at `path` (keys in our spelling), with its line, for checks that come later."""
+        """Return a mistake at `path` (keys in our spelling), with its line, for later checks."""
         place, written = self._root.find(path)
         return Problem(*place, shown_path(written or path), message)
 

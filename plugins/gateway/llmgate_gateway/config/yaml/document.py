@@ -1,8 +1,8 @@
 """Read YAML into nodes that know their place. Refuses what a config never needs.
 
-No tags, no duplicate keys, no second document, and limits on size, depth, aliases and values, what is
-merged counted in full; so no file makes this slow or runs code. Keys are their text. Values are read as YAML 1.1
-reads them, save dates and base-60 numbers, which stay text.
+No tags, no duplicate keys, no second document, and limits on size, depth, aliases and values, with merged ones counted
+in full; so no file makes this slow or runs code. Keys are strings as written. Values are read as in YAML 1.1, except
+dates and base-60 numbers, which stay strings.
 
 Source: row S22 of docs/reliability.md; YAML 1.1.
 """
@@ -23,9 +23,9 @@ __all__ = ["Entry", "Node", "node_of", "parse"]
 MAX_DEPTH = 50
 MAX_ALIASES = 100
 MAX_VALUES = 20_000
-PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is 10 times faster; both give the same marks
+PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is 10 times faster; the marks are the same
 AT_CONTEXT = ("quoted scalar", "simple key")
-WORDS = (
+EXPLANATIONS = (
     (re.compile("alias"), 'a value that begins with * is an alias; put it in quotes, such as "*" or "openai/*"'),
     (re.compile("cannot start any token"), "a value cannot begin with this character; put it in quotes"),
     (re.compile("mapping values are not allowed"), "a ':' where there can be no key; put the value in quotes"),
@@ -38,7 +38,7 @@ WORDS = (
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A key of a mapping: its text as written, its place, its value."""
+    """A key of a mapping: the key as written, its place, its value."""
 
     written: str
     line: int
@@ -48,13 +48,13 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value: text, number, flag, None, a list of nodes, or a dict of entries.
+    """A value: a string, a number, a boolean, None, a list of nodes, or a dict of entries.
 
     Attributes:
-        values: how many values it holds in all, itself included. height: how deep it is nested.
-        variable: the environment variable that the value came from; None: it stands in the file.
-        unset: there is no such variable, so the value is not to be judged.
-        is_anchor: it has an anchor, so it may stand in the file for others to merge.
+        values: how many values it holds in total, itself included. height: how deep it is nested.
+        variable: the environment variable that the value came from; None: it is in the file.
+        unset: there is no such variable, so the value is not checked.
+        is_anchor: it has an anchor, so its only use may be that others merge it.
     """
 
     value: Any
@@ -68,7 +68,7 @@ class Node:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Line and column, from 1; zeros without a file."""
+        """Line and column, counted from 1; zeros without a file."""
         return self.line, self.column
 
     def plain(self) -> Any:
@@ -80,7 +80,7 @@ class Node:
         return self.value
 
     def find(self, path: Path) -> tuple[tuple[int, int], Path]:
-        """Return the place of what stands at `path`, and the path as the file spells it, as far as it goes."""
+        """Return the place of the value at `path`, and the path as the file spells it, as far as the file has it."""
         node, place, written = self, self.place, list[str | int]()
         for part in path:
             if isinstance(node.value, dict) and part in node.value:
@@ -108,7 +108,7 @@ def node_of(value: Any) -> Node:
 
 
 def parse(text: str, problems: Problems) -> Node | None:
-    """Return the root of a YAML text, or None where it cannot be read; mistakes go into `problems`."""
+    """Return the root of a YAML document, or None if it cannot be read; mistakes go into `problems`."""
     builder = _Builder(problems)
     loader = None
     try:
@@ -130,19 +130,25 @@ def parse(text: str, problems: Problems) -> Node | None:
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str, stack: list[_Open]) -> tuple[tuple[int, int], Path, str]:
-    """Return place, path and words for what the parser stumbled over: where it began, not where it was noticed."""
-    words = f"{error.context or ''}: {error.problem or ''}"
-    at_context = error.context_mark is not None and any(part in words for part in AT_CONTEXT)
-    mark: Any = error.context_mark if at_context and "escape" not in words else error.problem_mark
+    """Return place, path and message for a parser error: where the mistake begins, not where it was noticed."""
+    description = f"{error.context or ''}: {error.problem or ''}"
+    at_context = error.context_mark is not None and any(part in description for part in AT_CONTEXT)
+    mark: Any = error.context_mark if at_context and "escape" not in description else error.problem_mark
     place = (mark.line + 1, mark.column + 1)
     lines = text.split("\n")
     line = lines[mark.line] if mark.line < len(lines) else ""
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         return (place[0], indentation.index("\t") + 1), (), "a tab; YAML is indented with spaces"
-    if " flow " in words:
+    if " flow " in description:
         place = next((opened.node.place for opened in reversed(stack) if opened.flow), place)
-    return place, (), next((said for pattern, said in WORDS if pattern.search(words)), f"not YAML: {error.problem}")
+    return (
+        place,
+        (),
+        next(
+            (message for pattern, message in EXPLANATIONS if pattern.search(description)), f"not YAML: {error.problem}"
+        ),
+    )
 
 
 def _place_at(text: str, position: int) -> tuple[int, int]:
@@ -152,11 +158,11 @@ def _place_at(text: str, position: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come yet.
+    """A list or mapping that is still open.
 
     Attributes:
-        key: of a mapping, the key that waits for its value. skip: that value is not kept.
-        merge: the key `<<`. merged: its value; what stands in the mapping itself wins over it.
+        key: of a mapping, the key that waits for its value. skip: that value is dropped.
+        merge: the key `<<`. merged: its value; the keys of the mapping itself override it.
     """
 
     node: Node
@@ -169,7 +175,7 @@ class _Open:
 
 
 class _Scalars(yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
-    """PyYAML's own reading of plain words, without its parser."""
+    """PyYAML's conversion of plain scalars, without its parser."""
 
     def __init__(self) -> None:
         yaml.constructor.SafeConstructor.__init__(self)
@@ -183,7 +189,7 @@ class _Scalars(yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
         }
 
     def read(self, event: Any) -> Any:
-        """Return the value of a scalar: quoted ones, dates and whatever has a colon are text."""
+        """Return the value of a scalar; quoted ones, dates and those with a colon are strings."""
         if event.style or not event.implicit[0] or ":" in event.value:
             return event.value
         tag: Any = self.resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]  # no stub
@@ -192,13 +198,13 @@ class _Scalars(yaml.constructor.SafeConstructor, yaml.resolver.Resolver):
             return event.value
         try:
             return maker(yaml.ScalarNode(tag, event.value))
-        except ValueError:  # looks like a number and is none, such as 0_
+        except ValueError:  # looks like a number but is not one, such as 0_
             return event.value
 
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds nodes from events; a mistake that has no bearing on the rest is noted and passed over."""
+    """Builds nodes from events; after a mistake that does not affect the rest, it goes on."""
 
     problems: Problems
     root: Node | None = None
@@ -210,7 +216,7 @@ class _Builder:
     scalars: _Scalars = field(default_factory=_Scalars)
 
     def take(self, event: Any) -> bool:
-        """Take the next event; False: there is no point in going on."""
+        """Take the next event; return False if there is no point in going on."""
         mark = event.start_mark
         place = (mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.DocumentStartEvent):
@@ -282,18 +288,18 @@ class _Builder:
         holder = self.stack[-1]
         text = event.value
         is_merge = text == "<<" and event.implicit[0]
-        known = holder.merge if is_merge else holder.node.value.get(text)
+        other = holder.merge if is_merge else holder.node.value.get(text)
         holder.key = Entry(text, *place, Node(None, *place))
-        holder.skip = known is not None
-        if known is not None:
+        holder.skip = other is not None
+        if other is not None:
             at = self._path(holder)
-            self.problems.add(place, at, f"the key {shown_key(text)!r} is here twice, first in line {known.line}")
+            self.problems.add(place, at, f"the key {shown_key(text)!r} is here twice, first in line {other.line}")
         elif is_merge:
             holder.merge = holder.key
         return True
 
     def _merge(self, holder: _Open) -> None:
-        """Put what `<<` brings into a mapping that is complete; of several mappings the first wins."""
+        """Merge the value of `<<` into a complete mapping; of several mappings the first wins."""
         if holder.merge is None or holder.merged is None:
             return
         sources = holder.merged.value if isinstance(holder.merged.value, list) else [holder.merged]

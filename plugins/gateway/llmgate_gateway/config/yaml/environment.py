@@ -1,8 +1,7 @@
-"""Put environment variables where the config says `os.environ/NAME`.
+"""Replace `os.environ/NAME` by environment variables.
 
-Whole values only, once, never recursively: what a variable holds is not looked at again. Names in
-`environment_variables` of the file count where the process has none; the process's environment is
-never changed.
+Whole values only, once, never recursively: the value of a variable is not expanded again. Names in
+`environment_variables` of the file are used where the process has none; the process's environment is never changed.
 
 Source: row S21 of docs/reliability.md.
 """
@@ -25,13 +24,14 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Mapping[str, str]:
     """Replace every reference under `root`, in place, and take `environment_variables` out of it.
 
-    Returns the variables that count, for `report_unset`.
+    Returns:
+        All variables that a reference may name, for `report_unset`.
     """
     known = dict(environment)
-    own, odd = _own_variables(root, problems)
+    own, references = _file_variables(root, problems)
     known.update({name: value for name, value in own.items() if not known.get(name)})
     used = set[str]()
-    for path, node in list(_texts(root, ())):
+    for path, node in list(_strings(root, ())):
         if node.variable is None and node.value.startswith(PREFIX):
             name = node.value.removeprefix(PREFIX)
             used.add(name)
@@ -40,50 +40,50 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
             problems.warn(
                 node.place, path, f"{PREFIX}NAME is expanded only if it is the whole value; here it stays as it is"
             )
-    for name in sorted(odd.keys() & used):
-        problems.add(odd[name], (SECTION, name), "a variable cannot refer to another one")
-    for name in sorted((own.keys() | odd.keys()) - used):
-        what = f"nothing in this file refers to {PREFIX}{name}, and the process never sees the variable"
-        problems.warn(root.place, (SECTION, name), what)
+    for name in sorted(references.keys() & used):
+        problems.add(references[name], (SECTION, name), "a variable cannot refer to another one")
+    for name in sorted((own.keys() | references.keys()) - used):
+        message = f"nothing in this file refers to {PREFIX}{name}, and the process never sees the variable"
+        problems.warn(root.place, (SECTION, name), message)
     return known
 
 
 def report_unset(root: Node, known: Mapping[str, str], problems: Problems) -> None:
-    """Put every variable that is wanted and not set into `problems`; keys that are ignored are gone by now."""
-    for path, node in _texts(root, ()):
+    """Put every variable that is used and not set into `problems`; ignored keys have been removed by now."""
+    for path, node in _strings(root, ()):
         if node.unset and node.variable is not None and NAME.fullmatch(node.variable):
             state = "is empty" if node.variable in known else "is not set"
             near = problems.did_you_mean(node.variable, [other for other in known if known[other]], cutoff=0.8)
             problems.add(node.place, path, f"the environment variable {node.variable} {state}{near}")
 
 
-def _own_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
-    """Return the file's variables, and the places of those that refer to another: wrong only where they are read."""
+def _file_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Return the file's variables, and the places of those that refer to another, a mistake only if they are used."""
     entry = root.value.pop(SECTION, None) if isinstance(root.value, dict) else None
     if entry is None or entry.node.value is None:
         return {}, {}
     if not isinstance(entry.node.value, dict):
         problems.add(entry.node.place, (SECTION,), "must be a mapping of names to strings")
         return {}, {}
-    own, odd = dict[str, str](), dict[str, tuple[int, int]]()
+    own, references = dict[str, str](), dict[str, tuple[int, int]]()
     for name, item in entry.node.value.items():
         value = item.node.value
         if isinstance(value, dict | list):
-            problems.add(item.node.place, (SECTION, name), "must be text")
+            problems.add(item.node.place, (SECTION, name), "must be a string")
         elif isinstance(value, str) and value.startswith(PREFIX):
-            odd[name] = item.node.place
+            references[name] = item.node.place
         elif value is not None:
             own[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return own, odd
+    return own, references
 
 
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+def _strings(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     if isinstance(node.value, dict):
         for entry in node.value.values():
-            yield from _texts(entry.node, (*path, entry.written))
+            yield from _strings(entry.node, (*path, entry.written))
     elif isinstance(node.value, list):
         for index, item in enumerate(node.value):
-            yield from _texts(item, (*path, index))
+            yield from _strings(item, (*path, index))
     elif isinstance(node.value, str):
         yield path, node
 

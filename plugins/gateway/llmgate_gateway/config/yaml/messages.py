@@ -1,4 +1,4 @@
-"""Say in plain words what pydantic found wrong, at its place in the file. Never shows a value.
+"""Describe pydantic's errors in plain words, at their place in the file. Never shows a value.
 
 Pure.
 """
@@ -13,7 +13,7 @@ from llmgate_gateway.config.yaml.problems import Path, Problems
 
 __all__ = ["explain"]
 
-WORDS = {
+MESSAGES = {
     "string_type": "must be a string; put it in quotes",
     "string_too_short": "must not be empty",
     "int_type": "must be a whole number",
@@ -45,7 +45,7 @@ def explain(mistake: Mapping[str, Any], root: Node, problems: Problems) -> None:
     place, written = root.find(location)
     node = _node_at(root, location)
     if node is not None and node.unset:
-        return  # that it is not set has been said
+        return  # reported already as not set
     if node is not None and node.variable is not None:
         problems.add(place, written, f"{_message(mistake, None, problems)} (the value of {node.variable})")
     elif mistake["type"] == "missing":
@@ -55,7 +55,7 @@ def explain(mistake: Mapping[str, Any], root: Node, problems: Problems) -> None:
 
 
 def _node_at(root: Node, location: Path) -> Node | None:
-    """Return what stands at a location, as far as the file goes along with it."""
+    """Return the node at a location, or the last one on the way to it."""
     node = root
     for part in location:
         if isinstance(node.value, dict) and part in node.value:
@@ -69,11 +69,11 @@ def _node_at(root: Node, location: Path) -> Node | None:
 
 def _message(mistake: Mapping[str, Any], node: Node | None, problems: Problems) -> str:
     kind, context = mistake["type"], mistake.get("ctx", {})
-    if kind in WORDS:
-        return WORDS[kind]
+    if kind in MESSAGES:
+        return MESSAGES[kind]
     if kind in BOUNDS:
-        name, words = BOUNDS[kind]
-        return f"{words} {context[name]:g}"
+        name, message = BOUNDS[kind]
+        return f"{message} {context[name]:g}"
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     if kind == "literal_error":

@@ -1,6 +1,6 @@
-"""What is wrong with a config, all of it at once, each with its place.
+"""Everything that is wrong with a config, each mistake with its place.
 
-Pure. No message shows a value of the file, since any of them may be a key.
+Pure. No message shows a value of the file, since any value may be a key.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from llmgate_core.serving import errors
 __all__ = ["ConfigProblems", "Path", "Problem", "Problems", "error_of", "shown_key", "shown_path"]
 
 Path = tuple["str | int", ...]
-"""Where a value stands: keys and indexes from the root."""
+"""Where a value is: keys and indexes from the root."""
 
 MAX_KEY_CHARACTERS = 80
 MAX_SHOWN = 200
-MAX_COMPARISONS = 5_000  # of names for suggestions, 15 microseconds each: a hostile file must not take long
+MAX_COMPARISONS = 5_000  # of names, for suggestions: 15 microseconds each, and a hostile file must not take long
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,11 +37,11 @@ class Problem:
 
 
 class ConfigProblems(errors.ConfigError):
-    """The config says something that cannot be; the message has a line for each mistake.
+    """The config is not valid; the message has a line for each mistake.
 
     Attributes:
         problems: the mistakes in the order of the file.
-        source: the file's name as it was given.
+        source: the name of the file as it was given.
     """
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = (), source: str = "") -> None:
@@ -51,37 +51,37 @@ class ConfigProblems(errors.ConfigError):
 
 
 class Problems:
-    """Collects mistakes and warnings while a config is read. Of either, the first 200 are kept."""
+    """Collects mistakes and warnings while a config is read. The first 200 of each are kept."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._problems: dict[Problem, None] = {}  # an ordered set: a shared YAML node is looked at more than once
+        self._problems: dict[Problem, None] = {}  # an ordered set: a shared YAML node is checked more than once
         self._warnings: dict[Problem, None] = {}
         self._comparisons = MAX_COMPARISONS
         self._more = {"mistakes": 0, "warnings": 0}  # beyond those that are kept
 
     def add(self, place: tuple[int, int], path: Path, message: str) -> None:
-        """Note a mistake."""
-        self._keep("mistakes", self._problems, Problem(*place, shown_path(path), message))
+        """Record a mistake."""
+        self._record("mistakes", self._problems, Problem(*place, shown_path(path), message))
 
     def warn(self, place: tuple[int, int], path: Path, message: str) -> None:
-        """Note what works but should be known."""
-        self._keep("warnings", self._warnings, Problem(*place, shown_path(path), message))
+        """Record a warning."""
+        self._record("warnings", self._warnings, Problem(*place, shown_path(path), message))
 
-    def _keep(self, what: str, kept: dict[Problem, None], problem: Problem) -> None:
-        if problem in kept or len(kept) < MAX_SHOWN:
-            kept[problem] = None
+    def _record(self, what: str, recorded: dict[Problem, None], problem: Problem) -> None:
+        if problem in recorded or len(recorded) < MAX_SHOWN:
+            recorded[problem] = None
         else:
             self._more[what] += 1
 
     @property
-    def is_tired(self) -> bool:
-        """Whether so much was unknown that no more suggestions are made."""
+    def is_exhausted(self) -> bool:
+        """Whether there were so many unknown names that no more suggestions are made."""
         return self._comparisons <= 0
 
     def did_you_mean(self, name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
-        """Return `, did you mean 'x'?`, or nothing where no known name is near."""
-        if self.is_tired or len(name) > MAX_KEY_CHARACTERS:
+        """Return `, did you mean 'x'?`, or nothing if no known name is similar."""
+        if self.is_exhausted or len(name) > MAX_KEY_CHARACTERS:
             return ""
         spelled = {other.lower(): other for other in known}
         self._comparisons -= len(spelled)
@@ -92,18 +92,18 @@ class Problems:
     def warnings(self) -> tuple[str, ...]:
         """The warnings as lines, in the order of the file."""
         lines = [warning.show(self.source) for warning in sorted(self._warnings)]
-        return (*lines, *self._rest("warnings"))
+        return (*lines, *self._summary_of_rest("warnings"))
 
     @property
-    def found(self) -> tuple[Problem, ...]:
+    def mistakes(self) -> tuple[Problem, ...]:
         """The mistakes so far, in the order of the file."""
         return tuple(sorted(self._problems))
 
     def error(self) -> ConfigProblems:
         """Return one error with every mistake, to be raised."""
-        return error_of(self.found, self.source, self._rest("mistakes"))
+        return error_of(self.mistakes, self.source, self._summary_of_rest("mistakes"))
 
-    def _rest(self, what: str) -> tuple[str, ...]:
+    def _summary_of_rest(self, what: str) -> tuple[str, ...]:
         number = self._more[what]
         return (f"and {number:,} more {what}",) if number else ()
 
@@ -115,7 +115,7 @@ def error_of(problems: tuple[Problem, ...], source: str, rest: tuple[str, ...] =
 
 
 def shown_path(path: Path) -> str:
-    """Return a path as people write it: `model_list[0].params.model`."""
+    """Return a path as text: `model_list[0].params.model`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{shown_key(part)}" if text else shown_key(part)
@@ -123,7 +123,7 @@ def shown_path(path: Path) -> str:
 
 
 def shown_key(key: str) -> str:
-    """Return a key for a message; what may be a secret in the wrong place is not shown."""
+    """Return a key for a message; one that may be a misplaced secret is not shown."""
     if key.startswith("sk-") or len(key) > MAX_KEY_CHARACTERS or not key.isprintable():
         return "(a key that is not shown)"
     return key

@@ -52,14 +52,14 @@ class Reloads:
         config, self.source = config_of("first"), FakeSource()
         self.operations = Operations(config)
         self.gateway = self.operations.app(config)
-        self._place = WorkerContext()
+        self._context = WorkerContext()
 
     def until(self, happened: Callable[[], bool]) -> None:
         asyncio.run(self._until(happened))
 
     async def _until(self, happened: Callable[[], bool]) -> None:
         source: Any = self.source
-        server = GatewayServer(self.gateway, self.operations, source, place=self._place, watch=False, debug=False)
+        server = GatewayServer(self.gateway, self.operations, source, context=self._context, watch=False, debug=False)
         watch: Any = FakeWatch(self.source)
         looking = asyncio.ensure_future(server._look_at_file(watch))
         for _ in range(5000):

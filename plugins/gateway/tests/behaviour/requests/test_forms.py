@@ -233,6 +233,6 @@ def test_a_form_does_not_depend_on_how_its_bytes_are_cut(size: int) -> None:
             assert first.read(10) == content[:10]
             assert second.read() == content
             assert first.read() == content[10:]
-        form.close()
+        await form.aclose()
 
     asyncio.run(read())
