@@ -5,7 +5,7 @@ wrong, first or last. A dictionary stops comparing at the first byte that differ
 whoever measures that learns at most how many bytes of two digests agree, and cannot choose a key whose digest agrees in
 one byte more without trying keys at random. So timing says nothing about any byte of a key.
 
-Source: rows S2 to S4 of the reliability catalogue in docs/architecture.md; RFC 6750, section 2.1.
+Source: rows S2 to S4 of docs/reliability.md; RFC 6750, section 2.1.
 """
 
 from __future__ import annotations

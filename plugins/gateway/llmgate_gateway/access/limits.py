@@ -2,7 +2,7 @@
 
 Counts only, and never waits, so that a request beyond a limit is refused at once.
 
-Source: rows R20, R21, R24 and S29 of the reliability catalogue in docs/architecture.md.
+Source: rows R20, R21, R24 and S29 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Loads the plugins that the config names; opens no connection. The name that a call gives decides what it may use, and
 nothing else in it.
 
-Source: capabilities A34 to A39, A44, A55 and A56; rows S6 and S20 of docs/reliability.md.
+Source: docs/gateway/configure.md, "Names and stars"; rows S6 and S20 of docs/reliability.md.
 """
 
 from __future__ import annotations

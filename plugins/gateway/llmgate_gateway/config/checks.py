@@ -2,7 +2,7 @@
 
 Pure. Runs after the schema has been validated.
 
-Source: docs/gateway/configure.md; rows S1, S6 and S20 of the reliability catalogue in docs/architecture.md.
+Source: docs/gateway/configure.md; rows S1, S6 and S20 of docs/reliability.md.
 """
 
 from __future__ import annotations

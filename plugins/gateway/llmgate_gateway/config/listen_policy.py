@@ -2,7 +2,7 @@
 
 Pure.
 
-Source: row S1 of the reliability catalogue in docs/architecture.md.
+Source: row S1 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The only module here that touches the disk. It reads the environment once, for `os.environ/NAME`.
 
-Source: rows R35 and S22 of the reliability catalogue in docs/architecture.md.
+Source: rows R35 and S22 of docs/reliability.md.
 """
 
 from __future__ import annotations

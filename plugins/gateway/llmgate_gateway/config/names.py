@@ -4,7 +4,7 @@ Pure. An entry of exactly that name comes before aliases, and those before patte
 with the most literal characters wins. A longer prefix inside the name counts if it is below the prefix of the pattern
 (`openai/responses/gpt-5-mini` under `openai/*`); any other finds nothing.
 
-Source: docs/gateway/configure.md, "Names and stars"; row S6 of the reliability catalogue in docs/architecture.md.
+Source: docs/gateway/configure.md, "Names and stars"; row S6 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Knows nothing of what is served. A body is data: no field of it names a host, a key, a header or a file of this machine.
 
-Source: rows R9, R21, S5 and S7 of the reliability catalogue in docs/architecture.md.
+Source: rows R9, R21, S5 and S7 of docs/reliability.md.
 """
 
 from __future__ import annotations

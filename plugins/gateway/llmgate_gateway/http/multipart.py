@@ -3,8 +3,7 @@
 Never holds more than 1 MiB of a file in memory, never blocks the event loop with the disk, keeps only the last part of
 a file's name, and never opens a path that a client names.
 
-Source: RFC 7578 and RFC 2046, section 5.1.1, for the boundary; rows R21 and S7 of the reliability
-catalogue in docs/architecture.md.
+Source: RFC 7578 and RFC 2046, section 5.1.1, for the boundary; rows R21 and S7 of docs/reliability.md.
 """
 
 from __future__ import annotations

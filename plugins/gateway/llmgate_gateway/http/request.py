@@ -3,7 +3,7 @@
 It knows the ASGI channels, and which side waits for the other; it decides nothing about the response. Everything that
 ends a request from outside (the client disconnects or is too slow, or the server stops) goes through `stop`, once.
 
-Source: rows R1, R20 and R32 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R20 and R32 of docs/reliability.md.
 """
 
 from __future__ import annotations

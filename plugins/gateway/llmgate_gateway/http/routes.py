@@ -4,7 +4,7 @@ Pure. A path matches literally, as it was sent: only parameters are decoded, onc
 no `.` or `..`. The route found here is the one that is served, so a decision about it (whether it needs a key) is a
 decision about what happens.
 
-Source: row S4 of the reliability catalogue in docs/architecture.md.
+Source: row S4 of docs/reliability.md.
 """
 
 from __future__ import annotations

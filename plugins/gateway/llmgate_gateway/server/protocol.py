@@ -6,7 +6,7 @@ earlier ones. An upgrade that is not supported is ignored, as the standard allow
 offer HTTP/2 with every request. A client of HTTP/1.0 receives no chunks.
 
 Source: RFC 9112, sections 2.3, 3.2, 6.1, 6.3 and 9.3.2; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
-of the reliability catalogue in docs/architecture.md.
+of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Read a config again, and notice when its file has changed. A config is used whole or not at all.
 
-Source: rows R34 and R35 of the reliability catalogue in docs/architecture.md.
+Source: rows R34 and R35 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ On the first SIGTERM or SIGINT the server stops accepting, readiness turns to 50
 within `drain_timeout`; those that are left get an error. On the second they end at once. The exit status is 0 both
 times.
 
-Source: rows R32 and R34 of the reliability catalogue in docs/architecture.md.
+Source: rows R32 and R34 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 They are cut to a length; a file is shown by its name and size only, and content that repeats a key is left out.
 
-Source: docs/gateway/operate.md, "The log"; row S15 of the reliability catalogue in docs/architecture.md.
+Source: docs/gateway/operate.md, "The log"; row S15 of docs/reliability.md.
 """
 
 from __future__ import annotations
