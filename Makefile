@@ -56,7 +56,7 @@ coverage: venv ## run every test and report the lines that none of them reaches
 	$(BIN)/coverage report
 
 test-lowest: $(UV) ## run the tests on the oldest dependencies that pyproject.toml allows (PYTHON=python3.10: and on that Python)
-	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(LOWEST)
+	$(UV) venv --quiet --clear --seed --no-python-downloads --python $(PYTHON) $(LOWEST)
 	$(UV) pip compile $(PROJECTS) $(EXTRAS) $(patsubst %,--no-emit-package %,$(OURS)) --resolution lowest-direct --no-build --no-annotate \
 	  --python $(LOWEST)/bin/python --output-file $(LOWEST)/requirements.txt --quiet
 	$(UV) pip install --python $(LOWEST)/bin/python --requirement $(LOWEST)/requirements.txt --group test --no-build --quiet

@@ -134,7 +134,8 @@ def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
 
 
 def _part_in(annotation: Any) -> type[ConfigModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, ConfigModel):
+    # get_origin: Python 3.10 takes `tuple[...]` for a class
+    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, ConfigModel):
         return annotation
     return next((model for inner in get_args(annotation) if (model := _part_in(inner)) is not None), None)
 

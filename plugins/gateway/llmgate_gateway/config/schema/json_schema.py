@@ -98,7 +98,7 @@ def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
 
 def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
     """Allow a key without a value, which counts as absent."""
-    if not any(word in schema for word in ("type", "$ref", "enum", "anyOf")):
+    if not any(word in schema for word in ("type", "$ref", "enum", "anyOf", "allOf")):  # allOf: pydantic below 2.9
         return schema
     notes: dict[str, Any] = {key: schema.pop(key) for key in ("description", "deprecated", "default") if key in schema}
     options = schema["anyOf"] if set(schema) <= {"anyOf", "title"} else [schema]
