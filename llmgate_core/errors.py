@@ -1,7 +1,7 @@
 """The errors that llmgate raises, all of them under `LLMGateError`.
 
-Pure: holds facts, decides nothing about the network. Classes are chosen by status and
-by the upstream's own code, never by the words of a message, and hold no secret.
+Pure data. The class is chosen by the HTTP status and the upstream's error code, never by the
+wording of a message. No error holds a secret.
 
     LLMGateError
     ├─ ConfigError
@@ -30,7 +30,7 @@ by the upstream's own code, never by the words of a message, and hold no secret.
              ├─ BadGatewayError
              └─ ServiceUnavailableError
 
-Source: names of the OpenAI SDK and of LiteLLM wherever they have one.
+Source: the class names of the OpenAI SDK and of LiteLLM, where they have one.
 """
 
 from __future__ import annotations
@@ -78,10 +78,11 @@ BODY_EXCERPT_BYTES = 2048
 
 
 class LLMGateError(Exception):
-    """Everything that llmgate raises on purpose.
+    """The base class of every error that llmgate raises on purpose.
 
     Attributes:
-        message: what happened and the way out; `str(error)` is the same text but for `UnsupportedParamsError`.
+        message: what happened and what to do about it. `str(error)` is the same string, except for
+            `UnsupportedParamsError`.
     """
 
     def __init__(self, message: str) -> None:
@@ -97,17 +98,17 @@ class LLMGateError(Exception):
 
 
 class ConfigError(LLMGateError):
-    """A setting, an environment variable or a config file says something that cannot be."""
+    """A setting, an environment variable or a config file has an invalid value."""
 
 
 class PluginError(LLMGateError):
-    """A plugin's hook raised something of its own, or gave back what the contract forbids.
+    """A plugin's hook raised an unexpected exception or returned something the contract does not allow.
 
     Attributes:
-        plugin: the entry point's value, or the class name of a plugin added in process.
-        distribution: the installed distribution that brought it; None where added in process.
+        plugin: the entry point's value, or the class name of a plugin that the program added itself.
+        distribution: the installed distribution it belongs to; None if the program added it itself.
         version: that distribution's version, or None.
-        hook: the hook that was called, or None where none was.
+        hook: the hook that was called, or None if no hook was called.
     """
 
     def __init__(
@@ -127,34 +128,34 @@ class PluginError(LLMGateError):
 
 
 class PluginLoadError(PluginError):
-    """A plugin does not import, has another API version, or an illegal hook."""
+    """A plugin cannot be imported, was written for another API version, or has an invalid hook."""
 
 
 class PluginConflictError(PluginError):
-    """Two distributions claim one (family, prefix), or one claims a first-party prefix."""
+    """Two distributions claim the same (family, prefix), or one claims a first-party prefix."""
 
 
 class PluginNotInstalledError(PluginError):
-    """A known prefix whose distribution is missing; the message has the pip command."""
+    """The prefix is known but its distribution is not installed; the message has the pip command."""
 
 
 class APIError(LLMGateError):
     """One call failed.
 
-    Attributes (None where not known):
-        status_code: HTTP status of the answer, or the one that describes a local refusal.
-        code, type, param: the upstream's own words for what went wrong.
+    Attributes (None if not known):
+        status_code: HTTP status of the response, or the one that describes an error found before sending.
+        code, type, param: the fields of the upstream's error object.
         request_id: value of the `x-request-id` header, for a support ticket.
         retry_after: seconds that the upstream asks to wait.
         provider: name of the provider, for example `openai`.
-        model: what the upstream calls the model.
-        phase: where a connection or a wait failed: `pool`, `connect`, `first_event`, `idle`,
-            `total`; `body` for an answer cut short.
-        attempts: requests sent, the first included; 0 when refused before sending.
-        partial: the answer so far, shaped like the whole answer, when a stream broke.
-        body: start of the raw body, at most 2,048 bytes; never our request.
-        response_headers: the upstream's, looked up in any case; None where no answer came.
-        is_reported: the last event of the stream that broke says so already.
+        model: the upstream's name for the model.
+        phase: the step in which a connection or a wait failed: `pool`, `connect`, `first_event`, `idle`,
+            `total`; `body` for a truncated response.
+        attempts: number of requests sent, including the first; 0 if the error was found before sending.
+        partial: what a broken stream had sent so far, in the shape of the complete response.
+        body: the start of the raw response body, at most 2,048 bytes; never part of the request.
+        response_headers: the upstream's headers, with case-insensitive names; None if there was no response.
+        is_reported: True if the last event of the broken stream already carries this error.
     """
 
     is_reported: bool = False
@@ -191,45 +192,45 @@ class APIError(LLMGateError):
         self.attempts = attempts
         self.partial = partial
         self.body = body
-        self._should_retry: str | None = None  # the upstream's x-should-retry, for the retry rule
+        self._should_retry: str | None = None  # the upstream's `x-should-retry` header
 
 
 class APIConnectionError(APIError):
     """The upstream could not be reached or the connection broke.
 
-    `code` says how: `dns`, `connect`, `tls`, `tls_certificate`, `reset`, `closed` or `protocol`.
+    `code` is the kind of failure: `dns`, `connect`, `tls`, `tls_certificate`, `reset`, `closed` or `protocol`.
     """
 
 
 class APITimeoutError(APIConnectionError):
-    """A wait took longer than its limit (`phase` says which), or the upstream answered 408."""
+    """A wait exceeded its timeout (`phase` is the step), or the upstream answered 408."""
 
 
 Timeout = APITimeoutError
 
 
 class StreamTruncatedError(APIConnectionError):
-    """The stream or body ended before its end marker; `partial` holds the answer so far."""
+    """The stream or body ended before its end marker; `partial` holds what had arrived."""
 
 
 class APIResponseValidationError(APIError):
-    """A 2xx answer that is not the promised JSON or shape, or passes a size limit."""
+    """A 2xx response that is not JSON, does not have the documented shape, or exceeds a size limit."""
 
 
 class APIStatusError(APIError):
-    """The upstream answered with an error status, or an error object inside a 200."""
+    """The upstream answered with an error status, or with an error object inside a 200."""
 
 
 class BadRequestError(APIStatusError):
-    """400, 413 or 415; found before sending: a malformed message, header or file."""
+    """400, 413 or 415; or, before sending, a malformed message, header or file."""
 
 
 class UnsupportedParamsError(BadRequestError):
-    """Before sending: a parameter, value or tool that the model or endpoint does not take.
+    """Before sending: a parameter, value or tool that the model or endpoint does not support.
 
     Attributes:
-        way_out: which of our options would send it or leave it out; `str(error)` has it behind the message. Apart
-            from it, since a server's clients cannot set them.
+        way_out: the options that would drop or forward the parameter. `str(error)` appends it to `message`;
+            it is separate because a server's clients cannot set those options.
     """
 
     way_out: str = ""
@@ -247,11 +248,11 @@ class ContentPolicyViolationError(BadRequestError):
 
 
 class AuthenticationError(APIStatusError):
-    """401, or no key was found before sending."""
+    """401; or, before sending, no key was found."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this."""
+    """403: the key lacks permission."""
 
 
 class NotFoundError(APIStatusError):
@@ -259,7 +260,7 @@ class NotFoundError(APIStatusError):
 
 
 class UnknownModelError(NotFoundError):
-    """Before sending: neither a prefix nor the catalogue knows the model string."""
+    """Before sending: the model string has no known prefix and is not in the catalogue."""
 
 
 class ConflictError(APIStatusError):
@@ -267,7 +268,7 @@ class ConflictError(APIStatusError):
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: well-formed, but the upstream cannot act on it."""
+    """422: the request is well-formed, but the upstream cannot process it."""
 
 
 class RateLimitError(APIStatusError):
@@ -287,7 +288,7 @@ class ServiceUnavailableError(InternalServerError):
 
 
 def without_frames(error: BaseException) -> None:
-    """Drop the tracebacks of `error` and its causes: frames of the wire hold the request's headers."""
+    """Drop the tracebacks of `error` and its causes: frames of a transport hold the request's headers."""
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
@@ -311,7 +312,7 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
 
 _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
     "context_length_exceeded": ContextWindowExceededError,
-    "exceed_context_size_error": ContextWindowExceededError,  # llama.cpp's type of it
+    "exceed_context_size_error": ContextWindowExceededError,  # llama.cpp's error type
     "string_above_max_length": ContextWindowExceededError,
     "content_policy_violation": ContentPolicyViolationError,
     "content_filter": ContentPolicyViolationError,
@@ -322,7 +323,7 @@ _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
 
 
 def status_error_class(status: int, code: str | None, kind: str | None = None) -> type[APIError]:
-    """Return the class for an HTTP `status` and the upstream's own words for it: its error's `code` and `type`."""
+    """Return the error class for an HTTP `status` and the upstream's error `code` and `type` (`kind`)."""
     if status == 400:
         for word in (code, kind):
             if word is not None and word in _BY_CODE_OF_400:

@@ -1,6 +1,6 @@
-"""JSON to and from bytes, at the one place that knows which codec does it.
+"""Encode and decode JSON: the only module that knows which codec is used.
 
-Source: RFC 8259. NaN and Infinity, which JSON does not have, are refused in both directions.
+Source: RFC 8259. NaN and Infinity, which JSON lacks, are rejected in both directions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def decode(content: bytes | str) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: not JSON, nested too deeply, or a number that JSON does not have.
+        ValueError: `content` is not JSON, is nested too deeply, or has a number that JSON lacks.
     """
     return from_json(content, allow_inf_nan=False, cache_strings="keys")
 
@@ -30,12 +30,12 @@ def encode(value: Any) -> bytes:
     """Return `value` as compact JSON.
 
     Raises:
-        ValueError: something in it has no JSON form; the text does not repeat the value.
+        ValueError: part of it cannot be written as JSON; the message does not repeat the value.
     """
     try:
         content = to_json(value, fallback=_number)
     except (PydanticSerializationError, UnicodeEncodeError, RecursionError, TypeError) as error:
-        raise ValueError(f"no JSON form: {_why(error)}") from None
+        raise ValueError(f"not JSON-serializable: {_reason(error)}") from None
     if b"NaN" in content or b"Infinity" in content:
         _check_finite(content)
     return content
@@ -43,16 +43,16 @@ def encode(value: Any) -> bytes:
 
 def _check_finite(content: bytes) -> None:
     try:
-        from_json(content, allow_inf_nan=False)  # the words may stand inside a text
+        from_json(content, allow_inf_nan=False)  # the words may be part of a string
     except ValueError:
-        raise ValueError("no JSON form: NaN and Infinity are no numbers of JSON") from None
+        raise ValueError("not JSON-serializable: JSON has no NaN and no Infinity") from None
 
 
 def _number(value: Any) -> int | float:
-    """Return a number of another library's type, such as numpy's, as one of Python's.
+    """Convert a number of another library, such as numpy, to a Python number.
 
     Raises:
-        TypeError: it is none.
+        TypeError: `value` is not a number.
     """
     try:
         return operator.index(value)
@@ -62,11 +62,11 @@ def _number(value: Any) -> int | float:
         raise TypeError(f"<class {type(value).__name__!r}>") from None
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if "surrogates not allowed" in str(error):
-        return "a text has half a character in it (a lone surrogate)"
+        return "a string contains a lone surrogate, which is half a character"
     if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if found := UNKNOWN_TYPE.search(str(error)):
-        return f"{found[1]} is no type that JSON has"
+        return "the value is nested too deeply"
+    if match := UNKNOWN_TYPE.search(str(error)):
+        return f"JSON has no type for {match[1]}"
     return type(error).__name__

@@ -1,7 +1,7 @@
-"""Keep keys out of every text that we write.
+"""Keep keys out of everything that we log or raise.
 
-A secret has a type of its own, so that printing, logging or pickling it by accident shows
-nothing; and texts that come from elsewhere are masked by the secret's exact value.
+A secret has its own type, so that printing, logging or pickling it by accident reveals nothing;
+in strings from elsewhere, every occurrence of a secret is masked.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["MASK", "Secret", "mask"]
 
 MASK = "***"
-SLICE_CHARACTERS = 12  # a shorter piece of a key says too little to be worth hiding
+SLICE_CHARACTERS = 12  # a shorter piece of a key reveals too little to be worth hiding
 
 
 class Secret:
-    """A key. `reveal()` gives the text; nothing else does."""
+    """A key. Only `reveal()` returns its value."""
 
     __slots__ = ("__text",)
 
@@ -28,7 +28,7 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """Return the key itself, for the one place that puts it on the wire."""
+        """Return the key itself, for the one place that puts it into a request."""
         return self.__text
 
     def __repr__(self) -> str:
@@ -46,13 +46,13 @@ class Secret:
         return bool(self.__text)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: pass the key again where it is needed")
+        raise TypeError("a Secret cannot be pickled: pass the key again where it is needed")
 
 
 def mask(text: str, secrets: Iterable[Secret | None]) -> str:
-    """Return `text` with every secret, its base64 and its longer slices replaced by `***`.
+    """Return `text` with `***` in place of every secret, its base64 form, and any longer piece of either.
 
-    An upstream may echo a key whole or cut, so any run of 12 or more characters of the key counts.
+    An upstream may echo all or part of a key, so any run of 12 or more of its characters is masked.
     """
     for secret in secrets:
         if secret:
@@ -69,7 +69,7 @@ def _mask_one(text: str, key: str) -> str:
 
 
 def _mask_runs(text: str, key: str) -> str:
-    """Replace each longest run of `text` that is a part of `key` and long enough."""
+    """Replace each run of at least `SLICE_CHARACTERS` characters that also occurs in `key`."""
     for start in range(len(key) - SLICE_CHARACTERS + 1):
         piece = key[start : start + SLICE_CHARACTERS]
         while (at := text.find(piece)) >= 0:

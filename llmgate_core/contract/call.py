@@ -1,6 +1,6 @@
-"""The data that a call is made of, and what plugins promise.
+"""A call and the route it takes.
 
-Pure data and protocols: no I/O, no policy. A call moves one way through these shapes:
+Pure data: no I/O, no policy. A call moves in one direction through these shapes:
 `Call` -> `Route` -> `UpstreamRequest` -> `UpstreamResponse` -> canonical response or chunks.
 """
 
@@ -24,11 +24,11 @@ __all__ = [
 ]
 
 API_VERSION = (1, 0)
-"""Version of the contract with plugins, on its own clock: (major, minor)."""
+"""Version of the plugin contract, independent of the package version: (major, minor)."""
 
 JsonObject = dict[str, Any]
 ModelFacts = Mapping[str, Any]
-"""One row of the catalogue: mode, limits, capabilities, reasoning, params, ... Read only."""
+"""A model's row in the catalogue: mode, limits, capabilities, reasoning, params, ... Read-only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,15 @@ class Call:
     """One request as the caller made it.
 
     Attributes:
-        family: endpoint family that was called, for example `chat`.
+        family: the endpoint family, for example `chat`.
         model: the model string as the caller wrote it, prefix included.
-        body: canonical (OpenAI-shaped) request without `model`. Never changed by a hook.
-        stream: whether the caller wants chunks.
-        metadata: the caller's own labels, for observers; sent only where the body has them too.
-        request_id: our own id of this call, for logs and events.
-        operation: what of the family, for example `create`, or `retrieve` with the id in the body.
-        wait: create a job and wait for its end, through the hook `exchange`.
-        poll_seconds: how long to wait between two looks at a job; None: the plugin chooses.
+        body: the canonical (OpenAI-shaped) request without `model`. Hooks must not change it.
+        stream: whether the caller asked for a stream.
+        metadata: the caller's labels, for observers; sent upstream only if the body has them too.
+        request_id: llmgate's id of this call, for logs and events.
+        operation: the operation of the family, for example `create`, or `retrieve` with the id in the body.
+        wait: create a job and wait until it has ended, through the hook `exchange`.
+        poll_seconds: seconds between two polls of a job; None: the plugin chooses.
     """
 
     family: str
@@ -60,21 +60,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where one call goes. Plugins read it; only core makes it.
+    """Where a call goes. Only core creates one; plugins read it.
 
     Attributes:
         provider: `ProviderInfo.name` of the chosen plugin.
         prefix: the routing prefix without its last slash, for example `openai/responses`.
-        family: the endpoint family that the plugin was chosen for.
-        model: what the upstream calls the model.
+        family: the endpoint family for which the plugin was chosen.
+        model: the upstream's name for the model.
         base_url: without a trailing slash.
-        api_key: None where the provider takes none.
-        facts: the model's row in the catalogue; None: the catalogue does not hold it.
+        api_key: None if the provider does not need one.
+        facts: the model's row in the catalogue; None if it has no row.
         preview_features: the setting `enable_preview_features`.
-        reason: why this route, in words, for `llmgate explain`.
-        param_policy: what becomes of what the upstream cannot take: `error`, `drop` or `forward`;
-            for hooks that convert, through `Ledger`.
-        is_provider_host: the base URL is the provider's own, not another server's that speaks its wire.
+        reason: why this route was chosen, for `llmgate explain`.
+        param_policy: what to do with a parameter that the upstream does not support: `error`, `drop` or
+            `forward`. Hooks that convert a call apply it through `Ledger`.
+        is_provider_host: True if the base URL is the provider's, False for another server with a compatible API.
     """
 
     provider: str

@@ -19,7 +19,7 @@ class CallEvent:
 
     Attributes:
         call: the call as the caller made it, `metadata` included.
-        outcome: `finished`, `truncated` (the upstream broke off), `failed` (an error), or
+        outcome: `finished`, `truncated` (the upstream closed the connection early), `failed` (an error), or
             `cancelled` (the caller closed or dropped the stream, or cancelled the task).
         seconds: from the start of the call to its end.
         chunks: how many chunks the caller got, 0 for a whole answer.

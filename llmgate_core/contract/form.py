@@ -1,7 +1,7 @@
-"""A multipart form whose files are streamed from where they lie.
+"""A multipart form whose files are streamed in place.
 
-Pure data here; the bytes are made in `uploads.py`. A file is opened anew for each try, so that
-a retry sends the same bytes.
+Pure data; `llmgate_core/files/form_content.py` makes the bytes. A file is opened again for each attempt,
+so that a retry sends the same bytes.
 
 Source: RFC 7578.
 """
@@ -17,13 +17,13 @@ __all__ = ["FilePart", "FormBody", "Multipart"]
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """One file of a call, in whatever form the caller gave it.
+    """One file of a call, whatever form the caller passed it in.
 
     Attributes:
-        filename: as the upstream shall see it; its extension may say the format.
-        content_type: by the extension unless the caller named one.
-        size: bytes.
-        open: returns the file at its start, each time it is called. Whoever called closes it.
+        filename: as the upstream should see it; upstreams may take the format from its extension.
+        content_type: as the caller set it, or else by the extension.
+        size: in bytes.
+        open: returns the file, positioned at its start, each time it is called. The caller closes it.
     """
 
     filename: str
@@ -34,23 +34,23 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Multipart:
-    """A form: `fields` first, then `files`, each a name and a value; names may repeat."""
+    """A form: first `fields`, then `files`, each as pairs of name and value. Names may repeat."""
 
     fields: Sequence[tuple[str, str]] = ()
     files: Sequence[tuple[str, FilePart]] = ()
 
 
 class FormBody(Protocol):
-    """A form as it goes on the wire: see `transport_contract.StreamedContent`. Only core makes one."""
+    """A form as it is sent; see `StreamedContent` in `contract/transport.py`. Only core creates one."""
 
     @property
     def content_type(self) -> str:
-        """With the boundary, which stays the same over all tries."""
+        """The header's value with the boundary, which is the same for all attempts."""
         ...
 
     @property
     def length(self) -> int:
-        """Bytes in all."""
+        """The total size in bytes."""
         ...
 
     def blocks(self) -> Iterator[bytes]:
@@ -58,5 +58,5 @@ class FormBody(Protocol):
         ...
 
     def ablocks(self) -> AsyncIterator[bytes]:
-        """As `blocks`, without blocking the event loop."""
+        """Do the same as `blocks`, without blocking the event loop."""
         ...

@@ -1,7 +1,7 @@
 """The hooks, as pluggy specifications.
 
-Provider hooks are called on the one plugin that serves the route; extension hooks on every
-extension that was named. Bodies are empty: implementations live in plugins.
+Provider hooks are called on the one plugin that serves the route, extension hooks on every
+enabled extension. The bodies are empty: plugins implement them.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class ProviderHooks:
-    """What a provider plugin may implement; the first is required."""
+    """The hooks of a provider plugin; only the first is required."""
 
     @hookspec(firstresult=True)
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:  # type: ignore[empty-body]
-        """Return what to send. `body=call.body` says: canonical as it stands."""
+        """Return the request to send. `body=call.body` (the same object) means: no conversion."""
 
     @hookspec(firstresult=True)
     def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> Canonical:  # type: ignore[empty-body]
-        """Return the canonical response; `response` itself says: canonical as it stands."""
+        """Return the canonical response. Returning `response` itself means: no conversion."""
 
     @hookspec(firstresult=True)
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """Judge one parameter; None: not known, pass it on."""
+        """Judge one parameter; None: unknown, pass it on."""
 
     @hookspec(firstresult=True)
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
@@ -57,31 +57,31 @@ class ProviderHooks:
 
     @hookspec(firstresult=True)
     def auth(self, route: Route) -> Auth | None:
-        """Return how to authorize a request; None: the key as a bearer token."""
+        """Return the authorization flow; None: send the key as a bearer token."""
 
     @hookspec(firstresult=True)
     def map_error(self, call: Call, route: Route, response: UpstreamResponse) -> LLMGateError | None:
-        """Return the error for a status of 300 and above; None: by the table of core."""
+        """Return the error for a status of 300 or above; None: core chooses by status and code."""
 
     @hookspec(firstresult=True)
     def exchange(self, call: Call, route: Route) -> Exchange | None:
-        """Return a generator for several requests; None: one request, one answer."""
+        """Return a generator of several requests; None: one request, one response."""
 
     @hookspec(firstresult=True)
     def list_models(self, route: Route) -> Sequence[str] | None:
-        """Return the models known without asking anyone."""
+        """Return the models that are known without a request."""
 
     @hookspec(firstresult=True)
     def transport(self, route: Route, inner: Transport | AsyncTransport) -> Transport | AsyncTransport | None:
-        """Return a wire of the plugin's own, which may wrap `inner`; None: `inner` itself."""
+        """Return the plugin's own transport, which may wrap `inner`; None: use `inner`."""
 
 
 class ExtensionHooks:
-    """What an extension may implement besides wrappers around provider hooks."""
+    """The hooks of an extension; it may also wrap provider hooks."""
 
     @hookspec
     def before_call(self, call: Call, route: Route) -> None:
-        """See a call before it is sent; an error of `llmgate_core.errors` stops it."""
+        """Inspect a call before it is sent; raise an error of `llmgate_core.errors` to stop it."""
 
     @hookspec
     def on_event(self, event: CallEvent) -> None:

@@ -1,6 +1,6 @@
-"""Say what a conversion does to a call: refuse, or go on and leave an entry behind.
+"""Record what a conversion changes in a call, or raise if the policy does not allow the change.
 
-Pure. Used by the bridges and by every hook that converts: nothing happens in silence.
+Pure. Used by the bridges and by every hook that converts: nothing is changed silently.
 
 Source: docs/guide/parameters.md, the policies `error`, `drop` and `forward`.
 """
@@ -17,13 +17,13 @@ __all__ = ["Ledger", "LedgerEntry"]
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One thing that was done to a call beyond passing it on.
+    """One change that was made to a call.
 
     Attributes:
-        parameter: the request's parameter, or the step for one that is no parameter.
+        parameter: the request parameter, or the name of a conversion step that concerns no parameter.
         action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated` or `bridged`.
-        reason: why, in words. source: where that is known from.
-        lossy: whether something that the caller asked for was lost.
+        reason: why. source: the document that says so.
+        lossy: whether the change lost something that the caller asked for.
     """
 
     parameter: str
@@ -38,20 +38,20 @@ class LedgerEntry:
 
 
 class Ledger:
-    """Collects the entries of one conversion, under the policy of its route."""
+    """Collects the entries of one conversion and applies the route's parameter policy."""
 
     def __init__(self, route: Route, source: str) -> None:
         self._route = route
         self._source = source
-        self._entries: dict[LedgerEntry, None] = {}  # each kind once, in order: a stream repeats itself
+        self._entries: dict[LedgerEntry, None] = {}  # a set in order: a stream repeats entries
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
-        """What was noted so far, each kind once, in order."""
+        """The entries so far, in order and without repetition."""
         return tuple(self._entries)
 
     def unsupported(self, parameter: str, reason: str) -> None:
-        """Note that `parameter` has no counterpart and is left out.
+        """Record that `parameter` has no counterpart and is dropped.
 
         Raises:
             UnsupportedParamsError: the policy is `error`.
@@ -62,32 +62,32 @@ class Ledger:
         self.lost(parameter, reason)
 
     def forwards(self, parameter: str, reason: str) -> bool:
-        """Return whether the policy sends `parameter` as it is, noted; else as `unsupported`."""
+        """Return True, and record it, if the policy forwards `parameter`; otherwise do as `unsupported`."""
         if self._route.param_policy != "forward":
             self.unsupported(parameter, reason)
             return False
-        self._note(parameter, "forwarded", reason)
+        self._record(parameter, "forwarded", reason)
         return True
 
     def refuse(self, parameter: str, reason: str) -> UnsupportedParamsError:
-        """Return the error for what no policy lifts."""
+        """Return the error for a parameter that no policy permits."""
         return self._route.refuse(parameter, f"{reason} [{self._source}]")
 
     def lost(self, parameter: str, reason: str) -> None:
-        """Note that something which the caller asked for is left out; core warns of it once."""
-        self._note(parameter, "dropped", reason, lossy=True)
+        """Record that something the caller asked for is dropped; core warns about it once."""
+        self._record(parameter, "dropped", reason, lossy=True)
 
     def dropped(self, parameter: str, reason: str) -> None:
-        """Note that something is left out by which nothing is lost."""
-        self._note(parameter, "dropped", reason)
+        """Record that something is dropped without any loss."""
+        self._record(parameter, "dropped", reason)
 
     def bridged(self, parameter: str, reason: str) -> None:
-        """Note a step of conversion by which nothing is lost."""
-        self._note(parameter, "bridged", reason)
+        """Record a conversion step without any loss."""
+        self._record(parameter, "bridged", reason)
 
     def emulated(self, parameter: str, reason: str) -> None:
-        """Note something done in another way than the caller's."""
-        self._note(parameter, "emulated", reason)
+        """Record that something is done in another way than the caller asked for."""
+        self._record(parameter, "emulated", reason)
 
-    def _note(self, parameter: str, action: str, reason: str, *, lossy: bool = False) -> None:
+    def _record(self, parameter: str, action: str, reason: str, *, lossy: bool = False) -> None:
         self._entries[LedgerEntry(parameter, action, reason, self._source, lossy)] = None

@@ -1,6 +1,6 @@
-"""What a plugin says of its provider, and of one parameter.
+"""A plugin's facts about its provider, and its verdict on one parameter.
 
-Pure data: core reads it, nothing here decides.
+Pure data: core reads it and decides.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ __all__ = ["ParamRule", "ProviderInfo"]
 
 @dataclass(frozen=True, slots=True)
 class ProviderInfo:
-    """Static facts of a plugin; everything that core must know of a provider.
+    """Everything that core needs to know about a provider.
 
     Attributes:
-        api: version of the contract that the plugin was written for.
+        api: the version of the plugin contract that the plugin was written for.
         name: the provider's name in errors, ledger and catalogue.
-        base_url: where requests go unless the caller or the environment says otherwise.
-        env_key: environment variable with the key; None for a provider that takes no key.
-        env_base_url, env_organization, env_project: variables to look at, the first one set wins.
-        env_key_optional: True where a missing key is no error.
-        organization_header, project_header: header names, None where the provider has none.
-        operations: what the plugin serves besides `create`, as `family.operation`, for example
-            `responses.retrieve`; core refuses any other operation before the plugin is asked.
+        base_url: where requests go unless the caller or the environment sets another one.
+        env_key: the environment variable with the key; None for a provider that needs no key.
+        env_base_url, env_organization, env_project: environment variables; the first one that is set wins.
+        env_key_optional: True if a missing key is not an error.
+        organization_header, project_header: header names; None if the provider has none.
+        operations: the operations that the plugin serves besides `create`, as `family.operation`, for example
+            `responses.retrieve`; core rejects any other operation before it calls the plugin.
     """
 
     api: tuple[int, int]
@@ -43,21 +43,21 @@ class ProviderInfo:
 
 @dataclass(frozen=True, slots=True)
 class ParamRule:
-    """What `supports_param` knows of one parameter and value.
+    """The verdict of `supports_param` on one parameter and its value.
 
-    Without any field it says: supported as given. `reason` and `source` go into the ledger
-    or the error message, so write them for the caller: what is wrong and the way out.
+    The default means: supported as given. `reason` and `source` appear in the ledger or the error
+    message, so write them for the caller: what is wrong and what to do about it.
 
     Attributes:
-        supported: False: policy decides between error, drop and forward.
-        reason, source: why, and where that is known from.
+        supported: if False, the policy decides between `error`, `drop` and `forward`.
+        reason: why. source: the document that says so.
         rename: send under this name instead.
-        replace: send this value instead (`None`: send nothing). Set `replaces=True` with it.
-        droppable: False: without it the call would be another one, so the policy `drop` is an error too.
-        lossy: what `rename` or `replace` does loses something that the caller asked for.
-        keep_local: not sent, by design and not as a loss; observers still see it.
-        applies: the rule holds only when this is true of the whole body; None: always.
-        otherwise: the rule that holds when `applies` is false; None: supported as given.
+        replace: send this value instead; None: send nothing. Takes effect only with `replaces=True`.
+        droppable: if False, dropping it would change the meaning of the call, so the policy `drop` raises too.
+        lossy: `rename` or `replace` loses something that the caller asked for.
+        keep_local: not sent, by design and without loss; observers still see it.
+        applies: the rule holds only if this function returns True for the whole body; None: always.
+        otherwise: the rule that holds if `applies` returns False; None: supported as given.
     """
 
     supported: bool = True

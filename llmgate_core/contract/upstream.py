@@ -1,4 +1,4 @@
-"""What goes to an upstream and what comes back, and the small protocols of plugins around it.
+"""Requests to an upstream, its responses, and the protocols that plugins implement around them.
 
 Pure data and protocols: no I/O, no policy.
 """
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class SSEEvent:
-    """One dispatched event: `event` is its type, `data` its lines joined by a newline."""
+    """One dispatched event: `event` is its type, `data` its data lines joined by newlines."""
 
     data: str
     event: str = "message"
@@ -45,17 +45,17 @@ NOT_FOR_ERRORS = frozenset({"location", "set-cookie"})
 
 
 class Headers(dict[str, str]):
-    """Response headers: a dict with lower-case names that is looked up in any case.
+    """Response headers: a dict with case-insensitive look-up; its keys are lower-case.
 
-    A header that came several times has its values joined by `, `; `get_list` keeps them apart.
+    The values of a repeated header are joined by `, `; `get_list` returns them one by one.
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__()
         self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
         for name, value in self._raw:
-            known = super().get(name)
-            super().__setitem__(name, value if known is None else f"{known}, {value}")
+            previous = super().get(name)
+            super().__setitem__(name, value if previous is None else f"{previous}, {value}")
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
@@ -64,27 +64,27 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of `name` in any case, or `default`."""
+        """Return the value of `name`, in any case, or `default`."""
         return super().get(name.lower(), default)
 
     def masked(self, secrets: Iterable[Secret | None]) -> Headers:
-        """Return a copy for an error: no key in it, should the upstream have repeated one, no cookie, no address."""
-        known = tuple(secrets)
+        """Return a copy for an error, without cookies and redirect addresses, and with echoed keys masked."""
+        all_secrets = tuple(secrets)
         return Headers(
-            (name.encode("latin-1"), mask(value, known).encode("latin-1"))
+            (name.encode("latin-1"), mask(value, all_secrets).encode("latin-1"))
             for name, value in self._raw
             if name not in NOT_FOR_ERRORS
         )
 
     def get_list(self, name: str) -> list[str]:
-        """Return every value of `name`, in the order they came."""
-        wanted = name.lower()
-        return [value for known, value in self._raw if known == wanted]
+        """Return every value of `name`, in the order received."""
+        lower_name = name.lower()
+        return [value for header, value in self._raw if header == lower_name]
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """What a plugin wants sent; core joins the path to the route's base URL and adds the key.
+    """A request as a plugin builds it; core joins the path to the route's base URL and adds the key.
 
     Attributes:
         path: begins with `/`, relative to the base URL; never an absolute URL.
@@ -104,7 +104,7 @@ class UpstreamRequest:
     ledger: tuple[LedgerEntry, ...] = ()
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
-        """Return a copy that has `headers` too; they win over those of the same name."""
+        """Return a copy with `headers` added; they replace headers of the same name."""
         return replace(self, headers={**self.headers, **headers})
 
     def with_body(self, body: JsonObject | Multipart | FormBody | bytes | None) -> UpstreamRequest:
@@ -113,7 +113,7 @@ class UpstreamRequest:
 
 
 class UpstreamResponse:
-    """A whole answer: status, headers, bytes. `json()` parses once."""
+    """A complete response: status, headers, content. `json()` parses the content once."""
 
     __slots__ = ("_headers", "_json", "content", "raw_headers", "status")
 
@@ -135,14 +135,14 @@ class UpstreamResponse:
         """Return the parsed body.
 
         Raises:
-            APIResponseValidationError: the body is not JSON: the upstream's fault, not the plugin's.
+            APIResponseValidationError: the body is not JSON, which is the upstream's fault and not the plugin's.
         """
         if self._json is None:
             try:
                 self._json = decode(self.content)
             except ValueError as error:
                 raise APIResponseValidationError(
-                    f"HTTP {self.status}: the answer is not JSON: {error}",
+                    f"HTTP {self.status}: the response is not JSON: {error}",
                     status_code=self.status,
                     request_id=self.headers.get("x-request-id"),
                 ) from None
@@ -154,36 +154,36 @@ class UpstreamResponse:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What `transform_response` returns where the conversion has something to say in the ledger."""
+    """The return value of `transform_response` when the conversion adds entries to the ledger."""
 
     body: JsonObject
     ledger: tuple[LedgerEntry, ...] = ()
 
 
 class StreamParser(Protocol):
-    """One object per stream: turns upstream events into canonical chunks. No I/O.
+    """Converts the upstream's events to canonical chunks, one object per stream. No I/O.
 
-    A parser may also have these attributes: `ledger`, a list of entries that the stream shows too; `usage`, for
-    observers and cost where no chunk shows it; `done`, true once nothing more belongs to the stream; a function
-    `failed(error)`, which returns the chunks that tell a reader that the upstream gave up.
+    A parser may also have these attributes: `ledger`, a list of entries that are added to the stream's ledger;
+    `usage`, for observers and cost if no chunk contains it; `done`, true after the last event of the stream; a
+    function `failed(error)` that returns the chunks which report a failed upstream to the reader.
     """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
-        """Return the chunks that `event` makes, none, one or several."""
+        """Return the chunks for `event`: none, one or several."""
         ...
 
     def close(self) -> Sequence[JsonObject]:
-        """Return what is left when the upstream has ended.
+        """Return the remaining chunks after the upstream has ended.
 
         Raises:
-            StreamTruncatedError: the upstream's end marker never came.
+            StreamTruncatedError: the upstream's end marker never arrived.
         """
         ...
 
 
 Auth = Callable[[UpstreamRequest], Generator[UpstreamRequest, UpstreamResponse, None]]
-"""Given the final request, yields requests to send and is sent each answer back, so it may sign
-the request, or ask for a token first. The last one yielded is the call itself."""
+"""Takes the final request, yields the requests to send and receives the response to each, so that it can
+sign the request or fetch a token first. The last request it yields is the call itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +195,10 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Yielded by an exchange: how far the job is; shown to the caller's `on_progress`, and its state in errors."""
+    """Yielded by an exchange: the job's state, for the caller's `on_progress` and for error messages."""
 
     job: JsonObject
 
 
 Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", JsonObject]
-"""Several requests for one call, for example create a job, then poll it; returns the response."""
+"""Several requests for one call, for example to create a job and poll it. Returns the response."""

@@ -1,6 +1,6 @@
-"""A file that is there only once it is whole: written beside its place, then moved into it.
+"""Write a file atomically: write a temporary file beside the target, then replace the target with it.
 
-A link is followed, so that it stays one; what is no regular file (a pipe, a device) is written to directly.
+Symbolic links are followed. A target that is not a regular file (a pipe, a device) is written directly.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ __all__ = ["AtomicFile"]
 
 
 class AtomicFile:
-    """A context manager; leaving it without an error puts the file into its place, else nothing stays."""
+    """A context manager: on success the temporary file replaces the target, on an error it is removed."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(os.path.realpath(path))
         is_special = self._path.exists() and not self._path.is_file()
-        self._beside = None if is_special else self._path.with_name(f".{self._path.name[:200]}.{secrets.token_hex(6)}")
-        self._file = open(self._path if self._beside is None else self._beside, "wb")  # noqa: SIM115 - closed on exit
+        self._temporary = (
+            None if is_special else self._path.with_name(f".{self._path.name[:200]}.{secrets.token_hex(6)}")
+        )
+        self._file = open(self._path if self._temporary is None else self._temporary, "wb")  # noqa: SIM115 - closed on exit
 
     def write(self, block: bytes) -> None:
-        """Add a block."""
+        """Append a block."""
         self._file.write(block)
 
     def __enter__(self) -> AtomicFile:
@@ -34,8 +36,8 @@ class AtomicFile:
     ) -> None:
         try:
             self._file.close()
-            if kind is None and self._beside is not None:
-                os.replace(self._beside, self._path)
+            if kind is None and self._temporary is not None:
+                os.replace(self._temporary, self._path)
         finally:
-            if self._beside is not None:
-                self._beside.unlink(missing_ok=True)
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)

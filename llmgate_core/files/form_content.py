@@ -1,9 +1,9 @@
-"""The bytes of a form: parameters -> `Multipart`, and a `Multipart` -> blocks that are the same for each try.
+"""Convert parameters to a `Multipart`, and a `Multipart` to blocks of bytes, the same for each attempt.
 
-Reads files; knows nothing of the network.
+Reads files; sends nothing.
 
-Source: RFC 7578; the WHATWG HTML standard, "multipart form data", for names; the OpenAI SDK for how fields are
-written.
+Source: RFC 7578; the WHATWG HTML standard, "multipart form data", for names; the OpenAI SDK for the format of
+fields.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ __all__ = ["FormContent", "as_form"]
 BLOCK_BYTES = 64 * 1024
 
 
-ASYNC_BLOCK_BYTES = 256 * 1024  # larger, as every block costs a change of threads
+ASYNC_BLOCK_BYTES = 256 * 1024  # larger, because every block costs a switch of threads
 
 
 _ESCAPES = MappingProxyType({code: f"%{code:02X}" for code in (*range(32), ord('"'), 127)})
 
 
 def as_form(fields: Mapping[str, Any]) -> Multipart:
-    """Return a request's parameters as a form, in their order; files are `FilePart`s, None is left out.
+    """Return a request's parameters as a form, in order; files must be `FilePart`s, None is omitted.
 
-    Scalars are written as JSON writes them, lists as repeated `name[]`, objects as `name[key]`; a list
-    with one file is that file.
+    Scalars are written as in JSON, lists as repeated `name[]`, objects as `name[key]`; a list
+    with a single file is written as that file.
 
     Raises:
-        BadRequestError: a value that has no form; the message names it.
+        BadRequestError: a value cannot be sent in a form; the message names the parameter.
     """
-    texts: list[tuple[str, str]] = []
+    strings: list[tuple[str, str]] = []
     files: list[tuple[str, FilePart]] = []
     for name, value in fields.items():
         for key, leaf in _leaves(name, value, param=name):
-            files.append((key, leaf)) if isinstance(leaf, FilePart) else texts.append((key, leaf))
-    return Multipart(texts, files)
+            files.append((key, leaf)) if isinstance(leaf, FilePart) else strings.append((key, leaf))
+    return Multipart(strings, files)
 
 
 def _leaves(key: str, value: Any, *, param: str) -> Iterator[tuple[str, str | FilePart]]:
-    """Yield the fields that `value` makes."""
+    """Yield the form fields for `value`."""
     if value is None:
         return
     if isinstance(value, FilePart):
@@ -73,7 +73,7 @@ def _leaves(key: str, value: Any, *, param: str) -> Iterator[tuple[str, str | Fi
         for item in value:
             yield from _leaves(key if is_one_file else f"{key}[]", item, param=param)
     elif isinstance(value, BINARY):
-        raise bad_file(param, f"{param} takes no file; bytes cannot stand in a field")
+        raise bad_file(param, f"{param} is not a file parameter: bytes cannot be sent in a field")
     else:
         yield from _leaves(key, decode(_json(value, param)), param=param)  # a pydantic model, a date, ...
 
@@ -86,11 +86,11 @@ def _json(value: Any, param: str) -> bytes:
 
 
 class FormContent:
-    """`transport_contract.StreamedContent` of a form. Its boundary, and so its bytes, are the same for each try.
+    """A form as `StreamedContent` of `contract/transport.py`. Its boundary, and so its bytes, are the same each time.
 
     Attributes:
-        form: what it is made of.
-        content_type: value of the header, with the boundary. length: bytes in all.
+        form: the form.
+        content_type: the header's value, with the boundary. length: the total size in bytes.
     """
 
     def __init__(self, form: Multipart) -> None:
@@ -110,15 +110,15 @@ class FormContent:
         self.length = sum(part.size for _, part in self._segments)
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the form in blocks of 64 KiB at most; see `transport_contract.StreamedContent.blocks`."""
+        """Yield the form in blocks of at most 64 KiB."""
         return self._read(BLOCK_BYTES)
 
     def ablocks(self) -> AsyncBlocks:
-        """Yield the form; files are opened and read in threads of the event loop's own."""
+        """Yield the form; files are opened and read in the event loop's default executor."""
         return AsyncBlocks(self._read(ASYNC_BLOCK_BYTES))
 
     def _read(self, block_bytes: int) -> Generator[bytes, None, None]:
-        pieces: list[bytes] = []  # wait until they are a block: a small form is a single one
+        pieces: list[bytes] = []  # collected up to one block, so that a small form is sent in one piece
         count = 0
         for name, part in self._segments:
             for piece in _pieces_of(name, part, offset=count, block_bytes=block_bytes):
@@ -137,7 +137,7 @@ class FormContent:
 class AsyncBlocks:
     """Runs a blocking generator in threads, one step at a time.
 
-    No asynchronous generator: those need their event loop to close the file.
+    Not an async generator, because that would need its event loop to close the file.
     """
 
     def __init__(self, blocks: Generator[bytes, None, None]) -> None:
@@ -148,14 +148,14 @@ class AsyncBlocks:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next block. A read cannot be stopped: who is cancelled here, leaves it to itself."""
+        """Return the next block. After a cancellation a blocking read still finishes in its thread."""
         self._reading = asyncio.get_running_loop().run_in_executor(None, next, self._blocks, b"")
         if block := await asyncio.shield(self._reading):
             return block
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Close the file, once a read that goes on has ended. Idempotent."""
+        """Close the file, after a running read has ended. Idempotent."""
         if self._reading is None or self._reading.done():
             self._blocks.close()
         else:
@@ -163,15 +163,15 @@ class AsyncBlocks:
 
     def _close_after(self, reading: asyncio.Future[bytes]) -> None:
         if not reading.cancelled():
-            reading.exception()  # nobody waits for it any more
+            reading.exception()  # mark it as retrieved: no one awaits it any more
         self._blocks.close()
 
 
 def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> Iterator[bytes]:
-    """Yield a file of a form; no piece goes past the end of a block, the first of which has `offset` bytes already.
+    """Yield a file's content; no piece crosses the end of a block, the first of which already has `offset` bytes.
 
     Raises:
-        BadRequestError: it cannot be opened or read, or is shorter or longer than it was.
+        BadRequestError: the file cannot be opened or read, or its size has changed.
     """
     left = part.size
     try:
@@ -186,8 +186,8 @@ def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> I
                 raise _changed(name, part, "longer")
     except BadRequestError:
         raise
-    except Exception as error:  # a file of the caller's may raise anything
-        message = f"{part.filename!r} cannot be read any more: {reason_of(error)}; leave it open and in its place"
+    except Exception as error:  # the caller's file object may raise anything
+        message = f"{part.filename!r} can no longer be read: {reason_of(error)}; keep the file open and in place"
         raise BadRequestError(message, status_code=400, param=_param_of(name)) from error
 
 
@@ -196,9 +196,9 @@ def _text(content: bytes) -> tuple[str, FilePart]:
 
 
 def _head_of(name: str, part: FilePart) -> bytes:
-    if not CONTENT_TYPE.fullmatch(part.content_type):  # it may come from anywhere, and stands in a header
+    if not CONTENT_TYPE.fullmatch(part.content_type):  # it is the caller's, and part of a header
         raise bad_file(
-            _param_of(name), f"{part.filename!r} has a content type that cannot be sent; write it like 'audio/wav'"
+            _param_of(name), f"{part.filename!r} has an invalid content type; it should look like 'audio/wav'"
         )
     return b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
         _escaped(name),
@@ -208,7 +208,7 @@ def _head_of(name: str, part: FilePart) -> bytes:
 
 
 def _escaped(name: str) -> bytes:
-    """Return a name as it may stand between quotes: in UTF-8, nothing in it ends the header."""
+    """Return a name for use between quotes, in UTF-8: no character in it can end the header."""
     return name.translate(_ESCAPES).encode("utf-8", "replace")
 
 
@@ -216,7 +216,7 @@ def _utf8(name: str, value: str) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        raise bad_file(_param_of(name), f"{name} has a character that UTF-8 cannot write") from None
+        raise bad_file(_param_of(name), f"{name} contains a character that cannot be encoded as UTF-8") from None
 
 
 def _param_of(name: str) -> str:
@@ -224,5 +224,5 @@ def _param_of(name: str) -> str:
 
 
 def _changed(name: str, part: FilePart, how: str) -> BadRequestError:
-    message = f"{part.filename!r} is {how} now than the {part.size} bytes it had; send it when nobody writes to it"
+    message = f"{part.filename!r} is now {how} than the {part.size} bytes it had; send it while no program writes to it"
     return BadRequestError(message, status_code=400, param=_param_of(name))

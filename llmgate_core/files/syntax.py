@@ -1,4 +1,4 @@
-"""The words that files and forms share: names, content types, and errors about a file."""
+"""The syntax that files and forms share: names, content types, and errors about a file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BINARY = (bytes, bytearray, memoryview)
 
 
 def basename(name: str | None) -> str:
-    """Return the last part of a path of any system."""
+    """Return the last part of a path of any operating system."""
     return re.split(r"[/\\]", name)[-1].strip() if name else ""
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a file could not be read, in a few words."""
+    """Return in a few words why a file could not be read."""
     if isinstance(error, io.UnsupportedOperation):
-        return "it is not open for that"
+        return "it is not open for this operation"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__

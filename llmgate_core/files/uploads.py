@@ -1,7 +1,7 @@
-"""Whatever a caller may call a file -> `FilePart`.
+"""Convert whatever a caller passes as a file to a `FilePart`.
 
-Reads files; knows nothing of the network. Never holds a file in memory that the caller did not
-hold there, never closes a file of the caller's, and never sends more of a path than its last part.
+Reads files; sends nothing. Never loads a file into memory that was not there before, never closes the
+caller's file, and never sends more of a path than its last part.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["file_part"]
 
 BLOCK_BYTES = 64 * 1024
-SPOOLED_BYTES = 1024 * 1024  # of a stream that cannot seek; more of it lies on the disk
+SPOOLED_BYTES = 1024 * 1024  # of a stream that cannot seek; anything longer is copied to disk
 MAGIC_BYTES = 64
 SHOWN_CHARACTERS = 200  # of a path in a message
 
 _CONTENT_TYPES = MappingProxyType(
     {
-        # what the standard library does not know, or calls by an old name or that of a video
+        # types that the standard library does not know, gives an old name, or takes for video
         ".flac": "audio/flac",
         ".jsonl": "application/jsonl",
         ".m4a": "audio/mp4",
@@ -51,17 +51,16 @@ _UNKNOWN_TYPE = "application/octet-stream"
 
 
 def file_part(value: Any, *, param: str) -> FilePart:
-    """Return `value` as a file: what the parameter `param` was given.
+    """Return the `value` of the parameter `param` as a file.
 
-    It may be an open binary file, from where it stands now; a path, as text or `os.PathLike`; bytes,
-    bytearray or memoryview; `(name, content)` or `(name, content, content_type)` with content any of
-    these; or a `FilePart`. A file that can seek is read in place, one that cannot is copied once, now.
-    Content without a name gets one whose extension is told by its first bytes, and `upload.bin` where
-    they tell nothing: a wrong extension would be worse, as the upstream takes the format from it and
-    would then blame the content.
+    It may be an open binary file, read from its current position; a path, as a string or `os.PathLike`; bytes,
+    bytearray or memoryview; `(name, content)` or `(name, content, content_type)` with any of these as content;
+    or a `FilePart`. A seekable file is read in place; one that cannot seek is copied once, now.
+    Content without a name gets an extension by its first bytes, or the name `upload.bin` if they are unknown:
+    the upstream takes the format from the extension, and a wrong one would make it blame the content.
 
     Raises:
-        BadRequestError: none of these, text instead of bytes, not there, not to be read, or empty.
+        BadRequestError: `value` is none of these, is text instead of bytes, is empty, or cannot be found or read.
     """
     if not isinstance(value, tuple):
         return _part_of(value, None, None, param=param)
@@ -81,28 +80,28 @@ def _part_of(value: Any, name: str | None, content_type: str | None, *, param: s
             content_type=content_type or (_type_of(name) if basename(name) else None) or value.content_type,
         )
     if isinstance(value, BINARY):
-        content = bytes(value)  # of bytes themselves no copy
+        content = bytes(value)  # no copy if it is bytes already
         return _part(name, content_type, len(content), lambda: io.BytesIO(content), param=param)
     if isinstance(value, (str, os.PathLike)):
         return _part_of_path(value, name, content_type, param=param)
     if callable(getattr(value, "read", None)):
         return _part_of_file(value, name, content_type, param=param)
-    raise bad_file(param, f"a file is an open file, a path, bytes or (name, content), not {type(value).__name__}")
+    raise bad_file(param, f"a file must be an open file, a path, bytes or (name, content), not {type(value).__name__}")
 
 
 def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: str | None, *, param: str) -> FilePart:
     shown = repr(os.fspath(path))[:SHOWN_CHARACTERS]
     try:
-        path = os.path.abspath(os.fsdecode(path))  # another try must find it, wherever we are by then
+        path = os.path.abspath(os.fsdecode(path))  # a retry must find it even after a change of the working directory
         status = os.stat(path)
     except FileNotFoundError:
-        raise bad_file(param, f"there is no file {shown}; pass the path of one, an open file or its bytes") from None
+        raise bad_file(param, f"there is no file {shown}; pass the path of a file, an open file or its bytes") from None
     except (OSError, ValueError) as error:
         raise bad_file(param, f"{shown} cannot be opened: {reason_of(error)}; pass an open file or its bytes") from None
     if stat.S_ISDIR(status.st_mode):
         raise bad_file(param, f"{shown} is a directory; pass the path of a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise bad_file(param, f"{shown} is not a regular file; open it and pass the open file, which is then copied")
+        raise bad_file(param, f"{shown} is not a regular file; open it and pass the open file, which will be copied")
     try:
         return _part(name or path, content_type, status.st_size, lambda: _opened(path), param=param)
     except OSError as error:
@@ -110,17 +109,17 @@ def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: 
 
 
 def _opened(path: str) -> BinaryIO:
-    return open(path, "rb", buffering=0)  # the blocks that we read are large
+    return open(path, "rb", buffering=0)  # we read large blocks
 
 
 def _part_of_file(file: Any, name: str | None, content_type: str | None, *, param: str) -> FilePart:
-    """Return an open file from where it stands; it stays the caller's, and open."""
-    own_name = getattr(file, "name", None)
-    if name is None and isinstance(own_name, str) and not own_name.startswith("<"):  # such as <stdin>
-        name = own_name
+    """Return an open file, from its current position; the caller keeps it, and it stays open."""
+    file_name = getattr(file, "name", None)
+    if name is None and isinstance(file_name, str) and not file_name.startswith("<"):  # such as <stdin>
+        name = file_name
     shown = repr(name or type(file).__name__)[:SHOWN_CHARACTERS]
     if inspect.iscoroutinefunction(file.read):
-        raise bad_file(param, f"{shown} is read with await; pass the file inside it, or its bytes")
+        raise bad_file(param, f"{shown} has an async read(); pass the synchronous file that it wraps, or its bytes")
     try:
         if isinstance(file, io.TextIOBase) or isinstance(file.read(0), str):
             raise bad_file(param, f"{shown} is open as text; open it with mode 'rb'")
@@ -134,39 +133,41 @@ def _window_of(file: Any) -> _Window:
     seekable = getattr(file, "seekable", None)
     if seekable() if callable(seekable) else hasattr(file, "seek") and hasattr(file, "tell"):
         return _Window(file)
-    copy = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES)  # noqa: SIM115  # closed by its window
-    with contextlib.ExitStack() as undo:
-        undo.callback(copy.close)
+    copy = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES)  # noqa: SIM115  # its window closes it
+    with contextlib.ExitStack() as on_error:
+        on_error.callback(copy.close)
         while block := file.read(BLOCK_BYTES):
             copy.write(block)
-        undo.pop_all()
+        on_error.pop_all()
     copy.seek(0)
-    return _Window(copy, owned=copy)
+    return _Window(copy, owned_copy=copy)
 
 
 def _part(
-    name: str | None, content_type: str | None, size: int, opens: Callable[[], BinaryIO], *, param: str
+    name: str | None, content_type: str | None, size: int, open_file: Callable[[], BinaryIO], *, param: str
 ) -> FilePart:
-    """Return the part, with a name and a type told by the content where the caller gave none."""
-    with opens() as file:
+    """Return the part, with a name and a type taken from the content if the caller gave none."""
+    with open_file() as file:
         magic = file.read(MAGIC_BYTES)
     filename = basename(name)
     if not size or not magic:
-        what = repr(filename)[:SHOWN_CHARACTERS] if filename else "the file"
-        raise bad_file(param, f"{what} is empty; if it was read to its end before, call seek(0) on it first")
+        shown = repr(filename)[:SHOWN_CHARACTERS] if filename else "the file"
+        raise bad_file(param, f"{shown} is empty; if it was already read to its end, call seek(0) on it first")
     extension = _extension_of(magic)
     filename = filename or f"upload{extension or '.bin'}"
-    return FilePart(filename, content_type or _type_of(filename) or _type_of(extension) or _UNKNOWN_TYPE, size, opens)
+    return FilePart(
+        filename, content_type or _type_of(filename) or _type_of(extension) or _UNKNOWN_TYPE, size, open_file
+    )
 
 
 def _type_of(name: str | None) -> str | None:
-    """Return the content type that the extension of `name` means."""
+    """Return the content type for the extension of `name`, or None if it is unknown."""
     extension = os.path.splitext(f"x{basename(name)}")[1].lower()
     return _CONTENT_TYPES.get(extension) or mimetypes.guess_type(f"x{extension}")[0]
 
 
 _MAGIC = (
-    # where, what, extension
+    # offset, signature, extension
     (0, b"fLaC", ".flac"),
     (0, b"OggS", ".ogg"),
     (0, b"ID3", ".mp3"),
@@ -182,9 +183,9 @@ _MAGIC = (
 
 
 def _extension_of(magic: bytes) -> str:
-    """Return the extension that the first bytes of a file mean; empty: none that we know."""
-    for start, sign, extension in _MAGIC:
-        if magic.startswith(sign, start) and (start != 8 or magic.startswith(b"RIFF")):
+    """Return the extension for the first bytes of a file; empty if they are unknown."""
+    for start, signature, extension in _MAGIC:
+        if magic.startswith(signature, start) and (start != 8 or magic.startswith(b"RIFF")):
             return extension
     # MPEG audio of layer III without a tag
     is_frame = len(magic) > 2 and magic[0] == 0xFF and magic[1] & 0xE6 == 0xE2 and magic[2] & 0xF0 != 0xF0
@@ -192,14 +193,14 @@ def _extension_of(magic: bytes) -> str:
 
 
 class _Window:
-    """A file from where it stands now to its end, to be read many times over, at once if need be.
+    """A file from its current position to its end, which can be read many times, and concurrently.
 
-    `owned` is a copy that nobody else knows, and that is closed with us.
+    `owned_copy` is a copy that no one else uses; it is closed together with the window.
     """
 
-    def __init__(self, file: Any, *, owned: Any = None) -> None:
+    def __init__(self, file: Any, *, owned_copy: Any = None) -> None:
         self._file = file
-        self._owned = owned
+        self._owned_copy = owned_copy
         self._lock = threading.Lock()
         self._start: int = file.tell()
         file.seek(0, os.SEEK_END)
@@ -207,18 +208,18 @@ class _Window:
         file.seek(self._start)
 
     def open(self) -> BinaryIO:
-        """Return a view with a position of its own; closing it closes nothing."""
+        """Return a view with its own position; closing it does not close the file."""
         return cast("BinaryIO", _View(self, self._start))
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Return what lies at `position`."""
+        """Return up to `size` bytes at `position`."""
         with self._lock:
             self._file.seek(position)
             return cast("bytes", self._file.read(size))
 
     def __del__(self) -> None:
-        if getattr(self, "_owned", None) is not None:
-            self._owned.close()
+        if getattr(self, "_owned_copy", None) is not None:
+            self._owned_copy.close()
 
 
 class _View(io.RawIOBase):

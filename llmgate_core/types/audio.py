@@ -1,7 +1,7 @@
 """Typed results of the families transcription, translation and speech.
 
-Pure. Only `text` makes a transcription one; the formats `text`, `srt` and `vtt` have nothing else.
-Speech itself is bytes, see `binary.py`; here are the events of its stream.
+Pure. Only `text` is required of a transcription; the formats `text`, `srt` and `vtt` have nothing else.
+Speech itself is bytes, see `binary.py`; the events of its stream are here.
 
 Source: OpenAPI 2.3.0, `CreateTranscriptionResponse...`, `CreateTranslationResponse...`, `TranscriptText...Event`,
 `SpeechAudio...Event`.
@@ -24,15 +24,15 @@ __all__ = ["AudioUsage", "Segment", "SpeechEvent", "Transcription", "Transcripti
 
 
 class AudioUsage(InputOutputUsage):
-    """What was used: tokens, or the `duration` in seconds, as `type` says."""
+    """What was used: tokens, or `seconds` of audio, depending on `type`."""
 
     type: str | None = None
     seconds: Number | None = None
-    input_token_details: Loose[InputTokensDetails] | None = None  # the singular is the wire's
+    input_token_details: Loose[InputTokensDetails] | None = None  # singular in the API
 
 
 class Word(Result):
-    """One word and when it was said, in seconds."""
+    """One word, with its start and end in seconds."""
 
     word: str | None = None
     start: Number | None = None
@@ -40,9 +40,9 @@ class Word(Result):
 
 
 class Segment(Result):
-    """A stretch of text and when it was said, in seconds; `speaker` where the voices were told apart."""
+    """A section of text, with its start and end in seconds; `speaker` if speakers were distinguished."""
 
-    id: str | Count | None = None  # a number in verbose_json, text in diarized_json
+    id: str | Count | None = None  # a number in verbose_json, a string in diarized_json
     type: str | None = None
     start: Number | None = None
     end: Number | None = None
@@ -66,7 +66,7 @@ class _SpokenText(Response):
 
 
 class Transcription(_SpokenText):
-    """What was said. `duration` is in seconds; words, segments and logprobs where they were asked for."""
+    """A transcription. `duration` is in seconds; words, segments and logprobs are set if they were requested."""
 
     words: Loose[list[Loose[Word]]] | None = None
     languages: Loose[list[Document]] | None = None
@@ -74,11 +74,11 @@ class Transcription(_SpokenText):
 
 
 class Translation(_SpokenText):
-    """What was said, in English."""
+    """A translation into English."""
 
 
 class TranscriptionEvent(Result):
-    """One streamed event: a `transcript.text.delta`, a finished segment with its speaker, or the `done` one."""
+    """One streamed event: `transcript.text.delta`, `.segment` with its speaker, or `.done`."""
 
     type: str | None = None
     delta: Loose[str] | None = None
@@ -94,7 +94,7 @@ class TranscriptionEvent(Result):
 
 
 class SpeechEvent(Result):
-    """One streamed event of speech: base64 `audio`, or the last one with the usage."""
+    """One streamed event of speech: base64 `audio`, or the usage in the last event."""
 
     encoded_fields = frozenset({"audio"})
 

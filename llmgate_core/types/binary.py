@@ -1,6 +1,6 @@
-"""The answer that is bytes: speech, the content of a video.
+"""A binary response: speech, or the content of a video.
 
-Holds them in memory as they came; decodes nothing. Writing to a file never leaves half a file behind.
+Holds the bytes in memory as received; decodes nothing. A failed write leaves no partial file behind.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["BinaryResponse"]
 
 
 class BinaryResponse(Recorded):
-    """Bytes and what they are.
+    """Bytes and their content type.
 
     Attributes:
-        content: the whole body. content_type: as the upstream said, None where it did not.
+        content: the complete body. content_type: as the upstream sent it; None if it sent none.
     """
 
     __slots__ = ("_record", "content", "content_type")
@@ -30,7 +30,7 @@ class BinaryResponse(Recorded):
             self.attach(record)
 
     def read(self) -> bytes:
-        """Return the whole body, each time."""
+        """Return the complete body, each time it is called."""
         return self.content
 
     def iter_bytes(self, chunk_size: int = 65_536) -> Iterator[bytes]:
@@ -39,23 +39,23 @@ class BinaryResponse(Recorded):
             yield self.content[start : start + chunk_size]
 
     def write_to_file(self, path: str | os.PathLike[str]) -> None:
-        """Write the bytes to `path`, which is there only once it is whole.
+        """Write the bytes to `path` atomically: the file appears when it is complete.
 
         Raises:
-            OSError: the file cannot be written; what stood there before stays.
+            OSError: the file cannot be written; an existing file is unchanged.
         """
         with AtomicFile(path) as file:
             file.write(self.content)
 
     def stream_to_file(self, path: str | os.PathLike[str]) -> None:
-        """As `write_to_file`."""
+        """Do the same as `write_to_file`; the name that the OpenAI SDK also has."""
         self.write_to_file(path)
 
     def __len__(self) -> int:
         return len(self.content)
 
     def __bool__(self) -> bool:
-        return True  # an answer, even where it is empty
+        return True  # a response, even if it is empty
 
     def __repr__(self) -> str:
         return f"BinaryResponse({len(self.content)} bytes, content_type={self.content_type!r})"

@@ -1,6 +1,6 @@
 """Typed results of the chat family.
 
-Pure. Fields an upstream may leave out are optional; only `choices` makes a whole answer one.
+Pure. Fields that an upstream may omit are optional; only `choices` is required of a complete response.
 
 Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
 """
@@ -35,14 +35,14 @@ OutputT = TypeVar("OutputT", bound=BaseModel)
 
 
 class Function(Result):
-    """The function that the model wants called; `arguments` is JSON text."""
+    """The function that the model wants to call; `arguments` is a JSON string."""
 
     name: str | None = None
     arguments: str | None = None
 
 
 class Custom(Result):
-    """The custom tool that the model wants called; `input` is free text."""
+    """The custom tool that the model wants to call; `input` is free text."""
 
     name: Loose[str] | None = None
     input: Loose[str] | None = None
@@ -55,17 +55,17 @@ class _AnyToolCall(Result):
 
     @property
     def custom(self) -> Custom | None:
-        """The custom tool's part; None for a function."""
-        part = self._extension("custom")
-        return Custom.model_validate(part) if isinstance(part, dict) else None
+        """The custom tool call; None for a function call."""
+        custom = self._extension("custom")
+        return Custom.model_validate(custom) if isinstance(custom, dict) else None
 
 
 class ToolCall(_AnyToolCall):
-    """One tool call of a whole message: of a `function`, or of a `custom` tool."""
+    """One tool call of a complete message: of a `function` or of a `custom` tool."""
 
 
 class URLCitation(Result):
-    """A page that the text between two of its characters rests on."""
+    """The web page that a part of the text, from `start_index` to `end_index`, is based on."""
 
     url: str | None = None
     title: str | None = None
@@ -81,7 +81,7 @@ class Annotation(Result):
 
 
 class Audio(Result):
-    """What the model said aloud; `data` is base64."""
+    """The model's spoken answer; `data` is base64."""
 
     encoded_fields = frozenset({"data"})
 
@@ -94,25 +94,25 @@ class Audio(Result):
 class _Extended(Result):
     @property
     def images(self) -> list[Document] | None:
-        """Images that some servers send beside the text."""
+        """Images that some servers send in addition to the text."""
         images: list[Document] | None = self._extension("images")
         return images
 
     @property
     def reasoning_items(self) -> list[Document] | None:
-        """The reasoning items of a bridged response, whole."""
+        """The complete reasoning items of a bridged response."""
         items: list[Document] | None = self._extension("reasoning_items")
         return items
 
     @property
     def provider_specific_fields(self) -> Document | None:
-        """What a provider says beyond the wire, such as the id of a bridged response."""
+        """Fields that are not part of the API, such as the id of a bridged response."""
         fields: Document | None = self._extension("provider_specific_fields")
         return fields
 
 
 class Message(_Extended):
-    """What the model said."""
+    """The model's message."""
 
     __slots__ = ("_output_type",)
 
@@ -126,15 +126,15 @@ class Message(_Extended):
     reasoning_content: str | None = None
 
     def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember what `parsed` shall make of the content; for the pipeline."""
+        """Remember the class that `parsed` should return; called by core."""
         object.__setattr__(self, "_output_type", output_type)
 
     @property
     def parsed(self) -> Any:
-        """The content as the pydantic class given as `response_format`; None where there is none.
+        """The content as an instance of the class given as `response_format`; None if no class was given.
 
         Raises:
-            APIResponseValidationError: the content is not what that class describes.
+            APIResponseValidationError: the content does not match that class.
         """
         return None if self.refusal else parsed_output(self.content, getattr(self, "_output_type", None))
 
@@ -149,7 +149,7 @@ class Choice(Result):
 
 
 class ChatCompletion(Response):
-    """A whole chat answer."""
+    """A complete chat response."""
 
     id: str | None = None
     object: str | None = None
@@ -164,12 +164,12 @@ class ChatCompletion(Response):
 
     @property
     def provider_specific_fields(self) -> Document | None:
-        """What a provider says beyond the wire, such as the id of a bridged response."""
+        """Fields that are not part of the API, such as the id of a bridged response."""
         fields: Document | None = self._extension("provider_specific_fields")
         return fields
 
     def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember what `parsed` shall make of each answer's content; for the pipeline."""
+        """Remember the class that `parsed` should return; called by core."""
         for choice in self.choices:
             choice.message.expect_output(output_type)
 
@@ -180,7 +180,7 @@ class ChatCompletion(Response):
 
 
 class ParsedChatCompletion(ChatCompletion, Generic[OutputT]):
-    """A whole chat answer asked for with `response_format=PydanticClass`."""
+    """A complete chat response to a call with `response_format=PydanticClass`."""
 
     @property
     def parsed(self) -> OutputT | None:
@@ -189,7 +189,7 @@ class ParsedChatCompletion(ChatCompletion, Generic[OutputT]):
 
 
 class ToolCallDelta(_AnyToolCall):
-    """A piece of a tool call; pieces with one `index` belong together."""
+    """A piece of a tool call; pieces with the same `index` belong together."""
 
     index: int | None = None
 
@@ -217,7 +217,7 @@ class ChunkChoice(Result):
 
 
 class ChatCompletionChunk(Result):
-    """One streamed piece of a chat answer."""
+    """One streamed chunk of a chat response."""
 
     id: str | None = None
     object: str | None = None

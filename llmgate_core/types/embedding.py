@@ -1,6 +1,6 @@
 """Typed results of the embedding family.
 
-Pure. `embedding` is a list of numbers, or the base64 text of little-endian float32 where the
+Pure. `embedding` is a list of numbers, or a base64 string of little-endian float32 numbers if the
 caller asked for that.
 
 Source: OpenAPI 2.3.0, `CreateEmbeddingResponse`.
@@ -22,7 +22,7 @@ class Embedding(Result):
 
 
 class EmbeddingResponse(Response):
-    """The vectors of all inputs, in their order."""
+    """The vectors of all inputs, in order."""
 
     object: str | None = None
     model: str | None = None

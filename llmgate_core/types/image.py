@@ -1,6 +1,6 @@
 """Typed results of the image family.
 
-Pure. An image is a URL or base64 text; neither is fetched or decoded here. Only `data` makes an answer one.
+Pure. An image is a URL or a base64 string; neither is fetched or decoded here. Only `data` is required.
 
 Source: OpenAPI 2.3.0, `ImagesResponse`, `ImageGen...Event`, `ImageEdit...Event`.
 """
@@ -40,11 +40,11 @@ class ImagesResponse(Response):
 
     @property
     def cost(self) -> Cost | None:
-        """What the images cost in US dollars, by tokens, else by size and quality; None: not known."""
+        """The cost of the images in US dollars, by tokens or else by size and quality; None if not known."""
         if self.usage is not None:
             return self._get_record().cost_of(self.usage)
-        said = {"size": self.size, "quality": self.quality, "n": len(self.data)}
-        return self._get_record().cost_of(None, None, {name: value for name, value in said.items() if value})
+        units = {"size": self.size, "quality": self.quality, "n": len(self.data)}
+        return self._get_record().cost_of(None, None, {name: value for name, value in units.items() if value})
 
 
 class ImageEvent(Result):

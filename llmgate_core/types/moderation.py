@@ -1,7 +1,7 @@
 """Typed results of the moderation family.
 
-Pure. Categories keep the wire's names, some with a slash or a dash: `categories["self-harm/intent"]`.
-Only `results` makes an answer one.
+Pure. Categories keep the API's names, some with a slash or a dash: `categories["self-harm/intent"]`.
+Only `results` is required.
 
 Source: OpenAPI 2.3.0, `CreateModerationResponse`.
 """
@@ -16,7 +16,7 @@ __all__ = ["Categories", "ModerationResponse", "ModerationResult"]
 
 
 class Categories(Result):
-    """A value for each category, by its own name, or as an attribute with `_` for slash and dash.
+    """A value for each category, by its name, or as an attribute with `_` in place of slash and dash.
 
     Iterating it gives (name, value) pairs.
     """
@@ -27,10 +27,10 @@ class Categories(Result):
             extra = self.__pydantic_extra__ or {}
             if name in extra:
                 return extra[name]
-            for known, value in extra.items():
-                if known.replace("/", "_").replace("-", "_") == name:
+            for category, value in extra.items():
+                if category.replace("/", "_").replace("-", "_") == name:
                     return value
-            return super().__getattr__(name)  # raises what pydantic raises
+            return super().__getattr__(name)  # for pydantic's own error
 
     else:
 
@@ -38,7 +38,7 @@ class Categories(Result):
 
 
 class ModerationResult(Result):
-    """The verdict on one input: whether it is flagged, and each category's verdict, score and cause."""
+    """The verdict on one input: whether it is flagged, and the verdict, score and input types of each category."""
 
     flagged: bool | None = None
     categories: Categories | None = None
@@ -47,7 +47,7 @@ class ModerationResult(Result):
 
 
 class ModerationResponse(Response):
-    """The verdicts on all inputs, in their order."""
+    """The verdicts on all inputs, in order."""
 
     id: str | None = None
     model: str | None = None

@@ -1,7 +1,7 @@
 """Typed results of the responses family.
 
-Pure. Output items and events are typed loosely: what is known has attributes, an unknown type or an
-odd field survives whole. Only `output` makes a whole answer one.
+Pure. Output items and events are typed loosely: documented fields have attributes, an unknown type or an
+unexpected field is kept unchanged. Only `output` is required of a complete response.
 
 Source: OpenAPI 2.3.0, `Response`, `OutputItem`, `ResponseStreamEvent`, `TokenCountsResource`, `CompactResource`.
 """
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 TOOLS_WITH_A_FEE = frozenset({"file_search_call", "code_interpreter_call", "image_generation_call", "shell_call"})
-"""Built-in tools that are charged apart from tokens, at prices that no row of the catalogue has."""
+"""Built-in tools that are charged in addition to tokens, at prices that the catalogue does not have."""
 
 
 class ContentPart(Result):
@@ -44,7 +44,7 @@ class ContentPart(Result):
 
 
 class OutputItem(Result):
-    """One item of an answer: a message, reasoning, or a call of a function or of a built-in tool."""
+    """One item of a response: a message, reasoning, or a call of a function or of a built-in tool."""
 
     encoded_fields = frozenset({"result", "encrypted_content"})
 
@@ -82,7 +82,7 @@ class IncompleteDetails(Result):
 
 
 class ResponseSnapshot(Response):
-    """A response as the events of a stream show it, perhaps without any output yet."""
+    """A response as streamed events contain it, possibly without any output yet."""
 
     __slots__ = ("_output_type",)
 
@@ -106,36 +106,36 @@ class ResponseSnapshot(Response):
 
     @property
     def output_text(self) -> str:
-        """The text of all `output_text` parts of all messages, in order; empty where there is none."""
-        messages = (item for item in _those(self.output, OutputItem) if item.type == "message")
-        parts = (part for message in messages for part in _those(message.content, ContentPart))
+        """The text of all `output_text` parts of all messages, in order; empty if there are none."""
+        messages = (item for item in _instances(self.output, OutputItem) if item.type == "message")
+        parts = (part for message in messages for part in _instances(message.content, ContentPart))
         return "".join(part.text for part in parts if part.type == "output_text" and isinstance(part.text, str))
 
     def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember what `parsed` shall make of the text; for the pipeline."""
+        """Remember the class that `parsed` should return; called by core."""
         object.__setattr__(self, "_output_type", output_type)
 
     @property
     def parsed(self) -> Any:
-        """`output_text` as the pydantic class given as `response_format`; None where there is none.
+        """`output_text` as an instance of the class given as `response_format`; None if no class was given.
 
         Raises:
-            APIResponseValidationError: the text is not what that class describes.
+            APIResponseValidationError: the text does not match that class.
         """
         return parsed_output(self.output_text, getattr(self, "_output_type", None))
 
     @property
     def output_parsed(self) -> Any:
-        """`parsed`, under the name that the OpenAI SDK has for it."""
+        """The same as `parsed`, under the OpenAI SDK's name."""
         return self.parsed
 
     @property
     def cost(self) -> Cost | None:
-        """What tokens and web searches cost in US dollars.
+        """The cost of tokens and web searches in US dollars.
 
-        None: price or usage is not known, or the answer made use of another built-in tool that has a fee.
+        None if the price or the usage is not known, or if the response used another built-in tool that has a fee.
         """
-        calls = _those(self.output, OutputItem)
+        calls = _instances(self.output, OutputItem)
         if any(item.type in TOOLS_WITH_A_FEE for item in calls):
             return None
         searches = sum(1 for item in calls if item.type == "web_search_call" and _is_charged(item))
@@ -143,25 +143,25 @@ class ResponseSnapshot(Response):
         return self._get_record().cost_of(self.usage, self.service_tier, units)
 
 
-def _those(values: Any, kind: type[PartT]) -> list[PartT]:
-    """Return the values that have the shape which the reference promises."""
+def _instances(values: Any, kind: type[PartT]) -> list[PartT]:
+    """Return the values that have the documented shape."""
     return [value for value in values if isinstance(value, kind)] if isinstance(values, list) else []
 
 
 def _is_charged(call: OutputItem) -> bool:
-    """A search has a fee; opening a page or finding something in it has none."""
-    actions = _those([call.action], Item)
+    """Return True for a search: opening a page and searching in it are free."""
+    actions = _instances([call.action], Item)
     return not actions or actions[0].get("type", "search") == "search"
 
 
 class ResponseObject(ResponseSnapshot):
-    """A whole response."""
+    """A complete response."""
 
     output: list[Loose[OutputItem]] = Field(...)
 
 
 class ResponseEvent(Result):
-    """One streamed event. `type` says what it is; fields of other types are None."""
+    """One streamed event of the given `type`; fields of other types are None."""
 
     encoded_fields = frozenset({"partial_image_b64"})
 
@@ -189,14 +189,14 @@ class ResponseEvent(Result):
 
 
 class InputTokens(Response):
-    """How many tokens an input has."""
+    """The number of tokens of an input."""
 
     object: str | None = None
     input_tokens: Count
 
 
 class CompactedResponse(Response):
-    """A conversation made shorter; `output` is the next call's input."""
+    """A compacted conversation; `output` is the next call's input."""
 
     id: str | None = None
     object: str | None = None

@@ -1,6 +1,6 @@
-"""Read an answer's text as the pydantic class that the caller asked for.
+"""Parse a response's text as the pydantic class that the caller asked for.
 
-Pure. Validates, never repairs: text that does not fit is an error with the text as `partial`.
+Pure. Validates and never repairs: text that does not match raises an error with the text as `partial`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["parsed_output"]
 
 
 def parsed_output(text: str | None, output_type: type[BaseModel] | None) -> Any:
-    """Return `text` as `output_type`; None where one of them is missing.
+    """Return `text` as an instance of `output_type`; None if either is missing.
 
     Raises:
-        APIResponseValidationError: the text is not what that class describes.
+        APIResponseValidationError: the text does not match that class.
     """
     if output_type is None or not text:
         return None
@@ -26,7 +26,7 @@ def parsed_output(text: str | None, output_type: type[BaseModel] | None) -> Any:
         return output_type.model_validate_json(text)
     except ValidationError as error:
         raise APIResponseValidationError(
-            f"the answer is no {output_type.__name__}: {error.error_count()} errors, the first at "
+            f"the response does not match {output_type.__name__}: {error.error_count()} errors, the first at "
             f"{error.errors(include_input=False)[0]['loc']}; was it cut short by max_tokens?",
             status_code=200,
             param="response_format",

@@ -1,6 +1,6 @@
 """Typed results of the text_completion family.
 
-Pure. A streamed chunk has the shape of a whole answer here.
+Pure. In this family a streamed chunk has the shape of a complete response.
 
 Source: OpenAPI 2.3.0, `CreateCompletionResponse`.
 """
@@ -22,7 +22,7 @@ class TextChoice(Result):
 
 
 class TextCompletion(Response):
-    """A whole text completion."""
+    """A complete text completion."""
 
     id: str | None = None
     object: str | None = None
@@ -33,7 +33,7 @@ class TextCompletion(Response):
 
 
 class TextCompletionChunk(Result):
-    """One streamed piece of a text completion."""
+    """One streamed chunk of a text completion."""
 
     id: str | None = None
     object: str | None = None

@@ -1,6 +1,6 @@
 """Typed results of the video family.
 
-Pure. A video is a job: its bytes are another call. Only `id` makes an answer one.
+Pure. A video is a job; its content is fetched by another call. Only `id` is required.
 
 Source: OpenAPI 2.3.0, `VideoResource`.
 """
@@ -25,7 +25,7 @@ class VideoError(Result):
 
 
 class Video(Response):
-    """A job that makes a video: `queued`, `in_progress`, `completed` or `failed`; `progress` is per cent."""
+    """A job that makes a video: `queued`, `in_progress`, `completed` or `failed`; `progress` is a percentage."""
 
     id: str
     object: str | None = None
@@ -43,7 +43,7 @@ class Video(Response):
 
     @property
     def cost(self) -> Cost | None:
-        """What the finished video costs in US dollars, from the job's start on; None: not known, or it failed."""
+        """The cost of the finished video in US dollars, from the start of the job; None if unknown or if it failed."""
         if self.status == "failed":
             return None
         units = {"seconds": self.seconds} if self.seconds is not None else None
