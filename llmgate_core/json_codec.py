@@ -35,7 +35,7 @@ def encode(value: Any) -> bytes:
     try:
         content = to_json(value, fallback=_number)
     except (PydanticSerializationError, UnicodeEncodeError, RecursionError, TypeError) as error:
-        raise ValueError(f"not JSON-serializable: {_reason(error)}") from None
+        raise ValueError(_reason(error)) from None
     if b"NaN" in content or b"Infinity" in content:
         _check_finite(content)
     return content
@@ -45,7 +45,7 @@ def _check_finite(content: bytes) -> None:
     try:
         from_json(content, allow_inf_nan=False)  # the words may be part of a string
     except ValueError:
-        raise ValueError("not JSON-serializable: JSON has no NaN and no Infinity") from None
+        raise ValueError("JSON has no NaN and no Infinity") from None
 
 
 def _number(value: Any) -> int | float:

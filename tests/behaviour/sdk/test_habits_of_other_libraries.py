@@ -67,8 +67,8 @@ def test_numbers_of_other_libraries_are_numbers() -> None:
     ("value", "why"),
     [
         ("a\ud800", "lone surrogate"),
-        (object(), "object is no type that JSON has"),
-        (float("nan"), "NaN and Infinity"),
+        (object(), "object"),
+        (float("nan"), "NaN"),
     ],
 )
 def test_what_has_no_json_form_is_said_in_words(value: Any, why: str, client: Client) -> None:

@@ -153,12 +153,11 @@ def test_a_path_is_found_again_from_another_directory(path: Path, monkeypatch: p
 
 def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path) -> None:
     with path.open(encoding="utf-8") as text:
-        assert all(words in str(refusal(text)) for words in (repr(str(path)), "'rb'"))
+        assert repr(str(path)) in str(refusal(text))
+        assert "mode 'rb'" in str(refusal(text))
     assert refusal(io.StringIO("hi")).param == "file"
-    assert str(refusal("no/such.wav")) == (
-        "there is no file 'no/such.wav'; pass the path of one, an open file or its bytes"
-    )
-    assert repr(str(tmp_path)) in str(refusal(tmp_path))
+    assert "'no/such.wav'" in str(refusal("no/such.wav"))
+    assert str(refusal(tmp_path)).startswith(f"{str(tmp_path)!r} is a directory")
     assert "embedded null" in str(refusal("a\0b"))
     assert "file name too long" in str(refusal("x" * 5000))
     assert len(str(refusal("x" * 5000))) < 400
@@ -166,11 +165,10 @@ def test_what_is_no_file_is_refused_with_the_way_out(path: Path, tmp_path: Path)
         pass
     assert refusal(closed).param == "file"
     with (tmp_path / "out.wav").open("wb") as writable:
-        assert str(refusal(writable)).endswith(
-            "out.wav' cannot be read: it is not open for that; open it with mode 'rb'"
-        )
+        assert "out.wav' cannot be read" in str(refusal(writable))
+        assert "mode 'rb'" in str(refusal(writable))
     for value in (None, 7, [path], {"file": path}):
-        assert "(name, content)" in str(refusal(value))
+        assert str(refusal(value)).endswith(f"not {type(value).__name__}")
     for value in ((b"x",), ("a", b"x", None, {}), (7, b"x")):
         assert "(name, content, content_type)" in str(refusal(value))
     for content_type in ("audio", "a/b\r\nx: y", "a/ü", 7):
@@ -184,7 +182,7 @@ def test_a_file_that_is_read_with_await_is_refused() -> None:
         async def read(self, size: int = -1) -> bytes:
             return b""
 
-    assert "'Upload'" in str(refusal(Upload()))
+    assert str(refusal(Upload())).startswith("'Upload' has an async read()")
 
 
 def test_what_holds_nothing_is_refused(tmp_path: Path) -> None:
@@ -326,15 +324,11 @@ def test_both_kinds_of_blocks_are_small_and_make_the_same_bytes(size: int) -> No
 def test_a_file_that_shrank_grew_or_went_is_an_error_that_names_it(path: Path) -> None:
     part = file_part(path, param="file")
     content = FormContent(Multipart((), [("file", part)]))
-    expected = {
-        b"ID3": "'say hi.mp3' is shorter now than the 9 bytes it had; send it when nobody writes to it",
-        b"ID3 hello!": "'say hi.mp3' is longer now than the 9 bytes it had; send it when nobody writes to it",
-    }
-    for now, message in expected.items():
+    for now, change in {b"ID3": "shorter", b"ID3 hello!": "longer"}.items():
         path.write_bytes(now)
-        with pytest.raises(BadRequestError) as caught:
+        with pytest.raises(BadRequestError, match=rf"^'say hi.mp3' .*{change} than the 9 bytes") as caught:
             list(content.blocks())
-        assert (str(caught.value), caught.value.param, caught.value.status_code) == (message, "file", 400)
+        assert (caught.value.param, caught.value.status_code) == ("file", 400)
     path.unlink()
     with pytest.raises(BadRequestError, match="no such file or directory"):
         list(content.blocks())
