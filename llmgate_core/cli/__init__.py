@@ -1,6 +1,6 @@
-"""The command `llmgate`: one module a command, imported when it runs, and those that other distributions bring.
+"""The command `llmgate`: one module per command, imported when it runs, and the commands of other distributions.
 
-Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 usage, 130 interrupted.
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from llmgate_core.errors import ConfigError, LLMGateError
 __all__ = ["main"]
 
 SERVE = "serve"
-SERVED_WITHOUT_NAME = ("--config", "--model")  # `llmgate --config FILE` means `llmgate serve --config FILE`
+SERVE_OPTIONS = ("--config", "--model")  # `llmgate --config FILE` means `llmgate serve --config FILE`
 
 COMMANDS = {
-    "chat": "send one prompt and stream the answer",
-    "models": "list the models that the catalogue and the plugins know",
-    "plugins": "list the installed plugins, what they serve, and what failed",
-    "explain": "say where a call would go and what becomes of each parameter; sends nothing",
+    "chat": "send a prompt and stream the answer",
+    "models": "list the models of the catalogue and of the plugins",
+    "plugins": "list the installed plugins, what they serve, and why one failed",
+    "explain": "show where a call would go and how each parameter is handled, without sending it",
     "doctor": "check this installation",
 }
 
@@ -31,7 +31,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0].split("=")[0] in SERVED_WITHOUT_NAME:
+    if words and words[0].split("=")[0] in SERVE_OPTIONS:
         words.insert(0, SERVE)
     try:
         given = _parser(words).parse_args(words)
@@ -43,21 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; there is nobody to tell
+        sys.stderr.close()  # the reader is gone, so there is no one to report to
         return 1
     return status
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of the commands; those of other distributions only where they may be meant."""
+    """Return a parser with all commands; those of other distributions only if one of them may be meant."""
     parser = argparse.ArgumentParser(prog="llmgate", description="Call language models through installable plugins.")
     parser.add_argument("--version", action="version", version=f"llmgate-core {_version()}")
-    parser.add_argument("--env-file", metavar="PATH", help="variables to read instead of .env in this directory")
+    parser.add_argument("--env-file", metavar="PATH", help="file to read instead of .env in this directory")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text)
         _ADD[name](command)
-        command.add_argument("--json", action="store_true", help="one JSON object a line")
+        command.add_argument("--json", action="store_true", help="print one JSON object per line")
         command.set_defaults(run=_runner(name))
     called = _command_of(words)
     if called not in COMMANDS:
@@ -66,7 +66,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _command_of(words: Sequence[str]) -> str | None:
-    """Return the command's word: the first that is no option and no option's value."""
+    """Return the command: the first word that is neither an option nor an option's value."""
     rest = iter(words)
     for word in rest:
         if word == "--env-file":
@@ -86,32 +86,34 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model string such as openai/gpt-4o")
-    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; absent or -: read from stdin")
-    parser.add_argument("--system", metavar="TEXT", help="a system message before the prompt")
-    parser.add_argument("--no-stream", action="store_true", help="wait for the whole answer")
+    parser.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; - or none: read it from stdin")
+    parser.add_argument("--system", metavar="TEXT", help="a system message to put before the prompt")
+    parser.add_argument("--no-stream", action="store_true", help="wait for the complete answer")
     _add_call(parser)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model string such as openai/gpt-4o")
-    parser.add_argument("--family", default="chat", help="what would be called (default: chat)")
-    parser.add_argument("--message", default="Hello", metavar="TEXT", help="the prompt to explain with")
+    parser.add_argument("--family", default="chat", help="the endpoint family (default: chat)")
+    parser.add_argument("--message", default="Hello", metavar="TEXT", help="the prompt of the example call")
     parser.add_argument("--stream", action="store_true", help="explain a streamed call")
     _add_call(parser)
 
 
 def _add_call(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=JSON", help="a parameter; repeatable")
-    parser.add_argument("--api-base", metavar="URL", help="another base URL")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=JSON", help="a parameter; can be repeated"
+    )
+    parser.add_argument("--api-base", metavar="URL", help="base URL of the upstream")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="timeout of the whole call")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--prefix", default="", help="only model names that begin so")
+    parser.add_argument("--prefix", default="", help="list only models whose name starts with this")
 
 
 def _add_nothing(parser: argparse.ArgumentParser) -> None:
-    """This command has no arguments of its own."""
+    """Add nothing: the command takes no arguments."""
 
 
 _ADD = {

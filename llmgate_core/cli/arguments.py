@@ -1,4 +1,4 @@
-"""What several commands read from their arguments."""
+"""Command-line arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def call_arguments(given: argparse.Namespace) -> dict[str, Any]:
     """Return the keyword arguments of a call: `--param NAME=JSON`, `--api-base`, `--timeout`.
 
     Raises:
-        BadRequestError: a `--param` without `=`.
+        BadRequestError: a `--param` has no `=`.
     """
     arguments: dict[str, Any] = {}
     for item in given.param:
         name, separator, text = item.partition("=")
         if not separator or not name:
             raise BadRequestError(f"--param takes NAME=JSON, not {item!r}")
-        arguments[name] = _json_or_text(text)
+        arguments[name] = _json_or_string(text)
     if given.api_base is not None:
         arguments["api_base"] = given.api_base
     if given.timeout is not None:
@@ -30,7 +30,7 @@ def call_arguments(given: argparse.Namespace) -> dict[str, Any]:
     return arguments
 
 
-def _json_or_text(text: str) -> Any:
+def _json_or_string(text: str) -> Any:
     try:
         return decode(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`llmgate chat MODEL [PROMPT]`: one prompt, the answer as it comes."""
+"""`llmgate chat MODEL [PROMPT]`: send a prompt and print the answer as it arrives."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ def _print_text(chunk: object) -> None:
 
 
 def _prompt(given: str | None) -> str:
-    """Return the prompt, with what is piped in after it."""
+    """Return the prompt, followed by any piped input."""
     parts = [] if given in (None, "-") else [str(given)]
-    if not parts or not sys.stdin.isatty():
-        piped = sys.stdin.read().strip() if not sys.stdin.closed else ""
+    stdin = sys.stdin  # None if the shell has closed it
+    if stdin is not None and not stdin.closed and not (parts and stdin.isatty()):
+        piped = stdin.read().strip()
         parts += [piped] if piped else []
     if not parts:
-        raise BadRequestError("there is no prompt: give one, or pipe it in")
+        raise BadRequestError("there is no prompt: pass one as an argument, or pipe it in")
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""`llmgate doctor`: what this installation is made of, and what is wrong with it."""
+"""`llmgate doctor`: show what is installed and configured, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ VARIABLES = (
 )
 
 Finding = tuple[str, str, bool]
-"""What was looked at, what was found, and whether it is fine."""
+"""What was checked, the result, and whether it is fine."""
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the findings; exit status 1 where something is broken."""
+    """Print the findings; the exit status is 1 if anything is broken."""
     findings = [*_program(), *_environment(), *_plugins()]
-    for what, found, fine in findings:
+    for what, result, fine in findings:
         if given.json:
-            print(encode({"what": what, "found": found, "fine": fine}).decode())
+            print(encode({"what": what, "found": result, "fine": fine}).decode())
         else:
-            print(f"{'ok  ' if fine else 'FAIL'} {what}: {found}")
+            print(f"{'ok  ' if fine else 'FAIL'} {what}: {result}")
     return 0 if all(fine for _, _, fine in findings) else 1
 
 

@@ -1,6 +1,6 @@
-"""Read `.env`: the command line only, never the SDK. A variable that exists already wins.
+"""Read `.env`. Only the command line does, never the SDK. A variable that is already set wins.
 
-Lines are `NAME=value` with optional `export`, quotes and comments. Nothing is expanded.
+Lines are `NAME=value` with optional `export`, quotes and comments. Variables are not expanded.
 """
 
 from __future__ import annotations
@@ -21,31 +21,35 @@ def load_dotenv(path: str | None) -> None:
     """Put the variables of `path`, by default `.env` of the working directory, into the environment.
 
     Raises:
-        ConfigError: a file that was named is not there, or a line is none; the value is not shown.
+        ConfigError: the named file does not exist or cannot be read, or a line is invalid. No value is shown.
     """
     file = Path(path or ".env")
     try:
         text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
         if path is not None:
-            raise ConfigError(f"--env-file: there is no file {path!r}") from None
+            raise ConfigError(f"--env-file: file {path!r} does not exist") from None
         return
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {type(error).__name__}") from None
+        raise ConfigError(f"{file} cannot be read: {type(error).__name__}") from None
     for name, value in parse_dotenv(text, str(file)).items():
         os.environ.setdefault(name, value)
 
 
 def parse_dotenv(text: str, source: str) -> dict[str, str]:
-    """Return the variables of a `.env` text."""
-    found = {}
+    """Return the variables in the `text` of a `.env` file named `source`.
+
+    Raises:
+        ConfigError: a line is invalid; the message has its number and not its content.
+    """
+    variables = {}
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if line and not line.startswith("#"):
             match = LINE.fullmatch(line)
             if match is None:
-                raise ConfigError(f"{source}:{number}: not a line like NAME=value")
-            found[match[1]] = _value(match[2])
-    return found
+                raise ConfigError(f"{source}:{number}: expected a line like NAME=value")
+            variables[match[1]] = _value(match[2])
+    return variables
 
 
 def _value(text: str) -> str:

@@ -1,4 +1,7 @@
-"""`llmgate explain MODEL`: the route and why, each parameter's fate, the request as curl. Sends nothing."""
+"""`llmgate explain MODEL`: show the route and its reason, how each parameter is handled, and the request as curl.
+
+Sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ EXAMPLE_FILE = ("recording.wav", b"RIFF")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the explanation; exit status 1 when the call would be refused."""
+    """Print the explanation; the exit status is 1 if the call would be rejected."""
     client = Client()
     refusals: list[str] = []
     prepared = _prepare(client, given, refusals)
@@ -46,9 +49,9 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> PreparedCall:
-    """Prepare the call, setting aside one refused parameter after the other, so that all are shown."""
+    """Prepare the call; remove rejected parameters one by one, so that all of them are shown."""
     if given.family not in INPUT_OF:
-        raise BadRequestError(f"explain knows the families {', '.join(INPUT_OF)}, not {given.family!r}")
+        raise BadRequestError(f"--family must be one of {', '.join(INPUT_OF)}, not {given.family!r}")
     name = INPUT_OF[given.family]
     value: Any = given.message
     if name == "messages":
@@ -69,15 +72,15 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
 
 
 def _fates(prepared: PreparedCall) -> list[dict[str, Any]]:
-    known = {entry.parameter: entry for entry in prepared.ledger}
+    entries = {entry.parameter: entry for entry in prepared.ledger}
     fates: list[dict[str, Any]] = []
     for name in prepared.original_call.body:
-        entry = known.pop(name, None)
+        entry = entries.pop(name, None)
         if entry is None:
             fates.append({"parameter": name, "fate": "kept", "reason": "as given", "source": "", "lossy": False})
         else:
             fates.append(_fate(entry))
-    return fates + [_fate(entry) for entry in known.values()]
+    return fates + [_fate(entry) for entry in entries.values()]
 
 
 def _fate(entry: Any) -> dict[str, Any]:
@@ -92,8 +95,8 @@ def _fate(entry: Any) -> dict[str, Any]:
 
 def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str]) -> None:
     route, plugin = prepared.route, prepared.target.plugin
-    brought = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
-    print(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {brought}")
+    origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
+    print(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {origin}")
     print(f"because     {route.reason}")
     print(f"base URL    {route.base_url}")
     for fate in fates:
@@ -106,14 +109,14 @@ def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[s
 
 
 def _curl(prepared: PreparedCall) -> str:
-    """Return the request as a curl command whose key is the variable's name."""
+    """Return the request as a curl command with the key's environment variable instead of the key."""
     request = prepared.builder.transport_request(prepared.request)
     scheme, host, port = request.origin
     netloc = host if (scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
     parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]
     if prepared.target.plugin.info.env_key is not None:
         parts.append(f'-H "authorization: Bearer ${prepared.target.plugin.info.env_key}"')
-    headers = [(name, value) for name, value in request.headers if "boundary=" not in value]  # curl makes its own
+    headers = [(name, value) for name, value in request.headers if "boundary=" not in value]  # curl sets it
     parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
     parts += _body(prepared.request.body)
     return " ".join(parts)
@@ -121,6 +124,6 @@ def _curl(prepared: PreparedCall) -> str:
 
 def _body(body: object) -> list[str]:
     if isinstance(body, FormContent):
-        texts = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.form.fields]
-        return texts + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.form.files]
+        fields = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.form.fields]
+        return fields + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.form.files]
     return [f"-d {shlex.quote(body.decode())}"] if isinstance(body, bytes) and body else []

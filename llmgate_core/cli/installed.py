@@ -1,7 +1,7 @@
-"""Commands that other distributions bring: entry-point group `llmgate.commands`, name = subcommand.
+"""The commands of other distributions: entry-point group `llmgate.commands`, name = subcommand.
 
-The value is an object with `help` (text), `add_arguments(parser)` and `run(given) -> exit status`. It is
-imported only when its command is the one that was called; the help of `llmgate` lists the names alone.
+The value is an object with `help` (a string), `add_arguments(parser)` and `run(given) -> exit status`. It is
+imported only if its command is called; `llmgate --help` lists the names without importing anything.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claim
 
 __all__ = ["add_installed_commands"]
 
-KNOWN_ELSEWHERE = {
-    "serve": ("llmgate-gateway", "serve the models of a config as an OpenAI-compatible gateway"),
-    "config": ("llmgate-gateway", "check a gateway's config, or print its JSON Schema"),
-    "migrate": ("llmgate-gateway", "turn a LiteLLM config into one of ours, line by line"),
+FIRST_PARTY_COMMANDS = {
+    "serve": ("llmgate-gateway", "serve the models of a config file as an OpenAI-compatible gateway"),
+    "config": ("llmgate-gateway", "check a gateway's config file, or print its JSON Schema"),
+    "migrate": ("llmgate-gateway", "convert a LiteLLM config to a gateway config, line by line"),
 }
-"""Commands of our own distributions, so that a help text needs to import none of them."""
+"""Help texts of first-party commands, so that `--help` does not need to import them."""
 
 
 def add_installed_commands(commands: Any, called: str | None) -> None:
-    """Add the commands of installed distributions; the one that is called with its arguments.
+    """Add the commands of installed distributions, with arguments only for the command that is `called`.
 
     Raises:
-        ConfigError: a command was called whose distribution is not installed. PluginLoadError: it does not import.
+        ConfigError: the distribution of the called command is not installed.
+        PluginConflictError: two distributions claim the called command.
+        PluginLoadError: the called command cannot be imported.
     """
     claims: dict[str, PluginEntryPoint] = {}
     for claim in installed_claims():
         if claim.family == "commands":
-            known = claims.setdefault(claim.prefix, claim)
-            if known is not claim and claim.prefix == called:
+            first = claims.setdefault(claim.prefix, claim)
+            if first is not claim and claim.prefix == called:
                 raise PluginConflictError(
-                    f"the command {claim.prefix!r} is claimed by {known.distribution} and {claim.distribution}: "
+                    f"the command {claim.prefix!r} is claimed by {first.distribution} and {claim.distribution}: "
                     f"uninstall one of them",
                     plugin=claim.value,
                     distribution=claim.distribution,
@@ -42,19 +44,19 @@ def add_installed_commands(commands: Any, called: str | None) -> None:
                 )
     for name, claim in claims.items():
         if name in commands.choices:
-            continue  # core's own command of that name is the one that is meant
+            continue  # core's own command wins
         _add(commands, name, claim, is_called=name == called)
-    for name, (distribution, _) in KNOWN_ELSEWHERE.items():
+    for name, (distribution, _) in FIRST_PARTY_COMMANDS.items():
         if name not in claims and name == called:
             raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
 
 
 def _add(commands: Any, name: str, claim: PluginEntryPoint, *, is_called: bool) -> None:
     if not is_called:
-        owner, words = KNOWN_ELSEWHERE.get(name, ("", ""))
-        commands.add_parser(name, help=words if owner == claim.distribution else f"from {claim.distribution}")
+        owner, help_text = FIRST_PARTY_COMMANDS.get(name, ("", ""))
+        commands.add_parser(name, help=help_text if owner == claim.distribution else f"from {claim.distribution}")
         return
-    from llmgate_core.registry.registry import load_claim  # brings pluggy, which a help text does not need
+    from llmgate_core.registry.registry import load_claim  # imports pluggy, which --help does not need
 
     command = load_claim(claim)
     if not all(hasattr(command, needed) for needed in ("help", "add_arguments", "run")):

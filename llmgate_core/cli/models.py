@@ -1,4 +1,4 @@
-"""`llmgate models`: what the catalogue and the plugins know."""
+"""`llmgate models`: list the models of the catalogue and of the plugins."""
 
 from __future__ import annotations
 

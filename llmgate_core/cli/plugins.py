@@ -1,4 +1,4 @@
-"""`llmgate plugins`: what is installed, what it serves, what failed and why."""
+"""`llmgate plugins`: list what is installed, what it serves, and why a plugin failed."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def state_of(table: PluginRegistry, claim: PluginEntryPoint) -> str:
-    """Return `ready`, `switched off`, or why the plugin cannot be used; loads it to know."""
-    if not table.is_allowed(claim):
+def state_of(registry: PluginRegistry, claim: PluginEntryPoint) -> str:
+    """Return `ready`, `switched off`, `loaded when named`, or why the plugin cannot be used; loads the plugin."""
+    if not registry.is_allowed(claim):
         return "switched off"
     if claim.family not in FAMILIES:
         return "loaded when named"
     try:
-        table.get(claim.family, claim.prefix)
+        registry.get(claim.family, claim.prefix)
     except PluginError as error:
         return str(error)
     return "ready"

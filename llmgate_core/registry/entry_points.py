@@ -1,6 +1,6 @@
-"""Find the plugins that are installed, without importing any of them.
+"""Find the installed plugins without importing any of them.
 
-Reads only `entry_points.txt` of each distribution, through importlib-metadata, once a process.
+Reads only the `entry_points.txt` of each distribution, through importlib-metadata, once per process.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ GROUP_PREFIX = "llmgate."
 
 @dataclass(frozen=True, slots=True, order=True)
 class PluginEntryPoint:
-    """One entry point: `distribution` says that `value` serves `prefix` in `family`.
+    """One entry point, with which a `distribution` claims that `value` serves `prefix` in `family`.
 
-    For the groups `extensions`, `commands` and `models`, `family` is that word and `prefix` the name.
+    For the groups `extensions`, `commands` and `models`, `family` is the group and `prefix` the entry point's name.
     """
 
     family: str
@@ -37,18 +37,21 @@ class PluginEntryPoint:
 
 
 def normalise(name: str) -> str:
-    """Return a distribution's name in the one spelling that compares. Source: PEP 503."""
+    """Return a distribution's normalised name, for comparisons. Source: PEP 503."""
     return name.lower().replace("_", "-").replace(".", "-")
 
 
 def installed_claims() -> tuple[PluginEntryPoint, ...]:
-    """Return every claim of every installed distribution, sorted, each once. Reads the disk once a process and path."""
+    """Return every claim of every installed distribution, sorted and without duplicates.
+
+    Reads the disk once per process and `sys.path`.
+    """
     return _claims_on(tuple(sys.path))
 
 
 @lru_cache(maxsize=8)
 def _claims_on(_path: tuple[str, ...]) -> tuple[PluginEntryPoint, ...]:
-    from importlib_metadata import distributions  # costs 45 ms, so not before the first call
+    from importlib_metadata import distributions  # takes 45 ms, so it is imported at the first call
 
     claims: set[PluginEntryPoint] = set()
     seen: set[str] = set()
@@ -57,14 +60,14 @@ def _claims_on(_path: tuple[str, ...]) -> tuple[PluginEntryPoint, ...]:
         if not text or f"[{GROUP_PREFIX}" not in text:
             continue
         name, version = _name_and_version(distribution)
-        if name not in seen:  # a second copy further down the path is shadowed by the first
+        if name not in seen:  # the first copy on the path shadows later ones
             seen.add(name)
             claims.update(_parse(text, name, version))
     return tuple(sorted(claims))
 
 
 def _name_and_version(distribution: Any) -> tuple[str, str]:
-    """Take both from the folder's name where they stand there: reading the metadata costs 18 ms."""
+    """Take both from the folder's name if it has them: reading the metadata takes 18 ms."""
     path = getattr(distribution, "_path", None)
     stem = getattr(path, "name", "")
     if stem.endswith(".dist-info") and stem.count("-") == 2:
@@ -81,13 +84,13 @@ def _parse(text: str, distribution: str, version: str) -> Iterable[PluginEntryPo
         if group.startswith(GROUP_PREFIX):
             family = group.removeprefix(GROUP_PREFIX)
             for name, value in parser.items(group):
-                # a dot is another spelling of the slash, for build tools that refuse a slash
+                # a dot may stand for a slash, because some build tools reject slashes
                 prefix = name.replace(".", "/") if family in FAMILIES else name
                 yield PluginEntryPoint(family, prefix.strip("/"), distribution, value.strip(), version)
 
 
 @cache
 def first_party() -> Mapping[str, Mapping[str, str]]:
-    """Return family -> prefix -> the distribution that it belongs to. Read from data, once."""
+    """Return family -> prefix -> first-party distribution, read from `first_party.json` once."""
     path = Path(__file__).with_name("first_party.json")
     return MappingProxyType(json.loads(path.read_text(encoding="utf-8")))

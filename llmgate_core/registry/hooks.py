@@ -1,14 +1,14 @@
-"""Bind a loaded plugin's hooks, so that calling one costs no more than a function call.
+"""Bind a loaded plugin's hooks, so that calling a hook costs no more than a function call.
 
 The plugin is registered with pluggy and checked: API version, hook names, no async and no
-keyword-only arguments. Where no extension wraps a hook, its plain function is called; where one
-does, pluggy's subset caller runs the wrappers around this plugin alone.
+keyword-only arguments. If no extension wraps a hook, its plain function is called; otherwise a
+pluggy manager of this plugin and the extensions runs the wrappers around it.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +28,7 @@ NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 
 
 def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
-    """Return hook name -> argument names, from our own specification."""
+    """Return hook name -> argument names of a hook specification."""
     return {
         name: tuple(inspect.signature(function).parameters)[1:]
         for name, function in vars(spec).items()
@@ -37,10 +37,10 @@ def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
 
 
 class BoundPlugin:
-    """One provider plugin, ready to be called. A hook that it lacks is None.
+    """A provider plugin, ready to be called. A hook that it does not implement is None.
 
     Attributes:
-        inputs: family -> the inputs that `supports_param` is asked about, besides all parameters.
+        inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
     """
 
     __slots__ = (
@@ -77,11 +77,11 @@ class BoundPlugin:
         self.version = version
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
 
-    def error(self, hook: str | None, what: str) -> PluginError:
-        """Return a `PluginError` that names this plugin, for what one of its hooks did."""
+    def error(self, hook: str | None, reason: str) -> PluginError:
+        """Return a `PluginError` that names this plugin."""
         origin = f" of {self.distribution} {self.version}" if self.distribution else ""
         return PluginError(
-            f"plugin {self.name!r}{origin}: {what}",
+            f"plugin {self.name!r}{origin}: {reason}",
             plugin=self.name,
             distribution=self.distribution,
             version=self.version,
@@ -90,7 +90,7 @@ class BoundPlugin:
 
 
 class HookBinder:
-    """The one pluggy manager of a client: provider plugins and extensions side by side."""
+    """A client's pluggy manager, for provider plugins and extensions."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
@@ -104,11 +104,11 @@ class HookBinder:
         """Check and register `plugin`.
 
         Raises:
-            PluginLoadError: wrong API version, no `info`, or an illegal hook.
+            PluginLoadError: wrong API version, no `info`, or an invalid hook.
         """
 
-        def refuse(why: str) -> PluginLoadError:
-            return load_error(why, name=name, distribution=distribution, version=version)
+        def refuse(reason: str) -> PluginLoadError:
+            return load_error(reason, name=name, distribution=distribution, version=version)
 
         info = getattr(plugin, "info", None)
         if not isinstance(info, ProviderInfo):
@@ -116,7 +116,7 @@ class HookBinder:
         _check_version(info, refuse)
         self._check_hooks(plugin, self._provider_hooks, refuse, wrappers=False)
         if not hasattr(plugin, REQUIRED_HOOK):
-            raise refuse(f"it has no hook {REQUIRED_HOOK}")
+            raise refuse(f"it does not implement the hook {REQUIRED_HOOK}")
         if not self._manager.is_registered(plugin):
             self._register(plugin, refuse)
         bound = BoundPlugin(info, name, distribution, version)
@@ -129,21 +129,21 @@ class HookBinder:
         return bound
 
     def add_extension(self, extension: object, name: str) -> None:
-        """Check and register an extension: observers, and wrappers around provider hooks.
+        """Check and register an extension: its observers, and its wrappers around provider hooks.
 
         Raises:
-            PluginLoadError: an illegal hook.
+            PluginLoadError: an invalid hook.
         """
 
-        def refuse(why: str) -> PluginLoadError:
-            return load_error(why, name=name, distribution=None, version=None)
+        def refuse(reason: str) -> PluginLoadError:
+            return load_error(reason, name=name, distribution=None, version=None)
 
         self._check_hooks(extension, {**self._provider_hooks, **self._extension_hooks}, refuse, wrappers=True)
         self._register(extension, refuse)
         self._extensions.append(extension)
 
     def extension_hooks(self, hook: str) -> tuple[Callable[..., Any], ...]:
-        """Return the functions that implement an extension hook, in the order they were named."""
+        """Return the functions that implement an extension hook, in the order in which the extensions were enabled."""
         caller = getattr(self._manager.hook, hook)
         by_plugin = {id(impl.plugin): impl for impl in caller.get_hookimpls()}
         return tuple(
@@ -170,11 +170,11 @@ class HookBinder:
             return None
         if not wrapped:
             return _with_arguments(impl.function, tuple(impl.argnames), arguments)
-        alone = getattr(self._beside_extensions(plugin).hook, hook)
-        return lambda *values: alone(**dict(zip(arguments, values, strict=True)))
+        caller_of_one = getattr(self._manager_of_one(plugin).hook, hook)
+        return lambda *values: caller_of_one(**dict(zip(arguments, values, strict=True)))
 
-    def _beside_extensions(self, plugin: object) -> pluggy.PluginManager:
-        """Return a manager of one provider only: in a shared one those bound later would answer its calls."""
+    def _manager_of_one(self, plugin: object) -> pluggy.PluginManager:
+        """Return a manager of one provider and all extensions; in a shared one, other providers would answer too."""
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(ProviderHooks)
         manager.add_hookspecs(ExtensionHooks)
@@ -185,7 +185,7 @@ class HookBinder:
     def _check_hooks(
         self,
         plugin: object,
-        known: dict[str, tuple[str, ...]],
+        specs: dict[str, tuple[str, ...]],
         refuse: Callable[[str], PluginLoadError],
         *,
         wrappers: bool,
@@ -193,35 +193,35 @@ class HookBinder:
         for attribute, options in _marked_hooks(plugin):
             function = getattr(plugin, attribute)
             hook = options.get("specname") or attribute
-            if hook not in known:
-                raise refuse(f"unknown hook {hook!r}; known hooks: {', '.join(sorted(known))}")
+            if hook not in specs:
+                raise refuse(f"unknown hook {hook!r}; known hooks: {', '.join(sorted(specs))}")
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-                raise refuse(f"hook {hook!r} is async; hooks only transform data, core does the waiting")
+                raise refuse(f"hook {hook!r} is async; hooks only transform data, and core does the waiting")
             if (options.get("wrapper") or options.get("hookwrapper")) and not wrappers:
                 raise refuse(f"hook {hook!r} is a wrapper; only extensions may wrap")
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.kind is parameter.KEYWORD_ONLY:
-                    raise refuse(f"hook {hook!r} has the keyword-only argument {parameter.name!r}; make it plain")
+                    raise refuse(f"hook {hook!r} has the keyword-only argument {parameter.name!r}; make it positional")
                 if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                    raise refuse(f"hook {hook!r} takes *{parameter.name}; name the arguments it wants")
-        self._check_unmarked(plugin, known, refuse)
+                    raise refuse(f"hook {hook!r} takes *{parameter.name}; name the arguments that it uses")
+        self._check_unmarked(plugin, specs, refuse)
 
     def _check_unmarked(
-        self, plugin: object, known: dict[str, tuple[str, ...]], refuse: Callable[[str], PluginLoadError]
+        self, plugin: object, specs: dict[str, tuple[str, ...]], refuse: Callable[[str], PluginLoadError]
     ) -> None:
-        """A function that is named like a hook but carries no marker would be ignored in silence."""
+        """Raise if a function has a hook's name but no marker: pluggy would ignore it silently."""
         marked = {attribute for attribute, _ in _marked_hooks(plugin)}
-        for hook in known:
+        for hook in specs:
             if hook not in marked and callable(getattr(plugin, hook, None)):
                 raise refuse(f"{hook!r} lacks the @hookimpl marker")
 
 
-def load_error(why: str, *, name: str, distribution: str | None, version: str | None) -> PluginLoadError:
-    """Return the error for a plugin that cannot be used, with the way to switch it off."""
+def load_error(reason: str, *, name: str, distribution: str | None, version: str | None) -> PluginLoadError:
+    """Return the error for a plugin that cannot be used; its message says how to switch the plugin off."""
     origin = f" of {distribution} {version}" if distribution else ""
     off = f"; switch it off with LLMGATE_PLUGINS=-{distribution}" if distribution else ""
     return PluginLoadError(
-        f"plugin {name!r}{origin} cannot be used: {why}{off}",
+        f"plugin {name!r}{origin} cannot be used: {reason}{off}",
         plugin=name,
         distribution=distribution,
         version=version,
@@ -233,37 +233,36 @@ def _check_version(info: ProviderInfo, refuse: Callable[[str], PluginLoadError])
     if major != API_VERSION[0] or minor > API_VERSION[1]:
         ours = ".".join(map(str, API_VERSION))
         way_out = "upgrade llmgate-core" if info.api > API_VERSION else "upgrade the plugin"
-        raise refuse(f"it was written for plugin API {major}.{minor}, this core has {ours}: {way_out}")
+        raise refuse(f"it was written for plugin API {major}.{minor}, but this core has {ours}: {way_out}")
 
 
 def _marked_hooks(plugin: object) -> list[tuple[str, dict[str, Any]]]:
-    """Return the attributes that carry our `hookimpl` marker, without running any property."""
-    found = []
+    """Return the attributes with our `hookimpl` marker, without evaluating any property."""
+    marked = []
     for attribute in dir(plugin):
         static = inspect.getattr_static(plugin, attribute)
         function = getattr(static, "__func__", static)
         options = getattr(function, f"{PROJECT}_impl", None)
         if isinstance(options, dict):
-            found.append((attribute, options))
-    return found
+            marked.append((attribute, options))
+    return marked
 
 
-def _with_arguments(function: Callable[..., Any], wanted: tuple[str, ...], given: Iterable[str]) -> Callable[..., Any]:
-    """Adapt `function`, which may name fewer arguments or another order, to all of `given`."""
-    given = tuple(given)
-    if wanted == given:
+def _with_arguments(function: Callable[..., Any], names: tuple[str, ...], spec: tuple[str, ...]) -> Callable[..., Any]:
+    """Adapt `function`, which may take fewer arguments or another order, to all arguments of its specification."""
+    if names == spec:
         return function
-    indexes = tuple(given.index(name) for name in wanted if name in given)
+    indexes = tuple(spec.index(name) for name in names if name in spec)
     return lambda *values: function(*[values[index] for index in indexes])
 
 
 def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what a hook raises once, with the plugin and hook named; our own errors pass as they are."""
+    """Wrap exceptions of a hook in a `PluginError` that names plugin and hook; llmgate's own errors pass unchanged."""
 
     def call(*values: Any) -> Any:
         try:
             return function(*values)
-        except (LLMGateError, StopIteration):  # a generator's end is no failure
+        except (LLMGateError, StopIteration):  # the end of a generator is not a failure
             raise
         except Exception as error:
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
@@ -272,7 +271,7 @@ def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Call
 
 
 class GuardedParser:
-    """A plugin's stream parser, with what its methods raise named as theirs; its notes are its own."""
+    """A plugin's stream parser, whose exceptions are wrapped in a `PluginError`."""
 
     __slots__ = ("_parser", "close", "feed")
 
@@ -282,5 +281,5 @@ class GuardedParser:
         self.close = guarded(bound, "stream_parser", parser.close)
 
     def __getattr__(self, name: str) -> Any:
-        """Give out the optional attributes of a parser: `ledger`, `usage`, `done`."""
+        """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `failed`."""
         return getattr(self._parser, name)

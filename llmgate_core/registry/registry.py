@@ -1,7 +1,7 @@
-"""The routing table of plugins: who claims which (family, prefix), and load the one that is asked for.
+"""The plugins of a client: which one claims which (family, prefix), loaded on first use.
 
-Nothing is imported until a call is routed to it. A plugin that fails keeps failing alone, with
-the same error each time; every other route goes on working.
+No plugin is imported until a call is routed to it. A plugin that cannot be loaded raises the same
+error each time and does not affect other routes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENVIRONMENT_LIST = "LLMGATE_PLUGINS"
 
 
 class PluginRegistry:
-    """Claims of one client, and the plugins bound so far. Thread-safe."""
+    """A client's claims, and the plugins bound so far. Thread-safe."""
 
     def __init__(self, policy: PluginPolicy, extensions: Sequence[Any] = ()) -> None:
         self._policy = _with_environment(policy)
@@ -45,7 +45,7 @@ class PluginRegistry:
         self.on_event = self._hooks.extension_hooks("on_event")
 
     def claims(self) -> Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]]:
-        """Return (family, prefix) -> the claims that the policy lets through. Reads the disk once."""
+        """Return (family, prefix) -> the claims that the policy allows. Reads the disk once."""
         if self._claims is None:
             with self._lock:
                 self._all_claims = installed_claims()
@@ -58,57 +58,57 @@ class PluginRegistry:
         return self._claims
 
     def installed(self) -> tuple[PluginEntryPoint, ...]:
-        """Return every claim found, refused ones included."""
+        """Return every claim of every installed distribution, including those that the policy blocks."""
         self.claims()
         return self._all_claims
 
     def add_models_to(self, catalogue: Catalogue) -> None:
-        """Add the facts that plugins bring along (group `llmgate.models`), importing none of them.
+        """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin.
 
         Raises:
-            PluginLoadError: such a file is missing or is no catalogue.
+            PluginLoadError: such a file is missing or is not a catalogue.
         """
         for claim in self.installed():
             if claim.family == "models" and self._allowed(claim):
                 package, _, name = claim.value.partition(":")
                 spec = importlib.util.find_spec(package)
-                places = spec.submodule_search_locations if spec is not None else None
+                folders = spec.submodule_search_locations if spec is not None else None
                 try:
-                    path = Path((places or [""])[0]) / name
+                    path = Path((folders or [""])[0]) / name
                     catalogue.add(decode(path.read_bytes()), str(path))
                 except (OSError, ValueError, ConfigError) as error:
-                    why = f"{claim.value}: {error}"
+                    reason = f"{claim.value}: {error}"
                     raise load_error(
-                        why, name=claim.value, distribution=claim.distribution, version=claim.version
+                        reason, name=claim.value, distribution=claim.distribution, version=claim.version
                     ) from error
 
     def is_allowed(self, claim: PluginEntryPoint) -> bool:
-        """Return whether the policy lets this claim through."""
+        """Return whether the policy allows this claim."""
         return self._allowed(claim)
 
     def prefixes(self, family: str) -> list[str]:
-        """Return the prefixes that are served for `family`, sorted."""
-        served = {prefix for known, prefix in (*self.claims(), *self._added) if known == family}
-        return sorted(served)
+        """Return the prefixes served for `family`, sorted."""
+        return sorted({prefix for served, prefix in (*self.claims(), *self._added) if served == family})
 
     def knows(self, family: str, prefix: str) -> bool:
-        """Return whether the prefix is claimed, or would be by a first-party distribution."""
+        """Return whether the prefix is claimed, or belongs to a first-party distribution that may not be installed."""
         key = (family, prefix)
         return key in self._added or key in self.claims() or prefix in first_party().get(family, {})
 
     def add(self, plugin: object, family: str, prefix: str, *, replace: bool = False) -> BoundPlugin:
-        """Bind a plugin object of this process to (family, prefix).
+        """Bind a plugin object to (family, prefix), without an entry point.
 
         Raises:
-            ConfigError: no such family. PluginConflictError: taken, and `replace` is False.
-            PluginLoadError: as for an installed one.
+            ConfigError: there is no such family.
+            PluginConflictError: the prefix is already served, and `replace` is False.
+            PluginLoadError: as for an installed plugin.
         """
         prefix = prefix.strip("/")
         if family not in FAMILIES:
-            raise ConfigError(f"there is no endpoint family {family!r}; there are {', '.join(FAMILIES)}")
+            raise ConfigError(f"there is no endpoint family {family!r}; known families: {', '.join(FAMILIES)}")
         with self._lock:
             if not replace and ((family, prefix) in self._added or (family, prefix) in self.claims()):
-                raise PluginConflictError(f"{prefix!r} is served for {family} already; pass replace=True")
+                raise PluginConflictError(f"{prefix!r} is already served for {family}; pass replace=True to replace it")
             bound = self._hooks.bind(plugin, name=type(plugin).__name__, distribution=None, version=None)
             self._added[family, prefix] = bound
             return bound
@@ -117,7 +117,9 @@ class PluginRegistry:
         """Return the plugin for (family, prefix), importing it on first use.
 
         Raises:
-            PluginNotInstalledError, PluginConflictError, PluginLoadError
+            PluginNotInstalledError: no installed and allowed distribution claims the prefix.
+            PluginConflictError: several do, or one claims a first-party prefix.
+            PluginLoadError: the plugin cannot be imported or used.
         """
         if (added := self._added.get((family, prefix))) is not None:
             return added
@@ -132,9 +134,9 @@ class PluginRegistry:
         owner = first_party().get(family, {}).get(prefix)
         preferred = self._preferred(family, prefix)
         if preferred is not None:
-            chosen = [claim for claim in claims if claim.distribution == preferred]
-            if chosen:
-                return chosen[0]
+            chosen = next((claim for claim in claims if claim.distribution == preferred), None)
+            if chosen is not None:
+                return chosen
         if not claims:
             raise self._not_installed(family, prefix, owner)
         first = claims[0]
@@ -149,9 +151,9 @@ class PluginRegistry:
         return None
 
     def _not_installed(self, family: str, prefix: str, owner: str | None) -> PluginNotInstalledError:
-        refused = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
-        if refused:
-            way_out = f"{refused[0].distribution} is switched off by {ENVIRONMENT_LIST} or the plugin settings"
+        blocked = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
+        if blocked:
+            way_out = f"{blocked[0].distribution} is switched off by {ENVIRONMENT_LIST} or the plugin settings"
         else:
             way_out = f"pip install {owner}"
         return PluginNotInstalledError(
@@ -168,7 +170,7 @@ class PluginRegistry:
                     plugin, name=claim.value, distribution=claim.distribution, version=claim.version
                 )
             except PluginError as error:
-                self._failed[claim.value] = error  # not imported again at every call
+                self._failed[claim.value] = error  # so that it is not imported again at every call
                 raise
         return self._bound[claim.value]
 
@@ -179,38 +181,39 @@ class PluginRegistry:
 
     def _add_extension(self, extension: Any) -> None:
         if isinstance(extension, str):
-            found = [claim for claim in installed_claims() if (claim.family, claim.prefix) == ("extensions", extension)]
-            if not found:
+            key = ("extensions", extension)
+            claim = next((claim for claim in installed_claims() if (claim.family, claim.prefix) == key), None)
+            if claim is None:
                 raise ConfigError(f"no installed distribution has the extension {extension!r}")
-            self._hooks.add_extension(load_claim(found[0]), extension)
+            self._hooks.add_extension(load_claim(claim), extension)
         else:
             self._hooks.add_extension(extension, type(extension).__name__)
 
 
 def load_claim(claim: PluginEntryPoint) -> Any:
-    """Import what an entry point names.
+    """Import the object that an entry point names.
 
     Raises:
-        PluginLoadError: it does not import.
+        PluginLoadError: it cannot be imported.
     """
     module, _, path = claim.value.partition(":")
     try:
-        found: Any = importlib.import_module(module)
+        target: Any = importlib.import_module(module)
         for attribute in filter(None, path.split(".")):
-            found = getattr(found, attribute)
+            target = getattr(target, attribute)
     except LLMGateError:
         raise
     except (Exception, SystemExit) as error:
-        why = f"{claim.value} does not import: {type(error).__name__}: {error}"
-        raise load_error(why, name=claim.value, distribution=claim.distribution, version=claim.version) from error
-    return found
+        reason = f"{claim.value} cannot be imported: {type(error).__name__}: {error}"
+        raise load_error(reason, name=claim.value, distribution=claim.distribution, version=claim.version) from error
+    return target
 
 
 def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint], owner: str | None) -> PluginConflictError:
     names = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
     belongs = f", which belongs to {owner}" if owner else ""
     return PluginConflictError(
-        f"'{prefix}/' for {family}{belongs} is claimed by {names}; choose with "
+        f"'{prefix}/' for {family}{belongs} is claimed by {names}; choose one with "
         f"PluginPolicy(prefer={{'{family}:{prefix}': 'DISTRIBUTION'}}) or block one with {ENVIRONMENT_LIST}=-NAME",
         distribution=claims[0].distribution,
         plugin=claims[0].value,
@@ -219,7 +222,7 @@ def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint], owne
 
 
 def _with_environment(policy: PluginPolicy) -> PluginPolicy:
-    """Narrow the policy by LLMGATE_PLUGINS: `a,b` allows only these, `-c` all but c."""
+    """Narrow the policy by LLMGATE_PLUGINS: `a,b` allows only a and b, `-c` blocks c."""
     text = read(ENVIRONMENT_LIST)
     allow = None if policy.allow is None else {normalise(name) for name in policy.allow}
     block = {normalise(name) for name in policy.block}

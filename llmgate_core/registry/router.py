@@ -1,7 +1,7 @@
-"""Decide which plugin serves a call: the longest prefix, else the catalogue. Never a guess.
+"""Decide which plugin serves a call: by the longest prefix, or else by the catalogue. Never guess.
 
-Pure but for loading the chosen plugin. No provider's name stands here: prefixes come from
-entry points, modes and their prefixes from the catalogue.
+Pure, except for loading the chosen plugin. No provider is named here: prefixes come from entry
+points, modes and their prefixes from the catalogue.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from llmgate_core.registry.registry import PluginRegistry
 
 __all__ = ["ResolvedModel", "Router", "split_prefix"]
 
-REMEMBERED_TARGETS = 4096  # bounded, since callers choose the model strings
-REMEMBERED_CHARACTERS = 200
+MAX_CACHED_TARGETS = 4096  # bounded, because callers choose the model strings
+MAX_CACHED_CHARACTERS = 200
 FUNCTION_OF_FAMILY = MappingProxyType(
     {"chat": "completion()", "image": "image_generation()", "video": "video_generation()"}
-)  # the others are called what the family is
+)  # the other functions have the family's name
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """Where a model string leads: everything of a route that does not change from call to call.
+    """The plugin and model for a model string: the part of a route that is the same for every call.
 
-    `family` is the one that the plugin serves: another than the caller's where it carries the call.
+    `family` is the family that the plugin serves; it differs from the caller's family if the call is bridged.
     """
 
     plugin: BoundPlugin
@@ -43,7 +43,7 @@ class ResolvedModel:
 
 
 class Router:
-    """Resolves model strings for one client, remembering what it found."""
+    """Resolves model strings for one client, and caches the results."""
 
     def __init__(self, plugins: PluginRegistry, catalogue: Catalogue) -> None:
         self._plugins = plugins
@@ -53,28 +53,32 @@ class Router:
     def resolve(self, family: str, model: object, *, bridged: bool = False) -> ResolvedModel:
         """Return the target of a model string.
 
-        With `bridged` the family that bridges it is asked, even where a plugin serves the family itself.
+        Args:
+            family: the endpoint family of the call.
+            model: the model string as the caller wrote it.
+            bridged: use the family that bridges this one, even if a plugin serves the family itself.
 
         Raises:
-            BadRequestError: no text, or a model of another family. UnknownModelError: no prefix and
-            no row knows it. PluginError: the plugin is missing, contested or broken.
+            BadRequestError: `model` is not a string, or is a model of another family.
+            UnknownModelError: it has no known prefix and is not in the catalogue.
+            PluginError: the plugin is missing, claimed twice, or cannot be loaded.
         """
         name = model if isinstance(model, str) else _checked(model)
         bridged_over = FAMILIES[family].bridged_over if bridged else None
         target = self._targets.get((bridged_over or family, name, bridged))
         if target is None:
-            target = self._resolve(bridged_over or family, _checked(name), as_it_is=bridged)
-            if len(self._targets) >= REMEMBERED_TARGETS:
+            target = self._resolve(bridged_over or family, _checked(name), fixed_prefix=bridged)
+            if len(self._targets) >= MAX_CACHED_TARGETS:
                 self._targets.clear()
-            if len(name) <= REMEMBERED_CHARACTERS:
+            if len(name) <= MAX_CACHED_CHARACTERS:
                 self._targets[bridged_over or family, name, bridged] = target
         return target
 
     def resolve_prefix(self, family: str, model: object) -> ResolvedModel:
-        """Return the target of a call that names no model, only a prefix such as `openai/`, or nothing.
+        """Return the target of a call that has no model: `model` is a prefix such as `openai/`, or None.
 
         Raises:
-            BadRequestError: no such prefix. Otherwise as `resolve`.
+            BadRequestError: there is no such prefix. Otherwise as `resolve`.
         """
         if model is None:
             mode = next(mode for mode, name in FAMILY_OF_MODE.items() if name == family)
@@ -84,13 +88,13 @@ class Router:
             if not self._plugins.knows(family, prefix):
                 return self.resolve(family, model)
         return ResolvedModel(
-            self._plugins.get(family, prefix), family, prefix, "", None, f"the prefix {prefix}/ is asked"
+            self._plugins.get(family, prefix), family, prefix, "", None, f"the call names the prefix {prefix}/"
         )
 
     def rerouted(self, target: ResolvedModel, body: Mapping[str, Any]) -> ResolvedModel:
-        """Return where a request goes whose tools and effort this endpoint does not take together.
+        """Return another target if this endpoint does not support the request's tools together with its effort.
 
-        Only for rows that say `bridge`; the caller knows that the host is the provider's own.
+        Only for rows that say `bridge`; the caller checks that the host is the provider's own.
         """
         params = target.row.facts.get("params", {}) if target.row else {}
         if params.get("function_tools_with_reasoning_on_chat") != "bridge" or not _reasons_with_functions(body):
@@ -98,54 +102,54 @@ class Router:
         prefix = self._catalogue.prefix_for(target.plugin.info.name, "responses")
         if prefix is None or prefix == target.prefix:
             return target
-        reason = f"function tools and reasoning go together only on {prefix}/ for this model"
+        reason = f"function tools and reasoning can be combined only on {prefix}/ for this model"
         plugin = self._plugins.get(target.family, prefix)
         return ResolvedModel(plugin, target.family, prefix, target.model, target.row, reason)
 
     def forget(self) -> None:
-        """Drop what was remembered, after a plugin was added."""
+        """Clear the cache, after a plugin was added."""
         self._targets.clear()
 
-    def _resolve(self, family: str, model: str, *, as_it_is: bool = False) -> ResolvedModel:
+    def _resolve(self, family: str, model: str, *, fixed_prefix: bool = False) -> ResolvedModel:
         bridged_over = FAMILIES[family].bridged_over
-        for prefix, rest in split_prefix(model):
+        for prefix, name in split_prefix(model):
             if self._plugins.knows(family, prefix):
-                return self._by_prefix(family, prefix, rest, as_it_is=as_it_is)
+                return self._by_prefix(family, prefix, name, fixed_prefix=fixed_prefix)
             if bridged_over is not None and self._plugins.knows(bridged_over, prefix):
-                return self._by_prefix(bridged_over, prefix, rest, as_it_is=True)
+                return self._by_prefix(bridged_over, prefix, name, fixed_prefix=True)
             self._refuse_foreign_prefix(family, prefix, model)
-        return self._by_catalogue(family, model, as_it_is=as_it_is)
+        return self._by_catalogue(family, model, fixed_prefix=fixed_prefix)
 
-    def _by_prefix(self, family: str, prefix: str, model: str, *, as_it_is: bool) -> ResolvedModel:
-        row = None if as_it_is else self._catalogue.find(model)
-        reason = f"the prefix {prefix}/ names it"
+    def _by_prefix(self, family: str, prefix: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
+        row = None if fixed_prefix else self._catalogue.find(model)
+        reason = f"the model string has the prefix {prefix}/"
         if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
-            prefix, reason = row.prefix, f"the catalogue says that {row.name} is served in mode responses"
+            prefix, reason = row.prefix, f"in the catalogue {row.name} has the mode responses"
         plugin = self._plugins.get(family, prefix)
         return ResolvedModel(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
 
     def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
         return prefix == self._catalogue.prefix_for(row.provider, "chat")
 
-    def _by_catalogue(self, family: str, model: str, *, as_it_is: bool) -> ResolvedModel:
+    def _by_catalogue(self, family: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
         row = self._catalogue.find(model)
         if row is None or row.prefix is None:
             raise self._unknown(family, model)
         if row.mode not in FAMILIES[family].modes:
             raise BadRequestError(
-                f"model {model!r} is served in mode {row.mode}, not for {family}: call {_function_of(row.mode)}",
+                f"model {model!r} has the mode {row.mode} and does not serve {family}: call {_function_of(row.mode)}",
                 status_code=400,
                 param="model",
                 model=model,
                 attempts=0,
             )
-        prefix = (as_it_is and self._catalogue.prefix_for(row.provider, family)) or row.prefix
+        prefix = (fixed_prefix and self._catalogue.prefix_for(row.provider, family)) or row.prefix
         plugin = self._plugins.get(family, prefix)
-        reason = f"no prefix; the catalogue says {row.provider}, mode {row.mode}"
+        reason = f"the model string has no prefix; in the catalogue it is {row.provider}, mode {row.mode}"
         return ResolvedModel(plugin, family, prefix, model, row, reason)
 
     def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
-        """A longer prefix of another family must not fall through to a shorter one of this family."""
+        """Raise if a longer prefix belongs to another family: a shorter one of this family must not match."""
         others = [other for other in FAMILIES if other != family and self._plugins.knows(other, prefix)]
         if others:
             raise BadRequestError(
@@ -157,8 +161,8 @@ class Router:
 
     def _unknown(self, family: str, model: str) -> UnknownModelError:
         shown = repr(model if len(model) <= 200 else model[:200] + "...")
-        near = self._catalogue.near(model[:200])
-        hints = f"; near names: {', '.join(near)}" if near else ""
+        similar = self._catalogue.near(model[:200])
+        hints = f"; similar names: {', '.join(similar)}" if similar else ""
         prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"
         return UnknownModelError(
             f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue"
@@ -177,7 +181,7 @@ def _function_of(mode: str) -> str:
 
 
 def split_prefix(model: str) -> Iterator[tuple[str, str]]:
-    """Yield (prefix, rest) for every cut of a model string at `/`, the longest prefix first."""
+    """Yield (prefix, name) for every `/` at which a model string can be split, longest prefix first."""
     cut = model.rfind("/")
     while cut > 0:
         if cut < len(model) - 1:
@@ -189,7 +193,7 @@ def _checked(model: object) -> str:
     if isinstance(model, str) and model.strip() and model.isprintable():
         return model
     raise BadRequestError(
-        f"model must be a text such as 'openai/gpt-4o', not {str(model)[:80]!r}",
+        f"model must be a string such as 'openai/gpt-4o', not {str(model)[:80]!r}",
         status_code=400,
         param="model",
         attempts=0,

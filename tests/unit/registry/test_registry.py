@@ -75,8 +75,8 @@ def test_a_dot_is_another_spelling_of_a_slash_and_the_longest_prefix_wins(instal
 
 
 BROKEN = {
-    "does not import: ModuleNotFoundError": "import a_module_that_there_is_not\n",
-    "does not import: SystemExit": "raise SystemExit(3)\n",
+    "cannot be imported: ModuleNotFoundError": "import a_module_that_there_is_not\n",
+    "cannot be imported: SystemExit": "raise SystemExit(3)\n",
     "transform_requst": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
     "Acme.transform_requst = hookimpl(lambda self, call, route: None)\n",
     "is async": GOOD + "\nfrom llmgate_core.plugin import hookimpl\n"
