@@ -1,7 +1,7 @@
-"""Bridge a call of one family over another: Responses over an upstream that knows only chat.
+"""Bridge a call of one family over another: Responses over an upstream that has only chat.
 
-Pure. The conversion itself is in `responses_to_chat/`, loaded when first needed; here it is tied to the
-plugin's own hooks, so that the plugin sees nothing but a chat call.
+Pure. The conversion is in `responses_to_chat/`, imported on first use; this module connects it to the
+plugin's hooks, so that the plugin only sees a chat call.
 
 Source: docs/guide/bridges.md.
 """
@@ -28,12 +28,12 @@ __all__ = ["bridge_call", "bridge_response", "bridge_stream"]
 
 
 def bridge_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]]:
-    """Return the chat call that carries `call`, and what that changes.
+    """Return the chat call for `call`, and the ledger entries of the conversion.
 
     Raises:
-        UnsupportedParamsError: something has no counterpart and the policy is `error`, or it is state.
+        UnsupportedParamsError: a parameter has no counterpart and the policy is `error`, or it needs stored state.
     """
-    from llmgate_core.bridges.responses_to_chat import to_chat  # only bridged calls need it
+    from llmgate_core.bridges.responses_to_chat import to_chat  # needed by bridged calls only
 
     return to_chat(call, route)
 
@@ -41,10 +41,10 @@ def bridge_call(call: Call, route: Route) -> tuple[Call, tuple[LedgerEntry, ...]
 def bridge_response(
     original_call: Call, route: Route, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
 ) -> Converted:
-    """Return the Response object for the chat answer that carried it.
+    """Return the Response object for a chat completion.
 
     Raises:
-        APIError: the answer is an error, or not a chat completion.
+        APIError: the response is an error, or is not a chat completion.
     """
     from llmgate_core.bridges.responses_to_chat import response_object
 
@@ -53,7 +53,7 @@ def bridge_response(
         raise error_of_object(chat["error"], response.status, response.headers, (route.api_key,))
     if not isinstance(chat, dict) or not isinstance(chat.get("choices"), list):
         raise APIResponseValidationError(
-            f"HTTP {response.status}: the answer is not a chat completion", status_code=response.status
+            f"HTTP {response.status}: the response is not a chat completion", status_code=response.status
         )
     return response_object(original_call, route, chat)
 
@@ -61,12 +61,12 @@ def bridge_response(
 def bridge_stream(
     original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
 ) -> StreamParser:
-    """Return the parser that makes Responses events of a chat stream; `chat` is the plugin's own parser, if any."""
+    """Return the parser that converts a chat stream to Responses events; `chat` is the plugin's own parser, if any."""
     return BridgedStream(original_call, route, chat, secrets)
 
 
 class BridgedStream:
-    """Chat events in, Responses events out."""
+    """Converts chat events to Responses events."""
 
     def __init__(
         self, original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
@@ -80,11 +80,11 @@ class BridgedStream:
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
-        """What both conversions noted."""
+        """The ledger entries of both conversions."""
         return (*getattr(self._chat, "ledger", ()), *getattr(self._events, "ledger", ()))
 
     def feed(self, event: SSEEvent) -> list[JsonObject]:
-        """Return the events that one chat event makes.
+        """Return the events for one chat event.
 
         Raises:
             APIError: the event is an error, or not a chat chunk.
@@ -97,14 +97,14 @@ class BridgedStream:
         """Return the last events.
 
         Raises:
-            StreamTruncatedError: the chat stream ended without its end.
+            StreamTruncatedError: the chat stream had no end marker.
         """
         rest = [] if self._chat is None else list(self._chat.close())
         pieces = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
         return [*pieces, *self._events.close(done=self._end.is_over or self._chat is not None)]
 
     def failed(self, error: APIError) -> list[JsonObject]:
-        """Return the events that say that the upstream gave up, with the answer so far."""
+        """Return the events that report a failed upstream, with the response so far."""
         return self._events.failed(error)
 
     def _chunks(self, event: SSEEvent) -> Sequence[JsonObject]:

@@ -1,7 +1,7 @@
-"""Serve chat calls by POST /responses, for the plugins of every upstream that has it.
+"""Serve chat calls by POST /responses, for plugins of every upstream that has this endpoint.
 
-Pure: a call goes in, a body comes out; a response or its events go in, a chat answer or chunks come out. Sends
-nothing, and does nothing in silence: what has no counterpart is an error or a ledger entry, by the policy.
+Pure: converts a call to a body, and a response or its events to a chat completion or chunks. Sends nothing.
+What has no counterpart is an error or a ledger entry, depending on the policy; nothing is changed silently.
 
 Source: OpenAPI 2.3.0, `CreateChatCompletionRequest`, `CreateResponse`, `Response` and `ResponseStreamEvent`.
 """
@@ -14,7 +14,7 @@ __all__ = ["ChatOverResponses"]
 
 
 class ChatOverResponses:
-    """The bridge, for hooks to call; it is no plugin itself.
+    """The bridge, for hooks to call; it is not a plugin itself.
 
         body, ledger = ChatOverResponses.request_body(call, route)
         return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
@@ -22,8 +22,8 @@ class ChatOverResponses:
     Attributes:
         supports_param: judge one chat parameter.
         request_body: chat body -> the body of POST /responses, with its ledger.
-        chat_completion: whole response -> chat completion, with its ledger.
-        ChatStream: parser of one stream.
+        chat_completion: complete response -> chat completion, with its ledger.
+        ChatStream: the parser of one stream.
     """
 
     supports_param = staticmethod(params.supports_param)

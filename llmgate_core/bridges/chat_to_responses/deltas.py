@@ -1,7 +1,7 @@
-"""The events of one stream's output items -> the choices of chat chunks.
+"""Convert the events of a stream's output items to the choices of chat chunks.
 
-Pure; knows nothing of how a stream begins or ends. What an item says is handed out once: from its deltas, else
-whole from the first event that has it whole.
+Pure; the begin and end of a stream are handled in `stream.py`. The content of an item is emitted once: from its
+deltas, or else from the first event that contains it in full.
 
 Source: OpenAPI 2.3.0, `ResponseStreamEvent` and `ChatCompletionStreamResponseDelta`.
 """
@@ -30,19 +30,19 @@ TEXT, REFUSAL, CITATION = "content", "refusal", "annotations"
 
 
 class _Item:
-    """What was handed out of one output item so far.
+    """What has been emitted of one output item so far.
 
     Attributes:
-        muted: a further document of an answer that must be one; it stays out of the content.
-        call: index of the tool call; None: the item is none.
-        has_arguments: the call's arguments were handed out, or begun.
-        has_raw: raw reasoning came, so that its summary would say the same again.
-        starts: content index -> length of the whole text before that part.
-        summaries: indexes of the summary parts begun.
-        given: (content index, field) of what was handed out, or begun.
+        muted: another document in a response that must be a single one; it is left out of the content.
+        call: index of the tool call; None if the item is not a call.
+        has_arguments: True once a part of the call's arguments has been emitted.
+        has_raw: True once raw reasoning has been emitted, of which the summary would be a repetition.
+        starts: content index -> length of all text before that part.
+        summaries: indexes of the summary parts that have started.
+        emitted: (content index, field) of everything that has been emitted, at least in part.
     """
 
-    __slots__ = ("call", "given", "has_arguments", "has_raw", "kind", "muted", "starts", "summaries")
+    __slots__ = ("call", "emitted", "has_arguments", "has_raw", "kind", "muted", "starts", "summaries")
 
     def __init__(self, kind: str, *, muted: bool, call: int | None) -> None:
         self.kind = kind
@@ -52,14 +52,14 @@ class _Item:
         self.has_raw = False
         self.starts: dict[int, int] = {}
         self.summaries: set[int] = set()
-        self.given: set[tuple[int, str]] = set()
+        self.emitted: set[tuple[int, str]] = set()
 
 
 class Deltas:
-    """State of the items of one stream. Every method that takes an event returns the choices it makes.
+    """State of the items of one stream. Every method that takes an event returns its choices.
 
     Attributes:
-        calls: how many tool calls there were.
+        calls: number of tool calls so far.
     """
 
     def __init__(self, *, one_document: bool) -> None:
@@ -74,47 +74,47 @@ class Deltas:
         self._reasoning = ReasoningText()
 
     def seen_items(self) -> list[Mapping[str, Any]]:
-        """Return the whole items that came, for an end that does not repeat them."""
+        """Return the complete items received so far, for a last event that does not repeat them."""
         return list(self._whole.values())
 
     def rest_of(self, output: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
-        """Return the choices of what the whole output has and no event before gave.
+        """Return the choices for those parts of the complete output that no earlier event contained.
 
-        Some servers count their items in another way than the output does: what is neither under its id nor its
-        place, but was streamed, came elsewhere and does not come again.
+        Some servers number streamed items differently from the output: an item that matches neither by id nor by
+        position, but whose kind was streamed, has already been emitted.
         """
         kinds = {item.kind for item in self._items.values()} - CALLS.keys()
         call_ids = frozenset(self._call_ids)
         choices: list[JsonObject] = []
-        for position, found in enumerate(output):
-            item = self._by_id.get(_id(found)) or self._items.get(position)
-            if item is not None and item.kind == found["type"]:
-                choices += self._rest(item, found)
-            elif found["type"] not in kinds and _id(found, "call_id") not in call_ids:
-                choices += self._all(self._add(f"end {position}", found), found)
+        for position, output_item in enumerate(output):
+            item = self._by_id.get(_id(output_item)) or self._items.get(position)
+            if item is not None and item.kind == output_item["type"]:
+                choices += self._rest(item, output_item)
+            elif output_item["type"] not in kinds and _id(output_item, "call_id") not in call_ids:
+                choices += self._all(self._add(f"end {position}", output_item), output_item)
         return choices
 
     # --- items ---
 
     def item_added(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Announce an item; of a call that is its id and name."""
-        for found in output_items([data.get("item")]):
-            item = self._add(_key(data, found), found)
+        """Emit the id and name of a call; other items have nothing to emit yet."""
+        for item_data in output_items([data.get("item")]):
+            item = self._add(_key(data, item_data), item_data)
             if item.call is not None:
-                return [_choice({"tool_calls": [{"index": item.call, **tool_call(found, with_arguments=False)}]})]
+                return [_choice({"tool_calls": [{"index": item.call, **tool_call(item_data, with_arguments=False)}]})]
         return NOTHING
 
     def item_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out what no event before this one gave of an item."""
-        for found in output_items([data.get("item")]):
-            key = _key(data, found)
-            self._whole[key] = found
+        """Emit the parts of an item that no earlier event contained."""
+        for item_data in output_items([data.get("item")]):
+            key = _key(data, item_data)
+            self._whole[key] = item_data
             item = self._items.get(key)
-            return self._rest(item, found) if item is not None else self._all(self._add(key, found), found)
+            return self._rest(item, item_data) if item is not None else self._all(self._add(key, item_data), item_data)
         return NOTHING
 
-    def _add(self, key: int | str, found: Mapping[str, Any]) -> _Item:
-        kind = found["type"]
+    def _add(self, key: int | str, item_data: Mapping[str, Any]) -> _Item:
+        kind = item_data["type"]
         is_call = kind in CALLS
         item = _Item(
             kind,
@@ -123,72 +123,74 @@ class Deltas:
         )
         self.calls += is_call
         self._messages += kind == "message"
-        if call_id := _id(found, "call_id"):
+        if call_id := _id(item_data, "call_id"):
             self._call_ids.add(call_id)
         self._items[key] = item
-        self._by_id[_id(found) or f"at {key}"] = item
+        self._by_id[_id(item_data) or f"at {key}"] = item
         return item
 
     def _at(self, data: Mapping[str, Any], kind: str) -> _Item:
-        """Return the item that an event speaks of, also where nothing announced it."""
+        """Return the item of an event, and create it if no event has announced it."""
         key = _key(data, {})
         item = self._items.get(key)
         return item if item is not None else self._add(key, {"type": kind, "id": data.get("item_id")})
 
-    def _all(self, item: _Item, found: Mapping[str, Any]) -> list[JsonObject]:
+    def _all(self, item: _Item, item_data: Mapping[str, Any]) -> list[JsonObject]:
         if item.call is None:
-            return self._rest(item, found)
+            return self._rest(item, item_data)
         item.has_arguments = True
-        return [_choice({"tool_calls": [{"index": item.call, **tool_call(found)}]})]
+        return [_choice({"tool_calls": [{"index": item.call, **tool_call(item_data)}]})]
 
-    def _rest(self, item: _Item, found: Mapping[str, Any]) -> list[JsonObject]:
-        if found["type"] != item.kind:
+    def _rest(self, item: _Item, item_data: Mapping[str, Any]) -> list[JsonObject]:
+        if item_data["type"] != item.kind:
             return []
         if item.kind == "message":
-            return [choice for index, part in content_parts(found) for choice in self._rest_of_part(item, index, part)]
+            return [
+                choice for index, part in content_parts(item_data) for choice in self._rest_of_part(item, index, part)
+            ]
         if item.kind == "reasoning" and not item.has_raw and not item.summaries:
-            item.has_raw = True  # whatever it was, it is all of it
-            text = self._reasoning.of_item(found)
+            item.has_raw = True  # the item is complete, so nothing more may be emitted
+            text = self._reasoning.of_item(item_data)
             return [_choice({"reasoning_content": text})] if text else []
         if item.call is not None and not item.has_arguments:
             kind = CALLS[item.kind]
-            return list(_arguments(item, kind, found.get(ARGUMENTS[kind])))
+            return list(_arguments(item, kind, item_data.get(ARGUMENTS[kind])))
         return []
 
     def _rest_of_part(self, item: _Item, index: int, part: Mapping[str, Any]) -> list[JsonObject]:
         choices: list[JsonObject] = []
-        if (index, TEXT) not in item.given:
+        if (index, TEXT) not in item.emitted:
             choices += self._text(item, index, part.get("text"), part.get("logprobs"))
-        if (index, CITATION) not in item.given:
+        if (index, CITATION) not in item.emitted:
             for annotation in listed(part.get("annotations")):
                 choices += self._annotation(item, index, annotation)
-        if (index, REFUSAL) not in item.given:
+        if (index, REFUSAL) not in item.emitted:
             choices += _refusal(item, index, part.get("refusal"))
         return choices
 
     # --- messages ---
 
     def text_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of text."""
+        """Emit a piece of text."""
         return self._text(self._at(data, "message"), _index(data), data.get("delta"), data.get("logprobs"))
 
     def text_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out the text of a part that had no delta."""
+        """Emit the text of a part that had no delta."""
         item, index = self._at(data, "message"), _index(data)
-        given = (index, TEXT) in item.given
-        return NOTHING if given else self._text(item, index, data.get("text"), data.get("logprobs"))
+        is_emitted = (index, TEXT) in item.emitted
+        return NOTHING if is_emitted else self._text(item, index, data.get("text"), data.get("logprobs"))
 
     def refusal_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of a refusal."""
+        """Emit a piece of a refusal."""
         return _refusal(self._at(data, "message"), _index(data), data.get("delta"))
 
     def refusal_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out the refusal of a part that had no delta."""
+        """Emit the refusal of a part that had no delta."""
         item, index = self._at(data, "message"), _index(data)
-        return NOTHING if (index, REFUSAL) in item.given else _refusal(item, index, data.get("refusal"))
+        return NOTHING if (index, REFUSAL) in item.emitted else _refusal(item, index, data.get("refusal"))
 
     def annotation_added(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a citation; annotations of other kinds come with the end."""
+        """Emit a citation; other annotations are in the last chunk."""
         return self._annotation(self._at(data, "message"), _index(data), data.get("annotation"))
 
     def _text(self, item: _Item, index: int, text: Any, logprobs: Any) -> Sequence[JsonObject]:
@@ -196,7 +198,7 @@ class Deltas:
             return NOTHING
         if index not in item.starts:
             item.starts[index] = self._length
-            item.given.add((index, TEXT))
+            item.emitted.add((index, TEXT))
         self._length += len(text)
         choice = _choice({"content": text})
         if logprobs:
@@ -204,33 +206,33 @@ class Deltas:
         return (choice,)
 
     def _annotation(self, item: _Item, index: int, annotation: Any) -> Sequence[JsonObject]:
-        item.given.add((index, CITATION))
+        item.emitted.add((index, CITATION))
         citation = nested_citation(annotation, item.starts.get(index, self._length))
         return NOTHING if citation is None or item.muted else [_choice({"annotations": [citation]})]
 
     # --- reasoning ---
 
     def summary_added(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Begin a summary part."""
-        separator = self._begin_summary(self._at(data, "reasoning"), data)
+        """Start a summary part."""
+        separator = self._start_summary(self._at(data, "reasoning"), data)
         return [_choice({"reasoning_content": separator})] if separator else NOTHING
 
     def summary_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of a summary, unless the raw reasoning came."""
+        """Emit a piece of a summary, unless raw reasoning has been emitted."""
         item, text = self._at(data, "reasoning"), data.get("delta")
         if item.has_raw or not isinstance(text, str) or not text:
             return NOTHING
-        return [_choice({"reasoning_content": self._begin_summary(item, data) + text})]
+        return [_choice({"reasoning_content": self._start_summary(item, data) + text})]
 
     def reasoning_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of raw reasoning."""
+        """Emit a piece of raw reasoning."""
         item, text = self._at(data, "reasoning"), data.get("delta")
         if not isinstance(text, str) or not text:
             return NOTHING
         item.has_raw = True
         return [_choice({"reasoning_content": text})]
 
-    def _begin_summary(self, item: _Item, data: Mapping[str, Any]) -> str:
+    def _start_summary(self, item: _Item, data: Mapping[str, Any]) -> str:
         index = _index(data, "summary_index")
         if item.has_raw or index in item.summaries:
             return ""
@@ -240,20 +242,20 @@ class Deltas:
     # --- calls ---
 
     def function_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of a function's arguments; a call that nothing announced comes whole, with its name."""
+        """Emit a piece of a function's arguments; a call without an announcement is emitted in full at its end."""
         return _arguments(self._items.get(_key(data, {})), "function", data.get("delta"))
 
     def function_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out the arguments of a call that had no delta."""
+        """Emit the arguments of a call that had no delta."""
         item = self._items.get(_key(data, {}))
         return _arguments(item, "function", data.get("arguments")) if item and not item.has_arguments else NOTHING
 
     def custom_delta(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out a piece of a custom tool's input."""
+        """Emit a piece of a custom tool's input."""
         return _arguments(self._items.get(_key(data, {})), "custom", data.get("delta"))
 
     def custom_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        """Hand out the input of a custom call that had no delta."""
+        """Emit the input of a custom call that had no delta."""
         item = self._items.get(_key(data, {}))
         return _arguments(item, "custom", data.get("input")) if item and not item.has_arguments else NOTHING
 
@@ -265,7 +267,7 @@ def _choice(delta: JsonObject) -> JsonObject:
 def _refusal(item: _Item, index: int, text: Any) -> Sequence[JsonObject]:
     if item.muted or not isinstance(text, str) or not text:
         return NOTHING
-    item.given.add((index, REFUSAL))
+    item.emitted.add((index, REFUSAL))
     return (_choice({"refusal": text}),)
 
 
@@ -276,14 +278,14 @@ def _arguments(item: _Item | None, kind: str, text: Any) -> Sequence[JsonObject]
     return (_choice({"tool_calls": [{"index": item.call, kind: {ARGUMENTS[kind]: text}}]}),)
 
 
-def _key(data: Mapping[str, Any], found: Mapping[str, Any]) -> int | str:
-    """Return what tells an event's item from others: its place in the output, else its id."""
+def _key(data: Mapping[str, Any], item_data: Mapping[str, Any]) -> int | str:
+    """Return the key of an event's item: its index in the output, or else its id."""
     index = data.get("output_index")
-    return index if isinstance(index, int) else _id(data, "item_id") or _id(found)
+    return index if isinstance(index, int) else _id(data, "item_id") or _id(item_data)
 
 
-def _id(found: Mapping[str, Any], name: str = "id") -> str:
-    value = found.get(name)
+def _id(item_data: Mapping[str, Any], name: str = "id") -> str:
+    value = item_data.get(name)
     return value if isinstance(value, str) else ""
 
 

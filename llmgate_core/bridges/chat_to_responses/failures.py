@@ -1,6 +1,6 @@
-"""What went wrong at the upstream, as the errors of core: a failed, cancelled or unfinished response, an error event.
+"""Convert upstream failures to core's errors: a failed, cancelled or unfinished response, or an error event.
 
-Pure. Decides by status and code alone, never by words, and knows no headers: core adds the request's id.
+Pure. Decides by status and code, never by the wording. Has no headers: core adds the request id.
 
 Source: OpenAPI 2.3.0, `ResponseErrorCode`, `ResponseErrorEvent` and `Response.status`.
 """
@@ -33,21 +33,23 @@ __all__ = [
     "unfinished",
 ]
 
-MESSAGE_CHARACTERS = 2000
+MAX_MESSAGE_CHARACTERS = 2000
 UNFINISHED = ("cancelled", "queued", "in_progress")
 
 
 def has_failed(response: Mapping[str, Any]) -> bool:
-    """Return whether a response says that it ended in an error."""
+    """Return whether a response ended in an error."""
     return response.get("status") == "failed" or bool(response.get("error"))
 
 
 def error_of_response(response: Mapping[str, Any], route: Route, *, partial: Any = None) -> APIError:
-    """Return the error of a response that has failed; an unknown code is the request's fault."""
-    found = response.get("error")
-    if not found:
-        return _error(InternalServerError, "the response failed without saying why", route, status=500, partial=partial)
-    message, code, kind, param = _words(found)
+    """Return the error of a failed response; one with an unknown code becomes a 400."""
+    error = response.get("error")
+    if not error:
+        return _error(
+            InternalServerError, "the response failed without an error object", route, status=500, partial=partial
+        )
+    message, code, kind, param = _fields_of(error)
     status = _status_of(code, kind) or 400
     return _error(
         status_error_class(status, code),
@@ -62,26 +64,27 @@ def error_of_response(response: Mapping[str, Any], route: Route, *, partial: Any
 
 
 def is_unfinished(response: Mapping[str, Any]) -> bool:
-    """Return whether a response was cancelled or is still being worked on."""
+    """Return whether a response was cancelled or is not finished yet."""
     return response.get("status") in UNFINISHED
 
 
 def unfinished(response: Mapping[str, Any], route: Route, *, partial: Any) -> APIError:
-    """Return the error of a response that was cancelled or is still being worked on.
+    """Return the error of a response that was cancelled or is not finished yet.
 
-    `partial` is the chat answer so far; of a response that goes on it is the response itself, to poll with.
+    `partial` is the chat completion so far. For an unfinished response the error's `partial` is the response
+    itself, whose id can be polled.
     """
     name, status = f"response {response.get('id')!r:.80}", response.get("status")
     if status == "cancelled":
         return _error(APIError, f"{name} was cancelled", route, partial=partial)
-    message = f"{name} is {status} in the background; get_responses({response.get('id')!r:.80}) polls for its end"
+    message = f"{name} is {status} in the background; get_responses({response.get('id')!r:.80}) polls it"
     return _error(APIError, message, route, partial=dict(response))
 
 
 def error_of_event(event: Mapping[str, Any], route: Route) -> APIError:
-    """Return the error that an error event stands for, flat as documented or nested; an unknown code says no status."""
+    """Return the error of an error event, flat as documented or nested; with an unknown code it has no status."""
     nested = event.get("error")
-    message, code, kind, param = _words(nested or event)
+    message, code, kind, param = _fields_of(nested or event)
     if kind == "error":  # the event's own type, not the error's
         kind = None
     status = _status_of(code, kind)
@@ -90,7 +93,7 @@ def error_of_event(event: Mapping[str, Any], route: Route) -> APIError:
 
 
 def truncated(route: Route) -> StreamTruncatedError:
-    """Return the error of a stream whose end marker never came."""
+    """Return the error of a stream whose end marker never arrived."""
     return StreamTruncatedError(
         "the stream ended without response.completed, response.incomplete or response.failed",
         phase="body",
@@ -99,28 +102,33 @@ def truncated(route: Route) -> StreamTruncatedError:
     )
 
 
-def invalid_event(why: str, route: Route) -> APIResponseValidationError:
-    """Return the error of an event, or of a whole answer, that is not what POST /responses sends."""
+def invalid_event(reason: str, route: Route) -> APIResponseValidationError:
+    """Return the error of an event or a complete response that does not have the shape of POST /responses."""
     return APIResponseValidationError(
-        f"the upstream's answer is no response of POST /responses: {why}", provider=route.provider, model=route.model
+        f"the upstream did not send a response of POST /responses: {reason}", provider=route.provider, model=route.model
     )
 
 
 def malformed(param: str, message: str) -> BadRequestError:
-    """Return the error, before sending, of something in the call that has no sense in any form."""
+    """Return the error, before sending, of a malformed part of the call."""
     return BadRequestError(message, status_code=400, param=param, attempts=0)
 
 
-def _words(found: Any) -> tuple[str, str | None, str | None, str | None]:
-    """Return message, code, type and param of an error object in whatever shape it came."""
-    words = found if isinstance(found, Mapping) else {"message": found}
-    message = words.get("message")
+def _fields_of(error: Any) -> tuple[str, str | None, str | None, str | None]:
+    """Return message, code, type and param of an error object of any shape."""
+    fields = error if isinstance(error, Mapping) else {"message": error}
+    message = fields.get("message")
     if not isinstance(message, str) or not message:
         message = "the upstream sent an error without a message"
-    return message[:MESSAGE_CHARACTERS], _text(words.get("code")), _text(words.get("type")), _text(words.get("param"))
+    return (
+        message[:MAX_MESSAGE_CHARACTERS],
+        _string(fields.get("code")),
+        _string(fields.get("type")),
+        _string(fields.get("param")),
+    )
 
 
-def _text(value: object) -> str | None:
+def _string(value: object) -> str | None:
     return None if value is None or isinstance(value, (Mapping, list)) else str(value)
 
 

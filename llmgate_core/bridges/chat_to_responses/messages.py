@@ -1,6 +1,6 @@
-"""Chat messages -> the instructions and input items of POST /responses.
+"""Convert chat messages to the instructions and input items of POST /responses.
 
-Pure; changes no message in place, and keeps the order. What a message says that no item can is noted or refused.
+Pure; does not modify the messages, and keeps their order. What no item can express is recorded or rejected.
 
 Source: OpenAPI 2.3.0, `InputItem` and `CreateChatCompletionRequest.messages`.
 """
@@ -24,7 +24,7 @@ BLANK_LINE = "\n\n"
 KNOWN_FIELDS = frozenset((*REQUEST_MESSAGE_FIELDS, "reasoning_content"))
 INSTRUCTION_FIELDS = frozenset({"role", "content", "name"})
 ANSWERED_FIELDS = frozenset({"annotations", "images", "parsed", "provider_specific_fields"})
-"""What an answer's message has beyond a request's: it says nothing that the model must be told again."""
+"""Fields of a response's message that a request's message lacks; the model does not need them again."""
 
 REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
 
@@ -32,17 +32,20 @@ REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
 def input_of(messages: Any, ledger: Ledger, *, keep_system: bool, stored: bool) -> tuple[str | None, list[Any]]:
     """Return the instructions, or None, and the input items.
 
-    With `keep_system` the leading system messages stay items, since the caller has instructions of their own.
-    `stored` says whether the upstream kept the earlier answers, so that reasoning may be named by its id alone.
+    Args:
+        messages: the chat messages.
+        ledger: receives what is dropped or converted.
+        keep_system: keep leading system messages as items, because the caller passes instructions.
+        stored: the upstream has stored earlier responses, so that an id is enough to refer to reasoning.
 
     Raises:
         UnsupportedParamsError: something has no counterpart and the policy is `error`.
-        BadRequestError: a message lacks what it is about.
+        BadRequestError: a message is malformed.
     """
     if not isinstance(messages, (list, tuple)) or not messages:
-        raise malformed(MESSAGES, "messages must be a list with one message at least")
+        raise malformed(MESSAGES, "messages must be a list with at least one message")
     leading = 0 if keep_system else _leading_system_messages(messages)
-    if leading == len(messages):  # an empty input is refused upstream
+    if leading == len(messages):  # the upstream rejects an empty input
         return None, [_message("system", _instructions(messages, ledger))]
     conversation = _Conversation(ledger, stored=stored)
     instructions = _instructions(messages[:leading], ledger) if leading else ""
@@ -79,22 +82,22 @@ def _message(role: str, content: Any, extras: Mapping[str, Any] | None = None) -
 
 
 def _extras(message: Mapping[str, Any], ledger: Ledger) -> JsonObject | None:
-    """Return the fields that nobody here knows: they go along as they are. Notes those that cannot."""
+    """Return the unknown fields, which are sent unchanged, and record the known ones that cannot be sent."""
     unknown = message.keys() - KNOWN_FIELDS
     if message.get("name") is not None:
-        ledger.lost(MESSAGES, "an input item has no name")
+        ledger.lost(MESSAGES, "input items have no name")
     if message.get("reasoning_content"):
-        ledger.dropped(MESSAGES, "reasoning_content is not sent back; reasoning_items are")
+        ledger.dropped(MESSAGES, "reasoning_content is not sent back; send reasoning_items instead")
     if not unknown:
         return None
     if not unknown.isdisjoint(ANSWERED_FIELDS):
-        ledger.dropped(MESSAGES, "annotations, images and other fields of an answer are not sent back")
+        ledger.dropped(MESSAGES, "annotations, images and other fields of a response are not sent back")
     extras = {name: message[name] for name in message if name in unknown - ANSWERED_FIELDS}
     return {name: value for name, value in extras.items() if value is not None}
 
 
 class _Conversation:
-    """The items so far, and which calls wait for an answer."""
+    """The items so far, and the calls that have no output yet."""
 
     def __init__(self, ledger: Ledger, *, stored: bool) -> None:
         self.items: list[Any] = []
@@ -105,7 +108,7 @@ class _Conversation:
         self._legacy: deque[str] = deque()
 
     def add(self, index: int, message: Any) -> None:
-        """Add what one message says."""
+        """Add the items of one message."""
         role = message.get("role") if isinstance(message, Mapping) else None
         add = _ADD_ROLE.get(role) if isinstance(role, str) else None
         if add is not None:
@@ -116,10 +119,11 @@ class _Conversation:
             self.items.append(message)
 
     def end(self) -> None:
-        """Note the calls that nobody answered: the upstream's 400 says only that there is no output."""
+        """Record the calls without an output: the upstream's 400 does not explain them."""
         for call_id in self._waiting:
             self._ledger.bridged(
-                MESSAGES, f"tool call {call_id!r:.80} has no tool message: the upstream refuses that with a 400"
+                MESSAGES,
+                f"tool call {call_id!r:.80} has no tool message: the upstream will reject this with a 400",
             )
 
     def _add_input(self, index: int, message: Mapping[str, Any]) -> None:
@@ -133,42 +137,44 @@ class _Conversation:
 
     def _add_assistant(self, index: int, message: Mapping[str, Any]) -> None:
         extras = _extras(message, self._ledger)
-        if message.get("audio") is not None and self._ledger.forwards("audio", "POST /responses takes no audio back"):
+        if message.get("audio") is not None and self._ledger.forwards(
+            "audio", "POST /responses takes no assistant audio"
+        ):
             extras = {**(extras or {}), "audio": message["audio"]}
         for item in _listed(index, message, "reasoning_items"):
             self._add_reasoning(index, item)
         calls = _listed(index, message, "tool_calls")
         texts = self._assistant_texts(message)
         if not texts and not calls and not message.get("function_call"):
-            texts = [""]  # an empty message of the caller's is still one
+            texts = [""]  # an empty message is still a message
         for text in texts:
             self.items.append(_message("assistant", text, extras))
         if extras and not texts:
-            self._ledger.lost(MESSAGES, f"no item holds {', '.join(extras)} of an assistant message without text")
+            self._ledger.lost(MESSAGES, f"an assistant message without text cannot have {', '.join(extras)}")
         for position, call in enumerate(calls):
             self._add_tool_call(f"messages[{index}].tool_calls[{position}]", call)
         if message.get("function_call"):
             self._add_function_call(index, message["function_call"])
 
     def _assistant_texts(self, message: Mapping[str, Any]) -> list[str]:
-        """Return what the assistant said, as one text, and what it refused, as another."""
+        """Return the assistant's text as one string and its refusal as another, without empty ones."""
         content, refusal = message.get("content"), message.get("refusal")
-        said = [content] if isinstance(content, str) else []
-        refused = [refusal] if isinstance(refusal, str) else []
+        texts = [content] if isinstance(content, str) else []
+        refusals = [refusal] if isinstance(refusal, str) else []
         for part in content if isinstance(content, (list, tuple)) else ():
             kind = part.get("type") if isinstance(part, Mapping) else None
             if kind in ("text", "output_text") and isinstance(part.get("text"), str):
-                said.append(part["text"])
+                texts.append(part["text"])
             elif kind == "refusal" and isinstance(part.get("refusal"), str):
-                refused.append(part["refusal"])
+                refusals.append(part["refusal"])
             else:
-                self._ledger.unsupported(MESSAGES, f"an assistant message has no part of type {shown_kind(part)}")
+                self._ledger.unsupported(MESSAGES, f"assistant messages have no part of type {shown_kind(part)}")
                 continue
             if part.get("prompt_cache_breakpoint") is not None:
-                self._ledger.lost(MESSAGES, "the text of an assistant message has no cache breakpoint")
-        if any(refused):
-            self._ledger.lost(MESSAGES, "a refusal of the assistant is sent as its plain text")
-        return [text for text in ("".join(said), "".join(refused)) if text]
+                self._ledger.lost(MESSAGES, "the text of an assistant message cannot have a cache breakpoint")
+        if any(refusals):
+            self._ledger.lost(MESSAGES, "an assistant's refusal is sent as plain text")
+        return [text for text in ("".join(texts), "".join(refusals)) if text]
 
     def _add_reasoning(self, index: int, item: Any) -> None:
         if not isinstance(item, Mapping):
@@ -178,53 +184,53 @@ class _Conversation:
                 MESSAGES, "reasoning that is neither stored upstream nor encrypted cannot be sent back"
             )
             return
-        kept = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
-        self.items.append({"type": "reasoning", "summary": [], **kept})
+        fields = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
+        self.items.append({"type": "reasoning", "summary": [], **fields})
 
-    def _add_tool_call(self, place: str, call: Any) -> None:
+    def _add_tool_call(self, path: str, call: Any) -> None:
         kind = call.get("type", "function") if isinstance(call, Mapping) else None
         if kind not in ("function", "custom"):
-            if self._ledger.forwards(MESSAGES, f"{place} is no call of a function or custom tool"):
+            if self._ledger.forwards(MESSAGES, f"{path} is not a call of a function or a custom tool"):
                 self.items.append(call)
             return
-        about = call.get(kind)
+        function = call.get(kind)
         call_id = call.get("id")
-        if not isinstance(about, Mapping) or not isinstance(call_id, str):
-            raise malformed(MESSAGES, f"{place} must have an id and {kind}: {{'name': ...}}")
+        if not isinstance(function, Mapping) or not isinstance(call_id, str):
+            raise malformed(MESSAGES, f"{path} must have an id and {kind}: {{'name': ...}}")
         self._waiting[call_id] = None
         if kind == "custom":
             self._custom.add(call_id)
-            item = {"type": "custom_tool_call", "call_id": call_id, "name": about.get("name")}
-            self.items.append({**item, "input": about.get("input") or ""})
+            item = {"type": "custom_tool_call", "call_id": call_id, "name": function.get("name")}
+            self.items.append({**item, "input": function.get("input") or ""})
         else:
-            self.items.append(_function_call(call_id, about))
+            self.items.append(_function_call(call_id, function))
 
-    def _add_function_call(self, index: int, about: Any) -> None:
-        """Add a call of the days before tool calls had ids, under one that is made up."""
-        if not isinstance(about, Mapping):
+    def _add_function_call(self, index: int, function: Any) -> None:
+        """Add a legacy call, which has no id, under a generated id."""
+        if not isinstance(function, Mapping):
             raise malformed(MESSAGES, f"messages[{index}].function_call must be {{'name': ..., 'arguments': ...}}")
         call_id = f"call_of_message_{index}"
         self._legacy.append(call_id)
         self._waiting[call_id] = None
-        self._ledger.bridged(MESSAGES, "a legacy function_call is sent under a made-up call id")
-        self.items.append(_function_call(call_id, about))
+        self._ledger.bridged(MESSAGES, "a legacy function_call is sent under a generated call id")
+        self.items.append(_function_call(call_id, function))
 
     def _add_tool(self, index: int, message: Mapping[str, Any]) -> None:
         call_id = message.get("tool_call_id")
         if not isinstance(call_id, str):
-            raise malformed(MESSAGES, f"messages[{index}] is a tool's answer without tool_call_id")
+            raise malformed(MESSAGES, f"messages[{index}] is a tool message without tool_call_id")
         self._add_output(call_id, message)
 
     def _add_function(self, index: int, message: Mapping[str, Any]) -> None:
         if not self._legacy:
-            raise malformed(MESSAGES, f"messages[{index}] is a function's answer, but no function_call came before it")
-        message = {name: value for name, value in message.items() if name != "name"}  # whose call it is, is known
+            raise malformed(MESSAGES, f"messages[{index}] is a function message, but no function_call precedes it")
+        message = {name: value for name, value in message.items() if name != "name"}  # its call is known by position
         self._add_output(self._legacy.popleft(), message)
 
     def _add_output(self, call_id: str, message: Mapping[str, Any]) -> None:
         extras = _extras(message, self._ledger)
         if extras:
-            self._ledger.lost(MESSAGES, f"a tool's answer has no {', '.join(extras)}")
+            self._ledger.lost(MESSAGES, f"a tool's output cannot have {', '.join(extras)}")
         content = message.get("content")
         output = input_parts(content, self._ledger) if isinstance(content, (list, tuple)) else content
         kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
@@ -239,12 +245,12 @@ def _listed(index: int, message: Mapping[str, Any], name: str) -> Sequence[Any]:
     raise malformed(MESSAGES, f"messages[{index}].{name} must be a list")
 
 
-def _function_call(call_id: str, about: Mapping[str, Any]) -> JsonObject:
-    arguments = about.get("arguments")
+def _function_call(call_id: str, function: Mapping[str, Any]) -> JsonObject:
+    arguments = function.get("arguments")
     return {
         "type": "function_call",
         "call_id": call_id,
-        "name": about.get("name"),
+        "name": function.get("name"),
         "arguments": "" if arguments is None else arguments,
     }
 

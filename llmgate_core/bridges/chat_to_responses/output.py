@@ -1,6 +1,6 @@
-"""Output items of POST /responses -> the pieces of a chat answer, for whole answers and streams alike.
+"""Convert output items of POST /responses to the parts of a chat completion, for complete responses and streams.
 
-Pure; changes no item. What chat has no field for is kept raw in `provider_specific_fields`, never dropped.
+Pure; does not modify items. What chat has no field for is kept unchanged in `provider_specific_fields`.
 
 Source: OpenAPI 2.3.0, `OutputItem`, `ResponseUsage` and `ChatCompletionResponseMessage`.
 """
@@ -24,8 +24,8 @@ __all__ = [
     "identity",
     "listed",
     "nested_citation",
-    "note_losses",
     "output_items",
+    "record_losses",
     "response_id",
     "side_fields",
     "tool_call",
@@ -53,18 +53,18 @@ USAGE_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def identity(response: Mapping[str, Any], model: str) -> JsonObject:
-    """Return id, created and model of the chat answer; a time that the upstream did not say is 0, as chat needs one."""
+    """Return id, created and model of the chat completion; `created` is 0 if the upstream sent none."""
     response_id, created = response.get("id"), response.get("created_at")
-    same: JsonObject = {}
+    fields: JsonObject = {}
     if isinstance(response_id, str):
-        same["id"] = f"chatcmpl-{response_id.removeprefix('resp_')}"
-    same["created"] = int(created) if isinstance(created, (int, float)) and isfinite(created) else 0
-    same["model"] = response.get("model") or model
-    return same
+        fields["id"] = f"chatcmpl-{response_id.removeprefix('resp_')}"
+    fields["created"] = int(created) if isinstance(created, (int, float)) and isfinite(created) else 0
+    fields["model"] = response.get("model") or model
+    return fields
 
 
 def finish_reason(response: Mapping[str, Any], *, has_calls: bool) -> str:
-    """Return why the answer ended."""
+    """Return the finish reason."""
     if response.get("status") != "incomplete":
         return "tool_calls" if has_calls else "stop"
     details = response.get("incomplete_details")
@@ -73,15 +73,15 @@ def finish_reason(response: Mapping[str, Any], *, has_calls: bool) -> str:
 
 
 def chat_usage(usage: Any) -> JsonObject | None:
-    """Return token counts under chat's names, unknown ones as they are; None where the upstream sent none."""
+    """Return token counts under chat's names, unknown ones unchanged; None if the upstream sent none."""
     if not isinstance(usage, Mapping):
         return None
-    counted: JsonObject = {USAGE_NAMES.get(name, name): value for name, value in usage.items() if value is not None}
-    return counted or None
+    counts: JsonObject = {USAGE_NAMES.get(name, name): value for name, value in usage.items() if value is not None}
+    return counts or None
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a list of the upstream's, or an empty one where it sent something else."""
+    """Return `value` if it is a list, or else an empty list."""
     return value if isinstance(value, list) else []
 
 
@@ -98,7 +98,7 @@ def content_parts(item: Mapping[str, Any], name: str = "content") -> Iterator[tu
 
 
 def tool_call(item: Mapping[str, Any], *, with_arguments: bool = True) -> JsonObject:
-    """Return a call item as a chat tool call; its id is the `call_id`, which the answer must name."""
+    """Return a call item as a chat tool call; its id is the `call_id`, to which the output must refer."""
     kind = CALLS[item["type"]]
     field = ARGUMENTS[kind]
     arguments = item.get(field) if with_arguments else ""
@@ -110,7 +110,7 @@ def tool_call(item: Mapping[str, Any], *, with_arguments: bool = True) -> JsonOb
 
 
 def nested_citation(annotation: Any, offset: int) -> JsonObject | None:
-    """Return a citation of a URL in chat's nested form, `offset` characters on; None for any other annotation."""
+    """Return a URL citation in chat's nested form, its indexes shifted by `offset`; None for any other annotation."""
     if not isinstance(annotation, Mapping) or annotation.get("type") != "url_citation":
         return None
     citation = {name: value for name, value in annotation.items() if name != "type"}
@@ -121,18 +121,18 @@ def nested_citation(annotation: Any, offset: int) -> JsonObject | None:
 
 
 class ReasoningText:
-    """Puts the summaries of one answer together: a blank line between any two parts."""
+    """Joins the reasoning summaries of one response, with a blank line between parts."""
 
     def __init__(self) -> None:
         self._parts = 0
 
     def separator(self) -> str:
-        """Begin a summary part; return what stands before it."""
+        """Start a summary part and return the separator before it."""
         self._parts += 1
         return "\n\n" if self._parts > 1 else ""
 
     def of_item(self, item: Mapping[str, Any]) -> str:
-        """Return the raw reasoning of an item, or its summary where it has none."""
+        """Return the raw reasoning of an item, or its summary if there is none."""
         raw = "".join(_texts(item, "content", "reasoning_text"))
         if raw:
             return raw
@@ -140,22 +140,22 @@ class ReasoningText:
 
 
 def wants_one_document(call: Call) -> bool:
-    """Return whether each message of the answer is a whole JSON document."""
+    """Return whether each message of the response is a complete JSON document."""
     text = call.body.get("text")
     formats = (call.body.get("response_format"), text.get("format") if isinstance(text, Mapping) else None)
     return any(isinstance(form, Mapping) and form.get("type") in JSON_FORMATS for form in formats)
 
 
 def response_id(response: Mapping[str, Any]) -> JsonObject:
-    """Return the field with the upstream's own id, which `previous_response_id` wants."""
-    found = response.get("id")
-    return {"response_id": found} if isinstance(found, str) else {}
+    """Return the field with the upstream's response id, for `previous_response_id`."""
+    identifier = response.get("id")
+    return {"response_id": identifier} if isinstance(identifier, str) else {}
 
 
 def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]], *, one_document: bool) -> JsonObject:
-    """Return the message fields that chat does not document: what is replayed, shown beside, or kept raw.
+    """Return the message fields that chat does not document: reasoning to send back, images, and unconverted data.
 
-    The response's id stands on the message too, since the message is what callers keep.
+    The response's id is on the message too, because callers keep the message.
     """
     reasoning: list[JsonObject] = []
     images: list[JsonObject] = []
@@ -165,8 +165,8 @@ def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]]
     for item in output:
         kind = item.get("type")
         if kind == "reasoning":
-            kept = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
-            reasoning.append({"type": "reasoning", **kept})
+            fields = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
+            reasoning.append({"type": "reasoning", **fields})
         elif kind == "message" and one_document and (messages := messages + 1) > 1:
             raw.append(item)
         elif kind == "message":
@@ -175,23 +175,23 @@ def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]]
             raw.append(item)
             if kind == "image_generation_call" and isinstance(item.get("result"), str):
                 images.append(_image(item))
-    beside = {**response_id(response), "annotations": annotations, "output_items": raw}
-    fields = {
+    specific = {**response_id(response), "annotations": annotations, "output_items": raw}
+    side: JsonObject = {
         "reasoning_items": reasoning,
         "images": images,
-        "provider_specific_fields": {name: value for name, value in beside.items() if value},
+        "provider_specific_fields": {name: value for name, value in specific.items() if value},
     }
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in side.items() if value}
 
 
-def note_losses(output: Sequence[Mapping[str, Any]], ledger: Ledger, *, one_document: bool) -> None:
-    """Note which items the chat form cannot answer or show."""
+def record_losses(output: Sequence[Mapping[str, Any]], ledger: Ledger, *, one_document: bool) -> None:
+    """Record the items that a chat call cannot answer or show."""
     kinds = [item.get("type") for item in output]
     for kind in dict.fromkeys(kinds):
         if kind in UNANSWERABLE and f"{kind}_output" not in kinds:
-            ledger.lost(f"output {kind}", "it waits for an answer that a chat call cannot carry; call responses()")
+            ledger.lost(f"output {kind}", "it needs an output that a chat call cannot send; call responses()")
     if one_document and kinds.count("message") > 1:
-        ledger.bridged("response_format", "the first of several documents is the content; the others are output_items")
+        ledger.bridged("response_format", "the content is the first of several documents, output_items has the others")
 
 
 def _texts(item: Mapping[str, Any], name: str, kind: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""A chat message's content parts -> the input parts of POST /responses.
+"""Convert a chat message's content parts to the input parts of POST /responses.
 
-Pure; changes no part in place. A part that has no counterpart is never turned into text.
+Pure; does not modify the parts. A part without a counterpart is never converted to text.
 
 Source: OpenAPI 2.3.0, `InputContent` and the content parts of `CreateChatCompletionRequest`.
 """
@@ -22,11 +22,11 @@ WEB = ("http://", "https://")
 
 
 def input_parts(parts: Iterable[Any], ledger: Ledger) -> list[Any]:
-    """Return content parts as POST /responses takes them.
+    """Return content parts in the form of POST /responses.
 
     Raises:
         UnsupportedParamsError: a part has no counterpart and the policy is `error`.
-        BadRequestError: a part lacks what it is about.
+        BadRequestError: a part is malformed.
     """
     converted = []
     for part in parts:
@@ -40,7 +40,7 @@ def input_parts(parts: Iterable[Any], ledger: Ledger) -> list[Any]:
 
 
 def is_plain_text(content: Any) -> bool:
-    """Return whether `content` is text alone, with nothing on it that a plain string would lose."""
+    """Return whether `content` can be written as a plain string without losing anything."""
     if isinstance(content, str):
         return True
     if not isinstance(content, (list, tuple)):
@@ -49,14 +49,14 @@ def is_plain_text(content: Any) -> bool:
         isinstance(part, Mapping)
         and part.get("type") == "text"
         and isinstance(part.get("text"), str)
-        and len(part) == 2  # a cache breakpoint needs a part to sit on
+        and len(part) == 2  # a cache breakpoint needs a part
         for part in content
     )
 
 
 def shown_kind(part: Any) -> str:
-    """Return how an error message names a part: its type, or what it is instead of an object."""
-    return f"{part.get('type')!r:.80}" if isinstance(part, Mapping) else f"{type(part).__name__} in place of an object"
+    """Return the name of a part for an error message: its type, or its Python type if it is not an object."""
+    return f"{part.get('type')!r:.80}" if isinstance(part, Mapping) else f"{type(part).__name__} instead of an object"
 
 
 def _is_input_part(kind: Any) -> bool:
@@ -65,8 +65,8 @@ def _is_input_part(kind: Any) -> bool:
 
 def _no_counterpart(part: Any, kind: Any) -> str:
     if kind == "input_audio":
-        return "POST /responses takes no audio part (input_audio)"
-    return f"POST /responses has nothing for a content part of type {shown_kind(part)}"
+        return "POST /responses does not accept audio parts (input_audio)"
+    return f"POST /responses has no counterpart for a content part of type {shown_kind(part)}"
 
 
 def _input_text(part: Mapping[str, Any]) -> JsonObject:
@@ -85,10 +85,10 @@ def _input_image(part: Mapping[str, Any]) -> JsonObject:
 
 
 def _input_file(part: Mapping[str, Any]) -> JsonObject:
-    given = part.get("file")
-    if not isinstance(given, Mapping):
+    source = part.get("file")
+    if not isinstance(source, Mapping):
         raise malformed(MESSAGES, "a content part of type 'file' needs file: {'file_id': ...} or {'file_data': ...}")
-    file = {"type": "input_file", **{name: value for name, value in given.items() if value is not None}}
+    file = {"type": "input_file", **{name: value for name, value in source.items() if value is not None}}
     data = file.get("file_data")
     if isinstance(data, str) and data.startswith(WEB):
         del file["file_data"]
@@ -97,7 +97,7 @@ def _input_file(part: Mapping[str, Any]) -> JsonObject:
 
 
 def _with_rest(converted: JsonObject, part: Mapping[str, Any], inner: str) -> JsonObject:
-    """Keep what stands beside the nested object, such as a cache breakpoint."""
+    """Keep the fields beside the nested object, such as a cache breakpoint."""
     if len(part) > 2:
         converted.update({name: value for name, value in part.items() if name not in ("type", inner)})
     return converted

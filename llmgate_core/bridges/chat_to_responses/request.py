@@ -1,7 +1,7 @@
-"""A chat call's body -> the body of POST /responses.
+"""Convert a chat call's body to the body of POST /responses.
 
-Pure; never changes the call. Every parameter is converted, passed on as it is, or noted in the ledger; what the
-caller wrote in the words of /responses wins over what is converted, and where both are objects they merge.
+Pure; does not modify the call. Every parameter is converted, passed on unchanged, or recorded in the ledger. A
+parameter that the caller passes under its /responses name wins over a converted one; two objects are merged.
 
 Source: OpenAPI 2.3.0, `CreateChatCompletionRequest` and `CreateResponse`.
 """
@@ -33,7 +33,7 @@ MERGED = ("text", "reasoning")
 
 
 def request_body(call: Call, route: Route) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-    """Return the body of POST /responses, with the model, and what the conversion has to say.
+    """Return the body of POST /responses, with the model, and the ledger entries of the conversion.
 
     Raises:
         UnsupportedParamsError: something has no counterpart and the policy is `error`.
@@ -46,11 +46,11 @@ def request_body(call: Call, route: Route) -> tuple[JsonObject, tuple[LedgerEntr
             draft.sent[name] = value
         elif value is not None or name in NO_COUNTERPART:
             convert(draft, name, value)
-    return draft.finished(), draft.ledger.entries
+    return draft.complete(), draft.ledger.entries
 
 
 class _Draft:
-    """The body being made: what is sent already, and what is put together from several parameters."""
+    """The body under construction: the finished fields, and those that several parameters contribute to."""
 
     def __init__(self, body: Mapping[str, Any], route: Route) -> None:
         self.body = body
@@ -60,10 +60,10 @@ class _Draft:
         self.merged: dict[str, JsonObject] = {"text": {}, "reasoning": {}}
         self.includes_logprobs = False
         self.tools: list[Any] | None = None
-        self.search: list[Any] = []  # behind the other tools, wherever it was given
+        self.search: list[Any] = []  # after the other tools
 
-    def finished(self) -> JsonObject:
-        """Return the whole body."""
+    def complete(self) -> JsonObject:
+        """Return the complete body."""
         sent = self.sent
         if self.tools is not None or self.search:
             sent["tools"] = (self.tools or []) + self.search
@@ -71,11 +71,13 @@ class _Draft:
             self._merge(name)
         self._include()
         if "input" in sent:
-            self.ledger.lost("messages", "input is given too and wins")
+            self.ledger.lost("messages", "input is set too and wins")
             return sent
-        own = sent.get("instructions") is not None
+        has_instructions = sent.get("instructions") is not None
         stored = self.body.get("store") is not False
-        instructions, items = input_of(self.body.get("messages"), self.ledger, keep_system=own, stored=stored)
+        instructions, items = input_of(
+            self.body.get("messages"), self.ledger, keep_system=has_instructions, stored=stored
+        )
         if instructions is not None:
             sent["instructions"] = instructions
         sent["input"] = items
@@ -84,17 +86,17 @@ class _Draft:
     def _merge(self, name: str) -> None:
         given, converted = self.body.get(name), self.merged[name]
         if given is not None and not isinstance(given, Mapping):
-            self.sent[name] = given  # whatever it is, it is the caller's
+            self.sent[name] = given  # not an object: sent unchanged
             return
-        if given and (twice := converted.keys() & given.keys()):
-            self.ledger.dropped(name, f"{name}.{', '.join(sorted(twice))} is given too and wins")
+        if given and (both := converted.keys() & given.keys()):
+            self.ledger.dropped(name, f"{name}.{', '.join(sorted(both))} is set too and wins")
         if merged := {**converted, **(given or {})}:
             self.sent[name] = merged
 
     def _include(self) -> None:
         given = self.body.get("include")
         if given is not None and not isinstance(given, (list, tuple)):
-            self.sent["include"] = given  # as above
+            self.sent["include"] = given  # not a list: sent unchanged
             return
         include: list[Any] = list(given or ())
         if self.includes_logprobs and LOGPROBS not in include:
@@ -104,7 +106,7 @@ class _Draft:
 
 
 def _skip(draft: _Draft, name: str, value: Any) -> None:
-    """Leave for the end what is put together there."""
+    """Do nothing: `complete` handles the parameter."""
 
 
 def _without_counterpart(draft: _Draft, name: str, value: Any) -> None:
@@ -118,14 +120,14 @@ def _metadata(draft: _Draft, name: str, value: Any) -> None:
     if draft.route.preview_features:
         draft.sent[name] = value
     else:
-        draft.ledger.dropped(name, "observers see it; enable_preview_features = True sends it")
+        draft.ledger.dropped(name, "only observers receive it; set enable_preview_features = True to send it")
 
 
 def _max_tokens(draft: _Draft, name: str, value: Any) -> None:
     for winner in ("max_output_tokens", "max_completion_tokens"):
         if winner != name and draft.body.get(winner) is not None:
-            note = draft.ledger.dropped if draft.body[winner] == value else draft.ledger.lost
-            note(name, f"{winner} is given too and wins")
+            record = draft.ledger.dropped if draft.body[winner] == value else draft.ledger.lost
+            record(name, f"{winner} is set too and wins")
             return
     draft.ledger.bridged(name, "sent as max_output_tokens")
     draft.sent["max_output_tokens"] = value
@@ -148,8 +150,8 @@ def _response_format(draft: _Draft, name: str, value: Any) -> None:
     draft.ledger.bridged(name, IN_TEXT)
     nested = value.get("json_schema") if isinstance(value, Mapping) else None
     if isinstance(nested, Mapping):
-        beside = {key: item for key, item in value.items() if key != "json_schema"}
-        value = {**beside, **{key: item for key, item in nested.items() if item is not None}}
+        rest = {key: item for key, item in value.items() if key != "json_schema"}
+        value = {**rest, **{key: item for key, item in nested.items() if item is not None}}
     draft.merged["text"]["format"] = value
 
 
@@ -158,7 +160,7 @@ def _tools(draft: _Draft, name: str, value: Any) -> None:
 
 
 def _functions(draft: _Draft, name: str, value: Any) -> None:
-    draft.ledger.bridged(name, "sent as tools; what the model calls comes back as tool_calls")
+    draft.ledger.bridged(name, "sent as tools; the model's calls are returned as tool_calls")
     _tools(draft, name, value)
 
 
@@ -174,8 +176,8 @@ def _tool_choice(draft: _Draft, name: str, value: Any) -> None:
 def _function_call(draft: _Draft, name: str, value: Any) -> None:
     choice, winner = tool_choice_of_function_call(value), draft.body.get("tool_choice")
     if winner is not None:
-        note = draft.ledger.dropped if response_tool_choice(winner) == choice else draft.ledger.lost
-        note(name, "tool_choice is given too and wins")
+        record = draft.ledger.dropped if response_tool_choice(winner) == choice else draft.ledger.lost
+        record(name, "tool_choice is set too and wins")
         return
     draft.ledger.bridged(name, "sent as tool_choice")
     draft.sent["tool_choice"] = choice
@@ -198,7 +200,7 @@ def _stream_options(draft: _Draft, name: str, value: Any) -> None:
     if not isinstance(value, Mapping) or "include_usage" not in value:
         draft.sent[name] = value
         return
-    draft.ledger.dropped(name, "include_usage is not sent: /responses always counts; it decides on the usage chunk")
+    draft.ledger.dropped(name, "include_usage is not sent: /responses always reports usage, and llmgate adds the chunk")
     if rest := {key: item for key, item in value.items() if key != "include_usage"}:
         draft.sent[name] = rest
 

@@ -1,6 +1,6 @@
-"""A whole response of POST /responses -> a chat completion.
+"""Convert a complete response of POST /responses to a chat completion.
 
-Pure. A response that failed, was cancelled or is not finished is an error that holds what came so far.
+Pure. A response that failed, was cancelled or is not finished raises an error with the response so far.
 
 Source: OpenAPI 2.3.0, `Response` and `CreateChatCompletionResponse`.
 """
@@ -26,8 +26,8 @@ from llmgate_core.bridges.chat_to_responses.output import (
     identity,
     listed,
     nested_citation,
-    note_losses,
     output_items,
+    record_losses,
     response_id,
     side_fields,
     tool_call,
@@ -43,11 +43,11 @@ __all__ = ["chat_completion"]
 
 
 def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Converted:
-    """Return the chat completion that a response says.
+    """Return a response as a chat completion.
 
     Raises:
-        APIError: the response failed, was cancelled, or is still being worked on; `partial` holds what came so far.
-        APIResponseValidationError: it is no response at all.
+        APIError: the response failed, was cancelled, or is not finished; `partial` holds the response so far.
+        APIResponseValidationError: the body is not a response.
     """
     try:
         return _converted(call, route, response.json())
@@ -57,39 +57,39 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Con
         raise
 
 
-def _converted(call: Call, route: Route, found: Any) -> Converted:
-    if not isinstance(found, Mapping):
-        raise invalid_event(f"it is {type(found).__name__}, not an object", route)
-    if has_failed(found):
-        raise error_of_response(found, route, partial=_partial(call, route, found))
-    if is_unfinished(found):
-        raise unfinished(found, route, partial=_partial(call, route, found))
-    if not isinstance(found.get("output"), list):
+def _converted(call: Call, route: Route, data: Any) -> Converted:
+    if not isinstance(data, Mapping):
+        raise invalid_event(f"it is {type(data).__name__}, not an object", route)
+    if has_failed(data):
+        raise error_of_response(data, route, partial=_partial(call, route, data))
+    if is_unfinished(data):
+        raise unfinished(data, route, partial=_partial(call, route, data))
+    if not isinstance(data.get("output"), list):
         raise invalid_event("it has no output", route)
-    items = list(output_items(found["output"]))
+    items = list(output_items(data["output"]))
     ledger = Ledger(route, SOURCE)
-    note_losses(items, ledger, one_document=wants_one_document(call))
-    return Converted(_completion(call, route, found, items), ledger.entries)
+    record_losses(items, ledger, one_document=wants_one_document(call))
+    return Converted(_completion(call, route, data, items), ledger.entries)
 
 
-def _partial(call: Call, route: Route, found: Mapping[str, Any]) -> JsonObject | None:
+def _partial(call: Call, route: Route, data: Mapping[str, Any]) -> JsonObject | None:
     """Return the answer so far, which did not finish for any reason of its own; None where nothing came."""
-    items = list(output_items(found.get("output")))
+    items = list(output_items(data.get("output")))
     if not items:
         return None
-    completion = _completion(call, route, found, items)
+    completion = _completion(call, route, data, items)
     completion["choices"][0]["finish_reason"] = None
     return completion
 
 
-def _completion(call: Call, route: Route, found: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> JsonObject:
+def _completion(call: Call, route: Route, data: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> JsonObject:
     answer = _Message(one_document=wants_one_document(call))
     for item in items:
         answer.add(item)
-    reason = finish_reason(found, has_calls=bool(answer.tool_calls))
-    message = {**answer.finished(), **side_fields(found, items, one_document=answer.one_document)}
+    reason = finish_reason(data, has_calls=bool(answer.tool_calls))
+    message = {**answer.finished(), **side_fields(data, items, one_document=answer.one_document)}
     completion: JsonObject = {
-        **identity(found, route.model),
+        **identity(data, route.model),
         "object": "chat.completion",
         "choices": [
             {
@@ -100,12 +100,12 @@ def _completion(call: Call, route: Route, found: Mapping[str, Any], items: Seque
             }
         ],
     }
-    usage = chat_usage(found.get("usage"))
+    usage = chat_usage(data.get("usage"))
     if usage is not None:
         completion["usage"] = usage
-    if found.get("service_tier") is not None:
-        completion["service_tier"] = found["service_tier"]
-    if fields := response_id(found):
+    if data.get("service_tier") is not None:
+        completion["service_tier"] = data["service_tier"]
+    if fields := response_id(data):
         completion["provider_specific_fields"] = fields
     return completion
 
@@ -151,7 +151,7 @@ class _Message:
             self._length += len(text)
 
     def finished(self) -> JsonObject:
-        """Return the message. Its content is null only beside a refusal or calls."""
+        """Return the message. Its content is null only if there is a refusal or a tool call."""
         refusal = "".join(self._refusals)
         content = "".join(self._texts)
         message: JsonObject = {

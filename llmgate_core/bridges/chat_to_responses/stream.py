@@ -1,7 +1,7 @@
-"""The event stream of POST /responses -> chat chunks, one parser a stream.
+"""Convert the event stream of POST /responses to chat chunks, with one parser per stream.
 
-Pure. A stream ends by response.completed or response.incomplete; everything else that ends it is an error. What
-chat documents no delta for comes with the last chunk.
+Pure. A stream ends with response.completed or response.incomplete; any other end is an error. Data for which
+chat documents no delta is in the last chunk.
 
 Source: OpenAPI 2.3.0, `ResponseStreamEvent` and `CreateChatCompletionStreamResponse`.
 """
@@ -25,8 +25,8 @@ from llmgate_core.bridges.chat_to_responses.output import (
     chat_usage,
     finish_reason,
     identity,
-    note_losses,
     output_items,
+    record_losses,
     response_id,
     side_fields,
     wants_one_document,
@@ -44,12 +44,12 @@ UNNAMED = "chatcmpl-unnamed"
 
 
 class ChatStream:
-    """Turns the events of one stream into chat chunks.
+    """Converts the events of one stream to chat chunks.
 
     Attributes:
-        ledger: what could not be shown, once the stream has ended.
-        usage: token counts under chat's names as soon as they came, whether or not the caller asked for them.
-        done: the response has ended and every chunk is handed out; the upstream has nothing more to say.
+        ledger: what could not be converted, known once the stream has ended.
+        usage: token counts under chat's names once they have arrived, whether or not the caller asked for them.
+        done: True once the response has ended and all chunks have been returned.
     """
 
     def __init__(self, call: Call, route: Route) -> None:
@@ -61,15 +61,15 @@ class ChatStream:
         self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._one_document = wants_one_document(call)
         self._deltas = Deltas(one_document=self._one_document)
-        self._base: JsonObject | None = None  # what every chunk repeats, fixed by the first one
+        self._base: JsonObject | None = None  # fields that every chunk repeats, set by the first event
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
-        """Return the chunks that `event` makes.
+        """Return the chunks for `event`.
 
         Raises:
-            APIError: an error event or a failed response, by its code; the chunks so far stand.
-            StreamTruncatedError: `[DONE]` came before the response had ended.
-            APIResponseValidationError: the event is no JSON object.
+            APIError: an error event or a failed response; the class depends on its code.
+            StreamTruncatedError: `[DONE]` arrived before the response had ended.
+            APIResponseValidationError: the event is not a JSON object.
         """
         if self.done:
             return NOTHING
@@ -82,15 +82,15 @@ class ChatStream:
             return self._chunks(choices, data) if choices else NOTHING
         if (take_stream := _OF_THE_STREAM.get(kind)) is not None:
             return take_stream(self, data)
-        if kind == "message" and data.get("error"):  # an error frame that is no event of /responses
+        if kind == "message" and data.get("error"):  # an error frame that is not an event of /responses
             raise error_of_event(data, self._route)
         return NOTHING
 
     def close(self) -> Sequence[JsonObject]:
-        """Return nothing: the last chunk came with the response's end.
+        """Return nothing: the event that ends the response has already produced the last chunk.
 
         Raises:
-            StreamTruncatedError: that end never came.
+            StreamTruncatedError: that event never arrived.
         """
         if not self.done:
             raise truncated(self._route)
@@ -102,26 +102,26 @@ class ChatStream:
         except ValueError as error:
             raise invalid_event(f"an event is not JSON: {error}", self._route) from None
         if not isinstance(data, dict) or not isinstance(data.get("type", ""), str):
-            raise invalid_event("an event is no object with a type", self._route)
+            raise invalid_event("an event is not an object with a type", self._route)
         return data
 
     def _chunks(self, choices: Sequence[JsonObject], data: Mapping[str, Any]) -> list[JsonObject]:
-        chunks = [] if self._base is not None else self._begun(data.get("response"))
+        chunks = [] if self._base is not None else self._first_chunk(data.get("response"))
         base = self._base or {}
         if "obfuscation" in data:
             base = {**base, "obfuscation": data["obfuscation"]}
         chunks += [{**base, "choices": [choice]} for choice in choices]
         return chunks
 
-    def _begun(self, response: Any) -> list[JsonObject]:
-        """Fix what every chunk repeats, and return the first chunk."""
-        said = response if isinstance(response, Mapping) else {}
-        self._base = {"id": UNNAMED, "object": "chat.completion.chunk", **identity(said, self._route.model)}
+    def _first_chunk(self, response: Any) -> list[JsonObject]:
+        """Set the fields that every chunk repeats, and return the first chunk."""
+        fields = response if isinstance(response, Mapping) else {}
+        self._base = {"id": UNNAMED, "object": "chat.completion.chunk", **identity(fields, self._route.model)}
         delta = {"role": "assistant", "content": ""}
         return [{**self._base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}]
 
     def _begin(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
-        return self._begun(data.get("response")) if self._base is None else NOTHING
+        return self._first_chunk(data.get("response")) if self._base is None else NOTHING
 
     def _end(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
         response = self._response(data)
@@ -137,7 +137,7 @@ class ChatStream:
         return chunks
 
     def _last(self, response: Mapping[str, Any], output: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Return the chunk with the finish reason, and with what no delta stands for."""
+        """Return the chunk with the finish reason and the data for which there is no delta."""
         choice = {
             "index": 0,
             "delta": side_fields(response, output, one_document=self._one_document),
@@ -160,9 +160,9 @@ class ChatStream:
         raise error_of_event(data, self._route)
 
     def _response(self, data: Mapping[str, Any]) -> JsonObject:
-        """Return the response of an event that ends the stream, under the status that the event's type says."""
-        found = data.get("response")
-        response = dict(found) if isinstance(found, Mapping) else {}
+        """Return the response of an event that ends the stream, with the status of the event's type."""
+        snapshot = data.get("response")
+        response = dict(snapshot) if isinstance(snapshot, Mapping) else {}
         if data.get("type") == "response.incomplete":
             response["status"] = "incomplete"
         self.usage = chat_usage(response.get("usage"))
@@ -170,7 +170,7 @@ class ChatStream:
 
     def _note(self, output: Sequence[Mapping[str, Any]]) -> None:
         ledger = Ledger(self._route, SOURCE)
-        note_losses(output, ledger, one_document=self._one_document)
+        record_losses(output, ledger, one_document=self._one_document)
         self.ledger += ledger.entries
 
 

@@ -1,7 +1,7 @@
-"""Chat's tools and tool choices -> those of POST /responses.
+"""Convert chat's tools and tool choices to those of POST /responses.
 
-Pure; changes no tool in place. Chat nests what a tool is about under its type, /responses does not. What is flat
-already, and every built-in tool, stays as it is.
+Pure; does not modify the tools. Chat nests a tool's definition under its type, /responses does not. Tools that
+are already flat, and all built-in tools, are unchanged.
 
 Source: OpenAPI 2.3.0, `FunctionTool`, `CustomToolParam`, `WebSearchTool` and `ToolChoiceParam`.
 """
@@ -21,20 +21,20 @@ def response_tools(param: str, tools: Any) -> list[Any]:
     """Return the chat parameter `tools`, or the legacy `functions`, as tools of POST /responses.
 
     Raises:
-        BadRequestError: no list of objects.
+        BadRequestError: not a list of objects.
     """
     if not isinstance(tools, (list, tuple)):
         raise malformed(param, f"{param} must be a list, not {type(tools).__name__}")
     for tool in tools:
         if not isinstance(tool, Mapping):
-            raise malformed(param, f"{param} must be a list of objects; one is {type(tool).__name__}")
+            raise malformed(param, f"{param} must be a list of objects, but one item is {type(tool).__name__}")
     if param == "functions":
         return [_function_tool({}, function) for function in tools]
     return [response_tool(tool) for tool in tools]
 
 
 def response_tool(tool: Mapping[str, Any]) -> Any:
-    """Return one tool, flat."""
+    """Return one tool in flat form."""
     kind = tool.get("type")
     if kind == "function" and isinstance(tool.get("function"), Mapping):
         return _function_tool(tool, tool["function"])
@@ -44,16 +44,16 @@ def response_tool(tool: Mapping[str, Any]) -> Any:
 
 
 def response_tool_choice(choice: Any) -> Any:
-    """Return a tool choice, flat."""
+    """Return a tool choice in flat form."""
     if not isinstance(choice, Mapping):
         return choice
     kind = choice.get("type")
-    about = choice.get(kind) if isinstance(kind, str) else None
-    if not isinstance(about, Mapping) or kind not in ("function", "custom", "allowed_tools"):
+    definition = choice.get(kind) if isinstance(kind, str) else None
+    if not isinstance(definition, Mapping) or kind not in ("function", "custom", "allowed_tools"):
         return choice
-    flat = {"type": kind, **about}
-    if kind == "allowed_tools" and isinstance(about.get("tools"), (list, tuple)):
-        flat["tools"] = [response_tool_choice(tool) for tool in about["tools"]]
+    flat = {"type": kind, **definition}
+    if kind == "allowed_tools" and isinstance(definition.get("tools"), (list, tuple)):
+        flat["tools"] = [response_tool_choice(tool) for tool in definition["tools"]]
     return flat
 
 
@@ -63,33 +63,33 @@ def tool_choice_of_function_call(choice: Any) -> Any:
 
 
 def web_search_tool(options: Any) -> JsonObject:
-    """Return the tool that chat's `web_search_options` ask for.
+    """Return the tool for chat's `web_search_options`.
 
     Raises:
-        BadRequestError: no object.
+        BadRequestError: not an object.
     """
     if not isinstance(options, Mapping):
         raise malformed("web_search_options", f"web_search_options must be an object, not {type(options).__name__}")
-    tool = {"type": "web_search", **_given(options)}
+    tool = {"type": "web_search", **_without_none(options)}
     location = tool.get("user_location")
     if isinstance(location, Mapping) and isinstance(location.get("approximate"), Mapping):
         rest = {name: value for name, value in location.items() if name != "approximate"}
-        tool["user_location"] = {"type": "approximate", **_given(rest), **_given(location["approximate"])}
+        tool["user_location"] = {"type": "approximate", **_without_none(rest), **_without_none(location["approximate"])}
     return tool
 
 
 def _function_tool(tool: Mapping[str, Any], function: Mapping[str, Any]) -> JsonObject:
-    """Both fields that /responses demands get chat's defaults: no parameters, and not strict."""
-    beside = {name: value for name, value in tool.items() if name not in ("type", "function")}
-    flat = {"type": "function", **_given(function), **beside}
+    """Return a flat function tool, with chat's defaults for required fields: no parameters, not strict."""
+    rest = {name: value for name, value in tool.items() if name not in ("type", "function")}
+    flat = {"type": "function", **_without_none(function), **rest}
     flat.setdefault("parameters", None)
     flat.setdefault("strict", False)
     return flat
 
 
 def _custom_tool(tool: Mapping[str, Any], custom: Mapping[str, Any]) -> JsonObject:
-    beside = {name: value for name, value in tool.items() if name not in ("type", "custom")}
-    flat = {"type": "custom", **_given(custom), **beside}
+    rest = {name: value for name, value in tool.items() if name not in ("type", "custom")}
+    flat = {"type": "custom", **_without_none(custom), **rest}
     form = flat.get("format")
     if isinstance(form, Mapping) and isinstance(form.get("grammar"), Mapping):
         rest = {name: value for name, value in form.items() if name != "grammar"}
@@ -97,5 +97,5 @@ def _custom_tool(tool: Mapping[str, Any], custom: Mapping[str, Any]) -> JsonObje
     return flat
 
 
-def _given(values: Mapping[str, Any]) -> JsonObject:
+def _without_none(values: Mapping[str, Any]) -> JsonObject:
     return {name: value for name, value in values.items() if value is not None}

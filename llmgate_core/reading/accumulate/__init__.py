@@ -1,4 +1,4 @@
-"""The answer so far: adds up chunks or typed events to the response that they make.
+"""Accumulates chunks or typed events into the response that they add up to.
 
 Pure data; nothing here knows where the chunks came from.
 """

@@ -1,6 +1,6 @@
-"""Fold streamed chunks into a whole answer, and a whole answer into chunks.
+"""Fold streamed chunks into a complete response, and unfold a complete response into chunks.
 
-Pure, on dicts. It also makes the `partial` of errors.
+Pure, on dicts. Also makes the `partial` of errors.
 """
 
 from __future__ import annotations
@@ -13,60 +13,63 @@ from llmgate_core.contract.call import JsonObject
 __all__ = ["fold", "unfold"]
 
 PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
-"""What of a message has a chunk of its own when a whole answer is handed out as a stream, in that order."""
+"""The fields of a message that get their own chunk when a complete response is streamed, in this order."""
 
 GROWING = frozenset({"data", "transcript", "arguments"})
-"""Texts of an object (audio, the legacy function_call) that come in pieces."""
+"""Strings of an object (audio, the legacy function_call) that arrive in pieces."""
 
 TEXTS = ("content", "refusal", "reasoning_content", "text")
 
 
 def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
-    """Return the whole answer that `chunks` of `chat` or `text_completion` add up to."""
+    """Return the complete response that `chunks` of `chat` or `text_completion` add up to."""
     whole: JsonObject = {}
     choices: dict[int, JsonObject] = {}
     for chunk in chunks:
         for name, value in chunk.items():
             if name not in ("choices", "obfuscation") and value is not None:
-                whole[name] = value  # the last one wins, which is right for usage
+                whole[name] = value  # the last value wins, as usage requires
         for choice in chunk.get("choices") or ():
             index = choice.get("index") or 0
             _fold_choice(choices.setdefault(index, {"index": index, "logprobs": None}), choice, family)
     whole["object"] = "chat.completion" if family == "chat" else "text_completion"
-    whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
+    whole["choices"] = [_join_choice(choices[index]) for index in sorted(choices)]
     return whole
 
 
 def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:
-    """Return a whole answer as the chunks or events that say it all, for a stream that is none.
+    """Return a complete response as chunks or events, for a stream from an upstream that does not stream.
 
-    `with_usage`: the caller asked for the usage chunk of a chat stream.
+    Args:
+        family: the endpoint family.
+        answer: the complete response.
+        with_usage: True if the caller asked for the usage chunk of a chat stream.
     """
     if family == "chat":
         return _unfold_chat(answer, with_usage=with_usage)
     if family == "responses":
         end = answer.get("status") or "completed"
-        begun = {**answer, "status": "in_progress", "output": [], "usage": None}
+        started = {**answer, "status": "in_progress", "output": [], "usage": None}
         return [
-            {"type": "response.created", "sequence_number": 0, "response": begun},
+            {"type": "response.created", "sequence_number": 0, "response": started},
             {"type": f"response.{end}", "sequence_number": 1, "response": dict(answer)},
         ]
     if family == "transcription":
         return [{**answer, "type": "transcript.text.done"}]
-    return [dict(answer)]  # a text completion's chunk has the shape of its whole answer
+    return [dict(answer)]  # a text completion's chunk has the shape of a complete response
 
 
 def _unfold_chat(answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:
-    """Return role, then each part of the message, then the reason it ended; the usage last."""
+    """Return chunks with the role, each part of the message, the finish reason and, last, the usage."""
     base = {name: value for name, value in answer.items() if name not in ("choices", "usage")}
     base["object"] = "chat.completion.chunk"
     chunks = []
     for choice in answer["choices"]:
         index, message = choice.get("index") or 0, choice["message"]
-        begin = {"role": message.get("role") or "assistant", "content": ""}
+        role = {"role": message.get("role") or "assistant", "content": ""}
         parts = [{name: _as_delta(name, message[name])} for name in PARTS if message.get(name)]
         rest = {name: value for name, value in message.items() if value and name not in (*PARTS, "role")}
-        deltas = [begin, *parts, rest]
+        deltas = [role, *parts, rest]
         chunks += [{**base, "choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas]
         if choice.get("logprobs") is not None:
             chunks[-2]["choices"][0]["logprobs"] = choice["logprobs"]
@@ -86,7 +89,7 @@ def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> N
     if isinstance(choice.get("logprobs"), Mapping):
         whole["logprobs"] = _with_logprobs(whole["logprobs"] or {}, choice["logprobs"])
     if family != "chat":
-        whole["text"] = _appended(whole.get("text"), choice.get("text") or "")
+        whole["text"] = _append(whole.get("text"), choice.get("text") or "")
         return
     message = whole.setdefault("message", {"role": "assistant", "content": None, "refusal": None})
     for name, value in (choice.get("delta") or {}).items():
@@ -95,13 +98,13 @@ def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> N
                 _fold_tool_call(message.setdefault("tool_calls", {}), piece)
         elif name in TEXTS:
             if isinstance(value, str):
-                message[name] = _appended(message.get(name), value)
+                message[name] = _append(message.get(name), value)
         elif value is not None:
-            message[name] = _merged(message.get(name), value)
+            message[name] = _merge(message.get(name), value)
 
 
-def _appended(pieces: Any, text: str) -> list[str]:
-    """Collect pieces in one list that is joined once, so that long answers stay linear."""
+def _append(pieces: Any, text: str) -> list[str]:
+    """Collect pieces in a list that is joined once, so that long responses take linear time."""
     if not isinstance(pieces, list):
         return [text]
     pieces.append(text)
@@ -110,24 +113,24 @@ def _appended(pieces: Any, text: str) -> list[str]:
 
 def _fold_tool_call(calls: dict[int, list[JsonObject]], piece: Mapping[str, Any]) -> None:
     index = piece.get("index")
-    known = calls.setdefault(len(calls) if index is None else index, [{}])
-    if _begins_another(known[-1], piece):
-        known.append({})
-    call = known[-1]
+    same_index = calls.setdefault(len(calls) if index is None else index, [{}])
+    if _starts_call(same_index[-1], piece):
+        same_index.append({})
+    call = same_index[-1]
     for name, value in piece.items():
         if isinstance(value, Mapping):
             part = call.setdefault(name, {})
             for key, item in value.items():
                 if key in ("arguments", "input") and isinstance(item, str):
-                    part[key] = _appended(part.get(key), item)
+                    part[key] = _append(part.get(key), item)
                 elif item is not None:
                     part[key] = item
         elif value is not None and name != "index":
             call[name] = value
 
 
-def _begins_another(call: JsonObject, piece: Mapping[str, Any]) -> bool:
-    """Return whether a piece names a call of its own, as from servers that give every call the same index."""
+def _starts_call(call: JsonObject, piece: Mapping[str, Any]) -> bool:
+    """Return True if a piece starts another call: some servers give every call the same index."""
     has_other_id = call.get("id") and piece.get("id") and piece["id"] != call["id"]
     return bool(has_other_id and (piece.get("function") or {}).get("name"))
 
@@ -142,21 +145,21 @@ def _with_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> JsonObject:
     return whole
 
 
-def _merged(known: Any, new: Any) -> Any:
-    """Merge an object that comes in pieces, such as audio: texts grow, the rest is replaced."""
-    if isinstance(known, list) and isinstance(new, list):
-        return known + new
-    if not isinstance(known, Mapping) or not isinstance(new, Mapping):
+def _merge(old: Any, new: Any) -> Any:
+    """Merge an object that arrives in pieces, such as audio: append to strings, replace other values."""
+    if isinstance(old, list) and isinstance(new, list):
+        return old + new
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
-    grown = {
-        name: known[name] + item
+    appended = {
+        name: old[name] + item
         for name, item in new.items()
-        if name in GROWING and isinstance(known.get(name), str) and isinstance(item, str)
+        if name in GROWING and isinstance(old.get(name), str) and isinstance(item, str)
     }
-    return {**known, **new, **grown}
+    return {**old, **new, **appended}
 
 
-def _finished(choice: JsonObject) -> JsonObject:
+def _join_choice(choice: JsonObject) -> JsonObject:
     if isinstance(choice.get("text"), list):
         choice["text"] = "".join(choice["text"])
     message = choice.get("message")
@@ -166,13 +169,13 @@ def _finished(choice: JsonObject) -> JsonObject:
                 message[name] = "".join(message[name])
         if "tool_calls" in message:
             by_index = sorted(message["tool_calls"].items())
-            message["tool_calls"] = [_joined(call) for _, known in by_index for call in known]
+            message["tool_calls"] = [_join_call(call) for _, same_index in by_index for call in same_index]
     return choice
 
 
-def _joined(call: JsonObject) -> JsonObject:
-    return {name: _joined_part(part) if isinstance(part, dict) else part for name, part in call.items()}
+def _join_call(call: JsonObject) -> JsonObject:
+    return {name: _join_part(part) if isinstance(part, dict) else part for name, part in call.items()}
 
 
-def _joined_part(part: JsonObject) -> JsonObject:
+def _join_part(part: JsonObject) -> JsonObject:
     return {key: "".join(item) if isinstance(item, list) else item for key, item in part.items()}

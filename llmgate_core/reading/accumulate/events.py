@@ -1,8 +1,8 @@
-"""Fold typed events of a stream into the answer so far, shaped like the whole one.
+"""Fold the typed events of a stream into the response so far, in the shape of a complete response.
 
-Pure, on dicts, in time linear in the events: pieces are collected and joined once. Tolerant: an event
-that lacks its indexes or ids belongs to the last item of its kind; one of an unknown type is passed over.
-It makes the `partial` of errors, so it raises nothing for odd events.
+Pure, on dicts, in linear time: pieces are collected and joined once. Tolerant: an event without indexes
+and ids belongs to the last item of its kind, and an event of an unknown type is ignored. Makes the
+`partial` of errors, so it never raises because of an unexpected event.
 
 Source: OpenAPI 2.3.0, `ResponseStreamEvent`, `CreateTranscriptionResponseStreamEvent`, `ImageGen...Event`,
 `CreateSpeechResponseStreamEvent`. llama.cpp sends no indexes at all and no `arguments.done`.
@@ -22,9 +22,9 @@ PlacedT = TypeVar("PlacedT")
 
 
 def fold_events(family: str, events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
-    """Return what `events` of one stream add up to; None where they say nothing of an answer.
+    """Return what the `events` of one stream add up to; None if they contain nothing of a response.
 
-    For `speech` that is the usage alone: the audio has been handed out already.
+    For `speech` the result is only the usage: the caller already has the audio.
     """
     fold = FOLDS.get(family)
     return None if fold is None else fold(event for event in events if isinstance(event.get("type"), str))
@@ -34,11 +34,11 @@ def fold_events(family: str, events: Iterable[Mapping[str, Any]]) -> JsonObject 
 
 
 class _Text(NamedTuple):
-    """Where a delta's text goes: a field of a part in a list of the item, or of the item itself.
+    """The field that a delta extends: of the item itself, or of a part in one of the item's lists.
 
     Attributes:
-        parts: the item's list of parts, its event's index into it, and the part's type; None: the item itself.
-        field: the field that grows. item_type: what the item is, where no event has said so.
+        field: the field. item_type: the item's type, in case no event has announced the item.
+        parts: the name of the item's list, of the event's index into it, and the part's type; None: the item itself.
     """
 
     field: str
@@ -60,7 +60,7 @@ TEXTS: Mapping[str, _Text] = MappingProxyType(
         "response.code_interpreter_call_code": _Text("code", "code_interpreter_call"),
     }
 )
-"""Event type without `.delta` and `.done` -> where its text goes."""
+"""Event type without `.delta` and `.done` -> the field that it extends."""
 
 PARTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
@@ -75,7 +75,7 @@ TERMINAL = frozenset({"response.completed", "response.incomplete", "response.fai
 
 
 class _Growing:
-    """An object whose texts and lists come in pieces; what an event holds is never changed."""
+    """An object whose strings and lists arrive in pieces; the data of an event is never modified."""
 
     __slots__ = ("base", "lists", "texts")
 
@@ -93,7 +93,7 @@ class _Growing:
             self.lists.setdefault(field, []).extend(values)
 
     def settle(self, fields: Mapping[str, Any]) -> None:
-        """Take fields as they are at their end, instead of their pieces."""
+        """Replace the pieces of `fields` by their final values."""
         for field, value in fields.items():
             if value is not None:
                 self.base[field] = value
@@ -101,17 +101,17 @@ class _Growing:
                 self.lists.pop(field, None)
 
     def whole(self) -> JsonObject:
-        texts = {field: "".join([self._begun(field, ""), *pieces]) for field, pieces in self.texts.items()}
-        lists = {field: [*self._begun(field, []), *values] for field, values in self.lists.items()}
+        texts = {field: "".join([self._initial(field, ""), *pieces]) for field, pieces in self.texts.items()}
+        lists = {field: [*self._initial(field, []), *values] for field, values in self.lists.items()}
         return {**self.base, **texts, **lists}
 
-    def _begun(self, field: str, empty: Any) -> Any:
+    def _initial(self, field: str, empty: Any) -> Any:
         value = self.base.get(field)
         return value if isinstance(value, type(empty)) else empty
 
 
 class _Slots(Generic[PlacedT]):
-    """Things by index; one without an index comes after all others."""
+    """Objects by index; an object without an index comes after all others."""
 
     __slots__ = ("_free", "by_index")
 
@@ -119,18 +119,18 @@ class _Slots(Generic[PlacedT]):
         self.by_index: dict[int, PlacedT] = {}
         self._free = 0
 
-    def put(self, index: Any, thing: PlacedT) -> PlacedT:
-        place = index if _is_index(index) else self._free
-        self._free = max(self._free, place + 1)
-        self.by_index[place] = thing
-        return thing
+    def put(self, index: Any, item: PlacedT) -> PlacedT:
+        slot = index if _is_index(index) else self._free
+        self._free = max(self._free, slot + 1)
+        self.by_index[slot] = item
+        return item
 
     def in_order(self) -> list[PlacedT]:
-        return [thing for _, thing in sorted(self.by_index.items(), key=lambda pair: pair[0])]
+        return [item for _, item in sorted(self.by_index.items(), key=lambda pair: pair[0])]
 
 
 class _Item(_Growing):
-    """One output item: its parts by list and index."""
+    """One output item, with its parts by list and index."""
 
     __slots__ = ("_last", "is_done", "parts")
 
@@ -141,11 +141,11 @@ class _Item(_Growing):
         self.is_done = False
 
     def part(self, name: str, index: Any, part_type: str) -> _Growing:
-        """Return a part, made where it is new; without an index it is the last one of that type."""
-        known = self.parts[name].by_index.get(index) if name in self.parts and _is_index(index) else None
-        if known is None and not _is_index(index):
-            known = self._last.get((name, part_type))
-        return self.add_part(name, index, {"type": part_type}) if known is None else known
+        """Return a part and create it if it is new; without an index it is the last part of that type."""
+        part = self.parts[name].by_index.get(index) if name in self.parts and _is_index(index) else None
+        if part is None and not _is_index(index):
+            part = self._last.get((name, part_type))
+        return self.add_part(name, index, {"type": part_type}) if part is None else part
 
     def add_part(self, name: str, index: Any, part: Mapping[str, Any]) -> _Growing:
         added = self.parts.setdefault(name, _Slots()).put(index, _Growing(part))
@@ -160,7 +160,7 @@ class _Item(_Growing):
 
 
 class _Output:
-    """The output items, found by index, else by id, else the last one of their kind."""
+    """The output items, found by index, or else by id, or else as the last of their type."""
 
     def __init__(self) -> None:
         self._items: _Slots[_Item] = _Slots()
@@ -169,33 +169,33 @@ class _Output:
 
     def add(self, index: Any, item: Mapping[str, Any]) -> _Item:
         added = self._items.put(index, _Item(item))
-        for name in ("call_id", "id"):  # some servers name the one, some the other in `item_id`
+        for name in ("call_id", "id"):  # servers put one or the other into `item_id`
             if isinstance(item.get(name), str):
                 self._by_id[item[name]] = added
         self._last[str(item.get("type"))] = added
         return added
 
     def finish(self, index: Any, item: Mapping[str, Any]) -> None:
-        """Take an item as it is at its end, whatever its pieces said."""
-        found = self._known(index, (item.get("id"), item.get("call_id")), str(item.get("type")))
-        found = found or self.add(index, item)
-        found.base = dict(item)
-        found.is_done = True
+        """Replace the pieces of an item by its final value."""
+        entry = self._find(index, (item.get("id"), item.get("call_id")), str(item.get("type")))
+        entry = entry or self.add(index, item)
+        entry.base = dict(item)
+        entry.is_done = True
 
     def find(self, event: Mapping[str, Any], item_type: str) -> _Item:
-        """Return the item that `event` belongs to, made where there is none."""
+        """Return the item that `event` belongs to, and create it if there is none."""
         index, item_id = event.get("output_index"), event.get("item_id")
-        return self._known(index, (item_id,), item_type) or self.add(index, _new_item(item_type, item_id))
+        return self._find(index, (item_id,), item_type) or self.add(index, _new_item(item_type, item_id))
 
     def set_status(self, event: Mapping[str, Any], status: str) -> None:
-        found = self._known(event.get("output_index"), (event.get("item_id"),), "")
-        if found is not None:
-            found.base["status"] = status
+        item = self._find(event.get("output_index"), (event.get("item_id"),), "")
+        if item is not None:
+            item.base["status"] = status
 
     def whole(self) -> list[JsonObject]:
         return [item.whole() for item in self._items.in_order()]
 
-    def _known(self, index: Any, ids: Iterable[Any], item_type: str) -> _Item | None:
+    def _find(self, index: Any, ids: Iterable[Any], item_type: str) -> _Item | None:
         if _is_index(index):
             return self._items.by_index.get(index)
         names = [name for name in ids if isinstance(name, str)]
@@ -218,39 +218,39 @@ def _new_item(item_type: str, item_id: Any) -> JsonObject:
 
 
 def _fold_responses(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
-    shown: Mapping[str, Any] | None = None
+    snapshot: Mapping[str, Any] | None = None
     output, is_over, count = _Output(), False, 0
     failure: JsonObject = {}
     for event in events:
         kind = event["type"]
         count += 1
         if isinstance(event.get("response"), Mapping):
-            shown, is_over = event["response"], kind in TERMINAL
+            snapshot, is_over = event["response"], kind in TERMINAL
         elif kind == "error":
             failure = {"status": "failed", "error": _error(event)}
         else:
-            _take(output, kind, event)
+            _add_event(output, kind, event)
     if not count:
         return None
-    whole: JsonObject = {"object": "response", "status": "in_progress", **(shown or {}), **failure}
-    told, rebuilt = whole.get("output"), output.whole()
-    whole["output"] = told if told and (is_over or not rebuilt) else rebuilt
+    whole: JsonObject = {"object": "response", "status": "in_progress", **(snapshot or {}), **failure}
+    sent, rebuilt = whole.get("output"), output.whole()
+    whole["output"] = sent if sent and (is_over or not rebuilt) else rebuilt
     return whole
 
 
 def _error(event: Mapping[str, Any]) -> JsonObject:
     nested = event.get("error")
-    said = nested if isinstance(nested, Mapping) else event
-    return {name: said[name] for name in ("code", "message", "param") if name in said}
+    error = nested if isinstance(nested, Mapping) else event
+    return {name: error[name] for name in ("code", "message", "param") if name in error}
 
 
-def _take(output: _Output, kind: str, event: Mapping[str, Any]) -> None:
+def _add_event(output: _Output, kind: str, event: Mapping[str, Any]) -> None:
     stem, _, step = kind.rpartition(".")
     item = event.get("item")
     if stem in TEXTS:
-        _take_text(output, TEXTS[stem], step, event)
+        _add_text(output, TEXTS[stem], step, event)
     elif stem in PARTS and isinstance(event.get("part"), Mapping):
-        _take_part(output, stem, step, event)
+        _add_part(output, stem, step, event)
     elif stem == "response.output_item" and isinstance(item, Mapping):
         (output.finish if step == "done" else output.add)(event.get("output_index"), item)
     elif kind == "response.output_text.annotation.added":
@@ -260,7 +260,7 @@ def _take(output: _Output, kind: str, event: Mapping[str, Any]) -> None:
         output.set_status(event, step)
 
 
-def _take_part(output: _Output, stem: str, step: str, event: Mapping[str, Any]) -> None:
+def _add_part(output: _Output, stem: str, step: str, event: Mapping[str, Any]) -> None:
     name, index_name, item_type = PARTS[stem]
     item, index, part = output.find(event, item_type), event.get(index_name), event["part"]
     if step == "added":
@@ -269,24 +269,24 @@ def _take_part(output: _Output, stem: str, step: str, event: Mapping[str, Any]) 
         item.part(name, index, str(part.get("type"))).settle(part)
 
 
-def _take_text(output: _Output, text: _Text, step: str, event: Mapping[str, Any]) -> None:
+def _add_text(output: _Output, text: _Text, step: str, event: Mapping[str, Any]) -> None:
     item = output.find(event, text.item_type)
-    place: _Growing = item
+    target: _Growing = item
     if text.parts is not None:
         name, index_name, part_type = text.parts
-        place = item.part(name, event.get(index_name), part_type)
+        target = item.part(name, event.get(index_name), part_type)
     if step == "delta":
-        place.grow(text.field, event.get("delta"))
-        place.extend("logprobs", event.get("logprobs"))
+        target.grow(text.field, event.get("delta"))
+        target.extend("logprobs", event.get("logprobs"))
     elif step == "done":
-        place.settle({name: event.get(name) for name in (text.field, "logprobs")})
+        target.settle({name: event.get(name) for name in (text.field, "logprobs")})
 
 
 def _is_index(value: Any) -> bool:
     return type(value) is int
 
 
-# --- the others ---
+# --- other families ---
 
 
 def _fold_transcription(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
@@ -305,8 +305,8 @@ def _fold_transcription(events: Iterable[Mapping[str, Any]]) -> JsonObject | Non
             done = {name: value for name, value in event.items() if name != "type"}
     if done is None and not pieces and not segments:
         return None
-    heard = "".join(pieces) or " ".join(str(segment.get("text") or "").strip() for segment in segments)
-    parts = {"text": heard, "segments": segments, "logprobs": logprobs}
+    text = "".join(pieces) or " ".join(str(segment.get("text") or "").strip() for segment in segments)
+    parts = {"text": text, "segments": segments, "logprobs": logprobs}
     return {**{name: value for name, value in parts.items() if value or name == "text"}, **(done or {})}
 
 
@@ -322,12 +322,12 @@ def _fold_image(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
         elif event["type"].endswith(".partial_image"):
             index = event.get("partial_image_index")
             partial[index if _is_index(index) else 0] = event
-    shown = completed or [event for _, event in sorted(partial.items())]
-    if not shown:
+    images = completed or [event for _, event in sorted(partial.items())]
+    if not images:
         return None
-    last = shown[-1]
+    last = images[-1]
     whole = {"created": last.get("created_at"), **{name: last.get(name) for name in IMAGE_FIELDS}}
-    data = [{"b64_json": event.get("b64_json")} for event in shown]
+    data = [{"b64_json": event.get("b64_json")} for event in images]
     return {**{name: value for name, value in whole.items() if value is not None}, "data": data}
 
 

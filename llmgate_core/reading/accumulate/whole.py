@@ -1,6 +1,6 @@
-"""The whole answer that a stream adds up to, and what has to be remembered of a stream to make it.
+"""The complete response that a stream adds up to, and the history of the stream that it needs.
 
-Pure. A whole answer is never made of a part: where one can no longer be had, that is an error.
+Pure. A complete response is never made from a part of a stream: if it can no longer be had, that is an error.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ __all__ = ["StreamHistory", "fold_chunks", "whole_answer"]
 
 
 class StreamHistory:
-    """What a stream has handed out and how it stopped, so that its whole answer is never made of a part.
+    """The chunks that a stream has yielded, and how it stopped.
 
     Attributes:
-        so_far: returns the answer so far, which the stream's reader keeps; None: nobody does.
-        chunks: all of them where nobody else keeps them, but no bytes: a recording or a film shall not stay in memory.
-        dropped_bytes: bytes were handed out.
-        count: how many chunks were handed out.
+        so_far: returns the response so far, if the stream's reader accumulates it; None if it does not.
+        chunks: all chunks, if the reader does not accumulate them. Never bytes, so that no recording and no
+            video stays in memory.
+        dropped_bytes: True if the stream has yielded bytes.
+        count: number of chunks that the stream has yielded.
         state: `open`, `finished`, `truncated`, `failed` or `closed`.
     """
 
-    __slots__ = ("_keeps", "_stop", "chunks", "count", "dropped_bytes", "so_far", "state")
+    __slots__ = ("_keeps_chunks", "_stop", "chunks", "count", "dropped_bytes", "so_far", "state")
 
     def __init__(self, family: str, so_far: Callable[[], Any] | None) -> None:
         self.so_far = so_far
         self.chunks: list[Any] = []
         self.dropped_bytes = False
-        self._keeps = so_far is None or family == "speech"
+        self._keeps_chunks = so_far is None or family == "speech"
         self.count = 0
         self.state = "open"
         self._stop: LLMGateError | None = None
 
     def add(self, chunk: Any) -> None:
-        """Note a chunk that is handed out."""
+        """Record a chunk that the stream yields."""
         self.count += 1
         if isinstance(chunk, bytes):
             self.dropped_bytes = True
-        elif self._keeps:
+        elif self._keeps_chunks:
             self.chunks.append(chunk)
 
     def stop(self, by: BaseException) -> None:
-        """Remember what stopped the stream first, as a copy: the frames of the error hold the stream."""
+        """Keep a copy of the first error that stopped the stream: the frames of the error itself hold the stream."""
         if self.state != "open":
             return
         if isinstance(by, LLMGateError):
@@ -62,31 +63,34 @@ class StreamHistory:
             self.state = "finished"
         else:
             self.state = "closed"
-            self._stop = LLMGateError("the stream was stopped before its end: call whole() before you close it")
+            self._stop = LLMGateError("the stream was closed before its end: call whole() before you close it")
 
     def require_complete(self) -> None:
-        """Raise where a whole answer can no longer be had.
+        """Raise if a complete response can no longer be had.
 
         Raises:
-            LLMGateError: the one that ended the stream; else what the caller has to do instead.
+            LLMGateError: the error that ended the stream, or else one that says what to do instead.
         """
         if self._stop is not None:
             raise copy(self._stop)
         if self.dropped_bytes:
             raise LLMGateError(
-                "bytes of this stream were handed out and are not kept: join what you read, or call whole() first"
+                "the stream has already yielded bytes, which are not kept: join what you read, or call whole() first"
             )
 
 
 def fold_chunks(chunks: Iterable[Any]) -> Any:
-    """Return the whole typed answer that `chunks` (objects or dicts) of one chat or text completion add up to.
+    """Return the complete typed response that `chunks` of a chat or text completion add up to.
+
+    Args:
+        chunks: all chunks of one stream, as objects or dicts.
 
     Raises:
-        LLMGateError: there are none, which is no answer.
+        LLMGateError: `chunks` is empty.
     """
     dicts = [_as_dict(chunk) for chunk in chunks]
     if not dicts:
-        raise LLMGateError("no chunks were given to make a whole answer of: keep them while you read the stream")
+        raise LLMGateError("there are no chunks to make a response from: keep them while you read the stream")
     is_text = any(chunk.get("object") == "text_completion" for chunk in dicts)
     family = "text_completion" if is_text else "chat"
     return FAMILIES[family].result_type().model_validate(fold(family, dicts))
@@ -97,7 +101,7 @@ def _as_dict(chunk: Any) -> dict[str, Any]:
 
 
 def whole_answer(family: str, rest: Sequence[Any], past: StreamHistory, record: CallRecord) -> Any:
-    """Return the whole answer of a stream that has ended; `rest` is what was read last."""
+    """Return the complete response of a stream that has ended; `rest` has the chunks read last."""
     chunks = past.chunks or rest
     if family == "speech" or any(isinstance(chunk, bytes) for chunk in chunks):
         answer = _whole_bytes(chunks)
@@ -113,7 +117,7 @@ def _folded(family: str, chunks: Sequence[Any]) -> Any:
 
 
 def _whole_bytes(chunks: Sequence[Any]) -> Any:
-    from llmgate_core.types.binary import BinaryResponse  # bytes are rarely asked for as a whole
+    from llmgate_core.types.binary import BinaryResponse  # few callers need it
 
     blocks = (chunk if isinstance(chunk, bytes) else b64decode(chunk.get("audio") or "") for chunk in chunks)
     return BinaryResponse(b"".join(blocks))
@@ -121,19 +125,20 @@ def _whole_bytes(chunks: Sequence[Any]) -> Any:
 
 def _whole_document(family: str, folded: Any, record: CallRecord) -> Any:
     if folded is None:
-        raise _no_answer("nothing in it makes an answer", None, record)
+        raise _invalid_stream("it contained no response", None, record)
     try:
         answer = FAMILIES[family].result_type(is_parsed=record.output_type is not None).model_validate(folded)
     except ValidationError as error:
-        raise _no_answer(f"what it adds up to is no answer: {error.error_count()} errors", folded, record) from None
+        reason = f"it does not add up to a valid response: {error.error_count()} validation errors"
+        raise _invalid_stream(reason, folded, record) from None
     if record.output_type is not None:
         answer.expect_output(record.output_type)
     return answer
 
 
-def _no_answer(why: str, partial: Any, record: CallRecord) -> APIResponseValidationError:
+def _invalid_stream(reason: str, partial: Any, record: CallRecord) -> APIResponseValidationError:
     return APIResponseValidationError(
-        f"the stream ended, but {why}",
+        f"the stream ended, but {reason}",
         request_id=record.request_id,
         provider=record.provider,
         attempts=record.attempts,
