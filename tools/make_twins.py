@@ -23,6 +23,7 @@ TWINS = {
     "llmgate_core/client/async_caller.py": "llmgate_core/client/caller.py",
     "llmgate_core/client/async_media_calls.py": "llmgate_core/client/media_calls.py",
     "llmgate_core/client/async_text_calls.py": "llmgate_core/client/text_calls.py",
+    "llmgate_core/transports/async_upload.py": "llmgate_core/transports/sync_upload.py",
 }
 """Asynchronous module -> synchronous module, both relative to the checkout."""
 
@@ -38,11 +39,13 @@ WORDS = {
     "AsyncStreamBase": "StreamBase",
     "AsyncTransport": "Transport",
     "AsyncTransportResponse": "TransportResponse",
+    "AsyncUpload": "Upload",
     "StopAsyncIteration": "StopIteration",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "__aiter__": "__iter__",
     "__anext__": "__next__",
+    "ablocks": "blocks",
     "aclose": "close",
     "afinish": "finish",
     "aiter": "iter",

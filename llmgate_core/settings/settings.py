@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
     from llmgate_core.contract.limits import Timeouts
 
-__all__ = ["PluginPolicy", "Settings", "module_settings"]
+__all__ = ["PluginPolicy", "Settings", "TransportName", "check_transport", "module_settings"]
 
 ParamPolicy = Literal["error", "drop", "forward"]
-TransportName = Literal["httpx", "fast"]
+TransportName = Literal["http1", "httpx"]
+
+
+def check_transport(name: object) -> None:
+    """Raise a ConfigError unless `name` is that of a transport."""
+    if name not in ("http1", "httpx"):
+        raise ConfigError(f"transport must be 'http1' or 'httpx', not {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Settings:
             keep the data, which OpenAI does for Responses by default. None: not sent.
         bind_key_to_host: send a key from the environment to the provider's own host only.
         client_session, aclient_session: your own `httpx` or `httpx2` client; never closed by us.
-        transport: `httpx`, or `fast` (extra `llmgate-core[fast]`).
+        transport: `http1`, our own HTTP/1.1, or `httpx`.
         extensions: extensions to load, by entry-point name or as objects.
         plugins: which installed plugins may be used.
         catalogue_file: the path of a JSON file whose rows override the catalogue's.
@@ -78,7 +84,7 @@ class Settings:
     bind_key_to_host: bool = False
     client_session: Any = None
     aclient_session: Any = None
-    transport: TransportName = "httpx"
+    transport: TransportName = "http1"
     extensions: Sequence[Any] = ()
     plugins: PluginPolicy = field(default_factory=PluginPolicy)
     catalogue_file: str | None = None
@@ -92,8 +98,8 @@ class Settings:
             raise AttributeError(f"llmgate has no setting {name!r}{hint}")
         if name == "param_policy" and value not in ("error", "drop", "forward"):
             raise ConfigError(f"param_policy must be 'error', 'drop' or 'forward', not {value!r}")
-        if name == "transport" and value not in ("httpx", "fast"):
-            raise ConfigError(f"transport must be 'httpx' or 'fast', not {value!r}")
+        if name == "transport":
+            check_transport(value)
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

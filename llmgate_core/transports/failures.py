@@ -1,6 +1,6 @@
 """The errors of a connection, in words that name host and phase.
 
-Pure. Never puts a path, a header or a byte of a body into a text.
+Pure. A path, a header or a byte of a body is never part of a message.
 
 Source: rows R4, R19 and R26 of the reliability catalogue in docs/architecture.md.
 """
@@ -12,17 +12,27 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from llmgate_core.errors import APIConnectionError, StreamTruncatedError
+from llmgate_core.errors import APIConnectionError, APITimeoutError, StreamTruncatedError
+from llmgate_core.transports.http_syntax import peer
 
 if TYPE_CHECKING:
-    from llmgate_core.contract.transport import Origin
+    from llmgate_core.contract.transport import Origin, TransportRequest
 
-__all__ = ["broken", "closed", "connect_failed", "dns_failed", "no_http", "tls_failed", "truncated"]
+__all__ = [
+    "broken",
+    "closed",
+    "connect_failed",
+    "dns_failed",
+    "not_http",
+    "tls_failed",
+    "truncated",
+    "upload_stalled",
+]
 
 
 def dns_failed(origin: Origin, error: OSError) -> APIConnectionError:
-    """Return the error of a host name that has no address."""
-    return APIConnectionError(f"found no address of {origin.host!r}: {_reason(error)}", code="dns", phase="connect")
+    """Return the error of a host name without an address."""
+    return APIConnectionError(f"found no address for {origin.host!r}: {_reason(error)}", code="dns", phase="connect")
 
 
 def connect_failed(origin: Origin, error: OSError) -> APIConnectionError:
@@ -31,11 +41,13 @@ def connect_failed(origin: Origin, error: OSError) -> APIConnectionError:
 
 
 def tls_failed(origin: Origin, error: OSError) -> APIConnectionError:
-    """Return the error of a handshake: the certificate's own code where it was the certificate."""
+    """Return the error of a failed handshake, with a code for a bad certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        text = f"the certificate of {peer(origin)} is not accepted: {error.verify_message}"
-        return APIConnectionError(text, code="tls_certificate", phase="connect")
-    return APIConnectionError(f"no TLS with {peer(origin)}: {_reason(error)}", code="tls", phase="connect")
+        message = f"the certificate of {peer(origin)} was not accepted: {error.verify_message}"
+        return APIConnectionError(message, code="tls_certificate", phase="connect")
+    return APIConnectionError(
+        f"the TLS handshake with {peer(origin)} failed: {_reason(error)}", code="tls", phase="connect"
+    )
 
 
 def broken(origin: Origin, phase: str, error: OSError | None) -> APIConnectionError:
@@ -53,28 +65,32 @@ def closed(origin: Origin) -> APIConnectionError:
 
 
 def truncated(origin: Origin, reason: str) -> StreamTruncatedError:
-    """Return the error of a body that has no proper end."""
+    """Return the error of a body without a proper end."""
     return StreamTruncatedError(f"the answer of {peer(origin)} ended early: {reason}", code="closed", phase="body")
 
 
-def no_http(origin: Origin, reason: str) -> APIConnectionError:
+def not_http(origin: Origin, reason: str) -> APIConnectionError:
     """Return the error of an answer that is not HTTP/1.1."""
     return APIConnectionError(
         f"the answer of {peer(origin)} is not HTTP/1.1: {reason}", code="protocol", phase="first_event"
     )
 
 
-def peer(origin: Origin) -> str:
-    """Return host and port as one writes them."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    return f"{host}:{origin.port}"
+def upload_stalled(request: TransportRequest) -> APITimeoutError:
+    """Return the error of an upstream that reads no more of an upload."""
+    error = request.deadline.error("idle")
+    if error.phase != "idle":
+        return error
+    limit = request.deadline.timeouts.idle
+    length = "too long" if limit is None else f"{limit:g} s"
+    return APITimeoutError(f"{peer(request.origin)} read nothing of the upload for {length}", phase="idle")
 
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     if error.errno and not isinstance(error, (ssl.SSLError, socket.gaierror)):
-        return os.strerror(error.errno).lower()  # asyncio's own text differs from the system's
+        return os.strerror(error.errno).lower()  # asyncio's words differ from the system's
     return (error.strerror or type(error).__name__).lower()
 
 

@@ -1,37 +1,40 @@
-"""Choose the wire of a call, and keep the wires: made once, for async once per event loop."""
+"""Choose the transport of a call, and cache transports: made on first use, asynchronous ones once per event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import logging
-import os
 import threading
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.transport import AsyncTransport, Transport
 from llmgate_core.errors import ConfigError
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.base_url import split_base_url
-from llmgate_core.settings.environment import proxy_for
 from llmgate_core.settings.options import Options
+from llmgate_core.settings.proxies import proxy_for
+from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.per_process import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AsyncWires", "Wires"]
+__all__ = ["AsyncTransportSelector", "TransportSelector"]
 
-Kept = TypeVar("Kept")
-Kind = tuple[str, "str | None"]
-"""A transport's name, and the URL of its proxy."""
+T = TypeVar("T", Transport, AsyncTransport)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-log = logging.getLogger("llmgate")
+
+
+class Kind(NamedTuple):
+    """A transport's name, and the URL of its proxy."""
+
+    name: str
+    proxy: str | None
 
 
 class Outgoing(Protocol):
-    """What the choice of a wire looks at."""
+    """What the choice of a transport depends on."""
 
     @property
     def options(self) -> Options:
@@ -45,166 +48,168 @@ class Outgoing(Protocol):
 
     @property
     def target(self) -> ResolvedModel:
-        """Whose hook `transport` may bring a wire of its own."""
+        """The plugin, whose hook `transport` may bring its own transport."""
         ...
 
 
-class _OfProcess(Generic[Kept]):
-    """What one process keeps for itself: a fork makes two of everything, but for sockets.
+class TransportSelector:
+    """The synchronous transports of one client. Thread-safe, and safe in a child of `os.fork`."""
 
-    Where parent and child both send on one connection, one gets the other's answer. So a child starts
-    with nothing, under a lock of its own, as a thread that is not here may hold the old one. What it
-    inherited stays referenced and untouched: to close it could disturb the parent, or wait for that lock.
-    """
+    def __init__(self) -> None:
+        self._caches = PerProcess(TransportCache)
+        self._sessions: _LastSession[Transport] = _LastSession()
 
-    def __init__(self, make: Callable[[], Kept]) -> None:
-        self._make = make
-        self._kept: dict[int, Kept] = {os.getpid(): make()}
-        self._inherited: list[Kept] = []
+    def choose(self, call: Outgoing) -> Transport:
+        """Return the caller's own client, the plugin's transport, or ours."""
+        session = call.options.client_session
+        if session is not None:
+            return self._sessions.get(session, _wrap_user_client)
+        return _plugins_or(self._caches.get().of_kind(_kind_for(call)), call)
 
-    def get(self) -> Kept:
-        """Return what belongs to this process."""
-        process = os.getpid()
-        kept = self._kept.get(process)
-        if kept is None:
-            kept = self._kept.setdefault(process, self._make())  # one step, where a lock could be held for ever
-            for other in [other for other in list(self._kept) if other != process]:
-                self._inherit(other)
-        return kept
-
-    def _inherit(self, other: int) -> None:
-        """Put aside what a parent had, so that no later child with its number finds it."""
-        kept = self._kept.pop(other, None)
-        if kept is not None:
-            self._inherited.append(kept)
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self._caches.get().close()
 
 
-class _Made:
+class AsyncTransportSelector:
+    """The asynchronous transports of one client, one set per event loop; safe in a child of `os.fork`."""
+
+    def __init__(self) -> None:
+        self._caches = PerProcess(AsyncTransportCache)
+        self._sessions: _LastSession[AsyncTransport] = _LastSession()
+
+    def choose(self, call: Outgoing) -> AsyncTransport:
+        """Return the caller's own client, the plugin's transport, or ours.
+
+        Raises:
+            ConfigError: the running event loop is not one of asyncio.
+        """
+        loop = _running_loop()
+        session = call.options.aclient_session
+        if session is not None:
+            return self._sessions.get(session, _wrap_async_user_client)
+        return _plugins_or(self._caches.get().of_kind(_kind_for(call), loop), call)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        await self._caches.get().aclose()
+
+
+class TransportCache:
     """The synchronous transports of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[Kind, Transport] = {}
+        self._transports: dict[Kind, Transport] = {}
 
     def of_kind(self, kind: Kind) -> Transport:
         """Return the transport of this kind, made on first use."""
-        made = self._made.get(kind)
-        if made is None:
+        transport = self._transports.get(kind)
+        if transport is None:
             with self._lock:
-                made = self._made.get(kind) or _make(*kind, "HTTPXTransport", "FastTransport")
-                self._made[kind] = made
-        return made
+                transport = self._transports.get(kind) or _new_transport(kind)
+                self._transports[kind] = transport
+        return transport
 
     def close(self) -> None:
-        """Close every transport; a call that comes later makes another."""
+        """Close every transport; a later call makes another."""
         with self._lock:
-            made, self._made = self._made, {}
-        for transport in made.values():
+            transports, self._transports = self._transports, {}
+        for transport in transports.values():
             transport.close()
 
 
-class Wires:
-    """The synchronous transports of one client. Thread-safe, and safe in a child of `os.fork`."""
-
-    def __init__(self) -> None:
-        self._own = _OfProcess(_Made)
-        self._session: tuple[Any, Transport] | None = None  # the caller's client that was used last
-
-    def choose(self, call: Outgoing) -> Transport:
-        """Return the caller's own client, the plugin's wire, or ours."""
-        session = call.options.client_session
-        if session is not None:
-            return self._of_session(session)
-        inner = self._own.get().of_kind((call.options.transport, _proxy(call)))
-        hook = call.target.plugin.transport
-        chosen: Transport | None = hook(call.route, inner) if hook is not None else None
-        return inner if chosen is None else chosen
-
-    def _of_session(self, session: Any) -> Transport:
-        known = self._session
-        if known is None or known[0] is not session:
-            known = self._session = (session, cast("Transport", _user_client("wrap_user_client", session)))
-        return known[1]
-
-    def close(self) -> None:
-        """Close every connection of this process."""
-        self._own.get().close()
-
-
-class _AsyncMade:
+class AsyncTransportCache:
     """The asynchronous transports of one process, one set per event loop."""
 
     def __init__(self) -> None:
-        self._made: dict[asyncio.AbstractEventLoop, dict[Kind, AsyncTransport]] = {}
+        self._transports: dict[asyncio.AbstractEventLoop, dict[Kind, AsyncTransport]] = {}
 
-    def of_kind(self, kind: Kind) -> AsyncTransport:
-        """Return the running loop's transport of this kind; other threads may be here with their loops."""
-        loop = asyncio.get_running_loop()
-        of_loop = self._made.get(loop)
+    def of_kind(self, kind: Kind, loop: asyncio.AbstractEventLoop) -> AsyncTransport:
+        """Return the transport of this kind for the running loop; other threads may run other loops."""
+        of_loop = self._transports.get(loop)
         if of_loop is None:
-            # a transport holds its loop, so weak references alone would keep dead ones for ever
-            for known in list(self._made):
-                if known.is_closed():
-                    self._made.pop(known, None)
-            of_loop = self._made[loop] = {}
+            # a transport refers to its loop, so weak references alone would keep closed ones for ever
+            for other in list(self._transports):
+                if other.is_closed():
+                    self._transports.pop(other, None)
+            of_loop = self._transports[loop] = {}
         if kind not in of_loop:
-            of_loop[kind] = _make(*kind, "AsyncHTTPXTransport", "AsyncFastTransport")
+            of_loop[kind] = _new_async_transport(kind)
         return of_loop[kind]
 
     async def aclose(self) -> None:
         """Close the transports of the running loop."""
-        for transport in self._made.pop(asyncio.get_running_loop(), {}).values():
+        for transport in self._transports.pop(_running_loop(), {}).values():
             await transport.aclose()
 
 
-class AsyncWires:
-    """The asynchronous transports of one client, one set per event loop; safe in a child of `os.fork`."""
+class _LastSession(Generic[T]):
+    """The caller's client that was used last, and its transport."""
 
     def __init__(self) -> None:
-        self._own = _OfProcess(_AsyncMade)
-        self._session: tuple[Any, AsyncTransport] | None = None  # the caller's client that was used last
+        self._last: tuple[Any, T] | None = None
 
-    def choose(self, call: Outgoing) -> AsyncTransport:
-        """Return the caller's own client, the plugin's wire, or ours."""
-        session = call.options.aclient_session
-        if session is not None:
-            return self._of_session(session)
-        inner = self._own.get().of_kind((call.options.transport, _proxy(call)))
-        hook = call.target.plugin.transport
-        chosen: AsyncTransport | None = hook(call.route, inner) if hook is not None else None
-        return inner if chosen is None else chosen
-
-    def _of_session(self, session: Any) -> AsyncTransport:
-        known = self._session
-        if known is None or known[0] is not session:
-            known = self._session = (session, cast("AsyncTransport", _user_client("wrap_async_user_client", session)))
-        return known[1]
-
-    async def aclose(self) -> None:
-        """Close the connections of the running loop."""
-        await self._own.get().aclose()
+    def get(self, session: Any, wrap: Callable[[Any], T]) -> T:
+        last = self._last
+        if last is None or last[0] is not session:
+            last = self._last = (session, wrap(session))
+        return last[1]
 
 
-def _make(name: str, proxy: str | None, httpx_class: str, fast_class: str) -> Any:
-    if name == "fast" and proxy is None:
-        module = "async_transport" if fast_class.startswith("Async") else "sync_transport"
-        try:
-            return getattr(importlib.import_module(f"llmgate_core.transports.http1.{module}"), fast_class)()
-        except ModuleNotFoundError as error:
-            if error.name != "httptools":
-                raise
-            raise ConfigError("transport='fast' needs httptools: pip install 'llmgate-core[fast]'") from error
-    if name == "fast":
-        log.warning("transport 'fast' does no proxies; this host is reached through httpx")
-    module_of_httpx = importlib.import_module("llmgate_core.transports.httpx_transport")
-    return getattr(module_of_httpx, httpx_class)(proxy=proxy)
+def _plugins_or(transport: T, call: Outgoing) -> T:
+    """Return what the plugin's hook makes of our transport, or ours if it has no other."""
+    hook = call.target.plugin.transport
+    chosen: T | None = hook(call.route, transport) if hook is not None else None
+    return transport if chosen is None else chosen
 
 
-def _user_client(wrapper: str, session: object) -> Any:
-    module = importlib.import_module("llmgate_core.transports.user_client")
-    return getattr(module, wrapper)(session)
-
-
-def _proxy(call: Outgoing) -> str | None:
+def _kind_for(call: Outgoing) -> Kind:
     origin = split_base_url(call.route.base_url)[0]
-    return None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host)
+    proxy = None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host, origin.port)
+    return Kind(call.options.transport, proxy)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        message = "asynchronous calls need a running event loop of asyncio or uvloop; trio and others are not supported"
+    raise ConfigError(message)
+
+
+# What is costly to import is imported when the first transport of its kind is made.
+
+
+def _new_transport(kind: Kind) -> Transport:
+    options = TransportOptions(proxy=kind.proxy)
+    if kind.name == "http1" and kind.proxy is None:
+        from llmgate_core.transports.http1.sync_transport import HTTP1Transport
+
+        return HTTP1Transport(options)
+    from llmgate_core.transports.httpx_transport import HTTPXTransport
+
+    return HTTPXTransport(options)
+
+
+def _new_async_transport(kind: Kind) -> AsyncTransport:
+    options = TransportOptions(proxy=kind.proxy)
+    if kind.name == "http1" and kind.proxy is None:
+        from llmgate_core.transports.http1.async_transport import AsyncHTTP1Transport
+
+        return AsyncHTTP1Transport(options)
+    from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport
+
+    return AsyncHTTPXTransport(options)
+
+
+def _wrap_user_client(client: Any) -> Transport:
+    from llmgate_core.transports.user_client.kinds import wrap_user_client
+
+    return wrap_user_client(client)
+
+
+def _wrap_async_user_client(client: Any) -> AsyncTransport:
+    from llmgate_core.transports.user_client.kinds import wrap_async_user_client
+
+    return wrap_async_user_client(client)

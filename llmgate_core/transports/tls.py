@@ -1,36 +1,55 @@
-"""TLS for the fast transport: whom to trust, made once and only when it is needed.
+"""TLS: which certificates to trust. A context is made once, and only when it is needed.
 
-Reads certificates, nothing else; no environment. Verification is on unless the caller says no.
+Verification is on unless the options turn it off.
 
-Source: row R19 of the reliability catalogue in docs/architecture.md.
+Source: row R19 of the reliability catalogue in docs/architecture.md; SSL_CERT_FILE and SSL_CERT_DIR as in the manual of
+OpenSSL, SSL_CTX_load_verify_locations(3).
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+from typing import TYPE_CHECKING
+
+from llmgate_core.errors import ConfigError
+from llmgate_core.settings.environment import read
+
+if TYPE_CHECKING:
+    from llmgate_core.transports.options import TransportOptions
 
 __all__ = ["make_tls_context"]
 
 
-def make_tls_context(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
+def make_tls_context(options: TransportOptions, context_class: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """Return a context for HTTP/1.1 clients; about 20 ms, so make it once.
 
-    `ca_file` may be a file or a directory; None: certifi's certificates, or the system's.
+    Trusts the options' `ca_file`, else SSL_CERT_FILE or SSL_CERT_DIR, else certifi's certificates or the system's.
+
+    Raises:
+        ConfigError: the certificates to trust cannot be read.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = context_class(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if not verify:
+    if not options.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_file is None:
-        _trust_default(context)
-    elif os.path.isdir(ca_file):
-        context.load_verify_locations(capath=ca_file)
+    elif path := options.ca_file or read("SSL_CERT_FILE") or read("SSL_CERT_DIR"):
+        _trust(context, path)
     else:
-        context.load_verify_locations(cafile=ca_file)
+        _trust_default(context)
     return context
+
+
+def _trust(context: ssl.SSLContext, path: str) -> None:
+    try:
+        if os.path.isdir(path):
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:
+        raise ConfigError(f"cannot read the certificates to trust from {path!r}: {error.strerror}") from error
 
 
 def _trust_default(context: ssl.SSLContext) -> None:

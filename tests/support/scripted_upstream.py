@@ -1,4 +1,4 @@
-"""An upstream that does exactly what its script says, byte by byte, and a wire of either kind to reach it."""
+"""An upstream that does exactly what its script says, byte by byte, and transports of every variant to reach it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+import uvloop
 
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
 from llmgate_core.contract.transport import Origin, TransportRequest
-from llmgate_core.transports.http1.async_transport import AsyncFastTransport
-from llmgate_core.transports.http1.sync_transport import FastTransport
+from llmgate_core.transports.http1.async_transport import AsyncHTTP1Transport
+from llmgate_core.transports.http1.sync_transport import HTTP1Transport
+from llmgate_core.transports.options import TransportOptions
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+STYLES = ["sync", *LOOPS]
+"""How a transport is used: by blocking calls, or in an event loop of either kind."""
+
+VARIANTS = [f"{style}-{parser}" for style in STYLES for parser in ("httptools", "h11")]
+"""The same for the HTTP/1.1 transport, with either parser."""
 
 PATIENCE = 20.0  # seconds before a test that hangs fails
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -41,7 +54,9 @@ class Peer:
             if not block:
                 return b""
         head, _, body = data.partition(b"\r\n\r\n")
-        length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
         while len(body) < length and (block := self._receive()):
             body += block
         self.requests.append(head + b"\r\n\r\n" + body)
@@ -69,6 +84,7 @@ class Peer:
 
 
 Script = Callable[[Peer], object]
+T = TypeVar("T")
 
 
 class Upstream:
@@ -141,13 +157,18 @@ def always(block: bytes) -> Script:
     return script
 
 
-class Wire:
-    """One transport of either kind, driven from blocking code."""
+class Driver:
+    """One transport, driven from blocking code."""
 
-    def __init__(self, is_async: bool, **options: Any) -> None:
-        self.is_async = is_async
-        self.loop = asyncio.new_event_loop() if is_async else None
-        self.transport: Any = AsyncFastTransport(**options) if is_async else FastTransport(**options)
+    def __init__(self, variant: str, **options: Any) -> None:
+        style, _, self.parser = variant.partition("-")
+        self.is_async = style in LOOPS
+        self.loop = LOOPS[style]() if self.is_async else None
+        self.transport: Any = self.make(**options)
+
+    def make(self, **options: Any) -> Any:
+        kind = AsyncHTTP1Transport if self.is_async else HTTP1Transport
+        return kind(TransportOptions(**{"parser": self.parser or None, **options}))
 
     def call(self, target: Any, name: str, *arguments: Any) -> Any:
         if self.loop is None:
@@ -179,6 +200,17 @@ class Wire:
             self.loop.close()
 
 
+def run_in(loop_name: str, main: Coroutine[Any, Any, T]) -> T:
+    """Do as `asyncio.run`, in a loop of this kind."""
+    loop = LOOPS[loop_name]()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
 def request_to(
     server: Upstream | None = None,
     *,
@@ -186,10 +218,13 @@ def request_to(
     content: bytes = b"{}",
     headers: list[tuple[str, str]] | None = None,
     limits: Limits | None = None,
+    new_connection: bool = False,
     **timeouts: float | None,
 ) -> TransportRequest:
     if origin is None:
         assert server is not None
         origin = Origin("http", "127.0.0.1", server.port)
     deadline = Deadline(Timeouts(**{"total": PATIENCE, **timeouts}))
-    return TransportRequest("POST", origin, "/v1/secret-path", headers or [], content, deadline, limits or Limits())
+    return TransportRequest(
+        "POST", origin, "/v1/secret-path", headers or [], content, deadline, limits or Limits(), new_connection
+    )

@@ -1,4 +1,4 @@
-"""Every wire that there is, bodies to send over it, and upstreams that count them."""
+"""Every driver that there is, bodies to send over it, and upstreams that count them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ssl
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +18,26 @@ import trustme
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.files.form_content import FormContent, as_form
 from llmgate_core.files.uploads import file_part
-from tests.support.scripted_upstream import PATIENCE, Peer, Upstream, Wire, request_to
-from tests.unit.transports.test_httpx_transport import HTTPXWire
-from tests.unit.transports.test_user_client_transport import UserWire
+from tests.support.client_drivers import ClientDriver
+from tests.support.scripted_upstream import PATIENCE, STYLES, VARIANTS, Driver, Peer, Upstream, request_to
 
 MAKERS: dict[str, Callable[..., Any]] = {
-    "fast": lambda **options: Wire(False, **options),
-    "fast-async": lambda **options: Wire(True, **options),
-    "httpx": lambda **options: HTTPXWire(False, **options),
-    "httpx-async": lambda **options: HTTPXWire(True, **options),
-    "client-httpx": lambda **options: UserWire(httpx, False, **options),
-    "client-httpx-async": lambda **options: UserWire(httpx, True, **options),
-    "client-httpx2": lambda **options: UserWire(httpx2, False, **options),
-    "client-httpx2-async": lambda **options: UserWire(httpx2, True, **options),
+    **{f"http1-{variant}": partial(Driver, variant) for variant in VARIANTS},
+    **{f"client-httpx-{style}": partial(ClientDriver, httpx, style) for style in STYLES},
+    **{f"client-httpx2-{style}": partial(ClientDriver, httpx2, style) for style in ("sync", "asyncio")},
 }
-OURS = ["fast", "fast-async", "httpx", "httpx-async"]
-ASYNC = [name for name in MAKERS if name.endswith("async")]
+OURS = [name for name in MAKERS if name.startswith("http1")]
+ASYNC = [name for name in MAKERS if "-sync" not in name]
+OURS_ASYNC = [name for name in OURS if name in ASYNC]
 REFUSED = b"HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\nno"
 BIG = 30_000_000
 MAX_UNREAD_BYTES = 12 * 1024 * 1024  # what the kernel takes on both sides, and we ahead of it
 
 
-def close(wire: Any) -> None:
+def close(driver: Any) -> None:
     """Close, so that the upstream's scripts end; once is enough."""
-    if wire.loop is None or not wire.loop.is_closed():
-        wire.close()
+    if driver.loop is None or not driver.loop.is_closed():
+        driver.close()
 
 
 def form(file: Any = None) -> FormContent:
@@ -112,7 +108,7 @@ class Source:
                 blocks.close()
 
 
-def tls_wire(name: str, folder: Path) -> tuple[Any, ssl.SSLContext]:
+def tls_driver(name: str, folder: Path) -> tuple[Any, ssl.SSLContext]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

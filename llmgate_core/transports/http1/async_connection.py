@@ -1,7 +1,7 @@
-"""One asyncio connection of the fast transport.
+"""One connection of the HTTP/1.1 transport in an event loop, asyncio's own or uvloop.
 
-It carries one answer at a time and hands itself back to its owner when that is complete, or
-closes itself. What comes when no answer is awaited closes it at once.
+It carries one answer at a time. When that is complete, it returns itself to its transport or closes. Bytes that no
+request asked for close it at once.
 
 Source: rows R1, R10, R13 and S11 of the reliability catalogue in docs/architecture.md.
 """
@@ -10,56 +10,59 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
-from llmgate_core.transports.addresses import make_poll
-from llmgate_core.transports.failures import truncated
-from llmgate_core.transports.upload import not_taken
+from llmgate_core.transports.failures import truncated, upload_stalled
+from llmgate_core.transports.waits import AsyncWait, SocketWait, moment_after
 
 if TYPE_CHECKING:
     import socket
     import weakref
+    from collections.abc import Callable
 
-    from llmgate_core.contract.limits import Deadline
     from llmgate_core.contract.transport import Origin, TransportRequest
-    from llmgate_core.transports.addresses import Poll
+    from llmgate_core.errors import APITimeoutError
+    from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.http1.response_reader import ResponseReader
-    from llmgate_core.transports.upload import AsyncUpload
+    from llmgate_core.transports.waits import Moment
 
-__all__ = ["Connection", "Owner"]
+__all__ = ["AsyncConnection", "Owner"]
 
 MAX_BUFFERED_BYTES = 64 * 1024
 SMALL_BODY_BYTES = 64 * 1024  # up to here head and body go out in one call
 RECEIVE_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.5
-DRAIN_BYTES = 64 * 1024
+MAX_DRAINED_BYTES = 64 * 1024
 
 
 class Owner(Protocol):
-    """Who a connection belongs to."""
+    """The transport that a connection belongs to."""
 
-    def keep(self, connection: Connection) -> None:
-        """Take it back: its answer is complete."""
+    def keep(self, connection: AsyncConnection) -> None:
+        """Take back a connection whose answer is complete."""
         ...
 
     def release(self) -> None:
         """Count a connection in use as closed."""
         ...
 
-    def forget_idle(self, connection: Connection) -> None:
+    def remove_idle(self, connection: AsyncConnection) -> None:
         """Take an idle connection out of the pool: it was closed."""
         ...
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: AsyncConnection) -> None:
         """Forget a closed connection, whatever it was doing."""
         ...
 
 
-class Connection(asyncio.Protocol):
-    """A connected socket in the hands of one event loop.
+class AsyncConnection(asyncio.Protocol):
+    """A connected socket of one event loop.
 
-    The owner is held weakly, as the loop holds the connection: a dropped transport is freed.
+    The owner is referenced weakly, since the loop references the connection: a dropped transport is freed.
+
+    Attributes:
+        was_used: it has carried an answer before.
+        is_sending: a part of the request has not gone out yet.
     """
 
     def __init__(
@@ -67,98 +70,82 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.origin = origin
         self.idle_since = 0.0
-        self.used = False  # has carried an answer before
-        self.is_sending = False  # a part of the request has not gone out yet
+        self.was_used = False
+        self.is_sending = False
         self._owner = owner
         self._loop = loop
         self._socket = sock
-        self._poll: Poll = make_poll(sock)
-        self._wire: asyncio.Transport | None = None
+        self._socket_wait = SocketWait(sock)
+        self._wait = AsyncWait(loop)
+        self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
-        self._waiter: asyncio.Future[bool] | None = None
-        self._ends: float | None = None  # of the present wait
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._drain_timer: asyncio.TimerHandle | None = None
         self._buffered_bytes = 0
         self._is_paused = False
-        self._is_held = False  # the last block has not gone out yet
-        self._uploads = False  # there are more blocks to come
-        self._drains = False
+        self._is_blocked = False  # the last block has not gone out yet
+        self._has_more_blocks = False  # of an upload
         self._is_closed = False
 
     # For the transport and the response.
 
-    def begin(self, reader: ResponseReader, head: bytes, content: bytes) -> None:
+    def send(self, reader: ResponseReader, head: bytes, content: bytes) -> None:
         """Send a request; what comes from now on goes to `reader`."""
         self._reader = reader
         self._buffered_bytes = 0
-        if self._wire is None or self._is_closed:
+        if self._transport is None or self._is_closed:
             self._break(None)
         elif len(content) <= SMALL_BODY_BYTES:
-            self._wire.write(head + content)
+            self._transport.write(head + content)
         else:
-            self._wire.write(head)
-            self._wire.write(content)
+            self._transport.write(head)
+            self._transport.write(content)
 
-    async def begin_upload(
+    async def send_upload(
         self, reader: ResponseReader, head: bytes, upload: AsyncUpload, request: TransportRequest
     ) -> None:
-        """Send a request block by block, each when the one before went out; an early answer ends it.
+        """Send a request block by block, each when the one before has gone out; an early answer ends it.
 
         Raises:
             APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
         """
-        self._reader = reader  # whatever is raised from here on, ends the connection
-        self.begin(reader, head + await anext(aiter(upload), b""), b"")  # that block is here already: no wait
-        self._uploads = upload.left > 0
-        self.is_sending = self._uploads or self._is_held
+        self._reader = reader  # whatever is raised from here on closes the connection
+        self.send(reader, head + await anext(aiter(upload), b""), b"")  # that block was read before: no wait
+        self._has_more_blocks = upload.left > 0
+        self.is_sending = self._has_more_blocks or self._is_blocked
         while not _has_answer(reader):
-            if self._is_held:
-                await self._wait_until_taken(request)
-            elif not self._uploads:
+            if self._is_blocked:
+                await self._wait_until_sent(request, request.deadline.timeouts.idle, upload_stalled)
+            elif not self._has_more_blocks:
                 return
             else:
                 self._send_block(reader, await anext(upload), is_last=not upload.left)
 
     def _send_block(self, reader: ResponseReader, block: bytes, *, is_last: bool) -> None:
-        if self._wire is not None and self._reader is reader and not _has_answer(reader):
-            self._wire.write(block)
-            self._uploads = not is_last
-            self.is_sending = self._uploads or self._is_held
+        if self._transport is not None and self._reader is reader and not _has_answer(reader):
+            self._transport.write(block)
+            self._has_more_blocks = not is_last
+            self.is_sending = self._has_more_blocks or self._is_blocked
 
-    async def wait(self, ends: float | None) -> bool:
+    async def wait(self, ends: Moment) -> bool:
         """Wait until something came or went; False: not before `ends`."""
-        if ends is not None:
-            if monotonic() >= ends:  # the timer alone would lose against an upstream that floods us
-                return False
-            if self._timer is None or ends < self._timer_at:
-                self._set_timer(ends)
-        waiter: asyncio.Future[bool] = self._loop.create_future()
-        self._waiter = waiter
-        self._ends = ends
-        return await waiter  # a cancelled one stays: who cancels, drops the connection
+        return await self._wait.until(ends)
 
-    async def wait_until_sent(self, deadline: Deadline) -> None:
-        """Wait until more of the request went out.
+    async def wait_until_sent(self, request: TransportRequest) -> None:
+        """Wait until more of the request has gone out.
 
         Raises:
             APITimeoutError: the upstream reads nothing.
         """
-        wait = deadline.wait(deadline.timeouts.first_event)
-        before = self._unsent_bytes()
-        if await self.wait(None if wait is None else monotonic() + wait):
-            return
-        if self._unsent_bytes() == before or deadline.remaining() == 0:
-            raise deadline.error("first_event")
+        await self._wait_until_sent(request, request.deadline.timeouts.first_event, _not_answered)
 
-    async def _wait_until_taken(self, request: TransportRequest) -> None:
-        deadline = request.deadline
-        wait = deadline.wait(deadline.timeouts.idle)
+    async def _wait_until_sent(
+        self, request: TransportRequest, limit: float | None, error: Callable[[TransportRequest], APITimeoutError]
+    ) -> None:
         before = self._unsent_bytes()
-        if await self.wait(None if wait is None else monotonic() + wait):
+        if await self._wait.until(moment_after(request.deadline.wait(limit))):
             return
-        if self._unsent_bytes() == before or deadline.remaining() == 0:
-            raise not_taken(request)
+        if self._unsent_bytes() == before or request.deadline.remaining() == 0:
+            raise error(request)
 
     def resume(self, reader: ResponseReader) -> None:
         """Go on reading: the reader's blocks were taken."""
@@ -166,86 +153,82 @@ class Connection(asyncio.Protocol):
             self._buffered_bytes = 0
             self._resume_reading()
 
-    def is_quiet(self) -> bool:
-        """Whether an idle connection is open, and nothing came that nobody asked for."""
-        return not (self._is_closed or self._poll.poll(0))
+    def is_reusable(self) -> bool:
+        """Return whether an idle connection is open and nothing has come that no request asked for."""
+        return not (self._is_closed or self._socket_wait.has_input())
 
     def drain(self, reader: ResponseReader) -> None:
         """Read the rest of an answer in the background, if it is short and comes soon."""
         if self._reader is not reader:
             return
-        self._drains = True
         self._buffered_bytes = 0
-        self._ends = monotonic() + DRAIN_SECONDS
-        self._set_timer(self._ends)
+        self._drain_timer = self._loop.call_later(DRAIN_SECONDS, self.abort, reader)
         self._resume_reading()
 
-    def drop(self) -> None:
-        """Close, and give back the slot of a connection in use."""
+    def abort_any(self) -> None:
+        """Close a connection in use, whatever answer it carries, and release its slot."""
         if self._reader is not None:
-            self.drop_if_reading(self._reader)
+            self.abort(self._reader)
 
-    def drop_if_reading(self, reader: ResponseReader) -> None:
-        """Close, if it is still this answer that the connection carries."""
+    def abort(self, reader: ResponseReader) -> None:
+        """Close, if the connection still carries this answer, and release its slot."""
         if self._reader is reader:
             if reader.error is None:
                 reader.fail(truncated(self.origin, "it was closed by its reader"))
             self._end_answer(reader)
 
-    def drop_from_anywhere(self, reader: ResponseReader) -> None:
-        """Do the same from any thread, even when the loop is closed."""
+    def abort_from_any_thread(self, reader: ResponseReader) -> None:
+        """Do the same from any thread, even if the loop is closed."""
         if _running_loop() is self._loop:
-            self.drop_if_reading(reader)
+            self.abort(reader)
             return
         try:
-            self._loop.call_soon_threadsafe(self.drop_if_reading, reader)
+            self._loop.call_soon_threadsafe(self.abort, reader)
         except RuntimeError:  # the loop is closed
-            self.bury()
+            self.close_socket()
 
     def discard(self) -> None:
         """Close at once; the owner's count is not touched."""
         if self._is_closed:
             return
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._wire is not None:
-            self._wire.abort()
+        self._wait.stop()
+        if self._transport is not None:
+            self._transport.abort()
         if owner := self._owner():
             owner.forget(self)
 
-    def bury(self) -> None:
-        """Close after the loop was closed, when asyncio itself cannot any more."""
+    def close_socket(self) -> None:
+        """Close after the loop was closed, when its transport cannot any more."""
         self._is_closed = True
         self._socket.close()
 
-    # What asyncio calls.
+    # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the wire, which asyncio calls a transport."""
-        wire = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self._wire = wire
-        wire.set_write_buffer_limits(high=1, low=0)  # so that we are told when all is sent
+        """Take the loop's transport; uvloop's does not inherit from asyncio.Transport."""
+        self._transport = sending = cast("asyncio.Transport", transport)
+        sending.set_write_buffer_limits(high=1, low=0)  # so that `resume_writing` means that all has gone out
         if self._is_closed:
-            wire.abort()
+            sending.abort()
 
     def data_received(self, data: bytes) -> None:
         """Feed the answer."""
         reader = self._reader
-        if reader is None:  # nobody asked
+        if reader is None:  # no request asked for it
             self._lose_idle()
             return
         reader.feed(data)
         if reader.complete or reader.error is not None:
             self._end_answer(reader)
-        elif self._drains:
+        elif self._drain_timer is not None:
             self._drain_more(reader, len(data))
-        elif reader.head_complete:  # a head has a limit of its own, and nobody takes a part of it
+        elif reader.head_complete:  # a head has its own limit, and is not taken in parts
             self._buffered_bytes += len(data)
             if self._buffered_bytes > MAX_BUFFERED_BYTES:
                 self._pause_reading()
-        if self._waiter is not None and (reader.head_complete or reader.error is not None):
-            self._wake(True)
+        if reader.head_complete or reader.error is not None:
+            self._wait.wake()
 
     def eof_received(self) -> bool:
         """End the answer, and the connection with it."""
@@ -254,28 +237,28 @@ class Connection(asyncio.Protocol):
         else:
             self._reader.feed_end()
             self._end_answer(self._reader)
-            self._wake(True)
+            self._wait.wake()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what was going on."""
+        """End whatever was going on."""
         if self._reader is None:
             self._lose_idle()
             return
         if self.is_sending and self.origin.scheme == "http":  # with TLS it is lost
             self._read_last(self._reader)
         self._break(exc)
-        self._wake(True)
+        self._wait.wake()
 
     def pause_writing(self) -> None:
-        """Note that a part of the request waits."""
-        self.is_sending = self._is_held = True
+        """Note that a part of the request has not gone out."""
+        self.is_sending = self._is_blocked = True
 
     def resume_writing(self) -> None:
-        """Note that all that there was of it went out."""
-        self._is_held = False
-        self.is_sending = self._uploads
-        self._wake(True)
+        """Note that everything written so far has gone out."""
+        self._is_blocked = False
+        self.is_sending = self._has_more_blocks
+        self._wait.wake()
 
     # Within.
 
@@ -293,7 +276,9 @@ class Connection(asyncio.Protocol):
     def _end_answer(self, reader: ResponseReader) -> None:
         """Part with `reader`; the owner takes the connection back, or it closes."""
         self._reader = None
-        self._drains = False
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+            self._drain_timer = None
         owner = self._owner()
         if owner is not None and reader.reusable and not self.is_sending:
             self._resume_reading()
@@ -305,55 +290,35 @@ class Connection(asyncio.Protocol):
 
     def _lose_idle(self) -> None:
         if owner := self._owner():
-            owner.forget_idle(self)
+            owner.remove_idle(self)
         self.discard()
 
     def _drain_more(self, reader: ResponseReader, size: int) -> None:
         reader.take()
         self._buffered_bytes += size
-        if self._buffered_bytes > DRAIN_BYTES:
-            self.drop_if_reading(reader)
+        if self._buffered_bytes > MAX_DRAINED_BYTES:
+            self.abort(reader)
 
     def _pause_reading(self) -> None:
-        if self._wire is not None and not self._is_paused:
+        if self._transport is not None and not self._is_paused:
             self._is_paused = True
-            self._wire.pause_reading()
+            self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self._wire is not None and self._is_paused:
+        if self._transport is not None and self._is_paused:
             self._is_paused = False
-            self._wire.resume_reading()
+            self._transport.resume_reading()
 
     def _unsent_bytes(self) -> int:
-        return 0 if self._wire is None else self._wire.get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    def _wake(self, something_came: bool) -> None:
-        # Let go of it now: when its task runs, the connection may be in other hands.
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(something_came)
 
-    def _set_timer(self, ends: float) -> None:
-        """Have one timer, at `ends` or before; one that rings too early is set again."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = ends
-        self._timer = self._loop.call_later(max(ends - monotonic(), 0), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._ends is None or (self._waiter is None and not self._drains):
-            return  # nobody waits
-        if monotonic() < self._ends:
-            self._set_timer(self._ends)
-        elif not self._drains:
-            self._wake(False)
-        elif self._reader is not None:
-            self.drop_if_reading(self._reader)
+def _not_answered(request: TransportRequest) -> APITimeoutError:
+    return request.deadline.error("first_event")
 
 
 def _has_answer(reader: ResponseReader) -> bool:
-    """Whether no more of the request is wanted."""
+    """Return whether no more of the request is wanted."""
     return reader.head_complete or reader.error is not None
 
 

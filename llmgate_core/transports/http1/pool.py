@@ -1,6 +1,6 @@
-"""Which connections are idle, how many are open, who waits for one.
+"""Which connections are idle, how many are open, and which calls wait for one.
 
-Pure bookkeeping: no I/O, no clock, no lock; the sync transport holds a lock around it.
+Pure bookkeeping: no I/O, no clock, no lock; the blocking transport holds a lock around it.
 
 Source: rows R26 and S11 of the reliability catalogue in docs/architecture.md.
 """
@@ -18,7 +18,7 @@ __all__ = ["ConnectionPool", "Pooled", "Waiter"]
 
 
 class Pooled(Protocol):
-    """A connection as the pool sees it; `idle_since` is the pool's own note."""
+    """A connection as the pool sees it; the pool sets `idle_since`."""
 
     origin: Origin
     idle_since: float
@@ -33,17 +33,17 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Waiter(Protocol[T_contra]):
-    """A future, of either kind."""
+    """A future of asyncio or of concurrent.futures."""
 
     def set_result(self, result: T_contra, /) -> None:
-        """Wake who waits."""
+        """Wake the waiting call."""
         ...
 
 
 class ConnectionPool(Generic[C]):
-    """At most `max_connections`, each either in use or idle; the last one used goes out first.
+    """At most `max_connections`, each either in use or idle; the one that was used last is taken first.
 
-    Who waits gets, in the order of coming, a connection or (None) the right to open one.
+    Waiters are served first in, first out: with a connection, or with None, permission to open one.
     """
 
     def __init__(self, max_connections: int, max_idle_seconds: float) -> None:
@@ -55,7 +55,7 @@ class ConnectionPool(Generic[C]):
         self._next_sweep = 0.0
 
     def take(self, origin: Origin, now: float) -> C | None:
-        """Return the idle connection that was used last, None where there is none."""
+        """Return the idle connection that was used last, or None."""
         stack = self._idle.get(origin)
         if not stack:
             return None
@@ -67,7 +67,7 @@ class ConnectionPool(Generic[C]):
         return None
 
     def reserve(self) -> bool:
-        """Count one more as open, at the cost of the longest idle one; False: all are in use."""
+        """Count one more as open and close the one that was idle longest, if need be; False: all are in use."""
         if self._open >= self._max_connections and not self._discard_oldest():
             return False
         self._open += 1
@@ -79,16 +79,16 @@ class ConnectionPool(Generic[C]):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for a connection."""
+        """Whether a call waits for a connection."""
         return bool(self._waiting)
 
     def stop_waiting(self, origin: Origin, waiter: Waiter[C | None]) -> None:
-        """Take `waiter` out of the queue, if it is still in it; else it has its result."""
-        with contextlib.suppress(ValueError):  # to look first would leave room for the collector to give it one
+        """Remove `waiter` from the queue if it is still there; else it has its result."""
+        with contextlib.suppress(ValueError):  # between a check and the removal the collector could serve it
             self._waiting.remove((origin, waiter))
 
     def give(self, connection: C, now: float) -> None:
-        """Take a connection that is ready for another request."""
+        """Take back a connection that is ready for another request."""
         waiting = self._waiting.popleft() if self._waiting else None
         if waiting is None:
             connection.idle_since = now
@@ -102,7 +102,7 @@ class ConnectionPool(Generic[C]):
             waiting[1].set_result(None)
 
     def release(self) -> None:
-        """Count one less as open: a connection in use was closed, or never came to be."""
+        """Count one less as open: a connection in use was closed, or could not be opened."""
         waiting = self._waiting.popleft() if self._waiting else None
         if waiting is None:
             self._open -= 1
@@ -110,7 +110,7 @@ class ConnectionPool(Generic[C]):
             waiting[1].set_result(None)
 
     def remove(self, connection: C) -> bool:
-        """Forget an idle connection that is closed already; False: it is not idle."""
+        """Remove an idle connection that is closed already; False: it is not idle."""
         stack = self._idle.get(connection.origin, [])
         if connection not in stack:
             return False
@@ -124,7 +124,7 @@ class ConnectionPool(Generic[C]):
             pass
 
     def _sweep(self, now: float) -> None:
-        """Close what has been idle for too long; the oldest lie at the bottom."""
+        """Close what has been idle for too long; the oldest are at the bottom."""
         self._next_sweep = now + self._max_idle_seconds
         for origin, stack in list(self._idle.items()):
             while stack and now - stack[0].idle_since > self._max_idle_seconds:

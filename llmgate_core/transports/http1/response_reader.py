@@ -1,90 +1,49 @@
-"""HTTP/1.1 as bytes: the head of a request, the parts of an answer.
+"""Reads one HTTP/1.1 answer from byte blocks and refuses whatever is ambiguous.
 
-Pure: no I/O and no clock; the sync and the async wire both feed it. One reader reads one
-answer; bytes behind its end are never taken for another one.
+Pure: no I/O and no clock; the sync and the async connection both feed it. One reader reads one answer; bytes that
+follow its end are never taken for another one.
 
-Source: RFC 9112; rows R4, R10, S9 and S11 of the reliability catalogue in docs/architecture.md.
+Source: RFC 9112 sections 6 and 7; rows R4, R10 and S11 of the reliability catalogue in docs/architecture.md.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
-from llmgate_core.errors import APIResponseValidationError, BadRequestError
-from llmgate_core.transports.failures import broken, closed, no_http, peer, truncated
+from llmgate_core.errors import APIResponseValidationError
+from llmgate_core.transports.failures import broken, closed, not_http, truncated
+from llmgate_core.transports.http1.parsers import RefusedError
+from llmgate_core.transports.http_syntax import peer
 
 if TYPE_CHECKING:
-    from llmgate_core.contract.transport import Origin, TransportRequest
+    from llmgate_core.contract.transport import Origin
     from llmgate_core.errors import APIError
+    from llmgate_core.transports.http1.parsers import ParserKind, ResponseParser
 
-__all__ = ["ResponseReader", "build_head"]
-
-_METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def build_head(request: TransportRequest) -> bytes:
-    """Return request line and headers.
-
-    Raises:
-        BadRequestError: CR, LF, NUL or a character beyond latin-1; names the header, not its value.
-    """
-    lines = [f"{request.method} {request.target} HTTP/1.1\r\nhost: {_host(request.origin)}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in request.headers]
-    content = request.content
-    if content or request.method in _METHODS_WITH_BODY:
-        size = len(content) if isinstance(content, bytes) else content.length
-        lines.append(f"content-length: {size}\r\n")
-    ends = len(lines) + 1  # the first entry holds two lines
-    text = "".join(lines) + "\r\n"
-    if text.count("\n") != ends + 1 or text.count("\r") != ends + 1 or "\0" in text or " " in request.target:
-        raise _illegal(request)
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        raise _illegal(request) from None  # the original repeats the value
-
-
-def _host(origin: Origin) -> str:
-    if origin.port != _DEFAULT_PORTS.get(origin.scheme):
-        return peer(origin)
-    return f"[{origin.host}]" if ":" in origin.host else origin.host
-
-
-def _illegal(request: TransportRequest) -> BadRequestError:
-    """Say which header cannot be sent; the request line where it is none of them."""
-    for name, value in request.headers:
-        if any(character in "\r\n\0" or character > "\xff" for character in name):
-            return BadRequestError("a header's name holds a character that cannot be sent", attempts=0)
-        if any(character in "\r\n\0" or character > "\xff" for character in value):
-            return BadRequestError(f"the header {name!r} holds a character that cannot be sent", param=name, attempts=0)
-    return BadRequestError("host, method or path hold a character that cannot be sent", attempts=0)
-
-
-class _StrayBytesError(Exception):
-    """Stops the parser: bytes after the end, or a switch of protocol that nobody asked for."""
+__all__ = ["ResponseReader"]
 
 
 class ResponseReader:
-    """Reads one answer from byte blocks of any size; never raises, keeps what went wrong in `error`.
+    """Reads one answer; never raises, but keeps what went wrong in `error`.
 
     Attributes:
         status, raw_headers: valid once `head_complete`.
-        received: bytes that came before the head was complete, 0: not one.
+        received: bytes that came before the head was complete; 0: none at all.
         complete: the body has ended as it should.
         reusable: valid once `complete`: the connection may carry another request.
         error: why there will be no more; what was read before it can still be taken.
     """
 
     __slots__ = (
+        "_bare_bytes",
         "_blocks",
-        "_interim",
-        "_keep_alive",
+        "_has_no_body",
+        "_is_interim",
         "_max_head_bytes",
         "_origin",
         "_parser",
+        "_parser_errors",
+        "_reason",
         "_until_end",
         "complete",
         "error",
@@ -96,7 +55,7 @@ class ResponseReader:
         "status",
     )
 
-    def __init__(self, origin: Origin, max_head_bytes: int) -> None:
+    def __init__(self, origin: Origin, max_head_bytes: int, parser: ParserKind, method: str = "POST") -> None:
         self.status = 0
         self.raw_headers: list[tuple[bytes, bytes]] = []
         self.received = 0
@@ -106,25 +65,28 @@ class ResponseReader:
         self.error: APIError | None = None
         self._origin = origin
         self._max_head_bytes = max_head_bytes
+        self._has_no_body = method == "HEAD"
         self._blocks: list[bytes] = []
-        self._interim = False
-        self._keep_alive = False
+        self._bare_bytes = 0  # bytes since the last one of the body: chunk headers and trailers
+        self._is_interim = False
         self._until_end = False
-        self.on_body = self._blocks.append  # called by the parser, without a step in between
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._reason = ""
+        # The parser calls it without a step in between.
+        self.on_body = self._refuse_body if self._has_no_body else self._blocks.append
+        self._parser_errors = parser.errors
+        self._parser: ResponseParser | None = parser.make(self, method)
 
     def feed(self, data: bytes) -> None:
         """Read `data`, which is not empty."""
         if self._parser is None:
             self.reusable = False
-            return
-        if self.head_complete:
+        elif self.head_complete:
+            self._read_body(self._parser, data)
+        else:
+            self.received += len(data)
             self._parse(self._parser, data)
-            return
-        self.received += len(data)
-        self._parse(self._parser, data)
-        if self.received > self._max_head_bytes and self.error is None:
-            self._check_head_size()
+            if self.received > self._max_head_bytes and self.error is None:
+                self._check_head_size()
 
     def feed_end(self) -> None:
         """Take the end of the input."""
@@ -149,10 +111,10 @@ class ResponseReader:
         """Read nothing more; `error` says why."""
         self.error = error
         self.reusable = False
-        self._parser = None  # the parser holds this reader: a cycle, if it were kept
+        self._parser = None  # the parser refers to this reader: a cycle
 
     def take(self) -> bytes:
-        """Return what there is of the body so far, as it came on the wire."""
+        """Return what has come of the body so far, still encoded."""
         blocks = self._blocks
         if not blocks:
             return b""
@@ -160,78 +122,110 @@ class ResponseReader:
         blocks.clear()
         return block
 
-    def _parse(self, parser: HttpResponseParser, data: bytes) -> None:
+    def _read_body(self, parser: ResponseParser, data: bytes) -> None:
+        count = len(self._blocks)
+        self._parse(parser, data)
+        if len(self._blocks) > count:
+            self._bare_bytes = 0
+            return
+        self._bare_bytes += len(data)
+        if self._bare_bytes > self._max_head_bytes and not self.complete and self.error is None:
+            self._refuse(f"more than {self._max_head_bytes} bytes of chunk headers or trailers without any body")
+
+    def _parse(self, parser: ResponseParser, data: bytes) -> None:
         try:
             parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade) as error:
+        except self._parser_errors as error:
             self.reusable = False
             if not self.complete:
-                self._refuse(error)
+                self._refuse(self._reason or _reason_of(error))
         if self.complete:
             self._parser = None
 
-    def _refuse(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, HttpParserError) else "it switches to another protocol"
-        failure = (truncated if self.head_complete else no_http)(self._origin, reason)
+    def _refuse(self, reason: str) -> None:
+        failure = (truncated if self.head_complete else not_http)(self._origin, reason)
         failure.code = "protocol"
-        failure.__cause__ = error
         self.fail(failure)
 
     def _check_head_size(self) -> None:
         """Refuse a head beyond its limit; bytes of the body in the same block do not count."""
         size = sum(len(name) + len(value) + 4 for name, value in self.raw_headers)
         if not self.head_complete or size > self._max_head_bytes:
-            text = f"the head of the answer of {peer(self._origin)} exceeds {self._max_head_bytes} bytes"
+            message = f"the head of the answer of {peer(self._origin)} exceeds {self._max_head_bytes} bytes"
             self.complete = False
-            self.fail(APIResponseValidationError(text, phase="first_event"))
+            self.fail(APIResponseValidationError(message, phase="first_event"))
 
     # What the parser calls. An exception in one of these ends the parsing.
 
     def on_message_begin(self) -> None:
         """Refuse a second answer."""
         if self.complete:
-            raise _StrayBytesError
+            raise self._refusal("a second answer follows")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note one header."""
-        if not self.head_complete:  # what follows the body are trailers: not wanted
+        """Note one header; what follows the body are trailers, which are dropped."""
+        if not self.head_complete:
             self.raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Read what the head says of the body."""
         if self._parser is None:
-            raise _StrayBytesError
+            raise self._refusal("a second answer follows")
         self.status = self._parser.get_status_code()
         if self.status < 200:
             self._begin_interim()
             return
-        self._keep_alive = self._parser.should_keep_alive()
+        if not self._parser.get_http_version().startswith("1."):
+            raise self._refusal("its version is not 1.0 or 1.1")
         self._until_end = not self._is_framed()
         self.head_complete = True
+        if self._has_no_body:
+            self.on_message_complete()
 
     def on_message_complete(self) -> None:
-        """Note the end, unless it is that of a `100 Continue` or its like."""
-        if self._interim:
-            self._interim = False
-            return
-        self.complete = True
-        self.reusable = self._keep_alive
+        """Note the end, unless it is that of an interim answer such as `100 Continue`."""
+        if self._is_interim:
+            self._is_interim = False
+        elif self._parser is not None:
+            self.complete = True
+            self.reusable = self._parser.should_keep_alive()
+
+    def _refuse_body(self, _: bytes) -> None:
+        raise self._refusal("a body follows the answer to HEAD")
 
     def _begin_interim(self) -> None:
         if self.status == 101:
-            raise _StrayBytesError
-        self._interim = True
+            raise self._refusal("it switches to another protocol")
+        self._is_interim = True
         self.raw_headers.clear()
 
     def _is_framed(self) -> bool:
-        """Whether the head says where the body ends."""
-        framed = False
+        """Return whether the head says where the body ends.
+
+        Raises:
+            RefusedError: it says so twice, or by a transfer coding that was not asked for.
+        """
+        length = coding = False
         for name, value in self.raw_headers:
             size = len(name)
             if size == 14 and name.lower() == b"content-length":
-                framed = True
+                if length or not value.strip().isdigit():
+                    raise self._refusal("its content-length is ambiguous")
+                length = True
             elif size == 17 and name.lower() == b"transfer-encoding":
-                if value.strip().lower() != b"chunked":
-                    raise _StrayBytesError  # a coding of the transfer that we did not ask for
-                framed = True
-        return framed
+                if coding or value.strip().lower() != b"chunked":
+                    raise self._refusal("its transfer-encoding is not 'chunked'")
+                coding = True
+        if length and coding:
+            raise self._refusal("it has both a content-length and a transfer-encoding")
+        return length or coding
+
+    def _refusal(self, reason: str) -> RefusedError:
+        self._reason = reason
+        return RefusedError(reason)
+
+
+def _reason_of(error: Exception) -> str:
+    """Return why an answer is refused, in words that repeat no byte of it; h11's own words do."""
+    module = type(error).__module__.partition(".")[0]
+    return str(error) if module in ("httptools", "llmgate_core") else "it is not what the standard allows"

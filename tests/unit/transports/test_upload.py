@@ -1,4 +1,4 @@
-"""A body that is read while it goes out, over every wire: what arrives, from what files, at what price."""
+"""A body that is read while it goes out, over every driver: what arrives, from what files, at what price."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from tests.support.upload_transports import (
     form,
     read_head,
     sparse,
-    tls_wire,
+    tls_driver,
     upload_to,
 )
 
@@ -47,7 +48,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def wire(name: str) -> Iterator[Any]:
+def driver(name: str) -> Iterator[Any]:
     made = MAKERS[name]()
     yield made
     close(made)
@@ -56,7 +57,7 @@ def wire(name: str) -> Iterator[Any]:
 # What arrives
 
 
-def test_every_wire_sends_the_same_form_byte_by_byte(wire: Any) -> None:
+def test_every_transport_sends_the_same_form_byte_by_byte(driver: Any) -> None:
     content = random.Random(1).randbytes(700_001)
     named = io.BytesIO(content)
     body = FormContent(
@@ -71,8 +72,8 @@ def test_every_wire_sends_the_same_form_byte_by_byte(wire: Any) -> None:
     )
     with upstream(answers(OK, OK)) as server:
         for _ in range(2):
-            assert wire.whole(upload_to(server, body)) == (200, b"hi")
-        close(wire)
+            assert driver.whole(upload_to(server, body)) == (200, b"hi")
+        close(driver)
         first, second = server.peers[0].requests  # on one connection: it was used again
     sent = fields_of(first)
     assert body_of(first) == body_of(second) == b"".join(body.blocks())
@@ -88,10 +89,10 @@ def test_every_wire_sends_the_same_form_byte_by_byte(wire: Any) -> None:
     assert not named.closed
 
 
-def test_a_small_form_is_sent_whole(wire: Any) -> None:
+def test_a_small_form_is_sent_whole(driver: Any) -> None:
     with upstream(answers(OK)) as server:
-        assert wire.whole(upload_to(server, form(b"RIFF")))
-        close(wire)
+        assert driver.whole(upload_to(server, form(b"RIFF")))
+        close(driver)
         request = server.peers[0].requests[0]
     assert [part.content for part in read_form(fields_of(request)["content-type"], body_of(request))] == [
         b"whisper-1",
@@ -102,27 +103,27 @@ def test_a_small_form_is_sent_whole(wire: Any) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_an_upload_goes_through_tls(name: str, tmp_path: Path) -> None:
     content = random.Random(2).randbytes(5_000_000)
-    wire, context = tls_wire(name, tmp_path)
+    driver, context = tls_driver(name, tmp_path)
     with upstream(answers(OK, OK), context=context) as server:
         for _ in range(2):
             request = upload_to(server, form(content), origin=Origin("https", "127.0.0.1", server.port))
-            assert wire.whole(request) == (200, b"hi")
-        close(wire)
+            assert driver.whole(request) == (200, b"hi")
+        close(driver)
         assert [content in request for request in server.peers[0].requests] == [True, True]
 
 
-def test_a_try_after_an_error_sends_the_same_bytes(wire: Any) -> None:
+def test_a_try_after_an_error_sends_the_same_bytes(driver: Any) -> None:
     busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
     with sparse(1_000_000) as file, upstream(answers(busy, OK)) as server:
         request = upload_to(server, form(file))
-        assert [wire.whole(request)[0], wire.whole(request)[0]] == [503, 200]
-        close(wire)
+        assert [driver.whole(request)[0], driver.whole(request)[0]] == [503, 200]
+        close(driver)
         first, second = server.peers[0].requests
         assert first == second
         assert len(body_of(first)) > 1_000_000
 
 
-def test_a_kept_connection_that_closes_as_we_send_is_replaced_and_the_file_read_anew(wire: Any) -> None:
+def test_a_kept_connection_that_closes_as_we_send_is_replaced_and_the_file_read_anew(driver: Any) -> None:
     def leave(peer: Peer) -> None:
         peer.read()
         peer.send(OK)
@@ -130,62 +131,63 @@ def test_a_kept_connection_that_closes_as_we_send_is_replaced_and_the_file_read_
         peer.reset()
 
     with sparse() as file, upstream(leave, drain) as server:
-        assert wire.whole(upload_to(server, form(b"RIFF"))) == (200, b"hi")
-        assert wire.whole(upload_to(server, content := form(file))) == (200, b"%d" % content.length)
+        assert driver.whole(upload_to(server, form(b"RIFF"))) == (200, b"hi")
+        assert driver.whole(upload_to(server, content := form(file))) == (200, b"%d" % content.length)
         assert len(server.peers) == 2
-        close(wire)
+        close(driver)
 
 
 # What the file does
 
 
-def test_a_file_that_shrinks_is_an_error_and_the_connection_ends(wire: Any, tmp_path: Path) -> None:
+def test_a_file_that_shrinks_is_an_error_and_the_connection_ends(driver: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(bytes(BIG))
     with upstream(drain) as server:
         request = upload_to(server, form(path))
         with path.open("r+b") as file:
             file.truncate(BIG - 1)
-        with pytest.raises(BadRequestError, match=r"'a\.wav'.*30000000") as caught:
-            wire.send(request)
+        with pytest.raises(BadRequestError, match=r"'a\.wav' is shorter now than the 30000000 bytes") as caught:
+            driver.send(request)
         assert (caught.value.param, caught.value.status_code) == ("file", 400)
         assert server.peers[0].gone.wait(PATIENCE)
-        close(wire)
+        close(driver)
 
 
-def test_a_file_that_is_gone_costs_no_connection(wire: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_costs_no_connection(driver: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF")
     with upstream(drain) as server:
         request = upload_to(server, form(path))
         path.unlink()
-        with pytest.raises(BadRequestError, match=r"'a\.wav'"):
-            wire.send(request)
+        with pytest.raises(BadRequestError, match=r"'a\.wav' cannot be read any more"):
+            driver.send(request)
         assert server.peers == []
 
 
 @pytest.mark.parametrize("given", [999_999, 1_000_001])
-def test_a_body_that_is_not_as_long_as_it_said_never_spoils_a_connection(wire: Any, given: int) -> None:
+def test_a_body_that_is_not_as_long_as_it_said_never_spoils_a_connection(driver: Any, given: int) -> None:
     with upstream(drain) as server:
-        with pytest.raises(BadRequestError):
-            wire.send(upload_to(server, Source(1_000_000, given=given)))
-        assert wire.whole(upload_to(server, Source(1_000_000))) == (200, b"1000000")
+        with pytest.raises(BadRequestError, match="not as long as it said"):
+            driver.send(upload_to(server, Source(1_000_000, given=given)))
+        assert driver.whole(upload_to(server, Source(1_000_000))) == (200, b"1000000")
         assert len(server.peers) == 2
-        close(wire)
+        close(driver)
 
 
 @pytest.mark.parametrize("name", ASYNC)
-def test_a_file_that_is_slow_to_read_does_not_outlast_the_call(wire: Any) -> None:
+def test_a_file_that_is_slow_to_read_does_not_outlast_the_call(driver: Any) -> None:
     source = Source(BIG, waits_at=1_000_000)
     with upstream(drain) as server:
+        started = time.monotonic()
         with pytest.raises(APITimeoutError) as caught:
-            wire.send(upload_to(server, source, total=0.3))
-        assert caught.value.phase == "total"
+            driver.send(upload_to(server, source, total=0.3))
+        assert (caught.value.phase, time.monotonic() - started < 1.0) == ("total", True)
         source.go.set()
-        close(wire)
+        close(driver)
 
 
-def test_files_that_we_opened_are_closed_whatever_happens(wire: Any) -> None:
+def test_files_that_we_opened_are_closed_whatever_happens(driver: Any) -> None:
     opened: list[io.BytesIO] = []
 
     def opens() -> io.BytesIO:
@@ -200,11 +202,11 @@ def test_files_that_we_opened_are_closed_whatever_happens(wire: Any) -> None:
 
     body = FormContent(Multipart((), [("file", FilePart("a.wav", "audio/wav", BIG, opens))]))
     with upstream(drain, refuse) as server:
-        assert wire.whole(upload_to(server, body))[0] == 200
+        assert driver.whole(upload_to(server, body))[0] == 200
         server.peers[0].sock.shutdown(1)
-        wire.turn()
-        assert wire.whole(upload_to(server, body))[0] == 413
-        close(wire)
+        driver.turn()
+        assert driver.whole(upload_to(server, body))[0] == 413
+        close(driver)
     gc.collect()
     assert [file.closed for file in opened] == [True] * len(opened)
 
@@ -212,16 +214,18 @@ def test_files_that_we_opened_are_closed_whatever_happens(wire: Any) -> None:
 # Memory
 
 PROGRAM = """
-import asyncio, resource, sys, tempfile
+import asyncio, resource, sys, tempfile, time
 sys.path.insert(0, {root!r})
 from tests.unit.transports.test_upload import MAKERS, form, timed_request
 
-wire = MAKERS[{name!r}]()
+driver = MAKERS[{name!r}]()
 def upload(size):
     with tempfile.TemporaryFile() as file:
         file.truncate(size)
         body = form(file)
-        assert wire.whole(timed_request({port}, body)) == (200, b"%d" % body.length)
+        started = time.monotonic()
+        assert driver.whole(timed_request({port}, body)) == (200, b"%d" % body.length)
+        return time.monotonic() - started
 
 def memory(field):
     try:
@@ -232,9 +236,9 @@ def memory(field):
 
 upload(1_000_000)
 before = memory("VmRSS:")
-upload({size})
-print(memory("VmHWM:") - before)
-wire.close()
+took = upload({size})
+print(memory("VmHWM:") - before, took)
+driver.close()
 """
 
 
@@ -251,4 +255,6 @@ def test_a_large_upload_is_never_in_memory(name: str) -> None:
         program = PROGRAM.format(root=str(ROOT), name=name, port=server.port, size=size)
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) <= 4_000_000  # bytes
+    growth, took = map(float, done.stdout.split())
+    print(f"{name}: {growth / 1e6:.2f} MB more, {size / took / 1e6:.0f} MB/s")  # noqa: T201  # shown with -s
+    assert growth <= 4_000_000  # 0.6 MB at most where this was written

@@ -1,4 +1,4 @@
-"""A caller's own client as a wire: what it is told, how it fails, and how long it may take."""
+"""A caller's own client as a driver: what it is told, how it fails, and how long it may take."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import asyncio
 import gc
 import socket
 import ssl
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -16,25 +15,25 @@ import httpx2
 import pytest
 import trustme
 
-from llmgate_core.contract.transport import Origin, TransportRequest
+from llmgate_core.contract.transport import Origin, StaleConnectionError, TransportRequest
 from llmgate_core.errors import APIConnectionError, APITimeoutError, ConfigError, StreamTruncatedError
-from llmgate_core.transports.user_client import (
+from llmgate_core.transports.user_client.kinds import (
     UserClientTransport,
     is_async_client,
     is_sync_client,
     wrap_async_user_client,
     wrap_user_client,
 )
+from tests.support.client_drivers import ClientDriver
 from tests.support.scripted_upstream import (
     HEAD,
     HELLO,
     LAST,
     OK,
     PATIENCE,
+    STYLES,
     Peer,
-    Script,
     Upstream,
-    Wire,
     always,
     answers,
     request_to,
@@ -48,36 +47,9 @@ def bare_request(server: Upstream | None = None, **options: Any) -> TransportReq
     return request_to(server, content=b"", **options)
 
 
-class UserWire(Wire):
-    """A client of either library and kind, driven from blocking code."""
-
-    def __init__(self, library: Any, is_async: bool, **options: Any) -> None:
-        self.is_async = is_async
-        self.loop = asyncio.new_event_loop() if is_async else None
-        self.client = library.AsyncClient(**options) if is_async else library.Client(**options)
-        self.transport = (wrap_async_user_client if is_async else wrap_user_client)(self.client)
-
-    @contextmanager
-    def facing(self, *scripts: Script, context: ssl.SSLContext | None = None) -> Iterator[Upstream]:
-        """Run an upstream, which ends when the client has left."""
-        with upstream(*scripts, context=context) as server:
-            yield server
-            self.close()
-
-    def close(self) -> None:
-        if self.client.is_closed:
-            return
-        if self.loop is None:
-            self.client.close()
-        else:
-            self.loop.run_until_complete(self.client.aclose())
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.close()
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def is_async(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
+@pytest.fixture(params=STYLES)
+def variant(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
@@ -86,18 +58,18 @@ def library(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def wire(library: Any, is_async: bool) -> Iterator[UserWire]:
-    made = UserWire(library, is_async)
+def driver(library: Any, variant: str) -> Iterator[ClientDriver]:
+    made = ClientDriver(library, variant)
     yield made
     made.close()
 
 
-def test_a_request_goes_out_as_given_and_the_jar_stays_shut(wire: UserWire) -> None:
+def test_a_request_goes_out_as_given_and_the_jar_stays_shut(driver: ClientDriver) -> None:
     cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: who=another\r\nContent-Length: 2\r\n\r\nhi"
-    with wire.facing(always(cookie)) as server:
+    with driver.facing(always(cookie)) as server:
         for _ in range(2):
-            assert wire.whole(bare_request(server, headers=[("authorization", f"Bearer {KEY}")])) == (200, b"hi")
-        assert not wire.client.is_closed
+            assert driver.whole(bare_request(server, headers=[("authorization", f"Bearer {KEY}")])) == (200, b"hi")
+        assert not driver.client.is_closed
         first, second = server.peers[0].requests
         assert first == second
         assert first.startswith(b"POST /v1/secret-path HTTP/1.1\r\n")
@@ -106,15 +78,15 @@ def test_a_request_goes_out_as_given_and_the_jar_stays_shut(wire: UserWire) -> N
         assert b"cookie" not in first
 
 
-def test_no_redirect_is_followed(library: Any, is_async: bool) -> None:
+def test_no_redirect_is_followed(library: Any, variant: str) -> None:
     answer = b"HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-    wire = UserWire(library, is_async, follow_redirects=True)
-    with wire.facing(answers(answer)) as server:
-        assert wire.whole(bare_request(server)) == (307, b"")
+    driver = ClientDriver(library, variant, follow_redirects=True)
+    with driver.facing(answers(answer)) as server:
+        assert driver.whole(bare_request(server)) == (307, b"")
 
 
 @pytest.mark.parametrize("resets", [False, True])
-def test_a_kept_connection_that_closes_as_we_send_is_replaced_in_silence(wire: UserWire, resets: bool) -> None:
+def test_a_kept_connection_that_closes_as_we_send_is_stale(driver: ClientDriver, resets: bool) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         peer.send(OK)
@@ -122,38 +94,49 @@ def test_a_kept_connection_that_closes_as_we_send_is_replaced_in_silence(wire: U
         if resets:
             peer.reset()
 
-    with wire.facing(script, always(OK)) as server:
-        assert [wire.whole(bare_request(server)) for _ in range(2)] == [(200, b"hi")] * 2
+    with driver.facing(script, always(OK)) as server:
+        assert driver.whole(bare_request(server)) == (200, b"hi")
+        with pytest.raises(StaleConnectionError) as caught:
+            driver.send(bare_request(server))
+        assert isinstance(caught.value.__cause__, APIConnectionError)
+        assert driver.whole(bare_request(server, new_connection=True)) == (200, b"hi")
         assert [len(peer.requests) for peer in server.peers] == [2, 1]
 
 
-def test_a_fresh_connection_that_closes_is_not_tried_again(wire: UserWire) -> None:
-    with wire.facing(lambda peer: peer.read()) as server:
+def test_a_new_connection_is_opened_although_one_is_kept(driver: ClientDriver) -> None:
+    with driver.facing(always(OK)) as server:
+        for new_connection in (False, True):
+            assert driver.whole(bare_request(server, new_connection=new_connection)) == (200, b"hi")
+        assert [len(peer.requests) for peer in server.peers] == [1, 1]
+
+
+def test_a_fresh_connection_that_closes_is_not_tried_again(driver: ClientDriver) -> None:
+    with driver.facing(lambda peer: peer.read()) as server:
         with pytest.raises(APIConnectionError) as caught:
-            wire.send(bare_request(server, headers=[("authorization", f"Bearer {KEY}")]))
+            driver.send(bare_request(server, headers=[("authorization", f"Bearer {KEY}")]))
         assert (caught.value.code, caught.value.phase, len(server.peers)) == ("closed", "first_event", 1)
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_a_body_cut_short_is_truncated(wire: UserWire) -> None:
+def test_a_body_cut_short_is_truncated(driver: ClientDriver) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         peer.send(HEAD + HELLO)
 
-    with wire.facing(script) as server:
-        response = wire.send(bare_request(server))
-        assert wire.read(response) == b"hello"
+    with driver.facing(script) as server:
+        response = driver.send(bare_request(server))
+        assert driver.read(response) == b"hello"
         with pytest.raises(StreamTruncatedError) as caught:
-            wire.read(response)
+            driver.read(response)
         assert (caught.value.phase, str(server.port) in caught.value.message) == ("body", True)
 
 
-def test_verifying_is_switched_off_only_by_the_client(library: Any, is_async: bool) -> None:
+def test_verifying_is_switched_off_only_by_the_client(library: Any, variant: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with upstream(always(OK), context=context) as server:
         origin = Origin("https", "127.0.0.1", server.port)
-        strict, lax = UserWire(library, is_async), UserWire(library, is_async, verify=False)
+        strict, lax = ClientDriver(library, variant), ClientDriver(library, variant, verify=False)
         with pytest.raises(APIConnectionError) as caught:
             strict.send(bare_request(origin=origin))
         assert (caught.value.code, caught.value.phase) == ("tls_certificate", "connect")
@@ -162,43 +145,41 @@ def test_verifying_is_switched_off_only_by_the_client(library: Any, is_async: bo
         lax.close()
 
 
-def test_names_and_ports_that_lead_nowhere_are_told_apart(wire: UserWire) -> None:
+def test_names_and_ports_that_lead_nowhere_are_told_apart(driver: ClientDriver) -> None:
     for origin, code in ((Origin("http", "127.0.0.1", 1), "connect"), (Origin("http", "nobody.invalid", 80), "dns")):
         with pytest.raises(APIConnectionError) as caught:
-            wire.send(bare_request(origin=origin, headers=[("authorization", f"Bearer {KEY}")]))
+            driver.send(bare_request(origin=origin, headers=[("authorization", f"Bearer {KEY}")]))
         assert (caught.value.code, caught.value.phase) == (code, "connect")
         cause = caught.value.__cause__
         assert isinstance(cause, OSError)
         assert (cause.__traceback__, cause.__cause__, cause.__context__) == (None, None, None)
 
 
-def test_every_wait_ends_in_time(wire: UserWire) -> None:
+def test_every_wait_ends_in_time(driver: ClientDriver) -> None:
     def script(peer: Peer) -> None:
         peer.read()
         peer.send(HEAD + HELLO)
         peer.wait_until_gone()
 
-    with wire.facing(lambda peer: peer.wait_until_gone(), script) as server:
+    with driver.facing(lambda peer: peer.wait_until_gone(), script) as server:
         with pytest.raises(APITimeoutError) as caught:
-            wire.send(bare_request(server, first_event=0.1))
+            driver.send(bare_request(server, first_event=0.1))
         assert caught.value.phase == "first_event"
-        response = wire.send(bare_request(server))
-        assert wire.read(response, 5.0) == b"hello"
-        started = time.monotonic()
+        response = driver.send(bare_request(server))
+        assert driver.read(response, 5.0) == b"hello"
         with pytest.raises(TimeoutError):
-            wire.read(response, 0.1)
-        assert time.monotonic() - started >= 0.1
-        wire.turn()
+            driver.read(response, 0.1)
+        driver.turn()
         assert server.peers[1].gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("rest", [b"", LAST])
-def test_finishing_keeps_the_connection_when_the_end_is_there_and_gives_up_soon(wire: UserWire, rest: bytes) -> None:
-    with wire.facing(always(HEAD + HELLO + rest)) as server:
+def test_finishing_keeps_the_connection_only_if_the_end_is_there(driver: ClientDriver, rest: bytes) -> None:
+    with driver.facing(always(HEAD + HELLO + rest)) as server:
         for _ in range(2):
-            response = wire.send(bare_request(server))
-            assert wire.read(response) == b"hello"
-            wire.call(response, "finish")
+            response = driver.send(bare_request(server))
+            assert driver.read(response) == b"hello"
+            driver.call(response, "finish")
         assert len(server.peers) == (1 if rest else 2)
 
 
@@ -230,11 +211,11 @@ def test_in_a_second_event_loop_every_request_is_sent_once(library: Any) -> None
         gc.collect()
 
 
-def test_a_dropped_answer_ends_its_connection(wire: UserWire) -> None:
-    with wire.facing(answers(HEAD + HELLO)) as server:
-        response = wire.send(bare_request(server))
+def test_a_dropped_answer_ends_its_connection(driver: ClientDriver) -> None:
+    with driver.facing(answers(HEAD + HELLO)) as server:
+        response = driver.send(bare_request(server))
         del response
-        wire.turn()
+        driver.turn()
         assert server.peers[0].gone.wait(1.0)
 
 
@@ -246,11 +227,11 @@ def test_a_clients_kind_is_known_by_its_methods(library: Any) -> None:
         (False, False),
     ]
     name = library.__name__
-    with pytest.raises(ConfigError, match=rf"httpx\.Client\(\).*{name}\.AsyncClient"):
+    with pytest.raises(ConfigError, match=rf"httpx\.Client\(\), not {name}\.AsyncClient, which is asynchronous"):
         wrap_user_client(waiting)
-    with pytest.raises(ConfigError, match=rf"httpx\.AsyncClient\(\).*{name}\.Client"):
+    with pytest.raises(ConfigError, match=rf"httpx\.AsyncClient\(\), not {name}\.Client, which is synchronous"):
         wrap_async_user_client(blocking)
-    with pytest.raises(ConfigError, match=r"builtins\.object"):
+    with pytest.raises(ConfigError, match=r"not builtins\.object, which has no build_request and send"):
         wrap_user_client(object())
     blocking.close()
 
@@ -258,7 +239,7 @@ def test_a_clients_kind_is_known_by_its_methods(library: Any) -> None:
 def test_a_closed_client_is_named(library: Any) -> None:
     client = library.Client()
     client.close()
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="is closed already"):
         UserClientTransport(client).send(bare_request(origin=Origin("http", "127.0.0.1", 1)))
 
 

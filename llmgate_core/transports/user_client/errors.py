@@ -1,8 +1,7 @@
-"""What the caller's own HTTP client raises -> our errors.
+"""What an HTTP client raises -> our errors.
 
-Pure. httpx, httpx2 and their kin name their exceptions alike, so they are known by the names in
-their class's ancestry and none of the libraries is imported. No cause is one of theirs: those hold
-the request, with the key in its headers.
+Pure. httpx and httpx2 name their exceptions alike, so they are recognised by the names of their classes and bases, and
+none of the libraries is imported. No cause is one of theirs: those refer to the request, with the key in its headers.
 
 Source: rows R4, R19 and S16 of docs/reliability.md.
 """
@@ -19,18 +18,22 @@ from llmgate_core.transports.failures import (
     closed,
     connect_failed,
     dns_failed,
-    no_http,
-    peer,
+    not_http,
     tls_failed,
     truncated,
+    upload_stalled,
 )
-from llmgate_core.transports.upload import not_taken
+from llmgate_core.transports.http_syntax import peer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.errors import LLMGateError
 
 __all__ = ["client_failure_before_head", "client_failure_in_body", "is_timeout"]
+
+HEAD_TOO_LARGE = 431  # h11's hint
 
 _PHASES = {"PoolTimeout": "pool", "ConnectTimeout": "connect"}
 
@@ -45,19 +48,23 @@ def client_failure_before_head(error: Exception, request: TransportRequest) -> L
     names, origin = _ancestry(error), request.origin
     reason = _os_error(error)
     if "WriteTimeout" in names and not isinstance(request.content, bytes):
-        return not_taken(request)
+        return upload_stalled(request)
     if is_timeout(error):
         return request.deadline.error(next((phase for name, phase in _PHASES.items() if name in names), "first_event"))
     if names & {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"}:
         return BadRequestError("the client refused the URL or a header of the request", status_code=400, attempts=0)
     if "ConnectError" in names or isinstance(error, ssl.SSLError):
         return _not_connected(origin, reason)
+    if isinstance(error, UnicodeError):
+        return dns_failed(origin, OSError(0, "not a host name"))
     if "ProxyError" in names:
-        return APIConnectionError(
-            f"the client's proxy refused to connect to {peer(origin)}", code="connect", phase="connect"
-        )
+        status = f" with HTTP {str(error)[:3]}" if str(error)[:3].isdigit() else ""
+        message = f"the proxy refused to connect to {peer(origin)}{status}"
+        return APIConnectionError(message, code="connect", phase="connect")
     if "RemoteProtocolError" in names:
-        return closed(origin) if "disconnected" in str(error) else no_http(origin, "not what the standard allows")
+        if any(getattr(link, "error_status_hint", 0) == HEAD_TOO_LARGE for link in _chain(error)):
+            return APIResponseValidationError(f"the head of the answer of {peer(origin)} exceeds what the client reads")
+        return closed(origin) if "disconnected" in str(error) else not_http(origin, "not what the standard allows")
     if "TransportError" in names or isinstance(error, OSError):
         return _caused(broken(origin, "first_event", reason), reason)
     if isinstance(error, RuntimeError) and "client has been closed" in str(error):
@@ -92,16 +99,18 @@ def _ancestry(error: BaseException) -> set[str]:
 
 def _os_error(error: BaseException) -> OSError | None:
     """Return the deepest error of the operating system, or of TLS, in the chain of causes."""
-    found: OSError | None = None
+    errors = [link for link in _chain(error) if isinstance(link, OSError)]
+    return errors[-1] if errors else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
     link: BaseException | None = error
     seen: set[int] = set()
     while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if isinstance(link, OSError):
-            found = link
+        yield link
         several = getattr(link, "exceptions", ())  # of a group, one for each address that was tried
         link = several[0] if several else link.__cause__ or link.__context__
-    return found
 
 
 def _caused(failure: APIConnectionError, reason: OSError | None) -> APIConnectionError:

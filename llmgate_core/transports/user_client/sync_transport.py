@@ -1,0 +1,182 @@
+"""A synchronous HTTP client as a transport."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.contract.transport import StaleConnectionError
+from llmgate_core.errors import APIError
+from llmgate_core.transports.content_decoding import decoder_for
+from llmgate_core.transports.deferred_close import close_in_thread
+from llmgate_core.transports.failures import closed, truncated
+from llmgate_core.transports.sync_upload import Upload
+from llmgate_core.transports.user_client.errors import client_failure_before_head, client_failure_in_body, is_timeout
+from llmgate_core.transports.user_client.quiet_logs import install_filter, quiet
+from llmgate_core.transports.user_client.read_timer import ReadTimer, socket_of
+from llmgate_core.transports.user_client.requests import (
+    ClientRequests,
+    ConnectionTrace,
+    DeadConnectionError,
+    end_of,
+    raw_headers_of,
+    waits_of,
+)
+from llmgate_core.transports.waits import moment_after, seconds_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmgate_core.contract.transport import TransportRequest
+
+__all__ = ["UserClientResponse", "UserClientTransport"]
+
+FINISH_SECONDS = 0.05
+NEARLY = 0.9  # a wait that is at least this part of the client's own limit is left to the client
+MAX_DEAD_CONNECTIONS = 1000
+
+
+class UserClientTransport:
+    """`contract.transport.Transport` over a synchronous client.
+
+    `unread` holds the bodies of open answers, so that the collector frees none in a thread that is in our `send` and
+    may hold the client's locks.
+    """
+
+    decodes = False
+    """Whether the body is read as it comes and decoded by us, within limits, rather than by the client."""
+
+    def __init__(self, client: Any) -> None:
+        install_filter()
+        self._client = client
+        self._requests = ClientRequests(client)
+        self.unread: dict[int, Iterator[bytes]] = {}
+
+    def send(self, request: TransportRequest) -> UserClientResponse:
+        """Send `request`; see `contract.transport.Transport.send`."""
+        for _ in range(MAX_DEAD_CONNECTIONS):
+            trace, waits = ConnectionTrace(refuses_kept=request.new_connection), waits_of(request)
+            upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
+            try:
+                if upload is not None:
+                    upload.start()
+                outgoing = self._requests.build(request, waits, trace.trace, upload)
+                with quiet():
+                    response = self._client.send(outgoing, **self._requests.send_options)
+                return self._started(response, request, waits)
+            except DeadConnectionError:
+                continue
+            except Exception as error:
+                failure = client_failure_before_head(error, request)
+                if failure is None:
+                    raise
+            finally:
+                if upload is not None:
+                    upload.close()
+            if trace.was_stale(failure):
+                raise StaleConnectionError from failure
+            raise failure
+        raise closed(request.origin)
+
+    def _started(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> UserClientResponse:
+        try:
+            return UserClientResponse(self, response, request, waits)
+        except BaseException:
+            response.close()
+            raise
+
+    def close(self) -> None:
+        """Do nothing: the client is the caller's."""
+
+
+class UserClientResponse:
+    """A started answer; see `contract.transport.TransportResponse`."""
+
+    def __init__(
+        self,
+        transport: UserClientTransport,
+        response: Any,
+        request: TransportRequest,
+        waits: dict[str, float | None],
+    ) -> None:
+        self.status: int = response.status_code
+        self.raw_headers = raw_headers_of(response)
+        self._response = response
+        self._origin = request.origin
+        self._waits = waits
+        self._limit: float | None = None  # how long the client itself waits for a block
+        self._decoder = decoder_for(self.raw_headers) if transport.decodes else None
+        self._blocks: Iterator[bytes] = iter(response.iter_raw() if transport.decodes else response.iter_bytes())
+        self._transport = transport
+        transport.unread[id(self)] = self._blocks
+        self._timer = ReadTimer(socket_of(response))
+        self._is_closed = False
+        self._failure: Exception | None = None  # what reading on after the end raises
+
+    def read_block(self, wait_seconds: float | None) -> bytes:
+        """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`."""
+        decoder = self._decoder
+        if decoder is None:
+            return self._read(wait_seconds)
+        ends = moment_after(wait_seconds)
+        while not (piece := decoder.take()):
+            if not (block := self._read(seconds_until(ends))):
+                decoder.finish()
+                break
+            decoder.put(block)
+        return piece
+
+    def _read(self, wait_seconds: float | None) -> bytes:
+        if self._is_closed:
+            return end_of(self._failure)
+        if self._limit is None:
+            self._limit = self._waits["read"] = wait_seconds  # which the client looks up once, now
+        elif wait_seconds is not None and wait_seconds < self._limit * NEARLY:
+            self._timer.arm(wait_seconds)
+        try:
+            with quiet():
+                block = next(filter(None, self._blocks), b"")
+        except Exception as error:
+            is_late = self._timer.expired or is_timeout(error)
+            failure = TimeoutError() if is_late else client_failure_in_body(error, self._origin)
+            self._failure = failure or error
+            self.close()
+            if failure is None:
+                raise
+        else:
+            if self._timer.disarm():
+                raise TimeoutError
+            if not block:
+                self._settle()
+            return block
+        raise failure
+
+    def finish(self) -> None:
+        """After an end marker: wait at most 50 ms for the proper end, so that the connection can be kept."""
+        ends = moment_after(FINISH_SECONDS)
+        with contextlib.suppress(TimeoutError, APIError):  # the answer was complete before
+            while self._timer.is_active and self._read(seconds_until(ends)):
+                pass
+        self.close()
+
+    def close(self) -> None:
+        """Close the answer; the client keeps its connection if it was complete. Idempotent."""
+        if self._is_closed:
+            return
+        self._failure = self._failure or truncated(self._origin, "it was closed by its reader")
+        self._settle()
+
+    def _settle(self) -> None:
+        self._is_closed = True
+        if getattr(self._response, "is_closed", False):
+            self._forget()
+        else:
+            close_in_thread(self._response.close, self._forget)  # this thread may hold the client's locks
+
+    def _forget(self) -> None:
+        self._timer.stop()
+        self._transport.unread.pop(id(self), None)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_is_closed") and not self._is_closed:
+            self.close()
