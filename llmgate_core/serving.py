@@ -1,6 +1,6 @@
 """The surface for programs that serve llmgate to others: everything that our own gateway is built on.
 
-    client = AsyncClient(transport="fast")
+    client = AsyncClient()
     answer = await client.relay("chat", "openai/gpt-4o", body, content=request_bytes, api_key=key)
 
 Besides it such a program uses what `llmgate_core` itself gives out.

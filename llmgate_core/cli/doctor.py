@@ -59,7 +59,7 @@ def _program() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield name, "not installed", name == "httptools"
     fast = importlib.util.find_spec("httptools") is not None
-    yield "transport fast", "available" if fast else "pip install 'llmgate-core[fast]'", True
+    yield "HTTP parser", "httptools" if fast else "h11; faster: pip install 'llmgate-core[fast]'", True
 
 
 def _environment() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from llmgate_core.calls.async_driver import arun
 from llmgate_core.calls.loop import call_steps
@@ -26,7 +26,6 @@ from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.errors import ConfigError
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.registry import PluginRegistry
@@ -35,8 +34,15 @@ from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
-from llmgate_core.settings.settings import ParamPolicy, PluginPolicy, Settings, module_settings
-from llmgate_core.transports.selection import AsyncWires, Wires
+from llmgate_core.settings.settings import (
+    ParamPolicy,
+    PluginPolicy,
+    Settings,
+    TransportName,
+    check_transport,
+    module_settings,
+)
+from llmgate_core.transports.selection import AsyncTransportSelector, TransportSelector
 
 if TYPE_CHECKING:
     import httpx
@@ -65,7 +71,7 @@ class _Base(ABC):
         param_policy: ParamPolicy | None = None,
         client_session: Any = None,
         aclient_session: Any = None,
-        transport: Literal["httpx", "fast"] | None = None,
+        transport: TransportName | None = None,
         limits: Limits | None = None,
         plugins: PluginPolicy | None = None,
         extensions: Sequence[Any] | None = None,
@@ -96,8 +102,8 @@ class _Base(ABC):
             ConfigError: the transport is not known, or the key is not a string.
         """
         self.settings = module_settings() if settings is None else settings
-        if transport not in (None, "httpx", "fast"):
-            raise ConfigError(f"transport must be 'httpx' or 'fast', not {transport!r}")
+        if transport is not None:
+            check_transport(transport)
         self._options = ClientOptions(
             api_key=secret_of(api_key),
             api_base=api_base,
@@ -263,7 +269,7 @@ class Client(_Base, TextCalls, MediaCalls):
     """A synchronous client. It may be shared by threads, and is a context manager that closes its connections."""
 
     def _open(self) -> None:
-        self._wires = Wires()
+        self._transports = TransportSelector()
 
     def _call(
         self,
@@ -277,11 +283,11 @@ class Client(_Base, TextCalls, MediaCalls):
         preparer = self.preparer
         call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
         observers = preparer.observers
-        return run(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
+        return run(call_steps(call, TypedReader(call, observers), observers), self._transports.choose(call))
 
     def close(self) -> None:
         """Close every connection of this client. Your own HTTP client stays open."""
-        self._wires.close()
+        self._transports.close()
 
     def __enter__(self) -> Client:
         return self
@@ -297,7 +303,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
     """The asynchronous twin of `Client`. Its connections belong to the event loop in which a call is made."""
 
     def _open(self) -> None:
-        self._wires = AsyncWires()
+        self._transports = AsyncTransportSelector()
 
     async def _call(
         self,
@@ -311,7 +317,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         preparer = self.preparer
         call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
         observers = preparer.observers
-        return await arun(call_steps(call, TypedReader(call, observers), observers), self._wires.choose(call))
+        return await arun(call_steps(call, TypedReader(call, observers), observers), self._transports.choose(call))
 
     async def relay(
         self,
@@ -346,7 +352,7 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         )
         call = preparer.prepare(request)
         steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)
-        result: Relayed | AsyncStream[bytes] = await arun(steps, self._wires.choose(call))
+        result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
         return result
 
     async def forward(
@@ -380,11 +386,11 @@ class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
         """
         request = UpstreamRequest(method, path, headers=headers)
         outgoing = forwarding(self.preparer, target, request, content, query, arguments)
-        return await forward(outgoing, self._wires.choose(outgoing))
+        return await forward(outgoing, self._transports.choose(outgoing))
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. Your own HTTP client stays open."""
-        await self._wires.aclose()
+        await self._transports.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self

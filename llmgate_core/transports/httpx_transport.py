@@ -106,7 +106,7 @@ def _new_transport(transport: type[T], options: TransportOptions) -> T:
         keepalive_expiry=options.max_idle_seconds,
     )
     proxy = None if options.proxy is None else _proxy(options.proxy)
-    context = make_tls_context(options, _UnbracketingContext)
+    context = make_tls_context(options, _UnbracketingContext if _is_http_proxy(options.proxy) else ssl.SSLContext)
     try:
         return transport(verify=context, proxy=proxy, limits=limits, trust_env=False)
     except ImportError:
@@ -142,16 +142,20 @@ class _BracketedURL(httpx.URL):
 
 
 class _UnbracketingContext(ssl.SSLContext):
-    def wrap_socket(self, *arguments: Any, **options: Any) -> Any:
-        return super().wrap_socket(*arguments, **_unbracketed(options))
+    def wrap_socket(self, sock: Any, *arguments: Any, **options: Any) -> Any:
+        return super().wrap_socket(sock, *arguments, **_unbracketed(options))
 
-    def wrap_bio(self, *arguments: Any, **options: Any) -> Any:
-        return super().wrap_bio(*arguments, **_unbracketed(options))
+    def wrap_bio(
+        self, incoming: Any, outgoing: Any, server_side: bool = False, server_hostname: Any = None, session: Any = None
+    ) -> Any:
+        options = _unbracketed({"server_side": server_side, "server_hostname": server_hostname, "session": session})
+        return super().wrap_bio(incoming, outgoing, **options)
 
 
 def _unbracketed(options: dict[str, Any]) -> dict[str, Any]:
     host = options.get("server_hostname")
-    return options if host is None else {**options, "server_hostname": host.removeprefix("[").removesuffix("]")}
+    brackets: Any = b"[]" if isinstance(host, bytes) else "[]"  # anyio passes bytes
+    return options if host is None else {**options, "server_hostname": host.strip(brackets)}
 
 
 class _ProxyTransport(httpx.HTTPTransport):

@@ -39,7 +39,7 @@ NOT_HERE = {"gateway": "runs in plugins/gateway/tests"}
 RUNNABLE = [name for name, case in CASES.items() if case["tags"][0] in RUN]
 AT_HOME_ONLY = {"bridge-014-gpt55-tools-auto"}
 """Cases of a rule that holds only on api.openai.com, which only a caller's own client reaches here."""
-WIRES = ["httpx", "fast", "callers httpx"]
+WIRES = ["httpx", "http1", "callers httpx"]
 HOSTS = {"api.openai.com", "llm.example.test", "your-host.example.test"}
 IGNORED_KEYS = {"provider_specific_fields", "reasoning_items"}
 IGNORED_IN_BRIDGED = {"service_tier", "system_fingerprint"}

@@ -14,7 +14,7 @@ from tests.support.caller import (
     unset_environment,
 )
 
-CALLERS = ["sync-httpx", "sync-fast", "async-httpx", "async-fast"]
+CALLERS = ["sync-httpx", "sync-http1", "async-httpx", "async-http1"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -18,7 +18,7 @@ from tests.support.caller import HI, MODEL, chat, chunk, text_of, unset_environm
 KEY = "sk-test-1234567890"
 
 
-@pytest.fixture(params=["httpx", "fast"], autouse=True)
+@pytest.fixture(params=["httpx", "http1"], autouse=True)
 def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     unset_environment(monkeypatch)
     before = llmgate_core.transport

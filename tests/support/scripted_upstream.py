@@ -163,8 +163,8 @@ class Driver:
     def __init__(self, variant: str, **options: Any) -> None:
         style, _, self.parser = variant.partition("-")
         self.is_async = style in LOOPS
-        self.loop = LOOPS[style]() if self.is_async else None
         self.transport: Any = self.make(**options)
+        self.loop = LOOPS[style]() if self.is_async else None
 
     def make(self, **options: Any) -> Any:
         kind = AsyncHTTP1Transport if self.is_async else HTTP1Transport

@@ -18,7 +18,6 @@ from llmgate_core.transports.user_client.quiet_logs import install_filter, quiet
 from llmgate_core.transports.user_client.requests import (
     ClientRequests,
     ConnectionTrace,
-    DeadConnectionError,
     end_of,
     raw_headers_of,
     waits_of,
@@ -67,9 +66,9 @@ class AsyncUserClientTransport:
                 response = await await_until(sending, moment_after(request.deadline.remaining()), _start_closing)
                 self._affinities[request.origin].settle()
                 return self._started(response, request, waits)
-            except DeadConnectionError:
-                continue
             except Exception as error:
+                if trace.was_refused:
+                    continue
                 failure = client_failure_before_head(error, request)
                 if failure is None:
                     raise

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.sync_upload import Upload
 
-__all__ = ["ClientRequests", "ConnectionTrace", "DeadConnectionError", "end_of", "raw_headers_of", "waits_of"]
+__all__ = ["ClientRequests", "ConnectionTrace", "end_of", "raw_headers_of", "waits_of"]
 
 
 class DeadConnectionError(Exception):
@@ -28,12 +28,14 @@ class ConnectionTrace:
 
     Attributes:
         was_kept: it took one that had been used before.
+        was_refused: that one was refused, before a byte was sent; whatever the client raised then means no more.
     """
 
     def __init__(self, *, refuses_kept: bool) -> None:
         self._refuses_kept = refuses_kept
         self._is_new = False
         self.was_kept = False
+        self.was_refused = False
 
     def trace(self, name: str, info: object) -> None:  # noqa: ARG002  # the names are enough
         """Note one step of the client.
@@ -46,6 +48,7 @@ class ConnectionTrace:
         elif name.endswith(".send_request_headers.started") and not self._is_new:
             self.was_kept = True
             if self._refuses_kept:
+                self.was_refused = True
                 raise DeadConnectionError
 
     async def atrace(self, name: str, info: object) -> None:

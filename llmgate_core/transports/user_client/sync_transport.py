@@ -17,7 +17,6 @@ from llmgate_core.transports.user_client.read_timer import ReadTimer, socket_of
 from llmgate_core.transports.user_client.requests import (
     ClientRequests,
     ConnectionTrace,
-    DeadConnectionError,
     end_of,
     raw_headers_of,
     waits_of,
@@ -64,9 +63,9 @@ class UserClientTransport:
                 with quiet():
                     response = self._client.send(outgoing, **self._requests.send_options)
                 return self._started(response, request, waits)
-            except DeadConnectionError:
-                continue
             except Exception as error:
+                if trace.was_refused:
+                    continue
                 failure = client_failure_before_head(error, request)
                 if failure is None:
                     raise

@@ -14,7 +14,7 @@ from llmgate_core.testing import FakeUpstream
 from tests.support.relay_calls import KEY, MODEL, Relay, read
 
 
-@pytest.fixture(params=["httpx", "fast"])
+@pytest.fixture(params=["httpx", "http1"])
 def relay(request: pytest.FixtureRequest, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> Relay:
     """Return a function that relays a request, as bytes or parsed, and reads a stream to its end.
 

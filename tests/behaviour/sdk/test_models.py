@@ -102,7 +102,7 @@ def test_what_the_upstream_refuses_keeps_its_message_status_and_request_id(upstr
     assert len(upstream.received) == 1
 
 
-@pytest.mark.parametrize("transport", ["httpx", "fast"])
+@pytest.mark.parametrize("transport", ["httpx", "http1"])
 def test_a_certificate_that_nobody_vouches_for_is_refused_but_by_a_callers_own_client(transport: Any) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)

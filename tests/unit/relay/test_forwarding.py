@@ -31,7 +31,7 @@ KEY = "sk-canary-7Gq2Zr9VtLx4WmPd"
 NEVER = threading.Event()
 
 
-@pytest.fixture(params=["httpx", "fast"])
+@pytest.fixture(params=["httpx", "http1"])
 def within(request: pytest.FixtureRequest, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that runs `use(client, target)` over one wire."""
     for name in ("OPENAI_API_KEY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from llmgate_core.transports.http1.sync_transport import FastTransport
+from llmgate_core.transports.http1.sync_transport import HTTP1Transport
 from llmgate_core.transports.httpx_transport import HTTPXTransport
-from llmgate_core.transports.user_client import wrap_user_client
+from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.user_client.kinds import wrap_user_client
 from tests.support.scripted_upstream import HEAD, HELLO, OK, PATIENCE, Peer, Upstream, request_to, upstream
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -43,14 +44,14 @@ class Cycle:
         self.me, self.response = self, response
 
 
-def fast() -> tuple[Any, Callable[[], list[Any]]]:
-    transport = FastTransport(max_connections=1)
+def http1() -> tuple[Any, Callable[[], list[Any]]]:
+    transport = HTTP1Transport(TransportOptions(max_connections=1))
     return transport, lambda: [transport._lock]
 
 
 def own_httpx() -> tuple[Any, Callable[[], list[Any]]]:
-    transport = HTTPXTransport(max_connections=1)
-    return transport, lambda: httpcore_locks([pool for pool, _ in transport._made.values()])
+    transport = HTTPXTransport(TransportOptions(max_connections=1))
+    return transport, lambda: httpcore_locks([transport._client._transport._pool])
 
 
 def user_httpx() -> tuple[Any, Callable[[], list[Any]]]:
@@ -63,7 +64,7 @@ def httpcore_locks(pools: list[Any]) -> list[Any]:
     return pool_locks + [one._connection._state_lock._lock for pool in pools for one in pool.connections]
 
 
-@pytest.mark.parametrize("make", [fast, own_httpx, user_httpx])
+@pytest.mark.parametrize("make", [http1, own_httpx, user_httpx])
 def test_the_collector_runs_while_the_lock_is_held(make: Any, server: Upstream) -> None:
     transport, locks_of = make()
     response = transport.send(request_to(server))
@@ -92,7 +93,7 @@ def test_the_collector_runs_while_the_lock_is_held(make: Any, server: Upstream) 
     (transport._client if make is user_httpx else transport).close()
 
 
-@pytest.mark.parametrize("make", [fast, own_httpx, user_httpx])
+@pytest.mark.parametrize("make", [http1, own_httpx, user_httpx])
 def test_what_is_settled_is_not_held(make: Any) -> None:
     with upstream(ok) as running:
         transport, _ = make()
@@ -109,7 +110,7 @@ def test_what_is_settled_is_not_held(make: Any) -> None:
 def test_a_dropped_stream_frees_its_answer_the_same_way() -> None:
     """A generator that reads an answer closes it when the collector frees the generator."""
     with upstream(endless_then_ok, ok) as running:
-        transport, _ = fast()
+        transport, _ = http1()
         response = transport.send(request_to(running))
 
         def blocks() -> Generator[bytes, None, None]:

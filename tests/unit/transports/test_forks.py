@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from llmgate_core import AsyncClient, Client, Settings
-from llmgate_core.transports.selection import _OfProcess
+from llmgate_core.transports.per_process import PerProcess
 from tests.support.scripted_upstream import HEAD, PATIENCE, Peer, Upstream, upstream
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -51,7 +51,7 @@ def server() -> Iterator[Upstream]:
         yield running
 
 
-@pytest.fixture(params=["fast", "httpx"])
+@pytest.fixture(params=["http1", "httpx"])
 def options(request: pytest.FixtureRequest, server: Upstream) -> dict[str, Any]:
     base = f"http://127.0.0.1:{server.port}/v1"
     return {"settings": Settings(), "transport": request.param, "api_key": "sk-x", "api_base": base, "max_retries": 0}
@@ -127,13 +127,13 @@ def test_each_child_and_the_parent_get_their_own_answers_async(server: Upstream,
     assert len(server.peers) == 1 + CHILDREN
 
 
-def test_async_wires_of_the_same_loop_are_anew_in_a_child(options: dict[str, Any]) -> None:
+def test_a_child_has_its_own_async_transports_for_the_same_loop(options: dict[str, Any]) -> None:
     client = AsyncClient(**options)
     loop = asyncio.new_event_loop()
     loop.run_until_complete(aask(client, "before"))
-    kept = client._wires._own.get()
-    assert succeed([forked(lambda: client._wires._own.get() is kept and os.abort())])
-    assert client._wires._own.get() is kept
+    kept = client._transports._caches.get()
+    assert succeed([forked(lambda: client._transports._caches.get() is kept and os.abort())])
+    assert client._transports._caches.get() is kept
     loop.run_until_complete(client.aclose())
     loop.close()
 
@@ -161,11 +161,12 @@ def test_what_a_child_drops_does_not_reach_the_parents_stream(server: Upstream, 
 def test_a_lock_that_a_thread_holds_at_the_fork_does_not_stop_the_child(options: dict[str, Any]) -> None:
     client = Client(**options)
     ask(client, "before")
-    made = client._wires._own.get()
-    transport = next(iter(made._made.values()))
-    locks = [made._lock, transport._lock]  # type: ignore[attr-defined]
+    made = client._transports._caches.get()
+    transport: Any = next(iter(made._transports.values()))
     if options["transport"] == "httpx":
-        locks += [pool._optional_thread_lock._lock for pool, _ in transport._made.values()]  # type: ignore[attr-defined]
+        locks = [made._lock, transport._client._transport._pool._optional_thread_lock._lock]
+    else:
+        locks = [made._lock, transport._lock]
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -199,7 +200,7 @@ def test_a_lock_that_a_thread_holds_at_the_fork_does_not_stop_the_child(options:
 def test_a_grandchild_with_a_number_seen_before_starts_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     number = [1]
     monkeypatch.setattr(os, "getpid", lambda: number[0])
-    of_process = _OfProcess(object)
+    of_process = PerProcess(object)
     first = of_process.get()
     number[0] = 2
     second = of_process.get()
@@ -208,7 +209,7 @@ def test_a_grandchild_with_a_number_seen_before_starts_with_nothing(monkeypatch:
 
 
 def test_calls_that_race_in_a_new_child_share_one_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    of_process = _OfProcess(object)
+    of_process = PerProcess(object)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     found: list[object] = []
     barrier = threading.Barrier(8)

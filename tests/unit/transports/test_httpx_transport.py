@@ -185,9 +185,9 @@ def test_no_certificates_are_read_for_a_plain_origin(driver: HTTPXDriver, monkey
 
 
 def test_an_endless_head_is_refused(driver: HTTPXDriver) -> None:
-    for answer in (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200_000, b"HTTP/1.1 103 Hints\r\n\r\n" * 50_000):
-        with upstream(answers(answer)) as server, pytest.raises(APIResponseValidationError, match="exceeds"):
-            driver.send(request_to(server))
+    answer = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200_000
+    with upstream(answers(answer)) as server, pytest.raises(APIResponseValidationError, match="exceeds"):
+        driver.send(request_to(server))
 
 
 @pytest.mark.parametrize("value", ["a\r\nx: 1", "a\0", "\u20ac"])

@@ -1,4 +1,4 @@
-"""The wires of one client while many threads make, use and close them."""
+"""The transports of one client while many threads make, use and close them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from llmgate_core.transports import selection as send
+from llmgate_core import AsyncClient, Settings
+from llmgate_core.errors import ConfigError
+from llmgate_core.testing import FakeUpstream
+from llmgate_core.transports import selection
+from llmgate_core.transports.selection import AsyncTransportCache, Kind, TransportCache
 from tests.support.scripted_upstream import PATIENCE
 
 
@@ -40,7 +44,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeTransport]:
         made.append(FakeTransport())
         return made[-1]
 
-    monkeypatch.setattr(send, "_make", make)
+    monkeypatch.setattr(selection, "_new_transport", make)
+    monkeypatch.setattr(selection, "_new_async_transport", make)
     return made
 
 
@@ -62,26 +67,26 @@ def at_once(action: Any, threads: int = 8) -> list[Exception]:
 
 
 def test_each_transport_is_closed_once_however_threads_race(made: list[FakeTransport]) -> None:
-    wires = send._Made()
+    cache = TransportCache()
 
     def use_or_close(number: int) -> None:
         for turn in range(500):
             if number % 2:
-                wires.close()
+                cache.close()
             else:
-                wires.of_kind((f"{number} {turn % 50}", None))
+                cache.of_kind(Kind(f"{number} {turn % 50}", None))
 
     assert at_once(use_or_close) == []
-    wires.close()
+    cache.close()
     assert made
     assert {transport.closed for transport in made} == {1}
 
 
 def test_dead_loops_are_forgotten_while_other_threads_begin_theirs(made: list[FakeTransport]) -> None:
-    wires = send._AsyncMade()
+    cache = AsyncTransportCache()
 
     async def use() -> None:
-        wires.of_kind(("fast", None))
+        cache.of_kind(Kind("http1", None), asyncio.get_running_loop())
 
     def use_often(_: int) -> None:
         for _turn in range(40):
@@ -89,4 +94,13 @@ def test_dead_loops_are_forgotten_while_other_threads_begin_theirs(made: list[Fa
 
     assert at_once(use_often) == []
     asyncio.run(use())
-    assert len(wires._made) == 1
+    assert len(cache._transports) == 1
+
+
+def test_without_a_loop_of_asyncio_nothing_is_sent(upstream: FakeUpstream) -> None:
+    """As under trio: whatever drives the coroutine, it is not a loop of asyncio."""
+    client = AsyncClient(settings=Settings(), api_key="sk-x", api_base=upstream.base_url)
+    call = client.completion("openai/gpt-4o", [{"role": "user", "content": "hi"}])
+    with pytest.raises(ConfigError):
+        call.send(None)
+    assert upstream.received == []

@@ -48,9 +48,9 @@ class CallSettings(ConfigModel):
     enable_preview_features: bool = False
     """Send `metadata` of chat calls upstream."""
     bind_key_to_host: bool = False
-    """Never send a key from the environment to a host other than the provider's."""
-    transport: Literal["fast", "httpx"] = "fast"
-    """The HTTP transport to upstreams."""
+    """Never send a key of the environment to another host than the provider's."""
+    transport: Literal["http1", "httpx"] = "http1"
+    """How requests are sent."""
     extensions: Names = ()
     """Extensions to load, by the names of their entry points."""
     catalogue_file: str | None = None
