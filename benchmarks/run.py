@@ -29,7 +29,7 @@ import llmgate_core
 MESSAGES = [{"role": "user", "content": "How many ships did the lighthouse keeper count?"}]
 TEXT = "a text to embed"
 KEY = "sk-benchmark"
-TRANSPORTS = ("httpx", "fast")
+TRANSPORTS = ("http1", "httpx")
 ROUNDS = 9
 Program = Callable[[int], None]
 
@@ -42,7 +42,7 @@ class Scenario(NamedTuple):
     path: str
     concurrency: int
     httpx: float
-    fast: float
+    http1: float
 
 
 SCENARIOS = (
@@ -215,7 +215,10 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="only measurements whose name holds NAME")
     parser.add_argument("--seconds", type=float, default=8.0, help="time for each comparison (default: 8)")
     parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
+    parser.add_argument("--h11", action="store_true", help="parse with h11, as where httptools is not installed")
     arguments = parser.parse_args()
+    if arguments.h11:
+        sys.modules["httptools"] = None  # type: ignore[assignment]  # an import of it fails
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]  # the upstream is on loopback
     rows = []

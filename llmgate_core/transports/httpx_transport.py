@@ -39,10 +39,8 @@ class HTTPXTransport(UserClientTransport):
     decodes = True
 
     def __init__(self, options: TransportOptions) -> None:
-        transport = _ProxyTransport if _is_http_proxy(options.proxy) else httpx.HTTPTransport
-        client = httpx.Client(transport=_new_transport(transport, options), trust_env=False)
-        client.headers.clear()  # only the request's own are sent
-        super().__init__(client)
+        kind = _ProxyTransport if _is_http_proxy(options.proxy) else httpx.HTTPTransport
+        super().__init__(_Client(_new_transport(kind, options)))
         self._process = os.getpid()
 
     def close(self) -> None:
@@ -61,10 +59,8 @@ class AsyncHTTPXTransport(AsyncUserClientTransport):
     decodes = True
 
     def __init__(self, options: TransportOptions) -> None:
-        transport = _AsyncProxyTransport if _is_http_proxy(options.proxy) else httpx.AsyncHTTPTransport
-        client = httpx.AsyncClient(transport=_new_transport(transport, options), trust_env=False)
-        client.headers.clear()  # only the request's own are sent
-        super().__init__(client)
+        kind = _AsyncProxyTransport if _is_http_proxy(options.proxy) else httpx.AsyncHTTPTransport
+        super().__init__(_AsyncClient(_new_transport(kind, options)))
         self._guard: AsyncGenerator[None, None] | None = None
 
     async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
@@ -83,6 +79,30 @@ class AsyncHTTPXTransport(AsyncUserClientTransport):
             await self._client.aclose()
         else:
             await self._guard.aclose()
+
+
+# A client whose `send` is its transport's: no redirect is even parsed, no cookie kept, no request line logged, and no
+# header sent that is not the request's own.
+
+
+class _Client(httpx.Client):
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        super().__init__(transport=transport, trust_env=False)
+        self.headers.clear()
+        self._sends_by = transport
+
+    def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:  # type: ignore[override]  # noqa: ARG002  # the adapter calls it so
+        return self._sends_by.handle_request(request)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(transport=transport, trust_env=False)
+        self.headers.clear()
+        self._sends_by = transport
+
+    async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:  # type: ignore[override]  # noqa: ARG002  # the adapter calls it so
+        return await self._sends_by.handle_async_request(request)
 
 
 async def _close_with_loop(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:

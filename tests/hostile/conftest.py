@@ -33,6 +33,15 @@ def caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     made.close()
 
 
+@pytest.fixture(params=["sync-http1", "async-http1"])
+def http1_caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+    """A caller for what the transport over httpx cannot keep: see docs/reliability.md, "What we cannot keep"."""
+    unset_environment(monkeypatch)
+    made = Caller(*request.param.split("-"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def silent_port() -> Iterator[int]:
     """A port that accepts no connection and refuses none: its queue is full."""

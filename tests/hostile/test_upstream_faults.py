@@ -553,25 +553,27 @@ SECOND = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(POISON), POIS
 @pytest.mark.parametrize("stray", [SECOND, b"x", b"\r\n" + SECOND, SECOND[:30]], ids=["answer", "byte", "CRLF", "half"])
 @pytest.mark.parametrize("pause_seconds", [0, 0.02])
 def test_a_stray_answer_never_reaches_the_next_call(
-    caller: Caller, upstream: FakeUpstream, stray: bytes, pause_seconds: float
+    http1_caller: Caller, upstream: FakeUpstream, stray: bytes, pause_seconds: float
 ) -> None:
     for number in range(8):
         answer = Answer.json(chat(f"answer {number}"))
         upstream.answers.append(Answer(200, answer.body, stray=stray, pause_seconds=pause_seconds))
     for number in range(8):
-        assert caller.complete(upstream).choices[0].message.content == f"answer {number}"
-        caller.turn()
+        assert http1_caller.complete(upstream).choices[0].message.content == f"answer {number}"
+        http1_caller.turn()
         upstream.wait_answered(number + 1)  # the stray bytes lie there before the next call
 
 
-def test_a_stray_answer_after_a_stream_never_reaches_the_next_call(caller: Caller, upstream: FakeUpstream) -> None:
+def test_a_stray_answer_after_a_stream_never_reaches_the_next_call(
+    http1_caller: Caller, upstream: FakeUpstream
+) -> None:
     for _ in range(4):
         upstream.answers += [Answer(200, [FIRST, LAST], SSE, stray=SECOND), Answer.json(chat())]
     for number in range(4):
-        assert text_of(caller.read(upstream)) == "ab"
-        caller.turn()
+        assert text_of(http1_caller.read(upstream)) == "ab"
+        http1_caller.turn()
         upstream.wait_answered(2 * number + 1)
-        assert caller.complete(upstream).choices[0].message.content == "ok"
+        assert http1_caller.complete(upstream).choices[0].message.content == "ok"
 
 
 # --- S14: cookies and the environment ---
@@ -606,7 +608,7 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_the_loopback(
         assert proxy.connections == 0
         proxy.answers.append(Answer(200, BODY))
         caller.complete("http://llm.example.test/v1")
-        assert [request["path"] for request in proxy.received] == ["http://llm.example.test:80/v1/chat/completions"]
+        assert [request["path"] for request in proxy.received] == ["http://llm.example.test/v1/chat/completions"]
 
 
 def test_every_error_of_the_wire_is_one_of_ours(caller: Caller, upstream: FakeUpstream) -> None:

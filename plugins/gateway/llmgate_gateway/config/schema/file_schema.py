@@ -50,7 +50,7 @@ class CallSettings(ConfigModel):
     bind_key_to_host: bool = False
     """Never send a key of the environment to another host than the provider's."""
     transport: Literal["http1", "httpx"] = "http1"
-    """How requests are sent."""
+    """The HTTP transport to upstreams."""
     extensions: Names = ()
     """Extensions to load, by the names of their entry points."""
     catalogue_file: str | None = None
