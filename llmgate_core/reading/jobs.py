@@ -29,7 +29,7 @@ class Job:
     """How an upstream's jobs are polled.
 
     Attributes:
-        path: of one job; `{id}` stands for its id.
+        path: of one job; `{id}` is replaced by its id.
         poll_seconds: the wait between polls where neither the caller nor the upstream says.
         completed: statuses of a job that ended well.
         failed: statuses of a job that did not; so did one that has an `error`.
