@@ -77,16 +77,16 @@ TERMINAL = frozenset({"response.completed", "response.incomplete", "response.fai
 class _Growing:
     """An object whose strings and lists arrive in pieces; the data of an event is never modified."""
 
-    __slots__ = ("base", "lists", "texts")
+    __slots__ = ("base", "lists", "strings")
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self.base: JsonObject = dict(base)
-        self.texts: dict[str, list[str]] = {}
+        self.strings: dict[str, list[str]] = {}
         self.lists: dict[str, list[Any]] = {}
 
     def grow(self, field: str, piece: Any) -> None:
         if isinstance(piece, str):
-            self.texts.setdefault(field, []).append(piece)
+            self.strings.setdefault(field, []).append(piece)
 
     def extend(self, field: str, values: Any) -> None:
         if isinstance(values, list) and values:
@@ -97,13 +97,13 @@ class _Growing:
         for field, value in fields.items():
             if value is not None:
                 self.base[field] = value
-                self.texts.pop(field, None)
+                self.strings.pop(field, None)
                 self.lists.pop(field, None)
 
     def whole(self) -> JsonObject:
-        texts = {field: "".join([self._initial(field, ""), *pieces]) for field, pieces in self.texts.items()}
+        strings = {field: "".join([self._initial(field, ""), *pieces]) for field, pieces in self.strings.items()}
         lists = {field: [*self._initial(field, []), *values] for field, values in self.lists.items()}
-        return {**self.base, **texts, **lists}
+        return {**self.base, **strings, **lists}
 
     def _initial(self, field: str, empty: Any) -> Any:
         value = self.base.get(field)
@@ -183,7 +183,7 @@ class _Output:
         entry.is_done = True
 
     def find(self, event: Mapping[str, Any], item_type: str) -> _Item:
-        """Return the item that `event` belongs to, and create it if there is none."""
+        """Return the item that `event` belongs to, and create it if it is missing."""
         index, item_id = event.get("output_index"), event.get("item_id")
         return self._find(index, (item_id,), item_type) or self.add(index, _new_item(item_type, item_id))
 
