@@ -78,7 +78,7 @@ class Trace:
     @property
     def rooms(self) -> list[str]:
         """The room of each call."""
-        return [call.partition(":")[0].rpartition("/")[0] for call in self.calls]
+        return [call.partition("/")[0] for call in self.calls]
 
     def figures(self) -> dict[str, int]:
         """Return what is counted."""
