@@ -4,7 +4,7 @@ Pure, and driven by the row alone: a fact that is assumed or unverified refuses 
 parameter without a fact is not judged (None). What is true of one endpoint only, such as
 chat's lack of built-in tools, belongs in its plugin.
 
-Source: docs/architecture.md, "Rulings"; the fields of `data/openai.json`.
+Source: docs/decisions/judging-parameters.md; the fields of `data/openai.json`.
 """
 
 from __future__ import annotations

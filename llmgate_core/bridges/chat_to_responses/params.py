@@ -3,7 +3,7 @@
 Pure. What has no counterpart is unsupported for every model; for the rest a model that the catalogue does not
 hold is not judged, and null, which stands for the default, never is.
 
-Source: OpenAI API reference; docs/architecture.md, "Rulings".
+Source: OpenAI API reference; docs/decisions/judging-parameters.md.
 """
 
 from __future__ import annotations

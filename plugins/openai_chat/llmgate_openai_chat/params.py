@@ -2,7 +2,7 @@
 
 Pure. A model that the catalogue does not hold is not judged at all, and null, which stands for the default, never is.
 
-Source: OpenAI API reference; LiteLLM's OpenAI page; docs/architecture.md, "Rulings".
+Source: OpenAI API reference; LiteLLM's OpenAI page; docs/decisions/judging-parameters.md.
 """
 
 from __future__ import annotations
