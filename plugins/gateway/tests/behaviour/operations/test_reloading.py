@@ -61,7 +61,7 @@ class Reloads:
         source: Any = self.source
         server = GatewayServer(self.gateway, self.operations, source, context=self._context, watch=False, debug=False)
         watch: Any = FakeWatch(self.source)
-        looking = asyncio.ensure_future(server._look_at_file(watch))
+        looking = asyncio.ensure_future(server._reload_on_change(watch))
         for _ in range(5000):
             if happened() or looking.done():
                 break
