@@ -16,10 +16,10 @@ __all__ = ["run", "state_of"]
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print one claim a line; a broken plugin is a line like any other."""
-    table = Client().preparer.plugins
-    for claim in table.installed():
-        state = state_of(table, claim)
+    """Print one claim per line, including those of broken plugins."""
+    registry = Client().preparer.plugins
+    for claim in registry.installed():
+        state = state_of(registry, claim)
         if given.json:
             row = {name: getattr(claim, name) for name in ("distribution", "version", "family", "prefix", "value")}
             print(encode({**row, "state": state}).decode())

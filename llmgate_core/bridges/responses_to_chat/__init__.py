@@ -1,7 +1,7 @@
-"""The bridge under a Responses call whose upstream knows only chat, and the repair of streams that leave things out.
+"""Serve Responses calls over an upstream that has only chat, and repair incomplete Responses streams.
 
-Pure: `to_chat` on the way there, `response_object` or `ResponsesStream` on the way back. Sends nothing, and keeps no
-state between calls: what would need it is refused.
+Pure: `to_chat` converts the call, `response_object` or `ResponsesStream` the result. Sends nothing and keeps no state
+between calls: parameters that need state are rejected.
 
 Source: OpenAPI 2.3.0, `CreateResponse`, `Response` and `ResponseStreamEvent`.
 """

@@ -1,7 +1,7 @@
-"""Turn the input of a Responses call into chat messages.
+"""Convert the input of a Responses call to chat messages.
 
-Pure. Never turns what it does not know into text, never sends an empty message, and never leaves the answer of a
-call away from the call: an upstream refuses both.
+Pure. Never converts unknown items to text, never sends an empty message, and always puts a call's output right after
+the call: upstreams reject anything else.
 
 Source: OpenAPI 2.3.0, `InputParam` and `ChatCompletionRequestMessage`; BerriAI/litellm#27953.
 """
@@ -51,16 +51,16 @@ PARAGRAPH = "\n\n"
 
 
 def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list[JsonObject]:
-    """Return the messages that instructions and input make.
+    """Return the messages for `instructions` and `input`.
 
     Raises:
-        BadRequestError: no input, or not what the endpoint describes.
-        UnsupportedParamsError: an item or a part that chat has no form for, by the policy of the route.
+        BadRequestError: the input is missing or malformed.
+        UnsupportedParamsError: chat has no counterpart for an item or a part, and the policy is `error`.
     """
     conversation = _Conversation(tools, ledger)
     instructions = body.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
-        raise malformed("instructions", f"must be text, not {type(instructions).__name__}")
+        raise malformed("instructions", f"must be a string, not {type(instructions).__name__}")
     if instructions:
         conversation.messages.append({"role": "system", "content": instructions})
     items = body.get("input")
@@ -70,15 +70,15 @@ def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list
         for item in items:
             conversation.add(item)
     elif items is not None:
-        raise malformed("input", f"must be text or a list, not {type(items).__name__}")
-    messages = conversation.finished()
+        raise malformed("input", f"must be a string or a list, not {type(items).__name__}")
+    messages = conversation.complete()
     if not messages:
-        raise malformed("input", "holds nothing that a chat call can say")
+        raise malformed("input", "contains nothing that a chat call can send")
     return messages
 
 
 def with_one_system_message(messages: list[JsonObject]) -> list[JsonObject]:
-    """Return the messages with all system and developer texts in one system message that leads."""
+    """Return the messages with all system and developer text in a single system message at the start."""
     system = [message for message in messages if message["role"] in ("system", "developer")]
     if not system or (len(system) == 1 and system[0] is messages[0] and system[0]["role"] == "system"):
         return messages
@@ -99,14 +99,14 @@ def _as_parts(content: Any) -> list[JsonObject]:
 
 
 class _Conversation:
-    """Collects messages; outputs wait until every call has its place."""
+    """Collects messages; outputs are inserted once all calls have a message."""
 
     def __init__(self, tools: Tools, ledger: Ledger) -> None:
         self.messages: list[JsonObject] = []
         self._tools = tools
         self._ledger = ledger
-        self._reasoning: list[str] = []  # waits for the assistant message that it led to
-        self._takes_calls = False  # the last message is an assistant's and nothing has come since
+        self._reasoning: list[str] = []  # for the assistant message that follows
+        self._takes_calls = False  # the last item added was an assistant's message or call
         self._place: dict[str, int] = {}  # call id -> index of the message that calls
         self._outputs: list[tuple[int | None, str, JsonObject]] = []
 
@@ -123,16 +123,16 @@ class _Conversation:
         elif kind == "reasoning":
             self._add_reasoning(item)
         elif kind in STATE:
-            raise self._ledger.refuse("input", f"{kind} items need the state that a Responses API keeps; chat has none")
+            raise self._ledger.refuse("input", f"{kind} items need state that a Responses API stores; chat stores none")
         elif kind in BUILT_IN:
             self._ledger.lost("input", f"chat has no {kind} items")
         else:
             self._ledger.unsupported("input", f"chat has no items of type {kind!r:.80}")
 
-    def finished(self) -> list[JsonObject]:
-        """Return the messages, each call's answer right behind the message that calls."""
+    def complete(self) -> list[JsonObject]:
+        """Return the messages, with each call's output right after the message with the call."""
         if self._reasoning:
-            self._ledger.dropped("input", "reasoning that no assistant message follows")
+            self._ledger.dropped("input", "no assistant message follows the reasoning")
         answers: dict[int, list[JsonObject]] = {}
         for place, call_id, message in self._outputs:
             index = self._place.get(call_id) if place is None else place
@@ -157,8 +157,8 @@ class _Conversation:
         parts = None if isinstance(content, str) else self._parts(content)
         if parts or parts is None:
             self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
-        elif not content:  # else what it held is noted part by part
-            self._ledger.dropped("input", "a message without any part")
+        elif not content:  # else its parts have been recorded one by one
+            self._ledger.dropped("input", "the message has no content")
 
     def _add_assistant(self, content: Any) -> None:
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)
@@ -166,11 +166,11 @@ class _Conversation:
         refusal = "".join(part["refusal"] for part in parts if part["type"] == "refusal")
         for part in parts:
             if part["type"] not in ("text", "refusal"):
-                self._ledger.unsupported("input", f"an assistant message holds no part of type {part['type']!r}")
+                self._ledger.unsupported("input", f"an assistant message cannot have a part of type {part['type']!r}")
         if text or refusal:
             self._assistant({"content": text or None, **({"refusal": refusal} if refusal else {})})
         else:
-            self._ledger.dropped("input", "an assistant message that says nothing")
+            self._ledger.dropped("input", "the assistant message is empty")
 
     def _assistant(self, fields: JsonObject) -> JsonObject:
         message: JsonObject = {"role": "assistant", **fields}
@@ -201,21 +201,21 @@ class _Conversation:
         if output is None or isinstance(output, str):
             return output or ""
         if not isinstance(output, Sequence):
-            raise malformed("input", f"an output must be text or a list of parts, not {type(output).__name__}")
+            raise malformed("input", f"an output must be a string or a list of parts, not {type(output).__name__}")
         parts = self._parts(output)
         why = "a tool message holds text only"
         return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", why)])
 
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
         if item.get("encrypted_content"):
-            self._ledger.dropped("input", "encrypted reasoning, which only the model that made it can read")
+            self._ledger.dropped("input", "encrypted reasoning can only be read by the model that produced it")
         text = _texts(item.get("content"), "") or _texts(item.get("summary"), PARAGRAPH)
         if text:
             self._reasoning.append(text)
 
     def _parts(self, content: Any) -> list[JsonObject]:
         if content is not None and not isinstance(content, Sequence):
-            raise malformed("input", f"content must be text or a list of parts, not {type(content).__name__}")
+            raise malformed("input", f"content must be a string or a list of parts, not {type(content).__name__}")
         return [made for part in content or () if (made := self._part(part)) is not None]
 
     def _part(self, part: Any) -> JsonObject | None:
@@ -235,7 +235,7 @@ class _Conversation:
 
     def _image(self, part: Mapping[str, Any]) -> JsonObject | None:
         if part.get("image_url") is None:
-            self._ledger.unsupported("input", "chat takes an image by URL or data URL only, not by file_id")
+            self._ledger.unsupported("input", "chat accepts images by URL or data URL, not by file_id")
             return None
         image = {"url": part["image_url"]}
         if part.get("detail") is not None:
@@ -245,11 +245,11 @@ class _Conversation:
     def _file(self, part: Mapping[str, Any]) -> JsonObject | None:
         file = {name: part[name] for name in ("file_id", "filename", "file_data") if part.get(name) is not None}
         if part.get("file_url") is not None:
-            if not self._ledger.forwards("input", "chat takes a file by file_id or file_data, not by file_url"):
+            if not self._ledger.forwards("input", "chat accepts files by file_id or file_data, not by file_url"):
                 return None
             file["file_url"] = part["file_url"]
         if part.get("detail") is not None:
-            self._ledger.lost("input", "a file part of chat has no detail")
+            self._ledger.lost("input", "chat's file parts have no detail")
         return _with_breakpoint({"type": "file", "file": file}, part)
 
 
@@ -260,7 +260,7 @@ def _with_breakpoint(made: JsonObject, part: Mapping[str, Any]) -> JsonObject:
 
 
 def _collapsed(parts: list[JsonObject]) -> Any:
-    """Return parts that are nothing but text as one text, which every chat upstream takes."""
+    """Return text-only parts as one string, which every chat upstream accepts."""
     if all(part.keys() == {"type", "text"} for part in parts):
         return "\n".join(part["text"] for part in parts)
     return parts

@@ -1,7 +1,7 @@
-"""The pieces of a Response: ids, items, usage and the echo of the request, made from what chat says.
+"""The parts of a Response: ids, items, usage and the echo of the request, made from a chat completion.
 
-Pure but for one random id where the upstream gave none. Whole answers and streams build on the same pieces, so
-that both end in the same object.
+Pure, except for a random id if the upstream sent none. Complete responses and streams share these parts, so that
+both produce the same object.
 
 Source: OpenAPI 2.3.0, `Response`, `OutputItem` and `ResponseUsage`.
 """
@@ -48,7 +48,7 @@ FLAT_ANNOTATIONS = frozenset({"url_citation", "file_citation", "container_file_c
 
 
 class Ids:
-    """The ids of one response, made from the chat completion's so that the same answer has the same ids."""
+    """The ids of one response, derived from the chat completion's id, so that the same completion has the same ids."""
 
     __slots__ = ("_suffix",)
 
@@ -71,9 +71,9 @@ class Ids:
 
 
 def echo(call: Call, route: Route) -> JsonObject:
-    """Return a response without output: what it says of the request, with every field that must be there.
+    """Return a response without output: the fields that echo the request, with every required field.
 
-    Null stands for a setting that the caller left to the upstream: what that one chose is not known.
+    Null stands for a setting that the caller left to the upstream, whose choice is unknown.
     """
     body = call.body
     choice = body.get("tool_choice")
@@ -113,7 +113,7 @@ def _given(fields: Mapping[str, Any]) -> JsonObject:
 
 
 def _flat(tool: Any) -> Any:
-    """Return a tool, or a choice of one, that came in chat's nested form in the flat one."""
+    """Return a tool or a tool choice in flat form, converted from chat's nested form."""
     if not isinstance(tool, Mapping) or not isinstance(tool.get(str(tool.get("type"))), Mapping):
         return tool
     return {"type": tool["type"], **tool[tool["type"]]}
@@ -123,7 +123,7 @@ def _echoed_tool(tool: Mapping[str, Any]) -> JsonObject:
     flat = dict(_flat(tool))
     if flat.get("type") == "function":
         flat.setdefault("parameters", None)
-        flat["strict"] = bool(flat.get("strict"))  # chat's default, which holds here
+        flat["strict"] = bool(flat.get("strict"))  # chat's default applies
     elif flat.get("type") == "namespace":
         flat["tools"] = [_flat(inner) for inner in flat.get("tools") or ()]
     return flat
@@ -141,12 +141,12 @@ def outcome_of(finish_reason: Any) -> tuple[str, JsonObject | None]:
 
 
 def service_tier_of(tier: Any) -> str | None:
-    """Return the tier if the endpoint knows it; upstreams have words of their own."""
+    """Return the tier if the Responses API documents it; upstreams have further names."""
     return tier if isinstance(tier, str) and tier in SERVICE_TIERS else None
 
 
 def usage_of(usage: Any) -> JsonObject | None:
-    """Return chat's usage in the words of the Responses API; details that are not known are zero."""
+    """Return chat's usage under the names of the Responses API; unknown details are zero."""
     if not isinstance(usage, Mapping):
         return None
     sent, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
@@ -179,29 +179,29 @@ def text_of(message: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _joined(parts: Any) -> str:
-    """Some servers answer with a list of parts where chat has one text."""
+    """Return content as a string: some servers send a list of parts."""
     if not isinstance(parts, Sequence):
         return ""
     return "".join(part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str))
 
 
 def reasoning_item(id: str, text: str) -> JsonObject:
-    """Return a finished item with what the model thought."""
+    """Return a finished reasoning item."""
     return {"id": id, "type": "reasoning", "summary": [{"type": "summary_text", "text": text}]}
 
 
 def message_item(id: str, parts: list[JsonObject], status: str = "completed") -> JsonObject:
-    """Return an item with what the model said."""
+    """Return a message item."""
     return {"id": id, "type": "message", "status": status, "role": "assistant", "content": parts}
 
 
 def text_part(text: str, annotations: list[JsonObject], logprobs: list[JsonObject]) -> JsonObject:
-    """Return a part with text; both lists are always there."""
+    """Return a text part; both lists are required."""
     return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs}
 
 
 def annotation_of(annotation: Any) -> JsonObject | None:
-    """Return a chat annotation un-nested; None for a kind that the Responses API does not have."""
+    """Return a chat annotation in flat form; None for a type that the Responses API does not have."""
     if not isinstance(annotation, Mapping) or annotation.get("type") not in FLAT_ANNOTATIONS:
         return None
     flat = dict(_flat(annotation))
@@ -224,7 +224,7 @@ def _token(token: Mapping[str, Any]) -> JsonObject:
 
 
 def call_parts(call: Mapping[str, Any]) -> tuple[str, str]:
-    """Return name and arguments (the input of a custom call) of a chat tool call or a piece of one."""
+    """Return name and arguments (or the input of a custom call) of a chat tool call or of a piece of one."""
     inside = call.get("custom") or call.get("function") or {}
     return inside.get("name") or "", inside.get("arguments") or inside.get("input") or ""
 
@@ -232,7 +232,7 @@ def call_parts(call: Mapping[str, Any]) -> tuple[str, str]:
 def call_item(
     names: ToolNames, ids: Ids, index: int, *, call_id: Any, name: str, arguments: str, is_custom: bool = False
 ) -> JsonObject:
-    """Return the finished item of a tool call, under the name that the caller's tool has.
+    """Return the finished item of a tool call, under the caller's name for the tool.
 
     `is_custom`: chat knows it as a custom call already; else one that stands for a custom tool is turned back.
     """
@@ -255,7 +255,7 @@ def call_item(
 
 
 def _input_of(arguments: str) -> str:
-    """Return the one text that stands for a custom tool's input; the model may have sent it bare."""
+    """Return the string that is a custom tool's input; the model may have sent it without the JSON object."""
     try:
         parsed = decode(arguments)
     except ValueError:
@@ -265,7 +265,7 @@ def _input_of(arguments: str) -> str:
 
 
 def with_cut_item(output: list[JsonObject], status: str) -> list[JsonObject]:
-    """Mark the last item as incomplete where the response is: it is the one that was cut."""
+    """Mark the last item as incomplete if the response is: it is the truncated one."""
     if status == "incomplete" and output and "status" in output[-1]:
         output[-1]["status"] = "incomplete"
     return output

@@ -1,9 +1,9 @@
-"""Fill in what real servers leave out of a Responses stream of their own.
+"""Fill in what real servers omit from their own Responses streams.
 
-Pure. Changes nothing that is there but the numbering behind an event it had to add, and never completes a stream
-that the server did not end. A complete stream comes out as it went in.
+Pure. Changes nothing that is present, except the numbers after an added event, and never completes a stream that the
+server did not end. A complete stream is unchanged.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent`; the wires of llama.cpp and of transformers' server.
+Source: OpenAPI 2.3.0, `ResponseStreamEvent`; the streams of llama.cpp and of transformers' server.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ ITEM_OF_EVENT: Mapping[str, str] = MappingProxyType(
         "response.custom_tool_call_input": "custom_tool_call",
     }
 )
-"""Start of an event's type -> the kind of item that it speaks of."""
+"""Start of an event's type -> the type of item that it belongs to."""
 
 
 class StreamRepair:
     """One object per stream: `feed` each event, then `close`.
 
-    A server may leave out the numbers and ids that tie events to items, the events that open and end an item, and
-    the fields of a response that echo the request, which come from the call.
+    A server may omit the numbers and ids that tie events to items, the events that open and close an item, and the
+    response fields that echo the request, which are taken from the call.
     """
 
     def __init__(self, call: Call, route: Route) -> None:
@@ -76,7 +76,7 @@ class StreamRepair:
         self._route = route
         self._ledger = Ledger(route, SOURCE)
         self._number = -1  # of the last event
-        self._made: list[JsonObject] = []
+        self._pending: list[JsonObject] = []
         self._echo: JsonObject | None = None
         self._ids = Ids(None)
         self._created = False
@@ -87,14 +87,14 @@ class StreamRepair:
 
     @property
     def ledger(self) -> list[LedgerEntry]:
-        """What was filled in, once each kind."""
+        """Entries for what was filled in, without repetition."""
         return list(self._ledger.entries)
 
     def feed(self, event: SSEEvent) -> list[JsonObject]:
-        """Return the event as it should be, behind those that should have come before it.
+        """Return the completed event, preceded by the events that the server omitted.
 
         Raises:
-            APIResponseValidationError: the data is not a JSON object, or not shaped as the wire promises.
+            APIResponseValidationError: the data is not a JSON object or does not have the documented shape.
         """
         if event.data.strip() == "[DONE]":
             return []
@@ -103,8 +103,8 @@ class StreamRepair:
             self._feed(event, data)
         except SHAPE_ERRORS as error:
             raise misshapen(self._route, error) from error
-        made, self._made = self._made, []
-        return made
+        events, self._pending = self._pending, []
+        return events
 
     def _feed(self, event: SSEEvent, data: JsonObject) -> None:
         kind = data.get("type")
@@ -117,10 +117,10 @@ class StreamRepair:
             self._repair(data["type"], data)
 
     def close(self) -> list[JsonObject]:
-        """Return nothing more: whatever was owed came before the event that ended the stream.
+        """Return nothing: omitted events were added before the event that ended the stream.
 
         Raises:
-            StreamTruncatedError: no such event came.
+            StreamTruncatedError: no event has ended the stream.
         """
         if not self._ended:
             raise StreamTruncatedError(
@@ -135,13 +135,13 @@ class StreamRepair:
         try:
             data = decode(text)
         except ValueError as error:
-            data, why = None, str(error)
+            data, reason = None, str(error)
         else:
-            why = f"{type(data).__name__} is no object"
+            reason = f"it is {type(data).__name__}"
         if isinstance(data, dict):
             return data
         raise APIResponseValidationError(
-            f"an event of the Responses stream is not a JSON object: {why}",
+            f"an event of the Responses stream is not a JSON object: {reason}",
             status_code=200,
             provider=self._route.provider,
             model=self._route.model,
@@ -164,19 +164,19 @@ class StreamRepair:
             self._repair_piece(kind, data)
 
     def _put(self, event: JsonObject) -> None:
-        """Number the event: with its own number unless that one is taken by an event that was added."""
+        """Number the event: keep its number unless an added event has taken it."""
         number = event.get("sequence_number")
         if number is None and not self._is_unnumbered:
             self._is_unnumbered = True
-            self._ledger.emulated("stream", "the server numbers no events; they were numbered here")
+            self._ledger.emulated("stream", "the server does not number events, so llmgate numbered them")
         if not isinstance(number, int) or number <= self._number:
             number = self._number + 1
             event["sequence_number"] = number
         self._number = number
-        self._made.append(event)
+        self._pending.append(event)
 
     def _add(self, type: str, **fields: Any) -> None:
-        self._ledger.emulated("stream", f"the server left out {type}")
+        self._ledger.emulated("stream", f"the server omitted {type}")
         self._put({"type": type, **fields, "sequence_number": self._number + 1})
 
     # -- the response as a whole
@@ -239,7 +239,7 @@ class StreamRepair:
             self._by_id.setdefault(opened.call_id, opened)
 
     def _item_of(self, kind: str, data: Mapping[str, Any]) -> OpenItem:
-        """Return the item that an event speaks of, added now where the server never did."""
+        """Return the item of an event, and add it if the server has not."""
         index = data.get("output_index")
         found = self._by_id.get(str(data.get("item_id")))
         if found is None and isinstance(index, int):
@@ -281,7 +281,7 @@ class StreamRepair:
         self._put(data)
 
     def _close_items(self, response: Mapping[str, Any]) -> None:
-        """Add what the server still owes for its items; the response says how they ended."""
+        """Add the events that are still missing for the items; the response has their final state."""
         ends = {str(item.get("id")): item for item in response.get("output") or () if isinstance(item, dict)}
         for open_item in self._items:
             if not open_item.finished:
@@ -297,7 +297,7 @@ class StreamRepair:
         if kind is None and start == "response.output_text.annotation":
             kind = "message"
         if kind is None:
-            self._put(data)  # of a built-in tool, or newer than this table
+            self._put(data)  # of a built-in tool, or of a type newer than this table
             return
         item = self._item_of(kind, data)
         data["item_id"] = item.id
@@ -319,7 +319,7 @@ def _is_event(kind: object) -> bool:
 
 
 def _flat_error(data: JsonObject) -> JsonObject:
-    """Return an error event in its flat form; servers nest it, and some have numbers for codes."""
+    """Return an error event in flat form; some servers nest it or use numeric codes."""
     nested = data.get("error")
     found: Mapping[str, Any] = nested if isinstance(nested, Mapping) else data
     message = found.get("message") or (nested if isinstance(nested, str) else None)
@@ -337,7 +337,7 @@ def _flat_error(data: JsonObject) -> JsonObject:
 
 
 def _beginning_of(item: Mapping[str, Any]) -> JsonObject:
-    """Return an item as it would have been added: who it is, without what it says."""
+    """Return an item as its `added` event would have it: its identity without its content."""
     return {name: item[name] for name in ("id", "type", "call_id", "name", "namespace", "role") if name in item}
 
 

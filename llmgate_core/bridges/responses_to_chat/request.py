@@ -1,7 +1,7 @@
-"""Turn a Responses call into a chat call.
+"""Convert a Responses call to a chat call.
 
-Pure. Does not judge the chat parameters it makes: that is the chat plugin's `supports_param`. State that only a
-Responses API keeps is refused under every policy, since without it the answer would be to another question.
+Pure. Does not judge the resulting chat parameters: the chat plugin's `supports_param` does. Parameters that refer to
+stored state are rejected under every policy, because without the state the model would answer another question.
 
 Source: OpenAPI 2.3.0, `CreateResponse` and `CreateChatCompletionRequest`.
 """
@@ -35,15 +35,15 @@ SAME = (
 )
 STATE: Mapping[str, str] = MappingProxyType(
     {
-        "previous_response_id": "the conversation so far is not kept; send it whole in input",
-        "conversation": "no conversation is kept; send it whole in input",
-        "background": "chat answers in the same request; nothing can be polled for",
-        "background_options": "chat answers in the same request; nothing can be polled for",
-        "prompt": "stored prompts stand on the Responses API's own server; send instructions and input",
-        "context_management": "chat does not manage the context; shorten input yourself",
+        "previous_response_id": "chat does not store conversations; send the complete conversation in input",
+        "conversation": "chat does not store conversations; send the complete conversation in input",
+        "background": "chat answers within the request; there is nothing to poll",
+        "background_options": "chat answers within the request; there is nothing to poll",
+        "prompt": "stored prompts exist only on the Responses API's server; send instructions and input",
+        "context_management": "chat does not manage the context; shorten the input yourself",
     }
 )
-"""Parameter -> why it is refused."""
+"""Parameter -> why it is rejected."""
 REASONING_LOST = ("summary", "generate_summary", "mode", "context")
 LOGPROBS = "message.output_text.logprobs"
 CONVERTED = frozenset(
@@ -70,37 +70,42 @@ CONVERTED = frozenset(
         "image",
     }
 )
-"""Everything that the endpoint documents; any other name is the caller's own and forwarded."""
+"""All documented parameters; any other is the caller's own and is forwarded."""
 
 
 def to_chat(call: Call, route: Route, *, merge_system: bool = False) -> tuple[Call, tuple[LedgerEntry, ...]]:
-    """Return the chat call that stands for `call`, and what its conversion did.
+    """Return the chat call for `call`, and the ledger entries of the conversion.
 
-    `merge_system` puts all system and developer messages into one that leads, for upstreams that insist on it.
-    A name that the Responses API does not know goes out as it is and wins over what was converted.
+    Args:
+        call: the Responses call.
+        route: its route.
+        merge_system: merge all system and developer messages into one at the start, for upstreams that require it.
+
+    A parameter that the Responses API does not document is sent unchanged and wins over a converted one.
 
     Raises:
-        BadRequestError: the request is not what the endpoint describes.
-        UnsupportedParamsError: it needs what chat cannot give, by the policy of the route.
+        BadRequestError: the request is malformed.
+        UnsupportedParamsError: chat has no counterpart for a parameter, and the policy is `error`; or the parameter
+            refers to stored state.
     """
     ledger = Ledger(route, SOURCE)
     try:
         body = _chat_body(call, route, ledger, merge_system=merge_system)
     except SHAPE_ERRORS as error:
-        raise malformed(None, f"the request is not shaped as the endpoint describes: {error}"[:500]) from error
+        raise malformed(None, f"the request is malformed: {error}"[:500]) from error
     return replace(call, family="chat", body=body), ledger.entries
 
 
 def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) -> JsonObject:
     body = call.body
     _refuse_state(body, ledger)
-    ledger.bridged("input", "converted to a chat call, its answer back to a response")
+    ledger.bridged("input", "converted to a chat call, and its completion to a response")
     tools = Tools(body, route, ledger)
     messages = chat_messages(body, tools, ledger)
     if merge_system:
         merged = with_one_system_message(messages)
         if merged is not messages:
-            ledger.bridged("input", "system and developer messages were merged into one that leads")
+            ledger.bridged("input", "system and developer messages were merged into one at the start")
             messages = merged
     chat: JsonObject = {"messages": messages}
     chat.update((name, body[name]) for name in SAME if body.get(name) is not None)
@@ -112,7 +117,7 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
     _add_text(chat, body.get("text"))
     _add_logprobs(chat, body, ledger)
     _add_stream(chat, body, ledger, stream=call.stream)
-    _note_left_out(body, ledger)
+    _record_dropped(body, ledger)
     chat.update((name, value) for name, value in body.items() if name not in CONVERTED)
     return chat
 
@@ -120,7 +125,7 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
 def _refuse_state(body: JsonObject, ledger: Ledger) -> None:
     for name, reason in STATE.items():
         if body.get(name):
-            raise ledger.refuse(name, f"this upstream knows only chat: {reason}")
+            raise ledger.refuse(name, f"this upstream has only chat: {reason}")
 
 
 def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger) -> None:
@@ -130,7 +135,7 @@ def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger
     known = ((route.facts or {}).get("params") or {}).get("max_tokens_param")
     name = "max_completion_tokens" if known == "max_completion_tokens" else "max_tokens"
     chat[name] = limit
-    ledger.bridged("max_output_tokens", f"chat calls it {name}")
+    ledger.bridged("max_output_tokens", f"sent as {name}")
 
 
 def _add_reasoning(chat: JsonObject, reasoning: Any, ledger: Ledger) -> None:
@@ -140,7 +145,7 @@ def _add_reasoning(chat: JsonObject, reasoning: Any, ledger: Ledger) -> None:
         raise malformed("reasoning", f"must be an object, not {type(reasoning).__name__}")
     for name in REASONING_LOST:
         if reasoning.get(name) is not None:
-            ledger.lost(f"reasoning.{name}", "chat takes the effort alone")
+            ledger.lost(f"reasoning.{name}", "chat has only the effort")
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
 
@@ -176,30 +181,30 @@ def _add_logprobs(chat: JsonObject, body: JsonObject, ledger: Ledger) -> None:
         if count is not None:
             chat["top_logprobs"] = count
     elif count is not None:
-        ledger.dropped("top_logprobs", "no log probabilities are asked for")
+        ledger.dropped("top_logprobs", "no log probabilities are requested")
 
 
 def _add_stream(chat: JsonObject, body: JsonObject, ledger: Ledger, *, stream: bool) -> None:
-    """Ask for the usage too: the event that ends a Responses stream must have it."""
+    """Request the usage too: the last event of a Responses stream must have it."""
     options = body.get("stream_options")
     if stream:
         chat["stream"] = True
         chat["stream_options"] = {**(options or {}), "include_usage": True}
         if options is not None:
-            ledger.bridged("stream_options", "the usage is asked for too: the event that ends the stream has it")
+            ledger.bridged("stream_options", "the usage is requested too, for the last event of the stream")
         return
     if body.get("stream") is not None:
         chat["stream"] = body["stream"]
     if options is not None:
-        ledger.dropped("stream_options", "says nothing without stream")
+        ledger.dropped("stream_options", "has no meaning without stream")
 
 
-def _note_left_out(body: JsonObject, ledger: Ledger) -> None:
-    for name in STATE:  # a value that asks for none, or it was refused before
+def _record_dropped(body: JsonObject, ledger: Ledger) -> None:
+    for name in STATE:  # a neutral value, or it would have been rejected before
         if body.get(name) is not None:
-            ledger.dropped(name, "this value is what chat does by itself")
+            ledger.dropped(name, "chat does this by default")
     if body.get("store"):
-        ledger.lost("store", "nothing is stored; the response says store: false")
+        ledger.lost("store", "nothing is stored; the response has store: false")
     elif body.get("store") is not None:
         ledger.dropped("store", "nothing is stored anyway")
     if body.get("truncation") == "auto":
@@ -210,4 +215,4 @@ def _note_left_out(body: JsonObject, ledger: Ledger) -> None:
         ledger.lost("max_tool_calls", "it limits built-in tools, which chat does not have")
     for name in ("access_programs", "image"):
         if body.get(name) is not None:
-            ledger.unsupported(name, "chat has nothing like it")
+            ledger.unsupported(name, "chat has no counterpart")

@@ -1,6 +1,6 @@
-"""Turn a whole chat completion into a Response.
+"""Convert a complete chat completion to a Response.
 
-Pure. Never makes up what the upstream did not say, and never passes an answer without a choice off as an empty one.
+Pure. Never invents what the upstream did not send, and never presents a completion without a choice as an empty one.
 
 Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `Response`.
 """
@@ -45,14 +45,14 @@ __all__ = [
 ]
 
 WITHOUT_FORM = ("audio", "images")
-NO_TEXT = "no text came that they could stand at"
+NO_TEXT = "the response has no text to attach them to"
 
 
 def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
-    """Return the Response that `answer`, a canonical chat completion, makes of the Responses call.
+    """Return the Response for `answer`, a canonical chat completion.
 
     Raises:
-        APIResponseValidationError: the answer has no choice, or is not shaped as chat promises.
+        APIResponseValidationError: the answer has no choice or does not have the documented shape.
     """
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
@@ -66,7 +66,7 @@ def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
 def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -> Converted:
     ledger = Ledger(route, SOURCE)
     if len(choices) > 1:
-        ledger.lost("n", "a response holds one answer; the first was taken")
+        ledger.lost("n", "a response has a single answer: the first choice")
     choice = choices[0]
     note_finish_reason(choice.get("finish_reason"), ledger)
     status, details = outcome_of(choice.get("finish_reason"))
@@ -84,7 +84,7 @@ def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any])
 
 
 def finish_usage(response: JsonObject, usage: JsonObject | None) -> None:
-    """Set the usage; a finished response without one has no such field, never zeros."""
+    """Set the usage; a response without usage gets no such field, never zeros."""
     if usage is None:
         del response["usage"]
     else:
@@ -92,26 +92,26 @@ def finish_usage(response: JsonObject, usage: JsonObject | None) -> None:
 
 
 def note_finish_reason(finish_reason: Any, ledger: Ledger) -> None:
-    """Note a finish_reason that chat does not have and that is taken for an end of its own accord."""
+    """Record a finish_reason that chat does not document and that is treated as `stop`."""
     if finish_reason not in (None, "stop", "length", "tool_calls", "function_call", "content_filter"):
-        ledger.emulated("finish_reason", f"{finish_reason!r:.80} is not one of chat's; taken as 'stop'")
+        ledger.emulated("finish_reason", f"{finish_reason!r:.80} is not one of chat's; treated as 'stop'")
 
 
 def note_lost_fields(message: Mapping[str, Any], ledger: Ledger) -> None:
-    """Note what a message holds and a response has no item for."""
+    """Record the message fields for which a response has no item."""
     for name in WITHOUT_FORM:
         if message.get(name):
-            ledger.lost(f"message.{name}", "a response that comes from chat has no item for it")
+            ledger.lost(f"message.{name}", "a bridged response has no item for it")
 
 
 def note_lost_logprobs(logprobs: Any, ledger: Ledger) -> None:
-    """Note log probabilities that a response has no place for."""
+    """Record log probabilities that a response cannot contain."""
     if isinstance(logprobs, Mapping) and logprobs.get("refusal"):
-        ledger.lost("logprobs", "a response has none of a refusal")
+        ledger.lost("logprobs", "a response has no log probabilities of a refusal")
 
 
 def note_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None:
-    """Note what came without the text that it is about."""
+    """Record annotations and log probabilities without a text."""
     if annotations:
         ledger.lost("annotations", NO_TEXT)
     if logprobs:
@@ -148,13 +148,13 @@ def _text_part(content: str, message: Mapping[str, Any], logprobs: Any, ledger: 
     for annotation in message.get("annotations") or ():
         made = annotation_of(annotation)
         if made is None:
-            ledger.lost("annotations", "a kind that the Responses API does not have")
+            ledger.lost("annotations", "the Responses API does not have this type")
         else:
             annotations.append(made)
     return text_part(content, annotations, logprobs_of(logprobs))
 
 
 def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the tool calls, one in the form before tools among them."""
+    """Return the tool calls, including a legacy function_call."""
     legacy = message.get("function_call")
     return [*(message.get("tool_calls") or ()), *([{"function": legacy}] if legacy else ())]

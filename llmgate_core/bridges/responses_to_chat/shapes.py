@@ -1,6 +1,6 @@
-"""What the bridge raises for data that is not of the shape its wire promises, and the name it notes things under.
+"""The errors of the bridge for malformed data, and its name in the ledger.
 
-Pure. Tells the caller's mistakes, found before sending, from the upstream's.
+Pure. Distinguishes the caller's mistakes, found before sending, from the upstream's.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ __all__ = ["SHAPE_ERRORS", "SOURCE", "malformed", "misshapen", "no_choice"]
 
 SOURCE = "bridge: a Responses call over chat"
 SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
-"""What reading a field of the wrong kind raises, deep inside data that nobody has checked."""
+"""The exceptions of reading a field of the wrong type in unchecked data."""
 
 
 def malformed(param: str | None, message: str) -> BadRequestError:
-    """Return the error for a request that is not what the endpoint describes."""
+    """Return the error for a malformed request."""
     start = f"{param}: " if param else ""
     return BadRequestError(f"{start}{message}", status_code=400, param=param, attempts=0)
 
 
 def misshapen(route: Route, error: Exception) -> APIResponseValidationError:
-    """Return the error for an answer whose fields are not of the kinds that the wire promises."""
-    return _of_answer(route, f"is not shaped as its wire promises: {type(error).__name__}: {error}"[:500])
+    """Return the error for a response whose fields have the wrong types."""
+    return _invalid_response(route, f"does not have the documented shape: {type(error).__name__}: {error}"[:500])
 
 
 def no_choice(route: Route) -> APIResponseValidationError:
-    """Return the error for an answer that says nothing at all."""
-    return _of_answer(route, "has no choice")
+    """Return the error for a response without a choice."""
+    return _invalid_response(route, "has no choice")
 
 
-def _of_answer(route: Route, message: str) -> APIResponseValidationError:
+def _invalid_response(route: Route, message: str) -> APIResponseValidationError:
     return APIResponseValidationError(
-        f"the upstream's answer {message}", status_code=200, provider=route.provider, model=route.model
+        f"the upstream's response {message}", status_code=200, provider=route.provider, model=route.model
     )

@@ -1,4 +1,4 @@
-"""Turn the chunks of a chat stream into the events of a Responses stream.
+"""Convert the chunks of a chat stream to the events of a Responses stream.
 
 Pure. Never completes a stream that the upstream did not end, and never sends a chat-shaped error.
 
@@ -95,7 +95,7 @@ class ResponsesStream:
         self._open_index = 0
         self._last_call = self._next_call = 0  # chat's indexes
         self._calls: dict[int, tuple[int, CallItem]] = {}  # chat's index -> index in the output, item
-        self._annotations: list[JsonObject] = []  # came before the text that they are of
+        self._annotations: list[JsonObject] = []  # received before their text
         self._logprobs: list[JsonObject] = []
         self._finish_reason: Any = None
         self._usage: JsonObject | None = None
@@ -105,11 +105,11 @@ class ResponsesStream:
 
     @property
     def ledger(self) -> list[LedgerEntry]:
-        """What was lost so far."""
+        """The ledger entries so far."""
         return list(self._ledger.entries)
 
     def feed_chunk(self, chunk: Mapping[str, Any]) -> list[JsonObject]:
-        """Return the events that a chunk makes, none, one or several.
+        """Return the events for a chunk: none, one or several.
 
         Raises:
             APIResponseValidationError: the chunk is not shaped as chat promises.
@@ -130,12 +130,12 @@ class ResponsesStream:
             self._begin(chunk)
         for choice in choices:
             if choice.get("index"):
-                self._ledger.lost("n", "a response holds one answer; the first was taken")
+                self._ledger.lost("n", "a response has a single answer: the first choice")
             else:
                 self._feed_choice(choice)
 
     def close(self, done: bool = False) -> list[JsonObject]:
-        """Return the events that end the stream; `done`: the upstream's own end marker came.
+        """Return the last events of the stream; `done` is True if the upstream sent its end marker.
 
         Raises:
             StreamTruncatedError: neither a finish_reason nor the end marker came; `partial` is the response so far.
@@ -164,7 +164,7 @@ class ResponsesStream:
         return self._events.taken()
 
     def failed(self, error: APIError) -> list[JsonObject]:
-        """Return the events that tell a client of the Responses API that the stream broke, and why."""
+        """Return the events that report a broken stream to a client of the Responses API."""
         if self._ended:
             return []
         if self._head is None:
@@ -242,7 +242,7 @@ class ResponsesStream:
         for annotation in annotations:
             made = annotation_of(annotation)
             if made is None:
-                self._ledger.lost("annotations", "a kind that the Responses API does not have")
+                self._ledger.lost("annotations", "the Responses API does not have this type")
             else:
                 self._annotations.append(made)
         message = self._open if isinstance(self._open, MessageItem) else None
@@ -251,7 +251,7 @@ class ResponsesStream:
 
     def _add_call(self, piece: Mapping[str, Any], chat_index: Any) -> None:
         if not isinstance(chat_index, int):
-            # without an index, what names a call begins one and anything else goes on with the last
+            # without an index, a piece with a name starts a call, and any other continues the last one
             begins = bool(piece.get("id") or (piece.get("function") or {}).get("name"))
             chat_index = self._next_call if begins or not self._calls else self._last_call
         if chat_index not in self._calls:
@@ -271,7 +271,7 @@ class ResponsesStream:
             self._open = None
 
     def _close_all(self, status: str) -> None:
-        """Close what is open in the order of the output; only its last item can have been cut."""
+        """Close open items in output order; only the last one can be truncated."""
         last = self._next_index - 1
         open_items: dict[int, Any] = dict(self._calls.values())
         if self._open is not None:
@@ -289,7 +289,7 @@ class ResponsesStream:
 
 
 def _code_of(error: APIError) -> str:
-    """Return the code that the Responses API has for an error; its own where it is one of those."""
+    """Return the Responses API's code for an error; the error's own code if the API documents it."""
     if error.code in ERROR_CODES:
         return str(error.code)
     return next((code for kind, code in CODE_OF_CLASS.items() if isinstance(error, kind)), "server_error")

@@ -1,4 +1,4 @@
-"""Turn the tools of a Responses call into chat's, and remember what each was called.
+"""Convert the tools of a Responses call to chat's, and remember their names.
 
 Pure. Never turns a built-in tool into something that only looks like one: what chat has no form for is refused
 under the policy of the route.
@@ -28,12 +28,12 @@ SEARCH_CARRIED = frozenset({"type", "search_context_size", "user_location"})
 
 
 def is_web_search(kind: object) -> bool:
-    """Return whether a tool's type is one of the web search; dates stand behind it."""
+    """Return whether a tool's type is a web search; some versions have a date suffix."""
     return isinstance(kind, str) and (kind == "web_search" or kind.startswith("web_search_"))
 
 
 def searches_on_chat(route: Route) -> bool:
-    """Return whether the model searches the web on chat: it searches, and only chat serves it."""
+    """Return whether the model searches the web on chat: it can search, and only chat serves it."""
     facts = route.facts or {}
     can_search = (facts.get("capabilities") or {}).get("web_search") is True
     return can_search and facts.get("mode") == "chat" and "responses" not in (facts.get("endpoints") or ())
@@ -46,7 +46,7 @@ def knows_custom_tools(route: Route) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ToolName:
-    """What a tool is called in the Responses call."""
+    """The name of a tool in the Responses call."""
 
     name: str
     namespace: str | None = None
@@ -72,7 +72,7 @@ class ToolNames:
                 self._chat[name.namespace, name.name] = flat
 
     def chat_name(self, name: str, namespace: str | None = None) -> str:
-        """Return what chat calls a tool; a name without namespace may mean one that stands in a namespace."""
+        """Return the chat name of a tool; a name without a namespace may refer to a tool in a namespace."""
         if namespace is not None:
             return self._chat.get((namespace, name)) or _flat_name(namespace, name, self._asked)
         if name in self._asked:
@@ -81,7 +81,7 @@ class ToolNames:
         return found[0] if len(found) == 1 else name
 
     def asked(self, chat_name: str) -> ToolName:
-        """Return the tool that chat calls so; one that the call did not name keeps its name."""
+        """Return the tool with this chat name; an unknown name stays as it is."""
         return self._asked.get(chat_name) or ToolName(chat_name)
 
 
@@ -132,14 +132,14 @@ class Tools:
         self._ledger = ledger
 
     def into(self, chat: JsonObject, body: Mapping[str, Any]) -> None:
-        """Add what chat takes of tools, tool_choice and parallel_tool_calls to `chat`."""
+        """Add tools, tool_choice and parallel_tool_calls to `chat`, as far as chat supports them."""
         tools = [made for tool in body.get("tools") or () for made in self._converted(tool, chat)]
         if tools:
             chat["tools"] = tools
         given = {name: body[name] for name in ("tool_choice", "parallel_tool_calls") if body.get(name) is not None}
         if not tools:
             for name in given:
-                self._ledger.dropped(name, "says nothing without tools")
+                self._ledger.dropped(name, "has no meaning without tools")
             return
         choice = given.pop("tool_choice", None)
         chat.update(given)
@@ -188,10 +188,10 @@ class Tools:
         return {"type": "custom", "custom": custom}
 
     def _emulated(self, asked: str, name: str, description: str, format: Any) -> JsonObject:
-        self._ledger.emulated("tools", f"custom tool {asked!r} goes as a function with one text, 'input'")
+        self._ledger.emulated("tools", f"custom tool {asked!r} is sent as a function with one string, 'input'")
         grammar = _nested_format(format).get("grammar") if isinstance(format, Mapping) else None
         if isinstance(grammar, Mapping):
-            self._ledger.lost("tools", f"the grammar of custom tool {asked!r} is told to the model, not enforced")
+            self._ledger.lost("tools", f"the grammar of custom tool {asked!r} is described to the model, not enforced")
             rule = f"`input` must follow this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}"
             description = _described(description, rule)
         function: JsonObject = {"name": name}
@@ -206,7 +206,7 @@ class Tools:
         return {"type": "function", "function": function}
 
     def _namespace(self, tool: Mapping[str, Any]) -> Iterator[JsonObject]:
-        namespace = str(tool["name"])  # `ToolNames` has seen that it is text
+        namespace = str(tool["name"])  # `ToolNames` has checked that it is a string
         about = tool.get("description") or ""
         self._ledger.bridged("tools", f"the tools of namespace {namespace!r} are called '{namespace}__...' on chat")
         for inner in tool.get("tools") or ():
@@ -276,7 +276,7 @@ def _described(*texts: Any) -> str:
 
 
 def _nested_format(format: Any) -> Any:
-    """Nest a flat grammar as chat has it."""
+    """Return a flat grammar in chat's nested form."""
     if not isinstance(format, Mapping) or format.get("type") != "grammar" or "grammar" in format:
         return format
     return {"type": "grammar", "grammar": {name: value for name, value in format.items() if name != "type"}}

@@ -39,14 +39,14 @@ TAIL_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a child listens, and the key without which it answers nobody."""
+    """A child's address, and the key that it requires."""
 
     origin: Origin
     key: Secret
 
 
 class ModelServer:
-    """Keeps one child running while it is wanted. Thread-safe."""
+    """Starts and restarts one child on demand. Thread-safe."""
 
     def __init__(
         self, name: str, command: Callable[[], Sequence[str]], *, start_seconds: float = START_SECONDS
@@ -62,19 +62,19 @@ class ModelServer:
 
     @property
     def process_id(self) -> int | None:
-        """The child's process id, None where none was started or it was stopped."""
+        """The child's process id; None if it was not started or has been stopped."""
         child = self._child
         return None if child is None else child.process.pid
 
     def running(self) -> Address | None:
-        """Return the address of a child that is alive and ready, without waiting."""
+        """Return the address if the child is alive and ready, without waiting."""
         start, child = self._start, self._child
         if start is None or child is None or not start.done() or start.exception() or not child.is_alive():
             return None
         return start.result()
 
     def start(self) -> Future[Address]:
-        """Return the start that is under way, or was successful; begin one where there is none.
+        """Return the current or last successful start; begin one if there is none.
 
         The future's errors: ConfigError, the command cannot be made; APIConnectionError, the child
         does not come up. Who waits no longer leaves it running for the next one.
@@ -82,7 +82,7 @@ class ModelServer:
         with self._lock:
             if self._start is None or (self._start.done() and self.running() is None):
                 self._start = Future()
-                self._start.set_running_or_notify_cancel()  # from here on nobody can cancel it
+                self._start.set_running_or_notify_cancel()  # from here on it cannot be cancelled
                 threading.Thread(target=self._run_start, args=(self._start,), daemon=True).start()
             return self._start
 
@@ -97,13 +97,13 @@ class ModelServer:
     def _run_start(self, start: Future[Address]) -> None:
         try:
             start.set_result(self._launch())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the start
+        except BaseException as error:  # noqa: BLE001 - raised again in every caller that waits for the start
             start.set_exception(error)
 
     def _launch(self) -> Address:
         previous = self._child
         if previous is not None:
-            say(f"the {self.name} server ended with status {previous.process.poll()}; it is started again")
+            say(f"the {self.name} server ended with status {previous.process.poll()}; starting it again")
             self.stop()
         command = self._command()
         say(f"starting the {self.name} server ...")
@@ -123,7 +123,7 @@ class ModelServer:
         return address
 
     def _leave_to_parent(self) -> None:
-        """After a fork: forget the parent's child, whose pipe must end when the parent ends."""
+        """After a fork: forget the parent's child, whose input must end when the parent ends."""
         if self._child is not None:
             self._child.disown()
         atexit.unregister(self.stop)
@@ -140,11 +140,11 @@ class Child:
         self.process = _spawn(command, self._log)
 
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Return whether the process is running."""
         return self.process.poll() is None
 
     def wait_ready(self, seconds: float) -> Address:
-        """Wait until the child has said its port and answers there.
+        """Wait until the child has reported its port and answers there.
 
         Raises:
             APIConnectionError: it ended, or took longer than `seconds`; has the log's last lines.
@@ -158,14 +158,14 @@ class Child:
             while not _is_healthy(address.origin):
                 self._pause()
         except (OSError, ValueError) as error:
-            late = time.monotonic() >= ends
-            raise self._cannot_start(f"was not ready within {seconds:g} s" if late else "did not start") from error
+            is_late = time.monotonic() >= ends
+            raise self._cannot_start(f"was not ready within {seconds:g} s" if is_late else "did not start") from error
         finally:
             timer.cancel()
         return address
 
     def end(self) -> None:
-        """End the process, politely first, and free what belongs to it."""
+        """Terminate the process, kill it if it does not end, and close its files."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
@@ -176,8 +176,8 @@ class Child:
         self._close()
 
     def disown(self) -> None:
-        """Let go of another process's child."""
-        self.process.returncode = 0  # else Popen would warn about, and wait for, what is not ours
+        """Forget a child of the parent process."""
+        self.process.returncode = 0  # else Popen would wait for it, and warn
         self._close()
 
     def _close(self) -> None:
@@ -187,7 +187,7 @@ class Child:
                     file.close()
 
     def _report(self) -> Address:
-        """Hand over the key, and read the port.
+        """Send the key and read the port.
 
         Raises:
             OSError, ValueError: the child ended before it said one.
@@ -231,14 +231,14 @@ def _not_started(name: str, what: str) -> errors.APIConnectionError:
 
 
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    paths = [os.path.abspath(path) for path in sys.path]  # the child imports what we would, from wherever it is
-    return subprocess.Popen(  # noqa: S603 - our own words, no shell
+    paths = [os.path.abspath(path) for path in sys.path]  # the child imports from where we do
+    return subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-        start_new_session=True,  # a Ctrl-C in our terminal is ours to handle
+        start_new_session=True,  # so that a Ctrl-C in the terminal does not reach it
     )
 
 

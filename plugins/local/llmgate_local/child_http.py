@@ -1,4 +1,4 @@
-"""What the HTTP servers inside our children share: who may ask, how a body is read, how it is answered.
+"""The base of the HTTP servers in the children: authorization, request bodies, responses.
 
 One route besides `/health`; everything else is refused with an error body in OpenAI's shape. Nobody without
 the key makes it keep a body, and no request takes the server down with it.
@@ -27,7 +27,7 @@ class RefusedError(Exception):
 
 
 class _GoneError(Exception):
-    """The client hung up, or is too slow."""
+    """The client has disconnected, or is too slow."""
 
 
 class ChildServer(ThreadingHTTPServer):
@@ -38,7 +38,7 @@ class ChildServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    request_queue_size = 128  # more calls at once than the few that are the default
+    request_queue_size = 128  # the default is 5 connections
     route = ""
     max_body_bytes = 0
 
@@ -47,15 +47,15 @@ class ChildServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _RequestHandler)
 
     def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
-        """Return the content type and body that answer a request's.
+        """Return the content type and body of the response to a request.
 
         Raises:
             RefusedError: the body asks for what this model cannot do.
         """
-        raise RefusedError(404, "there is nothing here", None)
+        raise RefusedError(404, "no such route", None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what went wrong, but for clients that hung up: that is their right."""
+        """Log errors, except for clients that have disconnected."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -63,7 +63,7 @@ class ChildServer(ThreadingHTTPServer):
 class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = 60  # seconds in which a client must send or take something
+    timeout = 60  # seconds without any progress
 
     @property
     def _child(self) -> ChildServer:
@@ -73,7 +73,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if self.path == "/health":
             self._send(200, "application/json", b'{"status": "ok"}')
         else:
-            self._refuse(404, "there is nothing here", None)
+            self._refuse(404, "no such route", None)
 
     def do_POST(self) -> None:
         try:
@@ -83,20 +83,20 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._refuse(*refusal.args)
         except _GoneError:
             self.close_connection = True
-        except Exception:  # noqa: BLE001 - the client is told, the log has the rest
+        except Exception:  # noqa: BLE001 - the client gets a 500, the log the details
             traceback.print_exc()
             self._refuse(500, "the model failed at this request", None)
         else:
             self._send(200, content_type, answer)
 
     def _body(self) -> bytes:
-        """Return the body. Read all of it before judging it, so that the connection can be used again."""
+        """Return the body, read in full before any check, so that the connection can be reused."""
         length, limit = self._length(), self._child.max_body_bytes
         refusal = self._refusal()
         if length > limit or refusal is not None:
             self._drop(length)
         if length > limit:
-            raise RefusedError(413, f"a body of at most {limit} bytes is taken", None)
+            raise RefusedError(413, f"the body must have at most {limit} bytes", None)
         if refusal is not None:
             raise refusal
         try:
@@ -111,17 +111,17 @@ class _RequestHandler(BaseHTTPRequestHandler):
         length = self.headers.get("content-length", "")
         if not (length.isascii() and length.isdecimal()) or len(length) > MAX_LENGTH_DIGITS:
             self.close_connection = True
-            raise RefusedError(411, "a content-length is needed", None)
+            raise RefusedError(411, "a content-length header is required", None)
         return int(length)
 
     def _refusal(self) -> RefusedError | None:
-        """Return why this request is not to be read, if so."""
+        """Return the error if the request must be rejected, or else None."""
         if not hmac.compare_digest(self.headers.get("authorization", "").encode(), self._child.authorization):
             return RefusedError(401, "wrong key", None)
-        return None if self.path == self._child.route else RefusedError(404, "there is nothing here", None)
+        return None if self.path == self._child.route else RefusedError(404, "no such route", None)
 
     def _drop(self, length: int) -> None:
-        """Read a body away, keeping nothing: a client that still sends would never see why it was refused."""
+        """Drain a body, so that a client that is still sending gets to read the error."""
         left = min(length, 2 * self._child.max_body_bytes)
         self.close_connection = self.close_connection or left < length
         while left and (block := self.rfile.read(min(left, BLOCK_BYTES))):
@@ -139,4 +139,4 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log no request: what they say is nobody's business."""
+        """Log no requests: their content is private."""

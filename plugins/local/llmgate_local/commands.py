@@ -1,6 +1,6 @@
-"""How each child is started: the command lines, after what they need has been found.
+"""The command line of each child, built once everything that it needs has been found.
 
-May take long, since the weights may have to be fetched; runs in the thread of a start.
+May take long, because the weights may have to be downloaded; runs in the thread of a start.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ __all__ = ["EmbeddingServer"]
 
 MODEL = "e5"
 INPUT_TYPES = {"query": True, "passage": False}
-"""The field `input_type` -> whether the texts are questions. For texts of one kind take `query`."""
+"""The field `input_type` -> whether the texts are queries. For texts of one kind use `query`."""
 
 
 class EmbeddingServer(ChildServer):
-    """Serves one model, one text batch at a time."""
+    """Serves one model, one batch of texts at a time."""
 
     route = "/v1/embeddings"
     max_body_bytes = 16 * 1024 * 1024
@@ -64,14 +64,14 @@ class EmbeddingServer(ChildServer):
 
 
 def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
-    """Return texts, whether they are questions, and whether to answer in base64."""
+    """Return the texts, whether they are queries, and whether to encode vectors as base64."""
     if not isinstance(body, dict):
         raise RefusedError(400, "the body must be a JSON object", None)
     texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise RefusedError(400, "input must be a string or a list of strings, not empty", "input")
+        raise RefusedError(400, "input must be a string or a non-empty list of strings", "input")
     if body.get("dimensions") not in (None, dimensions):
-        raise RefusedError(400, f"this model makes vectors of {dimensions} numbers only", "dimensions")
+        raise RefusedError(400, f"this model has vectors of {dimensions} dimensions only", "dimensions")
     if body.get("encoding_format") not in (None, "float", "base64"):
         raise RefusedError(400, "encoding_format must be float or base64", "encoding_format")
     input_type = body.get("input_type", "query")

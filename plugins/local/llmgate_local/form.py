@@ -1,4 +1,4 @@
-"""Read a multipart form that is whole in memory: its texts by name, its files as they came.
+"""Read a multipart form from memory: fields by name, and the contents of files.
 
 Pure. Splits at the boundary and changes no byte of a file; a form that breaks off, or has more parts than
 any request of ours, is refused.
@@ -21,7 +21,7 @@ MAX_HEAD_BYTES = 16 * 1024
 
 
 def read_form(content: bytes, content_type: str) -> tuple[dict[str, list[str]], list[bytes]]:
-    """Return the texts by field name, in their order, and the contents of the parts named `file`.
+    """Return the values by field name, in order, and the contents of the parts named `file`.
 
     Raises:
         RefusedError: no form, or a malformed one.
@@ -51,7 +51,7 @@ def _parts(content: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
     _, *parts = (b"\r\n" + content).split(b"\r\n--" + boundary, MAX_PARTS + 1)
     for part in parts:
         if part.startswith(b"--"):
-            return  # what follows is no part
+            return  # the epilogue
         rest = part.lstrip(b" \t")
         head, blank, value = rest[2:].partition(b"\r\n\r\n")
         if not rest.startswith(b"\r\n") or not blank or len(head) > MAX_HEAD_BYTES:
@@ -71,7 +71,7 @@ def _text(name: str, value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise RefusedError(400, f"{name[:80]} is no text", name[:80]) from None
+        raise RefusedError(400, f"{name[:80]} is not UTF-8 text", name[:80]) from None
 
 
 def _malformed(what: str) -> RefusedError:

@@ -1,6 +1,6 @@
-"""The hooks of `local/`: requests as they are, on a wire that leads to a child process.
+"""The hooks of `local/`: unchanged requests, sent by a transport that leads to a child process.
 
-Everything but `transport` is inherited: the children speak OpenAI's wire. A plugin for any other
+Most hooks are inherited, because the children have OpenAI's API. A plugin for any other
 model that runs beside the program can be written the same way.
 """
 
@@ -29,7 +29,7 @@ from llmgate_core.plugin import (
 from llmgate_local.child import ModelServer
 from llmgate_local.commands import chat_command, embeddings_command, transcription_command
 from llmgate_local.responses import completed, judged, with_format
-from llmgate_local.wires import AsyncLocalTransport, LocalTransport
+from llmgate_local.transports import AsyncLocalTransport, LocalTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,18 +41,18 @@ FAMILIES = {
     "e5": ("embedding",),
     "whisper": ("transcription",),
 }
-"""Model -> the families that it serves. A chat model's inner states make poor embeddings, so
-`local/smollm2` is refused for them, rather than give vectors that hardly tell texts apart."""
+"""Model -> the families that it serves. `local/smollm2` does not serve embeddings: the hidden states of a chat
+model hardly distinguish texts."""
 
 TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
 BRIDGE = "local/responses"
-"""A chat called with this prefix is served by llama.cpp's own `/v1/responses`."""
+"""Chat calls with this prefix are served by llama.cpp's `/v1/responses`."""
 
 
 class LocalModels(OpenAICompatible):
-    """`local/smollm2`, `local/e5` and `local/whisper`. One object a process: every client shares its children."""
+    """`local/smollm2`, `local/e5` and `local/whisper`. One object per process: all clients share its children."""
 
-    info = ProviderInfo(api=(1, 0), name="local", base_url="http://127.0.0.1/v1")  # the wire puts the port in
+    info = ProviderInfo(api=(1, 0), name="local", base_url="http://127.0.0.1/v1")  # the transport sets the port
 
     def __init__(self) -> None:
         self._servers = {
@@ -63,10 +63,10 @@ class LocalModels(OpenAICompatible):
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send the body as it is, if the model serves the family.
+        """Send the body unchanged, if the model serves the family.
 
         Raises:
-            NotFoundError: there is no such model here, or not for this family.
+            NotFoundError: there is no such model, or it does not serve this family.
         """
         if self._serves(route):
             families = FAMILIES.get(route.model)
@@ -86,7 +86,7 @@ class LocalModels(OpenAICompatible):
     def transform_response(
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
-        """Give a bridged chat, a response and a transcription in plain text their canonical shape; the rest has it."""
+        """Convert a bridged chat, a response and a plain-text transcription; other responses are canonical."""
         if route.prefix == BRIDGE and route.family == "chat":
             return ChatOverResponses.chat_completion(call, route, response)
         if route.family == "transcription" and call.body.get("response_format") in TEXT_FORMATS:
@@ -95,14 +95,14 @@ class LocalModels(OpenAICompatible):
 
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """Judge what the bridge has no counterpart for, and what llama.cpp ignores; all else is passed on."""
+        """Judge parameters without a counterpart in the bridge, and those that llama.cpp ignores; pass on the rest."""
         if route.prefix == BRIDGE:
             return ChatOverResponses.supports_param(route, param, value)
         return judged(param, value) if route.family == "responses" and self._serves(route) else None
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
-        """Fill in what llama.cpp leaves out of its Responses events."""
+        """Fill in what llama.cpp omits from its Responses events."""
         if route.prefix == BRIDGE and route.family == "chat":
             return ChatOverResponses.ChatStream(call, route)
         return StreamRepair(call, route) if route.family == "responses" else None
@@ -114,7 +114,7 @@ class LocalModels(OpenAICompatible):
 
     @hookimpl
     def transport(self, route: Route, inner: Transport | AsyncTransport) -> Transport | AsyncTransport | None:
-        """Lead to the model's child, which starts when the first request is sent, not here."""
+        """Return a transport to the model's child, which starts with the first request."""
         server = self._servers.get(route.model)
         if server is None or not self._serves(route):
             return None
@@ -124,12 +124,12 @@ class LocalModels(OpenAICompatible):
         return LocalTransport(server, cast("Transport", inner))
 
     def stop(self) -> None:
-        """End the children that run. The next call starts its own again."""
+        """Stop all children. The next call starts its child again."""
         for server in self._servers.values():
             server.stop()
 
     def _serves(self, route: Route) -> bool:
-        """Tell whether the route means our children; an `api_base` of the caller's means his own server."""
+        """Return whether the route leads to our children; the caller's `api_base` means another server."""
         return route.base_url == self.info.base_url
 
 

@@ -1,8 +1,8 @@
-"""What llama.cpp's own `/v1/responses` takes in another way, ignores, and leaves out of its answers.
+"""Adapt calls to llama.cpp's `/v1/responses`, and fill in what it omits from its responses.
 
-Pure. Changes nothing that is there; what is no answer at all is left to core to refuse.
+Pure. Changes nothing that is present; core rejects anything that is not a response.
 
-Source: OpenAPI 2.3.0, `CreateResponse` and `Response`; the wire of the llama.cpp in xllamacpp, as tried.
+Source: OpenAPI 2.3.0, `CreateResponse` and `Response`; the responses of the llama.cpp in xllamacpp, as observed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["completed", "judged", "with_format"]
 SOURCE = "llama.cpp's /v1/responses"
 ENDS = ("completed", "incomplete", "failed")
 IGNORED = frozenset({"background", "conversation", "include", "max_tool_calls", "prompt"})
-"""Parameters that the server takes without a word and without doing anything."""
+"""Parameters that the server silently ignores."""
 
 
 def judged(param: str, value: Any) -> ParamRule | None:
@@ -40,22 +40,22 @@ def judged(param: str, value: Any) -> ParamRule | None:
     if param == "tools" and isinstance(value, list):
         functions = [tool for tool in value if isinstance(tool, Mapping) and tool.get("type") == "function"]
         if len(functions) < len(value):
-            reason = "this server runs no built-in tools, it only takes functions"
+            reason = "this server has no built-in tools, only functions"
             return ParamRule(supported=False, reason=reason, source=SOURCE, replaces=True, replace=functions or None)
     return None
 
 
 def with_format(request: UpstreamRequest, route: Route) -> UpstreamRequest:
-    """Return the request with its `text.format` said once more in chat's way, the only one that the server knows."""
+    """Return the request with its `text.format` repeated as `response_format`, which the server supports."""
     body = request.body
     text = body.get("text") if isinstance(body, dict) else None
     wanted = text.get("format") if isinstance(text, Mapping) else None
     if not isinstance(body, dict) or not isinstance(wanted, Mapping) or wanted.get("type") in (None, "text"):
         return request
     ledger = Ledger(route, SOURCE)
-    ledger.bridged("text.format", "sent as response_format, which is what this server knows")
-    said = {"model": route.model, **body, "response_format": _chat_format(wanted)}
-    return replace(request, body=said, ledger=(*request.ledger, *ledger.entries))
+    ledger.bridged("text.format", "sent as response_format, the only form that this server supports")
+    adapted = {"model": route.model, **body, "response_format": _chat_format(wanted)}
+    return replace(request, body=adapted, ledger=(*request.ledger, *ledger.entries))
 
 
 def _chat_format(wanted: Mapping[str, Any]) -> JsonObject:
@@ -65,7 +65,7 @@ def _chat_format(wanted: Mapping[str, Any]) -> JsonObject:
 
 
 def completed(call: Call, route: Route, response: UpstreamResponse) -> Converted | UpstreamResponse:
-    """Return an answer with every field that the wire promises: it is read like the last event of a stream."""
+    """Return a response with every documented field, filled in like the last event of a stream."""
     answer = response.json()
     if not isinstance(answer, dict) or not isinstance(answer.get("output"), list):
         return response
@@ -75,5 +75,5 @@ def completed(call: Call, route: Route, response: UpstreamResponse) -> Converted
     whole = events[-1]["response"]
     ledger = Ledger(route, SOURCE)
     if whole.keys() != answer.keys():
-        ledger.emulated("response", "the server leaves out fields that echo the request; they were filled in here")
+        ledger.emulated("response", "the server omits fields that echo the request, so llmgate filled them in")
     return Converted(whole, ledger.entries)

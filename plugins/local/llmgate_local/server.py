@@ -1,8 +1,8 @@
 """The child: `python -m llmgate_local.server chat|embeddings|transcription`, one model on a loopback port.
 
 Reads its key as the first line of standard input, and ends when that input ends or when its
-parent is gone. Says `{"port": N}` on standard output once it is ready; whatever the libraries
-print goes to standard error, which is the log.
+parent is gone. Prints `{"port": N}` on standard output once it is ready; the output of
+libraries goes to standard error, which is the log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from llmgate_local.openmp import load_openmp
 
 __all__ = ["main"]
 
-CONTEXT_TOKENS = 8192  # in all; each of the slots has its share
+CONTEXT_TOKENS = 8192  # shared by the slots
 SLOTS = 2
 PROMPT_CACHE_MIB = 64
 LOG_WARNINGS = 2
@@ -52,12 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
     with report:
         json.dump({"port": port}, report)
         report.write("\n")
-    threading.Event().wait()  # holds `server`, too: its threads end with it
+    threading.Event().wait()  # keeps `server` alive, with its threads
     del server
 
 
 def _end_with_parent(parent: int) -> None:
-    """End at once when the input ends, or the parent is another: a fork of it may hold the pipe."""
+    """End when the input ends or the parent has gone: a fork of the parent may keep the pipe open."""
 
     def watch_input() -> None:
         while os.read(0, 1024):
@@ -72,8 +72,8 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
-    """Start llama.cpp's own HTTP server; return its port, and what keeps it alive."""
-    # by name, since the compiled module has no types to check against
+    """Start llama.cpp's own HTTP server; return its port, and the object that keeps it alive."""
+    # imported by name, because the compiled module has no types
     xllamacpp: Any = importlib.import_module("xllamacpp")
 
     params = xllamacpp.CommonParams()
@@ -85,7 +85,7 @@ def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
     params.n_ctx = CONTEXT_TOKENS
     params.n_parallel = SLOTS
     params.cache_ram_mib = PROMPT_CACHE_MIB
-    # One thread: with more of them than idle cores llama.cpp spins, and is many times slower.
+    # One thread: with more threads than idle cores llama.cpp busy-waits and is many times slower.
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.use_jinja = True
     params.chat_template = Path(__file__).with_name("chat_template.jinja").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def _serve_chat(weights: Path, key: str, port: int) -> tuple[int, object]:
     try:
         server = xllamacpp.Server(params)
     except RuntimeError:
-        sys.exit(1)  # llama.cpp has said why, and the log's last lines go into the parent's error
+        sys.exit(1)  # llama.cpp has logged the reason, and the parent's error quotes the log
     return int(server.listening_address.rpartition(":")[2]), server
 
 

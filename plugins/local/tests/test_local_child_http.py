@@ -80,13 +80,13 @@ def test_what_is_refused_is_said_and_the_connection_goes_on(
     assert ask(connection, b"hello") == (200, b"hello")
     kept = connection.sock
     assert ask(connection, b"refuse") == (400, error("not this", param="input"))
-    assert ask(connection, b"x", path="/v1/other") == (404, error("there is nothing here", "not_found_error"))
+    assert ask(connection, b"x", path="/v1/other") == (404, error("no such route", "not_found_error"))
     assert ask(connection, b"x", headers={"authorization": "Bearer other"}) == (
         401,
         error("wrong key", "authentication_error"),
     )
     assert ask(connection, b"x", headers={}) == (401, error("wrong key", "authentication_error"))
-    assert ask(connection, b"x" * (LIMIT + 1)) == (413, error(f"a body of at most {LIMIT} bytes is taken"))
+    assert ask(connection, b"x" * (LIMIT + 1)) == (413, error(f"the body must have at most {LIMIT} bytes"))
     assert ask(connection, b"break") == (500, error("the model failed at this request", "server_error"))
     assert ask(connection, b"x" * LIMIT) == (200, b"x" * LIMIT)
     assert connection.sock is kept is not None
@@ -103,7 +103,7 @@ def test_a_body_far_over_the_limit_is_not_read_to_its_end(
 
     response = connection.getresponse()
 
-    assert (response.status, response.read()) == (413, error(f"a body of at most {LIMIT} bytes is taken"))
+    assert (response.status, response.read()) == (413, error(f"the body must have at most {LIMIT} bytes"))
     assert connection.sock is None or not connection.sock.recv(1)  # it hung up
     assert server.answered == 0
 
@@ -118,7 +118,7 @@ def test_a_length_that_is_no_number_is_refused_and_the_connection_closed(server:
             said = answer.read()
 
     assert said.startswith(b"HTTP/1.1 411 ")
-    assert said.endswith(error("a content-length is needed"))
+    assert said.endswith(error("a content-length header is required"))
     assert server.answered == 0
 
 
@@ -156,7 +156,7 @@ def test_other_methods_and_paths_are_refused(connection: http.client.HTTPConnect
     assert (response.status, response.read()) == (200, b'{"status": "ok"}')
     connection.request("GET", "/v1/echo")
     response = connection.getresponse()
-    assert (response.status, response.read()) == (404, error("there is nothing here", "not_found_error"))
+    assert (response.status, response.read()) == (404, error("no such route", "not_found_error"))
     connection.request("DELETE", "/v1/echo")
     assert connection.getresponse().status == 501
 

@@ -74,7 +74,7 @@ def test_what_stands_around_the_parts_is_no_part() -> None:
             KIND,
             NO_NAME,
         ),
-        (part(b"\xff", b"content-disposition: form-data; name=prompt") + b"--b--", KIND, "prompt is no text"),
+        (part(b"\xff", b"content-disposition: form-data; name=prompt") + b"--b--", KIND, "prompt is not UTF-8 text"),
     ],
 )
 def test_a_malformed_form_is_refused(content: bytes, kind: str, message: str) -> None:

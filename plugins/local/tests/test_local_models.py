@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from llmgate_local.child import ModelServer
 from llmgate_local.provider import LocalModels
-from llmgate_local.wires import AsyncLocalTransport, LocalTransport
+from llmgate_local.transports import AsyncLocalTransport, LocalTransport
 
 from llmgate_core import AsyncClient
 from llmgate_core.plugin import Call, Deadline, Limits, Origin, Route, Timeouts, TransportRequest, errors
@@ -306,9 +306,9 @@ def test_embeddings_put_related_texts_closer_in_either_format(e5: Transport) -> 
 @pytest.mark.parametrize(
     ("body", "param", "message"),
     [
-        ({"input": []}, "input", "input must be a string or a list of strings, not empty"),
-        ({"input": [1, 2]}, "input", "input must be a string or a list of strings, not empty"),
-        ({"input": "a", "dimensions": 12}, "dimensions", "this model makes vectors of 384 numbers only"),
+        ({"input": []}, "input", "input must be a string or a non-empty list of strings"),
+        ({"input": [1, 2]}, "input", "input must be a string or a non-empty list of strings"),
+        ({"input": "a", "dimensions": 12}, "dimensions", "this model has vectors of 384 dimensions only"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format", "encoding_format must be float or base64"),
         ({"input": "a", "input_type": "x"}, "input_type", "input_type must be query or passage"),
         ({"input": "a", "input_type": ["query"]}, "input_type", "input_type must be query or passage"),

@@ -1,6 +1,6 @@
-"""The wires to a child: wait until it runs, then send through the transport that core would use.
+"""Transports to a child: wait until it runs, then send through the transport that core would use.
 
-They own neither the child, which all clients share, nor the inner transport.
+They do not own the child, which all clients share.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ __all__ = ["AsyncLocalTransport", "LocalTransport"]
 
 
 class LocalTransport:
-    """The wire of synchronous clients."""
+    """The transport of synchronous clients."""
 
     def __init__(self, server: ModelServer, inner: Transport) -> None:
         self._server = server
         self._inner = inner
 
     def send(self, request: TransportRequest) -> TransportResponse:
-        """Send to the child; the first request waits for its start, as long as the call may take.
+        """Send to the child; the first request waits for its start, up to the call's deadline.
 
         Raises:
-            ConfigError: the weights cannot be had. APIConnectionError: the child does not start.
-            APITimeoutError: the call's deadline came first; the start goes on.
+            ConfigError: a library, an extra or the weights are missing. APIConnectionError: the child does not start.
+            APITimeoutError: the call's deadline came first; the start continues.
         """
         return self._inner.send(_addressed(request, self._server.running() or self._started(request)))
 
     def close(self) -> None:
-        """Close the inner transport; the child goes on, for other clients."""
+        """Close the inner transport; the child keeps running for other clients."""
         self._inner.close()
 
     def _started(self, request: TransportRequest) -> Address:
@@ -56,32 +56,32 @@ class LocalTransport:
 
 
 class AsyncLocalTransport:
-    """The wire of asynchronous clients; the loop is never blocked, for the start has a thread of its own."""
+    """The transport of asynchronous clients; the start has its own thread, so the loop is never blocked."""
 
     def __init__(self, server: ModelServer, inner: AsyncTransport) -> None:
         self._server = server
         self._inner = inner
 
     async def asend(self, request: TransportRequest) -> AsyncTransportResponse:
-        """As `LocalTransport.send`."""
+        """Do the same as `LocalTransport.send`."""
         return await self._inner.asend(_addressed(request, self._server.running() or await self._started(request)))
 
     async def aclose(self) -> None:
-        """Close the inner transport; the child goes on, for other clients."""
+        """Close the inner transport; the child keeps running for other clients."""
         await self._inner.aclose()
 
     async def _started(self, request: TransportRequest) -> Address:
         start = asyncio.wrap_future(self._server.start())
         try:
             return await asyncio.wait_for(start, request.deadline.remaining())
-        except asyncio.TimeoutError:  # of Python 3.10 it is not the builtin one
+        except asyncio.TimeoutError:  # not the built-in TimeoutError on Python 3.10
             raise request.deadline.error("total") from None
         except errors.LLMGateError as error:
             raise copy.copy(error) from error
 
 
 def _addressed(request: TransportRequest, address: Address) -> TransportRequest:
-    """Return the request as the child takes it: its port, its key."""
+    """Return the request with the child's address and key."""
     headers = [(name, value) for name, value in request.headers if name.lower() != "authorization"]
     headers.append(("authorization", f"Bearer {address.key.reveal()}"))
     return replace(request.at(address.origin), headers=headers)
