@@ -14,6 +14,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -383,8 +384,15 @@ def dripped(what: str) -> tuple[bool, Answer]:
     }[what]
 
 
-DRIPS = ["the head", "the body", "one event", "comments", "comments before any event", "informational answers",
-         "chunks of no bytes of text", "an error body"]  # fmt: skip
+DRIPS = [
+    "the body",
+    "one event",
+    "comments",
+    "comments before any event",
+    "chunks of no bytes of text",
+    "an error body",
+]
+DRIPPING_HEADS = ["the head", "informational answers"]
 
 
 @pytest.mark.parametrize("what", DRIPS)
@@ -400,11 +408,24 @@ def test_a_total_ends_what_drips(caller: Caller, upstream: FakeUpstream, what: s
     caller.wait_disconnect(upstream)
 
 
+@pytest.mark.parametrize("what", DRIPPING_HEADS)
+@pytest.mark.parametrize(
+    ("timeout", "phase"), [(1, "total"), (Timeouts(total=30, first_event=0.6, idle=0.6), "first_event")]
+)
+def test_a_dripping_head_ends_in_time(
+    http1_caller: Caller, upstream: FakeUpstream, what: str, timeout: Any, phase: str
+) -> None:
+    _, answer = dripped(what)
+    upstream.answers.append(answer)
+    error = http1_caller.failure(upstream, timeout=timeout)
+    assert (type(error), error.phase) == (APITimeoutError, phase)
+    http1_caller.wait_disconnect(upstream)
+
+
 @pytest.mark.parametrize(
     ("what", "phase"),
-    [("the head", "first_event"), ("comments", "idle"), ("comments before any event", "first_event"),
-     ("informational answers", "first_event"), ("one event", "first_event")],
-)  # fmt: skip
+    [("comments", "idle"), ("comments before any event", "first_event"), ("one event", "first_event")],
+)
 def test_the_clocks_of_the_phases_count_events_and_not_bytes(
     caller: Caller, upstream: FakeUpstream, what: str, phase: str
 ) -> None:
