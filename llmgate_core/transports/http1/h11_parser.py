@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from llmgate_core.transports.http1.parsers import RefusedError
+from llmgate_core.transports.http1.parser_contract import RefusedError
 
 if TYPE_CHECKING:
-    from llmgate_core.transports.http1.parsers import ParserEvents
+    from llmgate_core.transports.http1.parser_contract import ParserEvents
 
 __all__ = ["ERRORS", "H11Parser"]
 
@@ -31,7 +31,7 @@ _REPEATED_LENGTH = re.compile(rb"\r\ncontent-length:(?:[^\r]*,|.*\r\ncontent-len
 
 
 class H11Parser:
-    """Reads one answer and reports it to `events`; see `parsers.ResponseParser`."""
+    """Reads one answer and reports it to `events`; see `parser_contract.ResponseParser`."""
 
     def __init__(self, events: ParserEvents, method: str) -> None:
         self._events = events

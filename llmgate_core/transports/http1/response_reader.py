@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.transports.failures import broken, closed, not_http, truncated
-from llmgate_core.transports.http1.parsers import RefusedError
+from llmgate_core.transports.http1.parser_contract import RefusedError
 from llmgate_core.transports.http_syntax import peer
 
 if TYPE_CHECKING:
     from llmgate_core.contract.transport import Origin
     from llmgate_core.errors import APIError
-    from llmgate_core.transports.http1.parsers import ParserKind, ResponseParser
+    from llmgate_core.transports.http1.parser_contract import ResponseParser
+    from llmgate_core.transports.http1.parsers import ParserKind
 
 __all__ = ["ResponseReader"]
 
