@@ -1,7 +1,7 @@
-"""How requests are sent. Two transports of ours, one adapter for HTTP clients, and the choice between them.
+"""How requests are sent. Our HTTP/1.1, an adapter for HTTP clients, and the choice between them.
 
 Rooms: `http1/` is our own HTTP/1.1, the default; `user_client/` adapts `httpx` and `httpx2` clients; `httpx_transport`
-is the same adapter over clients of ours, for `transport="httpx"` and for proxies; `selection` chooses and caches.
+is the same adapter over clients that we make, for `transport="httpx"` and for proxies; `selection` chooses and caches.
 Nothing here knows a provider, a plugin or a retry, and nothing is imported in this file.
 
 **Who owns a connection.** The pool, while it is idle; one response, while it is in use. A response returns it when the

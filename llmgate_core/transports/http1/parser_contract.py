@@ -12,7 +12,7 @@ __all__ = ["ParserEvents", "RefusedError", "ResponseParser"]
 
 
 class RefusedError(Exception):
-    """Ends the parsing: the answer breaks a rule of ours or of the syntax. Its text never repeats a received byte."""
+    """Ends the parsing: the answer breaks one of our rules or the syntax. Its text never repeats a received byte."""
 
 
 class ParserEvents(Protocol):
