@@ -1,6 +1,6 @@
-"""What a wire promises: a request goes in, a started answer comes out, its body read block by block.
+"""What a transport promises: a request goes in, a started answer comes out, its body read block by block.
 
-Pure protocols and data, no I/O. Two kinds of wire ship in `transports/`; a plugin may bring its own.
+Pure protocols and data, no I/O. Two kinds ship in `transports/`; a plugin may bring its own.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class StreamedContent(Protocol):
 
 @dataclass(slots=True)
 class TransportRequest:
-    """One request as it goes on the wire.
+    """One request to send.
 
     Attributes:
         target: path and query, percent-encoded ASCII.
         headers: all but `host`, `content-length` and `connection`, which the transport sets.
-        content: the body; a streamed one is read anew for each try.
+        content: the body; a streamed one is read again for each attempt.
         deadline: how long each phase may take, and when the whole call ends.
         limits: sizes at which to stop.
         new_connection: send it on a new connection, not on one that was kept.
@@ -147,7 +147,7 @@ class AsyncTransportResponse(Protocol):
 
 
 class Transport(Protocol):
-    """Sends one request over some wire. One object serves many threads."""
+    """Sends one request. One object serves many threads."""
 
     def send(self, request: TransportRequest) -> TransportResponse:
         """Send `request` and return its answer once the head is here.

@@ -24,7 +24,7 @@ _GZIP = zlib.MAX_WBITS | 16
 
 
 def decoder_for(raw_headers: Sequence[tuple[bytes, bytes]]) -> ContentDecoder | None:
-    """Return what undoes the encoding that the headers name, None where there is none.
+    """Return what undoes the encoding that the headers name; None: the body is not encoded.
 
     Raises:
         APIResponseValidationError: an encoding that was not asked for, or several at once.
@@ -60,7 +60,7 @@ class ContentDecoder:
         self._rest = self._rest + block if self._rest else block
 
     def take(self) -> bytes:
-        """Return the next piece, 256 KiB at most; `b""`: there is none before the next `put`.
+        """Return the next piece, 256 KiB at most; `b""`: nothing more before the next `put`.
 
         Raises:
             APIResponseValidationError: not what the header promised.
