@@ -8,7 +8,7 @@ import re
 from tests.support.paths import ROOT
 
 MODULES = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py")])
-WIRES = frozenset({"test_httpx_transport.py", "upload_transports.py"})  # they share the tests of the transports
+WIRES = frozenset({"test_httpx_transport.py"})  # runs the tests of the other transports
 UPPER_BOUND = re.compile(r"^ *assert .*time\.\w+\(\) - \w+.* <=? ", re.MULTILINE)
 
 

@@ -209,7 +209,7 @@ def test_a_head_beyond_its_limit_is_refused_whole_endless_or_in_interim_answers(
     ):
         reader = read(*blocks, max_head_bytes=100)
         assert isinstance(reader.error, APIResponseValidationError)
-        assert reader.error.message == "the head of the answer of upstream.test:8080 exceeds 100 bytes"
+        assert all(value in reader.error.message for value in ("upstream.test:8080", "100 bytes"))
         assert (reader.complete, reader.reusable) == (False, False)
 
 
