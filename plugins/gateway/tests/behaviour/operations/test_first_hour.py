@@ -46,7 +46,7 @@ def test_a_reload_does_not_take_the_last_key_away(gateways: Any, upstream: Any, 
     assert gateway.chat()[0] == 401
     gateways.write(upstream, "insecure_no_auth: true")  # in so many words
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("a new config was taken")
+    gateway.wait_line("a new config was loaded")
 
 
 def test_a_gateway_that_began_without_keys_says_so_and_may_go_on_so(gateways: Any, upstream: Any) -> None:
@@ -54,7 +54,7 @@ def test_a_gateway_that_began_without_keys_says_so_and_may_go_on_so(gateways: An
     gateway = gateways.start()
     gateway.wait_line(f"warning: no key is set: whoever reaches 127.0.0.1:{gateway.port} may use it")
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("a new config was taken")
+    gateway.wait_line("a new config was loaded")
     assert gateway.chat()[0] == 200
 
 

@@ -173,14 +173,14 @@ def test_sighup_takes_a_new_config_and_refuses_a_wrong_one_without_a_failed_requ
         for number in range(10):
             gateways.config.write_text(f"{good}\ngeneral_settings: {{cors: {{max_age: {number}}}}}\n")
             gateway.signal(signal.SIGHUP)
-            gateway.wait_for(lambda n=number: _count(gateway, "a new config was taken") == n + 1, "a new config")
+            gateway.wait_for(lambda n=number: _count(gateway, "a new config was loaded") == n + 1, "a new config")
             gateways.config.write_text(good.replace("model_list", "model_lst"))
             gateway.signal(signal.SIGHUP)
             gateway.wait_for(lambda n=number: _count(gateway, "model_lst") >= n + 1, "an error")
     assert load.wrong == []
     assert load.count > 20
     lines = [json.loads(line) for line in gateway.err if "model_lst" in line]
-    assert re.search(r"the config was not taken, the old one stays: .*config\.yaml:1:1: ", lines[0]["message"])
+    assert re.search(r"the new config was rejected and the old one stays: .*config\.yaml:1:1: ", lines[0]["message"])
     assert lines[0]["level"] == "error"
     text = gateway.ask("GET", "/metrics")[2].decode()
     assert 'llmgate_config_reloads_total{result="taken"} 10.0' in text
@@ -193,7 +193,7 @@ def test_a_new_config_brings_its_limits(gateways: Any, upstream: Any) -> None:
     assert gateway.ask("GET", "/livez", x="y" * 20_000)[0] == 200
     gateways.write(upstream, "limits: {max_header: 10000}")
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("a new config was taken")
+    gateway.wait_line("a new config was loaded")
     assert gateway.ask("GET", "/livez", x="y" * 20_000)[0] == 431
 
 
@@ -212,7 +212,7 @@ def test_a_stream_keeps_the_config_that_it_began_with(gateways: Any, upstream: A
     connection, answer = gateway.stream()
     gateways.config.write_text(gateways.config.read_text().replace("model_name: m", "model_name: other"))
     gateway.signal(signal.SIGHUP)
-    gateway.wait_line("a new config was taken")
+    gateway.wait_line("a new config was loaded")
     assert gateway.chat()[0] == 404
     assert gateway.chat(model="other")[0] == 200
     hold.set()
@@ -224,7 +224,7 @@ def test_a_changed_file_is_taken_by_itself(gateways: Any, upstream: Any) -> None
     gateways.write(upstream)
     gateway = gateways.start("--reload")
     gateways.config.write_text(gateways.config.read_text().replace("model_name: m", "model_name: other"))
-    gateway.wait_line("a new config was taken")
+    gateway.wait_line("a new config was loaded")
     assert gateway.chat(model="other")[0] == 200
     gateways.config.write_text("model_list: [\n")
     gateway.wait_line("the old one stays")
@@ -374,7 +374,7 @@ def test_workers_take_a_new_config(gateways: Any, upstream: Any) -> None:
     gateway.wait_line("the old one stays")
     gateways.config.write_text(good.replace("model_name: m", "model_name: other"))
     gateway.signal(signal.SIGHUP)
-    gateway.wait_for(lambda: _count(gateway, "a new config was taken") == 2, "both workers' word")
+    gateway.wait_for(lambda: _count(gateway, "a new config was loaded") == 2, "both workers' word")
     for worker in children(gateway.process.pid)[:1]:
         os.kill(worker, signal.SIGKILL)
         gateways.until(lambda dead=worker: len(found := children(gateway.process.pid)) == 2 and dead not in found)
