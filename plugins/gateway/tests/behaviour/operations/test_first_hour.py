@@ -52,7 +52,7 @@ def test_a_reload_does_not_take_the_last_key_away(gateways: Any, upstream: Any, 
 def test_a_gateway_that_began_without_keys_says_so_and_may_go_on_so(gateways: Any, upstream: Any) -> None:
     gateways.write(upstream)
     gateway = gateways.start()
-    gateway.wait_line(f"warning: no key is set: whoever reaches 127.0.0.1:{gateway.port} may use it")
+    gateway.wait_line(f"warning: no key is set: anyone who can reach 127.0.0.1:{gateway.port} may use it")
     gateway.signal(signal.SIGHUP)
     gateway.wait_line("a new config was loaded")
     assert gateway.chat()[0] == 200
