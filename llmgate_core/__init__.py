@@ -77,25 +77,33 @@ class _LLMGate(ModuleType):
             value = getattr(module, name)
             ModuleType.__setattr__(self, name, value)
             return value
-        if name in _SETTING_NAMES:
-            return getattr(_settings(), name)
         raise AttributeError(f"module 'llmgate_core' has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
         # the import system sets submodules and dunders; everything else is a setting or a slip
-        if name.startswith("__") or name in _MODULE_OF or isinstance(value, ModuleType):
+        if name.startswith("__") or name in _SETTING_NAMES or name in _MODULE_OF or isinstance(value, ModuleType):
             ModuleType.__setattr__(self, name, value)
         else:
             setattr(_settings(), name, value)
 
-    def __delattr__(self, name: str) -> None:
-        if name in self.__dict__:
-            ModuleType.__delattr__(self, name)
-        else:
-            setattr(self, name, getattr(type(_settings())(), name))  # the default
-
     def __dir__(self) -> list[str]:
         return sorted({*_MODULE_OF, *_SETTING_NAMES, *self.__dict__})
+
+
+def _setting(name: str) -> property:
+    """Return a property of the module that reads, sets and resets one setting.
+
+    A property, since pytest restores an attribute of a module only if it finds it without the module's `__getattr__`.
+    """
+
+    def change(_: ModuleType, value: object) -> None:
+        setattr(_settings(), name, value)
+
+    def reset(_: ModuleType) -> None:
+        settings = _settings()
+        setattr(settings, name, getattr(type(settings)(), name))
+
+    return property(lambda _: getattr(_settings(), name), change, reset)
 
 
 def _settings() -> Settings:
@@ -104,4 +112,6 @@ def _settings() -> Settings:
     return module_settings()
 
 
+for _name in _SETTING_NAMES:
+    setattr(_LLMGate, _name, _setting(_name))
 sys.modules[__name__].__class__ = _LLMGate

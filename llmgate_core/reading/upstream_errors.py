@@ -5,10 +5,11 @@ Pure. Source: OpenAPI 2.3.0, `ErrorResponse`; the statuses and codes that docs/g
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -31,6 +32,7 @@ __all__ = [
     "error_of_object",
     "error_of_status",
     "is_document",
+    "lenient_decode",
     "try_decode",
     "validation_error",
     "why_invalid",
@@ -179,6 +181,22 @@ def why_invalid(error: Exception) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def lenient_decode(content: bytes | str) -> Any:
+    """Return the parsed JSON, lone surrogates in escapes included; None if it is not JSON."""
+    try:
+        return decode(content)
+    except ValueError:
+        pass
+    try:
+        return json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def try_decode(content: bytes | str) -> Any:

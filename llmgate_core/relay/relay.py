@@ -23,8 +23,8 @@ from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
-from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes, lenient_decode
-from llmgate_core.reading.upstream_errors import error_of_object, is_document, validation_error
+from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes
+from llmgate_core.reading.upstream_errors import error_of_object, is_document, lenient_decode, validation_error
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["RelayReader", "Relayed", "error_object", "error_tail"]

@@ -19,7 +19,7 @@ from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.sse import SSEDecoder
-from llmgate_core.reading.upstream_errors import error_of_object, try_decode, validation_error
+from llmgate_core.reading.upstream_errors import error_of_object, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
 __all__ = ["EventStreamReader", "StreamReader", "is_document_start", "with_first"]
@@ -248,7 +248,7 @@ class EventStreamReader(ABC):
 
     def _error_event(self, event: SSEEvent) -> APIError:
         """Return the error that an event reports."""
-        parsed = try_decode(event.data)
+        parsed = lenient_decode(event.data)
         error = parsed.get("error") or parsed if isinstance(parsed, Mapping) else event.data
         return self._error_of(error)
 

@@ -7,18 +7,18 @@ Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R7 and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
-from llmgate_core.json_codec import decode, encode
+from llmgate_core.json_codec import encode
 from llmgate_core.reading.readers.base import EventStreamReader
+from llmgate_core.reading.upstream_errors import lenient_decode
 
-__all__ = ["DONE_EVENT", "EventRelay", "event_bytes", "lenient_decode"]
+__all__ = ["DONE_EVENT", "EventRelay", "event_bytes"]
 
 DONE_EVENT = b"data: [DONE]\n\n"
 
@@ -90,19 +90,3 @@ def event_bytes(family: Family, kind: object, data: bytes) -> bytes:
     if family.ends and isinstance(kind, str) and kind.isprintable():
         return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
     return b"data: " + data + b"\n\n"
-
-
-def lenient_decode(content: bytes | str) -> Any:
-    """Return the parsed JSON, lone surrogates in escapes included; None if it is not JSON."""
-    try:
-        return decode(content)
-    except ValueError:
-        pass
-    try:
-        return json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -149,7 +149,7 @@ def test_a_file_that_shrinks_is_an_error_and_the_connection_ends(driver: Any, tm
         request = upload_to(server, form(path))
         with path.open("r+b") as file:
             file.truncate(BIG - 1)
-        with pytest.raises(BadRequestError, match=r"'a\.wav' is shorter now than the 30000000 bytes") as caught:
+        with pytest.raises(BadRequestError, match=r"'a\.wav' .*shorter.* 30000000 bytes") as caught:
             driver.send(request)
         assert (caught.value.param, caught.value.status_code) == ("file", 400)
         assert server.peers[0].gone.wait(PATIENCE)
@@ -162,7 +162,7 @@ def test_a_file_that_is_gone_costs_no_connection(driver: Any, tmp_path: Path) ->
     with upstream(drain) as server:
         request = upload_to(server, form(path))
         path.unlink()
-        with pytest.raises(BadRequestError, match=r"'a\.wav' cannot be read any more"):
+        with pytest.raises(BadRequestError, match=r"'a\.wav' .*no such file"):
             driver.send(request)
         assert server.peers == []
 
