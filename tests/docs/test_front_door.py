@@ -233,16 +233,6 @@ def test_every_config_in_the_guide_is_one_that_the_gateway_takes() -> None:
         assert load_config_dict(yaml.safe_load(config)).warnings == ()
 
 
-def test_the_pytest_files_of_the_guide_pass(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "guide" / "testing.md").read_text("utf-8")
-    conftest, module = re.findall(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
-    (tmp_path / "test_busy.py").write_text(module, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-
-
 def test_the_reference_is_what_the_signatures_say() -> None:
     done = subprocess.run(
         [sys.executable, "tools/make_reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60

@@ -329,7 +329,7 @@ def test_a_hook_that_never_returns_is_named_and_its_worker_replaced(gateways: An
     first = gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and found)
     with contextlib.closing(gateway.connection()) as connection:
         connection.request("POST", "/v1/chat/completions", json.dumps(ASKED), JSON)
-        assert "transform_request" in gateway.wait_line("stands still in llmgate_stuck")
+        assert "transform_request" in gateway.wait_line("blocked in llmgate_stuck")
         assert gateway.wait_line("ended with status 70")
         gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and set(found) - set(first))
     for _ in range(10):

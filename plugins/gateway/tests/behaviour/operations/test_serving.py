@@ -78,7 +78,7 @@ def test_neither_a_config_nor_a_model_is_refused(gateways: Any) -> None:
 def test_an_address_for_all_needs_a_key_or_the_flag(gateways: Any) -> None:
     gateways.write(None)
     gateway = gateways.start("--host", "0.0.0.0", "--insecure-no-auth")
-    assert gateway.wait_line("anybody who reaches this address")
+    assert gateway.wait_line("anyone who can reach this address")
     assert "listening on http://0.0.0.0:" in gateway.err[0]
 
 
