@@ -3,7 +3,7 @@
 `getaddrinfo` takes no timeout, so names are looked up in a thread that may outlive the wait; it is a daemon, so that a
 dead name server never delays the end of the process.
 
-Source: rows R11 and R19 of the reliability catalogue in docs/architecture.md.
+Source: rows R11 and R19 of docs/reliability.md.
 """
 
 from __future__ import annotations

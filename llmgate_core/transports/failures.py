@@ -2,7 +2,7 @@
 
 Pure. A path, a header or a byte of a body is never part of a message.
 
-Source: rows R4, R19 and R26 of the reliability catalogue in docs/architecture.md.
+Source: rows R4, R19 and R26 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What HTTP/1.1 allows in a request, for every transport.
 
-Pure. Source: RFC 9110 sections 5.5 and 8.6, RFC 9112 section 3.2; rows S9 and S11 of the reliability catalogue in
-docs/architecture.md.
+Pure. Source: RFC 9110 sections 5.5 and 8.6, RFC 9112 section 3.2; rows S9 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The clients are ours, behind the adapter for callers' clients, so what that adap
 either (see `llmgate_core.transports.user_client`), but for bodies, which are decoded here and within limits. They read
 nothing of the environment: which proxy to use is an option.
 
-Source: docs/architecture.md, "Sending", and rows S14 and S16 there.
+Source: docs/reliability.md, "Sending", and rows S14 and S16 there.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Its first block is read before anything is sent, so that a missing file costs no
 taking a connection and using it. It never yields more or less than the announced length: whatever follows on the
 connection would be taken for another request.
 
-Source: rows R1, R11 and S11 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R11 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Verification is on unless the options turn it off.
 
-Source: row R19 of the reliability catalogue in docs/architecture.md; SSL_CERT_FILE and SSL_CERT_DIR as in the manual of
+Source: row R19 of docs/reliability.md; SSL_CERT_FILE and SSL_CERT_DIR as in the manual of
 OpenSSL, SSL_CTX_load_verify_locations(3).
 """
 

@@ -3,7 +3,7 @@
 A moment is a value of `time.monotonic()`; None means that the caller set no limit. A test checks that no other module
 of this room awaits a bare future, blocks on a socket or sets a socket's timeout.
 
-Source: rows R11 and R12 of the reliability catalogue in docs/architecture.md.
+Source: rows R11 and R12 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stand-in for curl where a machine has none: the options that our pages and the user's page use, and no other.
+"""A stand-in for curl where a machine has none: the options that our pages and LiteLLM's use, and no other.
 
 python curl.py [-s] [-i] [-X METHOD] [-H HEADER] [-d DATA] [-F FIELD] [--location] URL
 """

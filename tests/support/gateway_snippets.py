@@ -1,4 +1,4 @@
-"""The snippets of the user's page that are about its proxy, with the command `litellm` called `llmgate`; data.
+"""The snippets of LiteLLM's OpenAI page that are about its proxy, with the command `litellm` called `llmgate`; data.
 
 Indented, which the page's text has lost. What else differs from the page is listed at `CHANGES`.
 """

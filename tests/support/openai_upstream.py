@@ -1,4 +1,4 @@
-"""An upstream that answers whatever the pages of the guide and the user's page ask, each family in its own shape.
+"""An upstream that answers whatever the pages of the guide and LiteLLM's OpenAI page ask, each family in its own shape.
 
 Data and one look-up: the path picks the answer. It remembers nothing, so that every page runs alone.
 """

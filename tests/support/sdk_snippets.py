@@ -1,4 +1,4 @@
-"""The SDK snippets of the user's page, as code, with `litellm` called `llmgate_core`; data.
+"""The SDK snippets of LiteLLM's OpenAI page, as code, with `litellm` called `llmgate_core`; data.
 
 Left out: comments, and functions that a snippet defines and never calls. Those of its proxy are the
 gateway's.

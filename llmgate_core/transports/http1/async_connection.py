@@ -3,7 +3,7 @@
 It carries one answer at a time. When that is complete, it returns itself to its transport or closes. Bytes that no
 request asked for close it at once.
 
-Source: rows R1, R10, R13 and S11 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R10, R13 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

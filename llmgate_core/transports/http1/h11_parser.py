@@ -4,7 +4,7 @@ h11 reads more than we accept: heads whose lines end with a bare LF, folded head
 twice. Two programs that disagree about these disagree about where an answer ends, so a head is checked before h11
 receives it.
 
-Source: RFC 9112 sections 2.2, 5.2 and 6.3; row S11 of the reliability catalogue in docs/architecture.md.
+Source: RFC 9112 sections 2.2, 5.2 and 6.3; row S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

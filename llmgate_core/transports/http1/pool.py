@@ -2,7 +2,7 @@
 
 Pure bookkeeping: no I/O, no clock, no lock; the blocking transport holds a lock around it.
 
-Source: rows R26 and S11 of the reliability catalogue in docs/architecture.md.
+Source: rows R26 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

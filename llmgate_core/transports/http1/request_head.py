@@ -1,6 +1,6 @@
 """The head of a request as bytes.
 
-Pure. Source: RFC 9112 sections 2.1 and 3; row S9 of the reliability catalogue in docs/architecture.md.
+Pure. Source: RFC 9112 sections 2.1 and 3; row S9 of docs/reliability.md.
 """
 
 from __future__ import annotations

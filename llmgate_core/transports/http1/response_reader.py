@@ -3,7 +3,7 @@
 Pure: no I/O and no clock; the sync and the async connection both feed it. One reader reads one answer; bytes that
 follow its end are never taken for another one.
 
-Source: RFC 9112 sections 6 and 7; rows R4, R10 and S11 of the reliability catalogue in docs/architecture.md.
+Source: RFC 9112 sections 6 and 7; rows R4, R10 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

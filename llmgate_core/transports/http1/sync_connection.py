@@ -1,6 +1,6 @@
 """One blocking connection of the HTTP/1.1 transport, and how to open it.
 
-Source: rows R1, R10 to R13, R19 and S11 of the reliability catalogue in docs/architecture.md.
+Source: rows R1, R10 to R13, R19 and S11 of docs/reliability.md.
 """
 
 from __future__ import annotations

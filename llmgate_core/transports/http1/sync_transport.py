@@ -3,7 +3,7 @@
 One request at a time goes out on a connection. It has no redirects, cookies or proxies, and raises nothing but the
 errors of `contract.transport.Transport`.
 
-Source: docs/architecture.md, "Sending"; rows R1, R4, R10 to R13, R19, R26 and S11 of the reliability catalogue there.
+Source: docs/reliability.md, "Sending", and rows R1, R4, R10 to R13, R19, R26 and S11 there.
 """
 
 from __future__ import annotations

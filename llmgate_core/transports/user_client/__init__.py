@@ -12,5 +12,5 @@ What a client cannot keep of the promises of `contract.transport`:
 * the answer to an upload is read when the upload has gone out or the upstream has closed, not before; and an upstream
   that stops reading ends a blocking upload by the idle limit, even if the total ends sooner.
 
-Source: capabilities A28 to A31; docs/architecture.md, "Sending", and row R26 there.
+Source: docs/guide/options.md; docs/reliability.md, "Sending", and row R26 there.
 """

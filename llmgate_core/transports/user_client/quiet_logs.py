@@ -4,7 +4,7 @@ httpx logs the URL and the reason phrase of every answer at INFO; its engine, ht
 SOCKS proxy's password and the text of errors, which may repeat received bytes, at DEBUG. While a client works for us,
 such a record is cut to what cannot hold a key. What a caller does with the same client elsewhere is logged as before.
 
-Source: rows S3 and S16 of the reliability catalogue in docs/architecture.md.
+Source: rows S3 and S16 of docs/reliability.md.
 """
 
 from __future__ import annotations

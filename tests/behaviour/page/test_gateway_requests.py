@@ -1,6 +1,6 @@
-"""What the page says of requests, through one gateway, by raw HTTP and by the official SDK: A13, A36, A40, A48 to A59.
+"""What LiteLLM's page says of requests, through one gateway, by raw HTTP and an official SDK: A13, A36, A40, A48-A59.
 
-Source: the user's page; `docs/internal/capabilities.md`.
+Source: LiteLLM's OpenAI page, docs.litellm.ai/docs/providers/openai; `docs/internal/capabilities.md`.
 """
 
 from __future__ import annotations

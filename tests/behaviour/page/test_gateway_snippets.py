@@ -1,9 +1,9 @@
-"""Every snippet of the user's page about its proxy runs against a real gateway, and the wire is what the page says.
+"""Every snippet about the proxy on LiteLLM's OpenAI page runs against a real gateway and sends what the page says.
 
 The gateway is a process in front of a loopback upstream that `OPENAI_BASE_URL` names; curl and the programs
 are processes too. Only the address in a snippet is another one.
 
-Source: capabilities A32 to A59, A88, A89 and A110.
+Source: docs.litellm.ai/docs/providers/openai; docs/internal/capabilities.md, A32 to A59, A88, A89 and A110.
 """
 
 from __future__ import annotations

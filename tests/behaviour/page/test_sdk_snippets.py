@@ -1,4 +1,7 @@
-"""Every SDK snippet of the user's page runs as it stands, and what goes on the wire is what the page says."""
+"""Every SDK snippet of LiteLLM's OpenAI page runs as it is printed, and the wire carries what the page says.
+
+Source: docs.litellm.ai/docs/providers/openai.
+"""
 
 from __future__ import annotations
 

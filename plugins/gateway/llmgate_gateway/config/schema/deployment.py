@@ -2,7 +2,7 @@
 
 Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: LiteLLM's documentation of `config.yaml` for the format; docs/architecture.md, "SDK surface".
+Source: LiteLLM's documentation of `config.yaml` for the format; docs/guide/options.md.
 """
 
 from __future__ import annotations

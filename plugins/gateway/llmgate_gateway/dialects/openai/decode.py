@@ -1,6 +1,6 @@
 """Read a request of OpenAI's API: its JSON body or form, its query, and the path's parameters.
 
-Source: the OpenAI API reference; docs/architecture.md, "The relay".
+Source: the OpenAI API reference; docs/decisions/relay-of-bytes.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A corpus of broken configs: every mistake is found, each with the line it is in.
 
-Source: row R35 of the reliability catalogue.
+Source: row R35 of docs/reliability.md.
 """
 
 from __future__ import annotations

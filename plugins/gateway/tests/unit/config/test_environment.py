@@ -1,6 +1,6 @@
 """`os.environ/NAME`: whole values, once, never recursively, and only in the config.
 
-Source: capability A33; row S21 of the reliability catalogue.
+Source: docs/internal/capabilities.md, A33; row S21 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Files made to hurt: they are refused soon, and run nothing.
 
-Source: row S22 of the reliability catalogue.
+Source: row S22 of docs/reliability.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which addresses the gateway listens on with which keys.
 
-Source: row S1 of the reliability catalogue; capability A41.
+Source: row S1 of docs/reliability.md; docs/internal/capabilities.md, A41.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a requested model name means.
 
-Source: capabilities A35 to A38 and A56; row S6 of the reliability catalogue.
+Source: docs/internal/capabilities.md, A35 to A38 and A56; row S6 of docs/reliability.md.
 """
 
 from __future__ import annotations

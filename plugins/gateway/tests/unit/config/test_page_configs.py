@@ -1,6 +1,6 @@
-"""The configs of the user's page load as they stand, and mean what the page says.
+"""The configs of LiteLLM's OpenAI page load as they are printed, and mean what the page says.
 
-Source: capabilities A32 to A43, A88 and A89.
+Source: docs.litellm.ai/docs/providers/openai; docs/internal/capabilities.md, A32 to A43, A88 and A89.
 """
 
 from __future__ import annotations

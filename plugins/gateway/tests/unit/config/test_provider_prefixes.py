@@ -1,6 +1,6 @@
 """What a provider serves under another prefix than its usual one is found through a star.
 
-Source: capability A55.
+Source: docs/internal/capabilities.md, A55.
 """
 
 from __future__ import annotations

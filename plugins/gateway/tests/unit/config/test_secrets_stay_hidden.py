@@ -1,6 +1,6 @@
 """No key of a config is in any text: repr, dump, error, warning, schema.
 
-Source: row S15 of the reliability catalogue.
+Source: row S15 of docs/reliability.md.
 """
 
 from __future__ import annotations
