@@ -161,6 +161,7 @@ def trace_gateway(upstream: FakeUpstream) -> Trace:
     async def main() -> None:
         for _ in range(3):
             await _ask(app, body)
+        await asyncio.sleep(0)  # the last task of the request before ends here
         with trace.recording():
             await _ask(app, body)
 

@@ -134,14 +134,15 @@ def units_of(family: str, body: Mapping[str, Any]) -> dict[str, Any]:
     options = body.get("prompt_cache_options")
     if isinstance(options, Mapping) and options.get("ttl") is not None:
         units["cache_ttl"] = options["ttl"]
-    for holder in _search_tools(body):
-        if holder.get("search_context_size") is not None:
-            units["search_context_size"] = holder["search_context_size"]
+    search_options, tools = body.get("web_search_options"), body.get("tools")
+    if search_options is not None or tools is not None:
+        for holder in _search_tools(search_options, tools):
+            if holder.get("search_context_size") is not None:
+                units["search_context_size"] = holder["search_context_size"]
     return units
 
 
-def _search_tools(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    options, tools = body.get("web_search_options"), body.get("tools")
+def _search_tools(options: Any, tools: Any) -> Iterator[Mapping[str, Any]]:
     for holder in (options, *(tools if isinstance(tools, list) else ())):
         if isinstance(holder, Mapping) and (holder is options or str(holder.get("type")).startswith("web_search")):
             yield holder
@@ -197,8 +198,9 @@ def _add_input(
 ) -> None:
     kinds = _kinds(facts, pricing, prices, "input", total, details)
     text = total - sum(kinds.values()) if kinds else total
-    cached = _count(details.get("cached_tokens") or 0)
-    stored = _count(details.get("cache_write_tokens") or 0)
+    cached, stored = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0
+    if cached or stored:
+        cached, stored = _count(cached), _count(stored)
     if cached and kinds:
         text, cached = _add_cached_kinds(parts, pricing, tier, kinds, text, cached, details)
     if stored:
@@ -209,7 +211,8 @@ def _add_input(
             parts, "cache_write", stored, prices.get("cache_write" if lifetime == "30m" else f"cache_write_{lifetime}")
         )
     _add(parts, "input", text - cached - stored, prices.get("input"))
-    _add(parts, "cached_input", cached, prices.get("cached_input"))
+    if cached:
+        _add(parts, "cached_input", cached, prices.get("cached_input"))
     for kind, count in kinds.items():
         _add(parts, f"{kind}_input", count, _kind_price(pricing, kind, tier, "input"))
 

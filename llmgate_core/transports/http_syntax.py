@@ -5,6 +5,7 @@ Pure. Source: RFC 9110 sections 5.5 and 8.6, RFC 9112 section 3.2; rows S9 and S
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmgate_core.errors import BadRequestError
@@ -25,6 +26,7 @@ def peer(origin: Origin) -> str:
     return f"{_bracketed(origin.host)}:{origin.port}"
 
 
+@lru_cache(maxsize=256)
 def host_header(origin: Origin) -> str:
     """Return the value of the `host` header; a default port is left out."""
     return _bracketed(origin.host) if origin.port == DEFAULT_PORTS.get(origin.scheme) else peer(origin)

@@ -64,7 +64,9 @@ class TransportSelector:
         session = call.options.client_session
         if session is not None:
             return self._sessions.get(session, _wrap_user_client)
-        return _plugins_or(self._caches.get().of_kind(_kind_for(call)), call)
+        transport = self._caches.get().of_kind(_kind_for(call))
+        hook = call.target.plugin.transport
+        return transport if hook is None else hook(call.route, transport) or transport
 
     def close(self) -> None:
         """Close every connection of this process."""
@@ -88,7 +90,9 @@ class AsyncTransportSelector:
         session = call.options.aclient_session
         if session is not None:
             return self._sessions.get(session, _wrap_async_user_client)
-        return _plugins_or(self._caches.get().of_kind(_kind_for(call), loop), call)
+        transport = self._caches.get().of_kind(_kind_for(call), loop)
+        hook = call.target.plugin.transport
+        return transport if hook is None else hook(call.route, transport) or transport
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
@@ -155,13 +159,6 @@ class _LastSession(Generic[T]):
         if last is None or last[0] is not session:
             last = self._last = (session, wrap(session))
         return last[1]
-
-
-def _plugins_or(transport: T, call: Outgoing) -> T:
-    """Return what the plugin's hook makes of our transport, or ours if it has no other."""
-    hook = call.target.plugin.transport
-    chosen: T | None = hook(call.route, transport) if hook is not None else None
-    return transport if chosen is None else chosen
 
 
 def _kind_for(call: Outgoing) -> Kind:

@@ -229,7 +229,7 @@ class AsyncHTTP1Response:
         If its task is cancelled, the connection is closed.
         """
         reader, decoder = self._reader, self._decoder
-        ends = moment_after(wait_seconds)
+        ends: Moment = None  # of the first wait; most reads need none
         while True:
             if decoder is not None and (piece := await self._decoded()):
                 return piece
@@ -245,8 +245,10 @@ class AsyncHTTP1Response:
                 if decoder is not None:
                     decoder.finish()
                 return b""
-            elif not await self._wait(self._connection, ends):
-                raise TimeoutError
+            else:
+                ends = ends or moment_after(wait_seconds)
+                if not await self._wait(self._connection, ends):
+                    raise TimeoutError
 
     async def afinish(self) -> None:
         """After an end marker: let go of the connection, which is kept if the proper end comes soon.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.transports.content_decoding import ContentDecoder
+    from llmgate_core.transports.waits import Moment
 
 __all__ = ["HTTP1Response", "HTTP1Transport"]
 
@@ -195,8 +196,8 @@ class HTTP1Response:
 
     def read_block(self, wait_seconds: float | None) -> bytes:
         """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`."""
-        ends = moment_after(wait_seconds)
         reader, decoder = self._reader, self._decoder
+        ends: Moment = None  # of the first wait; most reads need none
         while True:
             if decoder is not None and (piece := decoder.take()):
                 return piece
@@ -206,8 +207,10 @@ class HTTP1Response:
                 decoder.put(block)
             elif self._connection is None:
                 return _end_of_body(reader, decoder)
-            elif not self._receive(self._connection, ends):
-                raise TimeoutError
+            else:
+                ends = ends or moment_after(wait_seconds)
+                if not self._receive(self._connection, ends):
+                    raise TimeoutError
 
     def finish(self) -> None:
         """After an end marker: wait at most 50 ms for the proper end, so that the connection can be kept."""
