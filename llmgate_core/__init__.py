@@ -33,7 +33,8 @@ _SETTINGS = (
     "transport extensions plugins catalogue_file "
 )
 _EXPORTS = {
-    "client.clients": "AsyncClient Client",
+    "client.async_client": "AsyncClient",
+    "client.sync_client": "Client",
     "contract.limits": "Limits Timeouts",
     "errors": "APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError "
     "AuthenticationError BadGatewayError BadRequestError ConfigError ConflictError ContentPolicyViolationError "

@@ -38,7 +38,8 @@ def function_stubs() -> str:
     twins = [CORE / "client" / path.name.removeprefix("async_") for path in CALLS]
     parts = [
         HEAD.format("async_text_calls.py and async_media_calls.py"),
-        "from llmgate_core.client.clients import AsyncClient, Client",
+        "from llmgate_core.client.async_client import AsyncClient",
+        "from llmgate_core.client.sync_client import Client",
     ]
     parts += [*_imports_of(*twins, *CALLS), 'OutputT = TypeVar("OutputT", bound=BaseModel)']
     parts.append("def default_client() -> Client: ...\ndef default_async_client() -> AsyncClient: ...")

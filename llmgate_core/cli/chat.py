@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from llmgate_core.cli.arguments import call_arguments
-from llmgate_core.client.clients import Client
+from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError
 
 __all__ = ["run"]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from llmgate_core.cli.plugins import state_of
-from llmgate_core.client.clients import Client
+from llmgate_core.client.sync_client import Client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
 from llmgate_core.settings.environment import first_set

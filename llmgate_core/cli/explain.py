@@ -11,7 +11,7 @@ from typing import Any
 
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.cli.arguments import call_arguments
-from llmgate_core.client.clients import Client
+from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.files.form_content import FormContent
 from llmgate_core.json_codec import encode

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmgate_core.calls.prepare import CallPreparer
-from llmgate_core.client.clients import Client
+from llmgate_core.client.sync_client import Client
 from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from llmgate_core.client.clients import Client
+from llmgate_core.client.sync_client import Client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import PluginError
 from llmgate_core.json_codec import encode

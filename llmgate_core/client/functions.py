@@ -13,8 +13,9 @@ from inspect import isfunction, unwrap
 from types import MethodType
 from typing import Any
 
-from llmgate_core.client.clients import AsyncClient, Client
+from llmgate_core.client.async_client import AsyncClient
 from llmgate_core.client.media_calls import MediaCalls
+from llmgate_core.client.sync_client import Client
 from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.settings.options import hide_key
 

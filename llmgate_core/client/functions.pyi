@@ -25,8 +25,9 @@ from llmgate_core.client.arguments import (
     VideoContentArguments,
     VideoListArguments,
 )
-from llmgate_core.client.clients import AsyncClient, Client
+from llmgate_core.client.async_client import AsyncClient
 from llmgate_core.client.inputs import FileValue, ImageValue, MessageValue, TextValue
+from llmgate_core.client.sync_client import Client
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.sync_stream import Stream
 from llmgate_core.settings.call_options import CallOptions

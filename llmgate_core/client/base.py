@@ -1,37 +1,20 @@
-"""Clients: isolated instances with their own settings, plugins and connections.
-
-The module functions in `functions.py` use a default client of each kind.
-"""
+"""What both clients share: their settings and plugins, and everything but sending."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from llmgate_core.calls.async_driver import arun
-from llmgate_core.calls.loop import call_steps
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepare import CallPreparer, CallRequest
 from llmgate_core.calls.prepared import PreparedCall
-from llmgate_core.calls.results import TypedReader
-from llmgate_core.calls.sync_driver import run
-from llmgate_core.client.async_media_calls import AsyncMediaCalls
-from llmgate_core.client.async_text_calls import AsyncTextCalls
 from llmgate_core.client.hidden_keys import hide_keys
-from llmgate_core.client.media_calls import MediaCalls
-from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.contract.limits import Limits, Timeouts
-from llmgate_core.contract.transport import StreamedContent
-from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
-from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
-from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
 from llmgate_core.settings.settings import (
@@ -42,7 +25,6 @@ from llmgate_core.settings.settings import (
     check_transport,
     module_settings,
 )
-from llmgate_core.transports.selection import AsyncTransportSelector, TransportSelector
 
 if TYPE_CHECKING:
     import httpx
@@ -50,12 +32,12 @@ if TYPE_CHECKING:
 
     from llmgate_core.settings.call_options import CallOptions
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["BaseClient"]
 
 
 @hide_keys
-class _Base(ABC):
-    """What both kinds of client share: everything but sending."""
+class BaseClient(ABC):
+    """A client without its connections: settings, plugins, and where a call goes."""
 
     _options = ClientOptions()  # until `__init__` is through: a traceback may show the client
 
@@ -262,140 +244,3 @@ class _Base(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(api_base={self._options.api_base!r})"
-
-
-@hide_keys
-class Client(_Base, TextCalls, MediaCalls):
-    """A synchronous client. It may be shared by threads, and is a context manager that closes its connections."""
-
-    def _open(self) -> None:
-        self._transports = TransportSelector()
-
-    def _call(
-        self,
-        family: str,
-        model: str | None,
-        inputs: Mapping[str, Any],
-        arguments: Any,
-        *,
-        operation: str = "create",
-    ) -> Any:
-        preparer = self.preparer
-        call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
-        observers = preparer.observers
-        return run(call_steps(call, TypedReader(call, observers), observers), self._transports.choose(call))
-
-    def close(self) -> None:
-        """Close every connection of this client. Your own HTTP client stays open."""
-        self._transports.close()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-@hide_keys
-class AsyncClient(_Base, AsyncTextCalls, AsyncMediaCalls):
-    """The asynchronous twin of `Client`. Its connections belong to the event loop in which a call is made."""
-
-    def _open(self) -> None:
-        self._transports = AsyncTransportSelector()
-
-    async def _call(
-        self,
-        family: str,
-        model: str | None,
-        inputs: Mapping[str, Any],
-        arguments: Any,
-        *,
-        operation: str = "create",
-    ) -> Any:
-        preparer = self.preparer
-        call = preparer.prepare(CallRequest(family, model, inputs, arguments, operation))
-        observers = preparer.observers
-        return await arun(call_steps(call, TypedReader(call, observers), observers), self._transports.choose(call))
-
-    async def relay(
-        self,
-        family: str,
-        model: str | None,
-        body: Mapping[str, Any],
-        *,
-        content: bytes | None = None,
-        operation: str = "create",
-        **arguments: Any,
-    ) -> Relayed | AsyncStream[bytes]:
-        """Pass on a request of another program: the result is not typed, and bytes that need no change are kept.
-
-        Args:
-            family: what is called, such as `chat`.
-            model: the model string that says where the request goes.
-            body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
-            content: the bytes that `body` was parsed from, which are sent as they are if possible.
-            operation: what of the family is called, such as `create`.
-            **arguments: options, docs/guide/options.md, and parameters that the request does not have.
-
-        Returns:
-            A `Relayed`; for a stream an `AsyncStream` of bytes, which has had its first event. The bytes for an error
-            in it are `llmgate_core.serving.error_tail`.
-
-        Raises:
-            LLMGateError: as `completion`.
-        """
-        preparer = self.preparer
-        request = CallRequest(
-            family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
-        )
-        call = preparer.prepare(request)
-        steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)
-        result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
-        return result
-
-    async def forward(
-        self,
-        target: ResolvedModel,
-        method: str,
-        path: str,
-        *,
-        query: str = "",
-        headers: Mapping[str, str],
-        content: bytes | StreamedContent = b"",
-        **arguments: Any,
-    ) -> Forwarded:
-        """Send a request unchanged to a provider, with its key. Returns when the head of the answer is there.
-
-        Args:
-            target: the provider, from `resolve`.
-            method: the HTTP method.
-            path: the path below the base URL, percent-encoded, with a `/` at its start.
-            query: the query, without `?`.
-            headers: the headers to send besides ours.
-            content: the body. A streamed body is read once.
-            **arguments: options, docs/guide/options.md.
-
-        Returns:
-            A `Forwarded`, whose body is read from it.
-
-        Raises:
-            APIError: the provider cannot be reached or is too slow, or there is no key. PluginError: the plugin signs
-                requests in its own way.
-        """
-        request = UpstreamRequest(method, path, headers=headers)
-        outgoing = forwarding(self.preparer, target, request, content, query, arguments)
-        return await forward(outgoing, self._transports.choose(outgoing))
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop. Your own HTTP client stays open."""
-        await self._transports.aclose()
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()

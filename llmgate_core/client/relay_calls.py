@@ -1,0 +1,97 @@
+"""What servers call on an asynchronous client: requests of other programs, passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.loop import call_steps
+from llmgate_core.calls.prepare import CallRequest
+from llmgate_core.client.base import BaseClient
+from llmgate_core.client.hidden_keys import hide_keys
+from llmgate_core.contract.transport import StreamedContent
+from llmgate_core.contract.upstream import UpstreamRequest
+from llmgate_core.reading.async_stream import AsyncStream
+from llmgate_core.registry.router import ResolvedModel
+from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
+from llmgate_core.relay.relay import Relayed, RelayReader
+from llmgate_core.transports.selection import AsyncTransportSelector
+
+__all__ = ["RelayCalls"]
+
+
+@hide_keys
+class RelayCalls(BaseClient):
+    """The calls that pass on a request instead of making one."""
+
+    _transports: AsyncTransportSelector
+
+    async def relay(
+        self,
+        family: str,
+        model: str | None,
+        body: Mapping[str, Any],
+        *,
+        content: bytes | None = None,
+        operation: str = "create",
+        **arguments: Any,
+    ) -> Relayed | AsyncStream[bytes]:
+        """Pass on a request of another program: the result is not typed, and bytes that need no change are kept.
+
+        Args:
+            family: what is called, such as `chat`.
+            model: the model string that says where the request goes.
+            body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
+            content: the bytes that `body` was parsed from, which are sent as they are if possible.
+            operation: what of the family is called, such as `create`.
+            **arguments: options, docs/guide/options.md, and parameters that the request does not have.
+
+        Returns:
+            A `Relayed`; for a stream an `AsyncStream` of bytes, which has had its first event. The bytes for an error
+            in it are `llmgate_core.serving.error_tail`.
+
+        Raises:
+            LLMGateError: as `completion`.
+        """
+        preparer = self.preparer
+        request = CallRequest(
+            family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
+        )
+        call = preparer.prepare(request)
+        steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)
+        result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
+        return result
+
+    async def forward(
+        self,
+        target: ResolvedModel,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str],
+        content: bytes | StreamedContent = b"",
+        **arguments: Any,
+    ) -> Forwarded:
+        """Send a request unchanged to a provider, with its key. Returns when the head of the answer is there.
+
+        Args:
+            target: the provider, from `resolve`.
+            method: the HTTP method.
+            path: the path below the base URL, percent-encoded, with a `/` at its start.
+            query: the query, without `?`.
+            headers: the headers to send besides ours.
+            content: the body. A streamed body is read once.
+            **arguments: options, docs/guide/options.md.
+
+        Returns:
+            A `Forwarded`, whose body is read from it.
+
+        Raises:
+            APIError: the provider cannot be reached or is too slow, or there is no key. PluginError: the plugin signs
+                requests in its own way.
+        """
+        request = UpstreamRequest(method, path, headers=headers)
+        outgoing = forwarding(self.preparer, target, request, content, query, arguments)
+        return await forward(outgoing, self._transports.choose(outgoing))
