@@ -54,6 +54,7 @@ from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.jobs import Job
 from llmgate_core.reading.upstream_errors import error_of_object
+from llmgate_core.registry.install_hints import install_command
 from llmgate_core.secrets import Secret
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ __all__ = [
     "error_of_object",
     "errors",
     "hookimpl",
+    "install_command",
     "judge_by_catalogue",
     "judge_metadata",
     "judge_value",

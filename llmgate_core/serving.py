@@ -18,6 +18,7 @@ from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Op
 from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
+from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.registry import load_claim
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
@@ -53,6 +54,7 @@ __all__ = [
     "error_object",
     "error_tail",
     "errors",
+    "install_command",
     "installed_claims",
     "load_claim",
     "mask",

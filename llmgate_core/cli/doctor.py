@@ -13,6 +13,7 @@ from llmgate_core.cli.plugins import state_of
 from llmgate_core.client.sync_client import Client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
+from llmgate_core.registry.install_hints import install_command
 from llmgate_core.settings.environment import first_set
 
 __all__ = ["run"]
@@ -59,7 +60,7 @@ def _program() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield name, "not installed", name == "httptools"
     fast = importlib.util.find_spec("httptools") is not None
-    yield "HTTP parser", "httptools" if fast else "h11; faster: pip install 'llmgate-core[fast]'", True
+    yield "HTTP parser", "httptools" if fast else f"h11; faster: {install_command('llmgate-core', 'fast')}", True
 
 
 def _environment() -> Iterator[Finding]:
@@ -74,7 +75,7 @@ def _plugins() -> Iterator[Finding]:
     yield "models in the catalogue", str(len(preparer.catalogue.names())), True
     claims = [claim for claim in preparer.plugins.installed() if claim.family in FAMILIES]
     if not claims:
-        yield "plugins", "none installed; pip install llmgate-openai-chat", False
+        yield "plugins", f"none installed; {install_command('llmgate-openai-chat')}", False
     for claim in claims:
         state = state_of(preparer.plugins, claim)
         yield f"plugin {claim.family} {claim.prefix}/", state, state in ("ready", "switched off")

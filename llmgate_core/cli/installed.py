@@ -11,6 +11,7 @@ from typing import Any
 
 from llmgate_core.errors import ConfigError, PluginConflictError, PluginError
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
+from llmgate_core.registry.install_hints import install_command
 
 __all__ = ["add_installed_commands"]
 
@@ -48,7 +49,7 @@ def add_installed_commands(commands: Any, called: str | None) -> None:
         _add(commands, name, claim, is_called=name == called)
     for name, (distribution, _) in FIRST_PARTY_COMMANDS.items():
         if name not in claims and name == called:
-            raise ConfigError(f"the command {name!r} comes with {distribution}: pip install {distribution}")
+            raise ConfigError(f"the command {name!r} comes with {distribution}: {install_command(distribution)}")
 
 
 def _add(commands: Any, name: str, claim: PluginEntryPoint, *, is_called: bool) -> None:

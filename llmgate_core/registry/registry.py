@@ -19,6 +19,7 @@ from llmgate_core.errors import ConfigError, LLMGateError, PluginConflictError, 
 from llmgate_core.json_codec import decode
 from llmgate_core.registry.entry_points import PluginEntryPoint, first_party, installed_claims, normalise
 from llmgate_core.registry.hooks import BoundPlugin, HookBinder, load_error
+from llmgate_core.registry.install_hints import install_command
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.settings import PluginPolicy
 
@@ -153,11 +154,11 @@ class PluginRegistry:
     def _not_installed(self, family: str, prefix: str, owner: str | None) -> PluginNotInstalledError:
         blocked = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
         if blocked:
-            way_out = f"{blocked[0].distribution} is switched off by {ENVIRONMENT_LIST} or the plugin settings"
+            reason = f": {blocked[0].distribution} is switched off by {ENVIRONMENT_LIST} or the plugin settings"
         else:
-            way_out = f"pip install {owner}"
+            reason = f"; {owner} does: {install_command(owner)}" if owner else ""
         return PluginNotInstalledError(
-            f"no plugin serves '{prefix}/' for {family}: {way_out}", distribution=owner, plugin=None
+            f"no plugin serves '{prefix}/' for {family}{reason}", distribution=owner, plugin=None
         )
 
     def _load(self, claim: PluginEntryPoint) -> BoundPlugin:

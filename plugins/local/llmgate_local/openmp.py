@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from llmgate_core.plugin import errors
+from llmgate_core.plugin import errors, install_command
 
 __all__ = ["find_openmp", "load_openmp"]
 
@@ -40,7 +40,7 @@ def find_openmp() -> Path | None:
         raise errors.ConfigError(
             f"local/smollm2 needs GNU OpenMP ({LIBRARY}), which this machine does not have.\n"
             "Way out: install it (Debian and Ubuntu: apt install libgomp1; Fedora: dnf install libgomp), "
-            "or install an extra that bundles a copy: pip install 'llmgate-local[embeddings]'"
+            f"or install an extra that bundles a copy: {install_command('llmgate-local', 'embeddings')}"
         )
     return copy
 

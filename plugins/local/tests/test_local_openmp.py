@@ -11,7 +11,7 @@ import pytest
 from llmgate_local import openmp
 from llmgate_local.commands import chat_command
 
-from llmgate_core.plugin import errors
+from llmgate_core.plugin import errors, install_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems' wheels need no libgomp")
 ABSENT = "libgomp-of-no-machine.so.1"
@@ -81,5 +81,5 @@ def test_without_any_copy_nothing_is_fetched_and_the_error_says_what_to_install(
         chat_command()
 
     assert "apt install libgomp1" in str(caught.value)
-    assert "pip install 'llmgate-local[embeddings]'" in str(caught.value)
+    assert install_command("llmgate-local", "embeddings") in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import llmgate_core
+from llmgate_core.plugin import install_command
 
 ROOT = Path(llmgate_core.__file__).resolve().parents[1]
 COMMAND = """
@@ -152,13 +153,15 @@ def test_an_error_of_ours_is_one_line_and_a_status(path: Path, error: str, statu
 def test_a_command_of_the_gateway_without_the_gateway_says_what_to_install(path: Path, name: str) -> None:
     done = llmgate(path, name, alone=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"llmgate: the command '{name}' comes with llmgate-gateway: pip install llmgate-gateway\n"
+    command = install_command("llmgate-gateway")
+    assert done.stderr == f"llmgate: the command '{name}' comes with llmgate-gateway: {command}\n"
 
 
 @pytest.mark.parametrize("words", [("--config", "x.yaml"), ("--model", "openai/gpt-4o"), ("--model=m", "--config=x")])
 def test_a_config_or_a_model_without_a_command_means_serve(path: Path, words: tuple[str, ...]) -> None:
     missing = llmgate(path, *words, alone=True)
-    assert missing.stderr == "llmgate: the command 'serve' comes with llmgate-gateway: pip install llmgate-gateway\n"
+    command = install_command("llmgate-gateway")
+    assert missing.stderr == f"llmgate: the command 'serve' comes with llmgate-gateway: {command}\n"
 
     install(path, "serving", COMMAND, serve="serving:command")
     short, whole = llmgate(path, *words, alone=True), llmgate(path, "serve", *words, alone=True)

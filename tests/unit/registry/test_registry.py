@@ -21,6 +21,7 @@ from llmgate_core import (
     Settings,
     UnknownModelError,
 )
+from llmgate_core.plugin import install_command
 
 HI = [{"role": "user", "content": "hi"}]
 GOOD = """
@@ -139,8 +140,10 @@ def without_responses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_known_prefix_without_its_distribution_names_the_pip_command() -> None:
     with pytest.raises(PluginNotInstalledError) as caught:
         route_of(client(), "openai/responses/gpt-5")
+    assert caught.value.distribution == "llmgate-openai-responses"
     assert all(
-        value in str(caught.value) for value in ("'openai/responses/'", "chat", "pip install llmgate-openai-responses")
+        value in str(caught.value)
+        for value in ("'openai/responses/'", "chat", install_command("llmgate-openai-responses"))
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from llmgate_core.serving import errors
+from llmgate_core.serving import errors, install_command
 from llmgate_gateway.telemetry.record import RequestRecord
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Tracer:
             from opentelemetry import trace
             from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
         except ModuleNotFoundError:
-            raise errors.ConfigError("tracing needs OpenTelemetry: pip install 'llmgate-gateway[otel]'") from None
+            command = install_command("llmgate-gateway", "otel")
+            raise errors.ConfigError(f"tracing needs OpenTelemetry: {command}") from None
         self._trace = trace
         self._own: Any = None
         chosen: TracerProvider = trace.get_tracer_provider() if provider is None else provider
@@ -138,7 +139,8 @@ def _exporting_provider() -> Any:
         from opentelemetry.sdk.trace import TracerProvider as ExportingProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError:
-        log.warning("tracing is on, but nothing exports its spans: pip install 'llmgate-gateway[otel]'")
+        command = install_command("llmgate-gateway", "otel")
+        log.warning("tracing is on, but nothing exports its spans: %s", command)
         return None
     provider = ExportingProvider(resource=Resource.create({"service.name": "llmgate-gateway"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
