@@ -2,7 +2,7 @@
 
 Pure: bytes in, results or errors out. Streams are read in `readers/`, error statuses in `upstream_errors.py`.
 
-Source: OpenAPI 2.3.0, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
+Source: OpenAI API reference, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Make typed errors of an upstream's answers, by status and code.
 
-Pure. Source: OpenAPI 2.3.0, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
+Pure. Source: OpenAI API reference, `ErrorResponse`; the statuses and codes that docs/guide/errors.md lists.
 """
 
 from __future__ import annotations

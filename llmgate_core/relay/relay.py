@@ -176,7 +176,7 @@ def error_object(error: LLMGateError) -> dict[str, Any]:
 def error_tail(family: Family, error: LLMGateError, *, after: int = 0) -> bytes:
     """Return how a stream says that it failed after so many events, its end marker included.
 
-    Source: OpenAPI 2.3.0: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream.
+    Source: OpenAI API reference: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream.
     """
     fields = error_object(error)
     if "response.failed" in family.ends:

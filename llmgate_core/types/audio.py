@@ -3,8 +3,8 @@
 Pure. Only `text` is required of a transcription; the formats `text`, `srt` and `vtt` have nothing else.
 Speech itself is bytes, see `binary.py`; the events of its stream are here.
 
-Source: OpenAPI 2.3.0, `CreateTranscriptionResponse...`, `CreateTranslationResponse...`, `TranscriptText...Event`,
-`SpeechAudio...Event`.
+Source: OpenAI API reference, `CreateTranscriptionResponse...`, `CreateTranslationResponse...`,
+`TranscriptText...Event`, `SpeechAudio...Event`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure. Fields that an upstream may omit are optional; only `choices` is required of a complete response.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
+Source: OpenAI API reference, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
 """
 
 from __future__ import annotations

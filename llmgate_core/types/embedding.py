@@ -3,7 +3,7 @@
 Pure. `embedding` is a list of numbers, or a base64 string of little-endian float32 numbers if the
 caller asked for that.
 
-Source: OpenAPI 2.3.0, `CreateEmbeddingResponse`.
+Source: OpenAI API reference, `CreateEmbeddingResponse`.
 """
 
 from __future__ import annotations

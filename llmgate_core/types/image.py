@@ -2,7 +2,7 @@
 
 Pure. An image is a URL or a base64 string; neither is fetched or decoded here. Only `data` is required.
 
-Source: OpenAPI 2.3.0, `ImagesResponse`, `ImageGen...Event`, `ImageEdit...Event`.
+Source: OpenAI API reference, `ImagesResponse`, `ImageGen...Event`, `ImageEdit...Event`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure. Categories keep the API's names, some with a slash or a dash: `categories["self-harm/intent"]`.
 Only `results` is required.
 
-Source: OpenAPI 2.3.0, `CreateModerationResponse`.
+Source: OpenAI API reference, `CreateModerationResponse`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure. Output items and events are typed loosely: documented fields have attributes, an unknown type or an
 unexpected field is kept unchanged. Only `output` is required of a complete response.
 
-Source: OpenAPI 2.3.0, `Response`, `OutputItem`, `ResponseStreamEvent`, `TokenCountsResource`, `CompactResource`.
+Source: OpenAI API reference, `Response`, `OutputItem`, `ResponseStreamEvent`, `TokenCountsResource`, `CompactResource`.
 """
 
 from __future__ import annotations

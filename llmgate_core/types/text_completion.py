@@ -2,7 +2,7 @@
 
 Pure. In this family a streamed chunk has the shape of a complete response.
 
-Source: OpenAPI 2.3.0, `CreateCompletionResponse`.
+Source: OpenAI API reference, `CreateCompletionResponse`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure. A video is a job; its content is fetched by another call. Only `id` is required.
 
-Source: OpenAPI 2.3.0, `VideoResource`.
+Source: OpenAI API reference, `VideoResource`.
 """
 
 from __future__ import annotations

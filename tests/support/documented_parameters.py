@@ -2,7 +2,7 @@
 
 Data; calls nothing.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionRequest` and `CreateResponse`.
+Source: OpenAI API reference, `CreateChatCompletionRequest` and `CreateResponse`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Data; calls nothing.
 
-Source: OpenAPI 2.3.0, the request schemas and query parameters of each operation.
+Source: OpenAI API reference, the request schemas and query parameters of each operation.
 """
 
 from __future__ import annotations

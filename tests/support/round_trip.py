@@ -3,7 +3,7 @@
 An oracle, on purpose not made from the bridges' code. Gives the expected chat body, and which of the caller's
 parameters lose something on the way.
 
-Source: the tables of docs/guide/bridges.md; OpenAPI 2.3.0.
+Source: the tables of docs/guide/bridges.md; OpenAI API reference.
 """
 
 from __future__ import annotations

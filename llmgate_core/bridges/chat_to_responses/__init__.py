@@ -3,7 +3,7 @@
 Pure: converts a call to a body, and a response or its events to a chat completion or chunks. Sends nothing.
 What has no counterpart is an error or a ledger entry, depending on the policy; nothing is changed silently.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionRequest`, `CreateResponse`, `Response` and `ResponseStreamEvent`.
+Source: OpenAI API reference, `CreateChatCompletionRequest`, `CreateResponse`, `Response` and `ResponseStreamEvent`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure; the begin and end of a stream are handled in `stream.py`. The content of an item is emitted once: from its
 deltas, or else from the first event that contains it in full.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent` and `ChatCompletionStreamResponseDelta`.
+Source: OpenAI API reference, `ResponseStreamEvent` and `ChatCompletionStreamResponseDelta`.
 """
 
 from __future__ import annotations

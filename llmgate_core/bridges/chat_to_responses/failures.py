@@ -2,7 +2,7 @@
 
 Pure. Decides by status and code, never by the wording. Has no headers: core adds the request id.
 
-Source: OpenAPI 2.3.0, `ResponseErrorCode`, `ResponseErrorEvent` and `Response.status`.
+Source: OpenAI API reference, `ResponseErrorCode`, `ResponseErrorEvent` and `Response.status`.
 """
 
 from __future__ import annotations

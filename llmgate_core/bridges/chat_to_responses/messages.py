@@ -2,7 +2,7 @@
 
 Pure; does not modify the messages, and keeps their order. What no item can express is recorded or rejected.
 
-Source: OpenAPI 2.3.0, `InputItem` and `CreateChatCompletionRequest.messages`.
+Source: OpenAI API reference, `InputItem` and `CreateChatCompletionRequest.messages`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure; does not modify items. What chat has no field for is kept unchanged in `provider_specific_fields`.
 
-Source: OpenAPI 2.3.0, `OutputItem`, `ResponseUsage` and `ChatCompletionResponseMessage`.
+Source: OpenAI API reference, `OutputItem`, `ResponseUsage` and `ChatCompletionResponseMessage`.
 """
 
 from __future__ import annotations

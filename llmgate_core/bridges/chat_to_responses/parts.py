@@ -2,7 +2,7 @@
 
 Pure; does not modify the parts. A part without a counterpart is never converted to text.
 
-Source: OpenAPI 2.3.0, `InputContent` and the content parts of `CreateChatCompletionRequest`.
+Source: OpenAI API reference, `InputContent` and the content parts of `CreateChatCompletionRequest`.
 """
 
 from __future__ import annotations

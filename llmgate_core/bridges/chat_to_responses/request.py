@@ -3,7 +3,7 @@
 Pure; does not modify the call. Every parameter is converted, passed on unchanged, or recorded in the ledger. A
 parameter that the caller passes under its /responses name wins over a converted one; two objects are merged.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionRequest` and `CreateResponse`.
+Source: OpenAI API reference, `CreateChatCompletionRequest` and `CreateResponse`.
 """
 
 from __future__ import annotations

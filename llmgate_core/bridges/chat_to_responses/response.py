@@ -2,7 +2,7 @@
 
 Pure. A response that failed, was cancelled or is not finished raises an error with the response so far.
 
-Source: OpenAPI 2.3.0, `Response` and `CreateChatCompletionResponse`.
+Source: OpenAI API reference, `Response` and `CreateChatCompletionResponse`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure. A stream ends with response.completed or response.incomplete; any other end is an error. Data for which
 chat documents no delta is in the last chunk.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent` and `CreateChatCompletionStreamResponse`.
+Source: OpenAI API reference, `ResponseStreamEvent` and `CreateChatCompletionStreamResponse`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure; does not modify the tools. Chat nests a tool's definition under its type, /responses does not. Tools that
 are already flat, and all built-in tools, are unchanged.
 
-Source: OpenAPI 2.3.0, `FunctionTool`, `CustomToolParam`, `WebSearchTool` and `ToolChoiceParam`.
+Source: OpenAI API reference, `FunctionTool`, `CustomToolParam`, `WebSearchTool` and `ToolChoiceParam`.
 """
 
 from __future__ import annotations

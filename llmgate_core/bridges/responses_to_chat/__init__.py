@@ -3,7 +3,7 @@
 Pure: `to_chat` converts the call, `response_object` or `ResponsesStream` the result. Sends nothing and keeps no state
 between calls: parameters that need state are rejected.
 
-Source: OpenAPI 2.3.0, `CreateResponse`, `Response` and `ResponseStreamEvent`.
+Source: OpenAI API reference, `CreateResponse`, `Response` and `ResponseStreamEvent`.
 """
 
 from __future__ import annotations

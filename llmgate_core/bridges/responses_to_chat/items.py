@@ -3,7 +3,7 @@
 Pure. Never converts unknown items to text, never sends an empty message, and always puts a call's output right after
 the call: upstreams reject anything else.
 
-Source: OpenAPI 2.3.0, `InputParam` and `ChatCompletionRequestMessage`; BerriAI/litellm#27953.
+Source: OpenAI API reference, `InputParam` and `ChatCompletionRequestMessage`; BerriAI/litellm#27953.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure, except for a random id if the upstream sent none. Complete responses and streams share these parts, so that
 both produce the same object.
 
-Source: OpenAPI 2.3.0, `Response`, `OutputItem` and `ResponseUsage`.
+Source: OpenAI API reference, `Response`, `OutputItem` and `ResponseUsage`.
 """
 
 from __future__ import annotations

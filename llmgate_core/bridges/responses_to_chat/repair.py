@@ -3,7 +3,7 @@
 Pure. Changes nothing that is present, except the numbers after an added event, and never completes a stream that the
 server did not end. A complete stream is unchanged.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent`; the streams of llama.cpp and of transformers' server.
+Source: OpenAI API reference, `ResponseStreamEvent`; the streams of llama.cpp and of transformers' server.
 """
 
 from __future__ import annotations

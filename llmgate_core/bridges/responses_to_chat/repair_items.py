@@ -2,7 +2,7 @@
 
 Pure. Used by the repair alone.
 
-Source: OpenAPI 2.3.0, `OutputItem` and `ResponseStreamEvent`.
+Source: OpenAI API reference, `OutputItem` and `ResponseStreamEvent`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure. Does not judge the resulting chat parameters: the chat plugin's `supports_param` does. Parameters that refer to
 stored state are rejected under every policy, because without the state the model would answer another question.
 
-Source: OpenAPI 2.3.0, `CreateResponse` and `CreateChatCompletionRequest`.
+Source: OpenAI API reference, `CreateResponse` and `CreateChatCompletionRequest`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure. Never invents what the upstream did not send, and never presents a completion without a choice as an empty one.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `Response`.
+Source: OpenAI API reference, `CreateChatCompletionResponse` and `Response`.
 """
 
 from __future__ import annotations

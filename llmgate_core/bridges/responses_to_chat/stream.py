@@ -2,7 +2,7 @@
 
 Pure. Never completes a stream that the upstream did not end, and never sends a chat-shaped error.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent`; BerriAI/litellm#40243.
+Source: OpenAI API reference, `ResponseStreamEvent`; BerriAI/litellm#40243.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ERROR_CODES = frozenset(
         "image_file_not_found",
     }
 )
-"""The only codes that a failed response may have. Source: OpenAPI 2.3.0, `ResponseErrorCode`."""
+"""The only codes that a failed response may have. Source: OpenAI API reference, `ResponseErrorCode`."""
 
 CODE_OF_CLASS: Mapping[type[APIError], str] = MappingProxyType(
     {

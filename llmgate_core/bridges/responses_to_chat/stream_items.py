@@ -2,7 +2,7 @@
 
 Pure. An item that was added is always done too, under the same id and index.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent`; Oaklight/llm-rosetta#56.
+Source: OpenAI API reference, `ResponseStreamEvent`; Oaklight/llm-rosetta#56.
 """
 
 from __future__ import annotations

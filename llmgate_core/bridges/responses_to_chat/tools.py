@@ -3,7 +3,7 @@
 Pure. Never turns a built-in tool into something that only looks like one: what chat has no form for is refused
 under the policy of the route.
 
-Source: OpenAPI 2.3.0, `ToolsArray`, `ToolChoiceParam` and `CreateChatCompletionRequest`.
+Source: OpenAI API reference, `ToolsArray`, `ToolChoiceParam` and `CreateChatCompletionRequest`.
 """
 
 from __future__ import annotations

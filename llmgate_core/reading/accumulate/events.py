@@ -4,7 +4,7 @@ Pure, on dicts, in linear time: pieces are collected and joined once. Tolerant: 
 and ids belongs to the last item of its kind, and an event of an unknown type is ignored. Makes the
 `partial` of errors, so it never raises because of an unexpected event.
 
-Source: OpenAPI 2.3.0, `ResponseStreamEvent`, `CreateTranscriptionResponseStreamEvent`, `ImageGen...Event`,
+Source: OpenAI API reference, `ResponseStreamEvent`, `CreateTranscriptionResponseStreamEvent`, `ImageGen...Event`,
 `CreateSpeechResponseStreamEvent`. llama.cpp sends no indexes at all and no `arguments.done`.
 """
 

@@ -2,7 +2,7 @@
 
 Pure. A reader holds the answer so far, for errors and for `whole`.
 
-Source: OpenAPI 2.3.0, the stream sections of each endpoint; docs/reliability.md, rows R2 to R7 and R13.
+Source: OpenAI API reference, the stream sections of each endpoint; docs/reliability.md, rows R2 to R7 and R13.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure. A stream of choices is complete after a `finish_reason` or `[DONE]`; a stream of typed events only after one of
 its family's last events, whatever `[DONE]` says.
 
-Source: OpenAPI 2.3.0, the stream sections of each endpoint; docs/reliability.md, rows R3 and R13.
+Source: OpenAI API reference, the stream sections of each endpoint; docs/reliability.md, rows R3 and R13.
 """
 
 from __future__ import annotations

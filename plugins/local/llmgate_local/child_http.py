@@ -3,7 +3,7 @@
 One route besides `/health`; everything else is refused with an error body in OpenAI's shape. Nobody without
 the key makes it keep a body, and no request takes the server down with it.
 
-Source: RFC 9112 for framing; OpenAPI 2.3.0, `ErrorResponse`.
+Source: RFC 9112 for framing; OpenAI API reference, `ErrorResponse`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure. Changes nothing that is present; core rejects anything that is not a response.
 
-Source: OpenAPI 2.3.0, `CreateResponse` and `Response`; the responses of the llama.cpp in xllamacpp, as observed.
+Source: OpenAI API reference, `CreateResponse` and `Response`; the responses of the llama.cpp in xllamacpp, as observed.
 """
 
 from __future__ import annotations

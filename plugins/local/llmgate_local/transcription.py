@@ -3,7 +3,7 @@
 Takes a form with a file and returns json, text, srt, vtt or verbose_json. Unsupported parameters are rejected with
 a 400, never ignored. Nothing is downloaded: the weights are inside a package.
 
-Source: OpenAPI 2.3.0, `CreateTranscriptionRequest`; W3C WebVTT; the SubRip format as players read it.
+Source: OpenAI API reference, `CreateTranscriptionRequest`; W3C WebVTT; the SubRip format as players read it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Strategies only; all texts are made up. Every answer is valid by the description.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
+Source: OpenAI API reference, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
 """
 
 from __future__ import annotations

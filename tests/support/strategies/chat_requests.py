@@ -2,7 +2,7 @@
 
 Data and strategies only; all texts are made up.
 
-Source: OpenAPI 2.3.0, `CreateChatCompletionRequest`.
+Source: OpenAI API reference, `CreateChatCompletionRequest`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Strategies only; all texts are made up. Every response and event is valid by the description.
 
-Source: OpenAPI 2.3.0, `Response`, `OutputItem` and `ResponseStreamEvent`.
+Source: OpenAI API reference, `Response`, `OutputItem` and `ResponseStreamEvent`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Line by line: what a Responses call becomes on chat. Source: OpenAPI 2.3.0, `CreateResponse`."""
+"""Line by line: what a Responses call becomes on chat. Source: OpenAI API reference, `CreateResponse`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Line by line: the response that a chat answer makes. Source: OpenAPI 2.3.0, `Response`."""
+"""Line by line: the response that a chat answer makes. Source: OpenAI API reference, `Response`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section by section: the events that a chat stream makes. Source: OpenAPI 2.3.0, `ResponseStreamEvent`."""
+"""Section by section: the events that a chat stream makes. Source: OpenAI API reference, `ResponseStreamEvent`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["decode_call"]
 MAX_SHOWN_CHARACTERS = 256
 """Of the model's name, in the record."""
 TYPED_FIELDS = frozenset({"n", "output_compression", "partial_images", "stream", "temperature"})
-"""Fields of forms that are numbers or truth values. Source: the form schemas of OpenAPI 2.3.0."""
+"""Fields of forms that are numbers or truth values. Source: the form schemas of the OpenAI API reference."""
 MODEL_KEY = b'"model"'
 ESCAPED_LETTER = b"\\u006"  # no client escapes a to o, unless it hides a name
 
@@ -88,7 +88,7 @@ def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None
         model = dict(query_fields(query, frozenset({"model"}))[0])["model"]
     call.record.ledger = tuple(
         LedgerEntry(
-            f"query {name[:80]}", "dropped", "this operation has no such query field", "OpenAPI 2.3.0", lossy=True
+            f"query {name[:80]}", "dropped", "the operation has no such query field", "OpenAI API reference", lossy=True
         )
         for name in dict.fromkeys(others)
     )
