@@ -70,6 +70,7 @@ __all__ = [
     "UnknownModelError",
     "UnprocessableEntityError",
     "UnsupportedParamsError",
+    "bad_request",
     "status_error_class",
     "without_frames",
 ]
@@ -285,6 +286,14 @@ class BadGatewayError(InternalServerError):
 
 class ServiceUnavailableError(InternalServerError):
     """503."""
+
+
+def bad_request(param: str | None, message: str) -> BadRequestError:
+    """Return the error for a malformed request that was not sent, where no route is known yet.
+
+    With a route, `Route.bad_request` also names provider and model.
+    """
+    return BadRequestError(message, status_code=400, param=param, attempts=0)
 
 
 def without_frames(error: BaseException) -> None:

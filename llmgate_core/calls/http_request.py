@@ -20,12 +20,13 @@ from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.errors import BadRequestError, ConfigError
+from llmgate_core.errors import BadRequestError, ConfigError, bad_request
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.settings.base_url import split_base_url
 
 __all__ = ["USER_AGENT", "RequestBuilder", "spliced"]
 
+EXTRA_HEADERS = "extra_headers"
 USER_AGENT = "llmgate/0.1"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -181,23 +182,33 @@ def _headers(
     for name, value in request.headers.items():
         headers[name.lower()] = value
     if extra_headers is not None and not isinstance(extra_headers, Mapping):
-        raise _bad(f"extra_headers must be an object of names and values, not {type(extra_headers).__name__}")
+        raise bad_request(
+            EXTRA_HEADERS, f"extra_headers must be an object of names and values, not {type(extra_headers).__name__}"
+        )
     if extra_headers:
         for name, value in extra_headers.items():
             headers[_checked_name(name)] = value
     for name, value in headers.items():
         if not isinstance(value, str):
-            raise _bad(f"header {name!r} has a value that is {type(value).__name__}, not a string")
+            raise bad_request(
+                EXTRA_HEADERS, f"header {name!r} has a value that is {type(value).__name__}, not a string"
+            )
         if HEADER_VALUE.fullmatch(value) is None:
-            raise _bad(f"header {name!r} has a value with characters that HTTP forbids (it is not shown)")
+            raise bad_request(
+                EXTRA_HEADERS, f"header {name!r} has a value with characters that HTTP forbids (it is not shown)"
+            )
     return list(headers.items())
 
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or HEADER_NAME.fullmatch(name) is None:
-        raise _bad(f"extra_headers: {name!r} is not a valid header name: use letters, digits and '-'")
+        raise bad_request(
+            EXTRA_HEADERS, f"extra_headers: {name!r} is not a valid header name: use letters, digits and '-'"
+        )
     if name.lower() in NOT_FOR_CALLERS:
-        raise _bad(f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host")
+        raise bad_request(
+            EXTRA_HEADERS, f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host"
+        )
     return name.lower()
 
 
@@ -206,16 +217,5 @@ def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> Ba
         try:
             encode(value)
         except ValueError:
-            return BadRequestError(
-                f"{name} cannot be sent as JSON: {error}",
-                status_code=400,
-                param=name,
-                provider=route.provider,
-                model=route.model,
-                attempts=0,
-            )
-    return _bad(f"the request cannot be sent as JSON: {error}")
-
-
-def _bad(message: str) -> BadRequestError:
-    return BadRequestError(message, status_code=400, param="extra_headers", attempts=0)
+            return route.bad_request(name, f"{name} cannot be sent as JSON: {error}")
+    return bad_request(EXTRA_HEADERS, f"the request cannot be sent as JSON: {error}")

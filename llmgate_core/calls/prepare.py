@@ -23,7 +23,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Family, Operation
-from llmgate_core.errors import BadRequestError, UnsupportedParamsError
+from llmgate_core.errors import BadRequestError, UnsupportedParamsError, bad_request
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
 from llmgate_core.settings.options import (
@@ -182,7 +182,7 @@ def complete_body(request: CallRequest, family: Family, options: Options) -> dic
             body.setdefault("store", options.store)
         for name in family.required:
             if body.get(name) is None:
-                raise BadRequestError(f"{name} is missing", status_code=400, param=name, attempts=0)
+                raise bad_request(name, f"{name} is missing")
     for name in family.files:
         if name in body:
             body[name] = _files(name, body[name], allows_local_files=request.allows_local_files)
@@ -196,7 +196,7 @@ def _files(name: str, value: Any, *, allows_local_files: bool) -> Any:
     if isinstance(value, (Mapping, FilePart)):
         return value
     if not allows_local_files:
-        raise BadRequestError(f"{name} must be a file of a form", status_code=400, param=name, attempts=0)
+        raise bad_request(name, f"{name} must be a file of a form")
     from llmgate_core.files.uploads import file_part  # most calls upload nothing
 
     return file_part(value, param=name)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
-from llmgate_core.errors import BadRequestError
+from llmgate_core.errors import bad_request
 
 __all__ = ["canonical_body", "output_type_of"]
 
@@ -36,7 +36,7 @@ def canonical_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_b
         body["text"] = _text_format(body.pop("text_format"), body.get("text"))
     if extra_body is not None:
         if not isinstance(extra_body, Mapping):
-            raise _bad("extra_body", f"extra_body must be an object, not {type(extra_body).__name__}")
+            raise bad_request("extra_body", f"extra_body must be an object, not {type(extra_body).__name__}")
         body.update(extra_body)
     return body
 
@@ -61,10 +61,12 @@ def _plain(items: list[Any]) -> list[Any]:
 def _messages(messages: Any) -> list[Any]:
     if isinstance(messages, (str, Mapping)) or not hasattr(messages, "__iter__"):
         kind = type(messages).__name__
-        raise _bad("messages", f"messages must be a list such as [{{'role': 'user', 'content': 'Hi'}}], not {kind}")
+        raise bad_request(
+            "messages", f"messages must be a list such as [{{'role': 'user', 'content': 'Hi'}}], not {kind}"
+        )
     listed = [_message(index, message) for index, message in enumerate(messages)]
     if not listed:
-        raise _bad("messages", "messages is empty; a chat needs at least one message")
+        raise bad_request("messages", "messages is empty; a chat needs at least one message")
     return listed
 
 
@@ -72,13 +74,15 @@ def _message(index: int, message: Any) -> Any:
     if hasattr(message, "model_dump"):
         message = _resent(message.model_dump(mode="json", exclude_unset=True))
     if not isinstance(message, Mapping):
-        raise _bad("messages", f"messages[{index}] must be an object with role and content, not {message!r:.80}")
+        raise bad_request("messages", f"messages[{index}] must be an object with role and content, not {message!r:.80}")
     role = message.get("role")
     if not isinstance(role, str) or not role:
-        raise _bad("messages", f"messages[{index}] has no role; it says {sorted(map(str, message))}")
+        raise bad_request("messages", f"messages[{index}] has no role; it says {sorted(map(str, message))}")
     content = message.get("content")
     if content is not None and not isinstance(content, (str, list, tuple)):
-        raise _bad("messages", f"messages[{index}].content must be a string or a list of parts, not {content!r:.80}")
+        raise bad_request(
+            "messages", f"messages[{index}].content must be a string or a list of parts, not {content!r:.80}"
+        )
     return message
 
 
@@ -103,7 +107,9 @@ def _response_format(value: Any) -> Any:
     if not isinstance(value, type):
         return value
     if not hasattr(value, "model_json_schema"):
-        raise _bad("response_format", f"response_format takes a pydantic class or an object, not {value.__name__}")
+        raise bad_request(
+            "response_format", f"response_format takes a pydantic class or an object, not {value.__name__}"
+        )
     schema = _strict(value.model_json_schema())
     return {"type": "json_schema", "json_schema": {"name": value.__name__, "schema": schema, "strict": True}}
 
@@ -137,7 +143,3 @@ def _strict(schema: Any) -> Any:
         closed["additionalProperties"] = False
         closed["required"] = list(closed["properties"])
     return closed
-
-
-def _bad(param: str, message: str) -> BadRequestError:
-    return BadRequestError(message, status_code=400, param=param, attempts=0)

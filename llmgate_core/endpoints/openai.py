@@ -19,7 +19,7 @@ from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.chat_messages import without_extensions
 from llmgate_core.endpoints.families import FAMILIES
-from llmgate_core.errors import BadRequestError
+from llmgate_core.errors import bad_request
 
 __all__ = ["CATALOGUE_NAMES", "ENDPOINTS", "HTTPEndpoint", "endpoint_request", "path_segment"]
 
@@ -153,7 +153,7 @@ def path_segment(name: str, value: object) -> str:
     """
     if isinstance(value, str) and value.strip() and value.isprintable() and value not in (".", ".."):
         return quote(value, safe="")
-    raise BadRequestError(f"{name} must be an id, not {value!r:.80}", status_code=400, param=name, attempts=0)
+    raise bad_request(name, f"{name} must be an id, not {value!r:.80}")
 
 
 def _query_pairs(name: str, value: Any) -> list[tuple[str, str]]:

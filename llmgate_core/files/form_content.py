@@ -18,8 +18,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.form import FilePart, Multipart
-from llmgate_core.errors import BadRequestError
-from llmgate_core.files.syntax import BINARY, CONTENT_TYPE, bad_file, basename, reason_of
+from llmgate_core.errors import BadRequestError, bad_request
+from llmgate_core.files.syntax import BINARY, CONTENT_TYPE, basename, reason_of
 from llmgate_core.json_codec import decode, encode
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _leaves(key: str, value: Any, *, param: str) -> Iterator[tuple[str, str | Fi
         for item in value:
             yield from _leaves(key if is_one_file else f"{key}[]", item, param=param)
     elif isinstance(value, BINARY):
-        raise bad_file(param, f"{param} is not a file parameter: bytes cannot be sent in a field")
+        raise bad_request(param, f"{param} is not a file parameter: bytes cannot be sent in a field")
     else:
         yield from _leaves(key, decode(_json(value, param)), param=param)  # a pydantic model, a date, ...
 
@@ -82,7 +82,7 @@ def _json(value: Any, param: str) -> bytes:
     try:
         return encode(value)
     except ValueError as error:
-        raise bad_file(param, f"{param} cannot be sent in a form: {error}") from None
+        raise bad_request(param, f"{param} cannot be sent in a form: {error}") from None
 
 
 class FormContent:
@@ -197,7 +197,7 @@ def _text(content: bytes) -> tuple[str, FilePart]:
 
 def _head_of(name: str, part: FilePart) -> bytes:
     if not CONTENT_TYPE.fullmatch(part.content_type):  # it is the caller's, and part of a header
-        raise bad_file(
+        raise bad_request(
             _param_of(name), f"{part.filename!r} has an invalid content type; it should look like 'audio/wav'"
         )
     return b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
@@ -216,7 +216,7 @@ def _utf8(name: str, value: str) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        raise bad_file(_param_of(name), f"{name} contains a character that cannot be encoded as UTF-8") from None
+        raise bad_request(_param_of(name), f"{name} contains a character that cannot be encoded as UTF-8") from None
 
 
 def _param_of(name: str) -> str:

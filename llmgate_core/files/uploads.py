@@ -19,10 +19,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from llmgate_core.contract.form import FilePart
-from llmgate_core.files.syntax import BINARY, CONTENT_TYPE, bad_file, basename, reason_of
+from llmgate_core.files.syntax import BINARY, CONTENT_TYPE, basename, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+from llmgate_core.errors import bad_request
 
 __all__ = ["file_part"]
 
@@ -65,10 +66,10 @@ def file_part(value: Any, *, param: str) -> FilePart:
     if not isinstance(value, tuple):
         return _part_of(value, None, None, param=param)
     if len(value) not in (2, 3) or not (value[0] is None or isinstance(value[0], str)):
-        raise bad_file(param, "a tuple must be (name, content) or (name, content, content_type)")
+        raise bad_request(param, "a tuple must be (name, content) or (name, content, content_type)")
     name, content, content_type = (*value, None)[:3]
     if content_type is not None and not (isinstance(content_type, str) and CONTENT_TYPE.fullmatch(content_type)):
-        raise bad_file(param, "the third item of a tuple must be a content type like 'audio/wav'")
+        raise bad_request(param, "the third item of a tuple must be a content type like 'audio/wav'")
     return _part_of(content, name, content_type, param=param)
 
 
@@ -86,7 +87,9 @@ def _part_of(value: Any, name: str | None, content_type: str | None, *, param: s
         return _part_of_path(value, name, content_type, param=param)
     if callable(getattr(value, "read", None)):
         return _part_of_file(value, name, content_type, param=param)
-    raise bad_file(param, f"a file must be an open file, a path, bytes or (name, content), not {type(value).__name__}")
+    raise bad_request(
+        param, f"a file must be an open file, a path, bytes or (name, content), not {type(value).__name__}"
+    )
 
 
 def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: str | None, *, param: str) -> FilePart:
@@ -95,17 +98,23 @@ def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: 
         path = os.path.abspath(os.fsdecode(path))  # a retry must find it even after a change of the working directory
         status = os.stat(path)
     except FileNotFoundError:
-        raise bad_file(param, f"there is no file {shown}; pass the path of a file, an open file or its bytes") from None
+        raise bad_request(
+            param, f"there is no file {shown}; pass the path of a file, an open file or its bytes"
+        ) from None
     except (OSError, ValueError) as error:
-        raise bad_file(param, f"{shown} cannot be opened: {reason_of(error)}; pass an open file or its bytes") from None
+        raise bad_request(
+            param, f"{shown} cannot be opened: {reason_of(error)}; pass an open file or its bytes"
+        ) from None
     if stat.S_ISDIR(status.st_mode):
-        raise bad_file(param, f"{shown} is a directory; pass the path of a file in it")
+        raise bad_request(param, f"{shown} is a directory; pass the path of a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise bad_file(param, f"{shown} is not a regular file; open it and pass the open file, which will be copied")
+        raise bad_request(param, f"{shown} is not a regular file; open it and pass the open file, which will be copied")
     try:
         return _part(name or path, content_type, status.st_size, lambda: _opened(path), param=param)
     except OSError as error:
-        raise bad_file(param, f"{shown} cannot be read: {reason_of(error)}; pass an open file or its bytes") from None
+        raise bad_request(
+            param, f"{shown} cannot be read: {reason_of(error)}; pass an open file or its bytes"
+        ) from None
 
 
 def _opened(path: str) -> BinaryIO:
@@ -119,14 +128,14 @@ def _part_of_file(file: Any, name: str | None, content_type: str | None, *, para
         name = file_name
     shown = repr(name or type(file).__name__)[:SHOWN_CHARACTERS]
     if inspect.iscoroutinefunction(file.read):
-        raise bad_file(param, f"{shown} has an async read(); pass the synchronous file that it wraps, or its bytes")
+        raise bad_request(param, f"{shown} has an async read(); pass the synchronous file that it wraps, or its bytes")
     try:
         if isinstance(file, io.TextIOBase) or isinstance(file.read(0), str):
-            raise bad_file(param, f"{shown} is open as text; open it with mode 'rb'")
+            raise bad_request(param, f"{shown} is open as text; open it with mode 'rb'")
         window = _window_of(file)
         return _part(name, content_type, window.size, window.open, param=param)
     except (OSError, ValueError) as error:  # ValueError: closed
-        raise bad_file(param, f"{shown} cannot be read: {reason_of(error)}; open it with mode 'rb'") from None
+        raise bad_request(param, f"{shown} cannot be read: {reason_of(error)}; open it with mode 'rb'") from None
 
 
 def _window_of(file: Any) -> _Window:
@@ -152,7 +161,7 @@ def _part(
     filename = basename(name)
     if not size or not magic:
         shown = repr(filename)[:SHOWN_CHARACTERS] if filename else "the file"
-        raise bad_file(param, f"{shown} is empty; if it was already read to its end, call seek(0) on it first")
+        raise bad_request(param, f"{shown} is empty; if it was already read to its end, call seek(0) on it first")
     extension = _extension_of(magic)
     filename = filename or f"upload{extension or '.bin'}"
     return FilePart(

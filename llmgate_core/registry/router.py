@@ -14,7 +14,7 @@ from typing import Any
 from llmgate_core.catalogue.models import Catalogue, ModelRow
 from llmgate_core.catalogue.rules import effort_of
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
-from llmgate_core.errors import BadRequestError, UnknownModelError
+from llmgate_core.errors import BadRequestError, UnknownModelError, bad_request
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
 
@@ -152,11 +152,8 @@ class Router:
         """Raise if a longer prefix belongs to another family: a shorter one of this family must not match."""
         others = [other for other in FAMILIES if other != family and self._plugins.knows(other, prefix)]
         if others:
-            raise BadRequestError(
-                f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}",
-                status_code=400,
-                param="model",
-                attempts=0,
+            raise bad_request(
+                "model", f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}"
             )
 
     def _unknown(self, family: str, model: str) -> UnknownModelError:
@@ -192,12 +189,7 @@ def split_prefix(model: str) -> Iterator[tuple[str, str]]:
 def _checked(model: object) -> str:
     if isinstance(model, str) and model.strip() and model.isprintable():
         return model
-    raise BadRequestError(
-        f"model must be a string such as 'openai/gpt-4o', not {str(model)[:80]!r}",
-        status_code=400,
-        param="model",
-        attempts=0,
-    )
+    raise bad_request("model", f"model must be a string such as 'openai/gpt-4o', not {str(model)[:80]!r}")
 
 
 def _reasons_with_functions(body: Mapping[str, Any]) -> bool:

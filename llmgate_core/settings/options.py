@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError
+from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError, bad_request
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import split_base_url
 from llmgate_core.settings.call_options import OPTION_NAMES
@@ -255,12 +255,7 @@ def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | No
     if value is None:  # an empty string, passed explicitly, sends no header
         value = first_set(variables)
     if value is not None and (not isinstance(value, str) or not value.isprintable()):
-        raise BadRequestError(
-            f"{name} has characters that a header cannot have (its value is not shown)",
-            status_code=400,
-            param=name,
-            attempts=0,
-        )
+        raise bad_request(name, f"{name} has characters that a header cannot have (its value is not shown)")
     return value
 
 

@@ -15,7 +15,6 @@ from llmgate_core.errors import (
     APIError,
     APIResponseValidationError,
     APIStatusError,
-    BadRequestError,
     InternalServerError,
     StreamTruncatedError,
     status_error_class,
@@ -28,7 +27,6 @@ __all__ = [
     "has_failed",
     "invalid_event",
     "is_unfinished",
-    "malformed",
     "truncated",
     "unfinished",
 ]
@@ -107,11 +105,6 @@ def invalid_event(reason: str, route: Route) -> APIResponseValidationError:
     return APIResponseValidationError(
         f"the upstream did not send a response of POST /responses: {reason}", provider=route.provider, model=route.model
     )
-
-
-def malformed(param: str, message: str) -> BadRequestError:
-    """Return the error, before sending, of a malformed part of the call."""
-    return BadRequestError(message, status_code=400, param=param, attempts=0)
 
 
 def _fields_of(error: Any) -> tuple[str, str | None, str | None, str | None]:

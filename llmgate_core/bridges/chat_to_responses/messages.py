@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.bridges.chat_to_responses.failures import malformed
 from llmgate_core.bridges.chat_to_responses.parts import MESSAGES, input_parts, is_plain_text, shown_kind
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
+from llmgate_core.errors import bad_request
 
 __all__ = ["input_of"]
 
@@ -43,7 +43,7 @@ def input_of(messages: Any, ledger: Ledger, *, keep_system: bool, stored: bool) 
         BadRequestError: a message is malformed.
     """
     if not isinstance(messages, (list, tuple)) or not messages:
-        raise malformed(MESSAGES, "messages must be a list with at least one message")
+        raise bad_request(MESSAGES, "messages must be a list with at least one message")
     leading = 0 if keep_system else _leading_system_messages(messages)
     if leading == len(messages):  # the upstream rejects an empty input
         return None, [_message("system", _instructions(messages, ledger))]
@@ -114,7 +114,7 @@ class _Conversation:
         if add is not None:
             add(self, index, message)
         elif role is None:
-            raise malformed(MESSAGES, f"messages[{index}] must be an object with role and content")
+            raise bad_request(MESSAGES, f"messages[{index}] must be an object with role and content")
         elif self._ledger.forwards(MESSAGES, f"POST /responses has no role {role!r:.80}"):
             self.items.append(message)
 
@@ -132,7 +132,7 @@ class _Conversation:
         if isinstance(content, (list, tuple)):
             content = input_parts(content, self._ledger)
         elif not isinstance(content, str):
-            raise malformed(MESSAGES, f"messages[{index}] has no content")
+            raise bad_request(MESSAGES, f"messages[{index}] has no content")
         self.items.append(_message(message["role"], content, extras))
 
     def _add_assistant(self, index: int, message: Mapping[str, Any]) -> None:
@@ -178,7 +178,7 @@ class _Conversation:
 
     def _add_reasoning(self, index: int, item: Any) -> None:
         if not isinstance(item, Mapping):
-            raise malformed(MESSAGES, f"messages[{index}].reasoning_items must be a list of objects")
+            raise bad_request(MESSAGES, f"messages[{index}].reasoning_items must be a list of objects")
         if not item.get("encrypted_content") and not self._stored:
             self._ledger.dropped(
                 MESSAGES, "reasoning that is neither stored upstream nor encrypted cannot be sent back"
@@ -196,7 +196,7 @@ class _Conversation:
         function = call.get(kind)
         call_id = call.get("id")
         if not isinstance(function, Mapping) or not isinstance(call_id, str):
-            raise malformed(MESSAGES, f"{path} must have an id and {kind}: {{'name': ...}}")
+            raise bad_request(MESSAGES, f"{path} must have an id and {kind}: {{'name': ...}}")
         self._waiting[call_id] = None
         if kind == "custom":
             self._custom.add(call_id)
@@ -208,7 +208,7 @@ class _Conversation:
     def _add_function_call(self, index: int, function: Any) -> None:
         """Add a legacy call, which has no id, under a generated id."""
         if not isinstance(function, Mapping):
-            raise malformed(MESSAGES, f"messages[{index}].function_call must be {{'name': ..., 'arguments': ...}}")
+            raise bad_request(MESSAGES, f"messages[{index}].function_call must be {{'name': ..., 'arguments': ...}}")
         call_id = f"call_of_message_{index}"
         self._legacy.append(call_id)
         self._waiting[call_id] = None
@@ -218,12 +218,12 @@ class _Conversation:
     def _add_tool(self, index: int, message: Mapping[str, Any]) -> None:
         call_id = message.get("tool_call_id")
         if not isinstance(call_id, str):
-            raise malformed(MESSAGES, f"messages[{index}] is a tool message without tool_call_id")
+            raise bad_request(MESSAGES, f"messages[{index}] is a tool message without tool_call_id")
         self._add_output(call_id, message)
 
     def _add_function(self, index: int, message: Mapping[str, Any]) -> None:
         if not self._legacy:
-            raise malformed(MESSAGES, f"messages[{index}] is a function message, but no function_call precedes it")
+            raise bad_request(MESSAGES, f"messages[{index}] is a function message, but no function_call precedes it")
         message = {name: value for name, value in message.items() if name != "name"}  # its call is known by position
         self._add_output(self._legacy.popleft(), message)
 
@@ -242,7 +242,7 @@ def _listed(index: int, message: Mapping[str, Any], name: str) -> Sequence[Any]:
     value = message.get(name)
     if value is None or isinstance(value, (list, tuple)):
         return value or ()
-    raise malformed(MESSAGES, f"messages[{index}].{name} must be a list")
+    raise bad_request(MESSAGES, f"messages[{index}].{name} must be a list")
 
 
 def _function_call(call_id: str, function: Mapping[str, Any]) -> JsonObject:

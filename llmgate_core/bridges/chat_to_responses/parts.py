@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.bridges.chat_to_responses.failures import malformed
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.errors import bad_request
 
 __all__ = ["input_parts", "is_plain_text", "shown_kind"]
 
@@ -78,7 +78,7 @@ def _input_image(part: Mapping[str, Any]) -> JsonObject:
     if isinstance(image, str):
         image = {"url": image}
     if not isinstance(image, Mapping) or not isinstance(image.get("url"), str):
-        raise malformed(MESSAGES, "a content part of type 'image_url' needs image_url: {'url': ...}")
+        raise bad_request(MESSAGES, "a content part of type 'image_url' needs image_url: {'url': ...}")
     rest = {name: value for name, value in image.items() if name != "url" and value is not None}
     image = {"type": "input_image", "image_url": image["url"], "detail": "auto", **rest}
     return _with_rest(image, part, "image_url")
@@ -87,7 +87,7 @@ def _input_image(part: Mapping[str, Any]) -> JsonObject:
 def _input_file(part: Mapping[str, Any]) -> JsonObject:
     source = part.get("file")
     if not isinstance(source, Mapping):
-        raise malformed(MESSAGES, "a content part of type 'file' needs file: {'file_id': ...} or {'file_data': ...}")
+        raise bad_request(MESSAGES, "a content part of type 'file' needs file: {'file_id': ...} or {'file_data': ...}")
     file = {"type": "input_file", **{name: value for name, value in source.items() if value is not None}}
     data = file.get("file_data")
     if isinstance(data, str) and data.startswith(WEB):

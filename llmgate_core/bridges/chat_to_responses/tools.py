@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.bridges.chat_to_responses.failures import malformed
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.errors import bad_request
 
 __all__ = ["response_tool", "response_tool_choice", "response_tools", "tool_choice_of_function_call", "web_search_tool"]
 
@@ -24,10 +24,10 @@ def response_tools(param: str, tools: Any) -> list[Any]:
         BadRequestError: not a list of objects.
     """
     if not isinstance(tools, (list, tuple)):
-        raise malformed(param, f"{param} must be a list, not {type(tools).__name__}")
+        raise bad_request(param, f"{param} must be a list, not {type(tools).__name__}")
     for tool in tools:
         if not isinstance(tool, Mapping):
-            raise malformed(param, f"{param} must be a list of objects, but one item is {type(tool).__name__}")
+            raise bad_request(param, f"{param} must be a list of objects, but one item is {type(tool).__name__}")
     if param == "functions":
         return [_function_tool({}, function) for function in tools]
     return [response_tool(tool) for tool in tools]
@@ -69,7 +69,7 @@ def web_search_tool(options: Any) -> JsonObject:
         BadRequestError: not an object.
     """
     if not isinstance(options, Mapping):
-        raise malformed("web_search_options", f"web_search_options must be an object, not {type(options).__name__}")
+        raise bad_request("web_search_options", f"web_search_options must be an object, not {type(options).__name__}")
     tool = {"type": "web_search", **_without_none(options)}
     location = tool.get("user_location")
     if isinstance(location, Mapping) and isinstance(location.get("approximate"), Mapping):

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmgate_core.bridges.responses_to_chat.shapes import malformed
 from llmgate_core.bridges.responses_to_chat.tools import Tools
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.errors import bad_request
 
 __all__ = ["chat_messages", "with_one_system_message"]
 
@@ -60,7 +60,7 @@ def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list
     conversation = _Conversation(tools, ledger)
     instructions = body.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
-        raise malformed("instructions", f"must be a string, not {type(instructions).__name__}")
+        raise bad_request("instructions", f"instructions must be a string, not {type(instructions).__name__}")
     if instructions:
         conversation.messages.append({"role": "system", "content": instructions})
     items = body.get("input")
@@ -70,10 +70,10 @@ def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list
         for item in items:
             conversation.add(item)
     elif items is not None:
-        raise malformed("input", f"must be a string or a list, not {type(items).__name__}")
+        raise bad_request("input", f"input must be a string or a list, not {type(items).__name__}")
     messages = conversation.complete()
     if not messages:
-        raise malformed("input", "contains nothing that a chat call can send")
+        raise bad_request("input", "input: contains nothing that a chat call can send")
     return messages
 
 
@@ -112,7 +112,7 @@ class _Conversation:
 
     def add(self, item: Any) -> None:
         if not isinstance(item, Mapping):
-            raise malformed("input", f"an item must be an object, not {type(item).__name__}")
+            raise bad_request("input", f"input: an item must be an object, not {type(item).__name__}")
         kind = item.get("type") or ("message" if "role" in item else None)
         if kind == "message":
             self._add_message(item)
@@ -147,7 +147,9 @@ class _Conversation:
     def _add_message(self, item: Mapping[str, Any]) -> None:
         role, content = item.get("role"), item.get("content")
         if role not in ROLES:
-            raise malformed("input", f"no message has the role {role!r:.80}; roles: {', '.join(sorted(ROLES))}")
+            raise bad_request(
+                "input", f"input: no message has the role {role!r:.80}; roles: {', '.join(sorted(ROLES))}"
+            )
         if item.get("phase") is not None:
             self._ledger.lost("input", "chat messages have no phase")
         if role == "assistant":
@@ -183,7 +185,7 @@ class _Conversation:
 
     def _add_call(self, item: Mapping[str, Any]) -> None:
         if not isinstance(item.get("call_id"), str):
-            raise malformed("input", f"a {item['type']} has no call_id")
+            raise bad_request("input", f"input: a {item['type']} has no call_id")
         joins = self._takes_calls and not self._reasoning
         message = self.messages[-1] if joins else self._assistant({"content": None})
         message.setdefault("tool_calls", []).append(self._tools.call(item))
@@ -192,7 +194,7 @@ class _Conversation:
     def _add_output(self, item: Mapping[str, Any]) -> None:
         call_id = item.get("call_id")
         if not isinstance(call_id, str):
-            raise malformed("input", f"a {item['type']} has no call_id")
+            raise bad_request("input", f"input: a {item['type']} has no call_id")
         self._takes_calls = False
         message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
         self._outputs.append((self._place.get(call_id), call_id, message))
@@ -201,7 +203,9 @@ class _Conversation:
         if output is None or isinstance(output, str):
             return output or ""
         if not isinstance(output, Sequence):
-            raise malformed("input", f"an output must be a string or a list of parts, not {type(output).__name__}")
+            raise bad_request(
+                "input", f"input: an output must be a string or a list of parts, not {type(output).__name__}"
+            )
         parts = self._parts(output)
         why = "a tool message holds text only"
         return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", why)])
@@ -215,12 +219,14 @@ class _Conversation:
 
     def _parts(self, content: Any) -> list[JsonObject]:
         if content is not None and not isinstance(content, Sequence):
-            raise malformed("input", f"content must be a string or a list of parts, not {type(content).__name__}")
+            raise bad_request(
+                "input", f"input: content must be a string or a list of parts, not {type(content).__name__}"
+            )
         return [made for part in content or () if (made := self._part(part)) is not None]
 
     def _part(self, part: Any) -> JsonObject | None:
         if not isinstance(part, Mapping):
-            raise malformed("input", f"a part must be an object, not {type(part).__name__}")
+            raise bad_request("input", f"input: a part must be an object, not {type(part).__name__}")
         kind = part.get("type")
         if kind in ("input_text", "output_text"):
             return _with_breakpoint({"type": "text", "text": part.get("text") or ""}, part)

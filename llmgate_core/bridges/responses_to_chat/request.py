@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.bridges.responses_to_chat.items import chat_messages, with_one_system_message
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, malformed
+from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
 from llmgate_core.bridges.responses_to_chat.tools import Tools
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
+from llmgate_core.errors import bad_request
 
 __all__ = ["to_chat"]
 
@@ -92,7 +93,7 @@ def to_chat(call: Call, route: Route, *, merge_system: bool = False) -> tuple[Ca
     try:
         body = _chat_body(call, route, ledger, merge_system=merge_system)
     except SHAPE_ERRORS as error:
-        raise malformed(None, f"the request is malformed: {error}"[:500]) from error
+        raise bad_request(None, f"the request is malformed: {error}"[:500]) from error
     return replace(call, family="chat", body=body), ledger.entries
 
 
@@ -142,7 +143,7 @@ def _add_reasoning(chat: JsonObject, reasoning: Any, ledger: Ledger) -> None:
     if reasoning is None:
         return
     if not isinstance(reasoning, Mapping):
-        raise malformed("reasoning", f"must be an object, not {type(reasoning).__name__}")
+        raise bad_request("reasoning", f"reasoning must be an object, not {type(reasoning).__name__}")
     for name in REASONING_LOST:
         if reasoning.get(name) is not None:
             ledger.lost(f"reasoning.{name}", "chat has only the effort")
@@ -154,7 +155,7 @@ def _add_text(chat: JsonObject, text: Any) -> None:
     if text is None:
         return
     if not isinstance(text, Mapping):
-        raise malformed("text", f"must be an object, not {type(text).__name__}")
+        raise bad_request("text", f"text must be an object, not {type(text).__name__}")
     if text.get("verbosity") is not None:
         chat["verbosity"] = text["verbosity"]
     if isinstance(text.get("format"), Mapping):
@@ -171,7 +172,7 @@ def _response_format(format: Mapping[str, Any]) -> JsonObject:
 def _add_logprobs(chat: JsonObject, body: JsonObject, ledger: Ledger) -> None:
     include = body.get("include") or ()
     if not isinstance(include, (list, tuple)):
-        raise malformed("include", f"must be a list, not {type(include).__name__}")
+        raise bad_request("include", f"include must be a list, not {type(include).__name__}")
     for value in include:
         if value != LOGPROBS:
             ledger.lost("include", f"chat has no {value!r:.80}")

@@ -1,24 +1,15 @@
-"""The errors of the bridge for malformed data, and its name in the ledger.
-
-Pure. Distinguishes the caller's mistakes, found before sending, from the upstream's.
-"""
+"""The errors of the bridge for malformed responses, and its name in the ledger. Pure."""
 
 from __future__ import annotations
 
 from llmgate_core.contract.call import Route
-from llmgate_core.errors import APIResponseValidationError, BadRequestError
+from llmgate_core.errors import APIResponseValidationError
 
-__all__ = ["SHAPE_ERRORS", "SOURCE", "malformed", "misshapen", "no_choice"]
+__all__ = ["SHAPE_ERRORS", "SOURCE", "misshapen", "no_choice"]
 
 SOURCE = "bridge: a Responses call over chat"
 SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
 """The exceptions of reading a field of the wrong type in unchecked data."""
-
-
-def malformed(param: str | None, message: str) -> BadRequestError:
-    """Return the error for a malformed request."""
-    start = f"{param}: " if param else ""
-    return BadRequestError(f"{start}{message}", status_code=400, param=param, attempts=0)
 
 
 def misshapen(route: Route, error: Exception) -> APIResponseValidationError:

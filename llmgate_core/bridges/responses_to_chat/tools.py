@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from llmgate_core.bridges.responses_to_chat.shapes import malformed
 from llmgate_core.contract.call import JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.errors import bad_request
 from llmgate_core.json_codec import encode
 
 __all__ = ["ToolName", "ToolNames", "Tools"]
@@ -87,17 +87,17 @@ class ToolNames:
 
 def _named_tools(tools: Any) -> Iterator[ToolName]:
     if tools is not None and not isinstance(tools, (list, tuple)):
-        raise malformed("tools", f"must be a list, not {type(tools).__name__}")
+        raise bad_request("tools", f"tools must be a list, not {type(tools).__name__}")
     for tool in tools or ():
         if not isinstance(tool, Mapping):
-            raise malformed("tools", f"a tool must be an object, not {type(tool).__name__}")
+            raise bad_request("tools", f"tools: a tool must be an object, not {type(tool).__name__}")
         kind = tool.get("type")
         if kind in ("function", "custom"):
             yield ToolName(_name_of(tool, kind), None, kind == "custom")
         elif kind == "namespace":
             namespace = tool.get("name")
             if not isinstance(namespace, str) or not namespace:
-                raise malformed("tools", "a namespace has no name")
+                raise bad_request("tools", "tools: a namespace has no name")
             yield from (replace(inner, namespace=namespace) for inner in _named_tools(tool.get("tools")))
 
 
@@ -105,7 +105,7 @@ def _name_of(tool: Mapping[str, Any], kind: Any) -> str:
     nested = tool.get(kind)
     name = nested.get("name") if isinstance(nested, Mapping) else tool.get("name")
     if not isinstance(name, str) or not name:
-        raise malformed("tools", f"a tool of type {kind!r:.80} has no name")
+        raise bad_request("tools", f"tools: a tool of type {kind!r:.80} has no name")
     return name
 
 
