@@ -132,7 +132,7 @@ class ReasoningText:
         return "\n\n" if self._parts > 1 else ""
 
     def of_item(self, item: Mapping[str, Any]) -> str:
-        """Return the raw reasoning of an item, or its summary if there is none."""
+        """Return the raw reasoning of an item, or its summary if it has no raw reasoning."""
         raw = "".join(_texts(item, "content", "reasoning_text"))
         if raw:
             return raw

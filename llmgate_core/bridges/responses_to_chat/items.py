@@ -107,7 +107,7 @@ class _Conversation:
         self._ledger = ledger
         self._reasoning: list[str] = []  # for the assistant message that follows
         self._takes_calls = False  # the last item added was an assistant's message or call
-        self._place: dict[str, int] = {}  # call id -> index of the message that calls
+        self._call_indexes: dict[str, int] = {}  # call id -> index of the message with the call
         self._outputs: list[tuple[int | None, str, JsonObject]] = []
 
     def add(self, item: Any) -> None:
@@ -134,15 +134,15 @@ class _Conversation:
         if self._reasoning:
             self._ledger.dropped("input", "no assistant message follows the reasoning")
         answers: dict[int, list[JsonObject]] = {}
-        for place, call_id, message in self._outputs:
-            index = self._place.get(call_id) if place is None else place
+        for call_index, call_id, message in self._outputs:
+            index = self._call_indexes.get(call_id) if call_index is None else call_index
             if index is None:
                 self._ledger.unsupported("input", f"no call in the input has the call_id {call_id!r:.80}")
             else:
                 answers.setdefault(index, []).append(message)
         if not answers:
             return self.messages
-        return [one for index, message in enumerate(self.messages) for one in (message, *answers.get(index, ()))]
+        return [each for index, message in enumerate(self.messages) for each in (message, *answers.get(index, ()))]
 
     def _add_message(self, item: Mapping[str, Any]) -> None:
         role, content = item.get("role"), item.get("content")
@@ -159,7 +159,7 @@ class _Conversation:
         parts = None if isinstance(content, str) else self._parts(content)
         if parts or parts is None:
             self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
-        elif not content:  # else its parts have been recorded one by one
+        elif not content:  # otherwise each of its parts has been recorded
             self._ledger.dropped("input", "the message has no content")
 
     def _add_assistant(self, content: Any) -> None:
@@ -189,7 +189,7 @@ class _Conversation:
         joins = self._takes_calls and not self._reasoning
         message = self.messages[-1] if joins else self._assistant({"content": None})
         message.setdefault("tool_calls", []).append(self._tools.call(item))
-        self._place[item["call_id"]] = len(self.messages) - 1
+        self._call_indexes[item["call_id"]] = len(self.messages) - 1
 
     def _add_output(self, item: Mapping[str, Any]) -> None:
         call_id = item.get("call_id")
@@ -197,7 +197,7 @@ class _Conversation:
             raise bad_request("input", f"input: a {item['type']} has no call_id")
         self._takes_calls = False
         message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
-        self._outputs.append((self._place.get(call_id), call_id, message))
+        self._outputs.append((self._call_indexes.get(call_id), call_id, message))
 
     def _output(self, output: Any) -> Any:
         if output is None or isinstance(output, str):
@@ -207,13 +207,13 @@ class _Conversation:
                 "input", f"input: an output must be a string or a list of parts, not {type(output).__name__}"
             )
         parts = self._parts(output)
-        why = "a tool message holds text only"
-        return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", why)])
+        reason = "a tool message takes text only"
+        return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", reason)])
 
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
         if item.get("encrypted_content"):
             self._ledger.dropped("input", "encrypted reasoning can only be read by the model that produced it")
-        text = _texts(item.get("content"), "") or _texts(item.get("summary"), PARAGRAPH)
+        text = _joined_text(item.get("content"), "") or _joined_text(item.get("summary"), PARAGRAPH)
         if text:
             self._reasoning.append(text)
 
@@ -222,7 +222,8 @@ class _Conversation:
             raise bad_request(
                 "input", f"input: content must be a string or a list of parts, not {type(content).__name__}"
             )
-        return [made for part in content or () if (made := self._part(part)) is not None]
+        chat_parts = (self._part(part) for part in content or ())
+        return [part for part in chat_parts if part is not None]
 
     def _part(self, part: Any) -> JsonObject | None:
         if not isinstance(part, Mapping):
@@ -259,10 +260,10 @@ class _Conversation:
         return _with_breakpoint({"type": "file", "file": file}, part)
 
 
-def _with_breakpoint(made: JsonObject, part: Mapping[str, Any]) -> JsonObject:
+def _with_breakpoint(chat_part: JsonObject, part: Mapping[str, Any]) -> JsonObject:
     if part.get("prompt_cache_breakpoint") is not None:
-        made["prompt_cache_breakpoint"] = part["prompt_cache_breakpoint"]
-    return made
+        chat_part["prompt_cache_breakpoint"] = part["prompt_cache_breakpoint"]
+    return chat_part
 
 
 def _collapsed(parts: list[JsonObject]) -> Any:
@@ -272,7 +273,7 @@ def _collapsed(parts: list[JsonObject]) -> Any:
     return parts
 
 
-def _texts(parts: Any, between: str) -> str:
+def _joined_text(parts: Any, separator: str) -> str:
     if not isinstance(parts, Sequence) or isinstance(parts, str):
         return ""
-    return between.join(str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text"))
+    return separator.join(str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text"))

@@ -53,16 +53,16 @@ class Ids:
     __slots__ = ("_suffix",)
 
     def __init__(self, chat_id: Any) -> None:
-        own = str(chat_id or "").removeprefix("chatcmpl-")
-        if not own:
-            own = uuid4().hex
-        elif not ID_SUFFIX.fullmatch(own):
-            own = sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        self._suffix = own
+        suffix = str(chat_id or "").removeprefix("chatcmpl-")
+        if not suffix:
+            suffix = uuid4().hex
+        elif not ID_SUFFIX.fullmatch(suffix):
+            suffix = sha256(suffix.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._suffix = suffix
 
     @property
     def response(self) -> str:
-        """The response's own id."""
+        """The id of the response itself."""
         return f"resp_{self._suffix}"
 
     def item(self, prefix: str, index: int) -> str:
@@ -73,7 +73,7 @@ class Ids:
 def echo(call: Call, route: Route) -> JsonObject:
     """Return a response without output: the fields that echo the request, with every required field.
 
-    Null stands for a setting that the caller left to the upstream, whose choice is unknown.
+    Null means a setting that the caller left to the upstream, whose choice is unknown.
     """
     body = call.body
     choice = body.get("tool_choice")
@@ -149,17 +149,17 @@ def usage_of(usage: Any) -> JsonObject | None:
     """Return chat's usage under the names of the Responses API; unknown details are zero."""
     if not isinstance(usage, Mapping):
         return None
-    sent, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    input_tokens, output_tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     return {
-        "input_tokens": sent,
+        "input_tokens": input_tokens,
         "input_tokens_details": {
             "cached_tokens": 0,
             "cache_write_tokens": 0,
             **_given(usage.get("prompt_tokens_details") or {}),
         },
-        "output_tokens": made,
+        "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0, **_given(usage.get("completion_tokens_details") or {})},
-        "total_tokens": _count(usage.get("total_tokens")) or sent + made,
+        "total_tokens": _count(usage.get("total_tokens")) or input_tokens + output_tokens,
     }
 
 
@@ -234,11 +234,12 @@ def call_item(
 ) -> JsonObject:
     """Return the finished item of a tool call, under the caller's name for the tool.
 
-    `is_custom`: chat knows it as a custom call already; else one that stands for a custom tool is turned back.
+    `is_custom`: it is a custom call on chat too; otherwise a function call that was sent in place of a custom tool is
+    converted back.
     """
-    asked = names.asked(name)
+    tool = names.tool_of(name)
     item: JsonObject = {}
-    if is_custom or asked.is_custom:
+    if is_custom or tool.is_custom:
         item["id"] = ids.item("ctc", index)
         item["type"] = "custom_tool_call"
         fields = {"input": arguments if is_custom else _input_of(arguments)}
@@ -248,9 +249,9 @@ def call_item(
         item["status"] = "completed"
         fields = {"arguments": arguments}
     item["call_id"] = call_id or ids.item("call", index)
-    item["name"] = asked.name
-    if asked.namespace is not None:
-        item["namespace"] = asked.namespace
+    item["name"] = tool.name
+    if tool.namespace is not None:
+        item["namespace"] = tool.namespace
     return {**item, **fields}
 
 

@@ -194,9 +194,9 @@ class StreamRepair:
         self._complete_response(kind, response)
         self._put(data)
 
-    def _announce_response(self, known: Mapping[str, Any]) -> None:
+    def _announce_response(self, snapshot: Mapping[str, Any]) -> None:
         self._created = True
-        response = {name: known[name] for name in ("id", "created_at", "model") if known.get(name) is not None}
+        response = {name: snapshot[name] for name in ("id", "created_at", "model") if snapshot.get(name) is not None}
         self._complete_response("response.created", response)
         self._add("response.created", response=response)
 
@@ -241,14 +241,14 @@ class StreamRepair:
     def _item_of(self, kind: str, data: Mapping[str, Any]) -> OpenItem:
         """Return the item of an event, and add it if the server has not."""
         index = data.get("output_index")
-        found = self._by_id.get(str(data.get("item_id")))
-        if found is None and isinstance(index, int):
-            found = next((item for item in self._items if item.index == index), None)
-        if found is None:
-            found = next((item for item in reversed(self._items) if item.kind == kind and not item.finished), None)
-        return found or self._opened(kind, data)
+        item = self._by_id.get(str(data.get("item_id")))
+        if item is None and isinstance(index, int):
+            item = next((item for item in self._items if item.index == index), None)
+        if item is None:
+            item = next((item for item in reversed(self._items) if item.kind == kind and not item.finished), None)
+        return item or self._open_item(kind, data)
 
-    def _opened(self, kind: str, data: Mapping[str, Any]) -> OpenItem:
+    def _open_item(self, kind: str, data: Mapping[str, Any]) -> OpenItem:
         item: JsonObject = {"type": kind}
         if data.get("item_id"):
             item["id"] = data["item_id"]
@@ -267,17 +267,17 @@ class StreamRepair:
         item = data.get("item")
         if not isinstance(item, dict):
             item = data["item"] = {}
-        known = self._by_id.get(str(item.get("id"))) or self._by_id.get(str(item.get("call_id")))
-        if known is None and isinstance(data.get("output_index"), int):
-            known = next((one for one in self._items if one.index == data["output_index"]), None)
-        if known is None:
-            known = self._announce_item(_beginning_of(item), data.get("output_index", len(self._items)))
-        item.setdefault("id", known.id)
-        data.setdefault("output_index", known.index)
-        complete_item(item, self._ids, known.index, status="completed")
-        for owed_type, fields in known.owed(item):
-            self._add(owed_type, **fields)
-        known.finished = item
+        open_item = self._by_id.get(str(item.get("id"))) or self._by_id.get(str(item.get("call_id")))
+        if open_item is None and isinstance(data.get("output_index"), int):
+            open_item = next((one for one in self._items if one.index == data["output_index"]), None)
+        if open_item is None:
+            open_item = self._announce_item(_beginning_of(item), data.get("output_index", len(self._items)))
+        item.setdefault("id", open_item.id)
+        data.setdefault("output_index", open_item.index)
+        complete_item(item, self._ids, open_item.index, status="completed")
+        for missing_type, fields in open_item.missing(item):
+            self._add(missing_type, **fields)
+        open_item.finished = item
         self._put(data)
 
     def _close_items(self, response: Mapping[str, Any]) -> None:
@@ -286,8 +286,8 @@ class StreamRepair:
         for open_item in self._items:
             if not open_item.finished:
                 item = dict(ends.get(open_item.id) or open_item.so_far())
-                for owed_type, fields in open_item.owed(item):
-                    self._add(owed_type, **fields)
+                for missing_type, fields in open_item.missing(item):
+                    self._add(missing_type, **fields)
                 open_item.finished = item
                 self._add("response.output_item.done", output_index=open_item.index, item=item)
 
@@ -302,15 +302,15 @@ class StreamRepair:
         item = self._item_of(kind, data)
         data["item_id"] = item.id
         data.setdefault("output_index", item.index)
-        for owed_type, fields in item.before(start, step, data):
-            self._add(owed_type, **fields)
+        for missing_type, fields in item.before(start, step, data):
+            self._add(missing_type, **fields)
         if type in ("response.output_text.delta", "response.output_text.done"):
             data.setdefault("logprobs", [])
         elif type == "response.function_call_arguments.done":
             data.setdefault("name", item.name)
         if isinstance(data.get("part"), dict):
             complete_part(data["part"])
-        item.note(start, step, data)
+        item.record(start, step, data)
         self._put(data)
 
 
@@ -321,15 +321,15 @@ def _is_event(kind: object) -> bool:
 def _flat_error(data: JsonObject) -> JsonObject:
     """Return an error event in flat form; some servers nest it or use numeric codes."""
     nested = data.get("error")
-    found: Mapping[str, Any] = nested if isinstance(nested, Mapping) else data
-    message = found.get("message") or (nested if isinstance(nested, str) else None)
-    code = found.get("code") or (found.get("type") if found.get("type") != "error" else None)
-    event: JsonObject = dict(data) if data.get("type") == "error" and found is data else {}
+    error: Mapping[str, Any] = nested if isinstance(nested, Mapping) else data
+    message = error.get("message") or (nested if isinstance(nested, str) else None)
+    code = error.get("code") or (error.get("type") if error.get("type") != "error" else None)
+    event: JsonObject = dict(data) if data.get("type") == "error" and error is data else {}
     event.update(
         type="error",
         code=None if code is None else str(code),
         message=str(message or "the server sent an error without a message"),
-        param=found.get("param"),
+        param=error.get("param"),
     )
     if "sequence_number" in data:
         event["sequence_number"] = data["sequence_number"]

@@ -1,6 +1,6 @@
-"""What one item of a foreign Responses stream has told so far, and which events it still owes.
+"""The state of one item in another server's Responses stream, and the events that are still missing for it.
 
-Pure. Used by the repair alone.
+Pure. Only `repair.py` uses it.
 
 Source: OpenAI API reference, `OutputItem` and `ResponseStreamEvent`.
 """
@@ -14,10 +14,10 @@ from typing import Any
 from llmgate_core.bridges.responses_to_chat.output import Ids
 from llmgate_core.contract.call import JsonObject
 
-__all__ = ["OpenItem", "PendingEvents", "complete_item", "complete_part"]
+__all__ = ["MissingEvent", "OpenItem", "complete_item", "complete_part"]
 
-PendingEvents = tuple[str, JsonObject]
-"""Type and fields of an event that the server left out."""
+MissingEvent = tuple[str, JsonObject]
+"""Type and fields of an event that the server omitted."""
 
 PREFIX_OF_KIND: Mapping[str, str] = MappingProxyType(
     {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc"}
@@ -32,7 +32,7 @@ ARGUMENTS, INPUT = "response.function_call_arguments", "response.custom_tool_cal
 VALUE_OF_START: Mapping[str, str] = MappingProxyType(
     {TEXT: "text", REFUSAL: "refusal", REASONING: "text", SUMMARY: "text", ARGUMENTS: "arguments", INPUT: "input"}
 )
-"""Start of an event's type -> the field of its `done` that has the whole text."""
+"""Start of an event's type -> the field of its `done` with the complete string."""
 INDEX_OF_START: Mapping[str, str] = MappingProxyType(
     {
         TEXT: "content_index",
@@ -44,7 +44,7 @@ INDEX_OF_START: Mapping[str, str] = MappingProxyType(
     }
 )
 PART_OF_START: Mapping[str, str] = MappingProxyType({TEXT: PART, REFUSAL: PART, SUMMARY: SUMMARY_PART})
-"""Texts that stand in a part, which is added before them and done after them."""
+"""Start of an event's type -> that of the part around it, which is added before it and done after it."""
 
 
 def complete_part(part: JsonObject) -> None:
@@ -57,7 +57,7 @@ def complete_part(part: JsonObject) -> None:
 
 
 def complete_item(item: JsonObject, ids: Ids, index: int, *, status: str) -> None:
-    """Add the fields that an item must have; `status` is that of an item without one."""
+    """Add the fields that an item must have; `status` is for an item without one."""
     kind = item.setdefault("type", "message")
     prefix = PREFIX_OF_KIND.get(kind)
     if prefix is None:
@@ -79,11 +79,11 @@ def complete_item(item: JsonObject, ids: Ids, index: int, *, status: str) -> Non
 
 
 class OpenItem:
-    """One item from the event that adds it to the one that says it is done.
+    """One item, from the event that adds it to the event that ends it.
 
     Attributes:
-        id, call_id, kind, name, index: who it is.
-        finished: the item as `response.output_item.done` had it; None: not done yet.
+        id, call_id, kind, name, index: the identity of the item.
+        finished: the item in `response.output_item.done`; None: not done yet.
     """
 
     def __init__(self, item: Mapping[str, Any], index: int) -> None:
@@ -94,13 +94,13 @@ class OpenItem:
         self.index = index
         self.finished: JsonObject | None = None
         self._first = dict(item)
-        self._texts: dict[tuple[str, int], list[str]] = {}  # start and part -> pieces, while not done
+        self._pieces: dict[tuple[str, int], list[str]] = {}  # start and part -> deltas, until done
         self._parts: dict[tuple[str, int], JsonObject] = {}  # start and index of parts that are not done
         self._counts: dict[str, int] = {}  # parts added so far, by start
-        self._done: dict[tuple[str, int], str] = {}  # whole texts
+        self._done: dict[tuple[str, int], str] = {}  # complete strings
 
-    def before(self, start: str, step: str, data: JsonObject) -> Iterator[PendingEvents]:
-        """Fill in the index of the part that an event speaks of, and yield what should have come before it."""
+    def before(self, start: str, step: str, data: JsonObject) -> Iterator[MissingEvent]:
+        """Fill in the index of an event's part, and yield the events that should have come before it."""
         name = INDEX_OF_START.get(start) or ("content_index" if step == "added" else None)
         part_start = start if start in (PART, SUMMARY_PART) else PART_OF_START.get(start)
         if name is None:
@@ -115,46 +115,46 @@ class OpenItem:
             data.setdefault("annotation_index", self._counts.get(start, 0))
         elif part_start is not None and not is_new and data[name] >= count:
             part = self._empty_part(start, data)
-            self._note_part(part_start, data[name], part)
+            self._record_part(part_start, data[name], part)
             yield f"{part_start}.added", {**self._at(), name: data[name], "part": dict(part)}
         if start in (PART, SUMMARY_PART) and step == "done":
-            yield from self._owed_text(start, data[name], data.get("part"))
+            yield from self._missing_text(start, data[name], data.get("part"))
 
-    def note(self, start: str, step: str, data: Mapping[str, Any]) -> None:
-        """Remember what an event says."""
+    def record(self, start: str, step: str, data: Mapping[str, Any]) -> None:
+        """Update the state from an event."""
         index = data.get(INDEX_OF_START.get(start, ""), 0)
         if start in (PART, SUMMARY_PART):
             if step == "added":
-                self._note_part(start, index, data.get("part") or {})
+                self._record_part(start, index, data.get("part") or {})
             else:
                 self._parts.pop((start, index), None)
         elif start == "response.output_text.annotation":
             self._counts[start] = self._counts.get(start, 0) + 1
         elif step == "delta":
-            self._texts.setdefault((start, index), []).append(data.get("delta") or "")
+            self._pieces.setdefault((start, index), []).append(data.get("delta") or "")
         elif step == "done":
-            self._texts.pop((start, index), None)
+            self._pieces.pop((start, index), None)
             self._done[start, index] = str(data.get(VALUE_OF_START[start]) or "")
 
-    def owed(self, item: Mapping[str, Any]) -> Iterator[PendingEvents]:
-        """Yield what must come before the item is done; `item` is how it ended."""
+    def missing(self, item: Mapping[str, Any]) -> Iterator[MissingEvent]:
+        """Yield the events that must come before the item is done; `item` is its final state."""
         if self.kind in ("function_call", "custom_tool_call"):
-            yield from self._owed_call(item)
+            yield from self._missing_call(item)
             return
-        for (start, index), pieces in list(self._texts.items()):
+        for (start, index), pieces in list(self._pieces.items()):
             yield self._text_done(start, index, "".join(pieces))
         for (start, index), part in list(self._parts.items()):
-            yield from self._owed_text(start, index, None)
-            whole = self._whole_part(start, index, part, item)
+            yield from self._missing_text(start, index, None)
+            whole = self._complete_part(start, index, part, item)
             del self._parts[start, index]
             yield f"{start}.done", {**self._at(), INDEX_OF_START[start]: index, "part": whole}
 
     def so_far(self) -> JsonObject:
-        """Return the item as far as its events told it."""
+        """Return the item as assembled from its events so far."""
         item = {**self._first}
         if "status" in item:
             item["status"] = "completed"
-        for (start, _), text in self._whole_texts().items():
+        for (start, _), text in self._strings().items():
             if start in (ARGUMENTS, INPUT):
                 item[VALUE_OF_START[start]] = text
             elif start in (TEXT, REFUSAL):
@@ -167,37 +167,37 @@ class OpenItem:
                 item["content"] = [*(item.get("content") or ()), {"type": "reasoning_text", "text": text}]
         return item
 
-    def _whole_texts(self) -> dict[tuple[str, int], str]:
-        return {**self._done, **{key: "".join(pieces) for key, pieces in self._texts.items()}}
+    def _strings(self) -> dict[tuple[str, int], str]:
+        return {**self._done, **{key: "".join(pieces) for key, pieces in self._pieces.items()}}
 
-    def _owed_call(self, item: Mapping[str, Any]) -> Iterator[PendingEvents]:
+    def _missing_call(self, item: Mapping[str, Any]) -> Iterator[MissingEvent]:
         start = ARGUMENTS if self.kind == "function_call" else INPUT
         if (start, 0) in self._done:
             return
         field = VALUE_OF_START[start]
-        text = str(item.get(field) or "".join(self._texts.get((start, 0), ())))
+        text = str(item.get(field) or "".join(self._pieces.get((start, 0), ())))
         self._done[start, 0] = text
         name = {"name": item.get("name") or ""} if start == ARGUMENTS else {}
         yield f"{start}.done", {**self._at(), **name, field: text}
 
-    def _owed_text(self, part_start: str, index: int, part: Any) -> Iterator[PendingEvents]:
-        """Yield the `done` of a text whose part is done."""
+    def _missing_text(self, part_start: str, index: int, part: Any) -> Iterator[MissingEvent]:
+        """Yield the `done` of a string whose part is done."""
         for start in (TEXT, REFUSAL) if part_start == PART else (SUMMARY,):
-            pieces = self._texts.pop((start, index), None)
+            pieces = self._pieces.pop((start, index), None)
             if pieces is not None:
                 whole = part.get(VALUE_OF_START[start]) if isinstance(part, Mapping) else None
                 yield self._text_done(start, index, whole if isinstance(whole, str) else "".join(pieces))
 
-    def _text_done(self, start: str, index: int, text: str) -> PendingEvents:
-        self._texts.pop((start, index), None)
+    def _text_done(self, start: str, index: int, text: str) -> MissingEvent:
+        self._pieces.pop((start, index), None)
         self._done[start, index] = text
         extra: JsonObject = {"logprobs": []} if start == TEXT else {}
         return f"{start}.done", {**self._at(), INDEX_OF_START[start]: index, VALUE_OF_START[start]: text, **extra}
 
-    def _whole_part(self, start: str, index: int, part: JsonObject, item: Mapping[str, Any]) -> JsonObject:
-        told = item.get("content" if start == PART else "summary")
-        if isinstance(told, list) and index < len(told) and isinstance(told[index], dict):
-            return dict(told[index])
+    def _complete_part(self, start: str, index: int, part: JsonObject, item: Mapping[str, Any]) -> JsonObject:
+        parts = item.get("content" if start == PART else "summary")
+        if isinstance(parts, list) and index < len(parts) and isinstance(parts[index], dict):
+            return dict(parts[index])
         kind = SUMMARY if start == SUMMARY_PART else REFUSAL if part.get("type") == "refusal" else TEXT
         return {**part, VALUE_OF_START[kind]: self._done.get((kind, index), "")}
 
@@ -208,7 +208,7 @@ class OpenItem:
             return {"type": "refusal", "refusal": ""}
         return {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
 
-    def _note_part(self, start: str, index: int, part: JsonObject) -> None:
+    def _record_part(self, start: str, index: int, part: JsonObject) -> None:
         self._parts[start, index] = dict(part)
         self._counts[start] = max(self._counts.get(start, 0), index + 1)
 

@@ -22,7 +22,7 @@ from llmgate_core.errors import bad_request
 
 __all__ = ["to_chat"]
 
-SAME = (
+SAME_ON_CHAT = (
     "temperature",
     "top_p",
     "user",
@@ -49,7 +49,7 @@ REASONING_LOST = ("summary", "generate_summary", "mode", "context")
 LOGPROBS = "message.output_text.logprobs"
 CONVERTED = frozenset(
     {
-        *SAME,
+        *SAME_ON_CHAT,
         *STATE,
         "model",
         "input",
@@ -109,10 +109,10 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
             ledger.bridged("input", "system and developer messages were merged into one at the start")
             messages = merged
     chat: JsonObject = {"messages": messages}
-    chat.update((name, body[name]) for name in SAME if body.get(name) is not None)
+    chat.update((name, body[name]) for name in SAME_ON_CHAT if body.get(name) is not None)
     if chat.get("service_tier") == "ultrafast" and not ledger.forwards("service_tier", "chat has no tier 'ultrafast'"):
         del chat["service_tier"]
-    tools.into(chat, body)
+    tools.add_to(chat, body)
     _add_limits(chat, body, route, ledger)
     _add_reasoning(chat, body.get("reasoning"), ledger)
     _add_text(chat, body.get("text"))
@@ -133,8 +133,8 @@ def _add_limits(chat: JsonObject, body: JsonObject, route: Route, ledger: Ledger
     limit = body.get("max_output_tokens")
     if limit is None:
         return
-    known = ((route.facts or {}).get("params") or {}).get("max_tokens_param")
-    name = "max_completion_tokens" if known == "max_completion_tokens" else "max_tokens"
+    param = ((route.facts or {}).get("params") or {}).get("max_tokens_param")
+    name = "max_completion_tokens" if param == "max_completion_tokens" else "max_tokens"
     chat[name] = limit
     ledger.bridged("max_output_tokens", f"sent as {name}")
 
@@ -201,7 +201,7 @@ def _add_stream(chat: JsonObject, body: JsonObject, ledger: Ledger, *, stream: b
 
 
 def _record_dropped(body: JsonObject, ledger: Ledger) -> None:
-    for name in STATE:  # a neutral value, or it would have been rejected before
+    for name in STATE:  # only neutral values get here: `_refuse_state` has rejected others
         if body.get(name) is not None:
             ledger.dropped(name, "chat does this by default")
     if body.get("store"):

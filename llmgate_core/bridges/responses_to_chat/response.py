@@ -37,14 +37,14 @@ __all__ = [
     "finish_usage",
     "misshapen",
     "no_choice",
-    "note_finish_reason",
-    "note_lost_fields",
-    "note_lost_logprobs",
-    "note_without_text",
+    "record_finish_reason",
+    "record_lost_fields",
+    "record_lost_logprobs",
+    "record_without_text",
     "response_object",
 ]
 
-WITHOUT_FORM = ("audio", "images")
+WITHOUT_ITEM = ("audio", "images")
 NO_TEXT = "the response has no text to attach them to"
 
 
@@ -68,7 +68,7 @@ def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any])
     if len(choices) > 1:
         ledger.lost("n", "a response has a single answer: the first choice")
     choice = choices[0]
-    note_finish_reason(choice.get("finish_reason"), ledger)
+    record_finish_reason(choice.get("finish_reason"), ledger)
     status, details = outcome_of(choice.get("finish_reason"))
     ids = Ids(answer.get("id"))
     response = echo(call, route)
@@ -91,27 +91,27 @@ def finish_usage(response: JsonObject, usage: JsonObject | None) -> None:
         response["usage"] = usage
 
 
-def note_finish_reason(finish_reason: Any, ledger: Ledger) -> None:
+def record_finish_reason(finish_reason: Any, ledger: Ledger) -> None:
     """Record a finish_reason that chat does not document and that is treated as `stop`."""
     if finish_reason not in (None, "stop", "length", "tool_calls", "function_call", "content_filter"):
         ledger.emulated("finish_reason", f"{finish_reason!r:.80} is not one of chat's; treated as 'stop'")
 
 
-def note_lost_fields(message: Mapping[str, Any], ledger: Ledger) -> None:
+def record_lost_fields(message: Mapping[str, Any], ledger: Ledger) -> None:
     """Record the message fields for which a response has no item."""
-    for name in WITHOUT_FORM:
+    for name in WITHOUT_ITEM:
         if message.get(name):
             ledger.lost(f"message.{name}", "a bridged response has no item for it")
 
 
-def note_lost_logprobs(logprobs: Any, ledger: Ledger) -> None:
+def record_lost_logprobs(logprobs: Any, ledger: Ledger) -> None:
     """Record log probabilities that a response cannot contain."""
     if isinstance(logprobs, Mapping) and logprobs.get("refusal"):
         ledger.lost("logprobs", "a response has no log probabilities of a refusal")
 
 
-def note_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None:
-    """Record annotations and log probabilities without a text."""
+def record_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None:
+    """Record annotations and log probabilities of a response that has no text."""
     if annotations:
         ledger.lost("annotations", NO_TEXT)
     if logprobs:
@@ -120,11 +120,11 @@ def note_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None:
 
 def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledger) -> list[JsonObject]:
     message: Mapping[str, Any] = choice.get("message") or {}
-    note_lost_fields(message, ledger)
-    note_lost_logprobs(choice.get("logprobs"), ledger)
+    record_lost_fields(message, ledger)
+    record_lost_logprobs(choice.get("logprobs"), ledger)
     reasoning, content, refusal = text_of(message)
     if not content:
-        note_without_text(message.get("annotations"), logprobs_of(choice.get("logprobs")), ledger)
+        record_without_text(message.get("annotations"), logprobs_of(choice.get("logprobs")), ledger)
     output: list[JsonObject] = []
     if reasoning:
         output.append(reasoning_item(ids.item("rs", 0), reasoning))
@@ -146,11 +146,11 @@ def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledge
 def _text_part(content: str, message: Mapping[str, Any], logprobs: Any, ledger: Ledger) -> JsonObject:
     annotations = []
     for annotation in message.get("annotations") or ():
-        made = annotation_of(annotation)
-        if made is None:
+        flat = annotation_of(annotation)
+        if flat is None:
             ledger.lost("annotations", "the Responses API does not have this type")
         else:
-            annotations.append(made)
+            annotations.append(flat)
     return text_part(content, annotations, logprobs_of(logprobs))
 
 

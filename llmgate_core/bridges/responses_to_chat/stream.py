@@ -23,10 +23,10 @@ from llmgate_core.bridges.responses_to_chat.output import (
 )
 from llmgate_core.bridges.responses_to_chat.response import (
     finish_usage,
-    note_finish_reason,
-    note_lost_fields,
-    note_lost_logprobs,
-    note_without_text,
+    record_finish_reason,
+    record_lost_fields,
+    record_lost_logprobs,
+    record_without_text,
 )
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
@@ -118,7 +118,7 @@ class ResponsesStream:
             self._feed(chunk)
         except SHAPE_ERRORS as error:
             raise misshapen(self._route, error) from error
-        return self._events.taken()
+        return self._events.drain()
 
     def _feed(self, chunk: Mapping[str, Any]) -> None:
         if chunk.get("usage") is not None:
@@ -139,7 +139,7 @@ class ResponsesStream:
 
         Raises:
             StreamTruncatedError: neither a finish_reason nor the end marker came; `partial` is the response so far.
-            APIResponseValidationError: the stream ended properly without having said anything.
+            APIResponseValidationError: the stream ended properly, but had no choice.
         """
         if self._ended:
             return []
@@ -154,14 +154,14 @@ class ResponsesStream:
         if self._head is None:
             raise no_choice(self._route)
         self._ended = True
-        note_finish_reason(self._finish_reason, self._ledger)
+        record_finish_reason(self._finish_reason, self._ledger)
         status, details = outcome_of(self._finish_reason)
         self._close_all(status)
-        note_without_text(self._annotations, self._logprobs, self._ledger)
+        record_without_text(self._annotations, self._logprobs, self._ledger)
         response = self._response(status, [self._output[index] for index in sorted(self._output)])
         response["incomplete_details"] = details
         self._events.add(f"response.{status}", response=response)
-        return self._events.taken()
+        return self._events.drain()
 
     def failed(self, error: APIError) -> list[JsonObject]:
         """Return the events that report a broken stream to a client of the Responses API."""
@@ -173,7 +173,7 @@ class ResponsesStream:
         response = self._response("failed", self._so_far())
         response["error"] = {"code": _code_of(error), "message": str(error)}
         self._events.add("response.failed", response=response)
-        return self._events.taken()
+        return self._events.drain()
 
     def _begin(self, chunk: Mapping[str, Any]) -> None:
         self._ids = Ids(chunk.get("id"))
@@ -196,10 +196,10 @@ class ResponsesStream:
         reasoning, content, refusal = text_of(delta)
         if reasoning:
             self._reasoning().add(reasoning)
-        note_lost_logprobs(choice.get("logprobs"), self._ledger)
+        record_lost_logprobs(choice.get("logprobs"), self._ledger)
         logprobs = logprobs_of(choice["logprobs"]) if choice.get("logprobs") else []
         if content:
-            self._message().add_text(content, self._waiting_logprobs(logprobs))
+            self._message().add_text(content, self._with_held_logprobs(logprobs))
         elif logprobs:
             self._hold_logprobs(logprobs)
         if refusal:
@@ -210,7 +210,7 @@ class ResponsesStream:
             self._add_call(piece, piece.get("index"))
         if delta.get("function_call"):
             self._add_call({"function": delta["function_call"]}, 0)
-        note_lost_fields(delta, self._ledger)
+        record_lost_fields(delta, self._ledger)
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
 
     def _reasoning(self) -> ReasoningItem:
@@ -229,7 +229,7 @@ class ResponsesStream:
             self._open_index = index
         return self._open
 
-    def _waiting_logprobs(self, logprobs: list[JsonObject]) -> list[JsonObject]:
+    def _with_held_logprobs(self, logprobs: list[JsonObject]) -> list[JsonObject]:
         if self._logprobs:
             logprobs, self._logprobs = [*self._logprobs, *logprobs], []
         return logprobs
@@ -240,11 +240,11 @@ class ResponsesStream:
 
     def _annotate(self, annotations: Any) -> None:
         for annotation in annotations:
-            made = annotation_of(annotation)
-            if made is None:
+            flat = annotation_of(annotation)
+            if flat is None:
                 self._ledger.lost("annotations", "the Responses API does not have this type")
             else:
-                self._annotations.append(made)
+                self._annotations.append(flat)
         message = self._open if isinstance(self._open, MessageItem) else None
         while message is not None and self._annotations and message.add_annotation(self._annotations[0]):
             del self._annotations[0]

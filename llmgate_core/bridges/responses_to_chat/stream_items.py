@@ -1,4 +1,4 @@
-"""The items of a Responses stream while they are made: each knows the events that it still owes.
+"""The items of a Responses stream while they are being built, each with the events that it still has to send.
 
 Pure. An item that was added is always done too, under the same id and index.
 
@@ -38,14 +38,14 @@ class Events:
         self._waiting.append({"type": type, **fields, "sequence_number": self._number})
         self._number += 1
 
-    def taken(self) -> list[JsonObject]:
-        """Return what was added since the last time."""
+    def drain(self) -> list[JsonObject]:
+        """Return the events added since the last call."""
         waiting, self._waiting = self._waiting, []
         return waiting
 
 
 class ReasoningItem:
-    """What the model thinks, as one summary part."""
+    """The model's reasoning, as one summary part."""
 
     def __init__(self, events: Events, id: str, index: int) -> None:
         self._events = events
@@ -72,8 +72,8 @@ class ReasoningItem:
         """Return the item so far."""
         return reasoning_item(self._id, "".join(self._texts))
 
-    def close(self, status: str) -> JsonObject:  # noqa: ARG002  # as the other items; this one has no status
-        """Send what is owed and return the finished item."""
+    def close(self, status: str) -> JsonObject:  # noqa: ARG002  # the other items have a status
+        """Send the remaining events and return the finished item."""
         item, text = self.snapshot(), "".join(self._texts)
         self._events.add("response.reasoning_summary_text.done", **self._at, summary_index=0, text=text)
         self._events.add(
@@ -87,7 +87,7 @@ class ReasoningItem:
 
 
 class MessageItem:
-    """What the model says: parts of text and refusal, one open at a time."""
+    """A message: parts of text and refusal, one open at a time."""
 
     def __init__(self, events: Events, id: str, index: int) -> None:
         self._events = events
@@ -103,7 +103,7 @@ class MessageItem:
         events.add("response.output_item.added", output_index=index, item=item)
 
     def add_text(self, text: str, logprobs: list[JsonObject]) -> None:
-        """Send a piece of text with its tokens, in a part of text."""
+        """Send a piece of text with its tokens, in a text part."""
         if self._is_refusal is not False:
             self._open(is_refusal=False, part=text_part("", [], []))
         self._texts.append(text)
@@ -112,14 +112,14 @@ class MessageItem:
         self._events.add("response.output_text.delta", **self._at, delta=text, logprobs=logprobs)
 
     def add_refusal(self, text: str) -> None:
-        """Send a piece of a refusal, in a part of its own."""
+        """Send a piece of a refusal, in a refusal part."""
         if self._is_refusal is not True:
             self._open(is_refusal=True, part={"type": "refusal", "refusal": ""})
         self._texts.append(text)
         self._events.add("response.refusal.delta", **self._at, delta=text)
 
     def add_annotation(self, annotation: JsonObject) -> bool:
-        """Add it to the open text, and return whether there is one."""
+        """Add an annotation to the open text part; return False if no text part is open."""
         if self._is_refusal is not False:
             return False
         self._events.add(
@@ -132,7 +132,7 @@ class MessageItem:
         return True
 
     def add_logprobs(self, logprobs: list[JsonObject]) -> bool:
-        """Add tokens that came without text to the open text, and return whether there is one."""
+        """Add tokens that came without text to the open text part; return False if no text part is open."""
         if self._is_refusal is not False:
             return False
         self._logprobs += logprobs
@@ -144,7 +144,7 @@ class MessageItem:
         return message_item(self._id, [*self._parts, *open_part], "incomplete")
 
     def close(self, status: str) -> JsonObject:
-        """Send what is owed and return the finished item."""
+        """Send the remaining events and return the finished item."""
         self._close_part()
         item = message_item(self._id, self._parts, status)
         self._events.add("response.output_item.done", output_index=self._index, item=item)
@@ -179,7 +179,7 @@ class MessageItem:
 class CallItem:
     """A tool call. It is added when its name is known, which may be a piece later than its id.
 
-    The input of a custom tool that went as a function stands inside its JSON arguments, so it is sent at the end.
+    The input of a custom tool that was sent as a function is inside its JSON arguments, so it is sent at the end.
     """
 
     def __init__(self, events: Events, ids: Ids, names: ToolNames, index: int) -> None:
@@ -195,7 +195,7 @@ class CallItem:
         self._at: JsonObject = {}  # empty: not added yet
 
     def add(self, piece: Mapping[str, Any]) -> None:
-        """Take what a chunk says of the call."""
+        """Add a piece of the call, from a chunk."""
         self._call_id = self._call_id or piece.get("id")
         self._is_custom = self._is_custom or bool(piece.get("custom"))
         name, arguments = call_parts(piece)
@@ -210,7 +210,7 @@ class CallItem:
 
     @property
     def _waits_for_end(self) -> bool:
-        return not self._is_custom and self._names.asked(self._name).is_custom
+        return not self._is_custom and self._names.tool_of(self._name).is_custom
 
     def _item(self) -> JsonObject:
         return call_item(
@@ -247,7 +247,7 @@ class CallItem:
         return item
 
     def close(self, status: str) -> JsonObject:
-        """Send what is owed and return the finished item."""
+        """Send the remaining events and return the finished item."""
         if not self._at:
             self._announce()
         item = self._item()

@@ -1,7 +1,7 @@
 """Convert the tools of a Responses call to chat's, and remember their names.
 
-Pure. Never turns a built-in tool into something that only looks like one: what chat has no form for is refused
-under the policy of the route.
+Pure. Never turns a built-in tool into something that only looks like it: a tool without a counterpart on chat is
+refused under the policy of the route.
 
 Source: OpenAI API reference, `ToolsArray`, `ToolChoiceParam` and `CreateChatCompletionRequest`.
 """
@@ -23,8 +23,8 @@ __all__ = ["ToolName", "ToolNames", "Tools"]
 
 MAX_NAME_CHARACTERS = 64
 ILLEGAL_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-CARRIED = frozenset({"type", "name", "description", "parameters", "strict", "format", "function", "custom"})
-SEARCH_CARRIED = frozenset({"type", "search_context_size", "user_location"})
+CONVERTED_FIELDS = frozenset({"type", "name", "description", "parameters", "strict", "format", "function", "custom"})
+CONVERTED_SEARCH_FIELDS = frozenset({"type", "search_context_size", "user_location"})
 
 
 def is_web_search(kind: object) -> bool:
@@ -54,35 +54,35 @@ class ToolName:
 
 
 class ToolNames:
-    """Names of one call's tools in both forms.
+    """The names of one call's tools, in the Responses call and on chat.
 
-    Chat has no namespaces, so a tool in one is called `namespace__name` there; where that is too long, taken or
-    has other characters than chat allows, a digest makes it fit. The same tools always give the same names, so
-    that the way back needs nothing but the call.
+    Chat has no namespaces, so a tool in one is called `namespace__name` there. If that name is too long, is taken or
+    has characters that chat does not allow, it is shortened with a digest. The same tools always get the same names,
+    so converting back needs only the call.
     """
 
     def __init__(self, tools: Any) -> None:
         listed = list(_named_tools(tools))
-        self._asked: dict[str, ToolName] = {name.name: name for name in listed if name.namespace is None}
-        self._chat: dict[tuple[str, str], str] = {}
+        self._tools: dict[str, ToolName] = {name.name: name for name in listed if name.namespace is None}
+        self._chat_names: dict[tuple[str, str], str] = {}
         for name in listed:
-            if name.namespace is not None and (name.namespace, name.name) not in self._chat:
-                flat = _flat_name(name.namespace, name.name, self._asked)
-                self._asked[flat] = name
-                self._chat[name.namespace, name.name] = flat
+            if name.namespace is not None and (name.namespace, name.name) not in self._chat_names:
+                flat = _flat_name(name.namespace, name.name, self._tools)
+                self._tools[flat] = name
+                self._chat_names[name.namespace, name.name] = flat
 
     def chat_name(self, name: str, namespace: str | None = None) -> str:
         """Return the chat name of a tool; a name without a namespace may refer to a tool in a namespace."""
         if namespace is not None:
-            return self._chat.get((namespace, name)) or _flat_name(namespace, name, self._asked)
-        if name in self._asked:
+            return self._chat_names.get((namespace, name)) or _flat_name(namespace, name, self._tools)
+        if name in self._tools:
             return name
-        found = [flat for (_, inner), flat in self._chat.items() if inner == name]
-        return found[0] if len(found) == 1 else name
+        candidates = [flat for (_, inner), flat in self._chat_names.items() if inner == name]
+        return candidates[0] if len(candidates) == 1 else name
 
-    def asked(self, chat_name: str) -> ToolName:
-        """Return the tool with this chat name; an unknown name stays as it is."""
-        return self._asked.get(chat_name) or ToolName(chat_name)
+    def tool_of(self, chat_name: str) -> ToolName:
+        """Return the tool with this chat name; an unknown name is returned unchanged."""
+        return self._tools.get(chat_name) or ToolName(chat_name)
 
 
 def _named_tools(tools: Any) -> Iterator[ToolName]:
@@ -121,19 +121,19 @@ class Tools:
     """Converts tools and tool_choice of one call.
 
     Attributes:
-        names: what the tools are called in both forms.
-        custom: the upstream takes custom tools; else they go as functions with one text, `input`.
+        names: the names of the tools in both forms.
+        takes_custom: the upstream takes custom tools; otherwise they are sent as functions with one string, `input`.
     """
 
     def __init__(self, body: Mapping[str, Any], route: Route, ledger: Ledger) -> None:
         self.names = ToolNames(body.get("tools"))
-        self.custom = knows_custom_tools(route)
+        self.takes_custom = knows_custom_tools(route)
         self._searches = searches_on_chat(route)
         self._ledger = ledger
 
-    def into(self, chat: JsonObject, body: Mapping[str, Any]) -> None:
+    def add_to(self, chat: JsonObject, body: Mapping[str, Any]) -> None:
         """Add tools, tool_choice and parallel_tool_calls to `chat`, as far as chat supports them."""
-        tools = [made for tool in body.get("tools") or () for made in self._converted(tool, chat)]
+        tools = [chat_tool for tool in body.get("tools") or () for chat_tool in self._chat_tools(tool, chat)]
         if tools:
             chat["tools"] = tools
         given = {name: body[name] for name in ("tool_choice", "parallel_tool_calls") if body.get(name) is not None}
@@ -143,10 +143,10 @@ class Tools:
             return
         choice = given.pop("tool_choice", None)
         chat.update(given)
-        if choice is not None and (made := self._choice(choice)) is not None:
-            chat["tool_choice"] = made
+        if choice is not None and (chat_choice := self._choice(choice)) is not None:
+            chat["tool_choice"] = chat_choice
 
-    def _converted(self, tool: Mapping[str, Any], chat: JsonObject) -> Iterator[JsonObject]:
+    def _chat_tools(self, tool: Mapping[str, Any], chat: JsonObject) -> Iterator[JsonObject]:
         kind = tool.get("type")
         if kind == "function":
             yield self._function(tool)
@@ -162,7 +162,7 @@ class Tools:
     def _function(self, tool: Mapping[str, Any], namespace: str | None = None, about: str = "") -> JsonObject:
         nested = tool.get("function")
         flat: Mapping[str, Any] = nested if isinstance(nested, Mapping) else tool
-        self._note_uncarried(flat)
+        self._record_lost_fields(flat)
         function: JsonObject = {"name": self.names.chat_name(_name_of(tool, "function"), namespace)}
         if description := _described(about, flat.get("description")):
             function["description"] = description
@@ -174,12 +174,12 @@ class Tools:
     def _custom(self, tool: Mapping[str, Any], namespace: str | None = None, about: str = "") -> JsonObject:
         nested = tool.get("custom")
         flat: Mapping[str, Any] = nested if isinstance(nested, Mapping) else tool
-        self._note_uncarried(flat)
-        asked = _name_of(tool, "custom")
-        name = self.names.chat_name(asked, namespace)
+        self._record_lost_fields(flat)
+        original_name = _name_of(tool, "custom")
+        name = self.names.chat_name(original_name, namespace)
         description = _described(about, flat.get("description"))
-        if not self.custom:
-            return self._emulated(asked, name, description, flat.get("format"))
+        if not self.takes_custom:
+            return self._emulated_tool(original_name, name, description, flat.get("format"))
         custom: JsonObject = {"name": name}
         if description:
             custom["description"] = description
@@ -187,11 +187,13 @@ class Tools:
             custom["format"] = _nested_format(flat["format"])
         return {"type": "custom", "custom": custom}
 
-    def _emulated(self, asked: str, name: str, description: str, format: Any) -> JsonObject:
-        self._ledger.emulated("tools", f"custom tool {asked!r} is sent as a function with one string, 'input'")
+    def _emulated_tool(self, original_name: str, name: str, description: str, format: Any) -> JsonObject:
+        self._ledger.emulated("tools", f"custom tool {original_name!r} is sent as a function with one string, 'input'")
         grammar = _nested_format(format).get("grammar") if isinstance(format, Mapping) else None
         if isinstance(grammar, Mapping):
-            self._ledger.lost("tools", f"the grammar of custom tool {asked!r} is described to the model, not enforced")
+            self._ledger.lost(
+                "tools", f"the grammar of custom tool {original_name!r} is described to the model, not enforced"
+            )
             rule = f"`input` must follow this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}"
             description = _described(description, rule)
         function: JsonObject = {"name": name}
@@ -215,7 +217,7 @@ class Tools:
 
     def _web_search(self, tool: Mapping[str, Any], chat: JsonObject) -> None:
         for name, value in tool.items():
-            if name not in SEARCH_CARRIED and value is not None:
+            if name not in CONVERTED_SEARCH_FIELDS and value is not None:
                 self._ledger.lost("tools", f"chat's web search has no {name}")
         options: JsonObject = {}
         if tool.get("search_context_size") is not None:
@@ -228,9 +230,9 @@ class Tools:
             options["user_location"] = {"type": "approximate", "approximate": inside}
         chat["web_search_options"] = options
 
-    def _note_uncarried(self, tool: Mapping[str, Any]) -> None:
+    def _record_lost_fields(self, tool: Mapping[str, Any]) -> None:
         for name, value in tool.items():
-            if name not in CARRIED and value not in (None, False):
+            if name not in CONVERTED_FIELDS and value not in (None, False):
                 self._ledger.lost("tools", f"a chat tool has no {name}")
 
     def _choice(self, choice: Any) -> Any:
@@ -238,22 +240,23 @@ class Tools:
             return choice
         kind = choice.get("type")
         if kind in ("function", "custom"):
-            return self._named(choice)
+            return self._named_choice(choice)
         if kind == "allowed_tools":
-            return self._allowed(choice)
+            return self._allowed_choice(choice)
         forwarded = self._ledger.forwards("tool_choice", f"chat cannot choose a tool of type {kind!r:.80}")
         return choice if forwarded else None
 
-    def _named(self, choice: Mapping[str, Any]) -> JsonObject:
+    def _named_choice(self, choice: Mapping[str, Any]) -> JsonObject:
         kind = str(choice["type"])
         name = self.names.chat_name(_name_of(choice, kind), choice.get("namespace"))
-        kind = kind if self.custom else "function"
+        kind = kind if self.takes_custom else "function"
         return {"type": kind, kind: {"name": name}}
 
-    def _allowed(self, choice: Mapping[str, Any]) -> JsonObject | None:
+    def _allowed_choice(self, choice: Mapping[str, Any]) -> JsonObject | None:
         nested = choice.get("allowed_tools")
         flat: Mapping[str, Any] = nested if isinstance(nested, Mapping) else choice
-        tools = [made for tool in flat.get("tools") or () if (made := self._choice(tool)) is not None]
+        choices = (self._choice(tool) for tool in flat.get("tools") or ())
+        tools = [choice for choice in choices if choice is not None]
         if not tools:
             return None
         return {"type": "allowed_tools", "allowed_tools": {"mode": flat.get("mode", "auto"), "tools": tools}}
@@ -264,15 +267,15 @@ class Tools:
         call: JsonObject = {"id": item["call_id"], "type": "function"}
         if item.get("type") != "custom_tool_call":
             call["function"] = {"name": name, "arguments": item.get("arguments") or ""}
-        elif self.custom:
+        elif self.takes_custom:
             call.update(type="custom", custom={"name": name, "input": item.get("input") or ""})
         else:
             call["function"] = {"name": name, "arguments": encode({"input": item.get("input") or ""}).decode()}
         return call
 
 
-def _described(*texts: Any) -> str:
-    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
+def _described(*paragraphs: Any) -> str:
+    return "\n\n".join(paragraph for paragraph in paragraphs if isinstance(paragraph, str) and paragraph)
 
 
 def _nested_format(format: Any) -> Any:
