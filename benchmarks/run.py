@@ -1,8 +1,8 @@
 """Measure what llmgate costs, as a ratio to a plain httpx program that does the same in the same run.
 
 CPU time of this process only (the upstream runs in another one), in interleaved rounds, so that a busy
-machine slows both sides alike. Never judges correctness beyond this: every call must give the same text.
-What is compared and why is in benchmarks/README.md.
+machine slows both sides alike. Checks correctness only in that every call must return the same text.
+benchmarks/README.md says what is compared, and why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from footprint import Row, measure_first_call, measure_import, measure_install
 import llmgate_core
 
 MESSAGES = [{"role": "user", "content": "How many ships did the lighthouse keeper count?"}]
-TEXT = "a text to embed"
+TEXT = "a sentence to embed"
 KEY = "sk-benchmark"
 TRANSPORTS = ("http1", "httpx")
 ROUNDS = 9
@@ -57,7 +57,7 @@ SCENARIOS = (
 
 
 class Plain:
-    """What one writes with httpx alone. Each method returns how much text or numbers it got."""
+    """A program that uses httpx alone. Each method returns the length of the text, or the count of numbers, it got."""
 
     def __init__(self, base_url: str) -> None:
         headers = {"authorization": f"Bearer {KEY}"}
@@ -100,7 +100,7 @@ class Plain:
 
 
 class Ours:
-    """The same through llmgate, typed results read by attribute."""
+    """The same through llmgate, with typed results read by attribute."""
 
     def __init__(self, base_url: str, transport: str) -> None:
         self.client = llmgate_core.Client(api_key=KEY, api_base=base_url, transport=transport)
@@ -152,7 +152,7 @@ def program(side: Plain | Ours, scenario: Scenario, expected: int, loop: asyncio
 
 
 def measure(scenario: Scenario, origin: str, seconds: float, loop: asyncio.AbstractEventLoop) -> list[Row]:
-    """Run the sides in turns and return one row a transport: the median of the rounds' ratios."""
+    """Run the sides in turns and return one row for each transport: the median of the rounds' ratios."""
     base_url = origin + scenario.path
     plain = Plain(base_url)
     sides = {"plain": plain, **{name: Ours(base_url, name) for name in TRANSPORTS}}
@@ -168,7 +168,7 @@ def measure(scenario: Scenario, origin: str, seconds: float, loop: asyncio.Abstr
 
 
 def calls_per_round(programs: dict[str, Program], seconds: float) -> int:
-    """Warm every side up and return how many calls let all rounds take about `seconds`."""
+    """Warm up every side, and return how many calls make all rounds take about `seconds`."""
     for run in programs.values():
         run(2)
     start = time.perf_counter()
@@ -178,7 +178,7 @@ def calls_per_round(programs: dict[str, Program], seconds: float) -> int:
 
 
 def one_round(programs: dict[str, Program], n: int, turn: int) -> dict[str, float]:
-    """Return each side's CPU seconds; who goes first changes from round to round."""
+    """Return each side's CPU seconds; the first side changes from round to round."""
     names = list(programs)
     times = {}
     for name in names[turn % len(names) :] + names[: turn % len(names)]:
@@ -199,7 +199,7 @@ def running_upstream() -> Iterator[str]:
 
 
 def show(row: Row, as_json: bool) -> None:
-    """Print one row at once, since a whole run takes a minute or two."""
+    """Print one row immediately, since a whole run takes a minute or two."""
     if as_json:
         print(json.dumps({**row._asdict(), "passed": row.passed}), flush=True)
         return
@@ -211,11 +211,11 @@ def show(row: Row, as_json: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--only", default="", metavar="NAME", help="only measurements whose name holds NAME")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--only", default="", metavar="NAME", help="only measurements whose name contains NAME")
     parser.add_argument("--seconds", type=float, default=8.0, help="time for each comparison (default: 8)")
     parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
-    parser.add_argument("--h11", action="store_true", help="parse with h11, as where httptools is not installed")
+    parser.add_argument("--h11", action="store_true", help="parse with h11, as if httptools were not installed")
     arguments = parser.parse_args()
     if arguments.h11:
         sys.modules["httptools"] = None  # type: ignore[assignment]  # an import of it fails

@@ -4,8 +4,8 @@
     python benchmarks/trace_calls.py --list     # each call, in order
     python benchmarks/trace_calls.py --check    # exit 1 if a limit is passed
 
-A room is a folder of a package, or a module at its top. Libraries are left out. A coroutine or generator that goes on
-after a wait is counted apart, as a resumption: it is no way to follow for a reader. Nothing is timed.
+A room is a folder of a package, or a module at its top. Libraries are left out. A coroutine or generator that continues
+after a wait is counted separately, as a resumption: a reader need not follow it. Nothing is timed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ CHUNKS = [
 
 
 INLINED = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
-"""No calls since Python 3.12; left out on older ones too, so that the figures agree."""
+"""Not calls since Python 3.12; left out on older versions too, so that the figures agree."""
 
 
 class Limits(NamedTuple):
-    """What a walk may take at most; None: no limit."""
+    """The most that a walk may take; None: no limit."""
 
     calls: int | None
     rooms: int | None
@@ -63,7 +63,7 @@ class Trace:
     def __init__(self) -> None:
         self.calls: list[str] = []  # room/file:function
         self.resumptions = 0
-        self._frames: set[FrameType] = set()  # of generators and coroutines that have begun
+        self._frames: set[FrameType] = set()  # of generators and coroutines that have started
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -81,7 +81,7 @@ class Trace:
         return [call.partition("/")[0] for call in self.calls]
 
     def figures(self) -> dict[str, int]:
-        """Return what is counted."""
+        """Return the counts by name."""
         files = [call.partition(":")[0] for call in self.calls]
         return {
             "calls": len(self.calls),
@@ -109,7 +109,7 @@ def _switches(places: list[str]) -> int:
 
 
 def _place(filename: str) -> str | None:
-    """Return room and file of a module of ours, None for any other."""
+    """Return room and file of one of our modules, None for any other."""
     parts = list(Path(filename).parts)
     package = next((at for at, part in enumerate(parts) if part.startswith("llmgate_")), None)
     if package is None or parts[package + 1] == "testing":

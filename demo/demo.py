@@ -1,7 +1,7 @@
 """A tour of llmgate's SDK in nine steps: each shows a line of Python, runs it and checks the result.
 
     python demo/demo.py                                  a small real model on this machine, no key needed
-    python demo/demo.py --model openai/gpt-4o-mini       any other one, here with OPENAI_API_KEY set
+    python demo/demo.py --model openai/gpt-4o-mini       any other model, here with OPENAI_API_KEY set
 
 Exit status 0: all steps passed. 1: a step failed, and says how.
 """
@@ -31,7 +31,7 @@ text_completion, embedding = shown(llmgate_core.text_completion), shown(llmgate_
 transcription = shown(llmgate_core.transcription)
 
 LOCAL, OPENAI = "local/", "openai/"
-DEFAULTS = {  # prefix of --model -> the other models, where they are not named
+DEFAULTS = {  # prefix of --model -> the other models, unless they are named
     LOCAL: ("local/smollm2", "local/e5", "local/whisper"),
     OPENAI: (
         "text-completion-openai/gpt-3.5-turbo-instruct",
@@ -74,7 +74,7 @@ def show(text: object) -> None:
 
 
 def check(expected: str, holds: object) -> None:
-    """Fail the step unless the expectation holds."""
+    """Raise WrongAnswerError, which fails the step, unless the expectation holds."""
     if not holds:
         raise WrongAnswerError(f"expected {expected}")
 
@@ -85,12 +85,12 @@ def chat(model: str) -> None:
     check("a choice", response.choices)
     text = response.choices[0].message.content
     show(text)
-    check("some text", text)
-    check("a count of tokens", response.usage and response.usage.total_tokens)
+    check("text", text)
+    check("a token count", response.usage and response.usage.total_tokens)
 
 
 def streamed_chat(model: str) -> None:
-    """Ask the same and print each piece as it arrives."""
+    """Ask the same question and print each piece as it arrives."""
     started = time.monotonic()
     seconds: list[float] = []
     stream = completion(model, user(QUESTION), temperature=0, max_tokens=48, stream=True)
@@ -138,19 +138,19 @@ def continued_text(model: str) -> None:
     check("a choice", response.choices)
     text = response.choices[0].text
     show(f"{prompt!r} continues with {text!r}")
-    check("some text", text)
+    check("text", text)
 
 
-def compared_texts(model: str) -> None:
-    """Turn texts into vectors: related texts are closer to each other."""
-    texts = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
-    vectors = [row.embedding for row in embedding(model, texts).data if isinstance(row.embedding, list)]
+def compared_sentences(model: str) -> None:
+    """Turn sentences into vectors: related sentences are closer to each other."""
+    sentences = ["How do I bake bread?", "A simple recipe for a loaf", "The stock market fell today"]
+    vectors = [row.embedding for row in embedding(model, sentences).data if isinstance(row.embedding, list)]
     check("three vectors of one length", len(vectors) == 3 and len({len(vector) for vector in vectors}) == 1)
     check("no vector of zeros", all(any(vector) for vector in vectors))
     related, unrelated = cosine(vectors[0], vectors[1]), cosine(vectors[0], vectors[2])
-    show(f"{related:.3f}  {texts[0]!r} and {texts[1]!r}")
-    show(f"{unrelated:.3f}  {texts[0]!r} and {texts[2]!r}")
-    check("the related texts closer", related > unrelated)
+    show(f"{related:.3f}  {sentences[0]!r} and {sentences[1]!r}")
+    show(f"{unrelated:.3f}  {sentences[0]!r} and {sentences[2]!r}")
+    check("the related sentences to be closer", related > unrelated)
 
 
 def streamed_response(model: str) -> None:
@@ -164,7 +164,7 @@ def streamed_response(model: str) -> None:
                 print(event.delta, end="", flush=True)
     print()
     show(f"({len(kinds)} events: {', '.join(dict.fromkeys(kinds))})")
-    check("a beginning and an end", kinds[0] == "response.created" and kinds[-1] == "response.completed")
+    check("the first and the last event", kinds[0] == "response.created" and kinds[-1] == "response.completed")
     check("pieces of text between them", kinds.count("response.output_text.delta") > 1)
 
 
@@ -176,7 +176,7 @@ def bridged_chat(model: str) -> None:
     show(f"{bridged}: {text}")
     for entry in response.ledger:
         show(f"ledger: {entry}")
-    check("some text", text)
+    check("text", text)
     check("a chat id", (response.id or "").startswith("chatcmpl-"))
     check("the bridge in the ledger", any(entry.action == "bridged" for entry in response.ledger))
 
@@ -206,7 +206,7 @@ def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None],
         ("a tool call", tool_call, options.model),
         ("a structured output", structured_output, options.model),
         ("a text completion", continued_text, options.text_model or text_model),
-        ("embeddings", compared_texts, options.embedding_model or embedding_model),
+        ("embeddings", compared_sentences, options.embedding_model or embedding_model),
         ("a response, streamed", streamed_response, options.model),
         ("a chat over the Responses API", bridged_chat, options.model),
         ("a transcription", transcribed_speech, options.speech_model or speech_model),
@@ -217,15 +217,15 @@ def main() -> int:
     """Run the steps in order and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="local/smollm2", help="for chat (default: %(default)s)")
-    parser.add_argument("--text-model", help="for the text completion (default: one that goes with --model)")
-    parser.add_argument("--embedding-model", help="for the embeddings (default: one that goes with --model)")
-    parser.add_argument("--speech-model", help="for the transcription (default: one that goes with --model)")
+    parser.add_argument("--text-model", help="for the text completion (default: one of the same provider)")
+    parser.add_argument("--embedding-model", help="for the embeddings (default: one of the same provider)")
+    parser.add_argument("--speech-model", help="for the transcription (default: one of the same provider)")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # in order with stderr in a file or a pipe, too
     passed = 0
     for number, (title, step, model) in enumerate(steps(parser.parse_args()), 1):
         if model is None:
-            print(f"{number}. {title}: skipped, name one with --text-model, --embedding-model or --speech-model")
+            print(f"{number}. {title}: skipped; name a model with --text-model, --embedding-model or --speech-model")
             continue
         print(f"{number}. {title}: {model}")
         started = time.monotonic()

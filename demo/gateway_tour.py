@@ -44,7 +44,7 @@ def show(text: object) -> None:
 
 
 def check(expected: str, holds: object) -> None:
-    """Fail the step unless the expectation holds."""
+    """Raise WrongAnswerError, which fails the step, unless the expectation holds."""
     if not holds:
         raise WrongAnswerError(f"expected {expected}")
 
@@ -71,7 +71,7 @@ def gateway() -> Iterator[str]:
 
 
 def _url_of(server: subprocess.Popen[str]) -> str:
-    """Return the URL from the line in which the server names it; show the lines up to it."""
+    """Return the URL that the server logs when it listens; show its lines up to there."""
     lines = server.stderr or ()
     for line in lines:
         show(line.rstrip())
@@ -82,7 +82,7 @@ def _url_of(server: subprocess.Popen[str]) -> str:
 
 
 def _drain(server: subprocess.Popen[str]) -> None:
-    """Read the server's log to its end: a pipe without a reader fills up, and its lines are lost."""
+    """Read the server's log to its end: the server would block once the pipe is full."""
     for _ in server.stderr or ():
         pass
 
@@ -104,7 +104,7 @@ def curl_chat(url: str, _: OpenAI) -> None:
     )
     text = json.loads(done.stdout)["choices"][0]["message"]["content"]
     show(text)
-    check("some text", text)
+    check("text", text)
 
 
 def streamed_chat(_: str, client: OpenAI) -> None:
@@ -124,7 +124,7 @@ def streamed_response(_: str, client: OpenAI) -> None:
         kinds = [event.type for event in stream]
         response = stream.get_final_response()
     show(f"{response.output_text}  ({len(kinds)} events)")
-    check("some text and its end", response.output_text and kinds[-1] == "response.completed")
+    check("text and the final event", response.output_text and kinds[-1] == "response.completed")
 
 
 def bridged_chat(_: str, client: OpenAI) -> None:
@@ -138,9 +138,9 @@ def bridged_chat(_: str, client: OpenAI) -> None:
 
 
 def embeddings(_: str, client: OpenAI) -> None:
-    """Turn texts into vectors."""
-    texts = ["one text", "another"]
-    rows = shown_method(client, "embeddings.create", model="text-embedding-3-small", input=texts).data
+    """Turn sentences into vectors."""
+    sentences = ["one sentence", "another"]
+    rows = shown_method(client, "embeddings.create", model="text-embedding-3-small", input=sentences).data
     show(f"{len(rows)} vectors of {len(rows[0].embedding)} numbers")
     check("two vectors", len(rows) == 2 and any(rows[0].embedding))
 

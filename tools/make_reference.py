@@ -1,6 +1,6 @@
 """Write docs/reference.md: every function of llmgate, its arguments and results. `--check` compares instead.
 
-Reads the source with `ast` and imports nothing of ours, so types that exist for type checkers only are seen too.
+Reads the source with `ast` and imports none of our modules, so types that exist for type checkers only are seen too.
 A function's arguments are its own parameters and, where it takes `**arguments: Unpack[SomeArguments]`, the fields of
 that TypedDict with the string below each field.
 """
@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "reference.md"
 CLIENT = "Client"
 OPTIONS = "CallOptions"
 OVERLOADED = frozenset({"stream", "response_format", "text_format", "file"})
-"""Parameters that overloads name to tell results apart; the docstring and the table describe them."""
+"""Parameters by which overloads tell results apart; the docstring and the table describe them."""
 
 LISTS = frozenset({"Args", "Raises"})
 """Sections of a docstring that list names, rather than describe one result."""
@@ -56,18 +56,18 @@ class Function:
 
     @property
     def name(self) -> str:
-        """Return the method's name."""
+        """The method's name."""
         return self.definitions[0].name
 
     def results(self) -> str:
-        """Return what it returns, each type once; the last overload repeats the others where there are several."""
+        """Return the result types, each once; the last of several overloads repeats the others."""
         overloads = self.definitions[:-1] or self.definitions
-        texts = [ast.unparse(item.returns) for item in overloads if item.returns is not None]
-        kept = [text for text in dict.fromkeys(texts) if " | " not in text] or texts
-        return " or ".join(f"`{text}`" for text in kept)
+        types = [ast.unparse(item.returns) for item in overloads if item.returns is not None]
+        single = [name for name in dict.fromkeys(types) if " | " not in name] or types
+        return " or ".join(f"`{name}`" for name in single)
 
     def signature(self) -> str:
-        """Return the call as a caller writes it, without `self` and types of what overloads tell apart."""
+        """Return the call without `self`, types, and the parameters that tell overloads apart."""
         arguments = self.definitions[-1].args
         named = arguments.args[1:]
         defaults = [None] * (len(named) - len(arguments.defaults)) + list(arguments.defaults)
@@ -86,9 +86,9 @@ class Function:
         for definition in reversed(self.definitions):
             keywords = definition.args.kwarg
             if keywords is not None and keywords.annotation is not None:
-                found = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(keywords.annotation))
-                if found:
-                    return found[1]
+                match = re.fullmatch(r"Unpack\[(\w+)\]", ast.unparse(keywords.annotation))
+                if match:
+                    return match[1]
         return None
 
 
@@ -108,24 +108,24 @@ def classes_of(modules: list[ast.Module]) -> dict[str, ast.ClassDef]:
 
 def functions_of(node: ast.ClassDef) -> list[Function]:
     """Return the public methods of a class, in the order of the source."""
-    found: dict[str, Function] = {}
+    functions: dict[str, Function] = {}
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
-            found.setdefault(item.name, Function([])).definitions.append(item)
-    return list(found.values())
+            functions.setdefault(item.name, Function([])).definitions.append(item)
+    return list(functions.values())
 
 
 def fields_of(name: str, classes: dict[str, ast.ClassDef]) -> list[Field]:
-    """Return the fields of a TypedDict and its bases, but for the options, which have a section."""
+    """Return the fields of a TypedDict and its bases, except the options, which have a section of their own."""
     if name == OPTIONS or name not in classes:
         return []
     node = classes[name]
     inherited = [field for base in node.bases for field in fields_of(ast.unparse(base), classes)]
-    return inherited + own_fields(node)
+    return inherited + annotated_fields(node)
 
 
-def own_fields(node: ast.ClassDef) -> list[Field]:
-    """Return the annotated names of a class, each with the string that stands below it."""
+def annotated_fields(node: ast.ClassDef) -> list[Field]:
+    """Return the annotated names of a class, each with the string below it."""
     fields: list[Field] = []
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
@@ -204,7 +204,7 @@ def page() -> str:
     parts += [f"[`{functions[-1].name}`](#{functions[-1].name})\n\n"]
     if OPTIONS in classes:
         parts.append("## Options of every call\n\nNone of them is sent as a parameter.\n\n")
-        parts.append(table(own_fields(classes[OPTIONS])) + "\n")
+        parts.append(table(annotated_fields(classes[OPTIONS])) + "\n")
     parts.append("\n".join(section(function, classes) for function in functions))
     parts.append(client_section(classes, bases))
     return re.sub(r"\n{3,}", "\n\n", "".join(parts) + TAIL)
@@ -213,7 +213,7 @@ def page() -> str:
 def main() -> int:
     """Write or check the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the page is not what the source says")
+    parser.add_argument("--check", action="store_true", help="exit 1 if the page differs from the source")
     content = page()
     if not parser.parse_args().check:
         PAGE.write_text(content, "utf-8")

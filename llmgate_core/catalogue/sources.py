@@ -16,7 +16,7 @@ LITELLM_PAGE = "LiteLLM's OpenAI page"
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "seed": LITELLM_PAGE,
-        "seed (alias)": f"{LITELLM_PAGE}, of the model that this name stands for",
+        "seed (alias)": f"{LITELLM_PAGE}, of the model behind this name",
         "litellm": "LiteLLM's model list",
         "openapi": OPENAI_REFERENCE,
     }

@@ -20,7 +20,7 @@ FIRST_PARTY_COMMANDS = {
     "config": ("llmgate-gateway", "check a gateway's config file, or print its JSON Schema"),
     "migrate": ("llmgate-gateway", "convert a LiteLLM config to a gateway config, line by line"),
 }
-"""Help texts of first-party commands, so that `--help` does not need to import them."""
+"""The help of first-party commands, so that `--help` does not need to import them."""
 
 
 def add_installed_commands(commands: Any, called: str | None) -> None:

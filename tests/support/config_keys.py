@@ -121,8 +121,8 @@ class _Reader:
         words = [_words(inner) for option in options for inner in self._short_forms(option)]
         if "bytes" in words:
             words = ["bytes", "a size such as `25MB` or `64KiB`"]
-        elif "a list of texts" in words:
-            words = ["a list of texts", "one of them"]
+        elif "a list of strings" in words:
+            words = ["a list of strings", "a single string"]
         text = " or ".join(dict.fromkeys(words))
         return text[0].upper() + text[1:]
 
@@ -149,14 +149,14 @@ def _words(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type")
     if kind == "array":
         inner = schema["items"]
-        return "a list of mappings" if "$ref" in inner else "a list of texts"
+        return "a list of mappings" if "$ref" in inner else "a list of strings"
     if kind == "integer":
         least = schema.get("minimum", schema.get("ge"))
         return "bytes" if least is None else f"a whole number from {least}"
     return {
         "boolean": "`true` or `false`",
         "number": "seconds above 0",
-        "string": "text",
+        "string": "a string",
         "object": "a mapping",
     }[str(kind)]
 

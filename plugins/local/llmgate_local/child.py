@@ -1,7 +1,7 @@
 """A child process that serves one model on a loopback port: started on first use, shared by all.
 
 One start serves every thread and event loop that waits for it. A child that died is started again
-by the next call. It ends with us however we end: it watches our end of its standard input.
+by the next call. It ends when this process ends, however that ends: it watches its standard input.
 
 PR_SET_PDEATHSIG is not used: it fires when the thread that started the child ends, not the process.
 """
@@ -74,10 +74,10 @@ class ModelServer:
         return start.result()
 
     def start(self) -> Future[Address]:
-        """Return the current or last successful start; begin one if there is none.
+        """Return the current or last successful start, or begin one.
 
-        The future's errors: ConfigError, the command cannot be made; APIConnectionError, the child
-        does not come up. Who waits no longer leaves it running for the next one.
+        The future's errors: ConfigError, the command cannot be built; APIConnectionError, the child does not
+        start. A caller that stops waiting leaves the start running for the next caller.
         """
         with self._lock:
             if self._start is None or (self._start.done() and self.running() is None):
@@ -110,7 +110,7 @@ class ModelServer:
         began = time.monotonic()
         try:
             child = Child(self.name, command)
-        except OSError as error:  # no memory, no file left to open, a full disk
+        except OSError as error:  # out of memory, too many open files, a full disk
             raise _not_started(self.name, f"cannot be started: {error}") from error
         self._child = child
         atexit.register(self.stop)
@@ -190,7 +190,7 @@ class Child:
         """Send the key and read the port.
 
         Raises:
-            OSError, ValueError: the child ended before it said one.
+            OSError, ValueError: the child ended before it reported a port.
         """
         to_child, from_child = self.process.stdin, self.process.stdout
         if to_child is None or from_child is None:
@@ -213,7 +213,7 @@ class Child:
         try:
             status = f"it ended with status {self.process.wait(STOP_SECONDS)}"
         except subprocess.TimeoutExpired:
-            status = "it still runs and is ended now"
+            status = "it is still running, and is stopped now"
         return _not_started(self._name, f"{what}: {status}. The last lines of its log:\n{self._log_tail()}")
 
     def _log_tail(self) -> str:
@@ -231,7 +231,7 @@ def _not_started(name: str, what: str) -> errors.APIConnectionError:
 
 
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    paths = [os.path.abspath(path) for path in sys.path]  # the child imports from where we do
+    paths = [os.path.abspath(path) for path in sys.path]  # the child imports from the same folders
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
         stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Multilingual E5 over HTTP, inside the child: `POST /v1/embeddings` in OpenAI's shape.
 
-Texts in, unit vectors of 384 numbers out. What cannot be done (token numbers as input, another
-count of dimensions) is refused with a 400 that says so.
+Strings in, unit vectors of 384 numbers out. Token numbers as input, or another number of dimensions, are refused
+with a 400 that says so.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["EmbeddingServer"]
 
 MODEL = "e5"
 INPUT_TYPES = {"query": True, "passage": False}
-"""The field `input_type` -> whether the texts are queries. For texts of one kind use `query`."""
+"""The field `input_type` -> whether the strings are queries. To compare strings of one kind, use `query`."""
 
 
 class EmbeddingServer(ChildServer):
-    """Serves one model, one batch of texts at a time."""
+    """Serves one model, one batch of strings at a time."""
 
     route = "/v1/embeddings"
     max_body_bytes = 16 * 1024 * 1024
@@ -64,7 +64,7 @@ class EmbeddingServer(ChildServer):
 
 
 def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
-    """Return the texts, whether they are queries, and whether to encode vectors as base64."""
+    """Return the strings, whether they are queries, and whether to encode vectors as base64."""
     if not isinstance(body, dict):
         raise RefusedError(400, "the body must be a JSON object", None)
     texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input")

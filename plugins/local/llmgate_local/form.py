@@ -1,7 +1,7 @@
 """Read a multipart form from memory: fields by name, and the contents of files.
 
-Pure. Splits at the boundary and changes no byte of a file; a form that breaks off, or has more parts than
-any request of ours, is refused.
+Pure. Splits at the boundary and changes no byte of a file. Refuses a form that is cut short, or has more parts than
+any request of llmgate.
 
 Source: RFC 7578, `multipart/form-data`; RFC 2046, section 5.1, for boundaries.
 """
@@ -24,7 +24,7 @@ def read_form(content: bytes, content_type: str) -> tuple[dict[str, list[str]], 
     """Return the values by field name, in order, and the contents of the parts named `file`.
 
     Raises:
-        RefusedError: no form, or a malformed one.
+        RefusedError: the body is not a form, or is malformed.
     """
     texts: dict[str, list[str]] = {}
     files: list[bytes] = []

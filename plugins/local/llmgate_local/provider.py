@@ -42,7 +42,7 @@ FAMILIES = {
     "whisper": ("transcription",),
 }
 """Model -> the families that it serves. `local/smollm2` does not serve embeddings: the hidden states of a chat
-model hardly distinguish texts."""
+model hardly tell sentences apart."""
 
 TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
 BRIDGE = "local/responses"

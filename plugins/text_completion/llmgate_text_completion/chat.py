@@ -16,7 +16,7 @@ DONE = "[DONE]"
 
 
 def prompt_of(messages: list[Any], route: Route) -> Any:
-    """Return one message's text or token list, or the texts of several messages joined by newlines.
+    """Return one message's text or token list, or the text of several messages joined by newlines.
 
     Raises:
         UnsupportedParamsError: a message is not plain text.

@@ -80,7 +80,7 @@ def _callers_of(config: GatewayConfig) -> Mapping[bytes, Caller]:
 
 
 def _token_of(authorization: Sequence[bytes]) -> bytes:
-    """Return the bearer token, or nothing, which is no key's value, if there is not exactly one."""
+    """Return the bearer token; empty, which matches no key, if there is not exactly one."""
     if len(authorization) != 1 or authorization[0][:7].lower() != BEARER:
         return b""
     return authorization[0][7:].strip(b" ")

@@ -81,7 +81,7 @@ class BlobStore(Protocol):
         ...
 
     async def delete(self, name: str) -> None:
-        """Remove the content; a name that holds nothing is no error."""
+        """Remove the content; do nothing if there is none."""
         ...
 
     async def aclose(self) -> None:

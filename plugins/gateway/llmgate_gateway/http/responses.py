@@ -66,7 +66,7 @@ class ErrorFacts:
     """What a client may know of an error; its dialect gives it a shape.
 
     Attributes:
-        code, param, kind: as OpenAI has them, with `kind` for its `type`. None: there is none.
+        code, param, kind: the fields of OpenAI's error object; `kind` is its `type`. None: not set.
         headers: of the response, besides `content-type`.
     """
 
@@ -128,9 +128,9 @@ async def send_reply(send: Send, reply: Reply, extra: Iterable[tuple[bytes, byte
 
 
 async def send_body(send: Send, content: bytes) -> None:
-    """Send a whole body; a large one in slices, so that a slow reader holds back only one of them.
+    """Send a whole body; a large one in slices, so that a slow reader holds up only one of them.
 
-    Each byte is copied once: what is still to be sent is not cut anew for every slice.
+    Each byte is copied once: the rest of the body is not copied again for every slice.
     """
     for at in range(0, len(content) or 1, SLICE_BYTES):
         more = at + SLICE_BYTES < len(content)

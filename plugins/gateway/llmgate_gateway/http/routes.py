@@ -28,7 +28,7 @@ class HTTPRoute:
     """A method and a path, and what they mean.
 
     Attributes:
-        path: `{name}` stands for a parameter.
+        path: `{name}` is a parameter.
         family, operation: what is called; `page` and the path for a page of the gateway itself.
         dialect: the name of the dialect that reads and answers it; empty for a page.
         aliases: other paths of the same meaning.
@@ -92,7 +92,7 @@ class _Pattern:
 
     @property
     def literal_start(self) -> str:
-        """What stands before the first parameter."""
+        """The path before its first parameter."""
         literals = self.parts[: self.parts.index(None)]
         return "/".join(part or "" for part in literals) + "/"
 

@@ -29,7 +29,7 @@ class RequestRecord:
         stream: whether the answer was streamed. events: how many blocks were sent.
         first_byte_seconds, total_seconds: from `started`.
         usage: as the upstream sent it. cost: US dollars.
-        ledger: what was changed on the way. upstream_request_id, upstream_status, error_code: None if there is none.
+        ledger: what was changed in the request. upstream_request_id, upstream_status, error_code: None: not known.
         extra: other fields of the log: `detail` of a failure; `request` and `response` if content is logged.
     """
 
