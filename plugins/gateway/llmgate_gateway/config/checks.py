@@ -1,4 +1,4 @@
-"""Check what no single key shows: stars, groups, aliases, keys, and names that must exist elsewhere.
+"""Check what involves several keys: stars, groups, aliases, client keys, and names that must exist elsewhere.
 
 Pure. Runs after the schema has been validated.
 
@@ -24,7 +24,7 @@ GENERAL = "general_settings"
 
 
 def check(file: ConfigFile, root: Node, problems: Problems) -> None:
-    """Put every contradiction in a valid file into `problems`."""
+    """Add every contradiction in a valid file to `problems`."""
     _Checks(file, root, problems).run()
 
 
@@ -38,14 +38,14 @@ class _Checks:
         if not self._file.model_list:
             self._add((DEPLOYMENTS,), "is empty; there is no model to serve")
         for index, deployment in enumerate(self._file.model_list):
-            self._stars(index, deployment)
-            self._policies((DEPLOYMENTS, index, "params"), deployment.params)
-        self._groups()
-        self._aliases()
-        self._keys()
-        self._passthrough()
-        self._settings()
-        self._literal_keys()
+            self._check_stars(index, deployment)
+            self._check_policies((DEPLOYMENTS, index, "params"), deployment.params)
+        self._check_groups()
+        self._check_aliases()
+        self._check_keys()
+        self._check_passthrough()
+        self._check_settings()
+        self._warn_of_literal_keys()
 
     def _add(self, path: Path, message: str) -> None:
         place, written = self._root.find(path)
@@ -55,8 +55,8 @@ class _Checks:
         place, written = self._root.find(path)
         self._problems.warn(place, written or path, message)
 
-    def _stars(self, index: int, deployment: Deployment) -> None:
-        """The star of the name fills the star of the model; the prefix before it decides the plugin."""
+    def _check_stars(self, index: int, deployment: Deployment) -> None:
+        """Check that the stars of the name can fill those of the model, whose prefix decides the plugin."""
         model, path = deployment.params.model, (DEPLOYMENTS, index, "params", "model")
         stars = model.count("*")
         if not stars:
@@ -69,11 +69,11 @@ class _Checks:
         elif model.startswith("*"):
             self._add(path, "needs a prefix before its star, such as openai/*, or clients would choose the plugin")
 
-    def _policies(self, path: Path, part: Params | object) -> None:
+    def _check_policies(self, path: Path, part: Params | object) -> None:
         if getattr(part, "drop_params", None) and getattr(part, "param_policy", None) not in (None, "drop"):
             self._add((*path, "drop_params"), "contradicts param_policy; keep one of them")
 
-    def _groups(self) -> None:
+    def _check_groups(self) -> None:
         first: dict[str, int] = {}
         ids: dict[str, int] = {}
         for index, deployment in enumerate(self._file.model_list):
@@ -96,7 +96,7 @@ class _Checks:
     def _names(self) -> list[str]:
         return [deployment.model_name for deployment in self._file.model_list]
 
-    def _aliases(self) -> None:
+    def _check_aliases(self) -> None:
         names = self._names()
         for alias, target in self._file.router_settings.model_group_alias.items():
             path = ("router_settings", "model_group_alias", alias)
@@ -109,7 +109,7 @@ class _Checks:
                     path, f"there is no model_name {target.model!r}{self._problems.did_you_mean(target.model, names)}"
                 )
 
-    def _keys(self) -> None:
+    def _check_keys(self) -> None:
         general = self._file.general_settings
         names, keys = set[str](), set[Secret]()
         if general.master_key is not None:
@@ -123,10 +123,10 @@ class _Checks:
                 self._add((*path, "key"), "is the same as another key")
             names.add(client.name)
             keys.add(client.key)
-            for place, model in enumerate(client.models or ()):
-                if "*" not in model and not _served(model, served):
+            for position, model in enumerate(client.models or ()):
+                if "*" not in model and not _is_served(model, served):
                     self._add(
-                        (*path, "models", place),
+                        (*path, "models", position),
                         f"there is no model_name {model!r}{self._problems.did_you_mean(model, served)}",
                     )
         if general.insecure_no_auth and keys:
@@ -134,11 +134,16 @@ class _Checks:
                 (GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so every request needs one"
             )
 
-    def _passthrough(self) -> None:
+    def _check_passthrough(self) -> None:
         passthrough = self._file.general_settings.passthrough
         if passthrough is None:
             return
-        names = [name for d in self._file.model_list for name in (d.model_name, d.model_info.id) if name]
+        names = [
+            name
+            for deployment in self._file.model_list
+            for name in (deployment.model_name, deployment.model_info.id)
+            if name
+        ]
         path = (GENERAL, "passthrough")
         if passthrough.deployment not in names:
             near = self._problems.did_you_mean(passthrough.deployment, names)
@@ -150,8 +155,8 @@ class _Checks:
             if not all(part and part.replace("_", "").replace("-", "").isalnum() for part in parts):
                 self._add((*path, "paths", index), "must be the first part of a path below /v1/, such as files")
 
-    def _settings(self) -> None:
-        self._policies(("settings",), self._file.settings)
+    def _check_settings(self) -> None:
+        self._check_policies(("settings",), self._file.settings)
         for key in self._file.router_settings.default_params:
             path = ("router_settings", "default_params", key)
             if key in Params.model_fields or key in Params.familiar or fate_of("params", key) is not None:
@@ -164,8 +169,8 @@ class _Checks:
             if not (family and colon and prefix):
                 self._add(("plugins", "prefer", route), "must be FAMILY:PREFIX, such as chat:openai")
 
-    def _literal_keys(self) -> None:
-        """Warn of keys in the file: everyone who can read the file can read them."""
+    def _warn_of_literal_keys(self) -> None:
+        """Warn of keys in the file, which everyone who can read the file sees."""
         if not self._root.line:
             return
         for path in self._key_paths():
@@ -179,7 +184,7 @@ class _Checks:
         yield from ((GENERAL, "keys", index, "key") for index in range(len(self._file.general_settings.keys)))
 
 
-def _served(model: str, names: Sequence[str]) -> bool:
+def _is_served(model: str, names: Sequence[str]) -> bool:
     return model in names or any("*" in name and fill(name, name, model) is not None for name in names)
 
 

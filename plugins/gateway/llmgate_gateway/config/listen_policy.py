@@ -64,7 +64,7 @@ def check_bind(config: GatewayConfig, host: str, insecure_no_auth: bool = False)
             f"{host} can be reached from other machines, and no key is set: "
             f"set general_settings.master_key ({MIN_KEY_CHARACTERS} characters or more), listen on 127.0.0.1, {way_out}"
         )
-    weak = [f"{path} {why}" for path, key in present if (why := _fault(key))]
+    weak = [f"{path} {weakness}" for path, key in present if (weakness := _weakness(key))]
     if weak:
         raise errors.ConfigError(
             f"{host} can be reached from other machines: {'; '.join(weak)}. "
@@ -78,7 +78,7 @@ def has_keys(config: GatewayConfig) -> bool:
     return general.master_key is not None or bool(general.keys) or general.stores.keys is not None
 
 
-def _fault(key: Secret) -> str | None:
+def _weakness(key: Secret) -> str | None:
     value = key.reveal()
     if value.lower() in EXAMPLES:
         return "is a published example"

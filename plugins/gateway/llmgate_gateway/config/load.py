@@ -115,9 +115,9 @@ def _load(
     if not isinstance(root.value, dict):
         problems.add(root.place, (), "a config must be a mapping that begins with 'model_list:'")
         raise problems.error()
-    known = expand(root, os.environ if environment is None else environment, problems)
+    variables = expand(root, os.environ if environment is None else environment, problems)
     arrange(root, problems)
-    report_unset(root, known, problems)
+    report_unset(root, variables, problems)
     file = _validated(root, problems)
     if file is not None:
         check(file, root, problems)

@@ -24,7 +24,7 @@ FORBIDDEN = frozenset("*\\?#%<>\"'` ")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One deployment of a group, and the model string that the requested name makes with it."""
+    """One deployment of a group, and the model string for the requested name."""
 
     deployment: Deployment
     model: str
@@ -47,7 +47,7 @@ class ModelNames:
     """The names that a config serves. Immutable.
 
     Args:
-        prefixes: every prefix that an installed plugin claims; default: found out.
+        prefixes: every prefix that an installed plugin claims; default: looked up.
     """
 
     def __init__(self, config: GatewayConfig, prefixes: Collection[str] | None = None) -> None:
@@ -58,7 +58,7 @@ class ModelNames:
         self._prefixes = frozenset(prefix.strip("/") for prefix in prefixes)
         self._groups = _groups(config.deployments)
         patterns = {d.model_name: d for d in reversed(config.deployments) if d.is_pattern}  # the first of a name wins
-        order = {name: place for place, name in enumerate(d.model_name for d in reversed(config.deployments))}
+        order = {name: position for position, name in enumerate(d.model_name for d in reversed(config.deployments))}
         self._patterns = sorted(
             patterns.values(), key=lambda d: (literal_length(d.model_name), order[d.model_name]), reverse=True
         )
@@ -87,24 +87,24 @@ class ModelNames:
         for deployment in self._patterns:
             model = fill(deployment.model_name, deployment.params.model, requested)
             if model is not None:
-                if self._leaves(deployment, requested):
+                if self._asks_for_other_plugin(deployment, requested):
                     return None
                 return Group(deployment.model_name, (Member(deployment, model),))
         return None
 
-    def _leaves(self, deployment: Deployment, requested: str) -> bool:
-        """Return whether the name asks for a plugin that the pattern does not name."""
+    def _asks_for_other_plugin(self, deployment: Deployment, requested: str) -> bool:
+        """Return whether the name's prefix belongs to another plugin than the pattern's."""
         before = deployment.params.model.partition("*")[0]
-        own = before.rpartition("/")[0]
+        pattern_prefix = before.rpartition("/")[0]
         stars = match(deployment.model_name, requested) or ()
         if "*" not in deployment.params.model:
             return False
-        if not own:
+        if not pattern_prefix:
             return any("/" in star for star in stars)
         if not deployment.model_name.startswith("*"):
             return False
         prefix = self._longest_prefix(requested)
-        return prefix is not None and prefix != own and not prefix.startswith(f"{own}/")
+        return prefix is not None and prefix != pattern_prefix and not prefix.startswith(f"{pattern_prefix}/")
 
     def _longest_prefix(self, name: str) -> str | None:
         cut = name.rfind("/")
@@ -132,5 +132,5 @@ def _groups(deployments: Iterable[Deployment]) -> dict[str, Group]:
 def _is_plausible(name: str) -> bool:
     """Return whether a name that only a pattern matches can be the name of a model."""
     segments = name.split("/")
-    odd = not name.isprintable() or not FORBIDDEN.isdisjoint(name) or "://" in name
-    return not odd and all(segments) and "." not in segments and ".." not in segments
+    is_malformed = not name.isprintable() or not FORBIDDEN.isdisjoint(name) or "://" in name
+    return not is_malformed and all(segments) and "." not in segments and ".." not in segments

@@ -1,9 +1,9 @@
-"""Find the prefix under which a provider serves what its usual prefix does not.
+"""Find the prefix under which a provider serves an endpoint that its usual prefix does not serve.
 
-A provider may serve one endpoint under another prefix, as OpenAI's text completions have one. A client that writes a
-bare name cannot know that, and a config with a star cannot express it. So the same provider's plugin for that endpoint
-is chosen, for the same host: never another provider's, and never for a model that is known to be served elsewhere. No
-provider is named here: the catalogue says which prefix serves which mode.
+A provider may have another prefix for an endpoint, as OpenAI has for text completions. A client that sends a bare name
+cannot know that, and a config with a star cannot express it. So the same provider's plugin for that endpoint is chosen,
+for the same host: never another provider's, and never for a model that is known to be served elsewhere. No provider is
+named here: the catalogue says which prefix serves which mode.
 
 Source: docs/gateway/configure.md, "Names and stars".
 """
@@ -49,7 +49,7 @@ def _sibling(client: Client | AsyncClient, family: str, model: str, *, has_star:
     modes = FAMILIES[family].modes
     if (usual.row.mode not in modes) if usual.row is not None else not has_star:
         return None
-    prefix = next((found for mode in sorted(modes) if (found := client.prefix_for(provider, mode))), None)
+    prefix = next(filter(None, (client.prefix_for(provider, mode) for mode in sorted(modes))), None)
     if prefix is None or prefix == usual.prefix:
         return None
     sibling = f"{prefix}/{usual.model}"

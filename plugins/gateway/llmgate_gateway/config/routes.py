@@ -67,11 +67,11 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
     served: list[Served] = []
     problems: list[Problem] = []
     for index, deployment in enumerate(config.deployments):
-        found = _resolve(client, deployment.params.model, deployment.model_info.mode)
-        if isinstance(found, str):
-            problems.append(config.problem(("model_list", index, "params", "model"), found))
+        plugins = _resolve(client, deployment.params.model, deployment.model_info.mode)
+        if isinstance(plugins, str):
+            problems.append(config.problem(("model_list", index, "params", "model"), plugins))
         else:
-            served.append(Served(deployment, MappingProxyType(found)))
+            served.append(Served(deployment, MappingProxyType(plugins)))
     if problems:
         raise config.error(tuple(problems))
     return tuple(served)
@@ -83,7 +83,7 @@ def check_tree(root: Node, problems: Problems) -> None:
     try:
         choice = PluginChoice.model_validate(content.get("plugins") or {})
     except ValidationError:
-        return  # reported already, and without it the plugins are not known
+        return  # reported already; without it the allowed plugins are not known
     settings = content.get("settings")
     catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
     client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
@@ -95,11 +95,11 @@ def check_tree(root: Node, problems: Problems) -> None:
     entries = content.get("model_list")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         model, mode = _model_and_mode(entry)
-        tame = isinstance(model, str) and not model.startswith("*")
-        found = _resolve(client, model, mode) if tame else {}
-        if isinstance(found, str):
+        is_checkable = isinstance(model, str) and not model.startswith("*")
+        plugins = _resolve(client, model, mode) if is_checkable else {}
+        if isinstance(plugins, str):
             place, written = root.find(("model_list", index, "params", "model"))
-            problems.add(place, written, found)
+            problems.add(place, written, plugins)
 
 
 def _model_and_mode(entry: Any) -> tuple[Any, Any]:
@@ -109,11 +109,10 @@ def _model_and_mode(entry: Any) -> tuple[Any, Any]:
     model = params.get("model") if isinstance(params, dict) else None
     mode = info.get("mode") if isinstance(info, dict) else None
     try:
-        return Params.model_validate({"model": model}).model, mode if isinstance(
-            mode, str
-        ) and mode in FAMILIES_OF_MODE else None
+        model = Params.model_validate({"model": model}).model
     except ValidationError:
         return None, None
+    return model, mode if isinstance(mode, str) and mode in FAMILIES_OF_MODE else None
 
 
 def plugin_policy(choice: PluginChoice) -> PluginPolicy:
@@ -128,28 +127,28 @@ def _client(policy: PluginPolicy, catalogue_file: str | None) -> Client:
 
 def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | str:
     """Return family -> plugin for a model string, or why nothing serves it."""
-    found: dict[str, str] = {}
+    plugins: dict[str, str] = {}
     failures: list[errors.LLMGateError] = []
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
         try:
-            own = model_for(client, family, model, has_star="*" in model)
-            plugin = client.resolve(family, own).plugin
+            model_string = model_for(client, family, model, has_star="*" in model)
+            plugin = client.resolve(family, model_string).plugin
         except errors.LLMGateError as error:
             failures.append(error)
         else:
-            found[family] = f"{plugin.distribution} {plugin.version}"
-    return found or f"{_most_telling(failures)}{_with_prefix(client, model, mode)}"
+            plugins[family] = f"{plugin.distribution} {plugin.version}"
+    return plugins or f"{_most_important(failures)}{_prefix_hint(client, model, mode)}"
 
 
-def _with_prefix(client: Client, model: str, mode: str | None) -> str:
-    """Return how to write a bare name that is not known, where LiteLLM would guess the provider; or nothing."""
+def _prefix_hint(client: Client, model: str, mode: str | None) -> str:
+    """Return a hint to add a prefix to an unknown bare name, for which LiteLLM would guess; else an empty string."""
     prefix = client.default_prefix(mode or "chat")
     if "/" in model or prefix is None or client.knows_model(model):
         return ""
     return f"; write the prefix of its provider before it, such as '{prefix}/{model}'"
 
 
-def _most_telling(failures: Sequence[errors.LLMGateError]) -> errors.LLMGateError:
+def _most_important(failures: Sequence[errors.LLMGateError]) -> errors.LLMGateError:
     """Return the failure to report: a broken or missing plugin matters more than a family that does not fit."""
     order = (errors.PluginConflictError, errors.PluginLoadError, errors.PluginNotInstalledError)
     return next((failure for kind in order for failure in failures if isinstance(failure, kind)), failures[0])

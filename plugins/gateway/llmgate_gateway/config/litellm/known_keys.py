@@ -1,7 +1,7 @@
-"""Sort the keys of a config: ours, LiteLLM's other spellings, LiteLLM's without a meaning here, and typing errors.
+"""Sort the keys of a config: ours, LiteLLM's other spellings, LiteLLM's that mean nothing here, and misspelt ones.
 
-Changes the node tree in place: spellings become ours, keys without a meaning are removed. None is dropped silently:
-each is a warning, or a mistake if ignoring it would remove a protection.
+Changes the node tree in place: spellings become ours, keys that mean nothing here are removed. No key is dropped
+silently: each is a warning, or a mistake if ignoring it would remove a protection.
 
 Source: `litellm_keys.json` and `request_params.json` beside this file.
 """
@@ -79,7 +79,7 @@ def litellm_keys() -> Mapping[str, Mapping[str, Fate]]:
 
 @cache
 def request_params() -> frozenset[str]:
-    """Return the request parameters that are known by name."""
+    """Return the names of all known request parameters."""
     data = _data("request_params.json")
     return frozenset(data["openai"]) | frozenset(data["others"])
 
@@ -110,7 +110,7 @@ def _part(node: Node, model: type[ConfigModel], path: Path, sorting: _Sorting) -
                 entries[ours] = entry
                 sorting.note(entry, path, "kept" if ours == key else "spelled differently", "" if ours == key else ours)
                 _below(entry.node, model.model_fields[ours].annotation, (*path, entry.written), sorting)
-        elif _foreign(entry, model, path, sorting):
+        elif _sort_foreign_key(entry, model, path, sorting):
             entries[key] = entry
     node.value = entries
 
@@ -177,8 +177,8 @@ def _starts(table: str) -> tuple[str, ...]:
     return tuple(key[:-1] for key in litellm_keys().get(table, {}) if key.endswith("*"))
 
 
-def _foreign(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> bool:
-    """Handle a key that is not ours; return whether it stays, as a request parameter or a fact."""
+def _sort_foreign_key(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> bool:
+    """Report a key that is not ours; return whether to keep it, as a request parameter or a fact."""
     key, place, at = entry.written, (entry.line, entry.column), (*path, entry.written)
     fate = _fate_by_value(model.table, entry)
     if fate is not None and fate.what == "refused":
@@ -225,8 +225,8 @@ def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
 
 def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
     names = [*model.model_fields, *model.familiar]
-    listed = [name for name in litellm_keys().get(model.table or "", {}) if not name.endswith("*")]
-    if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, listed, cutoff=0.85):
+    litellm_names = [name for name in litellm_keys().get(model.table or "", {}) if not name.endswith("*")]
+    if near := problems.did_you_mean(key, names) or problems.did_you_mean(key, litellm_names, cutoff=0.85):
         return f"unknown key{near}"
     homes = sorted(name for name, other in _parts().items() if other is not model and key in other.model_fields)
     if homes:
@@ -235,7 +235,7 @@ def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
 
 
 def _likely_mistake(key: str, problems: Problems) -> str:
-    """Return why a key of a deployment is probably not meant as a request parameter, or nothing."""
+    """Return why a key of a deployment is probably not meant as a request parameter, else an empty string."""
     if key in request_params():
         return ""
     way_out = "; to send it upstream unchanged, put it under extra_body"

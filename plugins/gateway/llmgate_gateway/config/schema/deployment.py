@@ -2,7 +2,7 @@
 
 Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: LiteLLM's documentation of `config.yaml` for the format; docs/guide/options.md.
+Source: LiteLLM's documentation of `config.yaml` for the format; docs/gateway/configure.md.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class TimeoutLimits(ConfigModel):
 
     def over(self, base: Timeouts) -> Timeouts:
         """Return `base`, with the limits that are set here in their place."""
-        own = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
-        total = own.get("total")
-        if total is not None and "connect" not in own and base.connect is not None:
-            own["connect"] = min(base.connect, total)
+        limits = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        total = limits.get("total")
+        if total is not None and "connect" not in limits and base.connect is not None:
+            limits["connect"] = min(base.connect, total)
         values = {name: getattr(base, name) for name in type(self).model_fields}
-        return Timeouts(**{**values, **own})
+        return Timeouts(**{**values, **limits})
 
 
 def _limits_of(value: Any) -> Any:
@@ -165,7 +165,7 @@ class Deployment(ConfigModel):
 
     @property
     def label(self) -> str:
-        """Its id, or its name where it has none: for logs and metrics."""
+        """Its id, or else its name; for logs and metrics."""
         return self.model_info.id or self.model_name
 
     @property

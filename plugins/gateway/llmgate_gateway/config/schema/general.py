@@ -2,7 +2,7 @@
 
 Pure data, frozen. A docstring under a key is its description in the JSON Schema and the docs.
 
-Source: docs/architecture.md, "Gateway"; rows R20, R21, R24, R32 and S1 of docs/reliability.md for the defaults.
+Source: docs/gateway/configure.md; rows R20, R21, R24, R32 and S1 of docs/reliability.md for the defaults.
 """
 
 from __future__ import annotations

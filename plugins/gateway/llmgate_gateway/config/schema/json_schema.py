@@ -52,7 +52,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _with_keywords(value: Any) -> Any:
-    """Rename limits to the keywords of JSON Schema; behind a validator pydantic leaves its own."""
+    """Rename limits to the keywords of JSON Schema: with a validator, pydantic writes its own names."""
     if isinstance(value, list):
         return [_with_keywords(item) for item in value]
     if not isinstance(value, dict):
@@ -74,11 +74,11 @@ def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
     properties = definition.setdefault("properties", {})
     for key, words in _descriptions(model).items():
         properties[key]["description"] = words
-    for theirs, ours in model.familiar.items():
-        properties[theirs] = {**properties[ours], "description": f"LiteLLM's spelling of `{ours}`."}
-        if ours in definition.get("required", ()):
-            definition["required"].remove(ours)
-            definition.setdefault("allOf", []).append({"oneOf": [{"required": [ours]}, {"required": [theirs]}]})
+    for spelling, key in model.familiar.items():
+        properties[spelling] = {**properties[key], "description": f"LiteLLM's spelling of `{key}`."}
+        if key in definition.get("required", ()):
+            definition["required"].remove(key)
+            definition.setdefault("allOf", []).append({"oneOf": [{"required": [key]}, {"required": [spelling]}]})
     patterns: dict[str, Any] = {}
     for key, fate in litellm_keys().get(model.table or "", {}).items() if model.table is not None else ():
         note = {"deprecated": True, "description": f"LiteLLM's; {fate.what}: {fate.why}."}
@@ -108,7 +108,7 @@ def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
 def _descriptions(model: type[ConfigModel]) -> dict[str, str]:
     """Return the docstring below each key; pydantic's way to read them would cost every start 30 ms."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     key = None
     for statement in body.body if isinstance(body, ast.ClassDef) else ():
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -116,9 +116,9 @@ def _descriptions(model: type[ConfigModel]) -> dict[str, str]:
         elif (
             key in model.model_fields and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         ):
-            found[str(key)] = str(statement.value.value)
+            descriptions[str(key)] = str(statement.value.value)
             key = None
-    return found
+    return descriptions
 
 
 def _short(name: str, definition: dict[str, Any]) -> dict[str, Any]:

@@ -71,12 +71,12 @@ class GatewayConfig:
 def _merged(file: ConfigFile) -> GeneralSettings:
     general, settings = file.general_settings, file.settings
     limits, log = dict[str, int](), dict[str, str]()
-    given = general.limits.model_fields_set
-    if general.max_request_size_mb is not None and "max_body" not in given:
+    explicit = general.limits.model_fields_set
+    if general.max_request_size_mb is not None and "max_body" not in explicit:
         limits["max_body"] = general.max_request_size_mb * 1024 * 1024
-    if general.global_max_parallel_requests is not None and "max_in_flight" not in given:
+    if general.global_max_parallel_requests is not None and "max_in_flight" not in explicit:
         limits["max_in_flight"] = general.global_max_parallel_requests
-    if general.max_parallel_requests is not None and "per_client_concurrency" not in given:
+    if general.max_parallel_requests is not None and "per_client_concurrency" not in explicit:
         limits["per_client_concurrency"] = general.max_parallel_requests
     if (settings.set_verbose or file.router_settings.set_verbose) and "level" not in general.log.model_fields_set:
         log["level"] = "debug"

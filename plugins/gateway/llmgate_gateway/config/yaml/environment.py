@@ -27,33 +27,33 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
     Returns:
         All variables that a reference may name, for `report_unset`.
     """
-    known = dict(environment)
-    own, references = _file_variables(root, problems)
-    known.update({name: value for name, value in own.items() if not known.get(name)})
+    variables = dict(environment)
+    file_variables, references = _file_variables(root, problems)
+    variables.update({name: value for name, value in file_variables.items() if not variables.get(name)})
     used = set[str]()
     for path, node in list(_strings(root, ())):
         if node.variable is None and node.value.startswith(PREFIX):
             name = node.value.removeprefix(PREFIX)
             used.add(name)
-            _replace(node, path, name, known, problems)
+            _replace(node, path, name, variables, problems)
         elif node.variable is None and PREFIX in node.value:
             problems.warn(
-                node.place, path, f"{PREFIX}NAME is expanded only if it is the whole value; here it stays as it is"
+                node.place, path, f"{PREFIX}NAME is expanded only if it is the whole value; here it is not expanded"
             )
     for name in sorted(references.keys() & used):
         problems.add(references[name], (SECTION, name), "a variable cannot refer to another one")
-    for name in sorted((own.keys() | references.keys()) - used):
+    for name in sorted((file_variables.keys() | references.keys()) - used):
         message = f"nothing in this file refers to {PREFIX}{name}, and the process never sees the variable"
         problems.warn(root.place, (SECTION, name), message)
-    return known
+    return variables
 
 
-def report_unset(root: Node, known: Mapping[str, str], problems: Problems) -> None:
+def report_unset(root: Node, variables: Mapping[str, str], problems: Problems) -> None:
     """Put every variable that is used and not set into `problems`; ignored keys have been removed by now."""
     for path, node in _strings(root, ()):
         if node.unset and node.variable is not None and NAME.fullmatch(node.variable):
-            state = "is empty" if node.variable in known else "is not set"
-            near = problems.did_you_mean(node.variable, [other for other in known if known[other]], cutoff=0.8)
+            state = "is empty" if node.variable in variables else "is not set"
+            near = problems.did_you_mean(node.variable, [other for other in variables if variables[other]], cutoff=0.8)
             problems.add(node.place, path, f"the environment variable {node.variable} {state}{near}")
 
 
@@ -65,7 +65,7 @@ def _file_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dic
     if not isinstance(entry.node.value, dict):
         problems.add(entry.node.place, (SECTION,), "must be a mapping of names to strings")
         return {}, {}
-    own, references = dict[str, str](), dict[str, tuple[int, int]]()
+    variables, references = dict[str, str](), dict[str, tuple[int, int]]()
     for name, item in entry.node.value.items():
         value = item.node.value
         if isinstance(value, dict | list):
@@ -73,8 +73,8 @@ def _file_variables(root: Node, problems: Problems) -> tuple[dict[str, str], dic
         elif isinstance(value, str) and value.startswith(PREFIX):
             references[name] = item.node.place
         elif value is not None:
-            own[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return own, references
+            variables[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return variables, references
 
 
 def _strings(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
@@ -88,11 +88,11 @@ def _strings(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
         yield path, node
 
 
-def _replace(node: Node, path: Path, name: str, known: Mapping[str, str], problems: Problems) -> None:
-    node.variable, node.unset = name, not known.get(name)
+def _replace(node: Node, path: Path, name: str, variables: Mapping[str, str], problems: Problems) -> None:
+    node.variable, node.unset = name, not variables.get(name)
     if not NAME.fullmatch(name):
         problems.add(
             node.place, path, f"{PREFIX} must be followed by the name of a variable, such as {PREFIX}OPENAI_API_KEY"
         )
-    elif value := known.get(name):
+    elif value := variables.get(name):
         node.value = value

@@ -79,11 +79,11 @@ class Problems:
         """Whether there were so many unknown names that no more suggestions are made."""
         return self._comparisons <= 0
 
-    def did_you_mean(self, name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
-        """Return `, did you mean 'x'?`, or nothing if no known name is similar."""
+    def did_you_mean(self, name: str, candidates: Iterable[str], *, cutoff: float = 0.7) -> str:
+        """Return `, did you mean 'x'?`, or an empty string if no candidate is similar."""
         if self.is_exhausted or len(name) > MAX_KEY_CHARACTERS:
             return ""
-        spelled = {other.lower(): other for other in known}
+        spelled = {other.lower(): other for other in candidates}
         self._comparisons -= len(spelled)
         near = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
         return f", did you mean {spelled[near[0]]!r}?" if near else ""
