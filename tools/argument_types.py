@@ -112,8 +112,8 @@ def _type_of_kind(rule: ValueRule, kind: str) -> str:
 
 def _range(rule: ValueRule) -> str:
     """Return the bounds of a number or of a string's length as a sentence; empty if it has none."""
-    if rule.types == ("string",) and rule.longest is not None:
-        return f"At most {rule.longest} characters."
+    if rule.types == ("string",) and rule.max_length is not None:
+        return f"At most {rule.max_length} characters."
     if not {*rule.types} <= {"number", "integer"} or rule.low is None:
         return ""
     return f"{rule.low:g} or more." if rule.high is None else f"From {rule.low:g} to {rule.high:g}."

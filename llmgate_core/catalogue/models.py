@@ -1,6 +1,6 @@
-"""The facts about models, read from data files. Code looks them up here and compares no model name.
+"""The facts about models, read from data files. Code looks them up here and never compares a model's name.
 
-Files are read on first use. A missing fact is not known, never zero or false.
+Files are read on first use. A missing fact means not known, never zero or false.
 
 Source: `data/openai.json`, whose rows name theirs; `sources.py` has the full names.
 """
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["ROW_KEYS", "Catalogue", "ModelRow"]
 
 DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
-MAX_REMEMBERED_LOOKUPS = 4096  # bounded, since callers choose the names
+MAX_REMEMBERED_LOOKUPS = 4096  # callers choose the names, so the cache is bounded
 MAX_REMEMBERED_CHARACTERS = 200  # a longer name is looked up each time
-OWN_FILES = ("openai.json",)
+SHIPPED_FILES = ("openai.json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ModelRow:
     Attributes:
         name: the name of the row. provider: the provider of the model. mode: the endpoint that serves it.
         prefix: the routing prefix that serves that mode; None: no plugin is known to serve it.
-        facts: the whole row, read only. as_of: the date on which it was checked, empty: not known.
+        facts: the whole row, read-only. as_of: the date on which it was checked; empty: not known.
     """
 
     name: str
@@ -50,7 +50,7 @@ class ModelRow:
 
 
 class Catalogue:
-    """Rows of one or more providers. Built from plain data; `shipped()` reads ours."""
+    """Rows of one or more providers. `shipped()` reads the files of this package."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}  # provider -> name -> row
@@ -63,20 +63,20 @@ class Catalogue:
         """Return the catalogue of this package, with the rows of `override_file` merged over it.
 
         Raises:
-            ConfigError: the override file cannot be read or has a key or value that no catalogue has.
+            ConfigError: the override file cannot be read or has an unknown key or an invalid value.
         """
         catalogue = cls()
         folder = Path(__file__).with_name("data")
-        for name in OWN_FILES:
+        for name in SHIPPED_FILES:
             catalogue._merge(decode((folder / name).read_bytes()), name)  # checked by a test, not at every start
         return catalogue if override_file is None else catalogue.with_overrides(override_file)
 
     @classmethod
     def load(cls, paths: Iterable[str | Path]) -> Catalogue:
-        """Return a catalogue of these files alone, later ones merged over earlier ones.
+        """Return a catalogue of only these files, later ones merged over earlier ones.
 
         Raises:
-            ConfigError: a file cannot be read or has a key or value that no catalogue has.
+            ConfigError: a file cannot be read or has an unknown key or an invalid value.
         """
         catalogue = cls()
         for path in paths:
@@ -89,7 +89,7 @@ class Catalogue:
         The file is one catalogue object with partial rows, or a list of them, one for each provider.
 
         Raises:
-            ConfigError: the file cannot be read or has a key or value that no catalogue has.
+            ConfigError: the file cannot be read or has an unknown key or an invalid value.
         """
         copy = Catalogue()
         copy._rows = dict(self._rows)  # `_merge` replaces a provider's rows and changes none in place
@@ -102,7 +102,7 @@ class Catalogue:
         """Merge a provider's file; its facts win over earlier ones.
 
         Raises:
-            ConfigError: `source` and the key that is wrong.
+            ConfigError: the file is not valid; the message has `source` and the key.
         """
         check_file(data, source)
         self._merge(data, source)
@@ -110,13 +110,13 @@ class Catalogue:
     def find(self, name: str) -> ModelRow | None:
         """Return the row for a model's name, of any provider, or else the row of its base model.
 
-        A trailing date is ignored where the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
+        A trailing date is ignored if the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
         then for `base`.
         """
         return self._remembered(None, name)
 
     def lookup(self, provider: str, model: str) -> ModelRow | None:
-        """Return the row for a model of one provider, found as `find` does."""
+        """Return the row for a model of one provider, by the rules of `find`."""
         return self._remembered(provider, model)
 
     def as_of(self, provider: str) -> str | None:

@@ -1,6 +1,6 @@
 """What a call cost in US dollars: the catalogue's prices times the usage that the upstream counted.
 
-Pure. Never a guess: where a price or a count is not known, the cost is None and not zero.
+Pure. Never a guess: if a price or a count is not known, the cost is None and not zero.
 Fees beyond tokens, characters, seconds, images and web searches are not included.
 
 Source: the field `pricing` of `data/openai.json`; OpenAI API reference, `CompletionUsage`, `ResponseUsage`,
@@ -33,7 +33,7 @@ TIERS: Mapping[str, str] = MappingProxyType(
         **{name: name for name in ("standard", "batch", "flex", "priority", "ultrafast", "decisions")},
         "default": "standard",
         "auto": "standard",
-        "fast": "priority",  # one mode by two names
+        "fast": "priority",  # two names of one tier
     }
 )
 """`service_tier` of an answer -> the tier whose prices apply. Source: OpenAI API reference, `ServiceTier`."""
@@ -47,7 +47,7 @@ class Cost(float):
     """US dollars.
 
     Attributes:
-        source: where the prices are from. as_of: the date on which they were checked, empty: not known.
+        source: the source of the prices. as_of: the date on which they were checked; empty: not known.
         breakdown: the parts of the sum, such as `input`, `cached_input`, `output`, in dollars.
     """
 
@@ -95,14 +95,14 @@ def cost_of(
     tier: str | None = None,
     units: Mapping[str, Any] | None = None,
 ) -> Cost | None:
-    """Return what one answer cost; None: price or usage is not known.
+    """Return the cost of one response; None if the price or the usage is not known.
 
     Args:
         facts: the model's row in the catalogue.
         usage: the answer's usage, in the shape of any family; a mapping or a typed result.
         as_of: the date on which the row was checked.
         tier: the answer's `service_tier`.
-        units: what usage does not count: `characters` of speech, `seconds` and `size` of video, `size`, `quality`
+        units: amounts not in the usage: `characters` of speech, `seconds` and `size` of video, `size`, `quality`
             and `n` of images, `web_search_calls` and `search_context_size`, `cache_ttl`, `region`.
     """
     pricing = facts.get("pricing") if facts else None
@@ -237,7 +237,7 @@ def _add_cached_kinds(
     elif not text and len(kinds) == 1:
         counts = dict.fromkeys(kinds, cached)
     else:
-        raise _NotKnownError  # the upstream does not say which of them came from the cache
+        raise _NotKnownError  # the upstream does not say which kind of tokens came from the cache
     for kind, count in counts.items():
         _add(parts, f"cached_{kind}_input", count, _kind_price(pricing, kind, tier, "cached_input"))
         kinds[kind] -= count
@@ -251,7 +251,7 @@ def _kinds(
     counts: dict[str, int] = {}
     is_text = not details.get("audio_tokens") and (direction == "input" or not details.get("image_tokens"))
     if is_text and "audio_tokens" not in pricing and "image_tokens" not in pricing:
-        return counts  # the usual case, and quick
+        return counts  # a short cut for the usual case
     uncounted = []
     for kind in KINDS:
         rates = pricing.get(f"{kind}_tokens")
@@ -314,7 +314,7 @@ def _tier_prices(pricing: Prices, tier: str, input_tokens: int) -> Prices:
 
 
 def _uncounted_output(usage: Prices, prices: Prices, input_tokens: int) -> int:
-    """Return the output of usage that counts input only, such as an embedding's."""
+    """Return the output tokens of usage that counts only input, such as an embedding's."""
     if usage.get("total_tokens") is not None:
         return _count(_count(usage["total_tokens"]) - input_tokens)
     if prices.get("output") == 0:
@@ -334,7 +334,7 @@ def _details(value: Any) -> Prices:
 
 
 def _unit_parts(pricing: Prices, tier: str, units: Units) -> dict[str, float]:
-    """Price an answer without usage, by characters, seconds or images."""
+    """Price a response without usage, by characters, seconds or images."""
     prices = pricing.get(tier) or NOTHING
     if prices.get("input") == 0 and prices.get("output") == 0:
         return {}  # free, whatever the count
@@ -353,7 +353,7 @@ def _unit_parts(pricing: Prices, tier: str, units: Units) -> dict[str, float]:
 
 
 def _second_parts(pricing: Prices, seconds: Any) -> dict[str, float]:
-    """Price audio input. A price of audio output (`_out`) is not used: its text input costs too."""
+    """Price audio input. The price of audio output (`_out`) is not used, since its text input has a price too."""
     price = pricing.get("usd_per_audio_second")
     if price is None:
         price = pricing.get("usd_per_audio_second_in")
@@ -375,7 +375,7 @@ def _add_searches(parts: dict[str, float], facts: Prices, pricing: Prices, units
     prices = pricing.get("web_search_usd_per_call")
     calls = units.get("web_search_calls")
     if calls is None:
-        # a search model of the chat endpoint searches on its own, and its answer does not say how often
+        # a search model on the chat endpoint searches by itself, and its response does not say how often
         if prices and "responses" not in (facts.get("endpoints") or ("responses",)):
             raise _NotKnownError
     elif _count(calls):
@@ -406,7 +406,7 @@ def _number(value: Any) -> float:
 
 
 def _seconds(value: Any) -> float:
-    """Return a number of seconds, which the videos API has as a string."""
+    """Return a number of seconds; the videos API sends it as a string."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 10:
         return int(value)
     return _number(value)

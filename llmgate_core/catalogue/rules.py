@@ -1,8 +1,8 @@
 """Judge a parameter by the model's row in the catalogue.
 
-Pure, and driven by the row alone: a fact that is assumed or unverified refuses nothing, and a
-parameter without a fact is not judged (None). What is true of one endpoint only, such as
-chat's lack of built-in tools, belongs in its plugin.
+Pure, and based on the row alone: a fact that is assumed or unverified refuses nothing, and a
+parameter without a fact is not judged (None). Rules of a single endpoint, such as chat's lack
+of built-in tools, belong in its plugin.
 
 Source: docs/decisions/judging-parameters.md; the fields of `data/openai.json`.
 """
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 ASSUMED = "assumed"
-UNCOMMON_EFFORT = "xhigh"  # only models that list it take it
+UNCOMMON_EFFORT = "xhigh"  # taken only by models that list it
 SEARCH_SIZES = ("low", "medium", "high")
 CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
     {
@@ -46,15 +46,15 @@ CAPABILITY_OF_TOOL: Mapping[str, str] = MappingProxyType(
         "mcp": "mcp",
     }
 )
-"""Start of a tool's type -> the capability it needs; the rest of a type is `_preview` or a date."""
+"""Start of a tool's type, before `_preview` or a date -> the capability that it needs."""
 
 
 def judge(facts: ModelFacts, param: str, value: Any, *, judged: Container[str]) -> ParamRule | None:
-    """Return a refusal where the row says that the model does not take `param` or `value`.
+    """Return a refusal if the row says that the model does not take `param` or `value`.
 
-    `judged` holds the parameters that the endpoint documents; an allow list judges no others. A
-    refusal of a part has `replaces`: what remains of the value when the policy is `drop`. Null, which
-    stands for the default, is never judged.
+    `judged` has the parameters that the endpoint documents; an allow list judges no others. A refusal of
+    a part of the value has `replace`: the rest of it, which is sent if the policy is `drop`. Null means the
+    default and is never judged.
     """
     if value is None:
         return None
@@ -64,10 +64,10 @@ def judge(facts: ModelFacts, param: str, value: Any, *, judged: Container[str]) 
 
 
 def is_verified(facts: ModelFacts, path: str) -> bool:
-    """Return whether the fact at a dotted `path` rests on a source and not on an assumption."""
-    doubtful = facts.get("unverified") or ()
+    """Return whether the fact at a dotted `path` has a source, and is not an assumption."""
+    unverified = facts.get("unverified") or ()
     keys = path.split(".")
-    return not any(".".join(keys[:count]) in doubtful for count in range(1, len(keys) + 1))
+    return not any(".".join(keys[:count]) in unverified for count in range(1, len(keys) + 1))
 
 
 def effort_of(value: Any) -> Any:
@@ -76,7 +76,7 @@ def effort_of(value: Any) -> Any:
 
 
 def source_of(facts: ModelFacts) -> str:
-    """Return how a ledger entry names the row."""
+    """Return the name of the row's sources for a ledger entry."""
     return f"catalogue: {source_names(facts.get('sources')) or 'no source named'}"
 
 
@@ -84,7 +84,7 @@ def judge_metadata(route: Route, value: Any) -> ParamRule | None:
     """Judge a chat call's `metadata`: the caller's own labels, sent only with `enable_preview_features`.
 
     Raises:
-        BadRequestError: it is not an object, or would be sent with a value that is not a string.
+        BadRequestError: it is not an object, or it is to be sent and a value is not a string.
     """
     if value is not None and not isinstance(value, Mapping):
         raise route.bad_request("metadata", f"metadata must be an object of strings, not {type(value).__name__}")
@@ -118,7 +118,7 @@ def judge_text(facts: ModelFacts, value: Mapping[str, Any], *, judged: Container
 
 
 def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
-    """Return a refusal where the model is known not to give this reasoning summary."""
+    """Return a refusal if the model is known not to give this reasoning summary."""
     reasoning = facts.get("reasoning") or {}
     source = reasoning.get("summaries_source", ASSUMED)
     listed = reasoning.get("summaries")
@@ -202,7 +202,7 @@ def _judge_sampling(param: str) -> Callable[[ModelFacts, Any], ParamRule | None]
             return None
         if kind == "unsupported":
             return _refuse(f"this model does not take {param}", source_of(facts))
-        if value == 1:  # the default, which every model that knows the parameter takes
+        if value == 1:  # the default, which every model with this parameter takes
             return None
         if kind == "only_1":
             return _refuse(f"this model takes only {param}=1, not {shown(value)}", source_of(facts))
@@ -228,7 +228,7 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
 
 def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "streaming"):
-        reason = "this model does not stream; fake_stream=True delivers the whole answer in one burst"
+        reason = "this model does not stream; fake_stream=True returns the whole answer in one burst"
         return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
     return None
 

@@ -1,9 +1,9 @@
-"""The keys of a catalogue file and the kind of each value, as data, and the check of a file by them.
+"""The schema of a catalogue file, as data, and the check of a file against it.
 
-Pure. Our own file is checked by a test, those of plugins and users when they are added, so
-that a misspelt fact is an error that names its place and not a rule that never applies.
+Pure. A test checks our own file; the files of plugins and users are checked when they are added, so that
+a misspelt fact is an error with its place, and not a rule that never applies.
 
-Source: the fields of `data/openai.json`; `tests/data/models.schema.json` has the same as JSON schema.
+Source: the fields of `data/openai.json`; `tests/data/models.schema.json` is the same as JSON Schema.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _check(value: object, shape: Any, source: str, path: str) -> None:
     elif isinstance(shape, tuple):
         if value not in shape:
             raise ConfigError(f"{source}: {path} must be one of {', '.join(shape)}, not {value!r:.80}")
-    elif value is not None and not _is(value, shape):  # null means: not known
+    elif value is not None and not _is(value, shape):  # null means not known
         raise ConfigError(f"{source}: {path} must be {shape}, not {value!r:.80}")
 
 

@@ -1,6 +1,6 @@
-"""The names of the sources that facts rest on, as a ledger entry or an error shows them. Data.
+"""The names of the sources of facts, as a ledger entry or an error shows them. Data.
 
-The catalogue's rows name their sources by the keys of this table.
+The catalogue's rows refer to their sources by the keys of this table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "openapi": OPENAI_REFERENCE,
     }
 )
-"""Key of a source in the catalogue -> its name; a key that is missing here is its own name."""
+"""Key of a source in the catalogue -> its name; a key that is not here is used as the name."""
 
 
 def source_name(key: str) -> str:
@@ -30,5 +30,5 @@ def source_name(key: str) -> str:
 
 
 def source_names(keys: Iterable[str] | None) -> str:
-    """Return the full names of a row's sources, separated by commas; empty where it names none."""
+    """Return the full names of a row's sources, separated by commas; empty if it names none."""
     return ", ".join([NAMES.get(key, key) for key in keys or ()])

@@ -1,6 +1,6 @@
 """Judge a parameter's value by a table of types and ranges, and by the parameters beside it.
 
-Pure. The tables are data, of the OpenAI API or of a plugin; this module only reads them. As in JSON, true is not 1.
+Pure. The tables are data, from core or from a plugin. As in JSON, true is not 1.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.contract.form import FilePart
@@ -17,32 +18,44 @@ from llmgate_core.contract.provider import ParamRule
 __all__ = ["Requires", "ValueRule", "judge_requirement", "judge_value", "shown"]
 
 MAX_SHOWN_CHARACTERS = 80
+NOUNS: Mapping[str, str] = MappingProxyType(
+    {
+        "number": "a number",
+        "integer": "an integer",
+        "boolean": "a boolean",
+        "string": "a string",
+        "list": "a list",
+        "object": "an object",
+        "file": "a file",
+    }
+)
+PLURALS: Mapping[str, str] = MappingProxyType({kind: f"{kind}s" for kind in NOUNS})
 
 
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """What values a parameter takes.
+    """The values that a parameter takes.
 
     Attributes:
         types: JSON types: `number`, `integer`, `boolean`, `string`, `list`, `object`; and `file`.
         low, high: bounds of a number, or of the length of a list, both inclusive.
-        choices: the only strings allowed; None: any.
-        longest: the most characters that a string may have; None: any number.
-        kinds: what an object's `type` may be; None: anything.
-        items: what each item of a list, or each value of an object, must be; None: anything.
+        choices: the only allowed strings; None: any.
+        max_length: the most characters that a string may have; None: any number.
+        kinds: the allowed values of an object's `type`; None: any.
+        items: the rule for each item of a list, or each value of an object; None: any value.
     """
 
     types: tuple[str, ...]
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] | None = None
-    longest: int | None = None
+    max_length: int | None = None
     kinds: tuple[str, ...] | None = None
     items: ValueRule | None = None
 
     def allows(self, value: Any) -> bool:
         """Return whether `value` may be sent."""
-        for kind in self.types:  # a loop, since this runs for every parameter of every call
+        for kind in self.types:  # a loop, not `any`: this runs for every parameter of every call
             if _is(value, kind):
                 break
         else:
@@ -50,7 +63,7 @@ class ValueRule:
         if isinstance(value, (bool, FilePart)):
             return True
         if isinstance(value, str):
-            return _fits(len(value), None, self.longest) and (self.choices is None or value in self.choices)
+            return _fits(len(value), None, self.max_length) and (self.choices is None or value in self.choices)
         if isinstance(value, Mapping):
             return self._allows_items(value.values()) and (self.kinds is None or value.get("type") in self.kinds)
         if isinstance(value, (list, tuple)):
@@ -61,18 +74,25 @@ class ValueRule:
         return self.items is None or all(self.items.allows(item) for item in items)
 
     def __str__(self) -> str:
-        return " or ".join(self._described(kind) for kind in self.types)
+        return self._described(NOUNS)
 
-    def _described(self, kind: str) -> str:
-        each = f" of {self.items}" if self.items else ""
+    def _described(self, nouns: Mapping[str, str]) -> str:
+        return " or ".join(self._type_described(kind, nouns[kind]) for kind in self.types)
+
+    def _type_described(self, kind: str, noun: str) -> str:
+        amount = _amount(self.low, self.high)
         if kind == "string":
-            length = f" of at most {self.longest} characters" if self.longest else ""
-            return " or ".join(map(repr, self.choices)) if self.choices else f"string{length}"
+            length = f" of at most {self.max_length} characters" if self.max_length else ""
+            return " or ".join(map(repr, self.choices)) if self.choices else f"{noun}{length}"
         if kind == "object":
-            return f"object with type {' or '.join(map(repr, self.kinds))}" if self.kinds else f"object{each}"
+            values = f" of {self.items._described(PLURALS)}" if self.items else ""
+            return f"{noun} with type {' or '.join(map(repr, self.kinds))}" if self.kinds else f"{noun}{values}"
         if kind == "list":
-            return f"list{_bounds(self.low, self.high, ' with')}{each}"
-        return f"{kind}{_bounds(self.low, self.high, ' from') if kind != 'boolean' else ''}"
+            items = self.items._described(PLURALS) if self.items else "items" if amount else ""
+            return " ".join([noun, *(["of"] if items else []), *filter(None, (amount, items))])
+        if not amount or kind == "boolean":
+            return noun
+        return f"{noun} {'of' if self.low is None or self.high is None else 'from'} {amount}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +100,9 @@ class Requires:
     """A parameter works only beside certain values of another one.
 
     Attributes:
-        parameter: the other parameter; None stands for its absence.
-        values: what its value must be one of; empty: anything but `other_than`.
-        other_than: what its value must not be.
+        parameter: the other parameter; its value is None if it is absent.
+        values: its allowed values; empty: all except `other_than`.
+        other_than: its forbidden values.
         reason: why, and the way out; shown to the caller.
         when: only these values of the parameter itself require it; None: every value.
         unless: these values of the parameter itself do not require it.
@@ -102,7 +122,7 @@ class Requires:
 
 
 def judge_requirement(value: Any, required: Requires | None, source: str) -> ParamRule | None:
-    """Return a refusal that applies while the request lacks what `value` requires; None: it requires nothing."""
+    """Return a refusal that applies unless the request has what `value` requires; None if it requires nothing."""
     if required is None or value in required.unless or (required.when is not None and value not in required.when):
         return None
     return ParamRule(
@@ -111,9 +131,9 @@ def judge_requirement(value: Any, required: Requires | None, source: str) -> Par
 
 
 def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> ParamRule | None:
-    """Return a refusal where `rule` does not allow `value`; None where it does or says nothing.
+    """Return a refusal if `rule` does not allow `value`; None if it does, or if there is no rule.
 
-    JSON's null stands for the default everywhere and is never judged.
+    JSON's null means the default and is never judged.
     """
     if rule is None or value is None or rule.allows(value):
         return None
@@ -123,7 +143,7 @@ def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> 
 
 
 def shown(value: Any) -> str:
-    """Return a value as an error message shows it: its repr, cut."""
+    """Return a value for an error message: its repr, truncated."""
     text = repr(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
 
@@ -132,12 +152,10 @@ def _fits(size: float, low: float | None, high: float | None) -> bool:
     return not math.isnan(size) and (low is None or size >= low) and (high is None or size <= high)
 
 
-def _bounds(low: float | None, high: float | None, lead: str) -> str:
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"{lead} {low:g} or more"
-    return f"{lead} at most {high:g}" if low is None else f"{lead} {low:g} to {high:g}"
+def _amount(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "" if high is None else f"at most {high:g}"
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
 def _is(value: Any, kind: str) -> bool:

@@ -26,10 +26,10 @@ _AUDIO_TEMPERATURE = ValueRule(("number",), 0, 1)
 _TOP_P = ValueRule(("number",), 0, 1)
 _LOGIT_BIAS = ValueRule(("object",), items=ValueRule(("number",), -100, 100))
 _TOP_LOGPROBS = ValueRule(("integer",), 0, 20)
-_IDENTIFIER = ValueRule(("string",), longest=64)
+_IDENTIFIER = ValueRule(("string",), max_length=64)
 _COUNT = ValueRule(("integer",), 1, 128)
 _STOP = ValueRule(("string", "list"), 1, 4, items=_STRING)
-_PROMPT = ValueRule(("string",), longest=32_000)
+_PROMPT = ValueRule(("string",), max_length=32_000)
 
 
 def _one_of(*choices: str) -> ValueRule:
@@ -173,7 +173,7 @@ _TRANSCRIPTION = _table(
     timestamp_granularities=_list_of(_one_of("word", "segment")),
 )
 _SPEECH = _table(
-    instructions=ValueRule(("string",), longest=4096),
+    instructions=ValueRule(("string",), max_length=4096),
     response_format=_one_of("mp3", "opus", "aac", "flac", "wav", "pcm"),
     speed=ValueRule(("number",), 0.25, 4),
     stream_format=_one_of("sse", "audio"),
@@ -239,7 +239,7 @@ OPENAI_INPUTS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
     {
         "transcription": _table(prompt=_STRING),
         "translation": _table(prompt=_STRING),
-        "speech": _table(input=ValueRule(("string",), longest=4096), voice=_STRING_OR_OBJECT),
+        "speech": _table(input=ValueRule(("string",), max_length=4096), voice=_STRING_OR_OBJECT),
         "image": _table(prompt=_PROMPT),
         "video": _table(prompt=_PROMPT),
     }

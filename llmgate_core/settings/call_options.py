@@ -1,4 +1,4 @@
-"""The options that every function takes beside the request: their names, types and meaning, once.
+"""The options that every function takes besides the request: their names, types and meaning.
 
 `options` reads them, `client/arguments.py` builds the typed arguments of each function on them.
 """
@@ -42,13 +42,13 @@ class CallOptions(TypedDict, total=False):
     """Seconds for the whole call, retries and the whole stream included, or a `Timeouts`."""
 
     max_retries: int | None
-    """Further attempts after a failure that may pass, from 0."""
+    """Further attempts after a temporary failure, from 0."""
 
     extra_headers: Mapping[str, str] | None
     """Headers that win over ours."""
 
     extra_body: Mapping[str, Any] | None
-    """Merged last into the body, unchecked: also for parameters that the typed signatures do not know."""
+    """Merged last into the body, unchecked; also for parameters that the typed signatures do not have."""
 
     client_session: Any
     """An `httpx.Client` or `httpx2.Client` for synchronous calls; never closed by llmgate."""
@@ -60,7 +60,7 @@ class CallOptions(TypedDict, total=False):
     """True: as `param_policy="drop"`; False: as `"error"`."""
 
     additional_drop_params: Sequence[str] | None
-    """Names of parameters that are dropped, whatever is known of them."""
+    """Names of parameters that are always dropped."""
 
     param_policy: Literal["error", "drop", "forward"] | None
     """What happens to a parameter that the model is known not to take."""

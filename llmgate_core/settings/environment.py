@@ -1,4 +1,4 @@
-"""Read the process environment: the only module that does, at the time of each call."""
+"""Read the process environment, at the time of each call. No other module does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["first_set", "read", "read_secret"]
 
 
 def read(name: str) -> str | None:
-    """Return the variable's value; an empty one counts as not set."""
+    """Return the variable's value; an empty value counts as not set."""
     return os.environ.get(name) or None
 
 

@@ -1,6 +1,6 @@
 """Separate options from request parameters, and resolve each option by precedence.
 
-The call's option comes first, then the client's, the setting, the environment, the default. Pure but for the
+The order is: the call's option, the client's, the setting, the environment, the default. Pure except for the
 environment, which `environment.py` reads.
 """
 
@@ -44,7 +44,7 @@ RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "caching": "nothing is cached",
         "client": "here it is called client_session, and aclient_session for asynchronous calls",
         "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
-        "custom_llm_provider": "write the provider into the model string, as in 'openai/gpt-4o'",
+        "custom_llm_provider": "put the provider into the model string, as in 'openai/gpt-4o'",
         "default_headers": "here it is called extra_headers",
         "extra_query": "a query cannot be added",
         "fallbacks": "catch the error and call another model",
@@ -69,7 +69,7 @@ POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """The options of a client, named as the settings. None: the setting holds."""
+    """The options of a client, named as the settings. None: the setting applies."""
 
     api_key: Secret | None = None
     api_base: str | None = None
@@ -86,7 +86,7 @@ class ClientOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The resolved options of a call. `passed` holds those that the call itself has."""
+    """The resolved options of a call. `passed` holds the options of the call itself."""
 
     passed: Mapping[str, Any]
     timeouts: Timeouts
@@ -102,7 +102,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The host of one call, and what it is given to recognise the caller."""
+    """The host of one call, and the caller's credentials for it."""
 
     base_url: str
     api_key: Secret | None
@@ -139,7 +139,7 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
     """Remove the options from `arguments` and return them, resolved.
 
     Raises:
-        ConfigError: an option has a value that it cannot have. BadRequestError: an argument of another library.
+        ConfigError: an option has an invalid value. BadRequestError: an argument of another library.
     """
     passed = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if arguments:
@@ -149,7 +149,7 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
     timeout = _resolve("timeout", passed, client, settings)
     retries = _resolve("max_retries", passed, client, settings)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        raise ConfigError(f"max_retries must be a whole number from 0, not {retries!r}")
+        raise ConfigError(f"max_retries must be a whole number of 0 or more, not {retries!r}")
     return Options(
         passed=passed,
         timeouts=DEFAULT_TIMEOUTS if timeout is None else Timeouts.of(timeout),
@@ -234,7 +234,7 @@ def _refuse_renamed(arguments: Mapping[str, Any]) -> None:
 def _check_waiting(passed: Mapping[str, Any]) -> None:
     seconds, on_progress = passed.get("poll_seconds"), passed.get("on_progress")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
-        raise ConfigError(f"poll_seconds must be a number from 0, not {seconds!r}")
+        raise ConfigError(f"poll_seconds must be a number of 0 or more, not {seconds!r}")
     if on_progress is not None and not callable(on_progress):
         raise ConfigError(f"on_progress must be a function that takes the job, not {type(on_progress).__name__}")
 

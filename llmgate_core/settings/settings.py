@@ -1,7 +1,7 @@
-"""The settings of the SDK, one typed object.
+"""The settings of the SDK, as one typed object.
 
-Pure. The attributes of the module `llmgate_core` are those of one such object; `Client(settings=...)` takes another. A
-misspelt name raises and suggests the right one.
+Pure. The attributes of the module `llmgate_core` are the fields of one such object; `Client(settings=...)` takes
+another. A misspelt name raises and suggests the correct one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TransportName = Literal["http1", "httpx"]
 
 
 def check_transport(name: object) -> None:
-    """Raise a ConfigError unless `name` is that of a transport."""
+    """Raise a ConfigError unless `name` is the name of a transport."""
     if name not in ("http1", "httpx"):
         raise ConfigError(f"transport must be 'http1' or 'httpx', not {name!r}")
 
@@ -48,12 +48,12 @@ class PluginPolicy:
 
 @dataclass
 class Settings:
-    """The options of every call, unless the call or its client has its own.
+    """The options of every call, unless the call or its client sets them.
 
     Attributes:
         api_key, api_base, organization, project: for calls without their own; None: the environment.
         timeout: seconds for the whole call, a `Timeouts` or an `httpx.Timeout`; None: the defaults of `Timeouts`.
-        max_retries: further attempts after a failure that may pass.
+        max_retries: further attempts after a temporary failure.
         param_policy: what to do with a parameter that the model is known not to take.
         drop_params: LiteLLM's spelling of `param_policy = "drop"`.
         additional_drop_params: names of parameters that are dropped from every request.
@@ -91,7 +91,7 @@ class Settings:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in SETTING_NAMES:
-            import difflib  # needed for a misspelt name only
+            import difflib  # only for a misspelt name
 
             near = difflib.get_close_matches(name, SETTING_NAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(sorted(SETTING_NAMES))}"
@@ -116,5 +116,5 @@ SETTING_NAMES = frozenset(Settings.__annotations__)
 
 @cache
 def module_settings() -> Settings:
-    """Return the settings behind the module `llmgate_core`: the one piece of process-wide state."""
+    """Return the settings behind the module `llmgate_core`, the only process-wide state."""
     return Settings()

@@ -1,4 +1,4 @@
-"""For the tests of plugins and of programs that call models: an upstream that answers from a script."""
+"""A scripted upstream on the loopback, for the tests of plugins and of programs that call models."""
 
 from llmgate_core.testing.answer import Answer
 from llmgate_core.testing.fake_upstream import FakeUpstream, ReceivedRequest, fake_upstream

@@ -1,6 +1,6 @@
-"""What a fake upstream answers, well-behaved or not.
+"""The answers of a fake upstream, well-behaved or not.
 
-Pure data: the bytes of one HTTP/1.1 answer and how they are sent. `fake_upstream.py` sends them.
+Pure data: the bytes of one HTTP/1.1 response and how they are sent. `fake_upstream.py` sends them.
 
 Source: RFC 9112 for framing; the rows of docs/reliability.md for the faults.
 """
@@ -24,25 +24,25 @@ FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One scripted answer. Only `status` and `body` matter for one that behaves.
+    """One scripted answer. A well-behaved one needs only `status` and `body`.
 
     Attributes:
         status: the HTTP status.
         body: bytes are sent at once, with a content length; an iterable of bytes is sent chunked,
             one network write each, and may be endless.
-        headers: a mapping, or pairs where a name comes twice. A content length or transfer
-            encoding given here is sent instead of the right one.
-        delay_seconds: silence before the head.
-        pause_seconds: silence between any two parts of the body, and before `stray`.
-        drip: cut the body (with `raw`: everything) into parts of this many bytes.
-        hold: silence until this event is set; one that is never set ends with the server.
-        hold_at: where `hold` waits: None before the head, else after this many parts of the body.
+        headers: a mapping, or pairs if a name occurs twice. A content length or transfer encoding
+            given here replaces the correct one.
+        delay_seconds: wait before the head.
+        pause_seconds: wait between any two parts of the body, and before `stray`.
+        drip: split the body (with `raw`: everything) into parts of this many bytes.
+        hold: wait until this event is set, or the server is closed.
+        hold_at: where `hold` waits: None: before the head; else after this many parts of the body.
         truncate_at: send this many bytes of the framed body, then close as `close` says.
-        close: `fin` or `rst`: close after what was sent. None: keep the connection.
+        close: `fin` or `rst`: how to close the connection after the answer. None: keep it open.
         until_close: send no framing at all: the body ends with the connection.
-        stray: bytes sent after the answer's end, on the connection that is kept.
-        raw: sent as it is instead of a head and a body.
-        before_body: answer as soon as the request's head is here, without reading its body.
+        stray: bytes sent after the answer's end, on the connection that stays open.
+        raw: bytes sent unchanged instead of a head and a body.
+        before_body: answer as soon as the request's head has arrived, without reading its body.
     """
 
     status: int = 200
@@ -67,9 +67,9 @@ class Answer:
 
     @classmethod
     def sse(cls, events: str | Iterable[str | dict[str, Any]], *, done: bool = True, **headers: str) -> Answer:
-        """Return an event stream: raw text, or one `data:` event and network write for each text or dict.
+        """Return an event stream: a string sent unchanged, or one `data:` event and network write for each item.
 
-        With `done` it ends in `data: [DONE]`.
+        With `done` it ends with `data: [DONE]`.
         """
         end = [b"data: [DONE]\n\n"] if done else []
         parts = [events.encode()] if isinstance(events, str) else [_event(event) for event in events]
@@ -89,7 +89,7 @@ class Answer:
         return f"HTTP/1.1 {self.status} {_reason(self.status)}\r\n{lines}\r\n".encode("latin-1")
 
     def parts(self) -> Iterator[bytes]:
-        """Yield what follows the head, one network write each."""
+        """Yield the parts after the head, one network write each."""
         return _first_bytes(self._all_parts(), self.truncate_at)
 
     def _all_parts(self) -> Iterator[bytes]:
@@ -111,8 +111,8 @@ class Answer:
 
     @property
     def _is_chunked(self) -> bool:
-        own_framing = self.until_close or self._is_framed_by_caller or self.status in NO_BODY_STATUSES
-        return not own_framing and not isinstance(self.body, bytes)
+        has_other_framing = self.until_close or self._is_framed_by_caller or self.status in NO_BODY_STATUSES
+        return not has_other_framing and not isinstance(self.body, bytes)
 
     def _framing(self) -> list[tuple[str, str]]:
         if self._is_chunked:

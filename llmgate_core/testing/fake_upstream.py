@@ -1,11 +1,11 @@
-"""An upstream on the loopback that answers from a script and keeps what it receives.
+"""An upstream on the loopback that answers from a script and records what it receives.
 
     with fake_upstream() as upstream:
         upstream.answers.append(Answer.json({"choices": []}))
         completion("openai/gpt-4o", messages, api_base=upstream.base_url, api_key="sk-test")
     assert upstream.received[0]["path"] == "/v1/chat/completions"
 
-It speaks raw bytes over blocking sockets, one daemon thread a connection, so that it can break every
+It speaks raw bytes over blocking sockets, one daemon thread per connection, so that it can break every
 rule of HTTP. It is not a web server: it parses only what HTTP clients send.
 """
 
@@ -31,11 +31,11 @@ __all__ = ["FakeUpstream", "ReceivedRequest", "fake_upstream"]
 RECEIVE_BYTES = 65_536
 HOLD_POLL_SECONDS = 0.01
 JOIN_SECONDS = 5.0
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close sends RST
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with a time of 0: close sends RST
 
 
 class ReceivedRequest(TypedDict):
-    """One request as it came. `connection` counts TCP connections from 1; `json` is None for other bodies."""
+    """One request as received. `connection` counts TCP connections from 1; `json` is None if the body is not JSON."""
 
     method: str
     path: str
@@ -47,19 +47,19 @@ class ReceivedRequest(TypedDict):
 
 
 class FakeUpstream:
-    """The running server; made by `fake_upstream`.
+    """The running server, as `fake_upstream` starts it.
 
     Attributes:
         base_url: for `api_base`, for example `http://127.0.0.1:40123/v1`.
         port: the port it listens on.
-        answers: the script: the next request takes the first one. Append to it at any time.
-        otherwise: answers a request when `answers` is empty: an `Answer`, or a function of the request.
-            None: a 599 that says so, and `unscripted` counts it.
-        received: the requests so far, in the order they were complete.
-        answered: how many answers were sent to their very end.
+        answers: the script: each request takes the first answer. Append to it at any time.
+        otherwise: the answer when `answers` is empty: an `Answer`, or a function of the request.
+            None: a 599, counted in `unscripted`.
+        received: the requests so far, in the order in which they were complete.
+        answered: how many answers were sent completely.
         connections: how many TCP connections were accepted.
-        disconnected: `time.monotonic()` of each time that a client hung up first.
-        unscripted: requests for which there was no answer.
+        disconnected: for each client that closed its connection first, the `time.monotonic()` of it.
+        unscripted: how many requests had no answer.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -81,26 +81,26 @@ class FakeUpstream:
         self._start(self._accept)
 
     def wait_received(self, count: int, within_seconds: float = 10.0) -> None:
-        """Wait until `count` requests have come in all.
+        """Wait until `count` requests have arrived in total.
 
         Raises:
-            TimeoutError: they did not within that time.
+            TimeoutError: they did not arrive within that time.
         """
         self._wait_for(lambda: len(self.received) >= count, within_seconds, f"{count} requests")
 
     def wait_answered(self, count: int, within_seconds: float = 10.0) -> None:
-        """Wait until `count` answers in all were sent to their very end, stray bytes included.
+        """Wait until `count` answers in total were sent completely, stray bytes included.
 
         Raises:
-            TimeoutError: they were not within that time.
+            TimeoutError: they were not sent within that time.
         """
         self._wait_for(lambda: self.answered >= count, within_seconds, f"the end of {count} answers")
 
     def wait_disconnect(self, within_seconds: float = 10.0, *, count: int = 1) -> float:
-        """Wait until clients have hung up `count` times in all, and return when the last of these was.
+        """Wait until clients have disconnected `count` times in total, and return the time of the last one.
 
         Raises:
-            TimeoutError: they did not within that time.
+            TimeoutError: they did not disconnect within that time.
         """
         self._wait_for(lambda: len(self.disconnected) >= count, within_seconds, f"{count} disconnects")
         return self.disconnected[count - 1]
@@ -109,16 +109,16 @@ class FakeUpstream:
         """Close all connections and wait for the threads. Idempotent."""
         with self._changed:
             self._closing = True
-            _hang_up(self._listener)
+            _shut_down(self._listener)
             for sock in self._open:
-                _hang_up(sock)
+                _shut_down(sock)
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
         self._listener.close()
 
-    def _wait_for(self, happened: Callable[[], bool], within_seconds: float, what: str) -> None:
+    def _wait_for(self, condition: Callable[[], bool], within_seconds: float, what: str) -> None:
         with self._changed:
-            if not self._changed.wait_for(happened, within_seconds):
+            if not self._changed.wait_for(condition, within_seconds):
                 raise TimeoutError(f"the fake upstream did not see {what} within {within_seconds:g} s")
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
@@ -150,7 +150,7 @@ class FakeUpstream:
             while self._exchange(client):
                 pass
         except (OSError, EOFError):
-            self._note_disconnect()
+            self._record_disconnect()
         except ValueError:
             client.refuse()
         finally:
@@ -158,14 +158,14 @@ class FakeUpstream:
                 self._open.discard(sock)
                 sock.close()
 
-    def _note_disconnect(self) -> None:
+    def _record_disconnect(self) -> None:
         with self._changed:
             if not self._closing:
                 self.disconnected.append(time.monotonic())
                 self._changed.notify_all()
 
     def _exchange(self, client: _Client) -> bool:
-        """Serve one request. Return whether the connection may carry another one."""
+        """Serve one request; return whether the connection may carry another one."""
         request = client.read_head()
         early = self._take_early()
         if early is None:
@@ -215,10 +215,10 @@ class _Client:
             do_handshake()
 
     def read_head(self) -> ReceivedRequest:
-        """Return the next request, its body still unread.
+        """Return the next request without its body, which is still unread.
 
         Raises:
-            EOFError: the client hung up. ValueError: this is not HTTP.
+            EOFError: the client disconnected. ValueError: this is not HTTP.
         """
         while not self._buffer:
             self._receive(None)
@@ -240,16 +240,16 @@ class _Client:
         )
 
     def read_body(self, headers: dict[str, str]) -> bytes:
-        """Return the body that `headers` announce, freed of its framing."""
+        """Return the body that `headers` announce, without its framing."""
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return b"".join(self._read_chunks())
         return self._read_exactly(int(headers.get("content-length", "0")))
 
     def send(self, answer: Answer) -> None:
-        """Send `answer` as it says.
+        """Send `answer`, with the waits and faults that it asks for.
 
         Raises:
-            EOFError, OSError: the client hung up before its end.
+            EOFError, OSError: the client disconnected before the end.
         """
         self._pause(answer.delay_seconds)
         if answer.hold_at is None:
@@ -274,7 +274,7 @@ class _Client:
             self.sock.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 
     def _pause(self, seconds: float) -> None:
-        """Wait, unless the client hangs up meanwhile."""
+        """Wait, unless the client disconnects meanwhile."""
         ends = time.monotonic() + seconds
         self._receive(0)
         while (left := ends - time.monotonic()) > 0:
@@ -285,7 +285,7 @@ class _Client:
             self._receive(HOLD_POLL_SECONDS)
 
     def _receive(self, wait_seconds: float | None) -> None:
-        """Read what there is once, waiting for it at most this long."""
+        """Read one block, waiting for it at most this long; None: without limit."""
         pending = getattr(self.sock, "pending", None)
         is_waiting = pending is not None and pending() > 0  # decrypted bytes that `select` does not see
         if not is_waiting and not select.select([self.sock], [], [], wait_seconds)[0]:
@@ -305,9 +305,9 @@ class _Client:
     def _read_exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._receive(None)
-        taken = bytes(self._buffer[:size])
+        content = bytes(self._buffer[:size])
         del self._buffer[:size]
-        return taken
+        return content
 
     def _read_chunks(self) -> Iterator[bytes]:
         while size := int(self._read_through(b"\r\n").split(b";")[0], 16):
@@ -333,6 +333,6 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _hang_up(sock: socket.socket) -> None:
+def _shut_down(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's own, which another thread may be using

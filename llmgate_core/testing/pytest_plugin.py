@@ -22,7 +22,7 @@ API_KEY = "sk-test"
 
 @pytest.fixture
 def fake_upstream() -> Iterator[FakeUpstream]:
-    """Start a server on the loopback that answers from a script and notes what it receives."""
+    """Start a server on the loopback that answers from a script and records what it receives."""
     with testing.fake_upstream() as upstream:
         yield upstream
 

@@ -1,7 +1,7 @@
-"""What every typed result has in common.
+"""The base classes of all typed results.
 
-Pure. Results accept unknown fields (`extra="allow"`), so a new upstream field is there on its
-first day, and they are read by attribute or by `["..."]`. Nothing here judges what an upstream sent.
+Pure. Results accept unknown fields (`extra="allow"`), so a new upstream field can be read on its
+first day, and they are read by attribute or by `["..."]`. Nothing here validates what an upstream sent.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     Count = int
     Number = float
     Document = dict[str, Any]
-    Loose = Annotated[PartT, "what the reference says; at run time anything"]
+    Loose = Annotated[PartT, "the documented type; at run time any value"]
 else:
-    # whatever the upstream counted or nested is kept as it came: judging it would cost and lose
+    # the upstream's counts and nested objects are kept unchanged: validation would cost time and could lose data
     Count = Number = Document = Any
-    # the typed shape where it fits, else as it came: a new shape of a part never fails the whole answer
+    # the documented shape if it fits, else the raw value: a part in a new shape never fails the whole response
     Loose = Annotated[PartT | Any, Field(union_mode="left_to_right")]
 
 __all__ = [
@@ -50,16 +50,16 @@ __all__ = [
 
 
 class Result(BaseModel):
-    """A part of an answer: attribute and item access, unknown fields kept, printed without what it lacks."""
+    """A response or a part of one: attribute and item access, unknown fields kept, unset fields not printed."""
 
     model_config = ConfigDict(extra="allow", defer_build=True, protected_namespaces=())
 
     encoded_fields: ClassVar[frozenset[str]] = frozenset()
-    """Fields of base64 text, which are printed by their length."""
+    """Fields with base64, of which only the length is printed."""
 
     def __getitem__(self, name: str) -> Any:
         extra = self.__pydantic_extra__
-        if extra and name in extra:  # it may be called like one of our methods
+        if extra and name in extra:  # it may have the name of one of our methods
             return extra[name]
         try:
             return getattr(self, name)
@@ -70,31 +70,32 @@ class Result(BaseModel):
         return isinstance(name, str) and hasattr(self, name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the field `name`, or `default` where the answer has none."""
+        """Return the field `name`, or `default` if there is none."""
         try:
             return self[name]
         except KeyError:
             return default
 
     def __copy__(self) -> Self:
-        return self._told(super().__copy__())
+        return self._with_slots_of_self(super().__copy__())
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self._told(super().__deepcopy__(memo))
+        return self._with_slots_of_self(super().__deepcopy__(memo))
 
-    def _told(self, made: Self) -> Self:
-        """Return a copy that knows what this one knows beside its fields, which is all that pydantic copies."""
+    def _with_slots_of_self(self, copy: Self) -> Self:
+        """Add our slots to a copy: pydantic copies fields only."""
         for name, value in self._slots().items():
-            object.__setattr__(made, name, value)
-        return made
+            object.__setattr__(copy, name, value)
+        return copy
 
     def _slots(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _slots_of(type(self)) if hasattr(self, name)}
 
     def __getstate__(self) -> dict[Any, Any]:
-        slots = self._slots().items()
-        kept = {name: value for name, value in slots if not isinstance(value, type) or _is_importable(value)}
-        return {**super().__getstate__(), "slots": kept}  # else lost: pydantic's holds fields only
+        slots = {
+            name: value for name, value in self._slots().items() if not isinstance(value, type) or _is_importable(value)
+        }
+        return {**super().__getstate__(), "slots": slots}  # pydantic's state has the fields only
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
@@ -102,13 +103,12 @@ class Result(BaseModel):
             object.__setattr__(self, name, value)
 
     def _extension(self, name: str) -> Any:
-        """Return a field that the wire does not have but some servers send; dumps lack it where they do not."""
+        """Return a field that the API does not document but some servers send; dumps have it only if it was sent."""
         return (self.__pydantic_extra__ or {}).get(name)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        is_set = self.__pydantic_fields_set__
-        known = {name: value for name, value in self.__dict__.items() if name in is_set}
-        for name, value in {**known, **(self.__pydantic_extra__ or {})}.items():
+        fields = {name: self.__dict__[name] for name in self.__dict__ if name in self.__pydantic_fields_set__}
+        for name, value in {**fields, **(self.__pydantic_extra__ or {})}.items():
             if name in self.encoded_fields and isinstance(value, str):
                 yield name, f"<{len(value)} characters>"
             else:
@@ -117,13 +117,13 @@ class Result(BaseModel):
 
 @cache
 def _slots_of(kind: type[Result]) -> tuple[str, ...]:
-    """Return the names of what the classes of an answer remember beside its fields."""
-    own = (base for base in kind.__mro__ if issubclass(base, Result))
-    return tuple(name for base in own for name in base.__dict__.get("__slots__", ()))
+    """Return the names of the slots of a class and its bases: what a result holds besides its fields."""
+    bases = (base for base in kind.__mro__ if issubclass(base, Result))
+    return tuple(name for base in bases for name in base.__dict__.get("__slots__", ()))
 
 
 def _is_importable(kind: type) -> bool:
-    """Return whether a pickle can name a class; without its class an answer is read by `content` or `output_text`."""
+    """Return whether pickle can find a class by name; a result that loses its class has no `parsed` value."""
     try:
         return attrgetter(kind.__qualname__)(sys.modules[kind.__module__]) is kind
     except (AttributeError, KeyError):
@@ -131,7 +131,7 @@ def _is_importable(kind: type) -> bool:
 
 
 class Item(Result):
-    """An object of a kind that is not listed here: attribute and item access all the way down."""
+    """An object without a class of its own: attribute and item access at every level."""
 
     if TYPE_CHECKING:
 
@@ -147,26 +147,26 @@ class Item(Result):
 
 
 def _as_items(value: Any) -> Any:
-    """Return objects as items, when they are read: what came is stored and dumped as it is."""
+    """Return objects as items. Done on access, so that the raw value is stored and dumped unchanged."""
     if isinstance(value, dict):
         return Item.model_validate(value)
     return [_as_items(part) for part in value] if isinstance(value, list) else value
 
 
 class Response(Recorded, Result):
-    """A whole answer. Its record lives in a slot, so it is neither dumped nor compared."""
+    """A complete response. Its record is in a slot, so it is neither dumped nor compared."""
 
     __slots__ = ("_record",)
 
     def __getstate__(self) -> dict[Any, Any]:
-        state = super().__getstate__()  # which would take the price along
+        state = super().__getstate__()
         if (record := state["slots"].get("_record")) is not None:
-            state["slots"]["_record"] = record.settled(self.cost)
+            state["slots"]["_record"] = record.settled(self.cost)  # the function that computes it cannot be pickled
         return state
 
 
 class TokenUsage(Result):
-    """Token counts; None: the upstream did not say."""
+    """Token counts; None: the upstream did not send it."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
@@ -174,7 +174,7 @@ class TokenUsage(Result):
 
 
 class PromptTokensDetails(Result):
-    """Where the prompt's tokens went."""
+    """The prompt's tokens by kind."""
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
@@ -184,7 +184,7 @@ class PromptTokensDetails(Result):
 
 
 class CompletionTokensDetails(Result):
-    """Where the answer's tokens went."""
+    """The completion's tokens by kind."""
 
     reasoning_tokens: Count | None = None
     audio_tokens: Count | None = None
@@ -194,14 +194,14 @@ class CompletionTokensDetails(Result):
 
 
 class Usage(TokenUsage):
-    """Token counts of a chat or text completion, with details where the upstream gave them."""
+    """Token counts of a chat or text completion, with details if the upstream sent them."""
 
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
 
 
 class InputTokensDetails(Result):
-    """Where the input's tokens went."""
+    """The input's tokens by kind."""
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
@@ -211,7 +211,7 @@ class InputTokensDetails(Result):
 
 
 class OutputTokensDetails(Result):
-    """Where the output's tokens went."""
+    """The output's tokens by kind."""
 
     reasoning_tokens: Count | None = None
     text_tokens: Count | None = None
@@ -219,7 +219,7 @@ class OutputTokensDetails(Result):
 
 
 class InputOutputUsage(Result):
-    """Token counts of every family but chat, text completion and embedding."""
+    """Token counts of every family except chat, text completion and embedding."""
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -229,7 +229,7 @@ class InputOutputUsage(Result):
 
 
 class Deleted(Response):
-    """What was deleted."""
+    """The confirmation of a deletion."""
 
     id: str | None = None
     object: str | None = None
@@ -237,7 +237,7 @@ class Deleted(Response):
 
 
 class Page(Response):
-    """One page of a list. Iterating it gives its items; `last_id` is the next call's `after`."""
+    """One page of a list. Iterating it gives its items; pass `last_id` as the next call's `after`."""
 
     object: str | None = None
     data: list[Loose[Item]]

@@ -58,7 +58,7 @@ def test_values_are_judged_by_the_description(param: str, good: list[Any], bad: 
 def test_a_refused_value_names_parameter_value_and_what_is_allowed() -> None:
     rule = supports_param(ROUTE, "temperature", 7)
     assert rule == ParamRule(
-        supported=False, reason="temperature must be number from 0 to 2, not 7", source="OpenAI API reference"
+        supported=False, reason="temperature must be a number from 0 to 2, not 7", source="OpenAI API reference"
     )
 
 

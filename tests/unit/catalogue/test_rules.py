@@ -289,24 +289,32 @@ def test_no_row_makes_a_rule_raise() -> None:
 @pytest.mark.parametrize(
     ("rule", "good", "bad", "said"),
     [
-        (ValueRule(("number",), 0, 2), [0, 1.5, 2], [True, -0.1, 2.1, float("nan"), "1", [1]], "number from 0 to 2"),
-        (ValueRule(("integer",), 1), [1, 10**30, 2.0], [0, 1.5, True, float("inf")], "integer from 1 or more"),
-        (ValueRule(("boolean",)), [True, False], [0, 1, "true", None], "boolean"),
-        (ValueRule(("string",), longest=3), ["", "abc"], ["abcd", 1], "string of at most 3 characters"),
+        (ValueRule(("number",), 0, 2), [0, 1.5, 2], [True, -0.1, 2.1, float("nan"), "1", [1]], "a number from 0 to 2"),
+        (ValueRule(("integer",), 1), [1, 10**30, 2.0], [0, 1.5, True, float("inf")], "an integer of 1 or more"),
+        (ValueRule(("boolean",)), [True, False], [0, 1, "true", None], "a boolean"),
+        (ValueRule(("string",), max_length=3), ["", "abc"], ["abcd", 1], "a string of at most 3 characters"),
         (ValueRule(("string",), choices=("a", "b")), ["a"], ["c", 1, []], "'a' or 'b'"),
         (
             ValueRule(("string", "list"), 1, 2, items=ValueRule(("string",))),
             ["a", ["a"], ("a", "b")],
             [[], ["a", "b", "c"], [1], 1],
-            "string or list with 1 to 2 of string",
+            "a string or a list of 1 to 2 strings",
         ),
         (
             ValueRule(("object",), items=ValueRule(("number",), -1, 1)),
             [{}, {"a": 0.5}],
             [{"a": 2}, {"a": True}, []],
-            "object of number from -1 to 1",
+            "an object of numbers from -1 to 1",
         ),
-        (ValueRule(("object",), kinds=("x",)), [{"type": "x"}], [{}, {"type": []}, "x"], "object with type 'x'"),
+        (ValueRule(("list",)), [[], [1]], ["a"], "a list"),
+        (ValueRule(("list",), None, 1), [[], [1]], [[1, 2]], "a list of at most 1 items"),
+        (
+            ValueRule(("list",), items=ValueRule(("list",), items=ValueRule(("integer",)))),
+            [[[1]]],
+            [[1]],
+            "a list of lists of integers",
+        ),
+        (ValueRule(("object",), kinds=("x",)), [{"type": "x"}], [{}, {"type": []}, "x"], "an object with type 'x'"),
     ],
 )
 def test_a_value_rule_allows_what_it_says(rule: ValueRule, good: list[Any], bad: list[Any], said: str) -> None:
@@ -319,5 +327,5 @@ def test_a_value_rule_allows_what_it_says(rule: ValueRule, good: list[Any], bad:
 def test_a_refused_value_is_shown_cut() -> None:
     rule = judge_value("n", "x" * 1000, ValueRule(("integer",), 1, 128), "somewhere")
     assert rule == ParamRule(
-        supported=False, reason=f"n must be integer from 1 to 128, not '{'x' * 79}...", source="somewhere"
+        supported=False, reason=f"n must be an integer from 1 to 128, not '{'x' * 79}...", source="somewhere"
     )

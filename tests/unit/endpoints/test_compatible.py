@@ -32,7 +32,7 @@ IMAGES = {"created": 1, "data": [{"b64_json": "aGk="}]}
 
 BIG = Requires("size", ("big",), reason="quality needs size='big'", unless=("auto",))
 PARAMS = {"chat": {"n": ValueRule(("integer",), 1, 4), "stream": ValueRule(("boolean",))}}
-INPUTS = {"image": {"prompt": ValueRule(("string",), longest=5)}, "responses": {"input": None}}
+INPUTS = {"image": {"prompt": ValueRule(("string",), max_length=5)}, "responses": {"input": None}}
 FILES = {"image.edit": {"image": FileInput(many=True, sent_as="pictures", required=True), "mask": FileInput()}}
 
 
