@@ -1,6 +1,6 @@
-"""Measure what having llmgate costs: its import, a process's first call, memory, the install.
+"""Measure the footprint of llmgate: its import, a process's first call, memory, the install.
 
-Everything runs in fresh child processes, so that nothing this process has loaded is counted.
+Everything runs in fresh child processes, so that nothing that this process has loaded is counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHILDREN = 31
 
 
 class Row(NamedTuple):
-    """One line of the result; `plain_us` is the CPU time of the plain program, where there is one."""
+    """One line of the result; `plain_us` is the CPU time of the plain program, if there is one."""
 
     name: str
     transport: str
@@ -52,7 +52,7 @@ print(cpu * 1000, rss / 1e6)
 
 
 def measure_import() -> list[Row]:
-    """Return the CPU time of a child that imports us over that of one that imports nothing."""
+    """Return by how much the CPU time of a child that imports llmgate exceeds that of one that imports nothing."""
 
     def child_ms(code: str) -> float:
         child = subprocess.Popen([sys.executable, "-I", "-c", code])
@@ -79,19 +79,19 @@ def measure_first_call(origin: str) -> list[Row]:
 
 
 def measure_install() -> list[Row]:
-    """Return number and size of the distributions that llmgate-core needs, itself included."""
-    found: dict[str, metadata.Distribution] = {}
-    wanted = ["llmgate-core"]
-    while wanted:
-        name = canonicalize_name(wanted.pop())
-        if name not in found:
-            found[name] = metadata.distribution(name)
-            needs = [Requirement(text) for text in found[name].requires or ()]
-            wanted += [n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})]
-    files = {Path(str(d.locate_file(file))).resolve() for d in found.values() for file in d.files or ()}
-    files.update(Path(llmgate_core.__file__).parent.rglob("*"))  # an editable install lists none of its modules
+    """Return the number and the size of llmgate-core and the distributions that it needs."""
+    distributions: dict[str, metadata.Distribution] = {}
+    names = ["llmgate-core"]
+    while names:
+        name = canonicalize_name(names.pop())
+        if name not in distributions:
+            distributions[name] = metadata.distribution(name)
+            requirements = [Requirement(line) for line in distributions[name].requires or ()]
+            names += [item.name for item in requirements if item.marker is None or item.marker.evaluate({"extra": ""})]
+    files = {Path(str(d.locate_file(file))).resolve() for d in distributions.values() for file in d.files or ()}
+    files.update(Path(llmgate_core.__file__).parent.rglob("*"))  # an editable install does not list its modules
     size = sum(file.stat().st_size for file in files if file.is_file())
     return [
-        Row("core install, distributions", "", len(found), 20, ""),
+        Row("core install, distributions", "", len(distributions), 20, ""),
         Row("core install, size", "", size / 1e6, 20, "MB"),
     ]

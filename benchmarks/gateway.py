@@ -1,7 +1,7 @@
-"""Measure what the gateway costs: CPU time of its process for each request and event, its start and memory.
+"""Measure the cost of the gateway: CPU time of its process for each request and event, its start, its memory.
 
-The gateway runs as `llmgate serve` does, one worker, with key, limits, metrics, cost and access log on;
-upstream and client are processes of their own. Judges no content beyond its length.
+The gateway runs as `llmgate serve` with one worker, and with key, limits, metrics, cost and access log on. Upstream and
+client are separate processes. Of the content, only the length is checked.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def upstream() -> Iterator[str]:
 
 @contextmanager
 def gateway(origin: str) -> Iterator[tuple[int, int, float]]:
-    """Yield process id, port, and seconds from the start to the first answer."""
+    """Yield the process id, the port, and the seconds from the start to the first answer."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yaml")
         config.write_text(CONFIG.format(origin=origin, key=KEY))
@@ -149,9 +149,9 @@ def cost(pid: int, port: int, request: bytes, count: int, concurrency: int) -> f
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit 1 where a budget is missed")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args()
+    parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    options = parser.parse_args()
     with upstream() as origin:
         starts = []
         for _ in range(3):
@@ -159,17 +159,17 @@ def main() -> int:
                 starts.append(seconds)
                 idle = resident_mb(pid)
         with gateway(origin) as (pid, port, _):
-            found = {
+            figures = {
                 "request, microseconds": cost(pid, port, request_of("plain"), 500, 8),
                 "burst of 200 chunks, microseconds": cost(pid, port, request_of("plain", stream=True), 50, 8),
                 "paced event, microseconds": cost(pid, port, request_of("paced", stream=True), 2, 16) / EVENTS,
                 "first answer after start, seconds": min(starts),
                 "resident memory idle, MB": idle,
             }
-    for name, value in found.items():
+    for name, value in figures.items():
         row = {"measurement": name, "value": round(value, 3), "budget": BUDGETS[name]}
-        print(json.dumps(row) if given.json else f"{name:40} {value:10.3f}   budget {BUDGETS[name]:g}")
-    return int(given.check and any(value > BUDGETS[name] for name, value in found.items()))
+        print(json.dumps(row) if options.json else f"{name:40} {value:10.3f}   budget {BUDGETS[name]:g}")
+    return int(options.check and any(value > BUDGETS[name] for name, value in figures.items()))
 
 
 if __name__ == "__main__":

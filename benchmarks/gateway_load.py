@@ -1,8 +1,8 @@
 """Measure what the gateway adds under load: milliseconds at a steady rate, and jitter over many slow streams.
 
-The gateway has one core to itself, upstream and client share another. Each figure is taken twice in one run, straight
-from the upstream and through the gateway, since upstream and client have jitter of their own; and through nginx,
-a plain reverse proxy, where that is installed. Judges no content beyond its end.
+The gateway has a core to itself; upstream and client share another. Each figure is measured twice in one run, directly
+at the upstream and through the gateway, since upstream and client have jitter too; and through nginx, a plain reverse
+proxy, if it is installed. Of the content, only the end is checked.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ http {{
 
 
 class Reader(asyncio.Protocol):
-    """Reads one answer after another and says when each block of it came."""
+    """Reads one answer after another and records when each block arrived."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -73,10 +73,10 @@ class Reader(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._ended is not None and not self._ended.done():
-            self._ended.set_exception(error or ConnectionError("closed before its end"))
+            self._ended.set_exception(error or ConnectionError("closed before the end of the answer"))
 
     async def ask(self, request: bytes, ends: Callable[[bytes], bool]) -> list[float]:
-        """Return when each block of the answer came."""
+        """Send a request, and return when each block of the answer arrived."""
         self.times, self.status, self._tail, self._ends = [], b"", b"", ends
         self._ended = asyncio.get_running_loop().create_future()
         self.transport.write(request)  # type: ignore[attr-defined]  # a transport of a stream
@@ -97,31 +97,32 @@ def _is_last_chunk(tail: bytes) -> bool:
 
 
 async def latencies(port: int, request: bytes) -> list[float]:
-    """Return the milliseconds of each answer, asked for at a steady rate over one connection."""
+    """Return the milliseconds of each answer, requested at a steady rate over one connection."""
     _, reader = await asyncio.get_running_loop().create_connection(Reader, "127.0.0.1", port)
     for _ in range(50):
         await reader.ask(request, _is_whole)
-    found, began = [], time.perf_counter()
+    milliseconds, began = [], time.perf_counter()
     for number in range(RATE * RATE_SECONDS):
         await asyncio.sleep(max(0.0, began + number / RATE - time.perf_counter()))
-        asked = time.perf_counter()
-        found.append(((await reader.ask(request, _is_whole))[-1] - asked) * 1e3)
-    return found
+        sent = time.perf_counter()
+        milliseconds.append(((await reader.ask(request, _is_whole))[-1] - sent) * 1e3)
+    return milliseconds
 
 
 async def jitters(port: int, request: bytes, count: int) -> list[float]:
-    """Return by how many milliseconds each event of `count` streams came off its beat."""
+    """Return by how many milliseconds each event of `count` streams missed its time."""
     loop = asyncio.get_running_loop()
 
     async def one(number: int) -> list[float]:
-        await asyncio.sleep(number / count)  # all begin within a second, evenly
+        await asyncio.sleep(number / count)  # their starts are spread evenly over a second
         transport, reader = await loop.create_connection(Reader, "127.0.0.1", port)
         times = await reader.ask(request, _is_last_chunk)
         transport.close()
-        middle = times[5:-5]  # the first come with the head, the last with the end
+        middle = times[5:-5]  # the first arrive with the head, the last with the end
         return [abs(b - a - STEADY_SECONDS) * 1e3 for a, b in pairwise(middle)]
 
-    return [late for found in await asyncio.gather(*map(one, range(count))) for late in found]
+    streams = await asyncio.gather(*map(one, range(count)))
+    return [jitter for stream in streams for jitter in stream]
 
 
 def p99(values: list[float]) -> float:
@@ -138,7 +139,7 @@ def run(work: Coroutine[Any, Any, list[float]]) -> list[float]:
 
 @contextmanager
 def nginx(upstream_port: int) -> Iterator[tuple[int, int]]:
-    """Yield the process id of the one worker, and the port."""
+    """Yield the process id of the only worker, and the port."""
     with tempfile.TemporaryDirectory() as folder:
         port, config = free_port(), Path(folder, "nginx.conf")
         config.write_text(NGINX.format(folder=folder, port=port, upstream=upstream_port))
@@ -154,43 +155,43 @@ def nginx(upstream_port: int) -> Iterator[tuple[int, int]]:
 
 
 def measure(pid: int | None, port: int, streams: int) -> dict[str, float]:
-    """Return the figures of one place that answers."""
-    found = {"p50, ms": median(run(latencies(port, request_of("plain"))))}
+    """Return the figures of one server; `pid` is None if its CPU time is not measured."""
+    figures = {"p50, ms": median(run(latencies(port, request_of("plain"))))}
     before = cpu_seconds(pid) if pid else 0.0
-    found["jitter p99, ms"] = p99(run(jitters(port, request_of("steady", stream=True), streams)))
+    figures["jitter p99, ms"] = p99(run(jitters(port, request_of("steady", stream=True), streams)))
     if pid:
-        found["CPU of a steady event, microseconds"] = (cpu_seconds(pid) - before) / (streams * 201) * 1e6
-        found["CPU of a request, microseconds"] = cost(pid, port, request_of("plain"), 500, 8)
-        found["CPU of a burst, microseconds"] = cost(pid, port, request_of("plain", stream=True), 50, 8)
-    return found
+        figures["CPU of a steady event, microseconds"] = (cpu_seconds(pid) - before) / (streams * 201) * 1e6
+        figures["CPU of a request, microseconds"] = cost(pid, port, request_of("plain"), 500, 8)
+        figures["CPU of a burst, microseconds"] = cost(pid, port, request_of("plain", stream=True), 50, 8)
+    return figures
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=1000, help="streams at once (default: %(default)s)")
-    parser.add_argument("--check", action="store_true", help="exit 1 where a budget is missed")
-    given = parser.parse_args()
+    parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
+    options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     with upstream() as origin:
         upstream_port = int(origin.rpartition(":")[2])
-        places = {"upstream": measure(None, upstream_port, given.streams)}
+        servers = {"upstream": measure(None, upstream_port, options.streams)}
         with gateway(origin) as (pid, port, _):
             os.sched_setaffinity(pid, {cores[0]})
-            places["gateway"] = measure(pid, port, given.streams)
+            servers["gateway"] = measure(pid, port, options.streams)
         if shutil.which("nginx"):
             with nginx(upstream_port) as (pid, port):
                 os.sched_setaffinity(pid, {cores[0]})
-                places["nginx"] = measure(pid, port, given.streams)
-    for place, found in places.items():
-        print(f"{place:10} {json.dumps({name: round(value, 3) for name, value in found.items()})}")
+                servers["nginx"] = measure(pid, port, options.streams)
+    for name, figures in servers.items():
+        print(f"{name:10} {json.dumps({figure: round(value, 3) for figure, value in figures.items()})}")
     measured = (
-        places["gateway"]["p50, ms"] - places["upstream"]["p50, ms"],
-        places["gateway"]["jitter p99, ms"],
+        servers["gateway"]["p50, ms"] - servers["upstream"]["p50, ms"],
+        servers["gateway"]["jitter p99, ms"],
     )
     for (name, budget), value in zip(BUDGETS.items(), measured, strict=True):
         print(f"{name:40} {value:10.3f}   budget {budget:g}")
-    return int(given.check and any(value > budget for value, budget in zip(measured, BUDGETS.values(), strict=True)))
+    return int(options.check and any(value > budget for value, budget in zip(measured, BUDGETS.values(), strict=True)))
 
 
 if __name__ == "__main__":

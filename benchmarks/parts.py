@@ -1,4 +1,4 @@
-"""Measure parts of a call alone: what one use costs, and that work grows no faster than its input.
+"""Measure parts of a call on their own: the cost of one use, and that work grows no faster than its input.
 
 CPU time of this process, the best of several rounds. Growth compares an input with one eight times as large: linear
 work takes about 8 times as long, quadratic work 64 times.
@@ -64,7 +64,7 @@ def best_seconds(action: Callable[[], Any]) -> float:
 
 
 def microseconds(action: Callable[[], Any]) -> float:
-    """Return what one use of `action` costs."""
+    """Return the cost of one use of `action`."""
 
     def uses() -> None:
         for _ in range(USES):

@@ -1,9 +1,9 @@
-"""A loopback upstream that costs next to nothing, for the benchmarks beside it.
+"""A loopback upstream that costs next to nothing, for the benchmarks in this folder.
 
-It answers from ready-made bytes and judges nothing: its request parser takes only what well-behaved
-clients send (keep-alive, content-length). Run as a program it prints its port and ends with its stdin.
-`/v1/…` answers at once; the events of a stream come 2 ms apart below `/paced/v1/…`, 50 ms below `/steady/v1/…`,
-where a body that names the model `steady` goes as well.
+It sends prepared bytes and validates nothing: its request parser takes only what well-behaved clients send
+(keep-alive, content-length). Run as a program, it prints its port and ends when its stdin is closed. `/v1/…` answers
+immediately; the events of a stream are 2 ms apart under `/paced/v1/…`, and 50 ms under `/steady/v1/…` or if the body
+names the model `steady`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _embedding() -> bytes:
 
 
 def _stream_pieces() -> list[bytes]:
-    """Return head and events, each event an HTTP chunk of its own, as real servers send them."""
+    """Return the head and the events, each event as one HTTP chunk, as real servers send them."""
     head = f"{_ANSWER_HEAD}content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     events = [_event(n) for n in range(STREAM_CHUNKS)] + ["data: [DONE]\n\n"]
     return [head, *(f"{len(event):x}\r\n{event}\r\n".encode() for event in events), b"0\r\n\r\n"]
@@ -82,7 +82,7 @@ class Upstream(asyncio.Protocol):
     transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         self.received = b""
 
     def data_received(self, data: bytes) -> None:
@@ -107,7 +107,7 @@ class Upstream(asyncio.Protocol):
             self.transport.write(BURST)
 
     def _write_paced(self, pieces: Sequence[bytes], due: float, pace: float) -> None:
-        """Write one piece now, the next when it is due; the end marker goes with the last event."""
+        """Write one piece now and the next when it is due; the end marker is sent with the last event."""
         if self.transport.is_closing():
             return
         count = 2 if len(pieces) == 2 else 1
@@ -118,7 +118,7 @@ class Upstream(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Listen on a free port, print it, and stay until stdin is closed."""
+    """Listen on a free port, print it, and serve until stdin is closed."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Upstream, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -14,7 +14,7 @@ __all__ = ["shown", "shown_method"]
 
 
 def shown(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that prints the call before it makes it."""
+    """Return a function that prints each call and then makes it."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         print(f"   >>> {function.__name__}({_source(arguments, options)})")
@@ -24,7 +24,7 @@ def shown(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shown_method(client: object, path: str, **options: Any) -> Any:
-    """Print and make the call of a method of `client`, given as a dotted path."""
+    """Print and make a call of a method of `client`, named by a dotted path."""
     print(f"   >>> client.{path}({_source((), options)})")
     return attrgetter(path)(client)(**options)
 

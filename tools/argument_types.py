@@ -1,7 +1,7 @@
-"""Make `client/arguments.py`: what each function may be called with, beside its own parameters, for type checkers.
+"""Make `client/arguments.py`: the keyword arguments of each function besides its own parameters, for type checkers.
 
-The names and types come from the table of request parameters, `endpoints/parameters.py`; what core itself gives a
-meaning to is in `CORE_ARGUMENTS`; which function calls what, from the methods of `client/async_*_calls.py`.
+The names and types come from the table of request parameters, `endpoints/parameters.py`; those that core
+itself interprets, from `CORE_ARGUMENTS`; which function calls which operation, from `client/async_*_calls.py`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CORE_ARGUMENTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "video.content": {"stream": "bool | None"},
     }
 )
-"""What is called -> parameters that core serves beyond the reference, or takes in more shapes, and their types."""
+"""Family or operation -> types of parameters that core adds to the reference, or takes in more shapes."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -64,12 +64,12 @@ def arguments_of(methods: list[Function]) -> str:
 
 
 def _classes_of(method: Function, overloads: list[Function]) -> Iterator[str]:
-    """Yield the class of a method's arguments, and where it has overloads, the class of all of theirs."""
+    """Yield the class of a method's arguments and, if it has overloads, the class with all of theirs."""
     called = _called_by(method)
-    own = {argument.arg for argument in (*method.args.args, *method.args.kwonlyargs)}
-    separate = {argument.arg for overload in overloads for argument in overload.args.kwonlyargs} - own
-    types = {name: found for name, found in _types_of(called).items() if name not in own}
-    shared = {name: found for name, found in types.items() if name not in separate}
+    named = {argument.arg for argument in (*method.args.args, *method.args.kwonlyargs)}
+    separate = {argument.arg for overload in overloads for argument in overload.args.kwonlyargs} - named
+    types = {name: entry for name, entry in _types_of(called).items() if name not in named}
+    shared = {name: entry for name, entry in types.items() if name not in separate}
     if not shared and not separate:
         return
     name = "".join(word.capitalize() for word in called.replace(".", "_").split("_"))
@@ -89,7 +89,7 @@ def _called_by(method: Function) -> str:
 
 
 def _types_of(called: str) -> dict[str, tuple[str, str]]:
-    """Return parameter -> its type and what else is to know of its values."""
+    """Return parameter -> its type, and a sentence on the range of its values."""
     rules = {**OPENAI_PARAMETERS.get(called, {}), **OPENAI_INPUTS.get(called, {})}
     types = {name: (f"{_type(rule)} | None", _range(rule)) for name, rule in rules.items()}
     types |= {name: (text, "") for name, text in CORE_ARGUMENTS.get(called, {}).items()}

@@ -1,6 +1,7 @@
-"""Write what editors and type checkers read of the functions and settings. `make twins` writes, `make check` compares.
+"""Write the stubs and tables from which editors and type checkers learn the functions and settings.
 
-Made from the methods of `client/async_*_calls.py` and their twins, and from the fields of `Settings`:
+`make twins` writes them, `make check` compares. They are made from the methods of `client/async_*_calls.py` and their
+twins, and from the fields of `Settings`:
 
 * `client/arguments.py`: the typed keyword arguments of the methods, see `argument_types.py`;
 * `client/functions.pyi`: the module functions, with the signatures and docstrings of the methods;
@@ -48,7 +49,7 @@ def function_stubs() -> str:
 
 
 def _stubs_of(methods: list[Function], prefix: str) -> Iterator[str]:
-    """Yield methods as functions. Overloads stand for the method that follows them; the first has its docstring."""
+    """Yield methods as functions. Overloads replace their method; the first overload has its docstring."""
     docstrings = {method.name: ast.get_docstring(method) for method in methods}  # the last of a name is the method
     overloaded = {method.name for method in methods if method.decorator_list}
     for method in methods:
@@ -75,9 +76,11 @@ def package_stub() -> str:
     settings = CORE / "settings" / "settings.py"
     fields = list(_fields_of(settings))
     names = {node.id for field in fields for node in ast.walk(field) if isinstance(node, ast.Name)}
-    own = {node.name for node in _tree(settings).body if isinstance(node, ast.ClassDef)}
-    own |= {ast.unparse(node.targets[0]) for node in _tree(settings).body if isinstance(node, ast.Assign)}
-    parts += [f"from llmgate_core.settings.settings import {name}" for name in sorted((names & own) - set(exported))]
+    defined = {node.name for node in _tree(settings).body if isinstance(node, ast.ClassDef)}
+    defined |= {ast.unparse(node.targets[0]) for node in _tree(settings).body if isinstance(node, ast.Assign)}
+    parts += [
+        f"from llmgate_core.settings.settings import {name}" for name in sorted((names & defined) - set(exported))
+    ]
     parts += [line for line in _imports_of(settings) if not line.startswith("from llmgate_core")]
     parts.append("__version__: str\n__all__: list[str]")
     parts += [f"{ast.unparse(field.target)}: {ast.unparse(field.annotation)}" for field in fields]
@@ -95,7 +98,7 @@ def _exports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def package_source() -> str:
-    """Return `__init__.py` with its tables of methods and settings as they have to be."""
+    """Return `__init__.py` with up-to-date tables of methods and settings."""
     source = (CORE / "__init__.py").read_text(encoding="utf-8")
     settings = [ast.unparse(field.target) for field in _fields_of(CORE / "settings" / "settings.py")]
     for name, words in (("_METHODS", _method_names()), ("_SETTINGS", settings)):
@@ -120,7 +123,7 @@ def _fields_of(path: Path) -> Iterator[ast.AnnAssign]:
 
 
 def _imports_of(*paths: Path) -> Iterator[str]:
-    """Yield every import of some modules, those for type checkers included; formatting drops what is not used."""
+    """Yield every import of some modules, those for type checkers included; formatting drops unused ones."""
     nodes = (node for path in paths for node in ast.walk(_tree(path)))
     imports = (node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
     lines = (ast.unparse(node) for node in imports)
@@ -140,27 +143,27 @@ def arguments_source() -> str:
     return HEAD.format("endpoints/parameters.py") + arguments_of(methods_of(*CALLS))
 
 
-MADE = {
+GENERATED = {
     CORE / "client" / "arguments.py": arguments_source,
     CORE / "client" / "functions.pyi": function_stubs,
     CORE / "__init__.pyi": package_stub,
     CORE / "__init__.py": package_source,
 }
-"""A file -> what makes its content."""
+"""A file -> the function that returns its content."""
 
 
 def main() -> int:
     """Write the files, or with `--check` only compare them. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
     is_check = parser.parse_args().check
     is_stale = False
-    for path, make in MADE.items():
-        wanted = formatted(make(), path)
-        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+    for path, make in GENERATED.items():
+        content = formatted(make(), path)
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
             is_stale = True
             if not is_check:
-                path.write_text(wanted, encoding="utf-8")
+                path.write_text(content, encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: {'not up to date, run make twins' if is_check else 'written'}")
     return int(is_stale and is_check)
 

@@ -1,8 +1,8 @@
 """Make the synchronous twin of each asynchronous module. `make twins` writes them, `make check` compares.
 
-Where two modules differ only by what is awaited, the asynchronous one is written by hand, and its twin is made
-by renaming tokens. A line that ends with `# async only` has no counterpart and is left out; one that ends with
-`# sync: …` has what follows as its counterpart.
+If two modules differ only by what is awaited, the asynchronous one is written by hand, and its twin is made by
+renaming tokens. A line that ends with `# async only` is left out; one that ends with `# sync: …` is replaced by the
+code after the colon.
 """
 
 from __future__ import annotations
@@ -78,18 +78,18 @@ def twin_of(source: str, name: str) -> str:
     """Return the synchronous form of a module's source; `name` is the module's path, for the first line."""
     source = SYNC_LINE.sub(r"\1\2", ASYNC_ONLY.sub("", source))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    made = [f"# Made from {name} by tools/make_twins.py: edit that file, then run `make twins`.\n"]
+    parts = [f"# Made from {name} by tools/make_twins.py: edit that file, then run `make twins`.\n"]
     line, column = 1, 0
     lines = source.splitlines(keepends=True)
     skip_space = False
     for kind, text, (start_line, start_column), (end_line, end_column), _ in tokens:
         gap = _between(lines, (line, column), (start_line, start_column))
-        made.append("" if skip_space else gap)
+        parts.append("" if skip_space else gap)
         skip_space = kind == tokenize.NAME and text in ("async", "await")
         if not skip_space:
-            made.append(_renamed(text))
+            parts.append(_renamed(text))
         line, column = end_line, end_column
-    return "".join(made)
+    return "".join(parts)
 
 
 def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
@@ -106,7 +106,7 @@ def _renamed(text: str) -> str:
 
 
 def formatted(content: str, path: Path) -> str:
-    """Return `content` without imports that it does not use, the others sorted, and its layout as everywhere else."""
+    """Return `content` formatted, with its imports sorted and without unused ones."""
     ruff = str(Path(sys.executable).with_name("ruff"))
     for arguments in (["check", "--quiet", "--select", "I,F401", "--fix"], ["format", "--quiet"]):
         done = subprocess.run(
@@ -118,20 +118,20 @@ def formatted(content: str, path: Path) -> str:
 
 
 def stale_twins() -> dict[Path, str]:
-    """Return the path of every twin that differs from what its source makes, and what it should hold."""
+    """Return the path of every twin that differs from what its source makes, and its correct content."""
     stale = {}
     for source, target in TWINS.items():
         path = ROOT / target
-        wanted = formatted(twin_of((ROOT / source).read_text(encoding="utf-8"), source), path)
-        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
-            stale[path] = wanted
+        content = formatted(twin_of((ROOT / source).read_text(encoding="utf-8"), source), path)
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            stale[path] = content
     return stale
 
 
 def main() -> int:
     """Write the twins, or with `--check` only compare them. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a twin is not up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a twin is not up to date")
     arguments = parser.parse_args()
     stale = stale_twins()
     for path, content in stale.items():

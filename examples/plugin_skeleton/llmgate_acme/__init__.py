@@ -11,7 +11,7 @@ __all__ = ["Acme", "plugin"]
 
 
 class Acme(OpenAICompatible):
-    """Chat and embeddings of Acme. Everything that is not said here is as OpenAI's API has it."""
+    """Chat and embeddings of Acme. Everything else is as in OpenAI's API."""
 
     info = ProviderInfo(api=(1, 0), name="acme", base_url="https://api.acme.example/v1", env_key="ACME_API_KEY")
     rename = {"max_tokens": "limit"}  # reported in the ledger of each call that it touches
