@@ -15,7 +15,7 @@ from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 
 __all__ = ["arguments_of"]
 
-HEAD = '''"""What each function may be called with beside its own parameters, for type checkers and editors.
+HEAD = '''"""The keyword arguments of each function besides its own parameters, for type checkers and editors.
 
 At run time a function also takes parameters that are not listed here and sends them; for a type checker such a
 parameter goes into `extra_body`. The classes named `Any...` add the parameters by which overloads tell results apart.

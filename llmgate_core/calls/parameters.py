@@ -82,7 +82,7 @@ def _judge_endpoint(call: Call, route: Route, policy: Policy) -> tuple[LedgerEnt
 
 
 Outcome = tuple[LedgerEntry, "Mapping[str, Any] | None"]
-"""The entry, and what takes the parameter's place: None leaves it as it is."""
+"""The entry, and what replaces the parameter; None leaves it unchanged."""
 
 
 def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome | None:

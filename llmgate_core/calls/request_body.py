@@ -115,7 +115,7 @@ def _response_format(value: Any) -> Any:
 
 
 def _text_format(value: Any, text: Any) -> dict[str, Any]:
-    """Return the `text` of a Responses call that asks for a pydantic class, beside what it says already."""
+    """Return the `text` of a Responses call with the format of a pydantic class; its other fields are kept."""
     schema = _response_format(value)
     if isinstance(value, type):
         schema = {"type": "json_schema", **schema["json_schema"]}
@@ -126,7 +126,7 @@ def _strict(schema: Any) -> Any:
     """Close every object of a JSON schema, as strict structured output demands.
 
     Source: the structured-output rules of the OpenAI API: `additionalProperties: false`, every
-    property required, no default, nothing beside a `$ref`.
+    property required, no default, no sibling of a `$ref`.
     """
     if isinstance(schema, list):
         return [_strict(item) for item in schema]

@@ -39,7 +39,7 @@ TIERS: Mapping[str, str] = MappingProxyType(
 """`service_tier` of an answer -> the tier whose prices apply. Source: OpenAI API reference, `ServiceTier`."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = ("audio", "image")  # of tokens, beside text
+KINDS = ("audio", "image")  # of tokens, besides text
 PRICED_VIDEO_PIXELS = 1280 * 720  # a row has one price; larger sizes of the same model have another
 
 

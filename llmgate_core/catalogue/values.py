@@ -1,4 +1,4 @@
-"""Judge a parameter's value by a table of types and ranges, and by the parameters beside it.
+"""Judge a parameter's value by a table of types and ranges, and by the other parameters of the request.
 
 Pure. The tables are data, from core or from a plugin. As in JSON, true is not 1.
 """
@@ -97,7 +97,7 @@ class ValueRule:
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A parameter works only beside certain values of another one.
+    """A parameter works only with certain values of another one.
 
     Attributes:
         parameter: the other parameter; its value is None if it is absent.

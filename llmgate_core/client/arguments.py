@@ -1,5 +1,5 @@
 # Made by tools/make_stubs.py from endpoints/parameters.py: edit there, then run `make twins`.
-"""What each function may be called with beside its own parameters, for type checkers and editors.
+"""The keyword arguments of each function besides its own parameters, for type checkers and editors.
 
 At run time a function also takes parameters that are not listed here and sends them; for a type checker such a
 parameter goes into `extra_body`. The classes named `Any...` add the parameters by which overloads tell results apart.

@@ -544,7 +544,7 @@ def video_generation(model: str, prompt: str, **arguments: Unpack[VideoArguments
             is called after every poll with the job as a dict, and `timeout` covers everything.
 
     Returns:
-        The `Video` job: as it is at its start, or with `wait=True` completed.
+        The `Video` job: newly created, or completed with `wait=True`.
 
     Raises:
         APIStatusError: with `wait=True` if the job failed; the job is in `partial`. APITimeoutError: it did not
@@ -631,7 +631,7 @@ def video_remix(video_id: str, prompt: str, *, model: str | None = None, **argum
         **arguments: options, docs/guide/options.md; with `wait=True` as for `video_generation`.
 
     Returns:
-        The new `Video` job: as it is at its start, or with `wait=True` completed.
+        The new `Video` job: newly created, or completed with `wait=True`.
 
     Raises:
         LLMGateError: as `video_generation`.
@@ -1158,7 +1158,7 @@ async def avideo_generation(model: str, prompt: str, **arguments: Unpack[VideoAr
             is called after every poll with the job as a dict, and `timeout` covers everything.
 
     Returns:
-        The `Video` job: as it is at its start, or with `wait=True` completed.
+        The `Video` job: newly created, or completed with `wait=True`.
 
     Raises:
         APIStatusError: with `wait=True` if the job failed; the job is in `partial`. APITimeoutError: it did not
@@ -1247,7 +1247,7 @@ async def avideo_remix(
         **arguments: options, docs/guide/options.md; with `wait=True` as for `video_generation`.
 
     Returns:
-        The new `Video` job: as it is at its start, or with `wait=True` completed.
+        The new `Video` job: newly created, or completed with `wait=True`.
 
     Raises:
         LLMGateError: as `video_generation`.

@@ -226,7 +226,7 @@ class MediaCalls(Caller):
                 is called after every poll with the job as a dict, and `timeout` covers everything.
 
         Returns:
-            The `Video` job: as it is at its start, or with `wait=True` completed.
+            The `Video` job: newly created, or completed with `wait=True`.
 
         Raises:
             APIStatusError: with `wait=True` if the job failed; the job is in `partial`. APITimeoutError: it did not
@@ -317,7 +317,7 @@ class MediaCalls(Caller):
             **arguments: options, docs/guide/options.md; with `wait=True` as for `video_generation`.
 
         Returns:
-            The new `Video` job: as it is at its start, or with `wait=True` completed.
+            The new `Video` job: newly created, or completed with `wait=True`.
 
         Raises:
             LLMGateError: as `video_generation`.

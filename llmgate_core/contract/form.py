@@ -41,7 +41,7 @@ class Multipart:
 
 
 class FormBody(Protocol):
-    """A form as it is sent; see `StreamedContent` in `contract/transport.py`. Only core creates one."""
+    """The content of a form; see `StreamedContent` in `contract/transport.py`. Only core creates one."""
 
     @property
     def content_type(self) -> str:

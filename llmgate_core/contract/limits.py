@@ -21,7 +21,7 @@ _MISSING: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits in seconds; None: no limit of its own (the total still holds).
+    """Limits in seconds; None: no separate limit (the total still applies).
 
     Attributes:
         total: the whole call, retries and the whole stream included.

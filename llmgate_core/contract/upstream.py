@@ -89,7 +89,7 @@ class UpstreamRequest:
     Attributes:
         path: begins with `/`, relative to the base URL; never an absolute URL.
         body: a dict is sent as JSON, a `Multipart` as a form with its files streamed, bytes as they
-            are, None sends no body. `body is call.body` means that it is canonical as it is; core then adds
+            are, None sends no body. `body is call.body` means that it is already canonical; core then adds
             the model where the operation has one.
         headers: besides `content-type` and authorization, which core sets unless given here.
         query: added to the path, percent-encoded.

@@ -40,7 +40,7 @@ EXTENSIONS = frozenset(EXTENSION_REASONS)
 
 
 def without_extensions(call: Call) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-    """Return the body without our extensions, and an entry for each; `call.body` itself where there are none."""
+    """Return the body without our extensions, and an entry for each; `call.body` itself if there are none."""
     messages = call.body.get("messages") or ()
     present: set[str] = set()
     for message in messages:

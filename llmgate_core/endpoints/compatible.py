@@ -33,13 +33,13 @@ NO_TABLE: Mapping[str, Any] = MappingProxyType({})
 
 
 class OpenAICompatible:
-    """Every family of the OpenAI API, sent and received as it is.
+    """Every family of the OpenAI API, sent and received unchanged.
 
     Attributes:
         params: family -> request parameter -> the values that it takes.
         inputs: family -> input -> the values that it takes; None: only the catalogue judges it. An input that is
             missing here is not judged, and one that is refused is never left out of a call.
-        requires: family -> request parameter -> what must be asked for beside it.
+        requires: family -> request parameter -> the other parameter that it needs.
         files: `family.operation` -> input -> in which shapes it takes files.
         source: how a ledger entry names these tables.
         rename: request parameters that this upstream calls something else.
@@ -85,7 +85,7 @@ class OpenAICompatible:
 
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """Judge by the tables of the class, then by the catalogue's row, then by the parameters beside it.
+        """Judge by the tables of the class, then by the catalogue's row, then by the other parameters of the request.
 
         A model that the catalogue does not hold is judged by `unsupported` and `rename` alone, and null never is.
         """

@@ -232,7 +232,7 @@ OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
 """What is called -> parameter -> the values that it takes.
 
 The key is a family (its operation `create`), or `family.operation` where that has parameters. An operation that is
-missing here has none besides what its path names.
+missing here takes none besides those in its path.
 """
 
 OPENAI_INPUTS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Write a file atomically: write a temporary file beside the target, then replace the target with it.
+"""Write a file atomically: write a temporary file next to the target, then replace the target with it.
 
 Symbolic links are followed. A target that is not a regular file (a pipe, a device) is written directly.
 """

@@ -1,4 +1,4 @@
-"""Send one request to a provider as it is, below its base URL and with its key: for resources that no plugin knows.
+"""Send one request to a provider unchanged, below its base URL and with its key: for resources without a plugin.
 
 One try, but for a kept connection that turned out to be closed; what is streamed up cannot be sent twice. Nothing of
 the answer is judged; a redirect is not followed.

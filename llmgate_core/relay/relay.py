@@ -50,7 +50,7 @@ class Relayed:
 
     Attributes:
         headers: the upstream's, all of them; the server decides which to pass on.
-        record: ledger, request id, provider, price, and the answer's usage as it came.
+        record: ledger, request id, provider, price, and the answer's unchanged usage.
     """
 
     status: int

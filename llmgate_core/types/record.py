@@ -149,7 +149,7 @@ class Recorded:
     def cost(self) -> Cost | None:
         """The cost of the call in US dollars, by the catalogue's prices; None if price or usage are not known."""
         record, usage = self._get_record(), getattr(self, "usage", None)
-        if usage is None:  # a stream may have sent it beside the answer
+        if usage is None:  # a stream may have sent it separately
             return record.cost_of(record.usage, record.tier)
         return record.cost_of(usage, getattr(self, "service_tier", None))
 

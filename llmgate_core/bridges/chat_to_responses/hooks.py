@@ -34,13 +34,13 @@ BACKGROUND_RESPONSE = Job(
 
 
 class ResponsesCompatible(OpenAICompatible):
-    """The family responses as it is, and the family chat converted to it."""
+    """The family responses unchanged, and the family chat converted to it."""
 
     inputs = MappingProxyType({"responses": {"input": None}})  # the catalogue knows which kinds a model takes
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send a Responses call as it is, a chat through the bridge."""
+        """Send a Responses call unchanged, a chat call through the bridge."""
         if route.family != "chat":
             return super().transform_request(call, route)
         body, ledger = request_body(call, route)

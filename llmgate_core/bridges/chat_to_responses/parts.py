@@ -97,7 +97,7 @@ def _input_file(part: Mapping[str, Any]) -> JsonObject:
 
 
 def _with_rest(converted: JsonObject, part: Mapping[str, Any], inner: str) -> JsonObject:
-    """Keep the fields beside the nested object, such as a cache breakpoint."""
+    """Keep the siblings of the nested object, such as a cache breakpoint."""
     if len(part) > 2:
         converted.update({name: value for name, value in part.items() if name not in ("type", inner)})
     return converted

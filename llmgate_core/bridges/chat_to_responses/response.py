@@ -73,7 +73,7 @@ def _converted(call: Call, route: Route, data: Any) -> Converted:
 
 
 def _partial(call: Call, route: Route, data: Mapping[str, Any]) -> JsonObject | None:
-    """Return the answer so far, which did not finish for any reason of its own; None where nothing came."""
+    """Return the response so far, without a finish_reason; None if nothing has arrived."""
     items = list(output_items(data.get("output")))
     if not items:
         return None

@@ -23,7 +23,7 @@ class EndOfStream:
     Attributes:
         is_complete: the answer is whole; the body may end here.
         is_over: nothing after this belongs to the stream.
-        usage: the last usage that the stream held; None: none came. tier: the service tier beside it.
+        usage: the last usage in the stream; None if there was none. tier: the service tier sent with it.
     """
 
     __slots__ = ("_last_events", "_stops_at_last", "is_complete", "is_over", "tier", "usage")

@@ -371,8 +371,8 @@ def _record_disconnect(record: RequestRecord) -> None:
 
 
 def _routes_of(dialects: Iterable[Dialect], pages: Iterable[tuple[str, str]]) -> Routes:
-    own = (builtin_route(method, path) for method, path in (*HEALTH_PAGES, *pages))
-    return Routes(chain(*(dialect.routes() for dialect in dialects), own))
+    page_routes = (builtin_route(method, path) for method, path in (*HEALTH_PAGES, *pages))
+    return Routes(chain(*(dialect.routes() for dialect in dialects), page_routes))
 
 
 def _no_route(record: RequestRecord, match: RouteMatch) -> RefusedError:

@@ -1,7 +1,7 @@
 """The hooks of `local/`: unchanged requests, sent by a transport that leads to a child process.
 
 Most hooks are inherited, because the children have OpenAI's API. A plugin for any other
-model that runs beside the program can be written the same way.
+model that runs next to the program can be written the same way.
 """
 
 from __future__ import annotations

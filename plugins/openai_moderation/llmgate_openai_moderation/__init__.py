@@ -17,10 +17,10 @@ class OpenAIModeration(OpenAICompatible):
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send the body as it is; core adds the model where the call names one.
+        """Send the body unchanged; core adds the model if the call names one.
 
         Raises:
-            BadRequestError: the input is empty, or has none of the forms of POST /moderations.
+            BadRequestError: the input is empty, or is not in a form that POST /moderations takes.
         """
         _check_input(call.body.get("input"), route)
         return super().transform_request(call, route)

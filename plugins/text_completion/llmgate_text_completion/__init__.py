@@ -24,7 +24,7 @@ class TextCompletion:
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Send a text completion as it is, a chat as one prompt."""
+        """Send a text completion unchanged, a chat call as one prompt."""
         if route.family != "chat":
             return endpoint_request(call, route)
         body = {name: value for name, value in call.body.items() if name != "messages"}

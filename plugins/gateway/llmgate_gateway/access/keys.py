@@ -1,9 +1,9 @@
-"""Find out whose request it is by its bearer token, the only form that is read.
+"""Authenticate a request by its bearer token, the only form that is read.
 
-Keys are known by their SHA-256 digests only, and looked up by them. That takes the same work for every key, right or
-wrong, first or last. A dictionary stops comparing at the first byte that differs, but what it compares are digests:
-whoever measures that learns at most how many bytes of two digests agree, and cannot choose a key whose digest agrees in
-one byte more without trying keys at random. So timing says nothing about any byte of a key.
+Only the SHA-256 digests of keys are stored, and keys are looked up by them. That takes the same work for every key,
+valid or not, first or last. A dictionary stops comparing at the first byte that differs, but it compares digests: an
+attacker who measures that learns at most how many bytes of two digests agree, and cannot choose a key whose digest
+agrees in one more byte without trying keys at random. So timing reveals nothing about any byte of a key.
 
 Source: rows S2 to S4 of docs/reliability.md; RFC 6750, section 2.1.
 """

@@ -114,10 +114,10 @@ class _Variables:
 
     def _name(self, key: str, wanted: str) -> str:
         if key not in self.names:
-            taken = set(self.names.values())
+            used_names = set(self.names.values())
             name = wanted
-            for number in range(2, len(taken) + 3):
-                if name not in taken:
+            for number in range(2, len(used_names) + 3):
+                if name not in used_names:
                     break
                 name = f"{wanted}_{number}"
             self.names[key] = name

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own. Knows nothing of HTTP or apps."""
+"""An event loop in a separate thread. Independent of HTTP and of the app."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ START_SECONDS = 60.0  # for the startup of the app, which no timeout of a reques
 
 
 class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker takes it for both libraries
-    """For `httpx.Client` and `httpx2.Client`. Thread-safe; the app runs on an event loop of its own thread.
+    """For `httpx.Client` and `httpx2.Client`. Thread-safe; the app runs on an event loop in a separate thread.
 
     Args:
         config_or_app: a config (file name, mapping or `GatewayConfig`), or any ASGI app.
@@ -121,7 +121,7 @@ class GatewayTransport(Base):  # type: ignore[misc]  # Any, so that a checker ta
             return self._running.loop
 
     def _start(self, library: ModuleType) -> LoopThread:
-        """Start the app on a thread of its own, which ends if the app does not start."""
+        """Start the app in a separate thread, which ends if the app does not start."""
         running = LoopThread("llmgate-gateway")
         try:
             with _errors_of(library):
@@ -264,9 +264,9 @@ def _library_of(request: object) -> ModuleType:
 
 
 @cache
-def _stream_class(library: ModuleType, base: str, own: type) -> Any:
-    """Return `own` as a stream of `library`, which checks the class and not only its methods."""
-    return type(own.__name__, (own, getattr(library, base)), {})
+def _stream_class(library: ModuleType, base: str, stream_type: type) -> Any:
+    """Return `stream_type` as a subclass of the library's stream, since the library checks the class."""
+    return type(stream_type.__name__, (stream_type, getattr(library, base)), {})
 
 
 def _scope(request: Any) -> dict[str, Any]:

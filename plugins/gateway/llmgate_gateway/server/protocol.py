@@ -61,7 +61,7 @@ class ServerConfig(uvicorn.Config):
         self.draining = False
 
     def configure_logging(self) -> None:
-        """Leave logging as it is: the program configures it."""
+        """Do nothing: the program configures logging."""
 
 
 class _RefusedError(Exception):

@@ -73,7 +73,7 @@ class Tracer:
         record.traceparent = carrier.get("traceparent", record.traceparent)
 
     def observe(self, record: RequestRecord) -> None:
-        """End the span of a request; one that was refused before it became a call has none."""
+        """End the span of a request; a request that was refused before it became a call has no span."""
         span = self._open.pop(record.request_id, None)
         if span is None:
             if record.family in NOT_CALLS or record.outcome == "refused":

@@ -30,7 +30,7 @@ class OpenAIDialect:
         return openai_routes(self.name)
 
     def encode(self, call: GatewayCall, answer: Answer) -> Answer:  # as the protocol has it
-        """Return the answer as it is."""
+        """Return the answer unchanged."""
         return answer
 
     def stream_tail(self, call: GatewayCall, error: ErrorFacts, *, after: int) -> bytes:
