@@ -66,7 +66,8 @@ class TransportSelector:
             return self._sessions.get(session, _wrap_user_client)
         transport = self._caches.get().of_kind(_kind_for(call))
         hook = call.target.plugin.transport
-        return transport if hook is None else hook(call.route, transport) or transport
+        chosen = None if hook is None else hook(call.route, transport)
+        return transport if chosen is None else chosen
 
     def close(self) -> None:
         """Close every connection of this process."""
@@ -92,7 +93,8 @@ class AsyncTransportSelector:
             return self._sessions.get(session, _wrap_async_user_client)
         transport = self._caches.get().of_kind(_kind_for(call), loop)
         hook = call.target.plugin.transport
-        return transport if hook is None else hook(call.route, transport) or transport
+        chosen = None if hook is None else hook(call.route, transport)
+        return transport if chosen is None else chosen
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
