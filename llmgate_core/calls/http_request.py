@@ -69,7 +69,7 @@ class RequestBuilder:
         """Return `request` with its body as bytes, or as a form that is read while it is sent.
 
         Raises:
-            BadRequestError: a parameter has no JSON form; the message names it.
+            BadRequestError: a parameter cannot be encoded as JSON; the message names it.
         """
         body = request.body
         if isinstance(body, dict):

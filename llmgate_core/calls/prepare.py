@@ -159,7 +159,7 @@ def _check_operation(target: ResolvedModel, family: str, operation: str) -> None
     info = target.plugin.info
     if f"{family}.{operation}" not in info.operations or target.family != family:
         raise BadRequestError(
-            f"'{target.prefix}/' serves no {family}.{operation}: plugin {target.plugin.name!r} offers "
+            f"'{target.prefix}/' does not serve {family}.{operation}: plugin {target.plugin.name!r} offers "
             f"{', '.join(sorted(info.operations)) or 'nothing besides create'}",
             status_code=400,
             param="model",
@@ -301,7 +301,7 @@ def build_request(
     """Return what the plugin wants sent, its body encoded; `content` is used for it where the plugin keeps the body.
 
     Raises:
-        PluginError: the hook failed. BadRequestError: a parameter has no JSON form.
+        PluginError: the hook failed. BadRequestError: a parameter cannot be encoded as JSON.
     """
     plugin = target.plugin
     upstream_request = plugin.transform_request(call, route)

@@ -77,7 +77,7 @@ def _message(index: int, message: Any) -> Any:
         raise bad_request("messages", f"messages[{index}] must be an object with role and content, not {message!r:.80}")
     role = message.get("role")
     if not isinstance(role, str) or not role:
-        raise bad_request("messages", f"messages[{index}] has no role; it says {sorted(map(str, message))}")
+        raise bad_request("messages", f"messages[{index}] has no role, only {sorted(map(str, message))}")
     content = message.get("content")
     if content is not None and not isinstance(content, (str, list, tuple)):
         raise bad_request(

@@ -65,7 +65,7 @@ class OpenStream:
 
 @dataclass(slots=True)
 class Emit:
-    """Hand chunks to the caller, one at a time as they are asked for. Making one may raise."""
+    """Yield chunks to the caller, one at a time, on demand. Creating one may raise."""
 
     chunks: Iterable[Any]
 

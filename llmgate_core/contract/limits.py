@@ -47,7 +47,7 @@ class Timeouts:
 
     @classmethod
     def of(cls, value: Any) -> Timeouts:
-        """Return the limits that a caller's `timeout=` means: seconds in all, or a whole object.
+        """Return the limits that a caller's `timeout=` means: seconds in total, or a complete object.
 
         An object with the attributes `connect`, `read`, `pool` (an `httpx.Timeout`) is read too.
 
@@ -102,7 +102,7 @@ class Deadline:
     def error(self, phase: str) -> APITimeoutError:
         """Return the error of a wait in `phase` that ran out, `total` when the whole call did."""
         if self.ends is not None and (phase == "total" or time.monotonic() >= self.ends):
-            return APITimeoutError(f"no answer within {self.timeouts.total:g} s in all", phase="total")
+            return APITimeoutError(f"no answer within {self.timeouts.total:g} s in total", phase="total")
         limit = getattr(self.timeouts, phase)
         longer = "too long" if limit is None else f"longer than {limit:g} s"
         return APITimeoutError(f"{_WORDS[phase]} took {longer}", phase=phase)

@@ -44,12 +44,12 @@ class StreamedContent(Protocol):
     """A body that is never whole in memory, such as a multipart form with files.
 
     Attributes:
-        length: bytes in all, always known, so that `content-length` can be sent.
+        length: total bytes, always known, so that `content-length` can be sent.
     """
 
     @property
     def length(self) -> int:
-        """Bytes in all."""
+        """Total bytes."""
         ...
 
     def blocks(self) -> Iterator[bytes]:

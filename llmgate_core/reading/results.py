@@ -70,7 +70,7 @@ def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Seque
         parsed = try_decode(response.content)
         if isinstance(parsed, Mapping) and parsed.get("error"):
             raise error_of_object(parsed["error"], response.status, response.headers, secrets)
-        raise validation_error(response, "a document came where bytes were asked for", secrets)
+        raise validation_error(response, "the answer is a document such as JSON or HTML, not bytes", secrets)
     if not response.content:
         raise validation_error(response, "the answer is empty", secrets)
     answer = BinaryResponse(response.content, kind or None)

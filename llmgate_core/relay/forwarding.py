@@ -94,7 +94,7 @@ def forwarding(
     options = take_options(arguments, preparer.client, preparer.settings)
     plugin = target.plugin
     if plugin.auth is not None:
-        raise plugin.error("auth", "its requests cannot be forwarded as they are")
+        raise plugin.error("auth", "requests cannot be forwarded for a plugin with the hook auth")
     destination = destination_for(plugin.info, options, preparer.client, preparer.settings)
     route = Route(
         provider=plugin.info.name,

@@ -122,7 +122,7 @@ class RelayReader(ResultReader):
         """
         if is_document(kind):
             self._raise_error(lenient_decode(response.content), response)
-            raise self._invalid(response, "a document came where text or bytes were asked for")
+            raise self._invalid(response, "the answer is a document such as JSON or HTML, not text or bytes")
         if not response.content:
             raise self._invalid(response, "the answer is empty")
         return response.content
@@ -153,7 +153,7 @@ class RelayReader(ResultReader):
         try:
             return encode(answer)
         except ValueError:
-            raise self._invalid(response, "the answer has no JSON form") from None
+            raise self._invalid(response, "the answer cannot be encoded as JSON") from None
 
     def _raise_error(self, answer: Any, response: UpstreamResponse) -> None:
         if isinstance(answer, Mapping) and answer.get("error") and not answer.get("id"):

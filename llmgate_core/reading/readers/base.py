@@ -139,11 +139,11 @@ class EventStreamReader(ABC):
 
     @abstractmethod
     def _chunk_of_event(self, event: SSEEvent) -> Any:
-        """Return the chunk of an event that needs no parser, having noted what it says."""
+        """Record an event that needs no parser, and return its chunk."""
 
     @abstractmethod
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        """Return the chunk of what a parser made, having noted what it says."""
+        """Record what a parser returned, and return its chunk."""
 
     @abstractmethod
     def partial(self) -> Any:

@@ -57,7 +57,7 @@ class EndOfStream:
             return False
         response = event.get("response") or event
         if not hasattr(response, "get"):
-            raise ValueError("the last event holds no response")
+            raise ValueError("the last event has no response")
         self.usage, self.tier = response.get("usage"), response.get("service_tier")
         self.is_complete = True
         self.is_over = self._stops_at_last

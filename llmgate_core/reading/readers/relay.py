@@ -69,7 +69,7 @@ class EventRelay(EventStreamReader):
         try:
             data = encode(piece)
         except ValueError:
-            raise self._invalid("it has no JSON form") from None
+            raise self._invalid("it cannot be encoded as JSON") from None
         return self._noted(piece, data)
 
     def _noted(self, chunk: Mapping[str, Any], data: bytes) -> bytes:

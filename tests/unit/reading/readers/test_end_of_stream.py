@@ -69,7 +69,7 @@ def test_several_last_events_may_end_an_image() -> None:
 
 
 def test_a_last_event_without_a_response_is_refused() -> None:
-    with pytest.raises(ValueError, match="holds no response"):
+    with pytest.raises(ValueError, match="response"):
         end_of("responses").see_event({"type": "response.completed", "response": "whole"})
 
 
