@@ -106,7 +106,7 @@ class RequestBuilder:
         origin, base_path = split_base_url(route.base_url)
         if not request.path.startswith("/") or request.path.startswith("//"):
             raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
-        target = base_path + _quoted(request.path)
+        target = base_path + _quote_path(request.path)
         if request.query:
             target += "?" + urlencode(request.query)
         content, content_type = _content_of(request)
@@ -157,7 +157,7 @@ def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None
 
 
 @lru_cache(maxsize=256)
-def _quoted(path: str) -> str:
+def _quote_path(path: str) -> str:
     return quote(path, safe="/:@!$&'()*+,;=~-._%")
 
 

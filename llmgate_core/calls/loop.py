@@ -60,7 +60,7 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
 
 
 def _stream_opening(call: PreparedCall, reader: ResultReader) -> Steps:
-    return _retried(call, lambda attempt, new_connection: open_stream(call, reader, attempt, new_connection))
+    return _with_retries(call, lambda attempt, new_connection: open_stream(call, reader, attempt, new_connection))
 
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:
@@ -81,7 +81,7 @@ def _result_steps(call: PreparedCall, reader: ResultReader) -> Steps:
         response = yield from _answer(call, reader, call.request, new_connection=new_connection)
         return reader.result(response, attempt)
 
-    return _retried(call, once)
+    return _with_retries(call, once)
 
 
 def _answer(call: PreparedCall, reader: ResultReader, request: UpstreamRequest, *, new_connection: bool) -> Steps:
@@ -115,7 +115,7 @@ def _exchange_steps(call: PreparedCall, reader: ResultReader, exchange: Exchange
                 yield step
                 step = advance(None)
             else:
-                response = yield from _retried(call, _tries_of(call, reader, step))
+                response = yield from _with_retries(call, _tries_of(call, reader, step))
                 step = advance(response)
     except StopIteration as end:
         return reader.exchange_result(end.value, response)
@@ -143,7 +143,7 @@ def _check_sleep(call: PreparedCall, step: Sleep) -> None:
         raise call.deadline.error("total")
 
 
-def _retried(call: PreparedCall, try_once: Try) -> Steps:
+def _with_retries(call: PreparedCall, try_once: Try) -> Steps:
     """Try a request until it succeeds or may not be tried again.
 
     A kept connection that turned out to be closed is replaced at once. That replay counts as one of the tries; where

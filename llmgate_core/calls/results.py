@@ -150,12 +150,12 @@ class TypedReader(ResultReader):
     def result(self, response: UpstreamResponse, attempts: int) -> Any:
         """Return the typed result."""
         canonical, losses = self._canonical(response)
-        return self._typed(canonical, response, self.record(response, attempts, losses))
+        return self._typed_result(canonical, response, self.record(response, attempts, losses))
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
         """Return the typed result of an exchange."""
         last = response or UpstreamResponse(200, (), b"")
-        return self._typed(self._exchange_answer(answer), last, self.record(last, 1))
+        return self._typed_result(self._exchange_answer(answer), last, self.record(last, 1))
 
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:
         """Return the reader of typed chunks, or of bytes."""
@@ -169,7 +169,9 @@ class TypedReader(ResultReader):
         chunk_type = self._call.family.chunk_type()
         return [chunk_type.model_validate(piece) for piece in self._pieces(result.model_dump(exclude_unset=True))]
 
-    def _typed(self, canonical: JsonObject | UpstreamResponse, response: UpstreamResponse, record: CallRecord) -> Any:
+    def _typed_result(
+        self, canonical: JsonObject | UpstreamResponse, response: UpstreamResponse, record: CallRecord
+    ) -> Any:
         call = self._call
         if call.operation.is_binary:
             return binary_result(response, record, call.secrets)

@@ -113,11 +113,11 @@ class Catalogue:
         A trailing date is ignored if the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
         then for `base`.
         """
-        return self._remembered(None, name)
+        return self._find_cached(None, name)
 
     def lookup(self, provider: str, model: str) -> ModelRow | None:
         """Return the row for a model of one provider, by the rules of `find`."""
-        return self._remembered(provider, model)
+        return self._find_cached(provider, model)
 
     def as_of(self, provider: str) -> str | None:
         """Return the date on which the provider's rows were checked; None: not known."""
@@ -141,7 +141,7 @@ class Catalogue:
 
         return difflib.get_close_matches(name[:MAX_REMEMBERED_CHARACTERS], self.names(), 3)
 
-    def _remembered(self, provider: str | None, name: str) -> ModelRow | None:
+    def _find_cached(self, provider: str | None, name: str) -> ModelRow | None:
         key = (provider, name)
         if key in (lookups := self._lookups):
             return lookups.get(key)

@@ -74,21 +74,21 @@ class ValueRule:
         return self.items is None or all(self.items.allows(item) for item in items)
 
     def __str__(self) -> str:
-        return self._described(NOUNS)
+        return self._describe(NOUNS)
 
-    def _described(self, nouns: Mapping[str, str]) -> str:
-        return " or ".join(self._type_described(kind, nouns[kind]) for kind in self.types)
+    def _describe(self, nouns: Mapping[str, str]) -> str:
+        return " or ".join(self._describe_type(kind, nouns[kind]) for kind in self.types)
 
-    def _type_described(self, kind: str, noun: str) -> str:
+    def _describe_type(self, kind: str, noun: str) -> str:
         amount = _amount(self.low, self.high)
         if kind == "string":
             length = f" of at most {self.max_length} characters" if self.max_length else ""
             return " or ".join(map(repr, self.choices)) if self.choices else f"{noun}{length}"
         if kind == "object":
-            values = f" of {self.items._described(PLURALS)}" if self.items else ""
+            values = f" of {self.items._describe(PLURALS)}" if self.items else ""
             return f"{noun} with type {' or '.join(map(repr, self.kinds))}" if self.kinds else f"{noun}{values}"
         if kind == "list":
-            items = self.items._described(PLURALS) if self.items else "items" if amount else ""
+            items = self.items._describe(PLURALS) if self.items else "items" if amount else ""
             return " ".join([noun, *(["of"] if items else []), *filter(None, (amount, items))])
         if not amount or kind == "boolean":
             return noun

@@ -100,7 +100,7 @@ class FormContent:
         start = b"--%b\r\n" % boundary.encode()
         self._segments: list[tuple[str, FilePart]] = []
         text = b"".join(
-            b'%bContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (start, _escaped(name), _utf8(name, value))
+            b'%bContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (start, _escape(name), _utf8(name, value))
             for name, value in form.fields
         )
         for name, part in form.files:
@@ -179,11 +179,11 @@ def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> I
             while left > 0:
                 piece = file.read(min(left, block_bytes - offset % block_bytes))
                 if not piece:
-                    raise _changed(name, part, "shorter")
+                    raise _size_error(name, part, "shorter")
                 left, offset = left - len(piece), offset + len(piece)
                 yield piece
             if file.read(1):
-                raise _changed(name, part, "longer")
+                raise _size_error(name, part, "longer")
     except BadRequestError:
         raise
     except Exception as error:  # the caller's file object may raise anything
@@ -201,13 +201,13 @@ def _head_of(name: str, part: FilePart) -> bytes:
             _param_of(name), f"{part.filename!r} has an invalid content type; it should look like 'audio/wav'"
         )
     return b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
-        _escaped(name),
-        _escaped(basename(part.filename) or "upload.bin"),
+        _escape(name),
+        _escape(basename(part.filename) or "upload.bin"),
         part.content_type.encode("ascii"),
     )
 
 
-def _escaped(name: str) -> bytes:
+def _escape(name: str) -> bytes:
     """Return a name for use between quotes, in UTF-8: no character in it can end the header."""
     return name.translate(_ESCAPES).encode("utf-8", "replace")
 
@@ -223,6 +223,6 @@ def _param_of(name: str) -> str:
     return name.split("[", maxsplit=1)[0]
 
 
-def _changed(name: str, part: FilePart, how: str) -> BadRequestError:
+def _size_error(name: str, part: FilePart, how: str) -> BadRequestError:
     message = f"{part.filename!r} is now {how} than the {part.size} bytes it had; send it while no program writes to it"
     return BadRequestError(message, status_code=400, param=_param_of(name))

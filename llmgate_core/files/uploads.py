@@ -110,14 +110,14 @@ def _part_of_path(path: str | os.PathLike[str], name: str | None, content_type: 
     if not stat.S_ISREG(status.st_mode):
         raise bad_request(param, f"{shown} is not a regular file; open it and pass the open file, which will be copied")
     try:
-        return _part(name or path, content_type, status.st_size, lambda: _opened(path), param=param)
+        return _part(name or path, content_type, status.st_size, lambda: _open_file(path), param=param)
     except OSError as error:
         raise bad_request(
             param, f"{shown} cannot be read: {reason_of(error)}; pass an open file or its bytes"
         ) from None
 
 
-def _opened(path: str) -> BinaryIO:
+def _open_file(path: str) -> BinaryIO:
     return open(path, "rb", buffering=0)  # we read large blocks
 
 

@@ -16,7 +16,7 @@ from llmgate_core.bridges.chat_to_responses.output import (
     CALLS,
     ReasoningText,
     content_parts,
-    listed,
+    list_of,
     nested_citation,
     output_items,
     tool_call,
@@ -162,7 +162,7 @@ class Deltas:
         if (index, TEXT) not in item.emitted:
             choices += self._text(item, index, part.get("text"), part.get("logprobs"))
         if (index, CITATION) not in item.emitted:
-            for annotation in listed(part.get("annotations")):
+            for annotation in list_of(part.get("annotations")):
                 choices += self._annotation(item, index, annotation)
         if (index, REFUSAL) not in item.emitted:
             choices += _refusal(item, index, part.get("refusal"))
@@ -202,7 +202,7 @@ class Deltas:
         self._length += len(text)
         choice = _choice({"content": text})
         if logprobs:
-            choice["logprobs"] = {"content": listed(logprobs), "refusal": None}
+            choice["logprobs"] = {"content": list_of(logprobs), "refusal": None}
         return (choice,)
 
     def _annotation(self, item: _Item, index: int, annotation: Any) -> Sequence[JsonObject]:

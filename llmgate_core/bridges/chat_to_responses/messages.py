@@ -141,9 +141,9 @@ class _Conversation:
             "audio", "POST /responses takes no assistant audio"
         ):
             extras = {**(extras or {}), "audio": message["audio"]}
-        for item in _listed(index, message, "reasoning_items"):
+        for item in _list_field(index, message, "reasoning_items"):
             self._add_reasoning(index, item)
-        calls = _listed(index, message, "tool_calls")
+        calls = _list_field(index, message, "tool_calls")
         texts = self._assistant_texts(message)
         if not texts and not calls and not message.get("function_call"):
             texts = [""]  # an empty message is still a message
@@ -238,7 +238,7 @@ class _Conversation:
         self.items.append({"type": kind, "call_id": call_id, "output": "" if output is None else output})
 
 
-def _listed(index: int, message: Mapping[str, Any], name: str) -> Sequence[Any]:
+def _list_field(index: int, message: Mapping[str, Any], name: str) -> Sequence[Any]:
     value = message.get(name)
     if value is None or isinstance(value, (list, tuple)):
         return value or ()

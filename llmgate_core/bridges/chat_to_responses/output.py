@@ -22,7 +22,7 @@ __all__ = [
     "content_parts",
     "finish_reason",
     "identity",
-    "listed",
+    "list_of",
     "nested_citation",
     "output_items",
     "record_losses",
@@ -80,19 +80,19 @@ def chat_usage(usage: Any) -> JsonObject | None:
     return counts or None
 
 
-def listed(value: Any) -> list[Any]:
+def list_of(value: Any) -> list[Any]:
     """Return `value` if it is a list, or else an empty list."""
     return value if isinstance(value, list) else []
 
 
 def output_items(output: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the output items that are objects with a type."""
-    return (item for item in listed(output) if isinstance(item, Mapping) and isinstance(item.get("type"), str))
+    return (item for item in list_of(output) if isinstance(item, Mapping) and isinstance(item.get("type"), str))
 
 
 def content_parts(item: Mapping[str, Any], name: str = "content") -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield index and part of an item's content."""
-    for index, part in enumerate(listed(item.get(name))):
+    for index, part in enumerate(list_of(item.get(name))):
         if isinstance(part, Mapping):
             yield index, part
 
@@ -203,7 +203,7 @@ def _texts(item: Mapping[str, Any], name: str, kind: str) -> list[str]:
 
 
 def _other_annotations(item: Mapping[str, Any]) -> list[Any]:
-    annotations = [each for _, part in content_parts(item) for each in listed(part.get("annotations"))]
+    annotations = [each for _, part in content_parts(item) for each in list_of(part.get("annotations"))]
     return [each for each in annotations if nested_citation(each, 0) is None]
 
 

@@ -24,7 +24,7 @@ from llmgate_core.bridges.chat_to_responses.output import (
     content_parts,
     finish_reason,
     identity,
-    listed,
+    list_of,
     nested_citation,
     output_items,
     record_losses,
@@ -50,14 +50,14 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Con
         APIResponseValidationError: the body is not a response.
     """
     try:
-        return _converted(call, route, response.json())
+        return _convert(call, route, response.json())
     except APIError as error:
         error.request_id = error.request_id or response.headers.get("x-request-id")
         error.body = error.body or response.content[:BODY_EXCERPT_BYTES].decode("utf-8", "replace")
         raise
 
 
-def _converted(call: Call, route: Route, data: Any) -> Converted:
+def _convert(call: Call, route: Route, data: Any) -> Converted:
     if not isinstance(data, Mapping):
         raise invalid_event(f"it is {type(data).__name__}, not an object", route)
     if has_failed(data):
@@ -144,9 +144,9 @@ class _Message:
                 self._refusals.append(refusal)
             if not isinstance(text, str):
                 continue
-            citations = [nested_citation(each, self._length) for each in listed(part.get("annotations"))]
+            citations = [nested_citation(each, self._length) for each in list_of(part.get("annotations"))]
             self._annotations += [citation for citation in citations if citation is not None]
-            self.logprobs += listed(part.get("logprobs"))
+            self.logprobs += list_of(part.get("logprobs"))
             self._texts.append(text)
             self._length += len(text)
 

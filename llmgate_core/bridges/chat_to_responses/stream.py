@@ -75,7 +75,7 @@ class ChatStream:
             return NOTHING
         if event.data == DONE:
             return self.close()
-        data = self._decoded(event.data)
+        data = self._decode(event.data)
         kind = data.get("type") or event.event
         if (take := _OF_ITEMS.get(kind)) is not None:
             choices = take(self._deltas, data)
@@ -96,7 +96,7 @@ class ChatStream:
             raise truncated(self._route)
         return NOTHING
 
-    def _decoded(self, text: str) -> JsonObject:
+    def _decode(self, text: str) -> JsonObject:
         try:
             data = decode(text)
         except ValueError as error:

@@ -158,7 +158,7 @@ class _Conversation:
         self._takes_calls = False
         parts = None if isinstance(content, str) else self._parts(content)
         if parts or parts is None:
-            self.messages.append({"role": role, "content": content if parts is None else _collapsed(parts)})
+            self.messages.append({"role": role, "content": content if parts is None else _collapse(parts)})
         elif not content:  # otherwise each of its parts has been recorded
             self._ledger.dropped("input", "the message has no content")
 
@@ -208,7 +208,7 @@ class _Conversation:
             )
         parts = self._parts(output)
         reason = "a tool message takes text only"
-        return _collapsed([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", reason)])
+        return _collapse([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", reason)])
 
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
         if item.get("encrypted_content"):
@@ -266,7 +266,7 @@ def _with_breakpoint(chat_part: JsonObject, part: Mapping[str, Any]) -> JsonObje
     return chat_part
 
 
-def _collapsed(parts: list[JsonObject]) -> Any:
+def _collapse(parts: list[JsonObject]) -> Any:
     """Return text-only parts as one string, which every chat upstream accepts."""
     if all(part.keys() == {"type", "text"} for part in parts):
         return "\n".join(part["text"] for part in parts)

@@ -173,12 +173,12 @@ def text_of(message: Mapping[str, Any]) -> tuple[str, str, str]:
     content, refusal = message.get("content"), message.get("refusal")
     return (
         reasoning if isinstance(reasoning, str) else "",
-        content if isinstance(content, str) else _joined(content),
+        content if isinstance(content, str) else _join_parts(content),
         refusal if isinstance(refusal, str) else "",
     )
 
 
-def _joined(parts: Any) -> str:
+def _join_parts(parts: Any) -> str:
     """Return content as a string: some servers send a list of parts."""
     if not isinstance(parts, Sequence):
         return ""

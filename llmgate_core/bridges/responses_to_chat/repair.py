@@ -98,7 +98,7 @@ class StreamRepair:
         """
         if event.data.strip() == "[DONE]":
             return []
-        data = self._decoded(event.data)
+        data = self._decode(event.data)
         try:
             self._feed(event, data)
         except SHAPE_ERRORS as error:
@@ -131,7 +131,7 @@ class StreamRepair:
             )
         return []
 
-    def _decoded(self, text: str) -> JsonObject:
+    def _decode(self, text: str) -> JsonObject:
         try:
             data = decode(text)
         except ValueError as error:

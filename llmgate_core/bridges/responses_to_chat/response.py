@@ -58,12 +58,12 @@ def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
         raise no_choice(route)
     try:
-        return _converted(call, route, answer, choices)
+        return _convert(call, route, answer, choices)
     except SHAPE_ERRORS as error:
         raise misshapen(route, error) from error
 
 
-def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -> Converted:
+def _convert(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -> Converted:
     ledger = Ledger(route, SOURCE)
     if len(choices) > 1:
         ledger.lost("n", "a response has a single answer: the first choice")

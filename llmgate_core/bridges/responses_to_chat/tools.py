@@ -164,7 +164,7 @@ class Tools:
         flat: Mapping[str, Any] = nested if isinstance(nested, Mapping) else tool
         self._record_lost_fields(flat)
         function: JsonObject = {"name": self.names.chat_name(_name_of(tool, "function"), namespace)}
-        if description := _described(about, flat.get("description")):
+        if description := _join_paragraphs(about, flat.get("description")):
             function["description"] = description
         function["parameters"] = flat.get("parameters") or {"type": "object", "properties": {}}
         if flat.get("strict") is not None:
@@ -177,7 +177,7 @@ class Tools:
         self._record_lost_fields(flat)
         original_name = _name_of(tool, "custom")
         name = self.names.chat_name(original_name, namespace)
-        description = _described(about, flat.get("description"))
+        description = _join_paragraphs(about, flat.get("description"))
         if not self.takes_custom:
             return self._emulated_tool(original_name, name, description, flat.get("format"))
         custom: JsonObject = {"name": name}
@@ -195,7 +195,7 @@ class Tools:
                 "tools", f"the grammar of custom tool {original_name!r} is described to the model, not enforced"
             )
             rule = f"`input` must follow this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}"
-            description = _described(description, rule)
+            description = _join_paragraphs(description, rule)
         function: JsonObject = {"name": name}
         if description:
             function["description"] = description
@@ -274,7 +274,7 @@ class Tools:
         return call
 
 
-def _described(*paragraphs: Any) -> str:
+def _join_paragraphs(*paragraphs: Any) -> str:
     return "\n\n".join(paragraph for paragraph in paragraphs if isinstance(paragraph, str) and paragraph)
 
 

@@ -106,12 +106,12 @@ def whole_answer(family: str, rest: Sequence[Any], past: StreamHistory, record: 
     if family == "speech" or any(isinstance(chunk, bytes) for chunk in chunks):
         answer = _whole_bytes(chunks)
     else:
-        answer = _whole_document(family, _folded(family, chunks) if past.so_far is None else past.so_far(), record)
+        answer = _whole_document(family, _fold(family, chunks) if past.so_far is None else past.so_far(), record)
     answer.attach(record)
     return answer
 
 
-def _folded(family: str, chunks: Sequence[Any]) -> Any:
+def _fold(family: str, chunks: Sequence[Any]) -> Any:
     dicts = [_as_dict(chunk) for chunk in chunks]
     return (fold_events if FAMILIES[family].ends else fold)(family, dicts) if dicts else None
 

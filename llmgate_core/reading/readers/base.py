@@ -164,7 +164,7 @@ class EventStreamReader(ABC):
         """Yield the chunks that `block` completes."""
         end, is_plain = self.end, self._parser is None
         try:
-            for event in self._decoded(block):
+            for event in self._decode(block):
                 if is_plain and event.data != DONE:  # one event, one chunk: it runs for every token
                     chunk = self._chunk_of_event(event)
                     self.count += 1
@@ -181,7 +181,7 @@ class EventStreamReader(ABC):
             self._complete(error)
             raise
 
-    def _decoded(self, block: bytes) -> Sequence[SSEEvent]:
+    def _decode(self, block: bytes) -> Sequence[SSEEvent]:
         try:
             return self._decoder.feed(block)
         except ValueError as error:

@@ -92,16 +92,16 @@ class ChoiceReader(_ChunkReader):
             raise self._error_of_invalid(event, error) from None
         if not chunk.choices and (event.event == "error" or (chunk.model_extra or {}).get("error")):
             raise self._error_event(event)
-        return self._noted(chunk, event.data)
+        return self._record_chunk(chunk, event.data)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        return self._noted(self._validated_piece(piece), piece)
+        return self._record_chunk(self._validated_piece(piece), piece)
 
-    def _noted(self, chunk: Any, piece: Any) -> Any:
+    def _record_chunk(self, chunk: Any, piece: Any) -> Any:
         self._pieces.append(piece)
         choices = chunk.choices
         if chunk.usage is not None or len(choices or ()) != 1 or choices[0].finish_reason is not None:
-            self.end.see_chunk(chunk)  # the others, one a token, say nothing of the end
+            self.end.see_chunk(chunk)  # the others, one per token, cannot end the stream
         return chunk
 
 
@@ -119,12 +119,12 @@ class TypedEventReader(_ChunkReader):
             raise self._error_event(event)
         if chunk.type == "error" or (chunk.type is None and (chunk.model_extra or {}).get("error")):
             raise self._error_event(event)
-        return self._noted(chunk, event.data)
+        return self._record_chunk(chunk, event.data)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        return self._noted(self._validated_piece(piece), piece)
+        return self._record_chunk(self._validated_piece(piece), piece)
 
-    def _noted(self, chunk: Any, piece: Any) -> Any:
+    def _record_chunk(self, chunk: Any, piece: Any) -> Any:
         self._pieces.append(piece)
         if self._see_event(chunk):
             self.answer = chunk.get("response")

@@ -63,16 +63,16 @@ class EventRelay(EventStreamReader):
             raise self._invalid("it is not a JSON object")
         if chunk.get("type") == "error" or (chunk.get("error") and not chunk.get("choices")):
             raise self._error_event(event)
-        return self._noted(chunk, event.data.encode())
+        return self._record_chunk(chunk, event.data.encode())
 
     def _chunk_of_piece(self, piece: JsonObject) -> bytes:
         try:
             data = encode(piece)
         except ValueError:
             raise self._invalid("it cannot be encoded as JSON") from None
-        return self._noted(piece, data)
+        return self._record_chunk(piece, data)
 
-    def _noted(self, chunk: Mapping[str, Any], data: bytes) -> bytes:
+    def _record_chunk(self, chunk: Mapping[str, Any], data: bytes) -> bytes:
         if self._family.ends:
             self._see_event(chunk)
             return event_bytes(self._family, chunk.get("type"), data)

@@ -27,7 +27,7 @@ class ConfigCommand:
         """Declare the arguments."""
         parser.add_argument("action", choices=("check", "schema"), help="check a file, or print the JSON Schema")
         parser.add_argument("file", metavar="FILE", nargs="?", help="the config to check")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
     def run(self, given: argparse.Namespace) -> int:
         """Run the command, and return the exit status."""

@@ -194,7 +194,7 @@ class LogSettings(ConfigModel):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The lowest level that is written; `debug` shows outgoing calls, never a key."""
     format: Literal["json", "text"] = "json"
-    """One JSON object a line, or plain words."""
+    """One JSON object per line, or plain text."""
     access: bool = True
     """Write one line for each request."""
     file: str | None = None
