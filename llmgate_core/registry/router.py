@@ -63,11 +63,11 @@ class Router:
             UnknownModelError: it has no known prefix and is not in the catalogue.
             PluginError: the plugin is missing, claimed twice, or cannot be loaded.
         """
-        name = model if isinstance(model, str) else _checked(model)
+        name = model if isinstance(model, str) else _check_model(model)
         bridged_over = FAMILIES[family].bridged_over if bridged else None
         target = self._targets.get((bridged_over or family, name, bridged))
         if target is None:
-            target = self._resolve(bridged_over or family, _checked(name), fixed_prefix=bridged)
+            target = self._resolve(bridged_over or family, _check_model(name), fixed_prefix=bridged)
             if len(self._targets) >= MAX_CACHED_TARGETS:
                 self._targets.clear()
             if len(name) <= MAX_CACHED_CHARACTERS:
@@ -84,7 +84,7 @@ class Router:
             mode = next(mode for mode, name in FAMILY_OF_MODE.items() if name == family)
             prefix = self._catalogue.default_prefix(mode) or next(iter(self._plugins.prefixes(family)), "")
         else:
-            prefix = _checked(model).strip("/")
+            prefix = _check_model(model).strip("/")
             if not self._plugins.knows(family, prefix):
                 return self.resolve(family, model)
         return ResolvedModel(
@@ -186,7 +186,7 @@ def split_prefix(model: str) -> Iterator[tuple[str, str]]:
         cut = model.rfind("/", 0, cut)
 
 
-def _checked(model: object) -> str:
+def _check_model(model: object) -> str:
     if isinstance(model, str) and model.strip() and model.isprintable():
         return model
     raise bad_request("model", f"model must be a string such as 'openai/gpt-4o', not {str(model)[:80]!r}")

@@ -78,7 +78,7 @@ class RelayReader(ResultReader):
             content, answer = canonical.content, self._checked_answer(canonical)
         else:
             self._raise_error(canonical, response)
-            content, answer = self._encoded(canonical, response), canonical
+            content, answer = self._encode(canonical, response), canonical
         record = self.record(response, attempts, losses)
         if answer is None:
             record.end(usage=_last_usage(content), tier=None, reading_losses=losses)
@@ -92,7 +92,7 @@ class RelayReader(ResultReader):
         last = response or UpstreamResponse(200, (), b"")
         record = self.record(last, 1)
         record.end(usage=job.get("usage"), tier=job.get("service_tier"), reading_losses=())
-        return Relayed(last.status, last.headers, self._encoded(job, last), "application/json", record)
+        return Relayed(last.status, last.headers, self._encode(job, last), "application/json", record)
 
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:
         """Return the reader whose chunks are bytes ready to be sent on."""
@@ -148,7 +148,7 @@ class RelayReader(ResultReader):
             raise self._invalid(response, f"the answer has no {required}")
         return answer
 
-    def _encoded(self, answer: Mapping[str, Any], response: UpstreamResponse) -> bytes:
+    def _encode(self, answer: Mapping[str, Any], response: UpstreamResponse) -> bytes:
         """Return an answer as JSON; numbers that JSON does not have are the upstream's fault."""
         try:
             return encode(answer)

@@ -63,7 +63,7 @@ class Answer:
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
         """Return an answer with `value` as JSON; `x_request_id="..."` becomes the header `x-request-id`."""
-        return cls(status, json.dumps(value).encode(), {"content-type": "application/json", **_dashed(headers)})
+        return cls(status, json.dumps(value).encode(), {"content-type": "application/json", **_header_names(headers)})
 
     @classmethod
     def sse(cls, events: str | Iterable[str | dict[str, Any]], *, done: bool = True, **headers: str) -> Answer:
@@ -73,7 +73,7 @@ class Answer:
         """
         end = [b"data: [DONE]\n\n"] if done else []
         parts = [events.encode()] if isinstance(events, str) else [_event(event) for event in events]
-        return cls(200, parts + end, {"content-type": "text/event-stream", **_dashed(headers)})
+        return cls(200, parts + end, {"content-type": "text/event-stream", **_header_names(headers)})
 
     @property
     def keeps_connection(self) -> bool:
@@ -124,7 +124,7 @@ class Answer:
         return [("content-length", str(len(self.body)))]
 
 
-def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
+def _header_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 

@@ -170,7 +170,7 @@ class FakeUpstream:
         early = self._take_early()
         if early is None:
             request["body"] = client.read_body(request["headers"])
-            request["json"] = _parsed(request["body"])
+            request["json"] = _parse_json(request["body"])
         with self._changed:
             self.received.append(request)
             self._changed.notify_all()
@@ -326,7 +326,7 @@ def fake_upstream(*, tls: ssl.SSLContext | None = None) -> Iterator[FakeUpstream
         upstream.close()
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:

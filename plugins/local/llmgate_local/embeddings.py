@@ -47,7 +47,7 @@ class EmbeddingServer(ChildServer):
         Raises:
             RefusedError: the body asks for what this model cannot do.
         """
-        texts, is_query, as_base64 = _checked(body, self._model.dim)
+        texts, is_query, as_base64 = _check(body, self._model.dim)
         with self._lock:  # one core is all it gets, so a second batch would only slow the first
             vectors = self._model.encode(texts, is_query).astype("<f4")
             tokens = sum(self._model.token_count(text, is_query) for text in texts)
@@ -63,7 +63,7 @@ class EmbeddingServer(ChildServer):
         return {"object": "list", "data": data, "model": MODEL, "usage": usage}
 
 
-def _checked(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
+def _check(body: Any, dimensions: int) -> tuple[list[str], bool, bool]:
     """Return the strings, whether they are queries, and whether to encode vectors as base64."""
     if not isinstance(body, dict):
         raise RefusedError(400, "the body must be a JSON object", None)

@@ -28,7 +28,7 @@ from llmgate_core.plugin import (
 )
 from llmgate_local.child import ModelServer
 from llmgate_local.commands import chat_command, embeddings_command, transcription_command
-from llmgate_local.responses import completed, judged, with_format
+from llmgate_local.responses import complete, judge, with_format
 from llmgate_local.transports import AsyncLocalTransport, LocalTransport
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ class LocalModels(OpenAICompatible):
             return ChatOverResponses.chat_completion(call, route, response)
         if route.family == "transcription" and call.body.get("response_format") in TEXT_FORMATS:
             return {"text": response.content.decode("utf-8", "replace")}
-        return completed(call, route, response) if route.family == "responses" else response
+        return complete(call, route, response) if route.family == "responses" else response
 
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
         """Judge parameters without a counterpart in the bridge, and those that llama.cpp ignores; pass on the rest."""
         if route.prefix == BRIDGE:
             return ChatOverResponses.supports_param(route, param, value)
-        return judged(param, value) if route.family == "responses" and self._serves(route) else None
+        return judge(param, value) if route.family == "responses" and self._serves(route) else None
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:

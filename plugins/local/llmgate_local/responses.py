@@ -25,7 +25,7 @@ from llmgate_core.plugin import (
     encode,
 )
 
-__all__ = ["completed", "judged", "with_format"]
+__all__ = ["complete", "judge", "with_format"]
 
 SOURCE = "llama.cpp's /v1/responses"
 ENDS = ("completed", "incomplete", "failed")
@@ -33,7 +33,7 @@ IGNORED = frozenset({"background", "conversation", "include", "max_tool_calls", 
 """Parameters that the server silently ignores."""
 
 
-def judged(param: str, value: Any) -> ParamRule | None:
+def judge(param: str, value: Any) -> ParamRule | None:
     """Return the rule for a parameter of a Responses call that the server would ignore."""
     if param in IGNORED and value is not None:
         return ParamRule(supported=False, reason="this server ignores it", source=SOURCE)
@@ -64,7 +64,7 @@ def _chat_format(wanted: Mapping[str, Any]) -> JsonObject:
     return {"type": "json_schema", "json_schema": {name: value for name, value in wanted.items() if name != "type"}}
 
 
-def completed(call: Call, route: Route, response: UpstreamResponse) -> Converted | UpstreamResponse:
+def complete(call: Call, route: Route, response: UpstreamResponse) -> Converted | UpstreamResponse:
     """Return a response with every documented field, filled in like the last event of a stream."""
     answer = response.json()
     if not isinstance(answer, dict) or not isinstance(answer.get("output"), list):

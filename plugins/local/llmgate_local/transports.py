@@ -40,13 +40,13 @@ class LocalTransport:
             ConfigError: a library, an extra or the weights are missing. APIConnectionError: the child does not start.
             APITimeoutError: the call's deadline came first; the start continues.
         """
-        return self._inner.send(_addressed(request, self._server.running() or self._started(request)))
+        return self._inner.send(_with_address(request, self._server.running() or self._wait_for_start(request)))
 
     def close(self) -> None:
         """Close the inner transport; the child keeps running for other clients."""
         self._inner.close()
 
-    def _started(self, request: TransportRequest) -> Address:
+    def _wait_for_start(self, request: TransportRequest) -> Address:
         try:
             return self._server.start().result(request.deadline.remaining())
         except concurrent.futures.TimeoutError:
@@ -64,13 +64,15 @@ class AsyncLocalTransport:
 
     async def asend(self, request: TransportRequest) -> AsyncTransportResponse:
         """Do the same as `LocalTransport.send`."""
-        return await self._inner.asend(_addressed(request, self._server.running() or await self._started(request)))
+        return await self._inner.asend(
+            _with_address(request, self._server.running() or await self._wait_for_start(request))
+        )
 
     async def aclose(self) -> None:
         """Close the inner transport; the child keeps running for other clients."""
         await self._inner.aclose()
 
-    async def _started(self, request: TransportRequest) -> Address:
+    async def _wait_for_start(self, request: TransportRequest) -> Address:
         start = asyncio.wrap_future(self._server.start())
         try:
             return await asyncio.wait_for(start, request.deadline.remaining())
@@ -80,7 +82,7 @@ class AsyncLocalTransport:
             raise copy.copy(error) from error
 
 
-def _addressed(request: TransportRequest, address: Address) -> TransportRequest:
+def _with_address(request: TransportRequest, address: Address) -> TransportRequest:
     """Return the request with the child's address and key."""
     headers = [(name, value) for name, value in request.headers if name.lower() != "authorization"]
     headers.append(("authorization", f"Bearer {address.key.reveal()}"))

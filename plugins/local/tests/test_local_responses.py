@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from llmgate_local.provider import LocalModels
-from llmgate_local.responses import completed
+from llmgate_local.responses import complete
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
@@ -41,7 +41,7 @@ def bridged(local: LocalModels) -> str:
 
 def whole(answer: dict[str, Any]) -> Any:
     response = UpstreamResponse(200, (), json.dumps(answer).encode())
-    return completed(Call("responses", MODEL, {"input": "hi", "temperature": 0.5}), ROUTE, response), response
+    return complete(Call("responses", MODEL, {"input": "hi", "temperature": 0.5}), ROUTE, response), response
 
 
 def test_what_the_server_leaves_out_of_a_whole_answer_is_filled_in_and_said() -> None:

@@ -21,11 +21,11 @@ def open_stores(settings: StoreSettings) -> Stores:
         LLMGateError: one is not installed, or cannot be imported.
     """
     return Stores(
-        None if settings.keys is None else _opened(settings.keys),
-        MemoryCounters() if settings.counters is None else _opened(settings.counters),
-        MemoryBlobs() if settings.blobs is None else _opened(settings.blobs),
+        None if settings.keys is None else _open(settings.keys),
+        MemoryCounters() if settings.counters is None else _open(settings.counters),
+        MemoryBlobs() if settings.blobs is None else _open(settings.blobs),
     )
 
 
-def _opened(entry: Extension) -> Any:
+def _open(entry: Extension) -> Any:
     return load_extension(STORES, entry.name)(entry.options)

@@ -118,7 +118,7 @@ def _load(
     variables = expand(root, os.environ if environment is None else environment, problems)
     arrange(root, problems)
     report_unset(root, variables, problems)
-    file = _validated(root, problems)
+    file = _validate(root, problems)
     if file is not None:
         check(file, root, problems)
     if file is not None and plugins:
@@ -134,7 +134,7 @@ def _load(
     return GatewayConfig.of(file, root, warnings=problems.warnings, source=problems.source)
 
 
-def _validated(root: Node, problems: Problems) -> ConfigFile | None:
+def _validate(root: Node, problems: Problems) -> ConfigFile | None:
     try:
         return ConfigFile.model_validate(root.plain())
     except ValidationError as error:

@@ -166,7 +166,7 @@ def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:
     ids: list[str] = []
     for expected, part in zip(pattern, parts, strict=True):
         if expected is None:
-            decoded = _decoded(part)
+            decoded = _decode(part)
             if decoded is None:
                 return None
             ids.append(decoded)
@@ -175,7 +175,7 @@ def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:
     return ids
 
 
-def _decoded(part: str) -> str | None:
+def _decode(part: str) -> str | None:
     try:
         decoded = unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError:

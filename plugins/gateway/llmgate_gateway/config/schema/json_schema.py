@@ -44,8 +44,8 @@ def json_schema() -> dict[str, Any]:
         if name in shapes:
             _spell(definition, shapes[name])
     _spell(schema, ConfigFile)
-    schema["$defs"] = {name: _short(name, _loose(definition)) for name, definition in definitions.items()}
-    properties = {key: _loose(value) for key, value in schema["properties"].items()}
+    schema["$defs"] = {name: _short(name, _loosen(definition)) for name, definition in definitions.items()}
+    properties = {key: _loosen(value) for key, value in schema["properties"].items()}
     whole = {**schema, "$schema": DIALECT, "title": "llmgate gateway config", "properties": properties}
     named: dict[str, Any] = _with_keywords(whole)
     return named
@@ -124,26 +124,26 @@ def _descriptions(model: type[ConfigModel]) -> dict[str, str]:
 def _short(name: str, definition: dict[str, Any]) -> dict[str, Any]:
     if name not in SHORT_FORMS:
         return definition
-    short = _loose(dict(SHORT_FORMS[name]))
+    short = _loosen(dict(SHORT_FORMS[name]))
     return {"anyOf": [short, definition]}
 
 
-def _loose(schema: Any) -> Any:
+def _loosen(schema: Any) -> Any:
     """Allow a reference to a variable for any value that is not a string."""
     if isinstance(schema, list):
-        return [_loose(item) for item in schema]
+        return [_loosen(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: _loose_named(key, value) for key, value in schema.items()}
+    inner = {key: _loosen_value(key, value) for key, value in schema.items()}
     if inner.get("type") in NOT_TEXT or "enum" in inner:
         notes = {key: inner.pop(key) for key in ("description", "default", "deprecated", "title") if key in inner}
         return {"anyOf": [inner, dict(REFERENCE)], **notes}
     return inner
 
 
-def _loose_named(key: str, value: Any) -> Any:
+def _loosen_value(key: str, value: Any) -> Any:
     if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
-        return {name: _loose(item) for name, item in value.items()}
+        return {name: _loosen(item) for name, item in value.items()}
     if key in ("default", "enum", "required", "examples", "description", "title"):
         return value
-    return _loose(value)
+    return _loosen(value)

@@ -48,7 +48,7 @@ class GatewayConfig:
         """Return the config of a file that has been validated."""
         return cls(
             deployments=file.model_list,
-            general=_merged(file),
+            general=_merge(file),
             settings=file.settings,
             router=file.router_settings,
             aliases=file.router_settings.model_group_alias,
@@ -68,7 +68,7 @@ class GatewayConfig:
         return error_of(tuple(sorted(problems)), self.source)
 
 
-def _merged(file: ConfigFile) -> GeneralSettings:
+def _merge(file: ConfigFile) -> GeneralSettings:
     general, settings = file.general_settings, file.settings
     limits, log = dict[str, int](), dict[str, str]()
     explicit = general.limits.model_fields_set

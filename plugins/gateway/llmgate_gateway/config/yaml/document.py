@@ -122,14 +122,14 @@ def parse(text: str, problems: Problems) -> Node | None:
         problems.add(place, (), "a control character; a config must be plain text")
     except yaml.MarkedYAMLError as error:
         builder.root = None
-        problems.add(*_explained(error, text, builder.stack))
+        problems.add(*_explain(error, text, builder.stack))
     finally:
         if loader is not None:
             loader.dispose()
     return builder.root
 
 
-def _explained(error: yaml.MarkedYAMLError, text: str, stack: list[_Open]) -> tuple[tuple[int, int], Path, str]:
+def _explain(error: yaml.MarkedYAMLError, text: str, stack: list[_Open]) -> tuple[tuple[int, int], Path, str]:
     """Return place, path and message for a parser error: where the mistake begins, not where it was noticed."""
     description = f"{error.context or ''}: {error.problem or ''}"
     at_context = error.context_mark is not None and any(part in description for part in AT_CONTEXT)
