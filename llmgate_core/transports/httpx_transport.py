@@ -1,8 +1,8 @@
-"""The transport over `httpx.Client` and `httpx.AsyncClient`: for `transport="httpx"`, and for every proxy.
+"""The transport over httpx: for `transport="httpx"`, and for every proxy.
 
-The clients are ours, behind the adapter for callers' clients, so what that adapter cannot keep does not hold here
-either (see `llmgate_core.transports.user_client`), but for bodies, which are decoded here and within limits. They read
-nothing of the environment: which proxy to use is an option.
+httpx's transports are driven by the adapter for callers' clients, without a client: no redirect is even parsed, no
+cookie kept, no request line logged, and no header sent that is not the request's own. They read nothing of the
+environment: which proxy to use is an option. Bodies are decoded here, within limits.
 
 Source: docs/reliability.md, "Sending", and rows S14 and S16 there.
 """
@@ -12,125 +12,142 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from llmgate_core.errors import ConfigError
+from llmgate_core.transports.async_slots import AsyncSlots
+from llmgate_core.transports.httpx_lanes import AsyncLane, AsyncLaneStream, Lane, LaneStream
+from llmgate_core.transports.sync_slots import Slots
 from llmgate_core.transports.tls import make_tls_context
-from llmgate_core.transports.user_client.async_transport import AsyncUserClientTransport
-from llmgate_core.transports.user_client.sync_transport import UserClientTransport
+from llmgate_core.transports.user_client.async_transport import AsyncClientTransport
+from llmgate_core.transports.user_client.sync_transport import ClientTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from llmgate_core.contract.transport import Origin, TransportRequest
+    from llmgate_core.contract.transport import TransportRequest
+    from llmgate_core.transports.connection_reads import ConnectionReads
     from llmgate_core.transports.options import TransportOptions
-    from llmgate_core.transports.user_client.async_transport import AsyncUserClientResponse
+    from llmgate_core.transports.user_client.requests import ConnectionTrace
 
 __all__ = ["AsyncHTTPXTransport", "HTTPXTransport"]
 
-T = TypeVar("T", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 
-
-class HTTPXTransport(UserClientTransport):
-    """`contract.transport.Transport` over a client of its own; many threads may share one."""
+class HTTPXTransport(ClientTransport):
+    """`contract.transport.Transport` over lanes; many threads may share one."""
 
     decodes = True
 
     def __init__(self, options: TransportOptions) -> None:
-        kind = _ProxyTransport if _is_http_proxy(options.proxy) else httpx.HTTPTransport
-        super().__init__(_Client(_new_transport(kind, options)))
+        super().__init__(_RequestBuilder(options).build)
+        self._lane_options = _lane_options(options)
         self._process = os.getpid()
+        self._lanes: set[Lane] = set()
+        self.slots: Slots[Lane] = Slots(options)
+
+    def _send(self, outgoing: httpx.Request, request: TransportRequest, trace: ConnectionTrace) -> httpx.Response:
+        lane = self.slots.take(request) or Lane(request.origin, httpx.HTTPTransport(**self._lane_options), self._lanes)
+        deadline = request.deadline
+        trace.on_stream = lane.reads.watch
+        trace.on_head = lambda: lane.reads.arm(deadline.wait(deadline.timeouts.first_event))
+        try:
+            response = lane.transport.handle_request(outgoing)
+            response.stream = LaneStream(self, lane, response)
+        except BaseException:
+            self.slots.drop(lane)
+            raise
+        return response
+
+    def timer_of(self, response: httpx.Response, waits: dict[str, float | None]) -> ConnectionReads:
+        """Return what ends the reads of an answer."""
+        waits["read"] = None  # every wait is cut off by us
+        return cast("LaneStream", response.stream).reads
 
     def close(self) -> None:
         """Close every connection, those in use too."""
-        self._client.close()
+        self.slots.close()
+        for lane in list(self._lanes):
+            lane.discard()
 
     def __del__(self) -> None:
         # A fork's child leaves the parent's connections alone: a lock may be held there for ever.
         if getattr(self, "_process", None) == os.getpid():
-            self.close()
+            for lane in list(self._lanes):
+                lane.discard()
 
 
-class AsyncHTTPXTransport(AsyncUserClientTransport):
-    """`contract.transport.AsyncTransport` over a client of its own, for the event loop of its first request."""
+class AsyncHTTPXTransport(AsyncClientTransport):
+    """`contract.transport.AsyncTransport` over lanes, for the event loop of its first request."""
 
     decodes = True
 
     def __init__(self, options: TransportOptions) -> None:
-        kind = _AsyncProxyTransport if _is_http_proxy(options.proxy) else httpx.AsyncHTTPTransport
-        super().__init__(_AsyncClient(_new_transport(kind, options)))
+        super().__init__(_RequestBuilder(options).build)
+        self._lane_options = _lane_options(options)
+        self._lanes: set[AsyncLane] = set()
+        self.slots: AsyncSlots[AsyncLane] = AsyncSlots(options)
         self._guard: AsyncGenerator[None, None] | None = None
 
-    async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
-        """Send `request`; see `contract.transport.AsyncTransport.asend`."""
+    async def _send(self, outgoing: httpx.Request, request: TransportRequest, trace: ConnectionTrace) -> httpx.Response:
         if self._guard is None:
-            self._guard = _close_with_loop(self._client)
+            self._guard = _close_with_loop(self._lanes)
             await self._guard.__anext__()
-        return await super().asend(request)
+        lane = await self.slots.take(request) or AsyncLane(
+            request.origin, httpx.AsyncHTTPTransport(**self._lane_options), self._lanes
+        )
+        deadline = request.deadline
+        trace.on_stream = lane.reads.awatch
+        trace.on_head = lambda: lane.reads.arm(deadline.wait(deadline.timeouts.first_event))
+        try:
+            response = await lane.transport.handle_async_request(outgoing)
+            response.stream = AsyncLaneStream(self, lane, response)
+        except BaseException:
+            self.slots.drop(lane)
+            raise
+        return response
 
-    def _may_have_moved(self, origin: Origin) -> bool:  # noqa: ARG002  # no connection is of another loop
-        return False
+    def reads_of(self, response: httpx.Response) -> ConnectionReads:
+        """Return what ends the reads of an answer."""
+        return cast("AsyncLaneStream", response.stream).reads
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""
-        if self._guard is None:
-            await self._client.aclose()
-        else:
+        self.slots.close()
+        if self._guard is not None:
             await self._guard.aclose()
 
 
-# A client whose `send` is its transport's: no redirect is even parsed, no cookie kept, no request line logged, and no
-# header sent that is not the request's own.
-
-
-class _Client(httpx.Client):
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        super().__init__(transport=transport, trust_env=False)
-        self.headers.clear()
-        self._sends_by = transport
-
-    def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:  # type: ignore[override]  # noqa: ARG002  # the adapter calls it so
-        return self._sends_by.handle_request(request)
-
-
-class _AsyncClient(httpx.AsyncClient):
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        super().__init__(transport=transport, trust_env=False)
-        self.headers.clear()
-        self._sends_by = transport
-
-    async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:  # type: ignore[override]  # noqa: ARG002  # the adapter calls it so
-        return await self._sends_by.handle_async_request(request)
-
-
-async def _close_with_loop(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
-    """Do nothing until the loop ends or the transport is dropped; then close the client."""
+async def _close_with_loop(lanes: set[AsyncLane]) -> AsyncGenerator[None, None]:
+    """Do nothing until the loop ends or the transport is dropped; then close what is open."""
     try:
         yield
     finally:
-        await client.aclose()
+        for lane in list(lanes):
+            await lane.aclose()
         await asyncio.sleep(0)  # sockets are closed one turn of the loop later
 
 
-def _new_transport(transport: type[T], options: TransportOptions) -> T:
-    """Return a transport of httpx's.
+def _lane_options(options: TransportOptions) -> dict[str, Any]:
+    """Return the arguments of httpx's transports.
 
     Raises:
         ConfigError: the proxy's URL is not valid, or it is a SOCKS proxy and the package for these is missing.
     """
-    limits = httpx.Limits(
-        max_connections=options.max_connections,
-        max_keepalive_connections=options.max_connections,
-        keepalive_expiry=options.max_idle_seconds,
-    )
-    proxy = None if options.proxy is None else _proxy(options.proxy)
     context = make_tls_context(options, _UnbracketingContext if _is_http_proxy(options.proxy) else ssl.SSLContext)
+    lane: dict[str, Any] = {
+        "verify": context,
+        "proxy": None if options.proxy is None else _proxy(options.proxy),
+        "limits": httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
+        "trust_env": False,
+    }
     try:
-        return transport(verify=context, proxy=proxy, limits=limits, trust_env=False)
+        httpx.HTTPTransport(**lane).close()
     except ImportError:
         message = "a SOCKS proxy needs the package socksio: pip install socksio"
+    else:
+        return lane
     raise ConfigError(message)
 
 
@@ -178,18 +195,20 @@ def _unbracketed(options: dict[str, Any]) -> dict[str, Any]:
     return options if host is None else {**options, "server_hostname": host.strip(brackets)}
 
 
-class _ProxyTransport(httpx.HTTPTransport):
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        _bracket(request)
-        return super().handle_request(request)
+class _RequestBuilder:
+    """Builds httpx's requests. The URL of the last one is parsed once; most calls of a client go to the same."""
 
+    def __init__(self, options: TransportOptions) -> None:
+        self._has_http_proxy = _is_http_proxy(options.proxy)
+        self._last: tuple[str, httpx.URL] = ("", httpx.URL())
 
-class _AsyncProxyTransport(httpx.AsyncHTTPTransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        _bracket(request)
-        return await super().handle_async_request(request)
-
-
-def _bracket(request: httpx.Request) -> None:
-    if ":" in request.url.host:
-        request.url = _BracketedURL(request.url)
+    def build(self, method: str, url: str, **rest: Any) -> httpx.Request:
+        """Return the request; takes what `httpx.Client.build_request` takes."""
+        text, parsed = self._last
+        if text != url:
+            parsed = httpx.URL(url)
+            self._last = (url, parsed)
+        request = httpx.Request(method, parsed, **rest)
+        if self._has_http_proxy and ":" in parsed.host:
+            request.url = _BracketedURL(parsed)
+        return request

@@ -33,9 +33,9 @@ def caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     made.close()
 
 
-@pytest.fixture(params=["sync-http1", "async-http1"])
-def http1_caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
-    """A caller for what the transport over httpx cannot keep: see docs/reliability.md, "What we cannot keep"."""
+@pytest.fixture(params=CALLERS)
+def any_caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+    """Each of the callers in turn, at every depth: where it matters most that the transports keep one rule."""
     unset_environment(monkeypatch)
     made = Caller(*request.param.split("-"))
     yield made

@@ -413,13 +413,13 @@ def test_a_total_ends_what_drips(caller: Caller, upstream: FakeUpstream, what: s
     ("timeout", "phase"), [(1, "total"), (Timeouts(total=30, first_event=0.6, idle=0.6), "first_event")]
 )
 def test_a_dripping_head_ends_in_time(
-    http1_caller: Caller, upstream: FakeUpstream, what: str, timeout: Any, phase: str
+    any_caller: Caller, upstream: FakeUpstream, what: str, timeout: Any, phase: str
 ) -> None:
     _, answer = dripped(what)
     upstream.answers.append(answer)
-    error = http1_caller.failure(upstream, timeout=timeout)
+    error = any_caller.failure(upstream, timeout=timeout)
     assert (type(error), error.phase) == (APITimeoutError, phase)
-    http1_caller.wait_disconnect(upstream)
+    any_caller.wait_disconnect(upstream)
 
 
 @pytest.mark.parametrize(
@@ -574,27 +574,25 @@ SECOND = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(POISON), POIS
 @pytest.mark.parametrize("stray", [SECOND, b"x", b"\r\n" + SECOND, SECOND[:30]], ids=["answer", "byte", "CRLF", "half"])
 @pytest.mark.parametrize("pause_seconds", [0, 0.02])
 def test_a_stray_answer_never_reaches_the_next_call(
-    http1_caller: Caller, upstream: FakeUpstream, stray: bytes, pause_seconds: float
+    any_caller: Caller, upstream: FakeUpstream, stray: bytes, pause_seconds: float
 ) -> None:
     for number in range(8):
         answer = Answer.json(chat(f"answer {number}"))
         upstream.answers.append(Answer(200, answer.body, stray=stray, pause_seconds=pause_seconds))
     for number in range(8):
-        assert http1_caller.complete(upstream).choices[0].message.content == f"answer {number}"
-        http1_caller.turn()
+        assert any_caller.complete(upstream).choices[0].message.content == f"answer {number}"
+        any_caller.turn()
         upstream.wait_answered(number + 1)  # the stray bytes lie there before the next call
 
 
-def test_a_stray_answer_after_a_stream_never_reaches_the_next_call(
-    http1_caller: Caller, upstream: FakeUpstream
-) -> None:
+def test_a_stray_answer_after_a_stream_never_reaches_the_next_call(any_caller: Caller, upstream: FakeUpstream) -> None:
     for _ in range(4):
         upstream.answers += [Answer(200, [FIRST, LAST], SSE, stray=SECOND), Answer.json(chat())]
     for number in range(4):
-        assert text_of(http1_caller.read(upstream)) == "ab"
-        http1_caller.turn()
+        assert text_of(any_caller.read(upstream)) == "ab"
+        any_caller.turn()
         upstream.wait_answered(2 * number + 1)
-        assert http1_caller.complete(upstream).choices[0].message.content == "ok"
+        assert any_caller.complete(upstream).choices[0].message.content == "ok"
 
 
 # --- S14: cookies and the environment ---

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.errors import APITimeoutError
+    from llmgate_core.transports.async_slots import AsyncSlots
     from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.http1.response_reader import ResponseReader
     from llmgate_core.transports.waits import Moment
@@ -38,17 +39,7 @@ MAX_DRAINED_BYTES = 64 * 1024
 class Owner(Protocol):
     """The transport that a connection belongs to."""
 
-    def keep(self, connection: AsyncConnection) -> None:
-        """Take back a connection whose answer is complete."""
-        ...
-
-    def release(self) -> None:
-        """Count a connection in use as closed."""
-        ...
-
-    def remove_idle(self, connection: AsyncConnection) -> None:
-        """Take an idle connection out of the pool: it was closed."""
-        ...
+    slots: AsyncSlots[AsyncConnection]
 
     def forget(self, connection: AsyncConnection) -> None:
         """Forget a closed connection, whatever it was doing."""
@@ -282,15 +273,15 @@ class AsyncConnection(asyncio.Protocol):
         owner = self._owner()
         if owner is not None and reader.reusable and not self.is_sending:
             self._resume_reading()
-            owner.keep(self)
+            owner.slots.keep(self)
             return
         self.discard()
         if owner is not None:
-            owner.release()
+            owner.slots.release()
 
     def _lose_idle(self) -> None:
         if owner := self._owner():
-            owner.remove_idle(self)
+            owner.slots.remove_idle(self)
         self.discard()
 
     def _drain_more(self, reader: ResponseReader, size: int) -> None:

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIConnectionError
 from llmgate_core.transports.addresses import literal_addresses, open_socket
+from llmgate_core.transports.async_slots import AsyncSlots
 from llmgate_core.transports.async_upload import AsyncUpload
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.failures import connect_failed, dns_failed, tls_failed
 from llmgate_core.transports.http1.async_connection import AsyncConnection
 from llmgate_core.transports.http1.parsers import parser_kind
-from llmgate_core.transports.http1.pool import ConnectionPool
 from llmgate_core.transports.http1.request_head import build_head
 from llmgate_core.transports.http1.response_reader import ResponseReader
 from llmgate_core.transports.options import TransportOptions
 from llmgate_core.transports.tls import make_tls_context
-from llmgate_core.transports.waits import await_future, await_until, is_late, moment_after
+from llmgate_core.transports.waits import await_until, is_late, moment_after
 
 if TYPE_CHECKING:
     import ssl
@@ -50,9 +50,8 @@ class AsyncHTTP1Transport:
         self._tls_context: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guard: AsyncGenerator[None, None] | None = None
-        self._pool: ConnectionPool[AsyncConnection] = ConnectionPool(options.max_connections, options.max_idle_seconds)
+        self.slots: AsyncSlots[AsyncConnection] = AsyncSlots(options)
         self._connections: set[AsyncConnection] = set()
-        self._is_closed = False
 
     async def asend(self, request: TransportRequest) -> AsyncHTTP1Response:
         """Send `request`; see `contract.transport.AsyncTransport.asend`."""
@@ -63,7 +62,7 @@ class AsyncHTTP1Transport:
         try:
             if upload is not None:
                 await upload.start()
-            connection = await self._kept_connection(request) or await self._new_connection(request)
+            connection = await self.slots.take(request) or await self._new_connection(request)
             return await self._exchange(connection, request, head, upload)
         finally:
             if upload is not None:
@@ -71,10 +70,9 @@ class AsyncHTTP1Transport:
 
     async def aclose(self) -> None:
         """Close every connection, those in use too."""
-        self._is_closed = True
+        self.slots.close()
         for connection in list(self._connections):
             connection.abort_any()
-        self._pool.discard_idle()
         if self._guard is not None:
             await self._guard.aclose()
 
@@ -107,40 +105,6 @@ class AsyncHTTP1Transport:
             connection.abort(reader)
             raise
 
-    async def _kept_connection(self, request: TransportRequest) -> AsyncConnection | None:
-        """Return a reusable connection; None: a new one may be opened, and its slot is reserved."""
-        while True:
-            connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
-            if connection is None:
-                if self._pool.reserve():
-                    return None
-                connection = await self._wait_for_slot(request)
-            if connection is None or (not request.new_connection and connection.is_reusable()):
-                return connection
-            connection.discard()
-            self.release()
-
-    async def _wait_for_slot(self, request: TransportRequest) -> AsyncConnection | None:
-        waiter: asyncio.Future[AsyncConnection | None] = asyncio.get_running_loop().create_future()
-        deadline = request.deadline
-        self._pool.wait(request.origin, waiter)
-        try:
-            return await await_future(waiter, moment_after(deadline.wait(deadline.timeouts.pool)))
-        except BaseException as error:
-            self._stop_waiting(request.origin, waiter)
-            if isinstance(error, TimeoutError):
-                raise deadline.error("pool") from None
-            raise
-
-    def _stop_waiting(self, origin: Origin, waiter: asyncio.Future[AsyncConnection | None]) -> None:
-        self._pool.stop_waiting(origin, waiter)
-        if not waiter.done():
-            waiter.cancel()
-        elif (connection := waiter.result()) is None:  # it came just now
-            self.release()
-        else:
-            self.keep(connection)
-
     async def _new_connection(self, request: TransportRequest) -> AsyncConnection:
         """Open a connection; its slot is reserved, and released if this fails."""
         deadline = request.deadline
@@ -148,7 +112,7 @@ class AsyncHTTP1Transport:
         try:
             connection = await self._open(request.origin, ends)
         except BaseException as error:
-            self.release()
+            self.slots.release()
             if is_late(error):
                 raise deadline.error("connect") from error
             raise
@@ -177,25 +141,6 @@ class AsyncHTTP1Transport:
         if self._tls_context is None:
             self._tls_context = make_tls_context(self._options)
         return self._tls_context
-
-    # What a connection reports.
-
-    def keep(self, connection: AsyncConnection) -> None:
-        """Take back a connection whose answer is complete."""
-        connection.was_used = True
-        if self._is_closed:
-            connection.discard()
-            self.release()
-        else:
-            self._pool.give(connection, monotonic())
-
-    def release(self) -> None:
-        """Count a connection as closed."""
-        self._pool.release()
-
-    def remove_idle(self, connection: AsyncConnection) -> None:
-        """Take an idle connection out of the pool: it was closed."""
-        self._pool.remove(connection)
 
     def forget(self, connection: AsyncConnection) -> None:
         """Forget a closed connection, whatever it was doing."""

@@ -9,24 +9,21 @@ Source: docs/reliability.md, "Sending", and rows R1, R4, R10 to R13, R19, R26 an
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIConnectionError
 from llmgate_core.transports.content_decoding import decoder_for
-from llmgate_core.transports.deferred_close import close_in_thread
 from llmgate_core.transports.failures import truncated
 from llmgate_core.transports.http1.parsers import parser_kind
-from llmgate_core.transports.http1.pool import ConnectionPool
 from llmgate_core.transports.http1.request_head import build_head
 from llmgate_core.transports.http1.response_reader import ResponseReader
 from llmgate_core.transports.http1.sync_connection import Connection, open_connection
 from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.sync_slots import Slots
 from llmgate_core.transports.sync_upload import Upload
 from llmgate_core.transports.tls import make_tls_context
-from llmgate_core.transports.waits import moment_after, wait_for_future
+from llmgate_core.transports.waits import moment_after
 
 if TYPE_CHECKING:
     import ssl
@@ -47,11 +44,9 @@ class HTTP1Transport:
     def __init__(self, options: TransportOptions | None = None) -> None:
         self._options = options = options or TransportOptions()
         self._parser = parser_kind(options.parser)
-        self._lock = threading.Lock()
         self._tls_lock = threading.Lock()
         self._tls_context: ssl.SSLContext | None = None
-        self._pool: ConnectionPool[Connection] = ConnectionPool(options.max_connections, options.max_idle_seconds)
-        self._is_closed = False
+        self.slots: Slots[Connection] = Slots(options)
 
     def send(self, request: TransportRequest) -> HTTP1Response:
         """Send `request`; see `contract.transport.Transport.send`."""
@@ -60,7 +55,7 @@ class HTTP1Transport:
         try:
             if upload is not None:
                 upload.start()
-            connection = self._kept_connection(request) or self._new_connection(request)
+            connection = self.slots.take(request) or self._new_connection(request)
             return self._exchange(connection, request, head, upload)
         finally:
             if upload is not None:
@@ -68,9 +63,7 @@ class HTTP1Transport:
 
     def close(self) -> None:
         """Close every idle connection; those in use are closed when their answer ends."""
-        with self._lock:
-            self._is_closed = True
-            self._pool.discard_idle()
+        self.slots.close()
 
     def _exchange(
         self, connection: Connection, request: TransportRequest, head: bytes, upload: Upload | None
@@ -85,49 +78,13 @@ class HTTP1Transport:
             _receive_head(connection, reader, request)
             return HTTP1Response(self, connection, reader)
         except APIConnectionError as error:
-            self._drop(connection)
+            self.slots.drop(connection)
             if connection.was_used and not reader.received and error.code in ("reset", "closed"):
                 raise StaleConnectionError from error
             raise
         except BaseException:
-            self._drop(connection)
+            self.slots.drop(connection)
             raise
-
-    def _kept_connection(self, request: TransportRequest) -> Connection | None:
-        """Return a reusable connection; None: a new one may be opened, and its slot is reserved."""
-        while True:
-            connection = self._take_slot(request)
-            if connection is None or (not request.new_connection and connection.is_reusable()):
-                return connection
-            self._drop(connection)
-
-    def _take_slot(self, request: TransportRequest) -> Connection | None:
-        with self._lock:
-            connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
-            if connection is not None or self._pool.reserve():
-                return connection
-            waiter: Future[Connection | None] = Future()
-            self._pool.wait(request.origin, waiter)
-        return self._wait_for_slot(waiter, request)
-
-    def _wait_for_slot(self, waiter: Future[Connection | None], request: TransportRequest) -> Connection | None:
-        deadline = request.deadline
-        try:
-            return wait_for_future(waiter, moment_after(deadline.wait(deadline.timeouts.pool)))
-        except BaseException as error:
-            with self._lock:
-                self._pool.stop_waiting(request.origin, waiter)
-            if waiter.done():  # it came just now
-                self._return_slot(waiter.result())
-            if isinstance(error, TimeoutError):
-                raise deadline.error("pool") from None
-            raise
-
-    def _return_slot(self, connection: Connection | None) -> None:
-        if connection is None:
-            self.release()
-        else:
-            self.keep(connection)
 
     def _new_connection(self, request: TransportRequest) -> Connection:
         """Open a connection; its slot is reserved, and returned if this fails."""
@@ -136,10 +93,10 @@ class HTTP1Transport:
             ends = moment_after(deadline.wait(deadline.timeouts.connect))
             return open_connection(request.origin, ends, self._context)
         except TimeoutError as error:
-            self.release()
+            self.slots.release()
             raise deadline.error("connect") from error
         except BaseException:
-            self.release()
+            self.slots.release()
             raise
 
     def _context(self) -> ssl.SSLContext:
@@ -147,35 +104,6 @@ class HTTP1Transport:
             if self._tls_context is None:
                 self._tls_context = make_tls_context(self._options)
             return self._tls_context
-
-    def _drop(self, connection: Connection) -> None:
-        connection.discard()
-        self.release()
-
-    def keep(self, connection: Connection) -> None:
-        """Take back a connection whose answer is complete."""
-        connection.was_used = True
-        with self._lock:
-            if not self._is_closed:
-                self._pool.give(connection, monotonic())
-                return
-        self._drop(connection)
-
-    def release(self) -> None:
-        """Count a connection as closed."""
-        with self._lock:
-            self._pool.release()
-
-    def release_dropped(self) -> None:
-        """Do the same without waiting: the collector may run in a thread that holds the lock."""
-        if self._lock.acquire(blocking=False):
-            try:
-                if not self._pool.is_awaited:
-                    self._pool.release()
-                    return
-            finally:
-                self._lock.release()
-        close_in_thread(self.release, wait_seconds=0)
 
 
 class HTTP1Response:
@@ -225,7 +153,7 @@ class HTTP1Response:
         if connection is not None:
             self._reader.fail(truncated(connection.origin, "it was closed by its reader"))
             connection.discard()
-            self._transport.release_dropped()
+            self._transport.slots.release_unlocked()
 
     def _receive(self, connection: Connection, ends: float | None) -> bool:
         """Read once; False: nothing came in time."""
@@ -242,10 +170,9 @@ class HTTP1Response:
         if connection is None:
             return
         if self._reader.reusable and not connection.is_broken:
-            self._transport.keep(connection)
+            self._transport.slots.keep(connection)
         else:
-            connection.discard()
-            self._transport.release()
+            self._transport.slots.drop(connection)
 
     def __del__(self) -> None:
         if getattr(self, "_connection", None) is not None:

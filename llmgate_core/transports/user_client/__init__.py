@@ -3,14 +3,15 @@
 A caller's client stays the caller's: it is never closed, and its proxies, certificates, hooks and auth hold; but no
 redirect is followed and no cookie of its jar is sent. It is used by protocol: `build_request`,
 `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`. `transport="httpx"` and proxies from the
-environment use clients that we make ourselves, through the same adapter (`llmgate_core.transports.httpx_transport`).
+environment go through the same adapter, without a client (`llmgate_core.transports.httpx_transport`).
 
-What a client cannot keep of the promises of `contract.transport`:
+What a caller's client cannot keep of the promises of `contract.transport`:
 
 * the head of an answer that drips byte by byte has no total limit in a blocking call;
 * a body is decoded as far as the client lets it, and bytes that follow an answer are the client's affair;
-* the answer to an upload is read when the upload has gone out or the upstream has closed, not before; and an upstream
-  that stops reading ends a blocking upload by the idle limit, even if the total ends sooner.
+
+Through both, the answer to an upload is read when the upload has gone out or the upstream has closed, not before; and
+an upstream that stops reading ends a blocking upload by the idle limit, even if the total ends sooner.
 
 Source: docs/guide/options.md; docs/reliability.md, "Sending", and row R26 there.
 """

@@ -1,4 +1,4 @@
-"""An asynchronous HTTP client as a transport, in one event loop after another."""
+"""An asynchronous HTTP client as a transport."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from llmgate_core.transports.async_upload import AsyncUpload
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.failures import closed, truncated
 from llmgate_core.transports.user_client.errors import client_failure_before_head, client_failure_in_body, is_timeout
-from llmgate_core.transports.user_client.quiet_logs import install_filter, quietly
+from llmgate_core.transports.user_client.quiet_logs import install_filter, quiet, quietly
 from llmgate_core.transports.user_client.requests import (
-    ClientRequests,
     ConnectionTrace,
+    build_request,
     end_of,
     raw_headers_of,
+    send_options_of,
     waits_of,
 )
 from llmgate_core.transports.waits import await_until, moment_after, seconds_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from llmgate_core.contract.transport import Origin, TransportRequest
+    from llmgate_core.transports.connection_reads import ConnectionReads
 
-__all__ = ["AsyncUserClientResponse", "AsyncUserClientTransport"]
+__all__ = ["AsyncClientTransport", "AsyncUserClientResponse", "AsyncUserClientTransport"]
 
 FINISH_SECONDS = 0.05
 CLOSE_SECONDS = 5.0
 MAX_DEAD_CONNECTIONS = 1000
 
 
-class AsyncUserClientTransport:
-    """`contract.transport.AsyncTransport` over an asynchronous client."""
+class AsyncClientTransport:
+    """`contract.transport.AsyncTransport` over what sends the requests of an HTTP library."""
 
     decodes = False
     """Whether the body is read as it comes and decoded by us, within limits, rather than by the client."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, build: Callable[..., Any]) -> None:
         install_filter()
-        self._client = client
-        self._requests = ClientRequests(client)
-        self._affinities: defaultdict[Origin, LoopAffinity] = defaultdict(LoopAffinity)
+        self._build = build
 
     async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:
         """Send `request`; see `contract.transport.AsyncTransport.asend`.
@@ -61,10 +61,9 @@ class AsyncUserClientTransport:
             try:
                 if upload is not None:
                     await upload.start()
-                outgoing = self._requests.build(request, waits, trace.atrace, upload)
-                sending = quietly(self._client.send(outgoing, **self._requests.send_options))
+                outgoing = build_request(self._build, request, waits, trace.atrace, upload)
+                sending = quietly(self._send(outgoing, request, trace))
                 response = await await_until(sending, moment_after(request.deadline.remaining()), _start_closing)
-                self._affinities[request.origin].settle()
                 return self._started(response, request, waits)
             except Exception as error:
                 if trace.was_refused:
@@ -80,18 +79,44 @@ class AsyncUserClientTransport:
             raise failure
         raise closed(request.origin)
 
-    def _may_have_moved(self, origin: Origin) -> bool:
+    async def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:
+        raise NotImplementedError
+
+    def _may_have_moved(self, origin: Origin) -> bool:  # noqa: ARG002  # for the override
         """Return whether kept connections may belong to a loop that is closed."""
-        return self._affinities[origin].has_moved()
+        return False
+
+    def reads_of(self, response: Any) -> ConnectionReads | None:  # noqa: ARG002  # for the override
+        """Return what ends the reads of an answer; None: they run in a task each, which is cancelled."""
+        return None
 
     def _started(
         self, response: Any, request: TransportRequest, waits: dict[str, float | None]
     ) -> AsyncUserClientResponse:
         try:
-            return AsyncUserClientResponse(response, request, waits, decodes=self.decodes)
+            waits["read"] = None  # every wait is cut off by us
+            return AsyncUserClientResponse(response, request, self.reads_of(response), decodes=self.decodes)
         except BaseException:
             _start_closing(response)
             raise
+
+
+class AsyncUserClientTransport(AsyncClientTransport):
+    """The transport over a caller's own client, in one event loop after another."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client.build_request)
+        self._client = client
+        self._send_options = send_options_of(client)
+        self._affinities: defaultdict[Origin, LoopAffinity] = defaultdict(LoopAffinity)
+
+    async def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:  # noqa: ARG002  # it has its own connections
+        response = await self._client.send(outgoing, **self._send_options)
+        self._affinities[request.origin].settle()
+        return response
+
+    def _may_have_moved(self, origin: Origin) -> bool:
+        return self._affinities[origin].has_moved()
 
     async def aclose(self) -> None:
         """Do nothing: the client is the caller's."""
@@ -101,14 +126,14 @@ class AsyncUserClientResponse:
     """A started answer; see `contract.transport.AsyncTransportResponse`."""
 
     def __init__(
-        self, response: Any, request: TransportRequest, waits: dict[str, float | None], *, decodes: bool
+        self, response: Any, request: TransportRequest, reads: ConnectionReads | None, *, decodes: bool
     ) -> None:
         self.status: int = response.status_code
         self.raw_headers = raw_headers_of(response)
         self._response = response
         self._origin = request.origin
         self._loop = asyncio.get_running_loop()
-        waits["read"] = None  # every wait is cut off here instead
+        self._reads = reads
         self._decoder = decoder_for(self.raw_headers) if decodes else None
         blocks = response.aiter_raw() if decodes else response.aiter_bytes()
         self._blocks: AsyncIterator[bytes] = blocks.__aiter__()
@@ -133,7 +158,7 @@ class AsyncUserClientResponse:
         if self._is_closed:
             return end_of(self._failure)
         try:
-            block: bytes = await await_until(quietly(self._next_block()), moment_after(wait_seconds))
+            block = await self._next_in_time(wait_seconds)
         except Exception as error:
             failure = TimeoutError() if is_timeout(error) else client_failure_in_body(error, self._origin)
             self._failure = failure or error
@@ -165,6 +190,8 @@ class AsyncUserClientResponse:
 
     async def _settle(self) -> None:
         self._is_closed = True
+        if getattr(self._response, "is_closed", False):
+            return
         with contextlib.suppress(TimeoutError):  # it goes on closing in the background
             await await_until(_start_closing(self._response), moment_after(CLOSE_SECONDS), shield=True)
 
@@ -178,6 +205,13 @@ class AsyncUserClientResponse:
             self._break_off()
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(_start_closing, self._response)
+
+    async def _next_in_time(self, wait_seconds: float | None) -> bytes:
+        if self._reads is None:
+            return await await_until(quietly(self._next_block()), moment_after(wait_seconds))
+        self._reads.arm(wait_seconds)
+        with quiet():
+            return await self._next_block()
 
     async def _next_block(self) -> bytes:
         async for block in self._blocks:

@@ -8,21 +8,26 @@ import threading
 from time import monotonic
 from typing import Any
 
-__all__ = ["ReadTimer", "socket_of"]
+__all__ = ["ReadTimer"]
+
+NEARLY = 0.9  # a wait that is at least this part of the client's own limit is left to the client
 
 
 class ReadTimer:
     """The time limit of a blocking client's reads.
 
-    httpx takes one limit for a whole body, at its start; ours changes from block to block. There is one timer at a
-    time, which is set again if it fires too early, so most blocks set none.
+    httpx takes one limit for a whole body, at its start; ours changes from block to block. The first is left to httpx,
+    and so is each that is nearly as long. There is one timer at a time, which is set again if it fires too early, so
+    most blocks set none.
 
     Attributes:
         expired: a read took too long, and its connection is shut down.
     """
 
-    def __init__(self, sock: socket.socket | None) -> None:
-        self._socket = sock
+    def __init__(self, response: Any, waits: dict[str, float | None]) -> None:
+        self._socket = _socket_of(response)
+        self._waits = waits  # which httpx reads when the first block is read
+        self._limit: float | None = None  # how long httpx waits for a block
         self._lock = threading.RLock()  # the collector may stop it in the thread that holds the lock
         self._ends: float | None = None  # None: no read is under way, or it has no limit
         self._timer: threading.Timer | None = None
@@ -34,9 +39,12 @@ class ReadTimer:
         """Whether there is a socket; an answer from memory needs no limit."""
         return self._socket is not None
 
-    def arm(self, wait_seconds: float) -> None:
+    def arm(self, wait_seconds: float | None) -> None:
         """Begin a read."""
-        if self._socket is None:
+        if self._limit is None:
+            self._limit = self._waits["read"] = wait_seconds
+            return
+        if self._socket is None or wait_seconds is None or wait_seconds >= self._limit * NEARLY:
             return
         with self._lock:
             self._ends = ends = monotonic() + wait_seconds
@@ -78,7 +86,7 @@ class ReadTimer:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which another thread reads
 
 
-def socket_of(response: Any) -> socket.socket | None:
+def _socket_of(response: Any) -> socket.socket | None:
     """Return the socket that an answer of httpx is read from; None: it comes from memory."""
     stream = getattr(response, "extensions", {}).get("network_stream")
     sock = None if stream is None else stream.get_extra_info("socket")

@@ -9,14 +9,14 @@ from llmgate_core.errors import APIError
 from llmgate_core.transports.http_syntax import encoded_headers, peer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.errors import LLMGateError
     from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.sync_upload import Upload
 
-__all__ = ["ClientRequests", "ConnectionTrace", "end_of", "raw_headers_of", "waits_of"]
+__all__ = ["ConnectionTrace", "build_request", "end_of", "raw_headers_of", "send_options_of", "waits_of"]
 
 
 class DeadConnectionError(Exception):
@@ -27,17 +27,21 @@ class ConnectionTrace:
     """Which connection the client takes for one request, as httpx's `trace` extension reports it.
 
     Attributes:
+        on_stream: receives each stream of bytes that the client opens, before anything is read from it.
+        on_head: is called when the client begins to read the head of the answer.
         was_kept: it took one that had been used before.
         was_refused: that one was refused, before a byte was sent; whatever the client raised then means no more.
     """
 
     def __init__(self, *, refuses_kept: bool) -> None:
         self._refuses_kept = refuses_kept
+        self.on_stream: Callable[[Any], object] | None = None
+        self.on_head: Callable[[], object] | None = None
         self._is_new = False
         self.was_kept = False
         self.was_refused = False
 
-    def trace(self, name: str, info: object) -> None:  # noqa: ARG002  # the names are enough
+    def trace(self, name: str, info: dict[str, Any]) -> None:
         """Note one step of the client.
 
         Raises:
@@ -45,13 +49,17 @@ class ConnectionTrace:
         """
         if name.endswith(".connect_tcp.started"):
             self._is_new = True
+        elif self.on_stream is not None and name.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self.on_stream(info["return_value"])
+        elif self.on_head is not None and name.endswith(".receive_response_headers.started"):
+            self.on_head()
         elif name.endswith(".send_request_headers.started") and not self._is_new:
             self.was_kept = True
             if self._refuses_kept:
                 self.was_refused = True
                 raise DeadConnectionError
 
-    async def atrace(self, name: str, info: object) -> None:
+    async def atrace(self, name: str, info: dict[str, Any]) -> None:
         """Do the same for an asynchronous client."""
         self.trace(name, info)
 
@@ -60,48 +68,38 @@ class ConnectionTrace:
         return self.was_kept and isinstance(failure, APIError) and failure.code in ("closed", "reset")
 
 
-class ClientRequests:
-    """Builds the requests of one client.
+def build_request(
+    build: Callable[..., Any],
+    request: TransportRequest,
+    waits: dict[str, float | None],
+    trace: Any,
+    upload: Upload | AsyncUpload | None,
+) -> Any:
+    """Return the client's own request; `build` is its `build_request`.
 
-    Attributes:
-        send_options: keyword arguments for the client's `send`, as far as it takes them.
+    Raises:
+        BadRequestError: a header that cannot be sent. Otherwise whatever the client raises for a bad URL.
     """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.send_options = _send_options(client)
-
-    def build(
-        self,
-        request: TransportRequest,
-        waits: dict[str, float | None],
-        trace: Any,
-        upload: Upload | AsyncUpload | None,
-    ) -> Any:
-        """Return the client's own request.
-
-        Raises:
-            BadRequestError: a header that cannot be sent. Otherwise whatever the client raises for a bad URL.
-        """
-        headers = encoded_headers(request.headers)
-        names = {name.lower() for name, _ in headers}
-        if b"accept-encoding" not in names:
-            headers.append((b"accept-encoding", b"identity"))
-        if upload is not None:
-            headers.append((b"content-length", b"%d" % upload.left))
-        outgoing = self._client.build_request(
-            request.method,
-            f"{request.origin.scheme}://{peer(request.origin)}{request.target}",
-            headers=headers,
-            content=upload or request.content or None,
-            extensions={"timeout": waits, "trace": trace},
-        )
-        if "cookie" in outgoing.headers and b"cookie" not in names:
-            del outgoing.headers["cookie"]  # from the client's jar: what one call received is not for another
-        return outgoing
+    headers = encoded_headers(request.headers)
+    names = {name.lower() for name, _ in headers}
+    if b"accept-encoding" not in names:
+        headers.append((b"accept-encoding", b"identity"))
+    if upload is not None:
+        headers.append((b"content-length", b"%d" % upload.left))
+    outgoing = build(
+        request.method,
+        f"{request.origin.scheme}://{peer(request.origin)}{request.target}",
+        headers=headers,
+        content=upload or request.content or None,
+        extensions={"timeout": waits, "trace": trace},
+    )
+    if "cookie" in outgoing.headers and b"cookie" not in names:
+        del outgoing.headers["cookie"]  # from the client's jar: what one call received is not for another
+    return outgoing
 
 
-def _send_options(client: Any) -> dict[str, Any]:
+def send_options_of(client: Any) -> dict[str, Any]:
+    """Return the keyword arguments for the client's `send`, as far as it takes them."""
     options: dict[str, Any] = {"stream": True, "follow_redirects": False}
     if getattr(client, "auth", None) is None:
         options["auth"] = None  # so that nothing replaces our authorization; a client's own auth is meant to

@@ -13,30 +13,31 @@ from llmgate_core.transports.failures import closed, truncated
 from llmgate_core.transports.sync_upload import Upload
 from llmgate_core.transports.user_client.errors import client_failure_before_head, client_failure_in_body, is_timeout
 from llmgate_core.transports.user_client.quiet_logs import install_filter, quiet
-from llmgate_core.transports.user_client.read_timer import ReadTimer, socket_of
+from llmgate_core.transports.user_client.read_timer import ReadTimer
 from llmgate_core.transports.user_client.requests import (
-    ClientRequests,
     ConnectionTrace,
+    build_request,
     end_of,
     raw_headers_of,
+    send_options_of,
     waits_of,
 )
 from llmgate_core.transports.waits import moment_after, seconds_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmgate_core.contract.transport import TransportRequest
+    from llmgate_core.transports.connection_reads import ConnectionReads
 
-__all__ = ["UserClientResponse", "UserClientTransport"]
+__all__ = ["ClientTransport", "UserClientResponse", "UserClientTransport"]
 
 FINISH_SECONDS = 0.05
-NEARLY = 0.9  # a wait that is at least this part of the client's own limit is left to the client
 MAX_DEAD_CONNECTIONS = 1000
 
 
-class UserClientTransport:
-    """`contract.transport.Transport` over a synchronous client.
+class ClientTransport:
+    """`contract.transport.Transport` over what sends the requests of an HTTP library.
 
     `unread` holds the bodies of open answers, so that the collector frees none in a thread that is in our `send` and
     may hold the client's locks.
@@ -45,10 +46,9 @@ class UserClientTransport:
     decodes = False
     """Whether the body is read as it comes and decoded by us, within limits, rather than by the client."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, build: Callable[..., Any]) -> None:
         install_filter()
-        self._client = client
-        self._requests = ClientRequests(client)
+        self._build = build
         self.unread: dict[int, Iterator[bytes]] = {}
 
     def send(self, request: TransportRequest) -> UserClientResponse:
@@ -59,9 +59,9 @@ class UserClientTransport:
             try:
                 if upload is not None:
                     upload.start()
-                outgoing = self._requests.build(request, waits, trace.trace, upload)
+                outgoing = build_request(self._build, request, waits, trace.trace, upload)
                 with quiet():
-                    response = self._client.send(outgoing, **self._requests.send_options)
+                    response = self._send(outgoing, request, trace)
                 return self._started(response, request, waits)
             except Exception as error:
                 if trace.was_refused:
@@ -77,12 +77,31 @@ class UserClientTransport:
             raise failure
         raise closed(request.origin)
 
+    def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:
+        raise NotImplementedError
+
+    def timer_of(self, response: Any, waits: dict[str, float | None]) -> ReadTimer | ConnectionReads:
+        """Return what ends the reads of an answer."""
+        return ReadTimer(response, waits)
+
     def _started(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> UserClientResponse:
         try:
             return UserClientResponse(self, response, request, waits)
         except BaseException:
             response.close()
             raise
+
+
+class UserClientTransport(ClientTransport):
+    """The transport over a caller's own client."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client.build_request)
+        self._client = client
+        self._send_options = send_options_of(client)
+
+    def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:  # noqa: ARG002  # it has its own connections
+        return self._client.send(outgoing, **self._send_options)
 
     def close(self) -> None:
         """Do nothing: the client is the caller's."""
@@ -93,7 +112,7 @@ class UserClientResponse:
 
     def __init__(
         self,
-        transport: UserClientTransport,
+        transport: ClientTransport,
         response: Any,
         request: TransportRequest,
         waits: dict[str, float | None],
@@ -102,13 +121,11 @@ class UserClientResponse:
         self.raw_headers = raw_headers_of(response)
         self._response = response
         self._origin = request.origin
-        self._waits = waits
-        self._limit: float | None = None  # how long the client itself waits for a block
         self._decoder = decoder_for(self.raw_headers) if transport.decodes else None
         self._blocks: Iterator[bytes] = iter(response.iter_raw() if transport.decodes else response.iter_bytes())
         self._transport = transport
         transport.unread[id(self)] = self._blocks
-        self._timer = ReadTimer(socket_of(response))
+        self._timer = transport.timer_of(response, waits)
         self._is_closed = False
         self._failure: Exception | None = None  # what reading on after the end raises
 
@@ -128,10 +145,7 @@ class UserClientResponse:
     def _read(self, wait_seconds: float | None) -> bytes:
         if self._is_closed:
             return end_of(self._failure)
-        if self._limit is None:
-            self._limit = self._waits["read"] = wait_seconds  # which the client looks up once, now
-        elif wait_seconds is not None and wait_seconds < self._limit * NEARLY:
-            self._timer.arm(wait_seconds)
+        self._timer.arm(wait_seconds)
         try:
             with quiet():
                 block = next(filter(None, self._blocks), b"")

@@ -46,12 +46,17 @@ class Cycle:
 
 def http1() -> tuple[Any, Callable[[], list[Any]]]:
     transport = HTTP1Transport(TransportOptions(max_connections=1))
-    return transport, lambda: [transport._lock]
+    return transport, lambda: [transport.slots._lock]
 
 
 def own_httpx() -> tuple[Any, Callable[[], list[Any]]]:
     transport = HTTPXTransport(TransportOptions(max_connections=1))
-    return transport, lambda: httpcore_locks([transport._client._transport._pool])
+
+    def locks() -> list[Any]:
+        pools: list[Any] = [lane.transport._pool for lane in transport._lanes]  # type: ignore[attr-defined]
+        return [transport.slots._lock, *httpcore_locks(pools)]
+
+    return transport, locks
 
 
 def user_httpx() -> tuple[Any, Callable[[], list[Any]]]:
@@ -122,7 +127,7 @@ def test_a_dropped_stream_frees_its_answer_the_same_way() -> None:
 
         reading = blocks()
         assert next(reading) == b"hello"
-        with transport._lock:
+        with transport.slots._lock:
             reading.close()
         again = transport.send(request_to(running))
         assert again.status == 200

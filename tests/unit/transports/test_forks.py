@@ -163,10 +163,9 @@ def test_a_lock_that_a_thread_holds_at_the_fork_does_not_stop_the_child(options:
     ask(client, "before")
     made = client._transports._caches.get()
     transport: Any = next(iter(made._transports.values()))
+    locks = [made._lock, transport.slots._lock]
     if options["transport"] == "httpx":
-        locks = [made._lock, transport._client._transport._pool._optional_thread_lock._lock]
-    else:
-        locks = [made._lock, transport._lock]
+        locks += [lane.transport._pool._optional_thread_lock._lock for lane in transport._lanes]
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:

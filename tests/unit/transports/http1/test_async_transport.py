@@ -87,7 +87,7 @@ def test_a_cancelled_wait_for_a_connection_leaves_the_queue(loop_name: str) -> N
             await waiting[1]
         last = await asyncio.wait_for(waiting[2], PATIENCE)
         await last.aclose()
-        assert transport._pool._open == 0
+        assert transport.slots._pool._open == 0
         await transport.aclose()
 
     with upstream(answers(HEAD + HELLO)) as server:
@@ -103,7 +103,7 @@ def test_a_cancelled_handshake_ends_the_connection(loop_name: str) -> None:
             await asyncio.sleep(0.001)
         await cancelled(task)
         assert await until(server.peers[0].gone)
-        assert transport._pool._open == 0
+        assert transport.slots._pool._open == 0
         await transport.aclose()
 
     with upstream(lambda peer: peer.wait_until_gone()) as server:

@@ -18,10 +18,15 @@ __all__ = ["ConnectionPool", "Pooled", "Waiter"]
 
 
 class Pooled(Protocol):
-    """A connection as the pool sees it; the pool sets `idle_since`."""
+    """A connection as the pool sees it; the pool sets `idle_since`, and its owner `was_used`."""
 
     origin: Origin
     idle_since: float
+    was_used: bool
+
+    def is_reusable(self) -> bool:
+        """Return whether an idle connection is open and nothing has come that no request asked for."""
+        ...
 
     def discard(self) -> None:
         """Close the connection at once."""

@@ -1,0 +1,108 @@
+"""The connections of one blocking transport: which are kept, and which call waits for one.
+
+Source: rows R11, R26 and S11 of docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from llmgate_core.transports.deferred_close import close_in_thread
+from llmgate_core.transports.pool import ConnectionPool, Pooled
+from llmgate_core.transports.waits import moment_after, wait_for_future
+
+if TYPE_CHECKING:
+    from llmgate_core.contract.transport import TransportRequest
+    from llmgate_core.transports.options import TransportOptions
+
+__all__ = ["Slots"]
+
+C = TypeVar("C", bound=Pooled)
+
+
+class Slots(Generic[C]):
+    """At most `max_connections`, open or being opened; many threads may share them."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._pool: ConnectionPool[C] = ConnectionPool(options.max_connections, options.max_idle_seconds)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def take(self, request: TransportRequest) -> C | None:
+        """Return a reusable connection; None: a new one may be opened, and its slot is reserved.
+
+        Raises:
+            APITimeoutError: all are in use for too long; its phase is `pool`.
+        """
+        while True:
+            connection = self._take_any(request)
+            if connection is None or (not request.new_connection and connection.is_reusable()):
+                return connection
+            self.drop(connection)
+
+    def _take_any(self, request: TransportRequest) -> C | None:
+        with self._lock:
+            connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
+            if connection is not None or self._pool.reserve():
+                return connection
+            waiter: Future[C | None] = Future()
+            self._pool.wait(request.origin, waiter)
+        return self._wait(waiter, request)
+
+    def _wait(self, waiter: Future[C | None], request: TransportRequest) -> C | None:
+        deadline = request.deadline
+        try:
+            return wait_for_future(waiter, moment_after(deadline.wait(deadline.timeouts.pool)))
+        except BaseException as error:
+            with self._lock:
+                self._pool.stop_waiting(request.origin, waiter)
+            if waiter.done():  # it came just now
+                self._return(waiter.result())
+            if isinstance(error, TimeoutError):
+                raise deadline.error("pool") from None
+            raise
+
+    def _return(self, connection: C | None) -> None:
+        if connection is None:
+            self.release()
+        else:
+            self.keep(connection)
+
+    def keep(self, connection: C) -> None:
+        """Take back a connection whose answer is complete."""
+        connection.was_used = True
+        with self._lock:
+            if not self._is_closed:
+                self._pool.give(connection, monotonic())
+                return
+        self.drop(connection)
+
+    def drop(self, connection: C) -> None:
+        """Close a connection in use."""
+        connection.discard()
+        self.release()
+
+    def release(self) -> None:
+        """Count a connection as closed."""
+        with self._lock:
+            self._pool.release()
+
+    def release_unlocked(self) -> None:
+        """Do the same without waiting: the collector may run in a thread that holds the lock."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._pool.is_awaited:
+                    self._pool.release()
+                    return
+            finally:
+                self._lock.release()
+        close_in_thread(self.release, wait_seconds=0)
+
+    def close(self) -> None:
+        """Close every idle connection; those in use are closed when their answer ends."""
+        with self._lock:
+            self._is_closed = True
+            self._pool.discard_idle()
