@@ -104,11 +104,17 @@ class LaneStream(httpx.SyncByteStream):
         self._last_piece = b""
         self._is_whole = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lane was returned."""
+        return self._lane is None
+
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
             self._last_piece = piece
             yield piece
         self._is_whole = True
+        self.close()
 
     def close(self) -> None:
         """Close the answer; its connection is kept if nothing came behind a whole body."""
@@ -137,11 +143,17 @@ class AsyncLaneStream(httpx.AsyncByteStream):
         self._last_piece = b""
         self._is_whole = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lane was returned."""
+        return self._lane is None
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._stream:
             self._last_piece = piece
             yield piece
         self._is_whole = True
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the answer; its connection is kept if nothing came behind a whole body."""

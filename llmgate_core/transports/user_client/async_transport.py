@@ -130,12 +130,12 @@ class AsyncUserClientResponse:
     ) -> None:
         self.status: int = response.status_code
         self.raw_headers = raw_headers_of(response)
-        self._response = response
+        self._body = response.stream if decodes else response  # what is closed in the end
         self._origin = request.origin
         self._loop = asyncio.get_running_loop()
         self._reads = reads
         self._decoder = decoder_for(self.raw_headers) if decodes else None
-        blocks = response.aiter_raw() if decodes else response.aiter_bytes()
+        blocks = response.stream if decodes else response.aiter_bytes()
         self._blocks: AsyncIterator[bytes] = blocks.__aiter__()
         self._is_closed = False
         self._failure: Exception | None = None  # what reading on after the end raises
@@ -190,10 +190,10 @@ class AsyncUserClientResponse:
 
     async def _settle(self) -> None:
         self._is_closed = True
-        if getattr(self._response, "is_closed", False):
+        if getattr(self._body, "is_closed", False):
             return
         with contextlib.suppress(TimeoutError):  # it goes on closing in the background
-            await await_until(_start_closing(self._response), moment_after(CLOSE_SECONDS), shield=True)
+            await await_until(_start_closing(self._body), moment_after(CLOSE_SECONDS), shield=True)
 
     def _break_off(self) -> None:
         self._is_closed = True
@@ -204,7 +204,7 @@ class AsyncUserClientResponse:
         if not self._is_closed:
             self._break_off()
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(_start_closing, self._response)
+                self._loop.call_soon_threadsafe(_start_closing, self._body)
 
     async def _next_in_time(self, wait_seconds: float | None) -> bytes:
         if self._reads is None:

@@ -119,10 +119,10 @@ class UserClientResponse:
     ) -> None:
         self.status: int = response.status_code
         self.raw_headers = raw_headers_of(response)
-        self._response = response
+        self._body = response.stream if transport.decodes else response  # what is closed in the end
         self._origin = request.origin
         self._decoder = decoder_for(self.raw_headers) if transport.decodes else None
-        self._blocks: Iterator[bytes] = iter(response.iter_raw() if transport.decodes else response.iter_bytes())
+        self._blocks: Iterator[bytes] = iter(response.stream if transport.decodes else response.iter_bytes())
         self._transport = transport
         transport.unread[id(self)] = self._blocks
         self._timer = transport.timer_of(response, waits)
@@ -181,10 +181,10 @@ class UserClientResponse:
 
     def _settle(self) -> None:
         self._is_closed = True
-        if getattr(self._response, "is_closed", False):
+        if getattr(self._body, "is_closed", False):
             self._forget()
         else:
-            close_in_thread(self._response.close, self._forget)  # this thread may hold the client's locks
+            close_in_thread(self._body.close, self._forget)  # this thread may hold the client's locks
 
     def _forget(self) -> None:
         self._timer.stop()
