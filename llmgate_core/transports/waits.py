@@ -188,10 +188,9 @@ async def await_until(
     try:
         return await await_future(task, ends)
     except BaseException:
-        if not task.done():
-            if not shield:
-                task.cancel()
-            task.add_done_callback(functools.partial(_settle, undo))
+        if not shield:
+            task.cancel()
+        task.add_done_callback(functools.partial(_settle, undo))  # also if they ended in the turn of our cancellation
         raise
 
 

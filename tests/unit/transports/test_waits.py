@@ -1,14 +1,16 @@
-"""The rule of `waits.py`: no other module of the room waits by itself."""
+"""The rule of `waits.py`: no other module of the room waits by itself, and no result of a cancelled wait is lost."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import llmgate_core.transports
+from llmgate_core.transports.waits import await_until
 
 ROOM = Path(llmgate_core.transports.__file__).parent
 MODULES = sorted(path for path in ROOM.rglob("*.py") if path.name != "waits.py")
@@ -66,3 +68,27 @@ def test_no_module_but_waits_waits_by_itself(path: Path) -> None:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in LOOP_METHODS
     ]
     assert unlimited == []
+
+
+def test_a_result_that_comes_in_the_turn_of_a_cancellation_is_undone() -> None:
+    undone: list[str] = []
+
+    async def run() -> None:
+        gate = asyncio.Event()
+
+        async def steps() -> str:
+            await gate.wait()
+            return "a connection"
+
+        waiting = asyncio.ensure_future(await_until(steps(), None, undone.append))
+        await asyncio.sleep(0)  # the wait begins
+        await asyncio.sleep(0)  # the steps begin
+        gate.set()
+        await asyncio.sleep(0)  # the steps end, and the wait is about to be resumed
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert undone == ["a connection"]
