@@ -15,6 +15,7 @@ from llmgate_core.errors import APITimeoutError, ConfigError
 
 __all__ = ["Deadline", "EventClock", "Limits", "Timeouts"]
 
+TIMER_SLACK_SECONDS = 0.002  # an event loop's timer may fire early by its resolution, a millisecond in uvloop
 
 _MISSING: Any = object()
 
@@ -101,7 +102,7 @@ class Deadline:
 
     def error(self, phase: str) -> APITimeoutError:
         """Return the error of a wait in `phase` that ran out, `total` when the whole call did."""
-        if self.ends is not None and (phase == "total" or time.monotonic() >= self.ends):
+        if self.ends is not None and (phase == "total" or time.monotonic() >= self.ends - TIMER_SLACK_SECONDS):
             return APITimeoutError(f"no answer within {self.timeouts.total:g} s in total", phase="total")
         limit = getattr(self.timeouts, phase)
         longer = "too long" if limit is None else f"longer than {limit:g} s"

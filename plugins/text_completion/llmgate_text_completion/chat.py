@@ -26,7 +26,7 @@ def prompt_of(messages: list[Any], route: Route) -> Any:
         return contents[0]
     texts = [content for content in contents if isinstance(content, str)]
     if len(texts) < len(contents):
-        raise _not_plain_text("a token list must be the only message", route)
+        raise route.refuse("messages", "a token list must be the only message")
     return "\n".join(texts)
 
 
@@ -95,13 +95,7 @@ def _text(index: int, message: Mapping[str, Any], route: Route) -> Any:
         texts = [part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
         if len(texts) == len(content):
             return "".join(texts)
-    raise _not_plain_text(f"messages[{index}] must be plain text: a text completion takes nothing else", route)
-
-
-def _not_plain_text(message: str, route: Route) -> errors.UnsupportedParamsError:
-    return errors.UnsupportedParamsError(
-        message, status_code=400, param="messages", provider=route.provider, model=route.model, attempts=0
-    )
+    raise route.refuse("messages", f"message {index} must be plain text: a text completion takes nothing else")
 
 
 def _choice(choice: Mapping[str, Any]) -> JsonObject:
