@@ -12,6 +12,7 @@ import io
 import re
 import subprocess
 import sys
+import textwrap
 import tokenize
 from pathlib import Path
 
@@ -24,22 +25,45 @@ TWINS = {
     "llmgate_core/client/async_client.py": "llmgate_core/client/sync_client.py",
     "llmgate_core/client/async_media_calls.py": "llmgate_core/client/media_calls.py",
     "llmgate_core/client/async_text_calls.py": "llmgate_core/client/text_calls.py",
+    "llmgate_core/transports/async_lanes.py": "llmgate_core/transports/sync_lanes.py",
+    "llmgate_core/transports/async_slots.py": "llmgate_core/transports/sync_slots.py",
     "llmgate_core/transports/async_upload.py": "llmgate_core/transports/sync_upload.py",
+    "llmgate_core/transports/http1/async_connect.py": "llmgate_core/transports/http1/sync_connect.py",
+    "llmgate_core/transports/http1/async_transport.py": "llmgate_core/transports/http1/sync_transport.py",
+    "llmgate_core/transports/user_client/async_transport.py": "llmgate_core/transports/user_client/sync_transport.py",
 }
 """Asynchronous module -> synchronous module, both relative to the checkout."""
 
 WORDS = {
     "AsyncCaller": "Caller",
+    "AsyncByteStream": "SyncByteStream",
     "AsyncClient": "Client",
+    "AsyncClientTransport": "ClientTransport",
+    "AsyncConnection": "Connection",
+    "AsyncHTTP1Response": "HTTP1Response",
+    "AsyncHTTP1Transport": "HTTP1Transport",
+    "AsyncHTTPTransport": "HTTPTransport",
+    "AsyncHTTPXTransport": "HTTPXTransport",
+    "AsyncLane": "Lane",
+    "AsyncLaneStream": "LaneStream",
     "AsyncMediaCalls": "MediaCalls",
+    "AsyncSlots": "Slots",
     "AsyncTextCalls": "TextCalls",
+    "AsyncUserClientResponse": "UserClientResponse",
+    "AsyncUserClientTransport": "UserClientTransport",
     "An asynchronous": "A synchronous",
     "AsyncTransportSelector": "TransportSelector",
     "Each event loop has its own": "Threads share its",
     "async_caller": "caller",
+    "async_connect": "sync_connect",
+    "async_connection": "sync_connection",
     "async_driver": "sync_driver",
+    "async_lanes": "sync_lanes",
     "async_media_calls": "media_calls",
+    "async_slots": "sync_slots",
     "async_text_calls": "text_calls",
+    "async_transport": "sync_transport",
+    "async_upload": "sync_upload",
     "of the running event loop": "of this client",
     "AsyncIterator": "Iterator",
     "AsyncGenerator": "Generator",
@@ -57,6 +81,7 @@ WORDS = {
     "aclose": "close",
     "afinish": "finish",
     "aiter": "iter",
+    "aiter_bytes": "iter_bytes",
     "arun": "run",
     "async_stream": "sync_stream",
     "awrite_block": "write_block",
@@ -64,6 +89,10 @@ WORDS = {
     "aread_block": "read_block",
     "an `AsyncStream": "a `Stream",
     "asend": "send",
+    "atrace": "trace",
+    "await_future": "wait_for_future",
+    "awatch": "watch",
+    "handle_async_request": "handle_request",
     "asynchronous": "synchronous",
     "asynchronously": "synchronously",
 }
@@ -78,7 +107,8 @@ def twin_of(source: str, name: str) -> str:
     """Return the synchronous form of a module's source; `name` is the module's path, for the first line."""
     source = SYNC_LINE.sub(r"\1\2", ASYNC_ONLY.sub("", source))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    parts = [f"# Made from {name} by tools/make_twins.py: edit that file, then run `make twins`.\n"]
+    origin = f"Made from {name} by tools/make_twins.py: edit that file, then run `make twins`."
+    parts = [f"# {row}\n" for row in textwrap.wrap(origin, 118)]
     line, column = 1, 0
     lines = source.splitlines(keepends=True)
     skip_space = False

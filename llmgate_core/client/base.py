@@ -54,6 +54,7 @@ class BaseClient(ABC):
         client_session: Any = None,
         aclient_session: Any = None,
         transport: TransportName | None = None,
+        ca_file: str | None = None,
         limits: Limits | None = None,
         plugins: PluginPolicy | None = None,
         extensions: Sequence[Any] | None = None,
@@ -74,6 +75,8 @@ class BaseClient(ABC):
             client_session: your own `httpx.Client` or `httpx2.Client` for synchronous calls; never closed by llmgate.
             aclient_session: your own asynchronous client of either; never closed by llmgate.
             transport: how requests are sent, see docs/guide/options.md; None: the setting.
+            ca_file: PEM file, or directory, of the certificates to trust instead of the default ones; None: the
+                setting.
             limits: sizes in bytes above which an answer is refused; None: the defaults of `Limits`.
             plugins: which installed plugins may be used; None: the setting.
             extensions: extensions to load, by entry-point name or as objects; None: the setting.
@@ -97,6 +100,7 @@ class BaseClient(ABC):
             client_session=client_session,
             aclient_session=aclient_session,
             transport=transport,
+            ca_file=ca_file,
             limits=limits or Limits(),
         )
         self._plugins = plugins

@@ -55,7 +55,7 @@ RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "num_retries": "here it is called max_retries",
         "output_cost_per_token": "the catalogue file gives a model's prices",
         "request_timeout": "here it is called timeout",
-        "ssl_verify": "pass your own client as client_session",
+        "ssl_verify": "the setting ca_file names the certificates to trust; or pass your own client as client_session",
     }
 )
 """Arguments of other libraries that no upstream takes, and what to use instead.
@@ -81,6 +81,7 @@ class ClientOptions:
     client_session: Any = None
     aclient_session: Any = None
     transport: str | None = None
+    ca_file: str | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -95,6 +96,7 @@ class Options:
     client_session: Any
     aclient_session: Any
     transport: str
+    ca_file: str | None
     return_headers: bool
     preview_features: bool
     store: bool | None
@@ -158,6 +160,7 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
         client_session=_resolve("client_session", passed, client, settings),
         aclient_session=_resolve("aclient_session", passed, client, settings),
         transport=client.transport or settings.transport,
+        ca_file=client.ca_file or settings.ca_file,
         return_headers=settings.return_response_headers,
         preview_features=settings.enable_preview_features,
         store=settings.store,

@@ -64,6 +64,8 @@ class Settings:
         bind_key_to_host: send a key from the environment to the provider's own host only.
         client_session, aclient_session: your own `httpx` or `httpx2` client; never closed by us.
         transport: `http1`, our own HTTP/1.1, or `httpx`.
+        ca_file: PEM file, or directory, of the certificates to trust instead of the default ones. None: those of
+            `SSL_CERT_FILE` and `SSL_CERT_DIR`; without these, certifi's and the system's.
         extensions: extensions to load, by entry-point name or as objects.
         plugins: which installed plugins may be used.
         catalogue_file: the path of a JSON file whose rows override the catalogue's.
@@ -85,6 +87,7 @@ class Settings:
     client_session: Any = None
     aclient_session: Any = None
     transport: TransportName = "http1"
+    ca_file: str | None = None
     extensions: Sequence[Any] = ()
     plugins: PluginPolicy = field(default_factory=PluginPolicy)
     catalogue_file: str | None = None

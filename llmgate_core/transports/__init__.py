@@ -1,9 +1,10 @@
 """How requests are sent. Our HTTP/1.1, an adapter for HTTP clients, and the choice between them.
 
-Rooms: `http1/` is our own HTTP/1.1, the default; `user_client/` adapts `httpx` and `httpx2` clients; `httpx_transport`
-is the same adapter over httpx's transports, one connection each, for `transport="httpx"` and for proxies; `pool`,
-`sync_slots` and `async_slots` hold connections; `selection` chooses and caches. Nothing here knows a provider, a plugin
-or a retry, and nothing is imported in this file.
+Rooms: `http1/` is our own HTTP/1.1, the default; `user_client/` adapts `httpx` and `httpx2` clients; `async_lanes` is
+the same adapter over httpx's transports, one connection each, for `transport="httpx"` and for proxies; `pool` and
+`async_slots` hold connections; `selection` chooses and caches. Modules named `sync_…` are made from those named
+`async_…`, but for `http1/sync_connection`. Nothing here knows a provider, a plugin or a retry, and nothing is imported
+in this file.
 
 **Who owns a connection.** The pool, while it is idle; one response, while it is in use. A response returns it when the
 answer is complete and the connection can carry another request, and closes it otherwise. No connection carries two

@@ -1,7 +1,7 @@
-"""Find the addresses of a host, within a time limit, and open sockets for them.
+"""Find the addresses of a host, and make sockets for them.
 
-`getaddrinfo` takes no timeout, so names are looked up in a thread that may outlive the wait; it is a daemon, so that a
-dead name server never delays the end of the process.
+`getaddrinfo` takes no timeout, so for blocking calls names are looked up in a thread that may outlive the wait; it is a
+daemon, so that a dead name server never delays the end of the process.
 
 Source: rows R11 and R19 of docs/reliability.md.
 """
@@ -11,16 +11,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from llmgate_core.transports.waits import wait_for_future
+from llmgate_core.transports.waits import ThreadFuture
 
 if TYPE_CHECKING:
     from llmgate_core.contract.transport import Origin
-    from llmgate_core.transports.waits import Moment
 
-__all__ = ["Address", "literal_addresses", "open_socket", "resolve"]
+__all__ = ["Address", "literal_addresses", "look_up", "new_socket"]
 
 Address = tuple[Any, ...]
 """One row of `socket.getaddrinfo`."""
@@ -33,27 +31,21 @@ def literal_addresses(origin: Origin) -> list[Address]:
     return []
 
 
-def resolve(origin: Origin, ends: Moment) -> list[Address]:
-    """Return the addresses of a host.
-
-    Raises:
-        OSError: it has none (a `socket.gaierror`). TimeoutError: not before `ends`.
-    """
-    if addresses := literal_addresses(origin):
-        return addresses
-    answer: Future[list[Address]] = Future()
+def look_up(origin: Origin) -> ThreadFuture[list[Address]]:
+    """Begin to look up the addresses of a host. The future raises an OSError, a `socket.gaierror`, if it has none."""
+    answer: ThreadFuture[list[Address]] = ThreadFuture()
     threading.Thread(target=_look_up, args=(origin, answer), daemon=True, name="llmgate-dns").start()
-    return wait_for_future(answer, ends)
+    return answer
 
 
-def _look_up(origin: Origin, answer: Future[list[Address]]) -> None:
+def _look_up(origin: Origin, answer: ThreadFuture[list[Address]]) -> None:
     try:
         answer.set_result(list(socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)))
     except (OSError, UnicodeError) as error:
-        answer.set_exception(error if isinstance(error, OSError) else socket.gaierror(0, "not a host name"))
+        answer.set_exception(error)
 
 
-def open_socket(address: Address) -> socket.socket:
+def new_socket(address: Address) -> socket.socket:
     """Return a new, unconnected socket for `address`."""
     sock = socket.socket(address[0], address[1], address[2])
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

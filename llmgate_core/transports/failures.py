@@ -7,9 +7,11 @@ Source: rows R4, R19 and R26 of docs/reliability.md.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 from llmgate_core.errors import APIConnectionError, APITimeoutError, StreamTruncatedError
@@ -23,7 +25,10 @@ __all__ = [
     "closed",
     "connect_failed",
     "dns_failed",
+    "is_out_of_descriptors",
     "not_http",
+    "out_of_descriptors",
+    "stopped",
     "tls_failed",
     "truncated",
     "upload_stalled",
@@ -32,18 +37,46 @@ __all__ = [
 
 def dns_failed(origin: Origin, error: OSError) -> APIConnectionError:
     """Return the error of a host name without an address."""
+    if _has_no_descriptor():  # the resolver says no more than that it failed
+        return out_of_descriptors()
     return APIConnectionError(f"found no address for {origin.host!r}: {_reason(error)}", code="dns", phase="connect")
 
 
 def connect_failed(origin: Origin, error: OSError) -> APIConnectionError:
     """Return the error of a connection that was refused or could not be made."""
+    if is_out_of_descriptors(error):
+        return out_of_descriptors()
     return APIConnectionError(f"cannot connect to {peer(origin)}: {_reason(error)}", code="connect", phase="connect")
+
+
+def is_out_of_descriptors(error: OSError) -> bool:
+    """Return whether this process, or the machine, has as many files and sockets open as it may have."""
+    return error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def out_of_descriptors() -> APIConnectionError:
+    """Return the error of a connection that this process has no file descriptor for; the upstream is not at fault."""
+    limit = ""
+    if sys.platform != "win32":
+        import resource  # not on every platform
+
+        limit = f" of {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
+    message = f"the limit{limit} open files and sockets is reached: raise it (ulimit -n), or make fewer calls at a time"
+    return APIConnectionError(message, code="out_of_descriptors", phase="connect")
+
+
+def _has_no_descriptor() -> bool:
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return is_out_of_descriptors(error)
+    return False
 
 
 def tls_failed(origin: Origin, error: OSError) -> APIConnectionError:
     """Return the error of a failed handshake, with a code for a bad certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        message = f"the certificate of {peer(origin)} was not accepted: {error.verify_message}"
+        message = f"the certificate of {peer(origin)} was not accepted: {error.verify_message}{_WAY_OUT}"
         return APIConnectionError(message, code="tls_certificate", phase="connect")
     return APIConnectionError(
         f"the TLS handshake with {peer(origin)} failed: {_reason(error)}", code="tls", phase="connect"
@@ -67,6 +100,11 @@ def closed(origin: Origin) -> APIConnectionError:
 def truncated(origin: Origin, reason: str) -> StreamTruncatedError:
     """Return the error of a body without a proper end."""
     return StreamTruncatedError(f"the answer of {peer(origin)} ended early: {reason}", code="closed", phase="body")
+
+
+def stopped(origin: Origin) -> StreamTruncatedError:
+    """Return the error of an answer that is read after its reader closed it, or while another thread does."""
+    return truncated(origin, "it was closed by its reader")
 
 
 def not_http(origin: Origin, reason: str) -> APIConnectionError:
@@ -94,4 +132,5 @@ def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
+_WAY_OUT = "; if you trust who issued it, name the authority's certificate in ca_file or SSL_CERT_FILE"
 _WHILE = {"first_event": "before the answer", "body": "in the middle of the answer"}

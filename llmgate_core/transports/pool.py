@@ -14,7 +14,24 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from llmgate_core.contract.transport import Origin
 
-__all__ = ["ConnectionPool", "Pooled", "Waiter"]
+__all__ = ["ConnectionPool", "NoLock", "Pooled", "Waiter"]
+
+
+class NoLock:
+    """Takes the place of a lock where one event loop does everything."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def acquire(self, blocking: bool = True) -> bool:  # noqa: ARG002  # as a lock has it
+        """Return True."""
+        return True
+
+    def release(self) -> None:
+        """Do nothing."""
 
 
 class Pooled(Protocol):
@@ -38,7 +55,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Waiter(Protocol[T_contra]):
-    """A future of asyncio or of concurrent.futures."""
+    """A future of asyncio, or one that threads wait for."""
 
     def set_result(self, result: T_contra, /) -> None:
         """Wake the waiting call."""
@@ -81,11 +98,6 @@ class ConnectionPool(Generic[C]):
     def wait(self, origin: Origin, waiter: Waiter[C | None]) -> None:
         """Put `waiter` at the end of the queue."""
         self._waiting.append((origin, waiter))
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether a call waits for a connection."""
-        return bool(self._waiting)
 
     def stop_waiting(self, origin: Origin, waiter: Waiter[C | None]) -> None:
         """Remove `waiter` from the queue if it is still there; else it has its result."""

@@ -27,10 +27,11 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Kind(NamedTuple):
-    """A transport's name, and the URL of its proxy."""
+    """A transport's name, the URL of its proxy, and the file or directory of the certificates to trust."""
 
     name: str
     proxy: str | None
+    ca_file: str | None = None
 
 
 class Outgoing(Protocol):
@@ -38,7 +39,7 @@ class Outgoing(Protocol):
 
     @property
     def options(self) -> Options:
-        """The caller's own client, if any, and the transport's name."""
+        """The caller's own client, if any, the transport's name, and the certificates to trust."""
         ...
 
     @property
@@ -56,7 +57,7 @@ class TransportSelector:
     """The synchronous transports of one client. Thread-safe, and safe in a child of `os.fork`."""
 
     def __init__(self) -> None:
-        self._caches = PerProcess(TransportCache)
+        self._caches = PerProcess(_new_cache)
         self._sessions: _LastSession[Transport] = _LastSession()
 
     def choose(self, call: Outgoing) -> Transport:
@@ -71,14 +72,15 @@ class TransportSelector:
 
     def close(self) -> None:
         """Close every connection of this process."""
-        self._caches.get().close()
+        for transport in self._caches.get().take_all():
+            transport.close()
 
 
 class AsyncTransportSelector:
     """The asynchronous transports of one client, one set per event loop; safe in a child of `os.fork`."""
 
     def __init__(self) -> None:
-        self._caches = PerProcess(AsyncTransportCache)
+        self._caches = PerProcess(_new_async_cache)
         self._sessions: _LastSession[AsyncTransport] = _LastSession()
 
     def choose(self, call: Outgoing) -> AsyncTransport:
@@ -98,56 +100,42 @@ class AsyncTransportSelector:
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        await self._caches.get().aclose()
-
-
-class TransportCache:
-    """The synchronous transports of one process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._transports: dict[Kind, Transport] = {}
-
-    def of_kind(self, kind: Kind) -> Transport:
-        """Return the transport of this kind, made on first use."""
-        transport = self._transports.get(kind)
-        if transport is None:
-            with self._lock:
-                transport = self._transports.get(kind) or _new_transport(kind)
-                self._transports[kind] = transport
-        return transport
-
-    def close(self) -> None:
-        """Close every transport; a later call makes another."""
-        with self._lock:
-            transports, self._transports = self._transports, {}
-        for transport in transports.values():
-            transport.close()
-
-
-class AsyncTransportCache:
-    """The asynchronous transports of one process, one set per event loop."""
-
-    def __init__(self) -> None:
-        self._transports: dict[asyncio.AbstractEventLoop, dict[Kind, AsyncTransport]] = {}
-
-    def of_kind(self, kind: Kind, loop: asyncio.AbstractEventLoop) -> AsyncTransport:
-        """Return the transport of this kind for the running loop; other threads may run other loops."""
-        of_loop = self._transports.get(loop)
-        if of_loop is None:
-            # a transport refers to its loop, so weak references alone would keep closed ones for ever
-            for other in list(self._transports):
-                if other.is_closed():
-                    self._transports.pop(other, None)
-            of_loop = self._transports[loop] = {}
-        if kind not in of_loop:
-            of_loop[kind] = _new_async_transport(kind)
-        return of_loop[kind]
-
-    async def aclose(self) -> None:
-        """Close the transports of the running loop."""
-        for transport in self._transports.pop(_running_loop(), {}).values():
+        for transport in self._caches.get().take_all(_running_loop()):
             await transport.aclose()
+
+
+class TransportCache(Generic[T]):
+    """The transports of one process: one set per event loop, or one without a loop for blocking ones."""
+
+    def __init__(self, make: Callable[[Kind], T]) -> None:
+        self._make: Callable[[Kind], T] = make
+        self._lock = threading.Lock()
+        self._transports: dict[asyncio.AbstractEventLoop | None, dict[Kind, T]] = {}
+
+    def of_kind(self, kind: Kind, loop: asyncio.AbstractEventLoop | None = None) -> T:
+        """Return the transport of this kind, made on first use; other threads may run other loops."""
+        of_loop = self._transports.get(loop)
+        transport = None if of_loop is None else of_loop.get(kind)
+        if transport is not None:
+            return transport
+        with self._lock:
+            of_loop = self._transports.get(loop) or self._new_loop(loop)
+            transport = of_loop.get(kind)
+            if transport is None:
+                transport = of_loop[kind] = self._make(kind)
+            return transport
+
+    def take_all(self, loop: asyncio.AbstractEventLoop | None = None) -> list[T]:
+        """Return the transports of a loop, and forget them; a later call makes others."""
+        with self._lock:
+            return list(self._transports.pop(loop, {}).values())
+
+    def _new_loop(self, loop: asyncio.AbstractEventLoop | None) -> dict[Kind, T]:
+        # a transport refers to its loop, so weak references alone would keep closed ones for ever
+        for other in list(self._transports):
+            if other is not None and other.is_closed():
+                del self._transports[other]
+        return self._transports.setdefault(loop, {})
 
 
 class _LastSession(Generic[T]):
@@ -166,7 +154,7 @@ class _LastSession(Generic[T]):
 def _kind_for(call: Outgoing) -> Kind:
     origin = split_base_url(call.route.base_url)[0]
     proxy = None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host, origin.port)
-    return Kind(call.options.transport, proxy)
+    return Kind(call.options.transport, proxy, call.options.ca_file)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -180,24 +168,32 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 # What is costly to import is imported when the first transport of its kind is made.
 
 
+def _new_cache() -> TransportCache[Transport]:
+    return TransportCache(_new_transport)
+
+
+def _new_async_cache() -> TransportCache[AsyncTransport]:
+    return TransportCache(_new_async_transport)
+
+
 def _new_transport(kind: Kind) -> Transport:
-    options = TransportOptions(proxy=kind.proxy)
+    options = TransportOptions(proxy=kind.proxy, ca_file=kind.ca_file)
     if kind.name == "http1" and kind.proxy is None:
         from llmgate_core.transports.http1.sync_transport import HTTP1Transport
 
         return HTTP1Transport(options)
-    from llmgate_core.transports.httpx_transport import HTTPXTransport
+    from llmgate_core.transports.sync_lanes import HTTPXTransport
 
     return HTTPXTransport(options)
 
 
 def _new_async_transport(kind: Kind) -> AsyncTransport:
-    options = TransportOptions(proxy=kind.proxy)
+    options = TransportOptions(proxy=kind.proxy, ca_file=kind.ca_file)
     if kind.name == "http1" and kind.proxy is None:
         from llmgate_core.transports.http1.async_transport import AsyncHTTP1Transport
 
         return AsyncHTTP1Transport(options)
-    from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport
+    from llmgate_core.transports.async_lanes import AsyncHTTPXTransport
 
     return AsyncHTTPXTransport(options)
 

@@ -1,4 +1,5 @@
-"""The connections of one blocking transport: which are kept, and which call waits for one.
+# Made from llmgate_core/transports/async_slots.py by tools/make_twins.py: edit that file, then run `make twins`.
+"""The connections of one synchronous transport: which are kept, and which call waits for one.
 
 Source: rows R11, R26 and S11 of docs/reliability.md.
 """
@@ -6,17 +7,21 @@ Source: rows R11, R26 and S11 of docs/reliability.md.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from llmgate_core.transports.deferred_close import close_in_thread
 from llmgate_core.transports.pool import ConnectionPool, Pooled
-from llmgate_core.transports.waits import moment_after, wait_for_future
+from llmgate_core.transports.waits import (
+    ThreadFuture,
+    moment_after,
+    wait_for_future,
+)
 
 if TYPE_CHECKING:
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.transports.options import TransportOptions
+    from llmgate_core.transports.waits import Moment
 
 __all__ = ["Slots"]
 
@@ -24,7 +29,7 @@ C = TypeVar("C", bound=Pooled)
 
 
 class Slots(Generic[C]):
-    """At most `max_connections`, open or being opened; many threads may share them."""
+    """At most `max_connections`, open or being opened."""
 
     def __init__(self, options: TransportOptions) -> None:
         self._pool: ConnectionPool[C] = ConnectionPool(options.max_connections, options.max_idle_seconds)
@@ -37,32 +42,41 @@ class Slots(Generic[C]):
         Raises:
             APITimeoutError: all are in use for too long; its phase is `pool`.
         """
+        ends: Moment = None  # one limit, although a connection may turn out to be closed when its turn has come
         while True:
-            connection = self._take_any(request)
+            with self._lock:
+                connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
+                if connection is None:
+                    if self._pool.reserve():
+                        return None
+                    waiter = self._new_waiter()
+                    self._pool.wait(request.origin, waiter)
+            if connection is None:
+                ends = ends or moment_after(request.deadline.wait(request.deadline.timeouts.pool))
+                connection = self._wait(waiter, request, ends)
             if connection is None or (not request.new_connection and connection.is_reusable()):
                 return connection
             self.drop(connection)
 
-    def _take_any(self, request: TransportRequest) -> C | None:
-        with self._lock:
-            connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
-            if connection is not None or self._pool.reserve():
-                return connection
-            waiter: Future[C | None] = Future()
-            self._pool.wait(request.origin, waiter)
-        return self._wait(waiter, request)
+    @staticmethod
+    def _new_waiter() -> ThreadFuture[C | None]:
+        return ThreadFuture()
 
-    def _wait(self, waiter: Future[C | None], request: TransportRequest) -> C | None:
-        deadline = request.deadline
+    def _wait(
+        self,
+        waiter: ThreadFuture[C | None],
+        request: TransportRequest,
+        ends: Moment,
+    ) -> C | None:
         try:
-            return wait_for_future(waiter, moment_after(deadline.wait(deadline.timeouts.pool)))
+            return wait_for_future(waiter, ends)
         except BaseException as error:
             with self._lock:
                 self._pool.stop_waiting(request.origin, waiter)
             if waiter.done():  # it came just now
                 self._return(waiter.result())
             if isinstance(error, TimeoutError):
-                raise deadline.error("pool") from None
+                raise request.deadline.error("pool") from None
             raise
 
     def _return(self, connection: C | None) -> None:
@@ -92,14 +106,18 @@ class Slots(Generic[C]):
 
     def release_unlocked(self) -> None:
         """Do the same without waiting: the collector may run in a thread that holds the lock."""
-        if self._lock.acquire(blocking=False):
-            try:
-                if not self._pool.is_awaited:
-                    self._pool.release()
-                    return
-            finally:
-                self._lock.release()
-        close_in_thread(self.release, wait_seconds=0)
+        if not self._lock.acquire(blocking=False):
+            close_in_thread(self.release, wait_seconds=0)
+            return
+        try:
+            self._pool.release()
+        finally:
+            self._lock.release()
+
+    def close_unlocked(self) -> None:
+        """Do as `close` for a transport that nothing refers to: no thread has the lock, or it is gone."""
+        self._is_closed = True
+        self._pool.discard_idle()
 
     def close(self) -> None:
         """Close every idle connection; those in use are closed when their answer ends."""

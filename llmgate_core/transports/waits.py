@@ -8,16 +8,15 @@ Source: rows R11 and R12 of docs/reliability.md.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import functools
 import select
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +26,7 @@ __all__ = [
     "AsyncWait",
     "Moment",
     "SocketWait",
+    "ThreadFuture",
     "await_future",
     "await_until",
     "connect_until",
@@ -135,16 +135,51 @@ class SocketWait:
         return events[0][1] if events else 0
 
 
-def wait_for_future(future: Future[T], ends: Moment) -> T:
-    """Return the result of a future that another thread sets.
+class ThreadFuture(Generic[T]):
+    """A result that another thread sets, or the collector in the thread that waits.
+
+    A future of concurrent.futures could miss the latter, since its lock may be taken twice by one thread.
+    """
+
+    def __init__(self) -> None:
+        self._outcome: tuple[T] | Exception | None = None
+        self._lock = _thread.allocate_lock()  # held until there is an outcome
+        self._lock.acquire()
+
+    def set_result(self, result: T) -> None:
+        """Wake the thread that waits; once only."""
+        self._outcome = (result,)
+        self._lock.release()
+
+    def set_exception(self, error: Exception) -> None:
+        """Wake it with an exception; once only."""
+        self._outcome = error
+        self._lock.release()
+
+    def done(self) -> bool:
+        """Return whether there is an outcome."""
+        return self._outcome is not None
+
+    def result(self) -> T:
+        """Return the result, or raise the exception, without waiting."""
+        outcome = self._outcome
+        if isinstance(outcome, tuple):
+            return outcome[0]
+        raise outcome or TimeoutError
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for the outcome; one thread may do so."""
+        self._lock.acquire(timeout=-1 if seconds is None else min(max(seconds, 0), MAX_WAIT_SECONDS))
+
+
+def wait_for_future(future: ThreadFuture[T], ends: Moment) -> T:
+    """Return the result of a future.
 
     Raises:
-        TimeoutError: not before `ends`. Otherwise whatever the future raises.
+        TimeoutError: not before `ends`. Otherwise what was set.
     """
-    try:
-        return future.result(None if ends is None else max(ends - monotonic(), 0))
-    except FutureTimeoutError:  # before Python 3.11 not the built-in one
-        raise TimeoutError from None
+    future.wait(None if ends is None else ends - monotonic())
+    return future.result()
 
 
 def connect_until(sock: socket.socket, address: Any, ends: Moment) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport, HTTPXTransport
+from llmgate_core.transports.async_lanes import AsyncHTTPXTransport
 from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.sync_lanes import HTTPXTransport
 from llmgate_core.transports.user_client.kinds import wrap_async_user_client, wrap_user_client
 from tests.support.scripted_upstream import Driver, Script, Upstream, upstream
 

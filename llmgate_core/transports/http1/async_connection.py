@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Protocol, cast
 
-from llmgate_core.transports.failures import truncated, upload_stalled
-from llmgate_core.transports.waits import AsyncWait, SocketWait, moment_after
+from llmgate_core.transports.failures import connect_failed, tls_failed, upload_stalled
+from llmgate_core.transports.http1.async_connect import open_socket
+from llmgate_core.transports.waits import AsyncWait, SocketWait, await_until, is_late, moment_after
 
 if TYPE_CHECKING:
     import socket
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from llmgate_core.transports.async_slots import AsyncSlots
     from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.http1.response_reader import ResponseReader
+    from llmgate_core.transports.tls import TLSContext
     from llmgate_core.transports.waits import Moment
 
-__all__ = ["AsyncConnection", "Owner"]
+__all__ = ["AsyncConnection", "Owner", "open_connection"]
 
 MAX_BUFFERED_BYTES = 64 * 1024
 SMALL_BODY_BYTES = 64 * 1024  # up to here head and body go out in one call
@@ -40,10 +42,31 @@ class Owner(Protocol):
     """The transport that a connection belongs to."""
 
     slots: AsyncSlots[AsyncConnection]
+    connections: set[AsyncConnection]
 
-    def forget(self, connection: AsyncConnection) -> None:
-        """Forget a closed connection, whatever it was doing."""
-        ...
+
+async def open_connection(owner: weakref.ref[Owner], origin: Origin, ends: Moment, tls: TLSContext) -> AsyncConnection:
+    """Return a new connection.
+
+    Raises:
+        TimeoutError: not before `ends`. APIConnectionError: no address, refused, or no TLS.
+    """
+    loop = asyncio.get_running_loop()
+    sock = await open_socket(origin, ends)
+    connection = AsyncConnection(owner, origin, sock, loop)
+    try:
+        context = tls.get() if origin.scheme == "https" else None
+        creating = loop.create_connection(
+            lambda: connection, sock=sock, ssl=context, server_hostname=origin.host if context else None
+        )
+        await await_until(creating, ends)
+    except BaseException as error:
+        connection.discard()
+        if not isinstance(error, OSError) or is_late(error):
+            raise
+        sock.close()
+        raise (tls_failed if origin.scheme == "https" else connect_failed)(origin, error) from error
+    return connection
 
 
 class AsyncConnection(asyncio.Protocol):
@@ -79,7 +102,7 @@ class AsyncConnection(asyncio.Protocol):
 
     # For the transport and the response.
 
-    def send(self, reader: ResponseReader, head: bytes, content: bytes) -> None:
+    def send(self, reader: ResponseReader, head: bytes, content: bytes, request: TransportRequest) -> None:  # noqa: ARG002  # as its twin
         """Send a request; what comes from now on goes to `reader`."""
         self._reader = reader
         self._buffered_bytes = 0
@@ -100,7 +123,7 @@ class AsyncConnection(asyncio.Protocol):
             APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
         """
         self._reader = reader  # whatever is raised from here on closes the connection
-        self.send(reader, head + await anext(aiter(upload), b""), b"")  # that block was read before: no wait
+        self.send(reader, head + await anext(aiter(upload), b""), b"", request)  # that block was read before: no wait
         self._has_more_blocks = upload.left > 0
         self.is_sending = self._has_more_blocks or self._is_blocked
         while not _has_answer(reader):
@@ -117,8 +140,9 @@ class AsyncConnection(asyncio.Protocol):
             self._has_more_blocks = not is_last
             self.is_sending = self._has_more_blocks or self._is_blocked
 
-    async def wait(self, ends: Moment) -> bool:
+    async def receive(self, reader: ResponseReader, ends: Moment) -> bool:
         """Wait until something came or went; False: not before `ends`."""
+        self.resume(reader)  # what came may hold no byte of the body
         return await self._wait.until(ends)
 
     async def wait_until_sent(self, request: TransportRequest) -> None:
@@ -156,17 +180,18 @@ class AsyncConnection(asyncio.Protocol):
         self._drain_timer = self._loop.call_later(DRAIN_SECONDS, self.abort, reader)
         self._resume_reading()
 
-    def abort_any(self) -> None:
-        """Close a connection in use, whatever answer it carries, and release its slot."""
+    async def aclose(self) -> None:
+        """Close, whatever answer the connection carries."""
         if self._reader is not None:
             self.abort(self._reader)
+        self.discard()
 
     def abort(self, reader: ResponseReader) -> None:
-        """Close, if the connection still carries this answer, and release its slot."""
+        """Close, if the connection still carries this answer, and release its slot; a task that reads it goes on."""
         if self._reader is reader:
-            if reader.error is None:
-                reader.fail(truncated(self.origin, "it was closed by its reader"))
+            reader.stop()
             self._end_answer(reader)
+            self._wait.wake()
 
     def abort_from_any_thread(self, reader: ResponseReader) -> None:
         """Do the same from any thread, even if the loop is closed."""
@@ -187,7 +212,7 @@ class AsyncConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         if owner := self._owner():
-            owner.forget(self)
+            owner.connections.discard(self)
 
     def close_socket(self) -> None:
         """Close after the loop was closed, when its transport cannot any more."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.transports.failures import broken, closed, not_http, truncated
+from llmgate_core.transports.failures import broken, closed, not_http, stopped, truncated
 from llmgate_core.transports.http1.parser_contract import RefusedError
 from llmgate_core.transports.http_syntax import peer
 
@@ -113,6 +113,11 @@ class ResponseReader:
         self.error = error
         self.reusable = False
         self._parser = None  # the parser refers to this reader: a cycle
+
+    def stop(self) -> None:
+        """Read nothing more, because the reader of the answer closed it; from any thread."""
+        if self.error is None:
+            self.fail(stopped(self._origin))
 
     def take(self) -> bytes:
         """Return what has come of the body so far, still encoded."""

@@ -5,39 +5,57 @@ Source: rows R1, R10 to R13, R19 and S11 of docs/reliability.md.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
+import socket
 import ssl
-from time import monotonic
 from typing import TYPE_CHECKING
 
-from llmgate_core.transports.addresses import Address, open_socket, resolve
-from llmgate_core.transports.failures import connect_failed, dns_failed, tls_failed, upload_stalled
-from llmgate_core.transports.waits import (
-    POLL_OUT,
-    SocketWait,
-    connect_until,
-    handshake_until,
-    is_late,
-    moment_after,
-    seconds_until,
-)
+from llmgate_core.transports.failures import tls_failed, upload_stalled
+from llmgate_core.transports.http1.sync_connect import open_socket
+from llmgate_core.transports.waits import POLL_OUT, SocketWait, handshake_until, is_late, moment_after
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-
     from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.transports.http1.response_reader import ResponseReader
+    from llmgate_core.transports.sync_slots import Slots
     from llmgate_core.transports.sync_upload import Upload
+    from llmgate_core.transports.tls import TLSContext
     from llmgate_core.transports.waits import Moment
 
 __all__ = ["Connection", "open_connection"]
 
 RECEIVE_BYTES = 64 * 1024
 SMALL_BODY_BYTES = 64 * 1024  # up to here head and body go out in one call
+DRAIN_SECONDS = 0.05
 
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+def open_connection(slots: Slots[Connection], origin: Origin, ends: Moment, tls: TLSContext) -> Connection:
+    """Return a new connection.
+
+    Raises:
+        TimeoutError: not before `ends`. APIConnectionError: no address, refused, or no TLS.
+    """
+    sock = open_socket(origin, ends)
+    if origin.scheme == "https":
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            sock = _with_tls(sock, tls.get(), origin, ends)
+            undo.pop_all()
+    return Connection(slots, origin, sock)
+
+
+def _with_tls(sock: socket.socket, context: ssl.SSLContext, origin: Origin, ends: Moment) -> ssl.SSLSocket:
+    try:
+        return handshake_until(sock, context, origin.host, ends)
+    except (OSError, ValueError) as error:
+        if is_late(error):
+            raise
+        failure = error if isinstance(error, OSError) else OSError(errno.EINVAL, "not a host name")
+        raise tls_failed(origin, failure) from error
 
 
 class Connection:
@@ -45,20 +63,21 @@ class Connection:
 
     Attributes:
         was_used: it has carried an answer before.
-        is_broken: its request did not go out whole, so it can carry no other.
     """
 
-    __slots__ = ("_is_tls", "_socket", "_wait", "idle_since", "is_broken", "origin", "was_used")
-
-    def __init__(self, sock: socket.socket, origin: Origin) -> None:
+    def __init__(self, slots: Slots[Connection], origin: Origin, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self._socket = sock
-        self._wait = SocketWait(sock)
-        self._is_tls = isinstance(sock, ssl.SSLSocket)
         self.origin = origin
         self.idle_since = 0.0
         self.was_used = False
-        self.is_broken = False
+        self._slots = slots
+        self._socket = sock
+        self._wait = SocketWait(sock)
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._reader: ResponseReader | None = None
+        self._in_use = _thread.allocate_lock()  # released by the thread that ends the answer, only one can
+        self._is_reading = False
+        self._is_broken = False  # a request did not go out whole, so no other can
 
     def is_reusable(self) -> bool:
         """Return whether an idle connection is open and nothing has come that no request asked for."""
@@ -70,27 +89,49 @@ class Connection:
             return False
 
     def discard(self) -> None:
-        """Close the connection at once."""
+        """Close at once; the owner's count is not touched."""
         self._socket.close()
 
-    def read_into(self, reader: ResponseReader, ends: Moment) -> bool:
+    def receive(self, reader: ResponseReader, ends: Moment) -> bool:
         """Feed the reader with what comes next, be it the end; False: nothing came before `ends`."""
+        self._is_reading = True  # before the look at the reader, which another thread stops before its look at this
         try:
-            data = self._receive(ends)
-        except OSError as error:
-            reader.feed_break(error)
-            return True
-        if data is None:
-            return False
-        reader.feed(data) if data else reader.feed_end()
-        return True
+            has_come = reader.error is not None or self._read(reader, ends)
+        finally:
+            self._is_reading = False
+        if reader.complete or reader.error is not None:
+            self._end_answer(reader)
+        return has_come
 
-    def send(self, head: bytes, content: bytes, request: TransportRequest, reader: ResponseReader) -> None:
+    def drain(self, reader: ResponseReader) -> None:
+        """Read the rest of an answer, if it is short and comes at once."""
+        ends = moment_after(DRAIN_SECONDS)
+        while self._reader is reader and self.receive(reader, ends):
+            reader.take()
+        self.abort(reader)
+
+    def abort(self, reader: ResponseReader) -> None:
+        """Close, if the connection still carries this answer, and release its slot."""
+        if self._reader is reader:
+            reader.stop()
+            self._end_answer(reader)
+
+    def abort_from_any_thread(self, reader: ResponseReader) -> None:
+        """Do the same; a thread that reads the answer is woken, and closes it."""
+        if not self._is_reading:
+            self.abort(reader)
+        elif self._reader is reader:
+            with contextlib.suppress(OSError):  # closed already
+                # Not `close`: another connection could get the number of the socket that the thread waits for.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def send(self, reader: ResponseReader, head: bytes, content: bytes, request: TransportRequest) -> None:
         """Send a request. If the upstream stops reading, an answer that it sent may still be there.
 
         Raises:
             APITimeoutError: the upstream reads nothing.
         """
+        self._begin_answer(reader)
         data = head + content if len(content) <= SMALL_BODY_BYTES else head
         rest = memoryview(content)[len(data) - len(head) :]
         try:
@@ -100,25 +141,56 @@ class Connection:
         except _NOT_NOW:
             self._send_slowly(memoryview(data), request, reader)
         except OSError:
-            self.is_broken = True
-        if rest and not self.is_broken:
+            self._is_broken = True
+        if rest and not self._is_broken:
             self._send_slowly(rest, request, reader)
 
-    def send_upload(self, head: bytes, upload: Upload, request: TransportRequest, reader: ResponseReader) -> None:
+    def send_upload(self, reader: ResponseReader, head: bytes, upload: Upload, request: TransportRequest) -> None:
         """Send a request whose body is read while it goes out; an early answer ends it.
 
         Raises:
             APITimeoutError: the upstream reads nothing, or all takes too long. BadRequestError: a file changed.
         """
+        self._begin_answer(reader)
         for block in upload:
             if not head and self._wait.has_input():
                 self._read_early(reader)
-            if self.is_broken:
+            if self._is_broken:
                 return
             self._send_slowly(memoryview(head + block), request, reader)
             head = b""
         if head:
             self._send_slowly(memoryview(head), request, reader)
+
+    def _begin_answer(self, reader: ResponseReader) -> None:
+        self._reader = reader
+        self._in_use.acquire()
+
+    def _end_answer(self, reader: ResponseReader) -> None:
+        """Part with `reader`; the pool takes the connection back, or it closes."""
+        if self._reader is not reader:
+            return
+        try:
+            self._in_use.release()
+        except RuntimeError:  # another thread does this
+            return
+        self._reader = None
+        if reader.reusable and not self._is_broken:
+            self._slots.keep(self)
+        else:
+            self.discard()
+            self._slots.release_unlocked()
+
+    def _read(self, reader: ResponseReader, ends: Moment) -> bool:
+        try:
+            data = self._receive(ends)
+        except OSError as error:
+            reader.feed_break(error)
+            return True
+        if data is None:
+            return False
+        reader.feed(data) if data else reader.feed_end()
+        return True
 
     def _receive(self, ends: Moment) -> bytes | None:
         """Return what came, `b""` at the end of the input, None if nothing came in time."""
@@ -138,13 +210,13 @@ class Connection:
     def _send_slowly(self, data: memoryview, request: TransportRequest, reader: ResponseReader) -> None:
         """Send as fast as the upstream reads; an early answer ends it."""
         try:
-            while data and not self.is_broken:
+            while data and not self._is_broken:
                 try:
                     data = data[self._socket.send(data) :]
                 except _NOT_NOW:
                     self._wait_to_send(request, reader)
         except OSError:
-            self.is_broken = True
+            self._is_broken = True
 
     def _wait_to_send(self, request: TransportRequest, reader: ResponseReader) -> None:
         deadline, is_upload = request.deadline, not isinstance(request.content, bytes)
@@ -164,60 +236,6 @@ class Connection:
             data = None
         if data is not None:
             reader.feed(data) if data else reader.feed_end()
-        self.is_broken = reader.head_complete or reader.error is not None
-
-
-def open_connection(origin: Origin, ends: Moment, tls_context: Callable[[], ssl.SSLContext]) -> Connection:
-    """Return a new connection; `tls_context` is called for https only.
-
-    Raises:
-        TimeoutError: not before `ends`. APIConnectionError: no address, refused, or no TLS.
-    """
-    sock = _open_socket(origin, ends)
-    if origin.scheme != "https":
-        return Connection(sock, origin)
-    with contextlib.ExitStack() as undo:
-        undo.callback(sock.close)
-        secured = _with_tls(sock, tls_context(), origin, ends)
-        undo.pop_all()
-    return Connection(secured, origin)
-
-
-def _with_tls(sock: socket.socket, context: ssl.SSLContext, origin: Origin, ends: Moment) -> ssl.SSLSocket:
-    try:
-        return handshake_until(sock, context, origin.host, ends)
-    except (OSError, ValueError) as error:
-        if is_late(error):
-            raise
-        failure = error if isinstance(error, OSError) else OSError(errno.EINVAL, "not a host name")
-        raise tls_failed(origin, failure) from error
-
-
-def _open_socket(origin: Origin, ends: Moment) -> socket.socket:
-    """Return a socket that is connected to one of the host's addresses, tried in their order."""
-    try:
-        addresses = resolve(origin, ends)
-    except OSError as error:
-        if is_late(error):
-            raise
-        raise dns_failed(origin, error) from error
-    failure = OSError(errno.EADDRNOTAVAIL, "no address")
-    for count, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            return _open_one(address, ends, count)
-        except OSError as error:
-            failure = error
-    if is_late(failure):
-        raise failure
-    raise connect_failed(origin, failure) from failure
-
-
-def _open_one(address: Address, ends: Moment, count: int) -> socket.socket:
-    """Connect to one address, within a fair share of the time while `count` addresses are left to try."""
-    left = seconds_until(ends)
-    sock = open_socket(address)
-    with contextlib.ExitStack() as undo:
-        undo.callback(sock.close)
-        connect_until(sock, address[4], None if left is None else monotonic() + left / count)
-        undo.pop_all()
-    return sock
+        self._is_broken = reader.head_complete or reader.error is not None
+        if reader.complete or reader.error is not None:
+            self._end_answer(reader)

@@ -1,4 +1,6 @@
-"""The blocking half of the HTTP/1.1 transport.
+# Made from llmgate_core/transports/http1/async_transport.py by tools/make_twins.py: edit that file, then run `make
+# twins`.
+"""The synchronous half of the HTTP/1.1 transport.
 
 One request at a time goes out on a connection. It has no redirects, cookies or proxies, and raises nothing but the
 errors of `contract.transport.Transport`.
@@ -8,13 +10,11 @@ Source: docs/reliability.md, "Sending", and rows R1, R4, R10 to R13, R19, R26 an
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIConnectionError
 from llmgate_core.transports.content_decoding import decoder_for
-from llmgate_core.transports.failures import truncated
 from llmgate_core.transports.http1.parsers import parser_kind
 from llmgate_core.transports.http1.request_head import build_head
 from llmgate_core.transports.http1.response_reader import ResponseReader
@@ -22,30 +22,25 @@ from llmgate_core.transports.http1.sync_connection import Connection, open_conne
 from llmgate_core.transports.options import TransportOptions
 from llmgate_core.transports.sync_slots import Slots
 from llmgate_core.transports.sync_upload import Upload
-from llmgate_core.transports.tls import make_tls_context
-from llmgate_core.transports.waits import moment_after
+from llmgate_core.transports.tls import TLSContext
+from llmgate_core.transports.waits import is_late, moment_after
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
 
     from llmgate_core.contract.transport import TransportRequest
-    from llmgate_core.transports.content_decoding import ContentDecoder
     from llmgate_core.transports.waits import Moment
 
 __all__ = ["HTTP1Response", "HTTP1Transport"]
 
-FINISH_SECONDS = 0.05
-
 
 class HTTP1Transport:
-    """Sends requests over kept connections; many threads may share one."""
+    """Sends requests over kept connections."""
 
     def __init__(self, options: TransportOptions | None = None) -> None:
-        self._options = options = options or TransportOptions()
+        options = options or TransportOptions()
         self._parser = parser_kind(options.parser)
-        self._tls_lock = threading.Lock()
-        self._tls_context: ssl.SSLContext | None = None
+        self._tls = TLSContext(options)
         self.slots: Slots[Connection] = Slots(options)
 
     def send(self, request: TransportRequest) -> HTTP1Response:
@@ -62,8 +57,26 @@ class HTTP1Transport:
                 upload.close()
 
     def close(self) -> None:
-        """Close every idle connection; those in use are closed when their answer ends."""
+        """Close every connection."""
         self.slots.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "slots"):
+            self.slots.close_unlocked()
+
+    def _new_connection(self, request: TransportRequest) -> Connection:
+        """Open a connection; its slot is reserved, and released if this fails."""
+        deadline = request.deadline
+        ends = moment_after(deadline.wait(deadline.timeouts.connect))
+        owner = self.slots
+        try:
+            connection = open_connection(owner, request.origin, ends, self._tls)
+        except BaseException as error:
+            self.slots.release()
+            if is_late(error):
+                raise deadline.error("connect") from error
+            raise
+        return connection
 
     def _exchange(
         self, connection: Connection, request: TransportRequest, head: bytes, upload: Upload | None
@@ -72,42 +85,23 @@ class HTTP1Transport:
         reader = ResponseReader(request.origin, request.limits.head, self._parser, request.method)
         try:
             if upload is not None:
-                connection.send_upload(head, upload, request, reader)
+                connection.send_upload(reader, head, upload, request)
             elif isinstance(request.content, bytes):
-                connection.send(head, request.content, request, reader)
+                connection.send(reader, head, request.content, request)
             _receive_head(connection, reader, request)
             return HTTP1Response(self, connection, reader)
         except APIConnectionError as error:
-            self.slots.drop(connection)
+            connection.abort(reader)
             if connection.was_used and not reader.received and error.code in ("reset", "closed"):
                 raise StaleConnectionError from error
             raise
         except BaseException:
-            self.slots.drop(connection)
+            connection.abort(reader)
             raise
-
-    def _new_connection(self, request: TransportRequest) -> Connection:
-        """Open a connection; its slot is reserved, and returned if this fails."""
-        deadline = request.deadline
-        try:
-            ends = moment_after(deadline.wait(deadline.timeouts.connect))
-            return open_connection(request.origin, ends, self._context)
-        except TimeoutError as error:
-            self.slots.release()
-            raise deadline.error("connect") from error
-        except BaseException:
-            self.slots.release()
-            raise
-
-    def _context(self) -> ssl.SSLContext:
-        with self._tls_lock:
-            if self._tls_context is None:
-                self._tls_context = make_tls_context(self._options)
-            return self._tls_context
 
 
 class HTTP1Response:
-    """A started answer; see `contract.transport.TransportResponse`. Belongs to one thread at a time."""
+    """A started answer; see `contract.transport.TransportResponse`."""
 
     __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
 
@@ -117,13 +111,14 @@ class HTTP1Response:
         self.status = reader.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = reader.raw_headers
         self._reader = reader
-        self._transport = transport
+        self._transport = transport  # a reference for as long as an answer is being read
         self._connection = connection
-        if reader.complete:
-            self._settle()
 
     def read_block(self, wait_seconds: float | None) -> bytes:
-        """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`."""
+        """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`.
+
+        If the wait is cancelled or interrupted, the connection is closed.
+        """
         reader, decoder = self._reader, self._decoder
         ends: Moment = None  # of the first wait; most reads need none
         while True:
@@ -133,65 +128,57 @@ class HTTP1Response:
                 if decoder is None:
                     return block
                 decoder.put(block)
-            elif self._connection is None:
-                return _end_of_body(reader, decoder)
+            elif reader.error is not None:
+                raise reader.error
+            elif reader.complete or self._connection is None:
+                if decoder is not None:
+                    decoder.finish()
+                return b""
             else:
                 ends = ends or moment_after(wait_seconds)
                 if not self._receive(self._connection, ends):
                     raise TimeoutError
 
+    def _receive(self, connection: Connection, ends: Moment) -> bool:
+        """Wait until something came or went; False: not before `ends`."""
+        try:
+            return connection.receive(self._reader, ends)
+        except BaseException:
+            self.abort()
+            raise
+
     def finish(self) -> None:
-        """After an end marker: wait at most 50 ms for the proper end, so that the connection can be kept."""
-        ends = moment_after(FINISH_SECONDS)
-        while self._connection is not None and self._receive(self._connection, ends):
-            self._reader.take()
-        self.close()
+        """After an end marker: let go of the connection, which is kept if the proper end comes soon."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drain(self._reader)
 
     def close(self) -> None:
         """Close the connection, unless the answer is complete and returned it already. Idempotent."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._reader.fail(truncated(connection.origin, "it was closed by its reader"))
-            connection.discard()
-            self._transport.slots.release_unlocked()
+        if self._connection is not None and not self._is_settled():
+            self.abort()
 
-    def _receive(self, connection: Connection, ends: float | None) -> bool:
-        """Read once; False: nothing came in time."""
-        reader = self._reader
-        if not connection.read_into(reader, ends):
-            return False
-        if reader.complete or reader.error is not None:
-            self._settle()
-        return True
+    def abort(self) -> None:
+        """Close the connection without waiting; from any thread, and by the garbage collector."""
+        connection = self._connection
+        if connection is not None and not self._is_settled():
+            self._reader.stop()  # first, so that nothing takes this for the proper end
+            connection.abort_from_any_thread(self._reader)
+        self._connection = None
 
-    def _settle(self) -> None:
-        """Part with the connection: back to the pool, or closed."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if self._reader.reusable and not connection.is_broken:
-            self._transport.slots.keep(connection)
-        else:
-            self._transport.slots.drop(connection)
+    def _is_settled(self) -> bool:
+        return self._reader.complete or self._reader.error is not None
 
     def __del__(self) -> None:
         if getattr(self, "_connection", None) is not None:
-            self.close()
+            self.abort()
 
 
 def _receive_head(connection: Connection, reader: ResponseReader, request: TransportRequest) -> None:
     deadline = request.deadline
     ends = moment_after(deadline.wait(deadline.timeouts.first_event))
     while not reader.head_complete and reader.error is None:
-        if not connection.read_into(reader, ends):
+        if not connection.receive(reader, ends):
             raise deadline.error("first_event")
     if reader.error is not None and not reader.head_complete:
         raise reader.error
-
-
-def _end_of_body(reader: ResponseReader, decoder: ContentDecoder | None) -> bytes:
-    if reader.error is not None:
-        raise reader.error
-    if decoder is not None:
-        decoder.finish()
-    return b""

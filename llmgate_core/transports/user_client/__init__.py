@@ -3,7 +3,7 @@
 A caller's client stays the caller's: it is never closed, and its proxies, certificates, hooks and auth hold; but no
 redirect is followed and no cookie of its jar is sent. It is used by protocol: `build_request`,
 `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`. `transport="httpx"` and proxies from the
-environment go through the same adapter, without a client (`llmgate_core.transports.httpx_transport`).
+environment go through the same adapter, without a client (`llmgate_core.transports.async_lanes`).
 
 What a caller's client cannot keep of the promises of `contract.transport`:
 

@@ -10,13 +10,10 @@ Source: rows S3 and S16 of docs/reliability.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import TypeVar
 
-__all__ = ["install_filter", "quiet", "quietly"]
-
-T = TypeVar("T")
+__all__ = ["install_filter", "quiet"]
 
 CLIENT_LOGGERS = ("httpx", "httpx2")
 ENGINE_LOGGERS = tuple(
@@ -58,7 +55,7 @@ def install_filter() -> None:
 
 
 class quiet:  # noqa: N801  # used like a function
-    """Cut the records of this task or thread while a client works for us; a block of each stream enters it."""
+    """Cut the records of this task or thread, and of tasks that begin now, while a client works for us."""
 
     __slots__ = ("_token",)
 
@@ -66,10 +63,5 @@ class quiet:  # noqa: N801  # used like a function
         self._token = _works_for_us.set(True)
 
     def __exit__(self, *_: object) -> None:
-        _works_for_us.reset(self._token)
-
-
-async def quietly(steps: Awaitable[T]) -> T:
-    """Cut the records of `steps`; for a task of its own, since its context stays marked."""
-    _works_for_us.set(True)
-    return await steps
+        with suppress(ValueError):  # the collector ends a task in a context that is not the task's
+            _works_for_us.reset(self._token)

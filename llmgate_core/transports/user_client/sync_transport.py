@@ -1,3 +1,5 @@
+# Made from llmgate_core/transports/user_client/async_transport.py by tools/make_twins.py: edit that file, then run
+# `make twins`.
 """A synchronous HTTP client as a transport."""
 
 from __future__ import annotations
@@ -9,11 +11,11 @@ from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIError
 from llmgate_core.transports.content_decoding import decoder_for
 from llmgate_core.transports.deferred_close import close_in_thread
-from llmgate_core.transports.failures import closed, truncated
+from llmgate_core.transports.failures import closed, stopped
+from llmgate_core.transports.read_limits import ReadLimit, ReadTimer
 from llmgate_core.transports.sync_upload import Upload
 from llmgate_core.transports.user_client.errors import client_failure_before_head, client_failure_in_body, is_timeout
 from llmgate_core.transports.user_client.quiet_logs import install_filter, quiet
-from llmgate_core.transports.user_client.read_timer import ReadTimer
 from llmgate_core.transports.user_client.requests import (
     ConnectionTrace,
     build_request,
@@ -22,13 +24,15 @@ from llmgate_core.transports.user_client.requests import (
     send_options_of,
     waits_of,
 )
-from llmgate_core.transports.waits import moment_after, seconds_until
+from llmgate_core.transports.waits import (
+    moment_after,
+    seconds_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from llmgate_core.contract.transport import TransportRequest
-    from llmgate_core.transports.connection_reads import ConnectionReads
 
 __all__ = ["ClientTransport", "UserClientResponse", "UserClientTransport"]
 
@@ -37,11 +41,7 @@ MAX_DEAD_CONNECTIONS = 1000
 
 
 class ClientTransport:
-    """`contract.transport.Transport` over what sends the requests of an HTTP library.
-
-    `unread` holds the bodies of open answers, so that the collector frees none in a thread that is in our `send` and
-    may hold the client's locks.
-    """
+    """`contract.transport.Transport` over what sends the requests of an HTTP library."""
 
     decodes = False
     """Whether the body is read as it comes and decoded by us, within limits, rather than by the client."""
@@ -49,20 +49,22 @@ class ClientTransport:
     def __init__(self, build: Callable[..., Any]) -> None:
         install_filter()
         self._build = build
+        # The bodies of open answers: the collector must free none in a thread that may hold the client's locks.
         self.unread: dict[int, Iterator[bytes]] = {}
 
     def send(self, request: TransportRequest) -> UserClientResponse:
-        """Send `request`; see `contract.transport.Transport.send`."""
+        """Send `request`; see `contract.transport.Transport.send`.
+
+        Connections that must not be used are sorted out one by one, before anything is sent.
+        """
         for _ in range(MAX_DEAD_CONNECTIONS):
-            trace, waits = ConnectionTrace(refuses_kept=request.new_connection), waits_of(request)
+            trace, waits = ConnectionTrace(refuses_kept=self._refuses_kept(request)), waits_of(request)
             upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
             try:
                 if upload is not None:
                     upload.start()
                 outgoing = build_request(self._build, request, waits, trace.trace, upload)
-                with quiet():
-                    response = self._send(outgoing, request, trace)
-                return self._started(response, request, waits)
+                return self._started(outgoing, request, trace, waits)
             except Exception as error:
                 if trace.was_refused:
                     continue
@@ -77,19 +79,28 @@ class ClientTransport:
             raise failure
         raise closed(request.origin)
 
+    def _started(
+        self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace, waits: dict[str, float | None]
+    ) -> UserClientResponse:
+        with quiet():
+            sending = self._send(outgoing, request, trace)
+            response = sending
+        try:
+            return UserClientResponse(self, response, request, self.limit_of(response, waits))
+        except BaseException:
+            _close(response)
+            raise
+
     def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:
         raise NotImplementedError
 
-    def timer_of(self, response: Any, waits: dict[str, float | None]) -> ReadTimer | ConnectionReads:
+    def _refuses_kept(self, request: TransportRequest) -> bool:
+        """Return whether the request must not go out on a connection that was used before."""
+        return request.new_connection
+
+    def limit_of(self, response: Any, waits: dict[str, float | None]) -> ReadLimit:
         """Return what ends the reads of an answer."""
         return ReadTimer(response, waits)
-
-    def _started(self, response: Any, request: TransportRequest, waits: dict[str, float | None]) -> UserClientResponse:
-        try:
-            return UserClientResponse(self, response, request, waits)
-        except BaseException:
-            response.close()
-            raise
 
 
 class UserClientTransport(ClientTransport):
@@ -115,19 +126,20 @@ class UserClientResponse:
         transport: ClientTransport,
         response: Any,
         request: TransportRequest,
-        waits: dict[str, float | None],
+        limit: ReadLimit,
     ) -> None:
         self.status: int = response.status_code
         self.raw_headers = raw_headers_of(response)
         self._body = response.stream if transport.decodes else response  # what is closed in the end
         self._origin = request.origin
         self._decoder = decoder_for(self.raw_headers) if transport.decodes else None
-        self._blocks: Iterator[bytes] = iter(response.stream if transport.decodes else response.iter_bytes())
+        blocks = response.stream if transport.decodes else response.iter_bytes()
+        self._blocks: Iterator[bytes] = blocks.__iter__()
+        self._limit = limit
         self._transport = transport
         transport.unread[id(self)] = self._blocks
-        self._timer = transport.timer_of(response, waits)
-        self._is_closed = False
         self._failure: Exception | None = None  # what reading on after the end raises
+        self._is_closed = False
 
     def read_block(self, wait_seconds: float | None) -> bytes:
         """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`."""
@@ -145,51 +157,99 @@ class UserClientResponse:
     def _read(self, wait_seconds: float | None) -> bytes:
         if self._is_closed:
             return end_of(self._failure)
-        self._timer.arm(wait_seconds)
         try:
-            with quiet():
-                block = next(filter(None, self._blocks), b"")
+            block = self._next_in_time(wait_seconds)
         except Exception as error:
-            is_late = self._timer.expired or is_timeout(error)
-            failure = TimeoutError() if is_late else client_failure_in_body(error, self._origin)
+            failure = self._failure_of(error)
             self._failure = failure or error
-            self.close()
+            self._end_read()
             if failure is None:
                 raise
+        except BaseException:
+            self._end_read()
+            raise
         else:
-            if self._timer.disarm():
-                raise TimeoutError
             if not block:
                 self._settle()
             return block
         raise failure
 
+    def _next_in_time(self, wait_seconds: float | None) -> bytes:
+        self._limit.arm(wait_seconds)  # before the look at what another thread sets before its look at this
+        if self._is_closed:
+            raise stopped(self._origin)
+        with quiet():
+            reading = self._next_block()
+            block = reading
+        if self._is_closed:
+            raise stopped(self._origin)
+        if self._limit.disarm():
+            raise TimeoutError
+        return block
+
+    def _failure_of(self, error: Exception) -> Exception | None:
+        """Return our error; None: it is not one of an HTTP client."""
+        if self._is_closed:
+            return stopped(self._origin)
+        if self._limit.expired or is_timeout(error):
+            return TimeoutError()
+        return client_failure_in_body(error, self._origin)
+
+    def _end_read(self) -> None:
+        self._limit.disarm()
+        self._break_off()
+        self._close_body()
+
+    def _next_block(self) -> bytes:
+        for block in self._blocks:
+            if block:
+                return block
+        return b""
+
     def finish(self) -> None:
         """After an end marker: wait at most 50 ms for the proper end, so that the connection can be kept."""
         ends = moment_after(FINISH_SECONDS)
         with contextlib.suppress(TimeoutError, APIError):  # the answer was complete before
-            while self._timer.is_active and self._read(seconds_until(ends)):
+            while self._limit.is_active and self._read(seconds_until(ends)):
                 pass
         self.close()
 
     def close(self) -> None:
         """Close the answer; the client keeps its connection if it was complete. Idempotent."""
-        if self._is_closed:
-            return
-        self._failure = self._failure or truncated(self._origin, "it was closed by its reader")
-        self._settle()
+        if not self._is_closed:
+            self._break_off()
+            self._settle()
 
     def _settle(self) -> None:
         self._is_closed = True
         if getattr(self._body, "is_closed", False):
             self._forget()
-        else:
+            return
+        self._close_body()
+
+    def abort(self) -> None:
+        """Close the answer without waiting; from any thread, and by the garbage collector."""
+        if not self._is_closed:
+            self._break_off()
+            self._close_body()
+
+    def _break_off(self) -> None:
+        self._is_closed = True
+        self._failure = self._failure or stopped(self._origin)
+
+    def _close_body(self) -> None:
+        if not self._limit.interrupt():  # else the thread that reads it closes it
             close_in_thread(self._body.close, self._forget)  # this thread may hold the client's locks
 
     def _forget(self) -> None:
-        self._timer.stop()
+        self._limit.stop()
         self._transport.unread.pop(id(self), None)
 
     def __del__(self) -> None:
-        if hasattr(self, "_is_closed") and not self._is_closed:
-            self.close()
+        if hasattr(self, "_is_closed"):
+            self.abort()
+
+
+def _close(response: Any) -> None:
+    with quiet():
+        close_in_thread(response.close)

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from llmgate_core.transports.http1.sync_transport import HTTP1Transport
-from llmgate_core.transports.httpx_transport import HTTPXTransport
 from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.sync_lanes import HTTPXTransport
 from llmgate_core.transports.user_client.kinds import wrap_user_client
 from tests.support.scripted_upstream import HEAD, HELLO, OK, PATIENCE, Peer, Upstream, request_to, upstream
 

@@ -162,7 +162,7 @@ def test_a_lock_that_a_thread_holds_at_the_fork_does_not_stop_the_child(options:
     client = Client(**options)
     ask(client, "before")
     made = client._transports._caches.get()
-    transport: Any = next(iter(made._transports.values()))
+    transport: Any = next(iter(made._transports[None].values()))
     locks = [made._lock, transport.slots._lock]
     if options["transport"] == "httpx":
         locks += [lane.transport._pool._optional_thread_lock._lock for lane in transport._lanes]

@@ -24,8 +24,9 @@ from llmgate_core.errors import (
     StreamTruncatedError,
 )
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
-from llmgate_core.transports.httpx_transport import AsyncHTTPXTransport, HTTPXTransport
+from llmgate_core.transports.async_lanes import AsyncHTTPXTransport
 from llmgate_core.transports.options import TransportOptions
+from llmgate_core.transports.sync_lanes import HTTPXTransport
 from tests.support.client_drivers import HTTPXDriver
 from tests.support.scripted_upstream import (
     HEAD,

@@ -14,8 +14,7 @@ import pytest
 from llmgate_core import AsyncClient, Settings
 from llmgate_core.errors import ConfigError
 from llmgate_core.testing import FakeUpstream
-from llmgate_core.transports import selection
-from llmgate_core.transports.selection import AsyncTransportCache, Kind, TransportCache
+from llmgate_core.transports.selection import Kind, TransportCache
 from tests.support.scripted_upstream import PATIENCE
 
 
@@ -37,16 +36,22 @@ def many_switches() -> Iterator[None]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeTransport]:
-    made: list[FakeTransport] = []
+def made() -> list[FakeTransport]:
+    return []
 
-    def make(*_: Any) -> FakeTransport:
+
+@pytest.fixture
+def cache(made: list[FakeTransport]) -> TransportCache[Any]:
+    def make(_: Kind) -> FakeTransport:
         made.append(FakeTransport())
         return made[-1]
 
-    monkeypatch.setattr(selection, "_new_transport", make)
-    monkeypatch.setattr(selection, "_new_async_transport", make)
-    return made
+    return TransportCache(make)
+
+
+def close(cache: TransportCache[Any]) -> None:
+    for transport in cache.take_all():
+        transport.close()
 
 
 def at_once(action: Any, threads: int = 8) -> list[Exception]:
@@ -66,25 +71,23 @@ def at_once(action: Any, threads: int = 8) -> list[Exception]:
     return failures
 
 
-def test_each_transport_is_closed_once_however_threads_race(made: list[FakeTransport]) -> None:
-    cache = TransportCache()
-
+def test_each_transport_is_closed_once_however_threads_race(
+    made: list[FakeTransport], cache: TransportCache[Any]
+) -> None:
     def use_or_close(number: int) -> None:
         for turn in range(500):
             if number % 2:
-                cache.close()
+                close(cache)
             else:
                 cache.of_kind(Kind(f"{number} {turn % 50}", None))
 
     assert at_once(use_or_close) == []
-    cache.close()
+    close(cache)
     assert made
     assert {transport.closed for transport in made} == {1}
 
 
-def test_dead_loops_are_forgotten_while_other_threads_begin_theirs(made: list[FakeTransport]) -> None:
-    cache = AsyncTransportCache()
-
+def test_dead_loops_are_forgotten_while_other_threads_begin_theirs(cache: TransportCache[Any]) -> None:
     async def use() -> None:
         cache.of_kind(Kind("http1", None), asyncio.get_running_loop())
 

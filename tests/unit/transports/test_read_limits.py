@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate_core.transports.connection_reads import ConnectionReads
+from llmgate_core.transports.read_limits import ConnectionReads
 
 HEAD = b"HTTP/1.1 200 OK\r\nX: 1\r\n\r\n"
 
@@ -74,12 +74,12 @@ def test_a_read_gets_what_is_left_of_the_wait() -> None:
     reads, stream = ConnectionReads(), Stream([b"a"] * 4)
     reads.watch(stream)
     stream.read(1, 5.0)
-    reads.arm(100.0)
+    reads.limit(100.0)
     stream.read(1, 5.0)
     stream.read(1)
     assert stream.timeouts[:2] == [5.0, 5.0]
     assert stream.timeouts[2] is not None
     assert 0 < stream.timeouts[2] <= 100.0
-    reads.arm(0.0)
+    reads.limit(0.0)
     with pytest.raises(TimeoutError):
         stream.read(1)
