@@ -80,6 +80,7 @@ WORDS = {
     "ablocks": "blocks",
     "aclose": "close",
     "afinish": "finish",
+    "ag_frame": "gi_frame",
     "aiter": "iter",
     "aiter_bytes": "iter_bytes",
     "arun": "run",

@@ -9,6 +9,7 @@ from typing import Any
 from llmgate_core.calls.steps import Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import AsyncTransport, AsyncTransportResponse
 from llmgate_core.reading.async_stream import AsyncStream
+from llmgate_core.reading.streams import StreamStop
 
 __all__ = ["arun"]
 
@@ -26,10 +27,12 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
         while True:
             step = advance(reply)
             if isinstance(step, OpenStream):
-                chunks = _chunks(steps, response)
+                # sync: stop = StreamStop(None if response is None else response.close)
+                stop = StreamStop(None if response is None else response.abort)  # async only
+                chunks = _chunks(steps, response, stop)
                 response = None  # the stream closes it
                 await anext(chunks)
-                return AsyncStream(chunks, step.family, step.model, step.record, step.partial)
+                return AsyncStream(chunks, step.family, step.model, step.record, step.partial, stop)
             try:
                 if isinstance(step, Read) and response is not None:
                     reply = await response.aread_block(step.wait_seconds)
@@ -52,7 +55,7 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
             await response.aclose()
 
 
-async def _chunks(steps: Steps, response: AsyncTransportResponse | None) -> AsyncIterator[Any]:
+async def _chunks(steps: Steps, response: AsyncTransportResponse | None, stop: StreamStop) -> AsyncIterator[Any]:
     """Yield the chunks of an open stream; a fake one has no response behind it."""
     advance: Any = steps.send
     reply: Any = None
@@ -71,6 +74,9 @@ async def _chunks(steps: Steps, response: AsyncTransportResponse | None) -> Asyn
                     await response.afinish()
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
+                if stop.is_set:
+                    steps.close()
+                    return
                 advance, reply = steps.throw, error
     except StopIteration:
         return

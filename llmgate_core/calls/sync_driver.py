@@ -9,6 +9,7 @@ from typing import Any
 
 from llmgate_core.calls.steps import Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import Transport, TransportResponse
+from llmgate_core.reading.streams import StreamStop
 from llmgate_core.reading.sync_stream import Stream
 
 __all__ = ["run"]
@@ -27,10 +28,11 @@ def run(steps: Steps, transport: Transport) -> Any:
         while True:
             step = advance(reply)
             if isinstance(step, OpenStream):
-                chunks = _chunks(steps, response)
+                stop = StreamStop(None if response is None else response.close)
+                chunks = _chunks(steps, response, stop)
                 response = None  # the stream closes it
                 next(chunks)
-                return Stream(chunks, step.family, step.model, step.record, step.partial)
+                return Stream(chunks, step.family, step.model, step.record, step.partial, stop)
             try:
                 if isinstance(step, Read) and response is not None:
                     reply = response.read_block(step.wait_seconds)
@@ -53,7 +55,7 @@ def run(steps: Steps, transport: Transport) -> Any:
             response.close()
 
 
-def _chunks(steps: Steps, response: TransportResponse | None) -> Iterator[Any]:
+def _chunks(steps: Steps, response: TransportResponse | None, stop: StreamStop) -> Iterator[Any]:
     """Yield the chunks of an open stream; a fake one has no response behind it."""
     advance: Any = steps.send
     reply: Any = None
@@ -71,6 +73,9 @@ def _chunks(steps: Steps, response: TransportResponse | None) -> Iterator[Any]:
                     response.finish()
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
+                if stop.is_set:
+                    steps.close()
+                    return
                 advance, reply = steps.throw, error
     except StopIteration:
         return

@@ -119,7 +119,10 @@ class TransportResponse(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the connection back if the answer is complete, else drop it. Idempotent."""
+        """Give the connection back if the answer is complete, else drop it. Idempotent.
+
+        Any thread may call it; a `read_block` of another thread then raises.
+        """
         ...
 
 
@@ -142,7 +145,10 @@ class AsyncTransportResponse(Protocol):
         ...
 
     def abort(self) -> None:
-        """Drop the connection without waiting; may be called by the garbage collector."""
+        """Drop the connection without waiting; any thread and the garbage collector may call it.
+
+        An `aread_block` of another task then raises.
+        """
         ...
 
 

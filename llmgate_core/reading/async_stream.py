@@ -2,18 +2,23 @@
 
 A stream ends in exactly one of finished, truncated, failed or cancelled, and closes the upstream on every path. Its
 generator is a free function, so a stream that is dropped is not part of a cycle and is closed at once.
+
+A stream may be closed by any task or thread. If another one is reading it, that read ends with an `LLMGateError`: if
+the loop just ended, the part would look like a whole answer.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from llmgate_core.errors import LLMGateError
 from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import StreamHistory, whole_answer
-from llmgate_core.reading.streams import AsyncStreamBase, StreamEvent, awrite_block, events_of
+from llmgate_core.reading.streams import AsyncStreamBase, StreamEvent, StreamStop, awrite_block, events_of
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["AsyncStream"]
@@ -31,12 +36,14 @@ class AsyncStream(AsyncStreamBase, Generic[ChunkT]):
         model: str,
         record: CallRecord,
         so_far: Callable[[], Any] | None = None,
+        stop: StreamStop | None = None,
     ) -> None:
         self._past = StreamHistory(family, so_far)
         self._chunks = chunks
         self._family = family
         self._model = model
         self._record = record
+        self._stop = stop or StreamStop()
 
     def __aiter__(self) -> AsyncStream[ChunkT]:
         return self
@@ -45,6 +52,8 @@ class AsyncStream(AsyncStreamBase, Generic[ChunkT]):
         try:
             chunk = await self._chunks.__anext__()
         except BaseException as error:
+            if self._stop.is_set and isinstance(error, Exception):
+                raise _stopped() from None
             self._past.stop(error)
             raise
         self._past.add(chunk)
@@ -79,11 +88,21 @@ class AsyncStream(AsyncStreamBase, Generic[ChunkT]):
                 await awrite_block(file, block)
 
     async def aclose(self) -> None:
-        """Stop: the upstream sees the connection close. Idempotent."""
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            self._past.stop(GeneratorExit())
-            await close()
+        """Stop: the upstream sees the connection close. Idempotent.
+
+        Any task or thread may do so; one that is reading gets an `LLMGateError`.
+        """
+        chunks: Any = self._chunks
+        if not hasattr(chunks, "aclose"):
+            return
+        try:
+            await chunks.aclose()
+        except (RuntimeError, ValueError):
+            if getattr(chunks, "ag_frame", None) is None:  # an error of its own, not that it is running
+                raise
+            self._chunks = _StoppedChunks(chunks)
+            self._stop.set()
+        self._past.stop(GeneratorExit())
 
     async def __aenter__(self) -> AsyncStream[ChunkT]:
         return self
@@ -92,3 +111,25 @@ class AsyncStream(AsyncStreamBase, Generic[ChunkT]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _stopped() -> LLMGateError:
+    return LLMGateError("the stream was closed by another task or thread while it was being read")
+
+
+class _StoppedChunks:
+    """What is left of a stream that was stopped while it was being read."""
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> _StoppedChunks:
+        return self
+
+    async def __anext__(self) -> Any:
+        await self.aclose()
+        raise _stopped()
+
+    async def aclose(self) -> None:
+        with contextlib.suppress(RuntimeError, ValueError):  # it is still being read, and ends with that
+            await self._chunks.aclose()

@@ -6,7 +6,7 @@ Pure but for the file that a stream of bytes is written to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import StreamHistory
 from llmgate_core.types.record import CallRecord, Recorded
 
-__all__ = ["AsyncStreamBase", "StreamBase", "StreamEvent", "awrite_block", "events_of", "write_block"]
+__all__ = ["AsyncStreamBase", "StreamBase", "StreamEvent", "StreamStop", "awrite_block", "events_of", "write_block"]
 
 StreamEventKind = Literal["text", "reasoning", "refusal", "tool_call", "finish", "usage"]
 
@@ -85,6 +85,26 @@ def _events_of_event(event: Any) -> Iterator[StreamEvent]:
     usage = getattr(event, "usage", None) or (response is not None and getattr(response, "usage", None))
     if usage:
         yield StreamEvent("usage", value=usage)
+
+
+class StreamStop:
+    """Stops a stream while another task or thread reads it.
+
+    Attributes:
+        is_set: the stream was stopped.
+    """
+
+    __slots__ = ("_abort", "is_set")
+
+    def __init__(self, abort: Callable[[], object] | None = None) -> None:
+        self._abort = abort
+        self.is_set = False
+
+    def set(self) -> None:
+        """Close the upstream's connection, which ends the read that is under way."""
+        self.is_set = True  # first: the read may end before this returns
+        if self._abort is not None:
+            self._abort()
 
 
 class AsyncStreamBase:

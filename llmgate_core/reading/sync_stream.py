@@ -3,18 +3,23 @@
 
 A stream ends in exactly one of finished, truncated, failed or cancelled, and closes the upstream on every path. Its
 generator is a free function, so a stream that is dropped is not part of a cycle and is closed at once.
+
+A stream may be closed by any task or thread. If another one is reading it, that read ends with an `LLMGateError`: if
+the loop just ended, the part would look like a whole answer.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from llmgate_core.errors import LLMGateError
 from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import StreamHistory, whole_answer
-from llmgate_core.reading.streams import StreamBase, StreamEvent, events_of, write_block
+from llmgate_core.reading.streams import StreamBase, StreamEvent, StreamStop, events_of, write_block
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["Stream"]
@@ -32,12 +37,14 @@ class Stream(StreamBase, Generic[ChunkT]):
         model: str,
         record: CallRecord,
         so_far: Callable[[], Any] | None = None,
+        stop: StreamStop | None = None,
     ) -> None:
         self._past = StreamHistory(family, so_far)
         self._chunks = chunks
         self._family = family
         self._model = model
         self._record = record
+        self._stop = stop or StreamStop()
 
     def __iter__(self) -> Stream[ChunkT]:
         return self
@@ -46,6 +53,8 @@ class Stream(StreamBase, Generic[ChunkT]):
         try:
             chunk = self._chunks.__next__()
         except BaseException as error:
+            if self._stop.is_set and isinstance(error, Exception):
+                raise _stopped() from None
             self._past.stop(error)
             raise
         self._past.add(chunk)
@@ -79,11 +88,21 @@ class Stream(StreamBase, Generic[ChunkT]):
                 write_block(file, block)
 
     def close(self) -> None:
-        """Stop: the upstream sees the connection close. Idempotent."""
-        close = getattr(self._chunks, "close", None)
-        if close is not None:
-            self._past.stop(GeneratorExit())
-            close()
+        """Stop: the upstream sees the connection close. Idempotent.
+
+        Any task or thread may do so; one that is reading gets an `LLMGateError`.
+        """
+        chunks: Any = self._chunks
+        if not hasattr(chunks, "close"):
+            return
+        try:
+            chunks.close()
+        except (RuntimeError, ValueError):
+            if getattr(chunks, "gi_frame", None) is None:  # an error of its own, not that it is running
+                raise
+            self._chunks = _StoppedChunks(chunks)
+            self._stop.set()
+        self._past.stop(GeneratorExit())
 
     def __enter__(self) -> Stream[ChunkT]:
         return self
@@ -92,3 +111,25 @@ class Stream(StreamBase, Generic[ChunkT]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _stopped() -> LLMGateError:
+    return LLMGateError("the stream was closed by another task or thread while it was being read")
+
+
+class _StoppedChunks:
+    """What is left of a stream that was stopped while it was being read."""
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> _StoppedChunks:
+        return self
+
+    def __next__(self) -> Any:
+        self.close()
+        raise _stopped()
+
+    def close(self) -> None:
+        with contextlib.suppress(RuntimeError, ValueError):  # it is still being read, and ends with that
+            self._chunks.close()
