@@ -199,7 +199,8 @@ class APIError(LLMGateError):
 class APIConnectionError(APIError):
     """The upstream could not be reached or the connection broke.
 
-    `code` is the kind of failure: `dns`, `connect`, `tls`, `tls_certificate`, `reset`, `closed` or `protocol`.
+    `code` is the kind of failure: `dns`, `connect`, `tls`, `tls_certificate`, `reset`, `closed` or `protocol`; or
+    `out_of_descriptors`: this process has as many files and sockets open as it may have.
     """
 
 

@@ -18,6 +18,7 @@ from llmgate_core.transports.waits import AsyncWait, SocketWait, await_until, is
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     import weakref
     from collections.abc import Callable
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from llmgate_core.transports.async_slots import AsyncSlots
     from llmgate_core.transports.async_upload import AsyncUpload
     from llmgate_core.transports.http1.response_reader import ResponseReader
-    from llmgate_core.transports.tls import TLSContext
     from llmgate_core.transports.waits import Moment
 
 __all__ = ["AsyncConnection", "Owner", "open_connection"]
@@ -45,7 +45,9 @@ class Owner(Protocol):
     connections: set[AsyncConnection]
 
 
-async def open_connection(owner: weakref.ref[Owner], origin: Origin, ends: Moment, tls: TLSContext) -> AsyncConnection:
+async def open_connection(
+    owner: weakref.ref[Owner], origin: Origin, ends: Moment, context: ssl.SSLContext | None
+) -> AsyncConnection:
     """Return a new connection.
 
     Raises:
@@ -55,7 +57,6 @@ async def open_connection(owner: weakref.ref[Owner], origin: Origin, ends: Momen
     sock = await open_socket(origin, ends)
     connection = AsyncConnection(owner, origin, sock, loop)
     try:
-        context = tls.get() if origin.scheme == "https" else None
         creating = loop.create_connection(
             lambda: connection, sock=sock, ssl=context, server_hostname=origin.host if context else None
         )

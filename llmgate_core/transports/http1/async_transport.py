@@ -72,12 +72,13 @@ class AsyncHTTP1Transport:
     async def _new_connection(self, request: TransportRequest) -> AsyncConnection:
         """Open a connection; its slot is reserved, and released if this fails."""
         deadline = request.deadline
-        ends = moment_after(deadline.wait(deadline.timeouts.connect))
         # sync: owner = self.slots
         # the loop refers to the connection, and must not keep the transport  # async only
         owner: weakref.ref[Owner] = weakref.ref(self)  # async only
         try:
-            connection = await open_connection(owner, request.origin, ends, self._tls)
+            context = self._tls.get() if request.origin.scheme == "https" else None  # takes time when it is made
+            ends = moment_after(deadline.wait(deadline.timeouts.connect))
+            connection = await open_connection(owner, request.origin, ends, context)
         except BaseException as error:
             self.slots.release()
             if is_late(error):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llmgate_core.transports.http1.response_reader import ResponseReader
     from llmgate_core.transports.sync_slots import Slots
     from llmgate_core.transports.sync_upload import Upload
-    from llmgate_core.transports.tls import TLSContext
     from llmgate_core.transports.waits import Moment
 
 __all__ = ["Connection", "open_connection"]
@@ -33,26 +32,22 @@ DRAIN_SECONDS = 0.05
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-def open_connection(slots: Slots[Connection], origin: Origin, ends: Moment, tls: TLSContext) -> Connection:
+def open_connection(
+    slots: Slots[Connection], origin: Origin, ends: Moment, context: ssl.SSLContext | None
+) -> Connection:
     """Return a new connection.
 
     Raises:
         TimeoutError: not before `ends`. APIConnectionError: no address, refused, or no TLS.
     """
     sock = open_socket(origin, ends)
-    if origin.scheme == "https":
-        with contextlib.ExitStack() as undo:
-            undo.callback(sock.close)
-            sock = _with_tls(sock, tls.get(), origin, ends)
-            undo.pop_all()
-    return Connection(slots, origin, sock)
-
-
-def _with_tls(sock: socket.socket, context: ssl.SSLContext, origin: Origin, ends: Moment) -> ssl.SSLSocket:
+    if context is None:
+        return Connection(slots, origin, sock)
     try:
-        return handshake_until(sock, context, origin.host, ends)
-    except (OSError, ValueError) as error:
-        if is_late(error):
+        return Connection(slots, origin, handshake_until(sock, context, origin.host, ends))
+    except BaseException as error:
+        sock.close()
+        if not isinstance(error, (OSError, ValueError)) or is_late(error):
             raise
         failure = error if isinstance(error, OSError) else OSError(errno.EINVAL, "not a host name")
         raise tls_failed(origin, failure) from error

@@ -67,10 +67,11 @@ class HTTP1Transport:
     def _new_connection(self, request: TransportRequest) -> Connection:
         """Open a connection; its slot is reserved, and released if this fails."""
         deadline = request.deadline
-        ends = moment_after(deadline.wait(deadline.timeouts.connect))
         owner = self.slots
         try:
-            connection = open_connection(owner, request.origin, ends, self._tls)
+            context = self._tls.get() if request.origin.scheme == "https" else None  # takes time when it is made
+            ends = moment_after(deadline.wait(deadline.timeouts.connect))
+            connection = open_connection(owner, request.origin, ends, context)
         except BaseException as error:
             self.slots.release()
             if is_late(error):
