@@ -23,7 +23,7 @@ from llmgate_core.registry.registry import load_claim
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
-from llmgate_core.secrets import MASK, Secret, mask
+from llmgate_core.secrets import MASK, Secret, SecretFinder, mask
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.types.record import CallRecord
 
@@ -47,6 +47,7 @@ __all__ = [
     "Relayed",
     "ResolvedModel",
     "Secret",
+    "SecretFinder",
     "StreamedContent",
     "Timeouts",
     "decode",

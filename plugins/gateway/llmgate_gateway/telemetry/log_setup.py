@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from llmgate_core.serving import Secret, mask
+from llmgate_core.serving import Secret, SecretFinder
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.telemetry.access_log import line_of, timestamp
 
@@ -36,18 +36,18 @@ class LineHandler(logging.Handler):
         super().__init__()
         self._write = write
         self._as_text = form == "text"
-        self._secrets = secrets
+        self._mask = SecretFinder(secrets).mask
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; one that cannot be formatted is written without its message."""
         try:
-            message = mask(record.getMessage(), self._secrets)
+            message = self._mask(record.getMessage())
         except (TypeError, ValueError):
             message = f"(a message of {record.name} that could not be formatted)"
         fields: dict[str, Any] = {"time": timestamp(record.created), "level": record.levelname.lower()}
         fields |= {"logger": record.name, "message": message}
         if record.exc_info and record.exc_info[0] is not None:
-            fields["exception"] = mask("".join(traceback.format_exception(*record.exc_info)), self._secrets)
+            fields["exception"] = self._mask("".join(traceback.format_exception(*record.exc_info)))
         self._write(self._words(fields) if self._as_text else line_of(fields))
 
     def _words(self, fields: dict[str, Any]) -> bytes:
