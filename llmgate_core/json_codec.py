@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 __all__ = ["decode", "encode"]
 
+LONE_SURROGATE = "a string contains a lone surrogate, which is half a character"
 UNKNOWN_TYPE = re.compile(r"<class '([\w.]+)'>")
 
 
@@ -21,9 +22,14 @@ def decode(content: bytes | str) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: `content` is not JSON, is nested too deeply, or has a number that JSON lacks.
+        ValueError: `content` is not JSON, is nested too deeply, has a number that JSON lacks, or half a character.
     """
-    return from_json(content, allow_inf_nan=False, cache_strings="keys")
+    try:
+        return from_json(content, allow_inf_nan=False, cache_strings="keys")
+    except TypeError:
+        if isinstance(content, str):
+            raise ValueError(LONE_SURROGATE) from None
+        raise
 
 
 def encode(value: Any) -> bytes:
@@ -64,7 +70,7 @@ def _number(value: Any) -> int | float:
 
 def _reason(error: Exception) -> str:
     if "surrogates not allowed" in str(error):
-        return "a string contains a lone surrogate, which is half a character"
+        return LONE_SURROGATE
     if isinstance(error, RecursionError):
         return "the value is nested too deeply"
     if match := UNKNOWN_TYPE.search(str(error)):

@@ -56,6 +56,7 @@ from llmgate_core.reading.jobs import Job
 from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.secrets import Secret
+from llmgate_core.terminal import say_error
 
 if TYPE_CHECKING:
     from llmgate_core.bridges.chat_to_responses import ChatOverResponses
@@ -122,6 +123,7 @@ __all__ = [
     "judge_value",
     "path_segment",
     "provider_info",
+    "say_error",
     "source_of",
 ]
 

@@ -25,6 +25,7 @@ from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, SecretFinder, mask
 from llmgate_core.settings.call_options import OPTION_NAMES
+from llmgate_core.terminal import say, say_error
 from llmgate_core.types.record import CallRecord
 
 __all__ = [
@@ -59,4 +60,6 @@ __all__ = [
     "installed_claims",
     "load_claim",
     "mask",
+    "say",
+    "say_error",
 ]

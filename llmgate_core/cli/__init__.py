@@ -1,6 +1,7 @@
 """The command `llmgate`: one module per command, imported when it runs, and the commands of other distributions.
 
-Results go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 usage error, 130 interrupted.
+Results go to stdout, everything else to stderr, both through `llmgate_core.terminal`. Exit status: 0 done, 1 failed,
+2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from llmgate_core.cli.dotenv import load_dotenv
 from llmgate_core.cli.installed import add_installed_commands
 from llmgate_core.errors import ConfigError, LLMGateError
+from llmgate_core.terminal import OutputError, drop_output, flush_output, say, say_error
 
 __all__ = ["main"]
 
@@ -34,25 +37,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0].split("=")[0] in SERVE_OPTIONS:
         words.insert(0, SERVE)
     try:
+        try:
+            return _run(words)
+        finally:
+            flush_output()  # here, since a failure at the end of the interpreter would be a traceback
+    except OutputError as error:
+        drop_output()
+        say_error(f"llmgate: standard output cannot be written: {error}")
+    except BrokenPipeError:
+        drop_output()  # as with `| head`: whoever wanted the output has what they wanted
+    return 1
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
         given = _parser(words).parse_args(words)
         load_dotenv(given.env_file)
         status: int = given.run(given)
     except LLMGateError as error:
-        print(f"llmgate: {error}", file=sys.stderr)
+        say_error(f"llmgate: {error}")
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader is gone, so there is no one to report to
-        return 1
     return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Prints help and usage errors as every command prints."""
+
+    def __init__(self, **options: Any) -> None:
+        if sys.version_info >= (3, 14):
+            options["color"] = False  # its escapes would be shown as such
+        super().__init__(**options)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            say(message, end="")
+            return
+        for line in message.splitlines():
+            say_error(line)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return a parser with all commands; those of other distributions only if one of them may be meant."""
-    parser = argparse.ArgumentParser(prog="llmgate", description="Call language models through installable plugins.")
+    parser = _Parser(prog="llmgate", description="Call language models through installable plugins.")
     parser.add_argument("--version", action="version", version=f"llmgate-core {_version()}")
-    parser.add_argument("--env-file", metavar="PATH", help="file to read instead of .env in this directory")
+    env_help = "read every variable of this file, instead of the keys in .env of this directory"
+    parser.add_argument("--env-file", metavar="PATH", help=env_help)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+from typing import TextIO
 
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError
+from llmgate_core.terminal import say
 
 __all__ = ["run"]
 
@@ -21,24 +24,24 @@ def run(given: argparse.Namespace) -> int:
     with Client() as client:
         if given.no_stream:
             answer = client.completion(given.model, messages, **arguments)
-            print(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
+            say(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
             return 0
         arguments["stream"] = True
         with client.completion(given.model, messages, **arguments) as stream:
             for chunk in stream:
                 if given.json:
-                    print(chunk.model_dump_json(exclude_unset=True), flush=True)
+                    say(chunk.model_dump_json(exclude_unset=True), flush=True)
                 else:
                     _print_text(chunk)
     if not given.json:
-        print()
+        say()
     return 0
 
 
 def _print_text(chunk: object) -> None:
     for choice in getattr(chunk, "choices", None) or ():
         if choice.delta is not None and choice.delta.content:
-            print(choice.delta.content, end="", flush=True)
+            say(choice.delta.content, end="", flush=True)
 
 
 def _prompt(given: str | None) -> str:
@@ -46,8 +49,25 @@ def _prompt(given: str | None) -> str:
     parts = [] if given in (None, "-") else [str(given)]
     stdin = sys.stdin  # None if the shell has closed it
     if stdin is not None and not stdin.closed and not (parts and stdin.isatty()):
-        piped = stdin.read().strip()
+        piped = _input(stdin).strip()
         parts += [piped] if piped else []
     if not parts:
         raise BadRequestError("there is no prompt: pass one as an argument, or pipe it in")
     return "\n\n".join(parts)
+
+
+def _input(stdin: TextIO) -> str:
+    """Return all of the piped input.
+
+    Raises:
+        BadRequestError: it cannot be read, or is not text.
+    """
+    if isinstance(stdin, io.TextIOWrapper):
+        stdin.reconfigure(errors="strict")  # some locales let any byte pass
+    try:
+        return stdin.read()
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"standard input is not {error.encoding} text: see byte {error.start}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadRequestError(f"standard input cannot be read: {reason}") from None

@@ -15,6 +15,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.settings.environment import first_set
+from llmgate_core.terminal import say
 
 __all__ = ["run"]
 
@@ -43,9 +44,9 @@ def run(given: argparse.Namespace) -> int:
     findings = [*_program(), *_environment(), *_plugins()]
     for what, result, fine in findings:
         if given.json:
-            print(encode({"what": what, "found": result, "fine": fine}).decode())
+            say(encode({"what": what, "found": result, "fine": fine}).decode())
         else:
-            print(f"{'ok  ' if fine else 'FAIL'} {what}: {result}")
+            say(f"{'ok  ' if fine else 'FAIL'} {what}: {result}")
     return 0 if all(fine for _, _, fine in findings) else 1
 
 

@@ -15,6 +15,7 @@ from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.files.form_content import FormContent
 from llmgate_core.json_codec import encode
+from llmgate_core.terminal import say
 
 __all__ = ["run"]
 
@@ -42,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         route = {name: getattr(prepared.route, name) for name in ("provider", "prefix", "model", "base_url", "reason")}
         curl = _curl(prepared)
-        print(encode({"route": route, "parameters": fates, "refused": refusals, "curl": curl}).decode())
+        say(encode({"route": route, "parameters": fates, "refused": refusals, "curl": curl}).decode())
     else:
         _print(prepared, fates, refusals)
     return 1 if refusals else 0
@@ -96,16 +97,16 @@ def _fate(entry: Any) -> dict[str, Any]:
 def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str]) -> None:
     route, plugin = prepared.route, prepared.target.plugin
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
-    print(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {origin}")
-    print(f"because     {route.reason}")
-    print(f"base URL    {route.base_url}")
+    say(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {origin}")
+    say(f"because     {route.reason}")
+    say(f"base URL    {route.base_url}")
     for fate in fates:
         source = f" [{fate['source']}]" if fate["source"] else ""
         lossy = " (lossy)" if fate["lossy"] else ""
-        print(f"parameter   {fate['parameter']}: {fate['fate']}{lossy}: {fate['reason']}{source}")
+        say(f"parameter   {fate['parameter']}: {fate['fate']}{lossy}: {fate['reason']}{source}")
     for refusal in refusals:
-        print(f"REFUSED     {refusal}")
-    print(f"request     {_curl(prepared)}")
+        say(f"REFUSED     {refusal}")
+    say(f"request     {_curl(prepared)}")
 
 
 def _curl(prepared: PreparedCall) -> str:

@@ -11,6 +11,7 @@ from llmgate_core.client.sync_client import Client
 from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import encode
+from llmgate_core.terminal import say
 
 __all__ = ["run"]
 
@@ -21,11 +22,11 @@ def run(given: argparse.Namespace) -> int:
     rows = [row for row in (*_of_catalogue(preparer), *_of_plugins(preparer)) if row["name"].startswith(given.prefix)]
     for row in rows:
         if given.json:
-            print(encode(row).decode())
+            say(encode(row).decode())
         else:
             window = row["context_window"]
             shown = "" if window is None else f"{window:,} tokens"
-            print(f"{row['name']:<44} {row['mode']:<20} {row['prefix']:<26} {shown:>18}  {row['status']}")
+            say(f"{row['name']:<44} {row['mode']:<20} {row['prefix']:<26} {shown:>18}  {row['status']}")
     return 0
 
 

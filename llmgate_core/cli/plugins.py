@@ -11,6 +11,7 @@ from llmgate_core.errors import PluginError
 from llmgate_core.json_codec import encode
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.registry import PluginRegistry
+from llmgate_core.terminal import say, say_error
 
 __all__ = ["run", "state_of"]
 
@@ -22,11 +23,11 @@ def run(given: argparse.Namespace) -> int:
         state = state_of(registry, claim)
         if given.json:
             row = {name: getattr(claim, name) for name in ("distribution", "version", "family", "prefix", "value")}
-            print(encode({**row, "state": state}).decode())
+            say(encode({**row, "state": state}).decode())
         else:
             prefix = f"{claim.prefix}/" if claim.family in FAMILIES else claim.prefix
-            print(f"{claim.distribution:<28} {claim.version:<9} {claim.family:<16} {prefix:<26} {state}")
-    print(f"interpreter: {sys.executable}", file=sys.stderr)
+            say(f"{claim.distribution:<28} {claim.version:<9} {claim.family:<16} {prefix:<26} {state}")
+    say_error(f"interpreter: {sys.executable}")
     return 0
 
 

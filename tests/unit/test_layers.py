@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 CORE_LAYERS = (
-    "errors secrets json_codec",
+    "errors secrets json_codec terminal",
     "contract",
     "files catalogue settings",
     "types endpoints",

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.serving import errors
+from llmgate_core.serving import errors, say, say_error
 from llmgate_gateway.config import ConfigProblems, GatewayConfig, check_routes, json_schema, load_config
 from llmgate_gateway.config.routes import Served
 
@@ -32,10 +31,10 @@ class ConfigCommand:
     def run(self, given: argparse.Namespace) -> int:
         """Run the command, and return the exit status."""
         if given.action == "schema":
-            _say(json.dumps(json_schema(), indent=2))
+            say(json.dumps(json_schema(), indent=2))
             return 0
         if given.file is None:
-            _warn("llmgate config check: FILE is missing")
+            say_error("llmgate config check: FILE is missing")
             return 2
         return _check(given.file, as_json=given.json)
 
@@ -45,21 +44,21 @@ def _check(file: str, *, as_json: bool) -> int:
         config = load_config(file, plugins=True)
         served = check_routes(config)
     except ConfigProblems as error:
-        if not as_json:
-            _warn(str(error))
+        for line in () if as_json else str(error).splitlines():
+            say_error(line)
         for problem in error.problems if as_json else ():
             fields = {name: getattr(problem, name) for name in ("line", "column", "path", "message")}
-            _say(json.dumps({"file": file, **fields}))
+            say(json.dumps({"file": file, **fields}))
         return 2
     except errors.ConfigError as error:
-        _say(json.dumps({"file": file, "message": str(error)})) if as_json else _warn(f"{file}: {error}")
+        say(json.dumps({"file": file, "message": str(error)})) if as_json else say_error(f"{file}: {error}")
         return 2
     if as_json:
         for entry in served:
-            _say(json.dumps(_row(entry)))
+            say(json.dumps(_row(entry)))
     else:
         for line in _summary(config, served):
-            _say(line)
+            say(line)
     return 0
 
 
@@ -85,14 +84,6 @@ def _summary(config: GatewayConfig, served: tuple[Served, ...]) -> Iterator[str]
     yield f"keys for clients: {keys or 'none, so anyone who reaches the gateway may use it'}"
     for warning in config.warnings:
         yield f"warning: {warning}"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-
-
-def _warn(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 command = ConfigCommand()

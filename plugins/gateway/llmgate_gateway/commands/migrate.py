@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from llmgate_core.serving import say, say_error
 from llmgate_gateway.config.litellm.known_keys import LIKE_A_SECRET, Note, arrange
 from llmgate_gateway.config.load import read_document
 from llmgate_gateway.config.yaml.document import Node
@@ -47,14 +47,14 @@ class MigrateCommand:
         root = read_document(given.file, problems)
         if root is None or not isinstance(root.value, dict) or problems.mistakes:
             for problem in problems.mistakes or (Problem(1, 1, "", "not a mapping that begins with 'model_list:'"),):
-                sys.stderr.write(f"{problem.show(given.file)}\n")
+                say_error(problem.show(given.file))
             return 2
         migration = migrate(root, problems)
-        report = sys.stdout if given.output else sys.stderr
+        report = say if given.output else say_error
         for line in migration.report:
-            report.write(f"{line}\n")
+            report(line)
         if given.output is None:
-            sys.stdout.write(migration.text)
+            say(migration.text, end="")
         elif not _write(given.output, migration.text):
             return 2
         return 0 if migration.whole else 1
@@ -172,7 +172,7 @@ def _write(path: str, text: str) -> bool:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        sys.stderr.write(f"llmgate migrate: cannot write {path}: {error.strerror}\n")
+        say_error(f"llmgate migrate: cannot write {path}: {error.strerror}")
         return False
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -85,7 +84,7 @@ def _run(given: argparse.Namespace) -> int:
         _say(f"llmgate: {error}")
         return 1
     except ConfigProblems as error:
-        _say(str(error))  # lines of file:line:col
+        _say(*str(error).splitlines())  # file:line:col: what is wrong
         return 2
     except errors.LLMGateError as error:
         return _usage(str(error))
@@ -151,21 +150,19 @@ def _announce(config: GatewayConfig, sockets: Sequence[socket.socket], given: ar
         lines.append(
             "warning: no key is set: anyone who can reach this address can use it and spend your upstream keys"
         )
-    _say("\n".join(lines))
+    _say(*lines)
 
 
 def _usage(message: str) -> int:
-    _say("\n".join(f"llmgate: {line}" for line in message.splitlines()))
+    _say(*(f"llmgate: {line}" for line in message.splitlines()))
     return 2
 
 
-def _say(text: str) -> None:
-    """Print to standard error, which may be closed."""
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        return
+def _say(*lines: str) -> None:
+    from llmgate_core.serving import say_error  # imported here, as above
+
+    for line in lines:
+        say_error(line)
 
 
 def _printable(text: str) -> str:
