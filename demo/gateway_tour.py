@@ -59,6 +59,7 @@ def gateway() -> Iterator[str]:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        cwd=HERE,  # `python -m` imports from the directory that it is started in
         env={**os.environ, "DEMO_MASTER_KEY": KEY},
     )
     try:

