@@ -22,6 +22,9 @@ __all__ = ["main"]
 SERVE = "serve"
 SERVE_OPTIONS = ("--config", "--model")  # `llmgate --config FILE` means `llmgate serve --config FILE`
 
+KEY_PARAMETERS = ("api_key", "extra_headers")
+"""Parameters of a call that may hold a key."""
+
 COMMANDS = {
     "chat": "send a prompt and stream the answer",
     "models": "list the models of the catalogue and of the plugins",
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     try:
         given = _parser(words).parse_args(words)
-        load_dotenv(given.env_file)
+        load_dotenv(given.env_file, brings_key=_brings_key(given))
         status: int = given.run(given)
     except LLMGateError as error:
         say_error(f"llmgate: {error}")
@@ -60,6 +63,12 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _brings_key(given: argparse.Namespace) -> bool:
+    """Return whether the command may send a key that is not in the environment: a parameter's, or a config's."""
+    names = [item.partition("=")[0] for item in getattr(given, "param", None) or ()]
+    return given.command not in COMMANDS or any(name in KEY_PARAMETERS for name in names)
 
 
 class _Parser(argparse.ArgumentParser):

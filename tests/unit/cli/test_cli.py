@@ -9,10 +9,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
-from llmgate_core import ConfigError
-from llmgate_core.cli.dotenv import parse_dotenv
 from llmgate_core.testing import Answer, fake_upstream
 
 KEY = "sk-canary-1234567890"
@@ -79,14 +75,6 @@ def test_the_key_comes_from_dotenv_and_an_existing_variable_wins(tmp_path: Path)
         assert llmgate(*arguments, cwd=tmp_path, env={"OPENAI_API_KEY": "sk-existing-123"}).returncode == 0
     sent = [request["headers"]["authorization"] for request in upstream.received]
     assert sent == [f"Bearer {KEY}", "Bearer sk-existing-123"]
-
-
-def test_dotenv_understands_the_usual_lines_and_names_a_wrong_one_without_its_value() -> None:
-    text = "A=1\n\nexport B = two # words\nC='x # y'\nD=\"\"\n"
-    assert parse_dotenv(text, ".env") == {"A": "1", "B": "two", "C": "x # y", "D": ""}
-    with pytest.raises(ConfigError) as caught:
-        parse_dotenv("A=1\nsk-secret\n", ".env")
-    assert str(caught.value).startswith(".env:2: ")
 
 
 def test_explain_sends_nothing_needs_no_key_and_shows_every_fate() -> None:

@@ -85,9 +85,9 @@ def without_gateway(path: Path) -> Path:
 
 def test_a_command_runs_with_its_arguments_and_its_status_is_ours(path: Path) -> None:
     install(path, "greeting", COMMAND, greet="greeting:command")
-    (path / ".env").write_text("A=from the file\n")
+    (path / "variables").write_text("A=from the file\n")
 
-    done = llmgate(path, "greet", "Ada", "--config", "x")
+    done = llmgate(path, "--env-file", "variables", "greet", "Ada", "--config", "x")
 
     assert (done.returncode, done.stderr) == (7, "")
     assert json.loads(done.stdout) == {"name": "Ada", "config": "x", "model": None, "A": "from the file"}
