@@ -75,7 +75,9 @@ class PluginRegistry:
                 spec = importlib.util.find_spec(package)
                 folders = spec.submodule_search_locations if spec is not None else None
                 try:
-                    path = Path((folders or [""])[0]) / name
+                    if not folders:  # a relative path would be one of the working directory
+                        raise ConfigError(f"there is no package {package}")
+                    path = Path(folders[0]) / name
                     catalogue.add(decode(path.read_bytes()), str(path))
                 except (OSError, ValueError, ConfigError) as error:
                     reason = f"{claim.value}: {error}"

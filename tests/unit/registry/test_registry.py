@@ -345,3 +345,16 @@ def test_an_exchange_makes_several_requests_and_auth_asks_for_a_token_first() ->
         ("GET", "/v1/jobs/7"),
     ]
     assert upstream.received[3]["headers"]["authorization"] == "Token t1"
+
+
+def test_a_models_file_of_a_module_without_a_folder_is_not_looked_for_in_the_working_directory(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("facts", "", "facts", family="models")
+    here = tmp_path / "cloned"
+    here.mkdir()
+    (here / "plugin").write_text('{"provider": "openai", "models": {}}')
+    monkeypatch.chdir(here)
+
+    with pytest.raises(PluginLoadError, match="there is no package facts"):
+        client().prepare("chat", "openai/gpt-4o", {"messages": HI}, {})
