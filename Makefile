@@ -5,6 +5,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
+UV_LOCK := requirements/uv.lock
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
@@ -18,7 +19,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo test test-fast test-all coverage test-lowest check twins reference bench bench-gateway lock clean
+.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -37,15 +38,16 @@ demo: venv ## talk to a small real model on this machine, no key needed (ARGS="-
 	@echo '  docs/quickstart.md    your first program, with a key or without'
 	@echo '  docs/gateway/run.md   your own gateway'
 
-test: venv ## run every test (ARGS="-k retry": some)
+chromium: ## install the browser that the tests of the home page need, where there is none and we may (root, apt)
 	@sh tests/chromium.sh
+
+test: venv ## run every test (ARGS="-k retry": some); installs nothing but .venv
 	$(PYTEST) $(ARGS)
 
 test-fast: venv ## run the tests of single modules, in less than a minute
 	$(PYTEST) --depth=fast tests/unit $(ARGS)
 
 test-all: venv ## run every test with every kind of client, and properties with all their examples
-	@sh tests/chromium.sh
 	$(PYTEST) --depth=full $(ARGS)
 
 coverage: venv ## run every test and report the lines that none of them reaches
@@ -88,9 +90,11 @@ bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter;
 	$(BIN)/python benchmarks/gateway.py
 	$(BIN)/python benchmarks/gateway_load.py
 
-lock: $(UV) ## renew requirements/dev.lock (ARGS=--upgrade: to the newest versions)
+lock: $(UV) ## renew both lock files (ARGS=--upgrade: to the newest versions)
 	$(UV) pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
 	  --extra embeddings --extra transcription --no-annotate $(patsubst %,--no-emit-package %,$(OURS)) --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
+	echo uv | $(UV) pip compile - --universal --python-version 3.10 --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --output-file $(UV_LOCK) --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -109,6 +113,7 @@ $(VENV)/.installed: $(LOCK) $(PROJECTS)
 	@$(PIP) install --no-deps --no-build-isolation $(LOCAL)
 	@touch $@
 
-$(UV):
+$(UV): $(UV_LOCK)
 	$(PYTHON) -m venv build/uv
-	build/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
+	build/uv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps --requirement $(UV_LOCK)
+	@touch $@
