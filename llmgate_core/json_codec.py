@@ -5,16 +5,19 @@ Source: RFC 8259. NaN and Infinity, which JSON lacks, are rejected in both direc
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-__all__ = ["decode", "encode"]
+__all__ = ["BOM", "decode", "decode_leniently", "encode"]
 
-LONE_SURROGATE = "a string contains a lone surrogate, which is half a character"
+BOM = b"\xef\xbb\xbf"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+HALF_A_CHARACTER = "a string contains a lone surrogate, which is half a character"
 UNKNOWN_TYPE = re.compile(r"<class '([\w.]+)'>")
 
 
@@ -28,8 +31,34 @@ def decode(content: bytes | str) -> Any:
         return from_json(content, allow_inf_nan=False, cache_strings="keys")
     except TypeError:
         if isinstance(content, str):
-            raise ValueError(LONE_SURROGATE) from None
+            raise ValueError(HALF_A_CHARACTER) from None
         raise
+
+
+def decode_leniently(content: bytes | str) -> tuple[Any, bool]:
+    """Parse JSON after a byte order mark, and with lone surrogates, which become U+FFFD.
+
+    Returns the value, and whether a surrogate was replaced.
+
+    Raises:
+        ValueError: `content` is not JSON all the same.
+    """
+    text = content if isinstance(content, str) else content.removeprefix(BOM).decode()
+    text = text.removeprefix("\ufeff")
+    try:
+        return decode(text), False
+    except ValueError:
+        pass
+    try:
+        joined = json.dumps(json.loads(text, parse_constant=_refuse_constant), ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
+    repaired, count = LONE_SURROGATE.subn("\ufffd", joined)
+    return decode(repaired), count > 0
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def encode(value: Any) -> bytes:
@@ -70,7 +99,7 @@ def _number(value: Any) -> int | float:
 
 def _reason(error: Exception) -> str:
     if "surrogates not allowed" in str(error):
-        return LONE_SURROGATE
+        return HALF_A_CHARACTER
     if isinstance(error, RecursionError):
         return "the value is nested too deeply"
     if match := UNKNOWN_TYPE.search(str(error)):

@@ -14,7 +14,7 @@ from typing import Any
 from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
-from llmgate_core.catalogue.prices import Cost, cost_of, units_of
+from llmgate_core.catalogue.prices import Cost, billed_tier, cost_of, units_of
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
@@ -23,9 +23,10 @@ from llmgate_core.reading.accumulate.chunks import unfold
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.chunks import chunk_reader
-from llmgate_core.reading.results import binary_result, typed_result
+from llmgate_core.reading.results import HALF_CHARACTERS, binary_result, typed_result
 from llmgate_core.reading.upstream_errors import error_of_status, validation_error
 from llmgate_core.registry.hooks import GuardedParser
+from llmgate_core.types.loose import validated
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["ResultReader", "TypedReader"]
@@ -94,7 +95,9 @@ class ResultReader(ABC):
         row = self._call.target.row
         if row is None:
             return None
-        request_units = units_of(self._call.family.name, self._call.original_call.body)
+        body = self._call.original_call.body
+        tier = billed_tier(tier, usage, body.get("service_tier"))
+        request_units = units_of(self._call.family.name, body)
         all_units = {**request_units, **units} if units else request_units
         return cost_of(row.facts, usage, as_of=row.as_of, tier=tier, units=all_units)
 
@@ -150,12 +153,12 @@ class TypedReader(ResultReader):
     def result(self, response: UpstreamResponse, attempts: int) -> Any:
         """Return the typed result."""
         canonical, losses = self._canonical(response)
-        return self._typed_result(canonical, response, self.record(response, attempts, losses))
+        return self._typed_result(canonical, response, attempts, losses)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
         """Return the typed result of an exchange."""
         last = response or UpstreamResponse(200, (), b"")
-        return self._typed_result(self._exchange_answer(answer), last, self.record(last, 1))
+        return self._typed_result(self._exchange_answer(answer), last, 1)
 
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:
         """Return the reader of typed chunks, or of bytes."""
@@ -167,18 +170,24 @@ class TypedReader(ResultReader):
     def burst(self, result: Any) -> list[Any]:
         """Return the typed chunks of a fake stream."""
         chunk_type = self._call.family.chunk_type()
-        return [chunk_type.model_validate(piece) for piece in self._pieces(result.model_dump(exclude_unset=True))]
+        return [validated(chunk_type, piece) for piece in self._pieces(result.model_dump(exclude_unset=True))]
 
     def _typed_result(
-        self, canonical: JsonObject | UpstreamResponse, response: UpstreamResponse, record: CallRecord
+        self,
+        canonical: JsonObject | UpstreamResponse,
+        response: UpstreamResponse,
+        attempts: int,
+        losses: Sequence[LedgerEntry] = (),
     ) -> Any:
         call = self._call
         if call.operation.is_binary:
-            return binary_result(response, record, call.secrets)
+            return binary_result(response, self.record(response, attempts, losses), call.secrets)
         is_new, secrets = call.original_call.operation == "create", call.secrets
         kind = call.family.result_type(call.original_call.operation, is_parsed=call.output_type is not None)
         result = typed_result(kind, canonical, response, secrets, is_new=is_new)
-        result.attach(record)
+        if response.has_replacements:
+            losses = (*losses, HALF_CHARACTERS)
+        result.attach(self.record(response, attempts, losses))
         if call.output_type is not None:
             result.expect_output(call.output_type)
         return result

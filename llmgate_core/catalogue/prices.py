@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Prices = Mapping[str, Any]
     Units = Mapping[str, Any]
 
-__all__ = ["Cost", "cost_of", "units_of"]
+__all__ = ["Cost", "billed_tier", "cost_of", "units_of"]
 
 MILLION = 1_000_000
 MAX_COUNT = 10**12
@@ -120,6 +120,12 @@ def cost_of(
     names = source_names(facts.get("sources"))
     source = f"catalogue ({names}), {name} prices" if names else f"catalogue, {name} prices"
     return Cost(sum(parts.values()), source=source, as_of=as_of, breakdown=parts)
+
+
+def billed_tier(answered: Any, usage: Any, asked: Any) -> str | None:
+    """Return the service tier whose prices apply: the answer's, or the one in its usage, or else the one asked for."""
+    in_usage = usage.get("service_tier") if hasattr(usage, "get") else None
+    return next((tier for tier in (answered, in_usage, asked) if isinstance(tier, str) and tier), None)
 
 
 def units_of(family: str, body: Mapping[str, Any]) -> dict[str, Any]:

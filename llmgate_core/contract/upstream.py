@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import APIResponseValidationError
-from llmgate_core.json_codec import decode
+from llmgate_core.json_codec import decode, decode_leniently, encode
 from llmgate_core.secrets import mask
 
 if TYPE_CHECKING:
@@ -113,14 +113,19 @@ class UpstreamRequest:
 
 
 class UpstreamResponse:
-    """A complete response: status, headers, content. `json()` parses the content once."""
+    """A complete response: status, headers, content. `json()` parses the content once.
 
-    __slots__ = ("_headers", "_json", "content", "raw_headers", "status")
+    Attributes:
+        has_replacements: half characters in the content were replaced, since JSON allows them and Unicode does not.
+    """
+
+    __slots__ = ("_headers", "_json", "content", "has_replacements", "raw_headers", "status")
 
     def __init__(self, status: int, raw_headers: Sequence[tuple[bytes, bytes]], content: bytes) -> None:
         self.status = status
         self.raw_headers = raw_headers
         self.content = content
+        self.has_replacements = False
         self._headers: Headers | None = None
         self._json: Any = None
 
@@ -141,12 +146,22 @@ class UpstreamResponse:
             try:
                 self._json = decode(self.content)
             except ValueError as error:
-                raise APIResponseValidationError(
-                    f"HTTP {self.status}: the response is not JSON: {error}",
-                    status_code=self.status,
-                    request_id=self.headers.get("x-request-id"),
-                ) from None
+                if not self.repair():
+                    raise APIResponseValidationError(
+                        f"HTTP {self.status}: the response is not JSON: {error}",
+                        status_code=self.status,
+                        request_id=self.headers.get("x-request-id"),
+                    ) from None
         return self._json
+
+    def repair(self) -> bool:
+        """Make JSON of content with a byte order mark or lone surrogates; return whether it is JSON now."""
+        try:
+            self._json, self.has_replacements = decode_leniently(self.content)
+            self.content = encode(self._json)
+        except ValueError:
+            return False
+        return True
 
     def __repr__(self) -> str:
         return f"UpstreamResponse(status={self.status}, {len(self.content)} bytes)"

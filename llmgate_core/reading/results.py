@@ -8,16 +8,31 @@ Source: OpenAI API reference, `ErrorResponse`; the statuses and codes that docs/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import ValidationError
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import UpstreamResponse
-from llmgate_core.reading.upstream_errors import error_of_object, is_document, try_decode, validation_error, why_invalid
+from llmgate_core.errors import APIError
+from llmgate_core.reading.upstream_errors import (
+    error_of_object,
+    error_reported_by,
+    is_document,
+    lenient_decode,
+    masked_document,
+    validation_error,
+    why_invalid,
+)
+from llmgate_core.types.loose import validated
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["binary_result", "typed_result"]
+__all__ = ["HALF_CHARACTERS", "binary_result", "typed_result"]
+
+HALF_CHARACTERS = LedgerEntry(
+    "answer", "replaced", "half a surrogate pair is not a character: U+FFFD stands in its place", "RFC 8259"
+)
 
 
 def typed_result(
@@ -42,15 +57,23 @@ def typed_result(
         else:
             result = result_type.model_validate(canonical)
     except (ValidationError, RecursionError) as error:
-        _raise_invalid(error, canonical, response, secrets)
+        result = _loose_result(result_type, error, canonical, response, secrets)
     extra = result.model_extra
     if extra and extra.get("error"):
-        raise error_of_object(extra["error"], response.status, response.headers, secrets)
+        raise _reported(extra["error"], result, response, secrets)
+    for choice in getattr(result, "choices", ()):
+        if (extra := choice.model_extra) and extra.get("error"):
+            raise _reported(extra["error"], result, response, secrets)
     if is_new and (own_error := result.__dict__.get("error")):
-        failure = error_of_object(_plain(own_error), response.status, response.headers, secrets)
-        failure.partial = result.model_dump(exclude_unset=True)
-        raise failure
+        raise _reported(_plain(own_error), result, response, secrets)
     return result
+
+
+def _reported(reported: object, result: Any, response: UpstreamResponse, secrets: Sequence[Any]) -> APIError:
+    """Return the error that an answer reports, with the answer itself."""
+    error = error_of_object(reported, response.status, response.headers, secrets)
+    error.partial = masked_document(result.model_dump(exclude_unset=True), secrets)
+    return error
 
 
 def _plain(error: Any) -> Any:
@@ -67,7 +90,7 @@ def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Seque
 
     kind = response.headers.get("content-type", "")
     if is_document(kind):
-        parsed = try_decode(response.content)
+        parsed = lenient_decode(response.content)
         if isinstance(parsed, Mapping) and parsed.get("error"):
             raise error_of_object(parsed["error"], response.status, response.headers, secrets)
         raise validation_error(response, "the answer is a document such as JSON or HTML, not bytes", secrets)
@@ -78,8 +101,24 @@ def binary_result(response: UpstreamResponse, record: CallRecord, secrets: Seque
     return answer
 
 
-def _raise_invalid(error: Exception, canonical: object, response: UpstreamResponse, secrets: Sequence[Any]) -> NoReturn:
-    parsed = canonical if isinstance(canonical, Mapping) else try_decode(response.content)
-    if isinstance(parsed, Mapping) and parsed.get("error"):
-        raise error_of_object(parsed["error"], response.status, response.headers, secrets) from None
-    raise validation_error(response, why_invalid(error), secrets) from None
+def _loose_result(
+    result_type: Any, error: Exception, canonical: object, response: UpstreamResponse, secrets: Sequence[Any]
+) -> Any:
+    """Return a result in which some fields have other types than documented.
+
+    Raises:
+        APIStatusError: the answer is an error object. APIResponseValidationError: it cannot be read at all.
+    """
+    answer = canonical
+    if isinstance(canonical, UpstreamResponse):
+        answer = response.json() if response.repair() else None
+    if isinstance(answer, Mapping):
+        try:
+            return validated(result_type, answer)
+        except (ValidationError, RecursionError) as still:
+            error = still
+        if reported := error_reported_by(answer):
+            raise error_of_object(reported, response.status, response.headers, secrets) from None
+    invalid = validation_error(response, why_invalid(error), secrets)
+    invalid.partial = masked_document(answer, secrets)
+    raise invalid from None

@@ -69,7 +69,8 @@ class SSEDecoder:
             if text.startswith(b"data: ") and b"\n" not in text:
                 if len(text) > self._max_event_bytes:
                     raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
-                events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
+                if len(text) > 6:  # an event without data is none
+                    events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
             else:
                 self._feed_any(events, text + b"\n\n")
 
@@ -107,7 +108,7 @@ class SSEDecoder:
 
 
 def _parse(lines: list[bytes]) -> SSEEvent | None:
-    """Read the fields of one event; None where no data was seen, so nothing is dispatched."""
+    """Read the fields of one event; None where no data was seen, or only empty data, so nothing is dispatched."""
     event, data = "message", []
     for line in lines:
         name, _, value = line.partition(b":")
@@ -115,6 +116,6 @@ def _parse(lines: list[bytes]) -> SSEEvent | None:
             data.append(value.removeprefix(b" "))
         elif name == b"event":
             event = value.removeprefix(b" ").decode("utf-8", "replace") or "message"
-    if not data:
+    if not any(data):
         return None
     return SSEEvent(b"\n".join(data).decode("utf-8", "replace"), event)

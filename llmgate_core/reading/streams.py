@@ -54,33 +54,52 @@ KIND_OF_DELTA: Mapping[str, StreamEventKind] = MappingProxyType(
 """Type of a typed event that brings a piece of something -> what it brings."""
 
 
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+"""Fields of a delta for the model's thoughts: llmgate's and DeepSeek's name, and that of vLLM and OpenRouter."""
+
+
 def events_of(chunk: Any) -> Iterator[StreamEvent]:
     """Yield what one chunk or typed event says, one thing at a time."""
     if (choices := getattr(chunk, "choices", None)) is None:
         yield from _events_of_event(chunk)
         return
     for choice in choices:
-        delta = getattr(choice, "delta", None) or choice
-        if text := getattr(delta, "content", None) or getattr(delta, "text", None):
-            yield StreamEvent("text", choice.index, text)
-        if text := getattr(delta, "reasoning_content", None):
-            yield StreamEvent("reasoning", choice.index, text)
-        if text := getattr(delta, "refusal", None):
-            yield StreamEvent("refusal", choice.index, text)
-        for call in getattr(delta, "tool_calls", None) or ():
-            arguments = call.function.arguments if call.function else None
-            yield StreamEvent("tool_call", choice.index, arguments or "", call)
-        if choice.finish_reason is not None:
-            yield StreamEvent("finish", choice.index, choice.finish_reason)
+        yield from _events_of_choice(choice)
     if chunk.usage is not None:
         yield StreamEvent("usage", value=chunk.usage)
+
+
+def _events_of_choice(choice: Any) -> Iterator[StreamEvent]:
+    index = choice.index if type(choice.index) is int else 0
+    delta = getattr(choice, "delta", None) or choice
+    if text := getattr(delta, "text", None):  # of a chat delta it is the text of its content
+        yield from _texts("text", index, text)
+    for field in REASONING_FIELDS:
+        if text := getattr(delta, field, None):
+            yield from _texts("reasoning", index, text)
+            break
+    if text := getattr(delta, "refusal", None):
+        yield from _texts("refusal", index, text)
+    calls = getattr(delta, "tool_calls", None)
+    for call in calls if isinstance(calls, list) else ():
+        arguments = getattr(getattr(call, "function", None), "arguments", None)
+        yield StreamEvent("tool_call", index, arguments if isinstance(arguments, str) else "", call)
+    if choice.finish_reason:
+        yield StreamEvent("finish", index, str(choice.finish_reason))
+
+
+def _texts(kind: StreamEventKind, index: int, text: Any) -> Iterator[StreamEvent]:
+    if isinstance(text, str):
+        yield StreamEvent(kind, index, text)
 
 
 def _events_of_event(event: Any) -> Iterator[StreamEvent]:
     kind = KIND_OF_DELTA.get(getattr(event, "type", None) or "")
     if kind is not None:
         index = event.get("output_index") if kind == "tool_call" else 0
-        yield StreamEvent(kind, index or 0, event.get("delta") or "", event if kind == "tool_call" else None)
+        index, delta = index if type(index) is int else 0, event.get("delta")
+        text = delta if isinstance(delta, str) else ""
+        yield StreamEvent(kind, index, text, event if kind == "tool_call" else None)
     response = getattr(event, "response", None)
     usage = getattr(event, "usage", None) or (response is not None and getattr(response, "usage", None))
     if usage:
@@ -134,6 +153,11 @@ class AsyncStreamBase:
         if isinstance(record.answer, Recorded):
             return record.answer.cost
         return record.cost_of(record.usage, record.tier)
+
+    @property
+    def attempts(self) -> int:
+        """The number of requests that were sent for this stream, the first included."""
+        return self._record.attempts
 
     @property
     def headers(self) -> Headers | None:

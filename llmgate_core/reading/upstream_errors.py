@@ -5,11 +5,11 @@ Pure. Source: OpenAI API reference, `ErrorResponse`; the statuses and codes that
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from llmgate_core.errors import (
     LLMGateError,
     status_error_class,
 )
-from llmgate_core.json_codec import decode
+from llmgate_core.json_codec import decode_leniently
 from llmgate_core.reading.retry_after import retry_after_of
 from llmgate_core.secrets import Secret, mask
 
@@ -31,15 +31,19 @@ __all__ = [
     "complete_error",
     "error_of_object",
     "error_of_status",
+    "error_reported_by",
     "is_document",
     "lenient_decode",
-    "try_decode",
+    "masked_document",
     "validation_error",
     "why_invalid",
 ]
 
 MAX_MESSAGE_CHARACTERS = 2000
-
+MAX_TEXT_CHARACTERS = 500
+MAX_WORD_CHARACTERS = 500
+MAX_PROBLEMS = 20
+MESSAGE_NAMES = ("message", "msg", "Message", "error_description", "faultstring")
 
 STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
     {
@@ -91,10 +95,11 @@ STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
 def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]) -> APIError:
     """Return the error for an answer of status 300 and above."""
     status = response.status
-    fields = _error_fields(try_decode(response.content))
+    fields = _error_fields(lenient_decode(response.content))
     location = response.headers.get("location")
     excerpt = _excerpt(response.content, secrets)
-    message = _message_of(fields) or f"HTTP {status}" + (f": {excerpt[:200]}" if excerpt else "")
+    message = _message_of(fields) or _plain_text(response, excerpt)
+    message = message or f"HTTP {status}" + (f": {excerpt[:200]}" if excerpt else "")
     if location and status < 400:
         message = f"HTTP {status}: a redirect to {_host_of(location)!r}, which is not followed"
     code, kind = _string(fields.get("code")), _string(fields.get("type"))
@@ -135,6 +140,24 @@ def error_of_object(
     )
 
 
+def error_reported_by(answer: object) -> Any:
+    """Return the error object in an answer or a chunk, at its top or in one of its choices; None: there is none.
+
+    OpenRouter sends an `error` in addition to `choices`, vLLM an object of the type `error`.
+    """
+    if not isinstance(answer, Mapping):
+        return None
+    if error := answer.get("error"):
+        return error
+    if answer.get("object") == "error":
+        return answer
+    choices = answer.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and (error := choice.get("error")):
+            return error
+    return None
+
+
 def complete_error(error: LLMGateError, route: Route) -> None:
     """Fill in what an error of an answer lacks, and take the key out of it.
 
@@ -144,6 +167,7 @@ def complete_error(error: LLMGateError, route: Route) -> None:
         return
     error.provider = error.provider or route.provider
     error.model = error.model or route.model
+    error.host = error.host or _host_in(route.base_url)
     error.attempts = 1 if error.attempts is None else error.attempts
     secrets = (route.api_key,)
     for name in ("message", "code", "type", "param", "request_id", "body"):
@@ -153,6 +177,22 @@ def complete_error(error: LLMGateError, route: Route) -> None:
     error.args = (error.message,)
     if error.__cause__ is None:
         error.__context__ = None
+
+
+def masked_document(value: Any, secrets: Sequence[Secret | None]) -> Any:
+    """Return a document that is not known to be an answer, without the keys that the upstream may echo in it."""
+    if isinstance(value, str):
+        return mask(value, secrets)
+    if isinstance(value, dict):
+        return {mask(str(name), secrets): masked_document(item, secrets) for name, item in value.items()}
+    return [masked_document(item, secrets) for item in value] if isinstance(value, list) else value
+
+
+def _host_in(base_url: str) -> str | None:
+    try:
+        return urlsplit(base_url).netloc.rpartition("@")[2] or None
+    except ValueError:
+        return None
 
 
 def is_document(content_type: str) -> bool:
@@ -184,51 +224,69 @@ def why_invalid(error: Exception) -> str:
 
 
 def lenient_decode(content: bytes | str) -> Any:
-    """Return the parsed JSON, lone surrogates in escapes included; None if it is not JSON."""
+    """Return the parsed JSON, also after a byte order mark and with lone surrogates; None if it is not JSON."""
     try:
-        return decode(content)
-    except ValueError:
-        pass
-    try:
-        return json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def try_decode(content: bytes | str) -> Any:
-    """Return the parsed JSON, or None if the content is not JSON."""
-    try:
-        return decode(content)
+        return decode_leniently(content)[0]
     except ValueError:
         return None
 
 
 def _error_fields(parsed: object) -> Mapping[str, Any]:
-    """Return the fields of an error in any shape: an object or a string, under `error` or `detail`, or flat."""
+    """Return the fields of an error in any shape.
+
+    An object or a string under `error` or `detail`, a list of them, or flat; Google wraps all of it in a list.
+    """
+    if isinstance(parsed, list):
+        parsed = next((part for part in parsed if isinstance(part, Mapping)), None)
     if not isinstance(parsed, Mapping):
         return {}
-    for key in ("error", "detail"):
+    for key in ("error", "detail", "errors"):
         value = parsed.get(key)
-        if isinstance(value, Mapping):
-            return value
+        if isinstance(value, Mapping) and value:
+            inner = value.get("error")
+            return inner if isinstance(inner, Mapping) and not _message_of(value) else value
         if isinstance(value, str) and value:
-            return {"message": value}
+            return parsed if _message_of(parsed) else {**parsed, "message": value}
         if isinstance(value, list) and value:
-            return {"message": repr(value)}
+            return {**parsed, "message": _message_of_list(value)}
     return parsed
 
 
+def _message_of_list(problems: Sequence[Any]) -> str:
+    """Return the messages of a list of problems, each with its place; never their `input`, which is the client's."""
+    return "; ".join(filter(None, map(_message_of_problem, problems[:MAX_PROBLEMS])))
+
+
+def _message_of_problem(problem: object) -> str:
+    if not isinstance(problem, Mapping):
+        return problem if isinstance(problem, str) else ""
+    place = problem.get("loc")
+    where = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
+    message = _message_of(problem) or "is not valid"
+    return f"{where}: {message}" if where else message
+
+
 def _message_of(fields: Mapping[str, Any]) -> str | None:
-    message = fields.get("message")
-    return message if isinstance(message, str) and message else None
+    for name in MESSAGE_NAMES:
+        message = fields.get(name)
+        if isinstance(message, str) and message:
+            return message
+        if isinstance(message, list) and (joined := _message_of_list(message)):
+            return joined
+    return None
+
+
+def _plain_text(response: UpstreamResponse, excerpt: str) -> str | None:
+    """Return the body of an error if a person wrote it as plain text, as proxies do: in one line, cut."""
+    text = " ".join(excerpt.split())
+    is_markup = text.startswith(("<", "{", "[")) or "html" in response.headers.get("content-type", "")
+    if is_markup or "\ufffd" in text or not text.isprintable():
+        return None
+    return text[:MAX_TEXT_CHARACTERS] or None
 
 
 def _string(value: object) -> str | None:
-    return None if value is None or isinstance(value, (Mapping, list)) else str(value)
+    return None if value is None or isinstance(value, (Mapping, list)) else str(value)[:MAX_WORD_CHARACTERS]
 
 
 def _status_of(code: str | None, kind: str | None) -> int | None:

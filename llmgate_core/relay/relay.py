@@ -20,11 +20,17 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
-from llmgate_core.json_codec import decode, encode
+from llmgate_core.json_codec import BOM, decode, encode
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes
-from llmgate_core.reading.upstream_errors import error_of_object, is_document, lenient_decode, validation_error
+from llmgate_core.reading.upstream_errors import (
+    error_of_object,
+    error_reported_by,
+    is_document,
+    lenient_decode,
+    validation_error,
+)
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["RelayReader", "Relayed", "error_object", "error_tail"]
@@ -73,6 +79,8 @@ class RelayReader(ResultReader):
         if call.is_binary or call.operation.sends_text(call.original_call.body):
             content = self._checked_bytes(response, kind)
             return Relayed(response.status, headers, content, kind, self.record(response, attempts))
+        if response.content.startswith(BOM):
+            response.content = response.content[len(BOM) :]
         canonical, losses = self._canonical(response)
         if isinstance(canonical, UpstreamResponse):
             content, answer = canonical.content, self._checked_answer(canonical)
@@ -141,8 +149,7 @@ class RelayReader(ResultReader):
         answer = lenient_decode(content)
         if not isinstance(answer, dict):
             raise self._invalid(response, "the answer is not a JSON object")
-        if answer.get("error"):
-            self._raise_error(answer, response)
+        self._raise_error(answer, response)
         required = REQUIRED.get(call.family.name) if call.original_call.operation == "create" else None
         if required and not isinstance(answer.get(required), list) and not answer.get("error"):
             raise self._invalid(response, f"the answer has no {required}")
@@ -156,8 +163,9 @@ class RelayReader(ResultReader):
             raise self._invalid(response, "the answer cannot be encoded as JSON") from None
 
     def _raise_error(self, answer: Any, response: UpstreamResponse) -> None:
-        if isinstance(answer, Mapping) and answer.get("error") and not answer.get("id"):
-            raise error_of_object(answer["error"], response.status, response.headers, self._call.secrets)
+        reported = error_reported_by(answer)
+        if reported and (not answer.get("id") or answer.get("choices")):  # a response or job that failed has its id
+            raise error_of_object(reported, response.status, response.headers, self._call.secrets)
 
     def _invalid(self, response: UpstreamResponse, why: str) -> LLMGateError:
         return validation_error(response, why, self._call.secrets)

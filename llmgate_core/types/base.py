@@ -12,13 +12,13 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from llmgate_core.types.loose import Loosely
+from llmgate_core.types.record import Recorded
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-from llmgate_core.types.record import Recorded
 
 PartT = TypeVar("PartT")
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 else:
     # the upstream's counts and nested objects are kept unchanged: validation would cost time and could lose data
     Count = Number = Document = Any
-    # the documented shape if it fits, else the raw value: a part in a new shape never fails the whole response
-    Loose = Annotated[PartT | Any, Field(union_mode="left_to_right")]
+    # the documented shape as far as it fits, else the raw value: a part in a new shape never fails the whole response
+    Loose = Annotated[PartT, Loosely()]
 
 __all__ = [
     "Count",
@@ -56,6 +56,8 @@ class Result(BaseModel):
 
     encoded_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields with base64, of which only the length is printed."""
+    essential_fields: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields that nobody can read around if they have another type; so are the required ones."""
 
     def __getitem__(self, name: str) -> Any:
         extra = self.__pydantic_extra__
@@ -75,6 +77,16 @@ class Result(BaseModel):
             return self[name]
         except KeyError:
             return default
+
+    if not TYPE_CHECKING:
+
+        def model_dump(self, **options: Any) -> dict[str, Any]:
+            """Do as pydantic, without its warnings: a field may hold what the upstream sent instead of its type."""
+            return super().model_dump(**{"warnings": False, **options})
+
+        def model_dump_json(self, **options: Any) -> str:
+            """Do as `model_dump`, and return JSON."""
+            return super().model_dump_json(**{"warnings": False, **options})
 
     def __copy__(self) -> Self:
         return self._with_slots_of_self(super().__copy__())

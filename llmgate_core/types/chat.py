@@ -1,6 +1,7 @@
 """Typed results of the chat family.
 
-Pure. Fields that an upstream may omit are optional; only `choices` is required of a complete response.
+Pure. Fields that an upstream may omit are optional; only `choices` is required of a complete response. A field of
+another type than documented keeps its raw value.
 
 Source: OpenAI API reference, `CreateChatCompletionResponse` and `CreateChatCompletionStreamResponse`.
 """
@@ -12,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from llmgate_core.types.base import Count, Document, Loose, Response, Result, Usage
-from llmgate_core.types.structured_output import parsed_output
+from llmgate_core.types.structured_output import parsed_arguments, parsed_output
 
 __all__ = [
     "Annotation",
@@ -32,13 +33,24 @@ __all__ = [
 ]
 
 OutputT = TypeVar("OutputT", bound=BaseModel)
+TEXT_PARTS = ("text", "output_text")
+"""Types of content parts whose `text` belongs to the answer; the text of a `thinking` part does not."""
 
 
 class Function(Result):
-    """The function that the model wants to call; `arguments` is a JSON string."""
+    """The function that the model wants to call; `arguments` is a JSON string, from some servers an object."""
 
     name: str | None = None
     arguments: str | None = None
+
+    @property
+    def parsed_arguments(self) -> Any:
+        """The arguments as Python values, whether the server sent a JSON string or an object; None if there are none.
+
+        Raises:
+            APIResponseValidationError: the string is not JSON.
+        """
+        return parsed_arguments(self.arguments)
 
 
 class Custom(Result):
@@ -91,7 +103,24 @@ class Audio(Result):
     expires_at: Count | None = None
 
 
+def text_of_content(content: Any) -> str | None:
+    """Return the text of a message's content: a string, or as some servers send it, a list of parts."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    texts = [part if isinstance(part, str) else _text_of_part(part) for part in content]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _text_of_part(part: Any) -> Any:
+    return part.get("text") if isinstance(part, dict) and part.get("type", "text") in TEXT_PARTS else None
+
+
 class _Extended(Result):
+    @property
+    def text(self) -> str | None:
+        """The text of `content`, also where the server sent a list of parts; None if there is no text."""
+        return text_of_content(self.__dict__.get("content"))
+
     @property
     def images(self) -> list[Document] | None:
         """Images that some servers send in addition to the text."""
@@ -114,7 +143,7 @@ class _Extended(Result):
 class Message(_Extended):
     """The model's message."""
 
-    __slots__ = ("_output_type",)
+    __slots__ = ("_is_cut", "_output_type")
 
     role: str | None = None
     content: str | None = None
@@ -125,9 +154,10 @@ class Message(_Extended):
     audio: Loose[Audio] | None = None
     reasoning_content: str | None = None
 
-    def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember the class that `parsed` should return; called by core."""
+    def expect_output(self, output_type: type[BaseModel], *, is_cut: bool = False) -> None:
+        """Remember the class that `parsed` should return, and whether the text was cut short; called by core."""
         object.__setattr__(self, "_output_type", output_type)
+        object.__setattr__(self, "_is_cut", is_cut)
 
     @property
     def parsed(self) -> Any:
@@ -136,7 +166,10 @@ class Message(_Extended):
         Raises:
             APIResponseValidationError: the content does not match that class.
         """
-        return None if self.refusal else parsed_output(self.content, getattr(self, "_output_type", None))
+        if self.refusal:
+            return None
+        output_type = getattr(self, "_output_type", None)
+        return parsed_output(self.text, output_type, cut_by="max_tokens" if getattr(self, "_is_cut", False) else None)
 
 
 class Choice(Result):
@@ -171,7 +204,7 @@ class ChatCompletion(Response):
     def expect_output(self, output_type: type[BaseModel]) -> None:
         """Remember the class that `parsed` should return; called by core."""
         for choice in self.choices:
-            choice.message.expect_output(output_type)
+            choice.message.expect_output(output_type, is_cut=choice.finish_reason == "length")
 
     @property
     def parsed(self) -> Any:
@@ -210,6 +243,8 @@ class Delta(_Extended):
 class ChunkChoice(Result):
     """The new piece of one of the `n` answers."""
 
+    essential_fields = frozenset({"delta"})
+
     index: int = 0
     delta: Delta | None = None
     finish_reason: str | None = None
@@ -218,6 +253,8 @@ class ChunkChoice(Result):
 
 class ChatCompletionChunk(Result):
     """One streamed chunk of a chat response."""
+
+    essential_fields = frozenset({"choices"})
 
     id: str | None = None
     object: str | None = None

@@ -23,6 +23,7 @@ class CallRecord:
 
     Attributes:
         headers: the upstream's response headers; None unless `return_response_headers` is on.
+        attempts: the number of requests that were sent, the first included.
         events: the number of events that a stream has had.
         usage, tier: of a stream, once it has ended.
         answer: the whole answer of a stream whose last event contains it.
@@ -152,6 +153,11 @@ class Recorded:
         if usage is None:  # a stream may have sent it separately
             return record.cost_of(record.usage, record.tier)
         return record.cost_of(usage, getattr(self, "service_tier", None))
+
+    @property
+    def attempts(self) -> int:
+        """The number of requests that were sent for this answer, the first included."""
+        return self._get_record().attempts
 
     @property
     def headers(self) -> Headers | None:

@@ -122,7 +122,8 @@ class ResponseSnapshot(Response):
         Raises:
             APIResponseValidationError: the text does not match that class.
         """
-        return parsed_output(self.output_text, getattr(self, "_output_type", None))
+        cut_by = "max_output_tokens" if _is_cut(self.incomplete_details) else None
+        return parsed_output(self.output_text, getattr(self, "_output_type", None), cut_by=cut_by)
 
     @property
     def output_parsed(self) -> Any:
@@ -140,12 +141,19 @@ class ResponseSnapshot(Response):
             return None
         searches = sum(1 for item in calls if item.type == "web_search_call" and _is_charged(item))
         units = {"web_search_calls": searches} if searches else None
-        return self._get_record().cost_of(self.usage, self.service_tier, units)
+        record = self._get_record()
+        usage = record.usage if self.usage is None else self.usage  # a stream may have sent it separately
+        return record.cost_of(usage, self.service_tier, units)
 
 
 def _instances(values: Any, kind: type[PartT]) -> list[PartT]:
     """Return the values that have the documented shape."""
     return [value for value in values if isinstance(value, kind)] if isinstance(values, list) else []
+
+
+def _is_cut(details: Any) -> bool:
+    """Return whether a response is incomplete because of the caller's limit of tokens."""
+    return isinstance(details, IncompleteDetails) and details.reason == "max_output_tokens"
 
 
 def _is_charged(call: OutputItem) -> bool:

@@ -30,10 +30,13 @@ class TextCompletion(Response):
     model: str | None = None
     choices: list[TextChoice]
     usage: Usage | None = None
+    service_tier: str | None = None
 
 
 class TextCompletionChunk(Result):
     """One streamed chunk of a text completion."""
+
+    essential_fields = frozenset({"choices"})
 
     id: str | None = None
     object: str | None = None
@@ -41,3 +44,4 @@ class TextCompletionChunk(Result):
     model: str | None = None
     choices: list[TextChoice] | None = None
     usage: Usage | None = None
+    service_tier: str | None = None

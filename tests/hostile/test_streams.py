@@ -244,7 +244,7 @@ def test_an_http_error_in_answer_to_a_stream_request(caller: Caller, upstream: F
     upstream.answers.append(Answer.json({"error": {"message": "no", "code": "bad"}}, 400, x_request_id="r1"))
     error = caller.failure(upstream, stream=True)
     assert type(error) is BadRequestError
-    assert (str(error), error.status_code, error.code, error.request_id) == ("no", 400, "bad", "r1")
+    assert (error.message, error.status_code, error.code, error.request_id) == ("no", 400, "bad", "r1")
 
 
 def test_a_whole_answer_to_a_stream_request_is_no_empty_success(caller: Caller, upstream: FakeUpstream) -> None:
@@ -275,8 +275,6 @@ BAD_EVENTS = {
     "choices a text": b'{"choices": "x"}',
     "a choice that is a number": b'{"choices": [1]}',
     "a delta that is a list": b'{"choices": [{"index": 0, "delta": []}]}',
-    "content a number": b'{"choices": [{"index": 0, "delta": {"content": 7}}]}',
-    "tool_calls an object": b'{"choices": [{"index": 0, "delta": {"tool_calls": {}}}]}',
     "too deep": b"[" * 100_000,
     "too deep inside": b'{"choices": [], "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "NaN": b'{"choices": [{"index": 0, "delta": {"content": NaN}}]}',
@@ -296,6 +294,8 @@ def test_an_event_that_is_no_chunk_is_a_typed_error(caller: Caller, upstream: Fa
 
 
 TOLERATED = {
+    "content a number": '{"choices": [{"index": 0, "delta": {"content": 7}}]}',
+    "tool_calls an object": '{"choices": [{"index": 0, "delta": {"tool_calls": {}}}]}',
     "choices null": '{"id": "c1", "choices": null}',
     "choices absent": '{"id": "c1"}',
     "no choices": '{"id": "c1", "choices": []}',
@@ -326,16 +326,15 @@ def test_invalid_utf_8_ends_in_text_or_a_typed_error(caller: Caller, upstream: F
 
 
 @pytest.mark.parametrize("where", ["stream", "plain"])
-def test_a_lone_surrogate_ends_in_writable_text_or_a_typed_error(
-    caller: Caller, upstream: FakeUpstream, where: str
-) -> None:
+def test_a_lone_surrogate_becomes_the_replacement_character(caller: Caller, upstream: FakeUpstream, where: str) -> None:
     if where == "stream":
         upstream.answers.append(stream(f"data: {json.dumps(chunk('X'))}\n\ndata: {END}\n\n".replace("X", "\\ud800")))
-        error = caller.failure(upstream, stream=True)
+        whole = caller.await_(caller.complete(upstream, stream=True).inner.whole())
     else:
         upstream.answers.append(Answer(200, json.dumps(chat("X")).replace("X", "\\ud800").encode()))
-        error = caller.failure(upstream)
-    assert type(error) is APIResponseValidationError
+        whole = caller.complete(upstream)
+    assert whole.choices[0].message.content == "\ufffd"
+    assert [entry.action for entry in whole.ledger] == ["replaced"]
 
 
 # --- R7: usage ---

@@ -191,7 +191,7 @@ def test_an_error_object_inside_a_200_is_that_error(caller: Caller, upstream: Fa
     upstream.answers.append(Answer.json({"error": words}, x_request_id="r1"))
     error = caller.failure(upstream)
     assert isinstance(error, BadRequestError)
-    assert (str(error), error.code, error.param, error.request_id) == ("no", words["code"], "messages", "r1")
+    assert (error.message, error.code, error.param, error.request_id) == ("no", words["code"], "messages", "r1")
 
 
 ERROR_BODIES = [

@@ -45,7 +45,7 @@ def chunk(content: str | None = None, finish_reason: str | None = None, **fields
 
 
 def text_of(chunks: list[Any]) -> str:
-    return "".join(choice.delta.content or "" for piece in chunks for choice in piece.choices or () if choice.delta)
+    return "".join(choice.delta.text or "" for piece in chunks for choice in piece.choices or () if choice.delta)
 
 
 def partial_text(error: APIError) -> str:

@@ -9,32 +9,45 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.reading.accumulate.pieces import extended, grown, is_empty, joined, merged
+from llmgate_core.reading.accumulate.tool_calls import ToolCalls
 
 __all__ = ["fold", "unfold"]
 
 PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
 """The fields of a message that get their own chunk when a complete response is streamed, in this order."""
 
-GROWING = frozenset({"data", "transcript", "arguments"})
-"""Strings of an object (audio, the legacy function_call) that arrive in pieces."""
-
-TEXTS = ("content", "refusal", "reasoning_content", "text")
+WORDS = frozenset(
+    {"channel", "format", "id", "model", "name", "object", "phase", "recipient", "role", "status", "type"}
+)
+"""Strings of a delta that say what it is and come whole; every other string is text, and grows."""
 
 
 def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
-    """Return the complete response that `chunks` of `chat` or `text_completion` add up to."""
+    """Return the complete response that `chunks` of `chat` or `text_completion` add up to.
+
+    A field of an unexpected type is kept or skipped: this also makes the `partial` of errors.
+    """
     whole: JsonObject = {}
     choices: dict[int, JsonObject] = {}
     for chunk in chunks:
         for name, value in chunk.items():
-            if name not in ("choices", "obfuscation") and value is not None:
-                whole[name] = value  # the last value wins, as usage requires
-        for choice in chunk.get("choices") or ():
-            index = choice.get("index") or 0
-            _fold_choice(choices.setdefault(index, {"index": index, "logprobs": None}), choice, family)
+            is_said = name not in whole or not is_empty(value)
+            if is_said and value is not None and name not in ("choices", "obfuscation"):
+                whole[name] = value  # the last one that says something, as usage requires
+        sent = chunk.get("choices")
+        for choice in sent if isinstance(sent, list) else ():
+            if isinstance(choice, Mapping):
+                index = _index_of(choice)
+                _fold_choice(choices.setdefault(index, {"index": index, "logprobs": None}), choice, family)
     whole["object"] = "chat.completion" if family == "chat" else "text_completion"
-    whole["choices"] = [_join_choice(choices[index]) for index in sorted(choices)]
+    whole["choices"] = [_joined_choice(choices[index]) for index in sorted(choices)]
     return whole
+
+
+def _index_of(choice: Mapping[str, Any]) -> int:
+    index = choice.get("index")
+    return index if type(index) is int else 0
 
 
 def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:
@@ -65,7 +78,7 @@ def _unfold_chat(answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObj
     base["object"] = "chat.completion.chunk"
     chunks = []
     for choice in answer["choices"]:
-        index, message = choice.get("index") or 0, choice["message"]
+        index, message = _index_of(choice), choice.get("message") or {}
         role = {"role": message.get("role") or "assistant", "content": ""}
         parts = [{name: _as_delta(name, message[name])} for name in PARTS if message.get(name)]
         rest = {name: value for name, value in message.items() if value and name not in (*PARTS, "role")}
@@ -80,102 +93,60 @@ def _unfold_chat(answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObj
 
 
 def _as_delta(name: str, value: Any) -> Any:
-    return [{"index": index, **call} for index, call in enumerate(value)] if name == "tool_calls" else value
+    if name != "tool_calls" or not isinstance(value, list):
+        return value
+    return [{"index": index, **call} if isinstance(call, Mapping) else call for index, call in enumerate(value)]
 
 
 def _fold_choice(whole: JsonObject, choice: Mapping[str, Any], family: str) -> None:
-    if choice.get("finish_reason") is not None:
-        whole["finish_reason"] = choice["finish_reason"]
-    if isinstance(choice.get("logprobs"), Mapping):
-        whole["logprobs"] = _with_logprobs(whole["logprobs"] or {}, choice["logprobs"])
+    for name, value in choice.items():
+        if name == "logprobs":
+            if isinstance(value, Mapping):
+                whole["logprobs"] = _with_logprobs(whole["logprobs"] or {}, value)
+        elif name == "text" and family != "chat":
+            if isinstance(value, str):
+                whole["text"] = grown(whole.get("text"), value)
+        elif name not in ("delta", "index", "message") and not is_empty(value):
+            whole[name] = value
     if family != "chat":
-        whole["text"] = _append(whole.get("text"), choice.get("text") or "")
+        whole.setdefault("text", "")
         return
     message = whole.setdefault("message", {"role": "assistant", "content": None, "refusal": None})
-    for name, value in (choice.get("delta") or {}).items():
+    delta = choice.get("delta")
+    if isinstance(delta, Mapping):
+        _fold_delta(message, delta)
+
+
+def _fold_delta(message: JsonObject, delta: Mapping[str, Any]) -> None:
+    for name, value in delta.items():
         if name == "tool_calls":
-            for piece in value or ():
-                _fold_tool_call(message.setdefault("tool_calls", {}), piece)
-        elif name in TEXTS:
-            if isinstance(value, str):
-                message[name] = _append(message.get(name), value)
+            if value is not None:
+                message.setdefault("tool_calls", ToolCalls()).add(value)
+        elif isinstance(value, str):
+            if name not in WORDS:
+                message[name] = grown(message.get(name), value)
+            elif value:
+                message[name] = value
+        elif isinstance(value, list):
+            message[name] = extended(message.get(name), value)
+        elif isinstance(value, Mapping):
+            message[name] = merged(message.get(name), value)
         elif value is not None:
-            message[name] = _merge(message.get(name), value)
-
-
-def _append(pieces: Any, text: str) -> list[str]:
-    """Collect pieces in a list that is joined once, so that long responses take linear time."""
-    if not isinstance(pieces, list):
-        return [text]
-    pieces.append(text)
-    return pieces
-
-
-def _fold_tool_call(calls: dict[int, list[JsonObject]], piece: Mapping[str, Any]) -> None:
-    index = piece.get("index")
-    same_index = calls.setdefault(len(calls) if index is None else index, [{}])
-    if _starts_call(same_index[-1], piece):
-        same_index.append({})
-    call = same_index[-1]
-    for name, value in piece.items():
-        if isinstance(value, Mapping):
-            part = call.setdefault(name, {})
-            for key, item in value.items():
-                if key in ("arguments", "input") and isinstance(item, str):
-                    part[key] = _append(part.get(key), item)
-                elif item is not None:
-                    part[key] = item
-        elif value is not None and name != "index":
-            call[name] = value
-
-
-def _starts_call(call: JsonObject, piece: Mapping[str, Any]) -> bool:
-    """Return True if a piece starts another call: some servers give every call the same index."""
-    has_other_id = call.get("id") and piece.get("id") and piece["id"] != call["id"]
-    return bool(has_other_id and (piece.get("function") or {}).get("name"))
+            message[name] = value
 
 
 def _with_logprobs(whole: JsonObject, piece: Mapping[str, Any]) -> JsonObject:
     for name, value in piece.items():
         if isinstance(value, list):
-            whole[name] = whole.get(name) or []
-            whole[name].extend(value)
+            whole[name] = extended(whole.get(name), value)
         else:
             whole.setdefault(name, value)
     return whole
 
 
-def _merge(old: Any, new: Any) -> Any:
-    """Merge an object that arrives in pieces, such as audio: append to strings, replace other values."""
-    if isinstance(old, list) and isinstance(new, list):
-        return old + new
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return new
-    appended = {
-        name: old[name] + item
-        for name, item in new.items()
-        if name in GROWING and isinstance(old.get(name), str) and isinstance(item, str)
-    }
-    return {**old, **new, **appended}
-
-
-def _join_choice(choice: JsonObject) -> JsonObject:
-    if isinstance(choice.get("text"), list):
-        choice["text"] = "".join(choice["text"])
+def _joined_choice(choice: JsonObject) -> JsonObject:
     message = choice.get("message")
-    if message is not None:
-        for name in TEXTS:
-            if isinstance(message.get(name), list):
-                message[name] = "".join(message[name])
-        if "tool_calls" in message:
-            by_index = sorted(message["tool_calls"].items())
-            message["tool_calls"] = [_join_call(call) for _, same_index in by_index for call in same_index]
-    return choice
-
-
-def _join_call(call: JsonObject) -> JsonObject:
-    return {name: _join_part(part) if isinstance(part, dict) else part for name, part in call.items()}
-
-
-def _join_part(part: JsonObject) -> JsonObject:
-    return {key: "".join(item) if isinstance(item, list) else item for key, item in part.items()}
+    if message is not None and "tool_calls" in message:
+        message["tool_calls"] = message["tool_calls"].whole()
+    whole: JsonObject = joined(choice)
+    return whole

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.reading.accumulate.pieces import is_empty
 
 __all__ = ["fold_events"]
 
@@ -93,9 +94,9 @@ class _Growing:
             self.lists.setdefault(field, []).extend(values)
 
     def settle(self, fields: Mapping[str, Any]) -> None:
-        """Replace the pieces of `fields` by their final values."""
+        """Replace the pieces of `fields` by their final values; an empty string does not undo what was received."""
         for field, value in fields.items():
-            if value is not None:
+            if value is not None and not (value == "" and field in self.strings):
                 self.base[field] = value
                 self.strings.pop(field, None)
                 self.lists.pop(field, None)
@@ -153,10 +154,12 @@ class _Item(_Growing):
         return added
 
     def whole(self) -> JsonObject:
-        if self.is_done:
-            return self.base
         parts = {name: [part.whole() for part in parts.in_order()] for name, parts in self.parts.items()}
-        return {**super().whole(), **parts}
+        whole = {**super().whole(), **parts}
+        if not self.is_done:
+            return whole
+        received = {name: value for name, value in whole.items() if is_empty(self.base.get(name))}
+        return {**self.base, **received}
 
 
 class _Output:
@@ -179,7 +182,8 @@ class _Output:
         """Replace the pieces of an item by its final value."""
         entry = self._find(index, (item.get("id"), item.get("call_id")), str(item.get("type")))
         entry = entry or self.add(index, item)
-        entry.base = dict(item)
+        said = {name: value for name, value in item.items() if name not in entry.base or not is_empty(value)}
+        entry.base = {**entry.base, **said}
         entry.is_done = True
 
     def find(self, event: Mapping[str, Any], item_type: str) -> _Item:
@@ -219,13 +223,16 @@ def _new_item(item_type: str, item_id: Any) -> JsonObject:
 
 def _fold_responses(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
     snapshot: Mapping[str, Any] | None = None
+    usage: Any = None
     output, is_over, count = _Output(), False, 0
     failure: JsonObject = {}
     for event in events:
         kind = event["type"]
         count += 1
+        usage = event.get("usage") or usage
         if isinstance(event.get("response"), Mapping):
             snapshot, is_over = event["response"], kind in TERMINAL
+            usage = snapshot.get("usage") or usage
         elif kind == "error":
             failure = {"status": "failed", "error": _error(event)}
         else:
@@ -235,6 +242,8 @@ def _fold_responses(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
     whole: JsonObject = {"object": "response", "status": "in_progress", **(snapshot or {}), **failure}
     sent, rebuilt = whole.get("output"), output.whole()
     whole["output"] = sent if sent and (is_over or not rebuilt) else rebuilt
+    if usage and not whole.get("usage"):
+        whole["usage"] = usage  # some servers send it before the last event only
     return whole
 
 
@@ -307,7 +316,8 @@ def _fold_transcription(events: Iterable[Mapping[str, Any]]) -> JsonObject | Non
         return None
     text = "".join(pieces) or " ".join(str(segment.get("text") or "").strip() for segment in segments)
     parts = {"text": text, "segments": segments, "logprobs": logprobs}
-    return {**{name: value for name, value in parts.items() if value or name == "text"}, **(done or {})}
+    received = {name: value for name, value in parts.items() if value or name == "text"}
+    return {**received, **{name: value for name, value in (done or {}).items() if value or name not in received}}
 
 
 IMAGE_FIELDS = ("background", "output_format", "quality", "size", "usage")

@@ -16,6 +16,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIResponseValidationError, LLMGateError, StreamTruncatedError
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
+from llmgate_core.types.loose import validated
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["StreamHistory", "fold_chunks", "whole_answer"]
@@ -93,7 +94,7 @@ def fold_chunks(chunks: Iterable[Any]) -> Any:
         raise LLMGateError("there are no chunks to make a response from: keep them while you read the stream")
     is_text = any(chunk.get("object") == "text_completion" for chunk in dicts)
     family = "text_completion" if is_text else "chat"
-    return FAMILIES[family].result_type().model_validate(fold(family, dicts))
+    return validated(FAMILIES[family].result_type(), fold(family, dicts))
 
 
 def _as_dict(chunk: Any) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _whole_document(family: str, folded: Any, record: CallRecord) -> Any:
     if folded is None:
         raise _invalid_stream("it contained no response", None, record)
     try:
-        answer = FAMILIES[family].result_type(is_parsed=record.output_type is not None).model_validate(folded)
+        answer = validated(FAMILIES[family].result_type(is_parsed=record.output_type is not None), folded)
     except ValidationError as error:
         reason = f"it does not add up to a valid response: {error.error_count()} validation errors"
         raise _invalid_stream(reason, folded, record) from None

@@ -17,12 +17,17 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
+from llmgate_core.json_codec import decode_leniently, encode
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
+from llmgate_core.reading.results import HALF_CHARACTERS
 from llmgate_core.reading.sse import SSEDecoder
-from llmgate_core.reading.upstream_errors import error_of_object, lenient_decode, validation_error
+from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
-__all__ = ["EventStreamReader", "StreamReader", "is_document_start", "with_first"]
+__all__ = ["ERROR_WORD", "USAGE_WORD", "EventStreamReader", "StreamReader", "is_document_start", "with_first"]
+
+ERROR_WORD, USAGE_WORD = '"error"', '"usage"'
+"""In the JSON of every event that has an error or a usage: looking for it is cheaper than looking into each chunk."""
 
 
 def is_document_start(first_block: bytes) -> bool:
@@ -108,6 +113,7 @@ class EventStreamReader(ABC):
         "_decoder",
         "_failure",
         "_family",
+        "_notes",
         "_parser",
         "_response",
         "_secrets",
@@ -132,6 +138,7 @@ class EventStreamReader(ABC):
         self._secrets = secrets
         self._decoder = SSEDecoder(max_event_bytes)
         self._failure: APIError | None = None  # what the chunk that was made last says, raised behind it
+        self._notes: tuple[LedgerEntry, ...] = ()  # of reading, besides the parser's
         self.end = EndOfStream(family)
         self.answer: Any = None
         self.count = 0
@@ -151,8 +158,9 @@ class EventStreamReader(ABC):
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
-        """What the plugin's parser noted."""
-        return getattr(self._parser, "ledger", ())
+        """What the plugin's parser and reading noted."""
+        noted: Sequence[LedgerEntry] = getattr(self._parser, "ledger", ())
+        return (*noted, *self._notes) if self._notes else noted
 
     @property
     def usage(self) -> Any:
@@ -196,6 +204,8 @@ class EventStreamReader(ABC):
             return
         if event.event == "error":
             raise self._error_event(event)
+        if "\\u" in event.data:
+            event = self._without_half_characters(event)
         for piece in parser.feed(event):
             yield self._chunk_of_piece(piece)
             if self._failure is not None:
@@ -246,11 +256,25 @@ class EventStreamReader(ABC):
         except ValueError as error:
             raise self._invalid(str(error)) from None
 
+    def _without_half_characters(self, event: SSEEvent) -> SSEEvent:
+        """Return an event whose JSON a parser can read: lone surrogates, which no decoder takes, are replaced."""
+        try:
+            value, has_replacements = decode_leniently(event.data)
+        except ValueError:
+            return event
+        if not has_replacements:
+            return event
+        self._note(HALF_CHARACTERS)
+        return SSEEvent(encode(value).decode(), event.event)
+
+    def _note(self, entry: LedgerEntry) -> None:
+        if entry not in self._notes:
+            self._notes = (*self._notes, entry)
+
     def _error_event(self, event: SSEEvent) -> APIError:
         """Return the error that an event reports."""
         parsed = lenient_decode(event.data)
-        error = parsed.get("error") or parsed if isinstance(parsed, Mapping) else event.data
-        return self._error_of(error)
+        return self._error_of(error_reported_by(parsed) or (parsed if isinstance(parsed, Mapping) else event.data))
 
     def _error_of(self, error: object) -> APIError:
         return error_of_object(error, self._response.status, self._response.headers, self._secrets)

@@ -7,7 +7,7 @@ Source: OpenAI API reference, the stream sections of each endpoint; docs/reliabi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,13 +15,14 @@ from pydantic import ValidationError
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
-from llmgate_core.errors import APIError
-from llmgate_core.json_codec import decode
+from llmgate_core.json_codec import decode, decode_leniently
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.readers.base import EventStreamReader
-from llmgate_core.reading.upstream_errors import try_decode, why_invalid
+from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader
+from llmgate_core.reading.results import HALF_CHARACTERS
+from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode, why_invalid
 from llmgate_core.secrets import Secret
+from llmgate_core.types.loose import validated
 
 __all__ = ["ChoiceReader", "TypedEventReader", "chunk_reader"]
 
@@ -66,17 +67,42 @@ class _ChunkReader(EventStreamReader):
             return None
         return fold_events(self._family.name, pieces) if self._family.ends else fold(self._family.name, pieces)
 
-    def _error_of_invalid(self, event: SSEEvent, error: Exception) -> APIError:
-        """Return the error of an event that is not a chunk: the one that it reports, if it does."""
-        parsed = try_decode(event.data)
-        if event.event == "error" or (isinstance(parsed, Mapping) and parsed.get("error")):
-            return self._error_event(event)
-        return self._invalid(why_invalid(error), event.data)
+    def _read_loosely(self, event: SSEEvent, error: Exception) -> tuple[Any, Any]:
+        """Return the chunk of an event in which some fields have other types than documented, and its parsed data.
+
+        Raises:
+            APIError: the error that the event reports, or that it cannot be read as a chunk at all.
+        """
+        try:
+            parsed, has_replacements = decode_leniently(event.data)
+        except ValueError:
+            parsed, has_replacements = None, False
+        if event.event == "error" or error_reported_by(parsed):
+            self._record_rest(parsed)
+            raise self._error_event(event)
+        if not isinstance(parsed, dict):
+            raise self._invalid(why_invalid(error), event.data)
+        if has_replacements:
+            self._note(HALF_CHARACTERS)
+        try:
+            return validated(self._chunk_type, parsed), parsed
+        except (ValidationError, RecursionError) as still:
+            raise self._invalid(why_invalid(still), event.data) from None
+
+    def _record_rest(self, parsed: Any) -> None:
+        """Record what an event that reports an error brings of the answer, without the error."""
+        if isinstance(parsed, dict) and isinstance(parsed.get("choices"), list):
+            choices = [
+                {name: value for name, value in choice.items() if name != "error"}
+                for choice in parsed["choices"]
+                if isinstance(choice, dict)
+            ]
+            self._pieces.append({**parsed, "choices": choices, "error": None})
 
     def _validated_piece(self, piece: JsonObject) -> Any:
         try:
-            return self._chunk_type.model_validate(piece)
-        except ValidationError as error:
+            return validated(self._chunk_type, piece)
+        except (ValidationError, RecursionError) as error:
             raise self._invalid(why_invalid(error)) from None
 
 
@@ -86,22 +112,30 @@ class ChoiceReader(_ChunkReader):
     __slots__ = ()
 
     def _chunk_of_event(self, event: SSEEvent) -> Any:
+        piece: Any = event.data
         try:
-            chunk = self._validate_json(event.data)
+            chunk = self._validate_json(piece)
         except (ValidationError, RecursionError) as error:
-            raise self._error_of_invalid(event, error) from None
-        if not chunk.choices and (event.event == "error" or (chunk.model_extra or {}).get("error")):
+            chunk, piece = self._read_loosely(event, error)
+        if event.event == "error" or (ERROR_WORD in event.data and error_reported_by(lenient_decode(event.data))):
+            self._record_rest(lenient_decode(event.data))
             raise self._error_event(event)
-        return self._record_chunk(chunk, event.data)
+        return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        return self._record_chunk(self._validated_piece(piece), piece)
+        chunk = self._validated_piece(piece)
+        if reported := error_reported_by(piece):
+            self._record_rest(piece)
+            raise self._error_of(reported)
+        return self._record_chunk(chunk, piece)
 
     def _record_chunk(self, chunk: Any, piece: Any) -> Any:
         self._pieces.append(piece)
         choices = chunk.choices
-        if chunk.usage is not None or len(choices or ()) != 1 or choices[0].finish_reason is not None:
+        if chunk.usage is not None or len(choices or ()) != 1 or choices[0].finish_reason:
             self.end.see_chunk(chunk)  # the others, one per token, cannot end the stream
+        elif tier := chunk.service_tier:
+            self.end.tier = tier
         return chunk
 
 
@@ -111,15 +145,18 @@ class TypedEventReader(_ChunkReader):
     __slots__ = ()
 
     def _chunk_of_event(self, event: SSEEvent) -> Any:
+        piece: Any = event.data
         try:
-            chunk = self._validate_json(event.data)
+            chunk = self._validate_json(piece)
         except (ValidationError, RecursionError) as error:
-            raise self._error_of_invalid(event, error) from None
+            chunk, piece = self._read_loosely(event, error)
         if chunk.type is None and event.event == "error":
             raise self._error_event(event)
         if chunk.type == "error" or (chunk.type is None and (chunk.model_extra or {}).get("error")):
             raise self._error_event(event)
-        return self._record_chunk(chunk, event.data)
+        if USAGE_WORD in event.data:
+            self.end.see_usage(chunk)
+        return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
         return self._record_chunk(self._validated_piece(piece), piece)

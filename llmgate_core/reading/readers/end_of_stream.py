@@ -23,7 +23,7 @@ class EndOfStream:
     Attributes:
         is_complete: the answer is whole; the body may end here.
         is_over: nothing after this belongs to the stream.
-        usage: the last usage in the stream; None if there was none. tier: the service tier sent with it.
+        usage: the last usage in the stream; None if there was none. tier: the last service tier that was named.
     """
 
     __slots__ = ("_last_events", "_stops_at_last", "is_complete", "is_over", "tier", "usage")
@@ -39,13 +39,21 @@ class EndOfStream:
     def see_chunk(self, chunk: Any) -> None:
         """Note what a chunk with choices says; it is a dict, or an object with `get`."""
         if (usage := chunk.get("usage")) is not None:
-            self.usage, self.tier = usage, chunk.get("service_tier")
+            self.usage = usage
+        self.tier = chunk.get("service_tier") or self.tier
         if not self.is_complete:
             for choice in chunk.get("choices") or ():
                 is_dict = isinstance(choice, dict)
-                reason = choice.get("finish_reason") if is_dict else getattr(choice, "finish_reason", None)
-                if reason is not None:
+                # an empty string, which some servers send with every chunk, is no reason
+                if choice.get("finish_reason") if is_dict else getattr(choice, "finish_reason", None):
                     self.is_complete = True
+
+    def see_usage(self, event: Any) -> None:
+        """Note the usage that a typed event has, before or in the last one; some servers send it with every event."""
+        response = event.get("response")
+        usage = event.get("usage") or (response.get("usage") if hasattr(response, "get") else None)
+        if usage:
+            self.usage = usage
 
     def see_event(self, event: Any) -> bool:
         """Note what a typed event says; return whether it is one of the last.
@@ -58,7 +66,8 @@ class EndOfStream:
         response = event.get("response") or event
         if not hasattr(response, "get"):
             raise ValueError("the last event has no response")
-        self.usage, self.tier = response.get("usage"), response.get("service_tier")
+        self.see_usage(event)
+        self.tier = response.get("service_tier")
         self.is_complete = True
         self.is_over = self._stops_at_last
         return True

@@ -15,8 +15,8 @@ from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import encode
-from llmgate_core.reading.readers.base import EventStreamReader
-from llmgate_core.reading.upstream_errors import lenient_decode
+from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader
+from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode
 
 __all__ = ["DONE_EVENT", "EventRelay", "event_bytes"]
 
@@ -61,8 +61,10 @@ class EventRelay(EventStreamReader):
         chunk = lenient_decode(event.data)
         if not isinstance(chunk, dict):
             raise self._invalid("it is not a JSON object")
-        if chunk.get("type") == "error" or (chunk.get("error") and not chunk.get("choices")):
+        if ERROR_WORD in event.data and (chunk.get("type") == "error" or error_reported_by(chunk)):
             raise self._error_event(event)
+        if USAGE_WORD in event.data and self._family.ends:
+            self.end.see_usage(chunk)
         return self._record_chunk(chunk, event.data.encode())
 
     def _chunk_of_piece(self, piece: JsonObject) -> bytes:

@@ -72,7 +72,7 @@ def test_any_stream_means_the_same_cut_or_whole(lines: list[str], ending: str, p
     by_hand, data, name = [], [], "message"
     for line in lines:
         if not line:
-            by_hand += [SSEEvent("\n".join(data), name)] if data else []
+            by_hand += [SSEEvent("\n".join(data), name)] if any(data) else []
             data, name = [], "message"
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")

@@ -67,7 +67,7 @@ def test_the_last_word_on_a_field_of_the_answer_wins_and_padding_is_left_out() -
         ([{"content": None}, {}], {}),
         ([{"refusal": "I "}, {"refusal": "won't"}], {"refusal": "I won't"}),
         ([{"reasoning_content": "hm"}, {"content": "a"}], {"reasoning_content": "hm", "content": "a"}),
-        ([{"content": ["odd"]}, {"content": "a"}], {"content": "a"}),
+        ([{"content": ["odd"]}, {"content": "a"}], {"content": ["odd", {"type": "text", "text": "a"}]}),
         (
             [{"audio": {"id": "a1", "data": "QU", "transcript": "h"}}, {"audio": {"data": "JD", "transcript": "i"}},
              {"audio": {"expires_at": 9}}],
@@ -78,7 +78,7 @@ def test_the_last_word_on_a_field_of_the_answer_wins_and_padding_is_left_out() -
             {"function_call": {"name": "f", "arguments": "{}"}},
         ),
         ([{"annotations": [1]}, {"annotations": [2]}], {"annotations": [1, 2]}),
-        ([{"new": "a"}, {"new": "b"}, {"new": None}], {"new": "b"}),
+        ([{"new": "a"}, {"new": "b"}, {"new": None}], {"new": "ab"}),
     ],
 )  # fmt: skip
 def test_each_part_of_a_message_grows_in_its_own_way(deltas: list[dict[str, Any]], message: dict[str, Any]) -> None:

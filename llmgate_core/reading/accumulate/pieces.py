@@ -1,0 +1,82 @@
+"""Values that arrive in pieces: strings, lists and objects.
+
+Pure. Pieces are collected and joined once, so that long answers take linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from llmgate_core.contract.call import JsonObject
+
+__all__ = ["extended", "grown", "is_empty", "joined", "merged"]
+
+GROWING = frozenset({"arguments", "content", "data", "input", "reasoning", "text", "thinking", "transcript"})
+"""Strings of an object (audio, the legacy function_call, a tool call's function) that arrive in pieces."""
+
+
+class Pieces(list[str]):
+    """The pieces of a string."""
+
+
+class Parts(list[Any]):
+    """A list of our own, which may be extended: the data of a chunk is never modified."""
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a value says nothing, as servers fill the fields of later pieces."""
+    return value is None or (not value and isinstance(value, (str, list, dict)))
+
+
+def grown(old: Any, text: str) -> Any:
+    """Return a string with another piece. After a list of parts, as some servers send content, it is a text part."""
+    if isinstance(old, Pieces):
+        old.append(text)
+        return old
+    if isinstance(old, Parts):
+        return extended(old, [{"type": "text", "text": text}]) if text else old
+    return Pieces((old, text)) if isinstance(old, str) and old else Pieces((text,))
+
+
+def extended(old: Any, items: list[Any]) -> Any:
+    """Return a list with more items; a text part continues the text part before it."""
+    if isinstance(old, Pieces):
+        old = Parts([{"type": "text", "text": old}] if any(old) else ())
+    elif not isinstance(old, Parts):
+        old = Parts()
+    for item in items:
+        last = old[-1] if old else None
+        if _is_text_part(item) and _is_text_part(last) and item["type"] == last["type"]:
+            old[-1] = {**last, "text": grown(last["text"], item["text"])}
+        else:
+            old.append(item)
+    return old
+
+
+def _is_text_part(part: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(part, Mapping) and part.keys() == {"type", "text"} and isinstance(part["text"], str | Pieces)
+
+
+def merged(old: Any, new: Mapping[str, Any]) -> Any:
+    """Return an object with another piece: texts grow, of other values the last one wins that is not empty."""
+    whole: JsonObject = old if isinstance(old, dict) else {}
+    for name, value in new.items():
+        if name in GROWING and isinstance(value, str):
+            whole[name] = grown(whole.get(name), value)
+        elif name in ("id", "name", "type") and not is_empty(whole.get(name)):
+            pass  # who it is does not change
+        elif name not in whole or not is_empty(value):
+            whole[name] = value
+    return whole
+
+
+def joined(value: Any) -> Any:
+    """Return the value with all pieces in it joined."""
+    if isinstance(value, Pieces):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {name: joined(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [joined(item) for item in value]
+    return value
