@@ -76,14 +76,15 @@ __all__ = [
 ]
 
 BODY_EXCERPT_BYTES = 2048
+MAX_TARGET_CHARACTERS = 200
 
 
 class LLMGateError(Exception):
     """The base class of every error that llmgate raises on purpose.
 
     Attributes:
-        message: what happened and what to do about it. `str(error)` is the same string, except for
-            `UnsupportedParamsError`.
+        message: what happened and what to do about it. `str(error)` is the same string, and for an `APIError` also
+            says where it happened.
     """
 
     def __init__(self, message: str) -> None:
@@ -150,6 +151,7 @@ class APIError(LLMGateError):
         retry_after: seconds that the upstream asks to wait.
         provider: name of the provider, for example `openai`.
         model: the upstream's name for the model.
+        host: the host that was called, with its port if the URL has one.
         phase: the step in which a connection or a wait failed: `pool`, `connect`, `first_event`, `idle`,
             `total`; `body` for a truncated response.
         attempts: number of requests sent, including the first; 0 if the error was found before sending.
@@ -160,6 +162,7 @@ class APIError(LLMGateError):
     """
 
     is_reported: bool = False
+    host: str | None = None
 
     def __init__(
         self,
@@ -194,6 +197,24 @@ class APIError(LLMGateError):
         self.partial = partial
         self.body = body
         self._should_retry: str | None = None  # the upstream's `x-should-retry` header
+
+    @property
+    def target(self) -> str:
+        """Provider and model as one string, such as `openai/gpt-4o`; what cannot be printed is escaped."""
+        target = "/".join(part for part in (self.provider, self.model) if part) or "the upstream"
+        return (target if target.isprintable() else ascii(target))[:MAX_TARGET_CHARACTERS]
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self._circumstances()})" if self.attempts else self.message
+
+    def _circumstances(self) -> str:
+        """Return status, model, host, attempts and request id of a call that was sent."""
+        status = f"{self.status_code} from " if self.status_code is not None else ""
+        host = f" at {self.host}" if self.host else ""
+        attempts = f", {self.attempts} attempt{'s' if self.attempts != 1 else ''}"
+        request_id = self.request_id if self.request_id and self.request_id.isprintable() else None
+        request = f", request {request_id[:MAX_TARGET_CHARACTERS]}" if request_id else ""
+        return f"{status}{self.target}{host}{attempts}{request}"
 
 
 class APIConnectionError(APIError):
@@ -238,7 +259,7 @@ class UnsupportedParamsError(BadRequestError):
     way_out: str = ""
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.way_out}" if self.way_out else self.message
+        return f"{self.message}; {self.way_out}" if self.way_out else super().__str__()
 
 
 class ContextWindowExceededError(BadRequestError):

@@ -14,7 +14,7 @@ from typing import Any
 from llmgate_core.calls.observers import CallObservers, outcome_of
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
-from llmgate_core.calls.retry import wait_after
+from llmgate_core.calls.retry import log_retry, wait_after
 from llmgate_core.calls.sending import connection_error, read_body, read_error, send
 from llmgate_core.calls.steps import Emit, OpenStream, Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, stream_steps
@@ -155,10 +155,12 @@ def _with_retries(call: PreparedCall, try_once: Try) -> Steps:
         try:
             return (yield from try_once(attempt, new_connection))
         except StaleConnectionError as stale:
+            failure = connection_error(stale)
             if attempt <= max(1, call.options.max_retries):
                 new_connection = True
+                complete_error(failure, call.route)
+                log_retry(call, failure, attempt, 0.0)
                 continue
-            failure = connection_error(stale)
         except APIError as error:
             failure = error
         wait = wait_after(call, failure, attempt)
@@ -167,4 +169,5 @@ def _with_retries(call: PreparedCall, try_once: Try) -> Steps:
                 raise failure
             finally:
                 del failure
+        log_retry(call, failure, attempt, wait)
         yield Sleep(wait)

@@ -8,7 +8,9 @@ limit of 60 s.
 
 from __future__ import annotations
 
+import logging
 import random
+import re
 from typing import TYPE_CHECKING
 
 from llmgate_core.errors import APIConnectionError, APIError
@@ -17,12 +19,21 @@ from llmgate_core.reading.upstream_errors import complete_error
 if TYPE_CHECKING:
     from llmgate_core.calls.prepared import PreparedCall
 
-__all__ = ["wait_after", "wait_before_retry"]
+__all__ = ["log_retry", "wait_after", "wait_before_retry"]
+
+log = logging.getLogger("llmgate")
 
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 8.0
 MAX_RETRY_AFTER_SECONDS = 60.0
-NEVER_RETRIED_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+NEVER_RETRIED_CODE = re.compile(
+    "insufficient_(?:quota|balance|credits?|funds)|.*(?:billing|credit_balance|spend_limit|spending_limit).*"
+)
+"""Codes and types of an account without money: another try gets the same answer. New ones have the same words.
+
+Source: OpenAI API reference, `insufficient_quota`, `billing_hard_limit_reached`, `credit_balance_exhausted` and the
+codes that end in `_spend_limit_exceeded`.
+"""
 
 
 def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | None:
@@ -44,6 +55,16 @@ def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | Non
         remaining_seconds=call.deadline.remaining(),
         jitter=random.random(),  # noqa: S311  # spreads retries; nothing secret
     )
+
+
+def log_retry(call: PreparedCall, error: APIError, attempt: int, wait: float) -> None:
+    """Write one line about a try that failed and is repeated after `wait` seconds; no words of client or upstream."""
+    what = error.status_code or error.phase or error.code or "no answer"
+    tries = max(2, call.options.max_retries + 1)  # a kept connection that was closed is replaced in any case
+    log.info(
+        "%s at %s: try %d of %d ended with %s (%s); the next one in %.2f s",
+        error.target, error.host, attempt, tries, type(error).__name__, what, wait,
+    )  # fmt: skip
 
 
 def wait_before_retry(
@@ -77,7 +98,7 @@ def wait_before_retry(
 
 
 def _may_pass(error: APIError, should_retry: str | None) -> bool:
-    if error.code in NEVER_RETRIED_CODES or error.type in NEVER_RETRIED_CODES:
+    if any(NEVER_RETRIED_CODE.fullmatch(word) for word in (error.code, error.type) if word):
         return False
     if should_retry in ("true", "false"):
         return should_retry == "true"

@@ -15,6 +15,7 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import Exchange, Progress, Sleep, UpstreamRequest, UpstreamResponse
 from llmgate_core.endpoints.openai import path_segment
 from llmgate_core.errors import APIResponseValidationError, BadRequestError, status_error_class
+from llmgate_core.reading.retry_after import number_of_units
 from llmgate_core.reading.upstream_errors import error_of_object
 
 __all__ = ["Job"]
@@ -69,9 +70,9 @@ class Job:
     def _wait_after(self, response: UpstreamResponse | None) -> float:
         """Return how many seconds the upstream asks to wait, up to the maximum; a date is not understood."""
         for name, per_second in WAIT_HEADERS:
-            wait = None if response is None else response.headers.get(name)
-            if wait is not None and wait.strip().replace(".", "", 1).isdecimal():
-                return min(float(wait) / per_second, MAX_POLL_SECONDS)
+            wait = None if response is None else number_of_units(response.headers.get(name))
+            if wait is not None:
+                return min(wait / per_second, MAX_POLL_SECONDS)
         return self.poll_seconds
 
 
