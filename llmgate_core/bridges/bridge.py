@@ -8,7 +8,7 @@ Source: docs/guide/bridges.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmgate_core.contract.call import Call, JsonObject, Route
@@ -18,7 +18,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIError, APIResponseValidationError
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
-from llmgate_core.reading.upstream_errors import error_of_object
+from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by
 
 if TYPE_CHECKING:
     from llmgate_core.contract.upstream import SSEEvent
@@ -49,8 +49,8 @@ def bridge_response(
     from llmgate_core.bridges.responses_to_chat import response_object
 
     chat = answer if isinstance(answer, dict) else response.json()
-    if isinstance(chat, Mapping) and chat.get("error") and not chat.get("choices"):
-        raise error_of_object(chat["error"], response.status, response.headers, (route.api_key,))
+    if reported := error_reported_by(chat):
+        raise error_of_object(reported, response.status, response.headers, (route.api_key,))
     if not isinstance(chat, dict) or not isinstance(chat.get("choices"), list):
         raise APIResponseValidationError(
             f"HTTP {response.status}: the response is not a chat completion", status_code=response.status
@@ -118,6 +118,6 @@ class BridgedStream:
             raise APIResponseValidationError(f"an event of the stream is not JSON: {error}") from None
         if not isinstance(chunk, dict):
             raise APIResponseValidationError("an event of the stream is not an object")
-        if chunk.get("error") and not chunk.get("choices"):
-            raise error_of_object(chunk["error"], 200, None, self._secrets)
+        if reported := error_reported_by(chunk):
+            raise error_of_object(reported, 200, None, self._secrets)
         return (chunk,)

@@ -36,6 +36,7 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.json_codec import decode
+from llmgate_core.reading.readers.base import USAGE_WORD
 
 __all__ = ["ChatStream"]
 
@@ -77,6 +78,8 @@ class ChatStream:
             return self.close()
         data = self._decode(event.data)
         kind = data.get("type") or event.event
+        if USAGE_WORD in event.data:  # some servers send it before the last event only
+            self._see_usage(data)
         if (take := _OF_ITEMS.get(kind)) is not None:
             choices = take(self._deltas, data)
             return self._chunks(choices, data) if choices else NOTHING
@@ -165,8 +168,13 @@ class ChatStream:
         response = dict(snapshot) if isinstance(snapshot, Mapping) else {}
         if data.get("type") == "response.incomplete":
             response["status"] = "incomplete"
-        self.usage = chat_usage(response.get("usage"))
+        self.usage = chat_usage(response.get("usage")) or self.usage
         return response
+
+    def _see_usage(self, data: Mapping[str, Any]) -> None:
+        response = data.get("response")
+        usage = data.get("usage") or (response.get("usage") if isinstance(response, Mapping) else None)
+        self.usage = chat_usage(usage) or self.usage
 
     def _note(self, output: Sequence[Mapping[str, Any]]) -> None:
         ledger = Ledger(self._route, SOURCE)

@@ -1,7 +1,7 @@
 """Fill in what real servers omit from their own Responses streams.
 
 Pure. Changes nothing that is present, except the numbers after an added event, and never completes a stream that the
-server did not end. A complete stream is unchanged.
+server did not end. A complete stream is unchanged, and so is an event that cannot be repaired: the reader judges it.
 
 Source: OpenAI API reference, `ResponseStreamEvent`; the streams of llama.cpp and of transformers' server.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from llmgate_core.bridges.responses_to_chat.output import Ids, echo
 from llmgate_core.bridges.responses_to_chat.repair_items import OpenItem, complete_item, complete_part
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen
+from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
@@ -94,17 +94,26 @@ class StreamRepair:
         """Return the completed event, preceded by the events that the server omitted.
 
         Raises:
-            APIResponseValidationError: the data is not a JSON object or does not have the documented shape.
+            APIResponseValidationError: the data is not a JSON object.
         """
         if event.data.strip() == "[DONE]":
             return []
         data = self._decode(event.data)
         try:
             self._feed(event, data)
-        except SHAPE_ERRORS as error:
-            raise misshapen(self._route, error) from error
+        except SHAPE_ERRORS:
+            self._put(self._as_received(event))
         events, self._pending = self._pending, []
         return events
+
+    def _as_received(self, event: SSEEvent) -> JsonObject:
+        """Return an event with an unexpected shape without repairs, so that a repair never makes anything worse."""
+        data = self._decode(event.data)
+        if not _is_event(data.get("type")) and event.event != "message":
+            data["type"] = event.event
+        self._ended = self._ended or data.get("type") in ENDS
+        self._ledger.emulated("stream", "an event without the documented shape was passed on as it came")
+        return data
 
     def _feed(self, event: SSEEvent, data: JsonObject) -> None:
         kind = data.get("type")
@@ -182,9 +191,11 @@ class StreamRepair:
     # -- the response as a whole
 
     def _repair_snapshot(self, kind: str, data: JsonObject) -> None:
-        response = data.setdefault("response", {})
+        response = data.get("response")
+        if response is None:
+            response = data["response"] = {}
         if not isinstance(response, dict):
-            raise TypeError(f"the response of {kind} is {type(response).__name__}, not an object")
+            raise TypeError("no object")
         if not self._created and kind != "response.created":
             self._announce_response(response)
         self._created = True

@@ -171,7 +171,7 @@ class ResponsesStream:
             self._begin({})
         self._ended = True
         response = self._response("failed", self._so_far())
-        response["error"] = {"code": _code_of(error), "message": str(error)}
+        response["error"] = {"code": _code_of(error), "message": error.message}
         self._events.add("response.failed", response=response)
         return self._events.drain()
 
