@@ -102,6 +102,8 @@ def _reason(error: Exception) -> str:
         return HALF_A_CHARACTER
     if isinstance(error, RecursionError):
         return "the value is nested too deeply"
+    if "utf-8" in str(error):
+        return "JSON has no type for bytes"
     if match := UNKNOWN_TYPE.search(str(error)):
         return f"JSON has no type for {match[1]}"
     return type(error).__name__

@@ -33,16 +33,17 @@ from llmgate_core.settings.call_options import CallOptions
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from llmgate_core.client.inputs import FileValue, ImageValue
+    from llmgate_core.client.inputs import FileValue, ImageValue, OutputValue
 '''
 TYPES = MappingProxyType(
     {"number": "float", "integer": "int", "boolean": "bool", "string": "str", "object": "Mapping[str, Any]"}
 )
-OUTPUT_TYPE = "type[BaseModel] | Mapping[str, Any] | None"
+OUTPUT_TYPE = "OutputValue | None"
+TOOLS_TYPE = "Sequence[Mapping[str, Any] | BaseModel] | None"
 CORE_ARGUMENTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "chat": {"response_format": OUTPUT_TYPE, "file": "FileValue"},
-        "responses": {"response_format": OUTPUT_TYPE, "text_format": OUTPUT_TYPE},
+        "chat": {"response_format": OUTPUT_TYPE, "file": "FileValue", "tools": TOOLS_TYPE},
+        "responses": {"response_format": OUTPUT_TYPE, "text_format": OUTPUT_TYPE, "tools": TOOLS_TYPE},
         "image.edit": {"mask": "ImageValue | None"},
         "speech": {"stream": "bool | None"},
         "video": {"input_reference": "ImageValue | None"},

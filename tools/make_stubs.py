@@ -42,7 +42,7 @@ def function_stubs() -> str:
         "from llmgate_core.client.async_client import AsyncClient",
         "from llmgate_core.client.sync_client import Client",
     ]
-    parts += [*_imports_of(*twins, *CALLS), 'OutputT = TypeVar("OutputT", bound=BaseModel)']
+    parts += [*_imports_of(*twins, *CALLS), 'OutputT = TypeVar("OutputT")']
     parts.append("def default_client() -> Client: ...\ndef default_async_client() -> AsyncClient: ...")
     parts += [*_stubs_of(methods_of(*twins), ""), *_stubs_of(methods_of(*CALLS), "a")]
     return "\n".join(parts) + "\n"

@@ -103,16 +103,18 @@ class RequestBuilder:
             ConfigError: an illegal base URL or path.
         """
         route = self._route
-        origin, base_path = split_base_url(route.base_url)
+        base = split_base_url(route.base_url)
         if not request.path.startswith("/") or request.path.startswith("//"):
             raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
-        target = base_path + _quote_path(request.path)
-        if request.query:
-            target += "?" + urlencode(request.query)
+        if request.query or base.query:
+            names = frozenset(dict(request.query))
+            target = base.target(_quote_path(request.path), urlencode(request.query), names)
+        else:
+            target = base.path + _quote_path(request.path)
         content, content_type = _content_of(request)
         headers = _headers(request, route, self._info, self._extra_headers, content_type=content_type, bearer=bearer)
         return TransportRequest(
-            request.method, origin, target, headers, content, self._deadline, self._limits, new_connection
+            request.method, base.origin, target, headers, content, self._deadline, self._limits, new_connection
         )
 
 
@@ -188,11 +190,12 @@ def _headers(
     if extra_headers:
         for name, value in extra_headers.items():
             headers[_checked_name(name)] = value
-    for name, value in headers.items():
-        if not isinstance(value, str):
+    for name, given in headers.items():
+        if not isinstance(given, str):
             raise bad_request(
-                EXTRA_HEADERS, f"header {name!r} has a value that is {type(value).__name__}, not a string"
+                EXTRA_HEADERS, f"header {name!r} has a value that is {type(given).__name__}, not a string"
             )
+        headers[name] = value = given.strip(" \t")  # which HTTP does not count as part of a value
         if HEADER_VALUE.fullmatch(value) is None:
             raise bad_request(
                 EXTRA_HEADERS, f"header {name!r} has a value with characters that HTTP forbids (it is not shown)"
@@ -216,6 +219,6 @@ def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> Ba
     for name, value in body.items():
         try:
             encode(value)
-        except ValueError:
-            return route.bad_request(name, f"{name} cannot be sent as JSON: {error}")
+        except ValueError as why:
+            return route.bad_request(name, f"{name} cannot be sent as JSON: {why}")
     return bad_request(EXTRA_HEADERS, f"the request cannot be sent as JSON: {error}")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.call import Route
@@ -17,18 +13,15 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import LLMGateError, StreamTruncatedError
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
+from llmgate_core.settings.caller_warnings import warn_caller
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from llmgate_core.calls.prepared import PreparedCall
 
 __all__ = ["CallObservers", "outcome_of"]
 
 log = logging.getLogger("llmgate")
 MAX_REMEMBERED_WARNINGS = 1000  # bounded, since callers choose the models
-NOT_THE_CALLERS = (f"{Path(__file__).parents[1]}{os.sep}", f"{Path(warnings.__file__).parent / 'asyncio'}{os.sep}")
-"""Folders whose lines are not the caller's: this package, and the loop that runs the caller's coroutines."""
 
 
 class CallObservers:
@@ -82,20 +75,9 @@ class CallObservers:
             if len(self._warned) >= MAX_REMEMBERED_WARNINGS:
                 self._warned.clear()
             self._warned.add(message)
-            warnings.warn(message, UserWarning, stacklevel=_callers_level(sys._getframe(1)))
+            warn_caller(message)
 
 
 def outcome_of(error: LLMGateError) -> Outcome:
     """Return how a call ended that raised `error`."""
     return "truncated" if isinstance(error, StreamTruncatedError) else "failed"
-
-
-def _callers_level(frame: FrameType | None) -> int:
-    """Return the `stacklevel` of the caller's line, seen from the function that called `_warn_once`.
-
-    Counted by file, since the depth differs: module functions, clients, coroutines and streams all end up here.
-    """
-    level = 2
-    while frame is not None and frame.f_code.co_filename.startswith(NOT_THE_CALLERS):
-        frame, level = frame.f_back, level + 1
-    return level if frame is not None else 1

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.parameters import apply_params
-from llmgate_core.calls.prepared import FakeStream, PreparedCall
-from llmgate_core.calls.request_body import canonical_body, output_type_of
+from llmgate_core.calls.prepared import ENCODING, FakeStream, PreparedCall
+from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.form import FilePart
@@ -23,6 +23,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Family, Operation
+from llmgate_core.endpoints.near_names import near_misses
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError, bad_request
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
@@ -55,6 +56,7 @@ class CallRequest:
             else has to change.
         allows_local_files: a string in a file's place is a path of this machine.
         streams_bytes: an answer of bytes is passed on as it comes.
+        is_json: `inputs` are what another program sent as JSON, and are sent as they came.
     """
 
     family: str
@@ -65,6 +67,7 @@ class CallRequest:
     content: bytes | None = None
     allows_local_files: bool = True
     streams_bytes: bool = False
+    is_json: bool = False
 
 
 class CallPreparer:
@@ -92,7 +95,7 @@ class CallPreparer:
         operation = family.operations[request.operation]
         options = take_options(request.arguments, self.client, self.settings)
         target = resolve_target(self.router, request, operation, options)
-        body = complete_body(request, family, options)
+        body, left_out = complete_body(request, family, options)
         destination = destination_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
         is_home = is_provider_host(destination.base_url, target.plugin.info)
         if is_home:
@@ -101,6 +104,8 @@ class CallPreparer:
         fake_stream = _take_fake_stream(body) if options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
+        if not request.is_json:
+            upstream_call = _with_encoded_vectors(original_call, upstream_call, target, options)
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
             route,
@@ -115,7 +120,7 @@ class CallPreparer:
             content = _content_of(request, body, options)
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
         ledger: tuple[LedgerEntry, ...] = (FAKE_STREAM,) if fake_stream else ()
-        ledger += tuple(dict.fromkeys((*entries, *upstream_request.ledger)))
+        ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
         if ledger:
             self.observers.warn(route, ledger)
         if target.row is not None and target.row.facts.get("announce_shutdown"):
@@ -168,15 +173,23 @@ def _check_operation(target: ResolvedModel, family: str, operation: str) -> None
         )
 
 
-def complete_body(request: CallRequest, family: Family, options: Options) -> dict[str, Any]:
-    """Return the canonical body, with what settings and files add to it.
+def complete_body(
+    request: CallRequest, family: Family, options: Options
+) -> tuple[dict[str, Any], tuple[LedgerEntry, ...]]:
+    """Return the canonical body, with what settings and files add to it, and what the ledger says about it so far.
 
     Raises:
         BadRequestError: an input is missing or malformed, or is not a file.
     """
-    body = canonical_body(request.inputs, request.arguments, options.passed.get("extra_body"))
-    if "model" in request.inputs:
-        body.pop("model", None)  # a server's client names an alias there; the route says which model
+    extra_body = options.passed.get("extra_body")
+    entries: tuple[LedgerEntry, ...] = ()
+    if request.is_json:
+        body = json_body(request.inputs, request.arguments, extra_body)
+        if "model" in request.inputs:
+            body.pop("model", None)  # a server's client names an alias there; the route says which model
+    else:
+        body, entries = canonical_body(family, request.inputs, request.arguments, extra_body)
+        entries += near_misses(family.name, request.operation, request.arguments)
     if request.operation == "create":
         if options.store is not None and family.keeps:
             body.setdefault("store", options.store)
@@ -186,7 +199,7 @@ def complete_body(request: CallRequest, family: Family, options: Options) -> dic
     for name in family.files:
         if name in body:
             body[name] = _files(name, body[name], allows_local_files=request.allows_local_files)
-    return body
+    return body, entries
 
 
 def _files(name: str, value: Any, *, allows_local_files: bool) -> Any:
@@ -282,6 +295,14 @@ def judge_params(
         ledger = (*dropped, *bridged)
     call, entries = apply_params(call, route, target.plugin, options.policy)
     return call, (*ledger, *entries)
+
+
+def _with_encoded_vectors(original_call: Call, call: Call, target: ResolvedModel, options: Options) -> Call:
+    """Ask for vectors as base64, which is faster to read than numbers, where the caller did not say."""
+    is_said = ENCODING in original_call.body or ENCODING in options.policy.always_drop
+    if not target.plugin.encodes_vectors or target.row is None or is_said:
+        return call
+    return replace(call, body={**call.body, ENCODING: "base64"})
 
 
 def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:

@@ -15,7 +15,10 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options
 
-__all__ = ["FakeStream", "PreparedCall"]
+__all__ = ["ENCODING", "FakeStream", "PreparedCall"]
+
+ENCODING = "encoding_format"
+"""The parameter of an embedding call that says how vectors are sent."""
 
 FakeStream = Literal["plain", "with usage"] | None
 
@@ -62,6 +65,11 @@ class PreparedCall:
     def is_bridged(self) -> bool:
         """Whether another family carries the call."""
         return self.upstream_call.family != self.original_call.family
+
+    @property
+    def encodes_vectors(self) -> bool:
+        """Whether vectors come as base64 though the caller did not ask for that."""
+        return ENCODING in self.upstream_call.body and ENCODING not in self.original_call.body
 
     @property
     def secrets(self) -> tuple[Secret | None, ...]:

@@ -190,7 +190,14 @@ class TypedReader(ResultReader):
         result.attach(self.record(response, attempts, losses))
         if call.output_type is not None:
             result.expect_output(call.output_type)
+        if call.family.name == "embedding":
+            result.expect_vectors(_count_of(call.original_call.body["input"]), is_packed=call.encodes_vectors)
         return result
+
+
+def _count_of(inputs: object) -> int:
+    """Return the number of inputs of an embedding call: a string is one, and so are the token ids of one."""
+    return 1 if not isinstance(inputs, list) or (inputs and isinstance(inputs[0], int)) else len(inputs)
 
 
 def _request_id(raw_headers: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -17,7 +17,7 @@ from llmgate_core.settings.call_options import CallOptions
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from llmgate_core.client.inputs import FileValue, ImageValue
+    from llmgate_core.client.inputs import FileValue, ImageValue, OutputValue
 
 
 class ChatArguments(CallOptions, total=False):
@@ -60,7 +60,7 @@ class ChatArguments(CallOptions, total=False):
     """From 0 to 2."""
 
     tool_choice: Literal["none", "auto", "required"] | Mapping[str, Any] | None
-    tools: Sequence[Mapping[str, Any]] | None
+    tools: Sequence[Mapping[str, Any] | BaseModel] | None
     top_logprobs: int | None
     """From 0 to 20."""
 
@@ -76,7 +76,7 @@ class AnyChatArguments(ChatArguments, total=False):
     """All arguments of `completion`."""
 
     file: FileValue
-    response_format: type[BaseModel] | Mapping[str, Any] | None
+    response_format: OutputValue | None
     stream: bool | None
 
 
@@ -141,7 +141,7 @@ class ResponsesArguments(CallOptions, total=False):
     prompt_cache_options: Mapping[str, Any] | None
     prompt_cache_retention: str | None
     reasoning: Mapping[str, Any] | None
-    response_format: type[BaseModel] | Mapping[str, Any] | None
+    response_format: OutputValue | None
     safety_identifier: str | None
     """At most 64 characters."""
 
@@ -152,9 +152,9 @@ class ResponsesArguments(CallOptions, total=False):
     """From 0 to 2."""
 
     text: Mapping[str, Any] | None
-    text_format: type[BaseModel] | Mapping[str, Any] | None
+    text_format: OutputValue | None
     tool_choice: str | Mapping[str, Any] | None
-    tools: Sequence[Mapping[str, Any]] | None
+    tools: Sequence[Mapping[str, Any] | BaseModel] | None
     top_logprobs: int | None
     """From 0 to 20."""
 

@@ -14,7 +14,7 @@ from llmgate_core.client.async_caller import AsyncCaller
 from llmgate_core.client.hidden_keys import hide_keys
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import TypeAdapter
     from typing_extensions import Unpack
 
     from llmgate_core.client.arguments import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TextCompletionArguments,
         TranscriptionArguments,
     )
-    from llmgate_core.client.inputs import FileValue, MessageValue, TextValue
+    from llmgate_core.client.inputs import FileValue, MessagesValue, OutputValue, TextValue
     from llmgate_core.reading.async_stream import AsyncStream
     from llmgate_core.settings.call_options import CallOptions
     from llmgate_core.types.audio import Transcription
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
     from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
 
-    OutputT = TypeVar("OutputT", bound=BaseModel)
+    OutputT = TypeVar("OutputT")
 
 __all__ = ["AsyncTextCalls"]
 
@@ -54,28 +54,29 @@ class AsyncTextCalls(AsyncCaller):
 
     # fmt: off
     @overload
-    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: Literal[True], response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> AsyncStream[ChatCompletionChunk]: ...
+    async def completion(self, model: str, messages: MessagesValue = (), *, stream: Literal[True], response_format: OutputValue | None = ..., **arguments: Unpack[ChatArguments]) -> AsyncStream[ChatCompletionChunk]: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: type[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
+    async def completion(self, model: str, messages: MessagesValue = (), *, response_format: type[OutputT] | TypeAdapter[OutputT], stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ParsedChatCompletion[OutputT]: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
+    async def completion(self, model: str, messages: MessagesValue = (), *, response_format: Mapping[str, Any] | None = ..., stream: Literal[False] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion: ...
     @overload
-    async def completion(self, model: str, messages: Sequence[MessageValue] = (), *, stream: bool | None, response_format: type[BaseModel] | Mapping[str, Any] | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
+    async def completion(self, model: str, messages: MessagesValue = (), *, stream: bool | None, response_format: OutputValue | None = ..., **arguments: Unpack[ChatArguments]) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
     @overload
     async def completion(self, model: str, *, file: FileValue, stream: Literal[False] | None = ..., **arguments: Unpack[TranscriptionArguments]) -> Transcription: ...
     # fmt: on
     async def completion(  # type: ignore[misc]  # the last overload takes what only a transcription has
-        self, model: str, messages: Sequence[MessageValue] = (), **arguments: Unpack[AnyChatArguments]
+        self, model: str, messages: MessagesValue = (), **arguments: Unpack[AnyChatArguments]
     ) -> Any:
         """Chat with a model.
 
         Args:
             model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
-            messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
-                Empty only with `file=`, which makes the call a transcription.
+            messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers and
+                of other libraries. A string is one message of the user. Empty only with `file=`, which makes the call
+                a transcription.
             stream: True returns the answer in chunks, as they arrive.
-            response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
-                reference.
+            response_format: a pydantic class or another type, such as a dataclass or `list[City]`, of which the
+                answer's `.parsed` is then a value; or an object, as in the reference.
             **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
                 listed is sent as well; for type checkers pass it in `extra_body`.
 
@@ -314,11 +315,13 @@ class AsyncTextCalls(AsyncCaller):
 
         Args:
             model: a model string.
-            input: a string, a list of strings, a list of tokens, or a list of such lists.
+            input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
+                takes at once are sent in several requests, with one result.
             **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
         Returns:
-            An `EmbeddingResponse` with a vector in `data` for each input, in their order.
+            An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
+            in `vectors`.
 
         Raises:
             LLMGateError: every failure; the classes are in docs/guide/errors.md.

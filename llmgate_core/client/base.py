@@ -16,6 +16,7 @@ from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
+from llmgate_core.settings.base_url import shown_base_url
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
 from llmgate_core.settings.settings import (
     ParamPolicy,
@@ -64,8 +65,8 @@ class BaseClient(ABC):
 
         Args:
             api_key: the provider's key; None: the setting, then the environment.
-            api_base: the base URL, such as `https://your-host/v1`; None: the setting, then the environment, then the
-                provider's own.
+            api_base: the base URL, such as `https://your-host/v1`, whose query is sent with every request; None: the
+                setting, then the environment, then the provider's own.
             organization: sent as `OpenAI-Organization`; None: the setting, then the environment.
             project: sent as `OpenAI-Project`; None: the setting, then the environment.
             timeout: seconds for a whole call, a `Timeouts` or an `httpx.Timeout`; None: the setting.
@@ -247,4 +248,4 @@ class BaseClient(ABC):
         return self.preparer.prepare(request, require_key=False)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(api_base={self._options.api_base!r})"
+        return f"{type(self).__name__}(api_base={shown_base_url(self._options.api_base)!r})"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 from typing_extensions import Unpack
 
 from llmgate_core.client.arguments import (
@@ -26,7 +26,7 @@ from llmgate_core.client.arguments import (
     VideoListArguments,
 )
 from llmgate_core.client.async_client import AsyncClient
-from llmgate_core.client.inputs import FileValue, ImageValue, MessageValue, TextValue
+from llmgate_core.client.inputs import FileValue, ImageValue, MessagesValue, OutputValue, TextValue
 from llmgate_core.client.sync_client import Client
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.sync_stream import Stream
@@ -42,28 +42,29 @@ from llmgate_core.types.responses import CompactedResponse, InputTokens, Respons
 from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
 from llmgate_core.types.video import Video
 
-OutputT = TypeVar("OutputT", bound=BaseModel)
+OutputT = TypeVar("OutputT")
 
 def default_client() -> Client: ...
 def default_async_client() -> AsyncClient: ...
 @overload
 def completion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     stream: Literal[True],
-    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    response_format: OutputValue | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> Stream[ChatCompletionChunk]:
     """Chat with a model.
 
     Args:
         model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
-        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
-            Empty only with `file=`, which makes the call a transcription.
+        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers and
+            of other libraries. A string is one message of the user. Empty only with `file=`, which makes the call
+            a transcription.
         stream: True returns the answer in chunks, as they arrive.
-        response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
-            reference.
+        response_format: a pydantic class or another type, such as a dataclass or `list[City]`, of which the
+            answer's `.parsed` is then a value; or an object, as in the reference.
         **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
             listed is sent as well; for type checkers pass it in `extra_body`.
 
@@ -79,16 +80,16 @@ def completion(
 @overload
 def completion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
-    response_format: type[OutputT],
+    response_format: type[OutputT] | TypeAdapter[OutputT],
     stream: Literal[False] | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> ParsedChatCompletion[OutputT]: ...
 @overload
 def completion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     response_format: Mapping[str, Any] | None = ...,
     stream: Literal[False] | None = ...,
@@ -97,10 +98,10 @@ def completion(
 @overload
 def completion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     stream: bool | None,
-    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    response_format: OutputValue | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
 @overload
@@ -315,11 +316,13 @@ def embedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArgumen
 
     Args:
         model: a model string.
-        input: a string, a list of strings, a list of tokens, or a list of such lists.
+        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
+            takes at once are sent in several requests, with one result.
         **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
     Returns:
-        An `EmbeddingResponse` with a vector in `data` for each input, in their order.
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
+        in `vectors`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
@@ -659,21 +662,22 @@ def video_delete(video_id: str, *, model: str | None = None, **arguments: Unpack
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     stream: Literal[True],
-    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    response_format: OutputValue | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> AsyncStream[ChatCompletionChunk]:
     """Chat with a model.
 
     Args:
         model: a model string, such as `openai/gpt-4o`, or a name that the catalogue knows, such as `gpt-4o`.
-        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers.
-            Empty only with `file=`, which makes the call a transcription.
+        messages: a list of messages: dicts with `role` and `content`, or message objects of earlier answers and
+            of other libraries. A string is one message of the user. Empty only with `file=`, which makes the call
+            a transcription.
         stream: True returns the answer in chunks, as they arrive.
-        response_format: a pydantic class, whose instance is then the answer's `.parsed`; or an object, as in the
-            reference.
+        response_format: a pydantic class or another type, such as a dataclass or `list[City]`, of which the
+            answer's `.parsed` is then a value; or an object, as in the reference.
         **arguments: options (docs/guide/options.md) and parameters of the endpoint. A parameter that is not
             listed is sent as well; for type checkers pass it in `extra_body`.
 
@@ -689,16 +693,16 @@ async def acompletion(
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
-    response_format: type[OutputT],
+    response_format: type[OutputT] | TypeAdapter[OutputT],
     stream: Literal[False] | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> ParsedChatCompletion[OutputT]: ...
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     response_format: Mapping[str, Any] | None = ...,
     stream: Literal[False] | None = ...,
@@ -707,10 +711,10 @@ async def acompletion(
 @overload
 async def acompletion(
     model: str,
-    messages: Sequence[MessageValue] = (),
+    messages: MessagesValue = (),
     *,
     stream: bool | None,
-    response_format: type[BaseModel] | Mapping[str, Any] | None = ...,
+    response_format: OutputValue | None = ...,
     **arguments: Unpack[ChatArguments],
 ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
 @overload
@@ -927,11 +931,13 @@ async def aembedding(model: str, input: TextValue, **arguments: Unpack[Embedding
 
     Args:
         model: a model string.
-        input: a string, a list of strings, a list of tokens, or a list of such lists.
+        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
+            takes at once are sent in several requests, with one result.
         **arguments: as for `completion`; `dimensions` is the length of the vectors.
 
     Returns:
-        An `EmbeddingResponse` with a vector in `data` for each input, in their order.
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
+        in `vectors`.
 
     Raises:
         LLMGateError: every failure; the classes are in docs/guide/errors.md.

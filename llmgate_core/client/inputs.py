@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from llmgate_core.contract.form import FilePart
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, TypeAdapter
 
-__all__ = ["FileValue", "ImageValue", "MessageValue", "TextValue"]
+__all__ = ["FileValue", "ImageValue", "MessageValue", "MessagesValue", "OutputValue", "TextValue"]
 
 
 class BinaryReader(Protocol):
@@ -34,7 +34,13 @@ ImageValue: TypeAlias = "FileValue | Mapping[str, Any]"
 """A file, or a reference that the upstream fetches: `{"image_url": ...}` or `{"file_id": ...}`."""
 
 MessageValue: TypeAlias = "Mapping[str, Any] | BaseModel"
-"""A dict with `role` and `content`, or the message of an earlier answer."""
+"""A dict with `role` and `content`, the message of an earlier answer, or a message object of another library."""
+
+MessagesValue: TypeAlias = "str | Sequence[MessageValue]"
+"""A list of messages; a string is one message of the user."""
+
+OutputValue: TypeAlias = "type[Any] | TypeAdapter[Any] | Mapping[str, Any]"
+"""What an answer is to be read as: a class, a type such as `list[City]`, a `TypeAdapter`; or an object of the API."""
 
 TextValue: TypeAlias = "str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]"
 """A string, several strings, the tokens of one, or the tokens of several."""

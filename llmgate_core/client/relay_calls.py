@@ -56,7 +56,15 @@ class RelayCalls(BaseClient):
         """
         preparer = self.preparer
         request = CallRequest(
-            family, model, body, arguments, operation, content, allows_local_files=False, streams_bytes=True
+            family,
+            model,
+            body,
+            arguments,
+            operation,
+            content,
+            allows_local_files=False,
+            streams_bytes=True,
+            is_json=True,
         )
         call = preparer.prepare(request)
         steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)

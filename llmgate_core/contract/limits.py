@@ -13,16 +13,23 @@ from typing import Any
 
 from llmgate_core.errors import APITimeoutError, ConfigError
 
-__all__ = ["Deadline", "EventClock", "Limits", "Timeouts"]
+__all__ = ["LONGEST_WAIT", "Deadline", "EventClock", "Limits", "Timeouts", "is_seconds"]
 
 TIMER_SLACK_SECONDS = 0.002  # an event loop's timer may fire early by its resolution, a millisecond in uvloop
+LONGEST_WAIT = 2_000_000
+"""Seconds, 23 days. An operating system's waits count milliseconds in 31 bits; a longer limit cannot be kept."""
 
 _MISSING: Any = object()
 
 
+def is_seconds(value: object) -> bool:
+    """Return whether a value can be a number of seconds; true and false cannot."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits in seconds; None: no separate limit (the total still applies).
+    """Limits in seconds; None: no separate limit (the total still applies). More than 23 days, or infinity, is None.
 
     Attributes:
         total: the whole call, retries and the whole stream included.
@@ -42,9 +49,10 @@ class Timeouts:
     def __post_init__(self) -> None:
         for limit in fields(self):
             seconds: Any = getattr(self, limit.name)
-            is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-            if seconds is not None and not (is_number and seconds > 0):
-                raise ConfigError(f"Timeouts.{limit.name} must be seconds above zero or None, not {seconds!r}")
+            if seconds is not None and not (is_seconds(seconds) and seconds > 0):
+                raise ConfigError(f"Timeouts.{limit.name} must be seconds above zero or None, not {seconds!r:.80}")
+            if seconds is not None and seconds > LONGEST_WAIT:
+                object.__setattr__(self, limit.name, None)
 
     @classmethod
     def of(cls, value: Any) -> Timeouts:
@@ -57,12 +65,12 @@ class Timeouts:
         """
         if isinstance(value, Timeouts):
             return value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            return cls(total=float(value), connect=min(5.0, float(value)))
+        if is_seconds(value) and value > 0:
+            return cls(total=value, connect=min(5.0, value))
         connect, read = getattr(value, "connect", _MISSING), getattr(value, "read", _MISSING)
         if connect is not _MISSING and read is not _MISSING:
             return cls(connect=connect, first_event=read, idle=read, pool=getattr(value, "pool", None))
-        raise ConfigError(f"timeout must be seconds above zero, a Timeouts or an httpx.Timeout, not {value!r}")
+        raise ConfigError(f"timeout must be seconds above zero, a Timeouts or an httpx.Timeout, not {value!r:.80}")
 
 
 @dataclass(frozen=True, slots=True)

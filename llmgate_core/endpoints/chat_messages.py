@@ -36,21 +36,29 @@ EXTENSION_REASONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Extension of a message -> why it is left out."""
-EXTENSIONS = frozenset(EXTENSION_REASONS)
+SOURCE = "OpenAI API reference"
 
 
-def without_extensions(call: Call) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-    """Return the body without our extensions, and an entry for each; `call.body` itself if there are none."""
+def without_extensions(
+    call: Call, unsupported: Mapping[str, str] = MappingProxyType({})
+) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+    """Return the body without our extensions, and an entry for each; `call.body` itself if there are none.
+
+    `unsupported` are other fields that the upstream does not take, and why.
+    """
     messages = call.body.get("messages") or ()
+    left_out = EXTENSION_REASONS if not unsupported else {**EXTENSION_REASONS, **unsupported}
     present: set[str] = set()
     for message in messages:
-        present |= EXTENSIONS.intersection(message)
+        present |= left_out.keys() & message.keys()
     if not present:
         return call.body, ()
-    cleaned = [{name: item for name, item in message.items() if name not in EXTENSION_REASONS} for message in messages]
+    cleaned = [{name: item for name, item in message.items() if name not in left_out} for message in messages]
     entries = (
-        LedgerEntry("messages", "dropped", reason, "extension of llmgate")
-        for key, reason in EXTENSION_REASONS.items()
-        if key in present
+        LedgerEntry(
+            "messages", "dropped", left_out[name], "extension of llmgate" if name in EXTENSION_REASONS else SOURCE
+        )
+        for name in left_out
+        if name in present
     )
     return {**call.body, "messages": cleaned}, tuple(entries)

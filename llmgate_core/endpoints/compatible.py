@@ -44,6 +44,8 @@ class OpenAICompatible:
         source: how a ledger entry names these tables.
         rename: request parameters that this upstream calls something else.
         unsupported: request parameters that it does not take.
+        unsupported_in_messages: fields of chat messages that models in the catalogue do not take, and why.
+        encodes_vectors: it takes `encoding_format="base64"`, which core asks for where the caller does not say.
     """
 
     info: ProviderInfo
@@ -54,6 +56,8 @@ class OpenAICompatible:
     source: str = OPENAI_REFERENCE
     rename: Mapping[str, str] = NO_TABLE
     unsupported: frozenset[str] = frozenset()
+    unsupported_in_messages: Mapping[str, str] = NO_TABLE
+    encodes_vectors: bool = False
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
@@ -64,7 +68,7 @@ class OpenAICompatible:
         """
         shapes = self.files.get(f"{call.family}.{call.operation}") if self.files else None
         if shapes is None:
-            return endpoint_request(call, route)
+            return endpoint_request(call, route, NO_TABLE if route.facts is None else self.unsupported_in_messages)
         body, ledger = arrange_files(call, route, shapes, self.source)
         if body is call.body:
             return endpoint_request(call, route)

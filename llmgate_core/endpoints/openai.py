@@ -111,17 +111,23 @@ CATALOGUE_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Family -> operation -> its name in the catalogue's `endpoints`, where a model's mode does not say what it serves."""
 
 
-def endpoint_request(call: Call, route: Route) -> UpstreamRequest:
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+
+
+def endpoint_request(
+    call: Call, route: Route, unsupported_in_messages: Mapping[str, str] = NO_FIELDS
+) -> UpstreamRequest:
     """Return the request of an operation: path and query filled from the body, the rest sent as JSON or a form.
 
     A body with a file becomes a multipart form. Where the path and query take nothing out of the body, it is
-    `call.body` itself, which means: canonical already.
+    `call.body` itself, which means: canonical already. `unsupported_in_messages` are fields of chat messages that are
+    left out, and why.
 
     Raises:
         BadRequestError: the body lacks an id that the path names, or the id is not valid in a path.
     """
     endpoint = ENDPOINTS[route.family][call.operation]
-    body, ledger = without_extensions(call) if route.family == "chat" else (call.body, ())
+    body, ledger = without_extensions(call, unsupported_in_messages) if route.family == "chat" else (call.body, ())
     if ledger:
         return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
     if FAMILIES[route.family].files and any(map(_holds_file, body.values())):

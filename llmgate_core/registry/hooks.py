@@ -41,11 +41,13 @@ class BoundPlugin:
 
     Attributes:
         inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
+        encodes_vectors: its embedding endpoint can send vectors as base64.
     """
 
     __slots__ = (
         "auth",
         "distribution",
+        "encodes_vectors",
         "exchange",
         "info",
         "inputs",
@@ -76,6 +78,7 @@ class BoundPlugin:
         self.distribution = distribution
         self.version = version
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
+        self.encodes_vectors = False
 
     def error(self, hook: str | None, reason: str) -> PluginError:
         """Return a `PluginError` that names this plugin."""
@@ -122,6 +125,7 @@ class HookBinder:
         bound = BoundPlugin(info, name, distribution, version)
         if isinstance(plugin, OpenAICompatible):
             bound.inputs = plugin.inputs
+            bound.encodes_vectors = plugin.encodes_vectors
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)

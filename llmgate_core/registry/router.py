@@ -133,8 +133,10 @@ class Router:
 
     def _by_catalogue(self, family: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
         row = self._catalogue.find(model)
-        if row is None or row.prefix is None:
+        if row is None:
             raise self._unknown(family, model)
+        if row.prefix is None:
+            raise bad_request("model", f"no plugin serves mode {row.mode} of {row.provider}, which {model!r} has")
         if row.mode not in FAMILIES[family].modes:
             raise BadRequestError(
                 f"model {model!r} has the mode {row.mode} and does not serve {family}: call {_function_of(row.mode)}",

@@ -116,8 +116,15 @@ def forwarding(
         limits=preparer.client.limits,
     )
     outgoing = builder.transport_request(request, bearer=True)
-    outgoing = replace(outgoing, content=content, target=f"{outgoing.target}?{query}" if query else outgoing.target)
+    outgoing = replace(outgoing, content=content, target=_with_query(outgoing.target, query))
     return Forwarding(options, route, target, outgoing, deadline)
+
+
+def _with_query(target: str, query: str) -> str:
+    """Return a target with a query added to the one that the base URL gave it."""
+    if not query:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{query}"
 
 
 async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarded:

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from functools import lru_cache
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote_plus, urlsplit
 
 from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import ConfigError
+from llmgate_core.secrets import MASK
 
-__all__ = ["split_base_url"]
+__all__ = ["BaseURL", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
 
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
 
 
+class BaseURL(NamedTuple):
+    """The parts of a base URL: where to connect, the path without its last slash, and the query without `?`."""
+
+    origin: Origin
+    path: str
+    query: str
+
+    def target(self, path: str, query: str, names: frozenset[str] = frozenset()) -> str:
+        """Return the target of a request: a path below this one, and both queries.
+
+        Args:
+            path: percent-encoded, with a slash at its start.
+            query: the request's own, encoded.
+            names: the names in it; they win over those of the base URL.
+        """
+        pairs = [pair for pair in self.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in names]
+        both = "&".join([*pairs, query] if query else pairs)
+        return f"{self.path}{path}?{both}" if both else self.path + path
+
+
 @lru_cache(maxsize=256)
-def split_base_url(base_url: str) -> tuple[Origin, str]:
-    """Return the origin and path of a base URL.
+def split_base_url(base_url: str) -> BaseURL:
+    """Return the parts of a base URL. Its query is sent with every request.
 
     Raises:
-        ConfigError: it is not an http or https URL with a host, or it has a user name in it.
+        ConfigError: it is not an http or https URL with a host, or it has a user name or a fragment in it.
     """
     try:
         parts = urlsplit(base_url)
@@ -30,4 +52,34 @@ def split_base_url(base_url: str) -> tuple[Origin, str]:
         raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
     if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
         raise ConfigError("api_base has characters that a URL cannot have; percent-encode them")
-    return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")
+    if parts.fragment:
+        raise ConfigError(
+            "api_base has a fragment ('#'), which is never sent; percent-encode it as %23 or leave it out"
+        )
+    return BaseURL(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"), parts.query)
+
+
+def without_last_slash(base_url: str) -> str:
+    """Return a base URL without slashes at the end of its path."""
+    head, mark, query = base_url.partition("?")
+    return head.rstrip("/") + mark + query
+
+
+def shown_base_url(base_url: object) -> object:
+    """Return a base URL for a repr: without its query, in which some hosts want a key."""
+    if not isinstance(base_url, str) or "?" not in base_url:
+        return base_url
+    return f"{base_url.partition('?')[0]}?{MASK}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    import ipaddress  # only for calls that have no key
+
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

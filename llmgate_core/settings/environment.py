@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 
 from llmgate_core.secrets import Secret
@@ -25,11 +24,6 @@ def first_set(names: Iterable[str]) -> str | None:
 
 
 def read_secret(name: str) -> Secret | None:
-    """Return a key. White space around it, a common copying mistake, is removed with a warning."""
+    """Return a key as it is in the environment; None if it is not set."""
     value = read(name)
-    if value is None:
-        return None
-    if value != value.strip():
-        warnings.warn(f"{name} has white space around the key, which was removed", stacklevel=2)
-        value = value.strip()
-    return Secret(value) if value else None
+    return None if value is None else Secret(value)

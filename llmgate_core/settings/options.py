@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from llmgate_core.contract.limits import Limits, Timeouts
+from llmgate_core.contract.limits import LONGEST_WAIT, Limits, Timeouts, is_seconds
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.errors import AuthenticationError, BadRequestError, ConfigError, bad_request
+from llmgate_core.errors import AuthenticationError, ConfigError, bad_request
 from llmgate_core.secrets import Secret
-from llmgate_core.settings.base_url import split_base_url
+from llmgate_core.settings.api_keys import checked_key
+from llmgate_core.settings.base_url import is_loopback, split_base_url, without_last_slash
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
+from llmgate_core.settings.foreign_arguments import refuse_foreign
 from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.settings import Settings
 
@@ -34,34 +35,6 @@ __all__ = [
     "secret_of",
     "take_options",
 ]
-
-RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
-        "api_version": "put the version into api_base",
-        "base_model": "the catalogue file gives a model's facts",
-        "base_url": "here it is called api_base",
-        "caching": "nothing is cached",
-        "client": "here it is called client_session, and aclient_session for asynchronous calls",
-        "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
-        "custom_llm_provider": "put the provider into the model string, as in 'openai/gpt-4o'",
-        "default_headers": "here it is called extra_headers",
-        "extra_query": "a query cannot be added",
-        "fallbacks": "catch the error and call another model",
-        "headers": "here it is called extra_headers",
-        "http_client": "here it is called client_session, and aclient_session for asynchronous calls",
-        "input_cost_per_token": "the catalogue file gives a model's prices",
-        "mock_response": "llmgate_core.testing has a real server for tests",
-        "num_retries": "here it is called max_retries",
-        "output_cost_per_token": "the catalogue file gives a model's prices",
-        "request_timeout": "here it is called timeout",
-        "ssl_verify": "the setting ca_file names the certificates to trust; or pass your own client as client_session",
-    }
-)
-"""Arguments of other libraries that no upstream takes, and what to use instead.
-
-Sent as a parameter, `base_url` would silently leave prompt and key with the wrong host.
-"""
 
 DEFAULT_TIMEOUTS = Timeouts()
 POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
@@ -145,7 +118,7 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
     """
     passed = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if arguments:
-        _refuse_renamed(arguments)
+        refuse_foreign(arguments)
     if passed:
         _check_waiting(passed)
     timeout = _resolve("timeout", passed, client, settings)
@@ -180,24 +153,10 @@ def destination_for(
     base_url = _resolve("api_base", passed, client, settings) or first_set(info.env_base_url) or info.base_url
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
-    base_url = base_url.rstrip("/")
-    key = passed.get("api_key")
-    if key is None:
-        key = client.api_key
-    if key is None and settings.api_key:
-        key = Secret(settings.api_key)
-    if key is None and info.env_key is not None:
-        key = read_secret(info.env_key)
-        if key is not None and settings.bind_key_to_host:
-            _check_host(base_url, info)
-        if key is None and require_key and not info.env_key_optional:
-            raise AuthenticationError(
-                f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
-                status_code=401,
-                code="missing_api_key",
-                provider=info.name,
-                attempts=0,
-            )
+    base_url = without_last_slash(base_url)
+    key = _key_for(info, base_url, passed.get("api_key") or client.api_key, settings)
+    if key is None and require_key and info.env_key is not None and not info.env_key_optional:
+        _require_no_key(base_url, info)
     return Destination(
         base_url,
         key,
@@ -206,11 +165,41 @@ def destination_for(
     )
 
 
+def _key_for(info: ProviderInfo, base_url: str, given: Secret | None, settings: Settings) -> Secret | None:
+    """Return the key of the call or client, else of the settings, else of the environment.
+
+    Raises:
+        AuthenticationError: it may not leave the provider's host. BadRequestError: it cannot be part of a header.
+    """
+    if given is None and settings.api_key:
+        given = Secret(settings.api_key)
+    if given is not None:
+        return checked_key(given, "api_key")
+    key = None if info.env_key is None else read_secret(info.env_key)
+    if key is None:
+        return None
+    if settings.bind_key_to_host:
+        _check_host(base_url, info)
+    return checked_key(key, str(info.env_key))
+
+
+def _require_no_key(base_url: str, info: ProviderInfo) -> None:
+    """Raise an AuthenticationError unless the host is this machine, where servers need no key."""
+    if not is_loopback(split_base_url(base_url).origin.host):
+        raise AuthenticationError(
+            f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
+            status_code=401,
+            code="missing_api_key",
+            provider=info.name,
+            attempts=0,
+        )
+
+
 def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
     """Return whether a base URL is on the provider's own host or a subdomain of it."""
     if base_url == info.base_url:
         return True
-    host, providers_host = split_base_url(base_url)[0].host, split_base_url(info.base_url)[0].host
+    host, providers_host = split_base_url(base_url).origin.host, split_base_url(info.base_url).origin.host
     return host == providers_host or host.endswith(f".{providers_host}")
 
 
@@ -221,23 +210,10 @@ def _resolve(name: str, passed: Mapping[str, Any], client: ClientOptions, settin
     return getattr(settings, name)
 
 
-def _refuse_renamed(arguments: Mapping[str, Any]) -> None:
-    for name in arguments:
-        if name in RENAMED_ARGUMENTS:
-            raise BadRequestError(
-                f"llmgate has no argument {name!r}, and it was not sent: {RENAMED_ARGUMENTS[name]}; "
-                f"extra_body={{{name!r}: ...}} sends it anyway",
-                status_code=400,
-                code="unknown_argument",
-                param=name,
-                attempts=0,
-            )
-
-
 def _check_waiting(passed: Mapping[str, Any]) -> None:
     seconds, on_progress = passed.get("poll_seconds"), passed.get("on_progress")
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0):
-        raise ConfigError(f"poll_seconds must be a number of 0 or more, not {seconds!r}")
+    if seconds is not None and not (is_seconds(seconds) and 0 <= seconds <= LONGEST_WAIT):
+        raise ConfigError(f"poll_seconds must be a number from 0 to {LONGEST_WAIT}, not {seconds!r:.80}")
     if on_progress is not None and not callable(on_progress):
         raise ConfigError(f"on_progress must be a function that takes the job, not {type(on_progress).__name__}")
 
@@ -257,13 +233,15 @@ def _policy(passed: Mapping[str, Any], client: ClientOptions, settings: Settings
 def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | None:
     if value is None:  # an empty string, passed explicitly, sends no header
         value = first_set(variables)
+    if isinstance(value, str):
+        value = value.strip()
     if value is not None and (not isinstance(value, str) or not value.isprintable()):
         raise bad_request(name, f"{name} has characters that a header cannot have (its value is not shown)")
     return value
 
 
 def _check_host(base_url: str, info: ProviderInfo) -> None:
-    if split_base_url(base_url)[0] != split_base_url(info.base_url)[0]:
+    if split_base_url(base_url).origin != split_base_url(info.base_url).origin:
         raise AuthenticationError(
             f"bind_key_to_host: the key in {info.env_key} goes to {info.base_url} only; pass api_key= for another host",
             status_code=401,

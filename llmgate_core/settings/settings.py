@@ -106,8 +106,10 @@ class Settings:
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
+        from llmgate_core.settings.base_url import shown_base_url  # only for a repr
+
         shown = ", ".join(
-            f"{item.name}={'***' if item.name == 'api_key' else getattr(self, item.name)!r}"
+            f"{item.name}={'***' if item.name == 'api_key' else repr(shown_base_url(getattr(self, item.name)))}"
             for item in fields(self)
             if getattr(self, item.name) != item.default
         )

@@ -152,7 +152,7 @@ class _LastSession(Generic[T]):
 
 
 def _kind_for(call: Outgoing) -> Kind:
-    origin = split_base_url(call.route.base_url)[0]
+    origin = split_base_url(call.route.base_url).origin
     proxy = None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host, origin.port)
     return Kind(call.options.transport, proxy, call.options.ca_file)
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Generator, Iterable
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from llmgate_core.types.loose import Loosely
 from llmgate_core.types.record import Recorded
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     Number = float
     Document = dict[str, Any]
     Loose = Annotated[PartT, "the documented type; at run time any value"]
+    Promised = Annotated[PartT, "the documented type; at run time possibly None"]
 else:
     # the upstream's counts and nested objects are kept unchanged: validation would cost time and could lose data
     Count = Number = Document = Any
     # the documented shape as far as it fits, else the raw value: a part in a new shape never fails the whole response
     Loose = Annotated[PartT, Loosely()]
+    # the API promises it; some servers leave it out or send null
+    Promised = Annotated[PartT | None, Field(default=None)]
 
 __all__ = [
     "Count",
@@ -42,6 +45,7 @@ __all__ = [
     "Loose",
     "Number",
     "Page",
+    "Promised",
     "Response",
     "Result",
     "TokenUsage",
@@ -105,7 +109,7 @@ class Result(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         slots = {
-            name: value for name, value in self._slots().items() if not isinstance(value, type) or _is_importable(value)
+            name: value for name, value in self._slots().items() if name != "_output_type" or _is_importable(value)
         }
         return {**super().__getstate__(), "slots": slots}  # pydantic's state has the fields only
 
@@ -134,8 +138,11 @@ def _slots_of(kind: type[Result]) -> tuple[str, ...]:
     return tuple(name for base in bases for name in base.__dict__.get("__slots__", ()))
 
 
-def _is_importable(kind: type) -> bool:
-    """Return whether pickle can find a class by name; a result that loses its class has no `parsed` value."""
+def _is_importable(kind: Any) -> bool:
+    """Return whether pickle can find a type by name; a result that loses its type has no `parsed` value."""
+    arguments = get_args(kind)
+    if arguments:
+        return all(_is_importable(argument) for argument in arguments)
     try:
         return attrgetter(kind.__qualname__)(sys.modules[kind.__module__]) is kind
     except (AttributeError, KeyError):

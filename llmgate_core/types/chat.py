@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
-
-from llmgate_core.types.base import Count, Document, Loose, Response, Result, Usage
+from llmgate_core.types.base import Count, Document, Loose, Promised, Response, Result, Usage
 from llmgate_core.types.structured_output import parsed_arguments, parsed_output
 
 __all__ = [
@@ -32,7 +30,7 @@ __all__ = [
     "URLCitation",
 ]
 
-OutputT = TypeVar("OutputT", bound=BaseModel)
+OutputT = TypeVar("OutputT")
 TEXT_PARTS = ("text", "output_text")
 """Types of content parts whose `text` belongs to the answer; the text of a `thinking` part does not."""
 
@@ -154,17 +152,17 @@ class Message(_Extended):
     audio: Loose[Audio] | None = None
     reasoning_content: str | None = None
 
-    def expect_output(self, output_type: type[BaseModel], *, is_cut: bool = False) -> None:
-        """Remember the class that `parsed` should return, and whether the text was cut short; called by core."""
+    def expect_output(self, output_type: Any, *, is_cut: bool = False) -> None:
+        """Remember the type of which `parsed` should return a value, and whether the text was cut short; for core."""
         object.__setattr__(self, "_output_type", output_type)
         object.__setattr__(self, "_is_cut", is_cut)
 
     @property
     def parsed(self) -> Any:
-        """The content as an instance of the class given as `response_format`; None if no class was given.
+        """The content as a value of the type given as `response_format`; None if none was given.
 
         Raises:
-            APIResponseValidationError: the content does not match that class.
+            APIResponseValidationError: the content does not match that type.
         """
         if self.refusal:
             return None
@@ -201,8 +199,8 @@ class ChatCompletion(Response):
         fields: Document | None = self._extension("provider_specific_fields")
         return fields
 
-    def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember the class that `parsed` should return; called by core."""
+    def expect_output(self, output_type: Any) -> None:
+        """Remember the type of which `parsed` should return a value; called by core."""
         for choice in self.choices:
             choice.message.expect_output(output_type, is_cut=choice.finish_reason == "length")
 
@@ -213,7 +211,7 @@ class ChatCompletion(Response):
 
 
 class ParsedChatCompletion(ChatCompletion, Generic[OutputT]):
-    """A complete chat response to a call with `response_format=PydanticClass`."""
+    """A complete chat response to a call with a type as `response_format`."""
 
     @property
     def parsed(self) -> OutputT | None:
@@ -246,7 +244,7 @@ class ChunkChoice(Result):
     essential_fields = frozenset({"delta"})
 
     index: int = 0
-    delta: Delta | None = None
+    delta: Promised[Delta]
     finish_reason: str | None = None
     logprobs: Document | None = None
 
@@ -260,7 +258,7 @@ class ChatCompletionChunk(Result):
     object: str | None = None
     created: Count | None = None
     model: str | None = None
-    choices: list[ChunkChoice] | None = None
+    choices: Promised[list[ChunkChoice]]
     usage: Usage | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from llmgate_core.catalogue.prices import Cost
     from llmgate_core.contract.ledger import LedgerEntry
     from llmgate_core.contract.upstream import Headers
@@ -29,7 +27,7 @@ class CallRecord:
         answer: the whole answer of a stream whose last event contains it.
         price: called with the usage, the service tier and, where the answer counts more than its usage, units;
             returns the cost. None: the price is not known.
-        output_type: the class as which the answer's text is read; None: the caller gave no class.
+        output_type: the type as which the answer's text is read; None: the caller gave none.
     """
 
     __slots__ = (
@@ -57,7 +55,7 @@ class CallRecord:
         provider: str | None = None,
         attempts: int = 1,
         price: Callable[..., Cost | None] | None = None,
-        output_type: type[BaseModel] | None = None,
+        output_type: Any = None,
     ) -> None:
         self._ledger = tuple(ledger)
         self._reading_losses = reading_losses  # not copied: a stream's grows while it is read

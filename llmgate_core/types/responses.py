@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from llmgate_core.types.base import Count, Document, InputOutputUsage, Item, Loose, PartT, Response, Result
 from llmgate_core.types.structured_output import parsed_output
@@ -111,16 +111,16 @@ class ResponseSnapshot(Response):
         parts = (part for message in messages for part in _instances(message.content, ContentPart))
         return "".join(part.text for part in parts if part.type == "output_text" and isinstance(part.text, str))
 
-    def expect_output(self, output_type: type[BaseModel]) -> None:
-        """Remember the class that `parsed` should return; called by core."""
+    def expect_output(self, output_type: Any) -> None:
+        """Remember the type of which `parsed` should return a value; called by core."""
         object.__setattr__(self, "_output_type", output_type)
 
     @property
     def parsed(self) -> Any:
-        """`output_text` as an instance of the class given as `response_format`; None if no class was given.
+        """`output_text` as a value of the type given as `text_format`; None if none was given.
 
         Raises:
-            APIResponseValidationError: the text does not match that class.
+            APIResponseValidationError: the text does not match that type.
         """
         cut_by = "max_output_tokens" if _is_cut(self.incomplete_details) else None
         return parsed_output(self.output_text, getattr(self, "_output_type", None), cut_by=cut_by)

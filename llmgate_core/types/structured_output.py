@@ -1,4 +1,4 @@
-"""Parse a response's text as the pydantic class that the caller asked for, and a tool call's arguments.
+"""Parse a response's text as the type that the caller asked for, and a tool call's arguments.
 
 Pure. Validates and never repairs: text that does not match raises an error with the text as `partial`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
@@ -31,18 +31,20 @@ def parsed_arguments(arguments: Any) -> Any:
         ) from None
 
 
-def parsed_output(text: str | None, output_type: type[BaseModel] | None, *, cut_by: str | None = None) -> Any:
-    """Return `text` as an instance of `output_type`; None if either is missing.
+def parsed_output(text: str | None, output_type: Any, *, cut_by: str | None = None) -> Any:
+    """Return `text` as a value of `output_type`; None if either is missing.
 
     `cut_by` names the limit that the text was cut short by, if it was.
 
     Raises:
-        APIResponseValidationError: the text does not match that class.
+        APIResponseValidationError: the text does not match that type.
     """
     if output_type is None or not text:
         return None
+    from llmgate_core.types.output_schema import name_of, output_schema  # most answers are text
+
     try:
-        return output_type.model_validate_json(text)
+        return output_schema(output_type).parse(text)
     except ValidationError as error:
         count, first = error.error_count(), error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -50,7 +52,7 @@ def parsed_output(text: str | None, output_type: type[BaseModel] | None, *, cut_
         more = f" ({count} errors in all)" if count > 1 else ""
         cut = f"; the text was cut short by {cut_by}" if cut_by else ""
         raise APIResponseValidationError(
-            f"the response does not match {output_type.__name__}: {said}{more}{cut}",
+            f"the response does not match {name_of(output_type)}: {said}{more}{cut}",
             status_code=200,
             param="response_format",
             partial=text,

@@ -22,7 +22,8 @@ from llmgate_core.client.functions import default_async_client, default_client
 from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import read
-from llmgate_core.settings.options import POLICIES, RENAMED_ARGUMENTS
+from llmgate_core.settings.foreign_arguments import RENAMED_ARGUMENTS
+from llmgate_core.settings.options import POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from tests.support.openai_upstream import PNG, answered
 from tests.support.pages import BLOCK, GUIDE, all_rows, named, rows

@@ -12,7 +12,7 @@ from llmgate_core import Client, Settings, fold_chunks
 from llmgate_core.errors import BadRequestError, ContextWindowExceededError, UnsupportedParamsError
 from llmgate_core.json_codec import encode
 from llmgate_core.settings.call_options import OPTION_NAMES
-from llmgate_core.settings.options import RENAMED_ARGUMENTS
+from llmgate_core.settings.foreign_arguments import RENAMED_ARGUMENTS
 from llmgate_core.testing import Answer, FakeUpstream
 from llmgate_core.types.chat import ChatCompletionChunk
 

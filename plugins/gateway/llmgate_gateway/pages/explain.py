@@ -118,7 +118,9 @@ def _fate(entry: LedgerEntry) -> dict[str, Any]:
 def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[str, Any]:
     """Return the upstream request, without keys."""
     request, route = prepared.request, prepared.route
-    url = route.base_url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
+    base, _, base_query = route.base_url.partition("?")
+    query = "&".join(filter(None, (MASK if base_query else "", urlencode(request.query))))  # the config's may be a key
+    url = base + request.path + (f"?{query}" if query else "")
     if not show_host:
         parts = urlsplit(url)
         url = f"{parts.scheme}://upstream{parts.path}" + (f"?{parts.query}" if parts.query else "")

@@ -104,9 +104,10 @@ def _base_url(value: str) -> str:
         raise ValueError("must be a URL such as https://your-host/v1")
     if parts.username is not None or parts.password is not None:
         raise ValueError("has a user or password in the URL; use api_key or extra_headers")
-    if parts.query or parts.fragment:
-        raise ValueError("cannot have a query or fragment")
-    return value.rstrip("/")
+    if parts.fragment:
+        raise ValueError("cannot have a fragment")
+    head, mark, query = value.partition("?")
+    return head.rstrip("/") + mark + query
 
 
 def _name(value: str) -> str:

@@ -1,0 +1,41 @@
+"""Arguments that are nearly the name of a parameter, and probably a slip. They are sent all the same.
+
+Pure. An upstream may take parameters that the OpenAI API does not have, so no name is refused for being unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.endpoints.families import FAMILIES
+from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
+from llmgate_core.settings.near_name import near_name
+
+__all__ = ["near_misses"]
+
+ALWAYS_KNOWN = frozenset({"model", "stream", "response_format", "text_format"})
+
+
+def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[LedgerEntry, ...]:
+    """Return an entry for each argument whose name is nearly that of a parameter of the operation."""
+    known = _known_names(family, operation)
+    unknown = [name for name in arguments if name not in known]
+    entries = (_near_miss(family, operation, name) for name in unknown)
+    return tuple(entry for entry in entries if entry is not None)
+
+
+@lru_cache(maxsize=64)
+def _known_names(family: str, operation: str) -> frozenset[str]:
+    key = family if operation == "create" else f"{family}.{operation}"
+    return ALWAYS_KNOWN.union(OPENAI_PARAMETERS.get(key, ()), OPENAI_INPUTS.get(family, ()), FAMILIES[family].inputs)
+
+
+@lru_cache(maxsize=1024)  # bounded, because callers choose the names
+def _near_miss(family: str, operation: str, name: str) -> LedgerEntry | None:
+    near = near_name(name, _known_names(family, operation))
+    if near is None:
+        return None
+    reason = f"the API has no parameter of this name; did you mean {near}?"
+    return LedgerEntry(name, "forwarded", reason, "OpenAI API reference", lossy=True)

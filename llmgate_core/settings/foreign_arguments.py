@@ -1,0 +1,129 @@
+"""Arguments of other libraries that no upstream takes, and what to use instead; and misspelt options.
+
+Sent as a parameter, `base_url` would silently leave prompt and key with the wrong host, and `guardrails` would be
+believed in. A name that a host with OpenAI's API takes as a parameter is not in the table.
+
+Source: the signatures of LiteLLM's `completion` and `embedding`, of the OpenAI SDK's clients and methods, of
+LangChain's `ChatOpenAI`, and of Instructor's `create`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.errors import BadRequestError
+from llmgate_core.settings.call_options import OPTION_NAMES
+from llmgate_core.settings.near_name import near_name
+
+__all__ = ["RENAMED_ARGUMENTS", "refuse_foreign"]
+
+_API_BASE = "here it is called api_base"
+_CACHE = "nothing is cached"
+_TRUST = "the setting ca_file names the certificates to trust; or pass your own client as client_session"
+_HEADERS = "here it is called extra_headers"
+_LIMITS = "a gateway limits its keys, see docs/gateway/keys.md"
+_LOGGING = "an extension sees every call, see docs/guide/plugins.md"
+_PRICES = "the catalogue file gives a model's prices"
+_PROVIDER = "put the provider into the model string, as in 'openai/gpt-4o'"
+_QUERY = "put it into api_base, as in https://your-host/v1?name=value"
+_RETRIES = "here it is called max_retries"
+_ROUTING = "a gateway chooses among deployments, see docs/gateway/configure.md"
+_SESSION = "here it is called client_session, and aclient_session for asynchronous calls"
+_TAGS = "put labels into metadata"
+
+RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "acompletion": "call acompletion() for an asynchronous call",
+        "allowed_openai_params": "param_policy='forward' sends what the catalogue would refuse",
+        "api_type": _PROVIDER,
+        "api_version": "put the version into api_base, as in https://your-host/v1?api-version=2024-10-21",
+        "azure_ad_token": "pass the token as api_key",
+        "azure_endpoint": _API_BASE,
+        "base_model": "the catalogue file gives a model's facts",
+        "base_url": _API_BASE,
+        "cache": _CACHE,
+        "caching": _CACHE,
+        "callbacks": _LOGGING,
+        "client": _SESSION,
+        "context_window_fallback_dict": "catch ContextWindowExceededError and call another model",
+        "context_window_fallbacks": "catch ContextWindowExceededError and call another model",
+        "cooldown_time": _ROUTING,
+        "custom_llm_provider": _PROVIDER,
+        "default_headers": _HEADERS,
+        "default_query": _QUERY,
+        "deployment_id": "put the deployment's name into the model string, or its address into api_base",
+        "engine": "here it is called model",
+        "extra_query": _QUERY,
+        "failure_callback": _LOGGING,
+        "fallbacks": "catch the error and call another model",
+        "guardrails": "an extension can stop a call, and a gateway's middleware too; see docs/guide/plugins.md",
+        "headers": _HEADERS,
+        "http_client": _SESSION,
+        "input_callback": _LOGGING,
+        "input_cost_per_second": _PRICES,
+        "input_cost_per_token": _PRICES,
+        "litellm_call_id": _TAGS,
+        "litellm_metadata": "here it is called metadata",
+        "litellm_session_id": _TAGS,
+        "litellm_trace_id": _TAGS,
+        "logger_fn": _LOGGING,
+        "max_parallel_requests": _LIMITS,
+        "mock_response": "llmgate_core.testing has a real server for tests",
+        "mock_timeout": "llmgate_core.testing has a real server for tests",
+        "mock_tool_calls": "llmgate_core.testing has a real server for tests",
+        "model_kwargs": "pass each parameter by its name, or all of them in extra_body",
+        "model_list": _ROUTING,
+        "no_log": "no prompt and no answer is logged",
+        "num_retries": _RETRIES,
+        "openai_api_base": _API_BASE,
+        "openai_api_key": "here it is called api_key",
+        "openai_organization": "here it is called organization",
+        "openai_proxy": "set HTTPS_PROXY, or pass your own client as client_session",
+        "output_cost_per_second": _PRICES,
+        "output_cost_per_token": _PRICES,
+        "request_timeout": "here it is called timeout",
+        "response_model": "here it is called response_format",
+        "retry_policy": _RETRIES,
+        "retry_strategy": _RETRIES,
+        "rpm": _LIMITS,
+        "ssl_verify": _TRUST,
+        "stream_timeout": "pass timeout=Timeouts(first_event=..., idle=...)",
+        "success_callback": _LOGGING,
+        "tags": _TAGS,
+        "text_completion": "call text_completion()",
+        "tpm": _LIMITS,
+        "verbose": "set the level of the logger 'llmgate'",
+    }
+)
+"""Argument -> what to use instead."""
+
+
+def refuse_foreign(arguments: Mapping[str, Any]) -> None:
+    """Refuse an argument of another library, and one whose name is nearly that of an option. None is not an argument.
+
+    Raises:
+        BadRequestError: there is one; `code` is `unknown_argument`.
+    """
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        way_out = RENAMED_ARGUMENTS.get(name)
+        if way_out is None and (option := _near_option(name)) is not None:
+            way_out = f"did you mean {option}?"
+        if way_out is not None:
+            raise BadRequestError(
+                f"llmgate has no argument {name!r}, and it was not sent: {way_out}; "
+                f"extra_body={{{name!r}: ...}} sends it anyway",
+                status_code=400,
+                code="unknown_argument",
+                param=name,
+                attempts=0,
+            )
+
+
+@lru_cache(maxsize=1024)  # bounded, because callers choose the names
+def _near_option(name: str) -> str | None:
+    return near_name(name, OPTION_NAMES)
