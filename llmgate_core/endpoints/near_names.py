@@ -15,7 +15,7 @@ from llmgate_core.settings.near_name import near_name
 
 __all__ = ["near_misses"]
 
-ALWAYS_KNOWN = frozenset({"model", "stream", "response_format", "text_format"})
+ALWAYS_KNOWN = frozenset({"stream", "response_format", "text_format"})
 
 
 def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[LedgerEntry, ...]:
