@@ -37,17 +37,25 @@ ONLY_AUDIO_ID = _entry("messages", "of the audio of an answer only its id is sen
 
 NULLABLE_ITEM_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "message": frozenset({"phase"}),
-        "file_search_call": frozenset({"results"}),
-        "computer_call_output": frozenset({"id", "acknowledged_safety_checks", "status"}),
-        "function_call": frozenset({"caller"}),
-        "function_call_output": frozenset({"id", "call_id", "name", "namespace", "caller", "status"}),
-        "reasoning": frozenset({"encrypted_content"}),
-        "image_generation_call": frozenset({"result"}),
+        "additional_tools": frozenset({"id"}),
+        "apply_patch_call": frozenset({"id"}),
+        "apply_patch_call_output": frozenset({"id"}),
         "code_interpreter_call": frozenset({"code", "outputs"}),
+        "compaction": frozenset({"id"}),
+        "computer_call_output": frozenset({"id", "status"}),
+        "file_search_call": frozenset({"results"}),
+        "function_call_output": frozenset({"call_id", "id", "name", "status"}),
+        "image_generation_call": frozenset({"result"}),
+        "local_shell_call_output": frozenset({"status"}),
+        "mcp_approval_response": frozenset({"id"}),
+        "reasoning": frozenset({"encrypted_content"}),
+        "shell_call": frozenset({"id", "status"}),
+        "shell_call_output": frozenset({"id", "status"}),
+        "tool_search_call": frozenset({"call_id", "id", "status"}),
+        "tool_search_output": frozenset({"call_id", "id", "status"}),
     }
 )
-"""Type of an item that answers have -> its fields that may be null in a request. Other types are sent as they came."""
+"""Type of an item -> those of its typed fields that may be null in a request."""
 
 TYPED_FIELDS = frozenset(
     {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 import llmgate_core
 from llmgate_core import (
@@ -73,6 +73,8 @@ assert_type(completion("m", messages, stream=True), Stream[ChatCompletionChunk])
 assert_type(completion("m", messages, stream=maybe), ChatCompletion | Stream[ChatCompletionChunk])
 assert_type(completion("m", messages, response_format=City), ParsedChatCompletion[City])
 assert_type(completion("m", messages, response_format=City).parsed, City | None)
+assert_type(completion("m", messages, response_format=list[City]).parsed, list[City] | None)
+assert_type(completion("m", messages, response_format=TypeAdapter(list[City])).parsed, list[City] | None)
 assert_type(completion("m", messages, response_format={"type": "json_object"}), ChatCompletion)
 assert_type(completion("m", messages, response_format=City, stream=True), Stream[ChatCompletionChunk])
 assert_type(completion("m", file=b"f"), Transcription)
@@ -120,8 +122,13 @@ completion("m", messages, api_kee="k")  # error
 completion("m", messages, param_policy="ignore")  # error
 completion("m", messages, top_k=4)  # error
 completion(messages=messages)  # error
-completion("m", "hi")  # error
-completion("m", [{"role": "user", "content": "hi"}, completion("m", messages).choices[0].message])
+completion("m", "hi")
+completion("m", 5)  # error
+completion(
+    "m", [{"role": "user", "content": "hi"}, completion("m", messages).choices[0].message], tools=[City(name="x")]
+)
+for chunk in completion("m", messages, stream=True):
+    assert_type(chunk.choices[0].delta.content, str | None)
 embedding("m", "i", dimensions=3, encoding_format="base64", timeout=3)
 embedding("m", "i", dimension=3)  # error
 embedding("m", "i", encoding_format="hex")  # error
