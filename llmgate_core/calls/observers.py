@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.call import Route
@@ -63,6 +63,11 @@ class CallObservers:
         for entry in entries:
             if entry.lossy:
                 self._warn_once(f"{route.prefix}/{route.model}: {entry}")
+
+    def warn_of(self, messages: Iterable[str]) -> None:
+        """Warn of what is wrong with the installed plugins, once each."""
+        for message in messages:
+            self._warn_once(message)
 
     def announce_shutdown(self, target: ResolvedModel) -> None:
         """Warn of a model whose provider has given the date of its end."""

@@ -25,6 +25,7 @@ from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Family, Operation
 from llmgate_core.endpoints.near_names import near_misses
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError, bad_request
+from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
 from llmgate_core.settings.options import (
@@ -80,9 +81,18 @@ class CallPreparer:
         self.client = client
         self.plugins = plugins
         self.observers = observers
-        self.catalogue = Catalogue.shipped(settings.catalogue_file)
-        self.plugins.add_models_to(self.catalogue)
+        catalogue = Catalogue.shipped()
+        self.plugins.add_models_to(catalogue)
+        if settings.catalogue_file is not None:
+            catalogue = catalogue.with_overrides(settings.catalogue_file)  # last: the user's word counts most
+        self.catalogue = catalogue
+        self.observers.warn_of(notice.message for notice in self.notices() if not notice.is_raised)
         self.router = Router(self.plugins, self.catalogue)
+
+    def notices(self) -> tuple[PluginNotice, ...]:
+        """Return what a user should know or decide about the installed plugins and the catalogue's files."""
+        unused = (PluginNotice("models", message) for message in self.catalogue.unused_rows)
+        return (*self.plugins.notices(), *unused)
 
     def prepare(self, request: CallRequest, *, require_key: bool = True) -> PreparedCall:
         """Return the call ready to be sent; nothing has touched the network yet.
@@ -96,7 +106,14 @@ class CallPreparer:
         options = take_options(request.arguments, self.client, self.settings)
         target = resolve_target(self.router, request, operation, options)
         body, left_out = complete_body(request, family, options)
-        destination = destination_for(target.plugin.info, options, self.client, self.settings, require_key=require_key)
+        destination = destination_for(
+            target.plugin.info,
+            options,
+            self.client,
+            self.settings,
+            require_key=require_key,
+            key_owner=target.key_owner,
+        )
         is_home = is_provider_host(destination.base_url, target.plugin.info)
         if is_home:
             target = self.router.rerouted(target, body)

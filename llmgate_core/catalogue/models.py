@@ -56,20 +56,19 @@ class Catalogue:
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}  # provider -> name -> row
         self._prefixes: dict[str, Mapping[str, str]] = {}
         self._dates: dict[str, str] = {}
+        self._of_plugins: frozenset[str] = frozenset()  # providers of which we ship no rows
+        self.unused_rows: tuple[str, ...] = ()
+        """Rows of the user's file that correct a model that no installed plugin gives."""
         self._lookups: dict[tuple[str | None, str], ModelRow | None] = {}
 
     @classmethod
-    def shipped(cls, override_file: str | None = None) -> Catalogue:
-        """Return the catalogue of this package, with the rows of `override_file` merged over it.
-
-        Raises:
-            ConfigError: the override file cannot be read or has an unknown key or an invalid value.
-        """
+    def shipped(cls) -> Catalogue:
+        """Return the catalogue of this package."""
         catalogue = cls()
         folder = Path(__file__).with_name("data")
         for name in SHIPPED_FILES:
             catalogue._merge(decode((folder / name).read_bytes()), name)  # checked by a test, not at every start
-        return catalogue if override_file is None else catalogue.with_overrides(override_file)
+        return catalogue
 
     @classmethod
     def load(cls, paths: Iterable[str | Path]) -> Catalogue:
@@ -80,13 +79,15 @@ class Catalogue:
         """
         catalogue = cls()
         for path in paths:
-            catalogue._add_file(path)
+            for part in _parts(path):
+                catalogue.add(part, str(path))
         return catalogue
 
     def with_overrides(self, path: str | Path) -> Catalogue:
         """Return a copy with the rows of a JSON file merged deeply over it; lists are replaced whole.
 
-        The file is one catalogue object with partial rows, or a list of them, one for each provider.
+        The file is one catalogue object with partial rows, or a list of them, one for each provider. A partial row of
+        a model that its provider's plugin does not give, because it is not installed or broken, goes to `unused_rows`.
 
         Raises:
             ConfigError: the file cannot be read or has an unknown key or an invalid value.
@@ -95,8 +96,16 @@ class Catalogue:
         copy._rows = dict(self._rows)  # `_merge` replaces a provider's rows and changes none in place
         copy._prefixes = dict(self._prefixes)
         copy._dates = dict(self._dates)
-        copy._add_file(path)
+        copy._of_plugins = self._of_plugins
+        for part in _parts(path):
+            copy.add(copy._without_unused(part, str(path)), str(path))
         return copy
+
+    def add_of_plugin(self, data: Mapping[str, Any]) -> None:
+        """Merge a plugin's file, checked by `usable_part`. Its bare names never win over those of shipped rows."""
+        if data["provider"] not in self._rows:
+            self._of_plugins |= {data["provider"]}
+        self._merge(data, data["provider"])
 
     def add(self, data: Mapping[str, Any], source: str) -> None:
         """Merge a provider's file; its facts win over earlier ones.
@@ -111,9 +120,15 @@ class Catalogue:
         """Return the row for a model's name, of any provider, or else the row of its base model.
 
         A trailing date is ignored if the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
-        then for `base`.
+        then for `base`. Rows of plugins come last, so that installing one redirects no name; a name that several of
+        them serve has no row here, see `rivals`.
         """
         return self._find_cached(None, name)
+
+    def rivals(self, name: str) -> list[str]:
+        """Return the prefixes of the plugins that each serve a name, if there are several; else an empty list."""
+        prefixes = [row.prefix for row in self._rows_of_plugins(name) if row.prefix is not None]
+        return sorted(prefixes) if len(prefixes) > 1 else []
 
     def lookup(self, provider: str, model: str) -> ModelRow | None:
         """Return the row for a model of one provider, by the rules of `find`."""
@@ -153,23 +168,43 @@ class Catalogue:
         return row
 
     def _find(self, provider: str | None, name: str) -> ModelRow | None:
-        providers = self._rows if provider is None else (provider,)
-        for candidate in _candidates(name):
+        if provider is not None:
+            return next(self._matches(name, (provider,)), None)
+        first = next(self._matches(name, [owner for owner in self._rows if owner not in self._of_plugins]), None)
+        if first is not None or not self._of_plugins:
+            return first
+        rows = self._rows_of_plugins(name)
+        serving = [row for row in rows if row.prefix is not None]
+        return next(iter(serving or rows), None) if len(serving) < 2 else None
+
+    def _rows_of_plugins(self, name: str) -> list[ModelRow]:
+        """Return the rows of plugins' providers for the form of a name that fits best, one a provider at most."""
+        rows = list(self._matches(name, sorted(self._of_plugins)))
+        return [row for row in rows if row.name == rows[0].name]
+
+    def _matches(self, name: str, providers: Iterable[str]) -> Iterator[ModelRow]:
+        for candidate in dict.fromkeys(_candidates(name)):
             for owner in providers:
                 facts = self._rows.get(owner, {}).get(candidate)
                 if facts is not None:
                     mode = facts["mode"]
                     prefix, date = self.prefix_for(owner, mode), self._dates.get(owner, "")
-                    return ModelRow(candidate, owner, mode, prefix, MappingProxyType(dict(facts)), date)
-        return None
+                    yield ModelRow(candidate, owner, mode, prefix, MappingProxyType(dict(facts)), date)
 
-    def _add_file(self, path: str | Path) -> None:
-        try:
-            data = decode(Path(path).read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path}: cannot be read as a catalogue: {error}") from error
-        for part in data if isinstance(data, list) else [data]:
-            self.add(part, str(path))
+    def _without_unused(self, part: Any, source: str) -> Any:
+        """Return a part of the user's file without the rows that only correct a model of which there is no row."""
+        check_file(part, source)
+        provider, rows = part["provider"], part["models"]
+        known = self._rows.get(provider, {})
+        if provider in self._rows and provider not in self._of_plugins:
+            return part
+        unused = [name for name, row in rows.items() if name not in known and not row.get("mode")]
+        self.unused_rows += tuple(
+            f"{source}: models.{name} is not used: it has no `mode`, and no installed plugin gives a model of that "
+            f"name for {provider!r}"
+            for name in unused
+        )
+        return {**part, "models": {name: row for name, row in rows.items() if name not in unused}}
 
     def _merge(self, data: Mapping[str, Any], source: str) -> None:
         provider = data["provider"]
@@ -183,6 +218,14 @@ class Catalogue:
         if "as_of" in data:
             self._dates[provider] = data["as_of"]
         self._lookups = {}
+
+
+def _parts(path: str | Path) -> list[Any]:
+    try:
+        data = decode(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as a catalogue: {error}") from error
+    return data if isinstance(data, list) else [data]
 
 
 def _candidates(name: str) -> Iterator[str]:

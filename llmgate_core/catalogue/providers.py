@@ -15,7 +15,7 @@ from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import ConfigError
 from llmgate_core.json_codec import decode
 
-__all__ = ["provider_info"]
+__all__ = ["provider_info", "shipped_providers"]
 
 
 def provider_info(name: str, *, api: tuple[int, int] = (1, 0), operations: Iterable[str] = ()) -> ProviderInfo:
@@ -33,6 +33,11 @@ def provider_info(name: str, *, api: tuple[int, int] = (1, 0), operations: Itera
     if name not in rows:
         raise ConfigError(f"there is no provider {name!r} in data/providers.json; there are {', '.join(sorted(rows))}")
     return ProviderInfo(api=api, name=name, operations=frozenset(operations), **rows[name])
+
+
+def shipped_providers() -> frozenset[str]:
+    """Return the names of the providers whose rows we ship."""
+    return frozenset(_rows())
 
 
 @cache

@@ -1,7 +1,8 @@
 """The schema of a catalogue file, as data, and the check of a file against it.
 
 Pure. A test checks our own file; the files of plugins and users are checked when they are added, so that
-a misspelt fact is an error with its place, and not a rule that never applies.
+a misspelt fact is reported with its place, and is not a rule that never applies. A mistake in a user's file is
+an error; of a plugin's file the row is left out, since its user cannot mend it.
 
 Source: the fields of `data/openai.json`; `tests/data/models.schema.json` is the same as JSON Schema.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 from llmgate_core.errors import ConfigError
 
-__all__ = ["FILE_KEYS", "ROW_KEYS", "check_file"]
+__all__ = ["FILE_KEYS", "ROW_KEYS", "check_file", "usable_part"]
 
 STRING, FLAG, NUMBER, COUNT = "a string", "true or false", "a number", "a whole number"
 STRINGS, ANYTHING = "a list of strings", "anything"
@@ -112,30 +113,62 @@ def check_file(data: object, source: str) -> None:
     Raises:
         ConfigError: `source`, the path of the key, and what is wrong with it.
     """
-    if not isinstance(data, Mapping) or not isinstance(data.get("provider"), str) or "models" not in data:
-        raise ConfigError(f"{source}: a catalogue is an object with `provider` (a string) and `models` (an object)")
-    _check(data, _FILE, source, "")
+    try:
+        _check(_file(data), _FILE, "")
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
 
 
-def _check(value: object, shape: Any, source: str, path: str) -> None:
+def usable_part(data: object) -> tuple[dict[str, Any], list[str]]:
+    """Return a catalogue file without its wrong rows, and for each of them the key and what is wrong with it.
+
+    Raises:
+        ConfigError: the mistake is not in a row; the message has the key.
+    """
+    file = _file(data)
+    _check({**file, "models": {}}, _FILE, "")
+    if not isinstance(file["models"], Mapping):
+        raise ConfigError(f"models must be an object, not {file['models']!r:.80}")
+    rows: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for name, row in file["models"].items():
+        try:
+            _check(row, _ROW, f"models.{name}")
+        except ConfigError as error:
+            mistakes.append(str(error))
+            continue
+        if row.get("mode"):
+            rows[name] = row
+        else:
+            mistakes.append(f"models.{name} needs a `mode`")
+    return {**file, "models": rows}, mistakes
+
+
+def _file(data: object) -> Mapping[str, Any]:
+    if isinstance(data, Mapping) and isinstance(data.get("provider"), str) and "models" in data:
+        return data
+    raise ConfigError("a catalogue is an object with `provider` (a string) and `models` (an object)")
+
+
+def _check(value: object, shape: Any, path: str) -> None:
     if isinstance(shape, Mapping):
-        _check_object(value, shape, source, path)
+        _check_object(value, shape, path)
     elif isinstance(shape, tuple):
         if value not in shape:
-            raise ConfigError(f"{source}: {path} must be one of {', '.join(shape)}, not {value!r:.80}")
+            raise ConfigError(f"{path} must be one of {', '.join(shape)}, not {value!r:.80}")
     elif value is not None and not _is(value, shape):  # null means not known
-        raise ConfigError(f"{source}: {path} must be {shape}, not {value!r:.80}")
+        raise ConfigError(f"{path} must be {shape}, not {value!r:.80}")
 
 
-def _check_object(value: object, shape: Mapping[str, Any], source: str, path: str) -> None:
+def _check_object(value: object, shape: Mapping[str, Any], path: str) -> None:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{source}: {path} must be an object, not {value!r:.80}")
+        raise ConfigError(f"{path} must be an object, not {value!r:.80}")
     for key, item in value.items():
         place = f"{path}.{key}" if path else str(key)
         wanted = shape.get(key, shape.get(ANY_KEY))
         if wanted is None:
-            raise ConfigError(f"{source}: {place} is not a key of a catalogue{_nearest(key, shape)}")
-        _check(item, wanted, source, place)
+            raise ConfigError(f"{place} is not a key of a catalogue{_nearest(key, shape)}")
+        _check(item, wanted, place)
 
 
 def _nearest(key: object, shape: Mapping[str, Any]) -> str:

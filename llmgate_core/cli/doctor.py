@@ -9,8 +9,7 @@ import platform
 import sys
 from collections.abc import Iterator
 
-from llmgate_core.cli.plugins import state_of
-from llmgate_core.client.sync_client import Client
+from llmgate_core.cli.plugins import client_without_warnings, state_of
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
 from llmgate_core.registry.install_hints import install_command
@@ -72,11 +71,17 @@ def _environment() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    preparer = Client().preparer
+    preparer = client_without_warnings().preparer
     yield "models in the catalogue", str(len(preparer.catalogue.names())), True
     claims = [claim for claim in preparer.plugins.installed() if claim.family in FAMILIES]
     if not claims:
         yield "plugins", f"none installed; {install_command('llmgate-openai-chat')}", False
+    shown = set[str]()
     for claim in claims:
         state = state_of(preparer.plugins, claim)
+        shown.add(state)
         yield f"plugin {claim.family} {claim.prefix}/", state, state in ("ready", "switched off")
+    for notice in preparer.notices():
+        if notice.message not in shown:
+            shown.add(notice.message)
+            yield f"plugins, {notice.subject}", notice.message, notice.is_decided

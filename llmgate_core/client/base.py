@@ -13,6 +13,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
@@ -174,8 +175,8 @@ class BaseClient(ABC):
         """Read the catalogue and the list of installed plugins now; otherwise the first call does. Imports no plugin.
 
         Raises:
-            ConfigError: the catalogue file cannot be read, or an extension is not installed. PluginLoadError: a
-                plugin's file of models cannot be read, or an extension cannot be imported.
+            ConfigError: the catalogue file cannot be read, or an extension is not installed. PluginLoadError: an
+                extension cannot be imported. PluginConflictError: several distributions have it.
         """
         self.preparer  # noqa: B018  # building it reads them
 
@@ -188,6 +189,18 @@ class BaseClient(ABC):
             LLMGateError: as `load`.
         """
         return self.preparer.plugins.installed()
+
+    def plugin_notices(self) -> tuple[PluginNotice, ...]:
+        """Return what a user should know or decide about the installed plugins. Imports none.
+
+        It names what is refused or left out: claims on prefixes of other distributions, rows of a catalogue for
+        other providers, broken files, groups of entry points that are never read, and names in the settings that match
+        nothing.
+
+        Raises:
+            LLMGateError: as `load`.
+        """
+        return self.preparer.notices()
 
     def knows_model(self, name: str) -> bool:
         """Return whether the catalogue has a row for a model, named without a prefix, as in `gpt-4o`."""
@@ -213,14 +226,21 @@ class BaseClient(ABC):
             **arguments: the options of the call, docs/guide/options.md.
 
         Returns:
-            A `Destination`, whose `api_key` is None if there is no key.
+            A `Destination`, whose `api_key` is None if there is no key, or if it is kept back from the plugin.
 
         Raises:
             ConfigError: an option has a value that it cannot have.
         """
         preparer = self.preparer
         options = take_options(dict(arguments), preparer.client, preparer.settings)
-        return destination_for(target.plugin.info, options, preparer.client, preparer.settings, require_key=False)
+        return destination_for(
+            target.plugin.info,
+            options,
+            preparer.client,
+            preparer.settings,
+            require_key=False,
+            key_owner=target.key_owner,
+        )
 
     def prepare(
         self,

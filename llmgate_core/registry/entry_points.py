@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmgate_core.endpoints.families import FAMILIES
 
-__all__ = ["GROUP_PREFIX", "PluginEntryPoint", "first_party", "installed_claims", "normalise"]
+__all__ = [
+    "GROUP_PREFIX",
+    "PluginEntryPoint",
+    "first_party",
+    "installed_claims",
+    "normalise",
+    "unreadable_distributions",
+]
 
 GROUP_PREFIX = "llmgate."
 
@@ -46,24 +53,39 @@ def installed_claims() -> tuple[PluginEntryPoint, ...]:
 
     Reads the disk once per process and `sys.path`.
     """
-    return _claims_on(tuple(sys.path))
+    return _scan(tuple(sys.path)).claims
+
+
+def unreadable_distributions() -> tuple[tuple[str, str], ...]:
+    """Return each installed distribution whose entry points cannot be read, and why."""
+    return _scan(tuple(sys.path)).unreadable
+
+
+class _Scan(NamedTuple):
+    claims: tuple[PluginEntryPoint, ...]
+    unreadable: tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=8)
-def _claims_on(_path: tuple[str, ...]) -> tuple[PluginEntryPoint, ...]:
+def _scan(_path: tuple[str, ...]) -> _Scan:
     from importlib_metadata import distributions  # takes 45 ms, so it is imported at the first call
 
     claims: set[PluginEntryPoint] = set()
     seen: set[str] = set()
+    unreadable: list[tuple[str, str]] = []
     for distribution in distributions():
-        text = distribution.read_text("entry_points.txt")
-        if not text or f"[{GROUP_PREFIX}" not in text:
-            continue
-        name, version = _name_and_version(distribution)
-        if name not in seen:  # the first copy on the path shadows later ones
-            seen.add(name)
-            claims.update(_parse(text, name, version))
-    return tuple(sorted(claims))
+        try:
+            text = distribution.read_text("entry_points.txt")
+            if not text or f"[{GROUP_PREFIX}" not in text:
+                continue
+            name, version = _name_and_version(distribution)
+            if name not in seen:  # the first copy on the path shadows later ones
+                seen.add(name)
+                claims.update(_parse(text, name, version))
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with its files, others must not suffer
+            folder = getattr(getattr(distribution, "_path", None), "name", "a distribution")
+            unreadable.append((folder, f"{type(error).__name__}: {error}"))
+    return _Scan(tuple(sorted(claims)), tuple(unreadable))
 
 
 def _name_and_version(distribution: Any) -> tuple[str, str]:
@@ -79,7 +101,7 @@ def _name_and_version(distribution: Any) -> tuple[str, str]:
 def _parse(text: str, distribution: str, version: str) -> Iterable[PluginEntryPoint]:
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # entry-point names keep their case
-    parser.read_string(text)
+    parser.read_string(text, source="entry_points.txt")
     for group in parser.sections():
         if group.startswith(GROUP_PREFIX):
             family = group.removeprefix(GROUP_PREFIX)

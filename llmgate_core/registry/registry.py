@@ -7,25 +7,35 @@ error each time and does not affect other routes.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.providers import provider_info, shipped_providers
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import ConfigError, LLMGateError, PluginConflictError, PluginError, PluginNotInstalledError
-from llmgate_core.json_codec import decode
-from llmgate_core.registry.entry_points import PluginEntryPoint, first_party, installed_claims, normalise
+from llmgate_core.registry.entry_points import (
+    GROUP_PREFIX,
+    PluginEntryPoint,
+    first_party,
+    installed_claims,
+    normalise,
+    unreadable_distributions,
+)
 from llmgate_core.registry.hooks import BoundPlugin, HookBinder, load_error
 from llmgate_core.registry.install_hints import install_command
+from llmgate_core.registry.model_files import add_models
+from llmgate_core.registry.notices import PluginNotice
+from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
 from llmgate_core.settings.environment import read
+from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
 
 __all__ = ["PluginRegistry", "load_claim"]
 
-ENVIRONMENT_LIST = "LLMGATE_PLUGINS"
+OTHER_GROUPS = frozenset({"commands", "extensions", "models"})
+"""Groups of entry points that core reads besides the families; those with a dot belong to other distributions."""
 
 
 class PluginRegistry:
@@ -35,8 +45,9 @@ class PluginRegistry:
         self._policy = _with_environment(policy)
         self._lock = threading.RLock()
         self._hooks = HookBinder()
-        self._claims: Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]] | None = None
+        self._ownership: Ownership | None = None
         self._all_claims: tuple[PluginEntryPoint, ...] = ()
+        self._of_models: tuple[PluginNotice, ...] = ()
         self._added: dict[tuple[str, str], BoundPlugin] = {}
         self._bound: dict[str, BoundPlugin] = {}
         self._failed: dict[str, PluginError] = {}
@@ -46,17 +57,19 @@ class PluginRegistry:
         self.on_event = self._hooks.extension_hooks("on_event")
 
     def claims(self) -> Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]]:
-        """Return (family, prefix) -> the claims that the policy allows. Reads the disk once."""
-        if self._claims is None:
+        """Return (family, prefix) -> the claims that are served: the policy allows them, and they own the prefix."""
+        return self.ownership.served
+
+    @property
+    def ownership(self) -> Ownership:
+        """Who owns which prefix. Reads the disk once."""
+        ownership = self._ownership
+        if ownership is None:
             with self._lock:
                 self._all_claims = installed_claims()
-                table: dict[tuple[str, str], tuple[PluginEntryPoint, ...]] = {}
-                for claim in filter(self._allowed, self._all_claims):
-                    if claim.family in FAMILIES:
-                        key = (claim.family, claim.prefix)
-                        table[key] = (*table.get(key, ()), claim)
-                self._claims = table
-        return self._claims
+                allowed = filter(self._allowed, self._all_claims)
+                ownership = self._ownership = Ownership(allowed, self._policy.prefer)
+        return ownership
 
     def installed(self) -> tuple[PluginEntryPoint, ...]:
         """Return every claim of every installed distribution, including those that the policy blocks."""
@@ -66,24 +79,67 @@ class PluginRegistry:
     def add_models_to(self, catalogue: Catalogue) -> None:
         """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin.
 
-        Raises:
-            PluginLoadError: such a file is missing or is not a catalogue.
+        What a file may not say, or says wrongly, is left out of it; `notices` names it.
         """
+        notices: list[PluginNotice] = []
         for claim in self.installed():
             if claim.family == "models" and self._allowed(claim):
-                package, _, name = claim.value.partition(":")
-                spec = importlib.util.find_spec(package)
-                folders = spec.submodule_search_locations if spec is not None else None
-                try:
-                    if not folders:  # a relative path would be one of the working directory
-                        raise ConfigError(f"there is no package {package}")
-                    path = Path(folders[0]) / name
-                    catalogue.add(decode(path.read_bytes()), str(path))
-                except (OSError, ValueError, ConfigError) as error:
-                    reason = f"{claim.value}: {error}"
-                    raise load_error(
-                        reason, name=claim.value, distribution=claim.distribution, version=claim.version
-                    ) from error
+                notices += add_models(catalogue, claim, self.ownership)
+        self._of_models = tuple(notices)
+
+    def notices(self) -> tuple[PluginNotice, ...]:
+        """Return what a user should know or decide about the installed plugins."""
+        return (*self.ownership.notices(), *self._of_models, *self._of_groups(), *self._of_names(), *_of_files())
+
+    def key_owner(self, family: str, prefix: str) -> KeyOwner | None:
+        """Return who owns the key of a prefix; None if the plugin that serves it may have the key.
+
+        Imports the owner's plugins, for their hosts, where another distribution serves the prefix.
+
+        Raises:
+            PluginError: as `get`.
+        """
+        if (family, prefix) in self._added:
+            return None  # the program itself serves the prefix
+        claim = self._choose(family, prefix)
+        if self.ownership.owns(claim.distribution, prefix):
+            return None
+        root = self.ownership.root(prefix)
+        if root in shipped_providers():
+            return KeyOwner(prefix, claim.distribution, (provider_info(root),))
+        infos = []
+        for owned in self.ownership.claims_of_owner(prefix):
+            try:
+                with self._lock:
+                    infos.append(self._load(owned).info)
+            except PluginError:
+                continue  # `llmgate plugins` shows why; its hosts are not known
+        return KeyOwner(prefix, claim.distribution, tuple(infos))
+
+    def _of_groups(self) -> Iterator[PluginNotice]:
+        import difflib
+
+        known = (*FAMILIES, *OTHER_GROUPS)
+        for claim in self._all_claims:
+            if claim.family not in known and "." not in claim.family:
+                near = difflib.get_close_matches(claim.family, known, 1)
+                hint = f"; did its author mean {GROUP_PREFIX}{near[0]}?" if near else ""
+                group = f"{GROUP_PREFIX}{claim.family}"
+                message = f"{shown((claim,))}: {claim.prefix!r} is never served: there is no group {group}{hint}"
+                yield PluginNotice("group", message, claim)
+
+    def _of_names(self) -> Iterator[PluginNotice]:
+        """Yield the names of the policy that match no installed distribution."""
+        import difflib
+
+        installed = {claim.distribution for claim in self._all_claims}
+        for name in sorted((self._policy.block | (self._policy.allow or frozenset())) - installed):
+            near = difflib.get_close_matches(name, sorted(installed), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            message = (
+                f"{ENVIRONMENT_LIST} or the plugin settings name {name!r}, but no plugin of that name is installed"
+            )
+            yield PluginNotice("name", f"{message}{hint}")
 
     def is_allowed(self, claim: PluginEntryPoint) -> bool:
         """Return whether the policy allows this claim."""
@@ -121,7 +177,7 @@ class PluginRegistry:
 
         Raises:
             PluginNotInstalledError: no installed and allowed distribution claims the prefix.
-            PluginConflictError: several do, or one claims a first-party prefix.
+            PluginConflictError: several do, and none of them is known to own it.
             PluginLoadError: the plugin cannot be imported or used.
         """
         if (added := self._added.get((family, prefix))) is not None:
@@ -134,31 +190,28 @@ class PluginRegistry:
 
     def _choose(self, family: str, prefix: str) -> PluginEntryPoint:
         claims: Sequence[PluginEntryPoint] = self.claims().get((family, prefix), ())
-        owner = first_party().get(family, {}).get(prefix)
-        preferred = self._preferred(family, prefix)
-        if preferred is not None:
-            chosen = next((claim for claim in claims if claim.distribution == preferred), None)
-            if chosen is not None:
-                return chosen
         if not claims:
-            raise self._not_installed(family, prefix, owner)
-        first = claims[0]
-        if len(claims) > 1 or (owner is not None and first.distribution != owner):
-            raise _conflict(family, prefix, claims, owner)
-        return first
+            raise self.not_served(family, prefix)
+        if rivals := self.ownership.rivals(family, prefix):
+            raise _conflict(family, prefix, rivals)
+        return claims[0]
 
-    def _preferred(self, family: str, prefix: str) -> str | None:
-        for spelling in (f"{family}:{prefix}", f"{family}:{prefix}/"):
-            if (name := self._policy.prefer.get(spelling)) is not None:
-                return normalise(name)
-        return None
+    def refusals(self, family: str, prefix: str) -> str:
+        """Return why claims of other distributions on a prefix are not served; empty: there are none."""
+        refused = self.ownership.refused.get((family, prefix), ())
+        return "; ".join(self.ownership.refusal(claim) for claim in refused)
 
-    def _not_installed(self, family: str, prefix: str, owner: str | None) -> PluginNotInstalledError:
-        blocked = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
+    def not_served(self, family: str, prefix: str) -> PluginNotInstalledError:
+        """Return the error for a prefix that nothing serves, with what would serve it."""
+        owner = first_party().get(family, {}).get(prefix)
+        claims = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
+        blocked = [claim for claim in claims if not self._allowed(claim)]
         if blocked:
             reason = f": {blocked[0].distribution} is switched off by {ENVIRONMENT_LIST} or the plugin settings"
         else:
             reason = f"; {owner} does: {install_command(owner)}" if owner else ""
+        if refusals := self.refusals(family, prefix):
+            reason = f"{reason}; {refusals}"
         return PluginNotInstalledError(
             f"no plugin serves '{prefix}/' for {family}{reason}", distribution=owner, plugin=None
         )
@@ -185,10 +238,19 @@ class PluginRegistry:
     def _add_extension(self, extension: Any) -> None:
         if isinstance(extension, str):
             key = ("extensions", extension)
-            claim = next((claim for claim in installed_claims() if (claim.family, claim.prefix) == key), None)
-            if claim is None:
-                raise ConfigError(f"no installed distribution has the extension {extension!r}")
-            self._hooks.add_extension(load_claim(claim), extension)
+            allowed = filter(self._allowed, installed_claims())
+            claims = [claim for claim in allowed if (claim.family, claim.prefix) == key]
+            if not claims:
+                raise ConfigError(f"no installed and allowed distribution has the extension {extension!r}")
+            if len(claims) > 1:
+                raise PluginConflictError(
+                    f"the extension {extension!r} is claimed by {shown(claims)}; block one with "
+                    f"{ENVIRONMENT_LIST}=-NAME",
+                    distribution=claims[0].distribution,
+                    plugin=claims[0].value,
+                    version=claims[0].version,
+                )
+            self._hooks.add_extension(load_claim(claims[0]), extension)
         else:
             self._hooks.add_extension(extension, type(extension).__name__)
 
@@ -212,12 +274,16 @@ def load_claim(claim: PluginEntryPoint) -> Any:
     return target
 
 
-def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint], owner: str | None) -> PluginConflictError:
-    names = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
-    belongs = f", which belongs to {owner}" if owner else ""
+def _of_files() -> Iterator[PluginNotice]:
+    for folder, reason in unreadable_distributions():
+        yield PluginNotice("distribution", f"the entry points in {folder} are left out, they cannot be read: {reason}")
+
+
+def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint]) -> PluginConflictError:
+    is_own = (claims[0].family, claims[0].prefix) == (family, prefix)
+    reason = dispute(tuple(claims))
     return PluginConflictError(
-        f"'{prefix}/' for {family}{belongs} is claimed by {names}; choose one with "
-        f"PluginPolicy(prefer={{'{family}:{prefix}': 'DISTRIBUTION'}}) or block one with {ENVIRONMENT_LIST}=-NAME",
+        reason if is_own else f"'{prefix}/' is not served for {family} while it is disputed: {reason}",
         distribution=claims[0].distribution,
         plugin=claims[0].value,
         version=claims[0].version,

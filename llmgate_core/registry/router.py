@@ -17,6 +17,7 @@ from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
 from llmgate_core.errors import BadRequestError, UnknownModelError, bad_request
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
+from llmgate_core.settings.key_owner import KeyOwner
 
 __all__ = ["ResolvedModel", "Router", "split_prefix"]
 
@@ -32,6 +33,7 @@ class ResolvedModel:
     """The plugin and model for a model string: the part of a route that is the same for every call.
 
     `family` is the family that the plugin serves; it differs from the caller's family if the call is bridged.
+    `key_owner` is set if the plugin's distribution does not own the prefix, and the key is kept back from it.
     """
 
     plugin: BoundPlugin
@@ -40,6 +42,7 @@ class ResolvedModel:
     model: str
     row: ModelRow | None
     reason: str
+    key_owner: KeyOwner | None = None
 
 
 class Router:
@@ -87,9 +90,8 @@ class Router:
             prefix = _check_model(model).strip("/")
             if not self._plugins.knows(family, prefix):
                 return self.resolve(family, model)
-        return ResolvedModel(
-            self._plugins.get(family, prefix), family, prefix, "", None, f"the call names the prefix {prefix}/"
-        )
+        plugin = self._plugins.get(family, prefix)
+        return self._target(plugin, family, prefix, "", None, f"the call names the prefix {prefix}/")
 
     def rerouted(self, target: ResolvedModel, body: Mapping[str, Any]) -> ResolvedModel:
         """Return another target if this endpoint does not support the request's tools together with its effort.
@@ -104,7 +106,15 @@ class Router:
             return target
         reason = f"function tools and reasoning can be combined only on {prefix}/ for this model"
         plugin = self._plugins.get(target.family, prefix)
-        return ResolvedModel(plugin, target.family, prefix, target.model, target.row, reason)
+        return self._target(plugin, target.family, prefix, target.model, target.row, reason)
+
+    def _target(
+        self, plugin: BoundPlugin, family: str, prefix: str, model: str, row: ModelRow | None, reason: str
+    ) -> ResolvedModel:
+        key_owner = self._plugins.key_owner(family, prefix)
+        if key_owner is not None:
+            reason = f"{reason}; the key of '{prefix}/' is kept back from {key_owner.distribution}, which you prefer"
+        return ResolvedModel(plugin, family, prefix, model, row, reason, key_owner)
 
     def forget(self) -> None:
         """Clear the cache, after a plugin was added."""
@@ -126,7 +136,7 @@ class Router:
         if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
             prefix, reason = row.prefix, f"in the catalogue {row.name} has the mode responses"
         plugin = self._plugins.get(family, prefix)
-        return ResolvedModel(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
+        return self._target(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
 
     def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
         return prefix == self._catalogue.prefix_for(row.provider, "chat")
@@ -148,24 +158,38 @@ class Router:
         prefix = (fixed_prefix and self._catalogue.prefix_for(row.provider, family)) or row.prefix
         plugin = self._plugins.get(family, prefix)
         reason = f"the model string has no prefix; in the catalogue it is {row.provider}, mode {row.mode}"
-        return ResolvedModel(plugin, family, prefix, model, row, reason)
+        return self._target(plugin, family, prefix, model, row, reason)
 
     def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
         """Raise if a longer prefix belongs to another family: a shorter one of this family must not match."""
         others = [other for other in FAMILIES if other != family and self._plugins.knows(other, prefix)]
         if others:
+            if self._plugins.refusals(family, prefix):
+                raise self._plugins.not_served(family, prefix)
             raise bad_request(
                 "model", f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}"
             )
 
     def _unknown(self, family: str, model: str) -> UnknownModelError:
         shown = repr(model if len(model) <= 200 else model[:200] + "...")
+        if rivals := self._catalogue.rivals(model[:200]):
+            return self._unknown_model(
+                f"{shown} is a model of several plugins: write its prefix, {' or '.join(f'{it}/' for it in rivals)}",
+                model,
+            )
         similar = self._catalogue.near(model[:200])
         hints = f"; similar names: {', '.join(similar)}" if similar else ""
         prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"
-        return UnknownModelError(
+        return self._unknown_model(
             f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue"
             f"{hints}; installed prefixes: {prefixes}",
+            model,
+        )
+
+    @staticmethod
+    def _unknown_model(message: str, model: str) -> UnknownModelError:
+        return UnknownModelError(
+            message,
             status_code=404,
             code="model_not_found",
             param="model",

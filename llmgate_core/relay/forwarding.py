@@ -95,7 +95,7 @@ def forwarding(
     plugin = target.plugin
     if plugin.auth is not None:
         raise plugin.error("auth", "requests cannot be forwarded for a plugin with the hook auth")
-    destination = destination_for(plugin.info, options, preparer.client, preparer.settings)
+    destination = destination_for(plugin.info, options, preparer.client, preparer.settings, key_owner=target.key_owner)
     route = Route(
         provider=plugin.info.name,
         prefix=target.prefix,

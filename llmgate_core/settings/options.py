@@ -19,6 +19,7 @@ from llmgate_core.settings.base_url import is_loopback, split_base_url, without_
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
 from llmgate_core.settings.foreign_arguments import refuse_foreign
+from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.settings import Settings
 
@@ -141,22 +142,46 @@ def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Set
 
 
 def destination_for(
-    info: ProviderInfo, options: Options, client: ClientOptions, settings: Settings, *, require_key: bool = True
+    info: ProviderInfo,
+    options: Options,
+    client: ClientOptions,
+    settings: Settings,
+    *,
+    require_key: bool = True,
+    key_owner: KeyOwner | None = None,
 ) -> Destination:
     """Return base URL, key, organization and project for a provider.
 
+    Args:
+        info: of the plugin that serves the call.
+        options: of the call.
+        client: the options of its client.
+        settings: of the client or the module.
+        require_key: a missing key is an error.
+        key_owner: who owns the key, if the plugin is not the owner's: the key then goes to the owner's hosts, or to
+            the base URL that the call, the client or a setting names.
+
     Raises:
-        AuthenticationError: there is no key; the message names the variable to set.
+        AuthenticationError: there is no key, or it is kept back; the message says what to do.
         ConfigError: the base URL is not a URL.
     """
     passed = options.passed
-    base_url = _resolve("api_base", passed, client, settings) or first_set(info.env_base_url) or info.base_url
+    named_url = _resolve("api_base", passed, client, settings)
+    base_url = named_url or first_set(info.env_base_url) or info.base_url
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
     base_url = without_last_slash(base_url)
-    key = _key_for(info, base_url, passed.get("api_key") or client.api_key, settings)
-    if key is None and require_key and info.env_key is not None and not info.env_key_optional:
-        _require_no_key(base_url, info)
+    if named_url or (key_owner is not None and key_owner.has_host(base_url)):
+        key_owner = None  # the caller says where the key goes, or it goes to its owner anyway
+    key = _given_key(passed, client, settings)
+    if key is None:
+        key = _key_of_environment(info, base_url, settings, key_owner, require_key=require_key)
+    elif key_owner is not None:
+        key = None
+        if require_key:
+            raise _kept_back(key_owner, info)
+    else:
+        key = checked_key(key, "api_key")
     return Destination(
         base_url,
         key,
@@ -165,34 +190,48 @@ def destination_for(
     )
 
 
-def _key_for(info: ProviderInfo, base_url: str, given: Secret | None, settings: Settings) -> Secret | None:
-    """Return the key of the call or client, else of the settings, else of the environment.
-
-    Raises:
-        AuthenticationError: it may not leave the provider's host. BadRequestError: it cannot be part of a header.
-    """
-    if given is None and settings.api_key:
-        given = Secret(settings.api_key)
-    if given is not None:
-        return checked_key(given, "api_key")
-    key = None if info.env_key is None else read_secret(info.env_key)
+def _given_key(passed: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Secret | None:
+    key: Secret | None = passed.get("api_key")
     if key is None:
+        key = client.api_key
+    return Secret(settings.api_key) if key is None and settings.api_key else key
+
+
+def _key_of_environment(
+    info: ProviderInfo, base_url: str, settings: Settings, key_owner: KeyOwner | None, *, require_key: bool
+) -> Secret | None:
+    if info.env_key is None:
         return None
-    if settings.bind_key_to_host:
+    is_kept_back = key_owner is not None and key_owner.has_variable(info.env_key)
+    key = None if is_kept_back else read_secret(info.env_key)
+    if key is not None and settings.bind_key_to_host:
         _check_host(base_url, info)
-    return checked_key(key, str(info.env_key))
+    if key is not None:
+        return checked_key(key, info.env_key)
+    if not require_key or info.env_key_optional:
+        return None
+    if is_kept_back and key_owner is not None:
+        raise _kept_back(key_owner, info)
+    if is_loopback(split_base_url(base_url).origin.host):
+        return None  # a server on this machine needs no key
+    raise AuthenticationError(
+        f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
+        status_code=401,
+        code="missing_api_key",
+        provider=info.name,
+        attempts=0,
+    )
 
 
-def _require_no_key(base_url: str, info: ProviderInfo) -> None:
-    """Raise an AuthenticationError unless the host is this machine, where servers need no key."""
-    if not is_loopback(split_base_url(base_url).origin.host):
-        raise AuthenticationError(
-            f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
-            status_code=401,
-            code="missing_api_key",
-            provider=info.name,
-            attempts=0,
-        )
+def _kept_back(key_owner: KeyOwner, info: ProviderInfo) -> AuthenticationError:
+    return AuthenticationError(
+        f"the key of '{key_owner.prefix}/' is kept back from the plugin of {key_owner.distribution}, which serves the "
+        f"call but does not own that prefix: pass api_base= with the key to name the host that it goes to",
+        status_code=401,
+        code="key_kept_back",
+        provider=info.name,
+        attempts=0,
+    )
 
 
 def is_provider_host(base_url: str, info: ProviderInfo) -> bool:

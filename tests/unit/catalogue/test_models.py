@@ -248,7 +248,7 @@ def test_an_override_may_bring_rows_of_several_providers(tmp_path: Path) -> None
         {"provider": "openai", "models": {"gpt-99": {"mode": "responses"}}},
         {"provider": "acme", "as_of": "2026-01-02", "models": {"acme-1": {"mode": "chat"}}},
     ]
-    catalogue = Catalogue.shipped(str(written(tmp_path, override)))
+    catalogue = Catalogue.shipped().with_overrides(written(tmp_path, override))
     new, theirs = catalogue.find("gpt-99"), catalogue.find("acme-1")
     assert new is not None
     assert theirs is not None
@@ -302,7 +302,7 @@ def test_an_override_that_cannot_be_read_is_a_config_error(tmp_path: Path, conte
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError):
-        Catalogue.shipped(str(path))
+        Catalogue.shipped().with_overrides(path)
 
 
 def test_importing_the_catalogue_loads_no_data_no_yaml_and_no_difflib() -> None:

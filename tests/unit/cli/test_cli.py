@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llmgate_core.testing import Answer, fake_upstream
+from tests.support.plugin_site import PluginSite
 
 KEY = "sk-canary-1234567890"
 NO_SOCKETS = (
@@ -132,3 +133,22 @@ def test_help_loads_no_client_and_no_plugin() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
     assert done.stderr == "[]\n"
+
+
+def test_doctor_and_plugins_list_what_a_stranger_may_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = PluginSite(tmp_path, monkeypatch)
+    models = {"provider": "openai", "models": {"gpt-4o": {"mode": "chat", "pricing": {"standard": {"input": 0}}}}}
+    claims = {"chat:openai": "plugin", "chat:openai/ft": "plugin", "embeddings:acme": "plugin"}
+    site.install("llmgate-stranger", claims, models=models)
+    environment = {"PYTHONPATH": str(tmp_path), "LLMGATE_PLUGINS": "-llmgate-typo"}
+    parts = ("'openai/' for chat", "'openai/ft/' for chat", "rows of the provider 'openai'", "llmgate.embeddings;")
+    for command, status in (("doctor", 1), ("plugins", 0)):
+        done = llmgate(command, env=environment)
+        assert done.returncode == status
+        assert "UserWarning" not in done.stderr
+        for part in parts:
+            (line,) = [line for line in done.stdout.splitlines() if part in line and "llmgate-stranger 1.2" in line]
+            assert command == "plugins" or line.startswith("FAIL ")
+        assert "'llmgate-typo'" in done.stdout
+        shown = llmgate(command, "--json", env=environment)
+        assert all(isinstance(json.loads(line), dict) for line in shown.stdout.splitlines())

@@ -168,7 +168,7 @@ MODES_WITHOUT_FAMILY = {"batch", "file", "realtime", "rerank"}
 
 
 def test_the_modes_are_those_of_the_catalogue_and_of_its_schema() -> None:
-    catalogue = Catalogue.shipped(None)
+    catalogue = Catalogue.shipped()
     rows = [catalogue.find(name) for name in catalogue.names()]
     modes = {row.facts["mode"] for row in rows if row is not None and "mode" in row.facts}
     assert modes - MODES_WITHOUT_FAMILY == set(FAMILY_OF_MODE)

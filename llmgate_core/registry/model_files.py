@@ -1,0 +1,82 @@
+"""Read the files of models that plugins bring, and take from each what its distribution may say.
+
+Imports no plugin. A file that cannot be used is left out alone, and so is a row.
+
+Source: docs/guide/plugins.md, "Facts and prices of your models".
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.schema import usable_part
+from llmgate_core.errors import ConfigError
+from llmgate_core.json_codec import decode
+from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.notices import PluginNotice
+from llmgate_core.registry.ownership import Ownership, shown
+
+__all__ = ["MAX_BYTES", "add_models"]
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_NAMED_ROWS = 3
+
+
+def add_models(catalogue: Catalogue, claim: PluginEntryPoint, ownership: Ownership) -> Iterator[PluginNotice]:
+    """Add the models of one entry point to the catalogue, and yield what was left out of it."""
+    who = f"{shown((claim,))}: its file of models {claim.value}"
+    try:
+        data, mistakes = usable_part(decode(_content(_path(claim.value))))
+    except (OSError, ValueError, ImportError, ConfigError) as error:
+        yield PluginNotice("models", f"{who} is left out: {error}", claim)
+        return
+    provider = data["provider"]
+    if not ownership.owns_provider(claim.distribution, provider):
+        names = f"{len(data['models'])} rows of the provider {provider!r}"
+        reason = f"{claim.distribution} does not own the prefix '{provider}/'"
+        yield PluginNotice("models", f"{who} is left out: it gives {names}, but {reason}", claim)
+        return
+    prefixes: dict[str, str] = {}
+    for mode, prefix in (data.get("prefix_by_mode") or {}).items():
+        if prefix and ownership.owns(claim.distribution, prefix.strip("/")):
+            prefixes[mode] = prefix.strip("/")
+        else:
+            reason = f"{claim.distribution} does not own the prefix {prefix!r}"
+            yield PluginNotice("models", f"{who}: prefix_by_mode.{mode} is left out: {reason}", claim)
+    if mistakes:
+        more = f" (and {len(mistakes) - MAX_NAMED_ROWS} more)" if len(mistakes) > MAX_NAMED_ROWS else ""
+        named = "; ".join(mistakes[:MAX_NAMED_ROWS])
+        yield PluginNotice("models", f"{who}: rows are left out{more}: {named}", claim)
+    catalogue.add_of_plugin({**data, "prefix_by_mode": prefixes})
+
+
+def _path(value: str) -> Path:
+    """Return the file of `package:file.json` without importing the package.
+
+    Raises:
+        ConfigError: there is no such package, or the file is not inside it.
+    """
+    package, _, name = value.partition(":")
+    top, *below = package.strip().split(".")
+    spec = importlib.util.find_spec(top)  # of a name with dots it would import the package above
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not folders:
+        raise ConfigError(f"there is no package {top!r}; write it as 'package:file.json'")
+    inside = PurePosixPath(*below, name.strip())
+    if not name.strip() or inside.is_absolute() or ".." in inside.parts:
+        raise ConfigError("the file must be inside the package; write it as 'package:file.json'")
+    paths = [Path(folder, inside) for folder in folders]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ConfigError("it is not a file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    return content
