@@ -219,7 +219,9 @@ class Deployments:
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
         arguments, targets = _arguments(options, headers), _targets(client, entry, options)
         destinations = [client.destination(target, **arguments) for target in targets.values()]
-        if len({(it.base_url, it.organization, it.project) for it in destinations}) == 1:
+        is_one_place = len({(it.base_url, it.organization, it.project) for it in destinations}) == 1
+        if is_one_place and all(target.key_owner is None for target in targets.values()):
+            # an api_base that is named here would let the key go to it, as one of the config does
             # settled here, so that no request reads the environment again; the key stays where it is
             arguments |= {
                 "api_base": destinations[0].base_url,

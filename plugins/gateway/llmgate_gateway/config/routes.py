@@ -7,6 +7,7 @@ Source: rows S20, R31 and R35 of docs/reliability.md.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -53,6 +54,7 @@ class Served:
 def installed_prefixes(config: GatewayConfig) -> frozenset[str]:
     """Return every prefix that installed plugins claim, whether or not the config uses it."""
     client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    _load(client)
     return frozenset(plugin.prefix for plugin in client.installed() if plugin.family in FAMILIES)
 
 
@@ -64,6 +66,7 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
             settings or the catalogue file are not valid.
     """
     client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    _load(client)
     served: list[Served] = []
     problems: list[Problem] = []
     for index, deployment in enumerate(config.deployments):
@@ -88,10 +91,12 @@ def check_tree(root: Node, problems: Problems) -> None:
     catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
     client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
     try:
-        client.load()
+        _load(client)
     except errors.LLMGateError as error:
         problems.add(*root.find(("settings", "catalogue_file")), str(error))
         return
+    for notice in client.plugin_notices():
+        problems.warn(root.find(("plugins",))[0], (), notice.message)
     entries = content.get("model_list")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         model, mode = _model_and_mode(entry)
@@ -125,8 +130,15 @@ def _client(policy: PluginPolicy, catalogue_file: str | None) -> Client:
     return Client(settings=Settings(plugins=policy, catalogue_file=catalogue_file))
 
 
+def _load(client: Client) -> None:
+    """Load what a client knows of its plugins; what it would warn of is reported with the config's own warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client.load()
+
+
 def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | str:
-    """Return family -> plugin for a model string, or why nothing serves it."""
+    """Return family -> plugin for a model string, or why nothing serves it: a family in dispute fails them all."""
     plugins: dict[str, str] = {}
     failures: list[errors.LLMGateError] = []
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
@@ -137,6 +149,9 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
             failures.append(error)
         else:
             plugins[family] = f"{plugin.distribution} {plugin.version}"
+    for failure in failures:
+        if isinstance(failure, errors.PluginConflictError):
+            return str(failure)
     return plugins or f"{_most_important(failures)}{_prefix_hint(client, model, mode)}"
 
 
