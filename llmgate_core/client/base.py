@@ -193,8 +193,8 @@ class BaseClient(ABC):
     def plugin_notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins. Imports none.
 
-        It names what is refused or left out: claims on prefixes of other distributions, rows of a catalogue for
-        other providers, broken files, groups of entry points that are never read, and names in the settings that match
+        They name what is refused or left out: claims on prefixes of other distributions, rows of a catalogue for
+        other providers, broken files, groups of entry points that are never read, names in the settings that match
         nothing.
 
         Raises:

@@ -62,7 +62,7 @@ class PluginRegistry:
 
     @property
     def ownership(self) -> Ownership:
-        """Who owns which prefix. Reads the disk once."""
+        """The owners of prefixes, and the claims that are served. Reads the disk once."""
         ownership = self._ownership
         if ownership is None:
             with self._lock:
@@ -92,7 +92,7 @@ class PluginRegistry:
         return (*self.ownership.notices(), *self._of_models, *self._of_groups(), *self._of_names(), *_of_files())
 
     def key_owner(self, family: str, prefix: str) -> KeyOwner | None:
-        """Return who owns the key of a prefix; None if the plugin that serves it may have the key.
+        """Return the owner of a prefix's key; None if the plugin that serves the prefix may have it.
 
         Imports the owner's plugins, for their hosts, where another distribution serves the prefix.
 
@@ -117,25 +117,21 @@ class PluginRegistry:
         return KeyOwner(prefix, claim.distribution, tuple(infos))
 
     def _of_groups(self) -> Iterator[PluginNotice]:
-        import difflib
-
         known = (*FAMILIES, *OTHER_GROUPS)
         for claim in self._all_claims:
             if claim.family not in known and "." not in claim.family:
-                near = difflib.get_close_matches(claim.family, known, 1)
-                hint = f"; did its author mean {GROUP_PREFIX}{near[0]}?" if near else ""
+                near = _nearest(claim.family, known)
+                hint = f"; did its author mean {GROUP_PREFIX}{near}?" if near else ""
                 group = f"{GROUP_PREFIX}{claim.family}"
                 message = f"{shown((claim,))}: {claim.prefix!r} is never served: there is no group {group}{hint}"
                 yield PluginNotice("group", message, claim)
 
     def _of_names(self) -> Iterator[PluginNotice]:
         """Yield the names of the policy that match no installed distribution."""
-        import difflib
-
         installed = {claim.distribution for claim in self._all_claims}
         for name in sorted((self._policy.block | (self._policy.allow or frozenset())) - installed):
-            near = difflib.get_close_matches(name, sorted(installed), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = _nearest(name, sorted(installed))
+            hint = f"; did you mean {near!r}?" if near else ""
             message = (
                 f"{ENVIRONMENT_LIST} or the plugin settings name {name!r}, but no plugin of that name is installed"
             )
@@ -272,6 +268,12 @@ def load_claim(claim: PluginEntryPoint) -> Any:
         reason = f"{claim.value} cannot be imported: {type(error).__name__}: {error}"
         raise load_error(reason, name=claim.value, distribution=claim.distribution, version=claim.version) from error
     return target
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    import difflib  # only for a name that is wrong
+
+    return next(iter(difflib.get_close_matches(name, names, 1)), None)
 
 
 def _of_files() -> Iterator[PluginNotice]:

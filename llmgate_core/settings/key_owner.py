@@ -1,4 +1,4 @@
-"""Who owns the key of a prefix, for a call that another distribution's plugin serves. Pure data."""
+"""The owner of a prefix's key, for a call that another distribution's plugin serves. Pure data."""
 
 from __future__ import annotations
 

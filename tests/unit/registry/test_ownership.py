@@ -46,7 +46,7 @@ def test_every_claim_is_served_or_refused_and_only_owners_are_served(found: list
 @examples(200)
 @given(sets_of_claims, claims)
 def test_a_further_claim_takes_nothing_from_an_owner(found: list[PluginEntryPoint], late: PluginEntryPoint) -> None:
-    """Unless it claims the root for an earlier family, or claims a prefix above the root that was not claimed before."""
+    """Unless it claims the root for an earlier family, or a prefix above it that was not claimed before."""
     before, after = Ownership(found, {}), Ownership(sorted({*found, late}), {})
     for each in found:
         if before.owners(each.prefix) == after.owners(each.prefix):
