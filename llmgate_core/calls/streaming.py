@@ -57,6 +57,7 @@ def open_stream(call: PreparedCall, results: ResultReader, attempt: int, new_con
 def _first_chunks(
     call: PreparedCall, results: ResultReader, answer: Answer, reader: StreamReader, clock: EventClock
 ) -> Steps:
+    comments = reader.comments
     block = yield from _next_block(answer, reader, clock)
     if reader.rejects_documents and is_document_start(block):
         yield from read_body(call, answer, call.limits.body)
@@ -68,6 +69,9 @@ def _first_chunks(
             return chunks
         if reader.end.is_over:
             return iter(())
+        if reader.comments != comments:
+            comments = reader.comments
+            clock.saw_comment()
         block = yield from _next_block(answer, reader, clock)
     return with_first(reader.close()) or iter(())
 
@@ -105,8 +109,11 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         yield Emit(stream.first_chunks)
         while not reader.end.is_over:
             clock.saw_event()
-            seen = reader.count
+            seen, comments = reader.count, reader.comments
             while reader.count == seen and not reader.end.is_over:
+                if reader.comments != comments:
+                    comments = reader.comments
+                    clock.saw_comment()
                 block = yield from _next_block(answer, reader, clock)
                 yield Emit(reader.feed(block) if block else reader.close())
         yield Finish()

@@ -118,7 +118,7 @@ class Deadline:
 
 
 class EventClock:
-    """The waits of one stream: until its first event, then between events. Comments do not count."""
+    """The waits of one stream: until its first event, then between events. A comment begins the same wait again."""
 
     __slots__ = ("_deadline", "_last", "_phase")
 
@@ -133,6 +133,10 @@ class EventClock:
         if limit is not None:
             limit = max(0.0, limit - (time.monotonic() - self._last))
         return self._deadline.wait(limit)
+
+    def saw_comment(self) -> None:
+        """Begin the present wait again: an upstream that sends comments is alive. The total goes on."""
+        self._last = time.monotonic()
 
     def saw_event(self) -> None:
         """Start the wait for the next event."""

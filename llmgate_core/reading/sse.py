@@ -12,6 +12,7 @@ from llmgate_core.contract.upstream import SSEEvent
 __all__ = ["SSEDecoder"]
 
 MAX_EVENT_BYTES = 16_777_216
+MAX_COMMENT_BYTES = 256
 
 
 class SSEDecoder:
@@ -19,9 +20,23 @@ class SSEDecoder:
 
     A block may end inside a line, a CRLF pair or a UTF-8 character; what is
     incomplete waits for the next `feed`, in pieces that are joined once.
+
+    Attributes:
+        comments: how many comments have come so far.
+        comment: the last one, without its colon, cut at `MAX_COMMENT_BYTES`.
     """
 
-    __slots__ = ("_after_cr", "_bom", "_failure", "_line", "_lines", "_max_event_bytes", "_size")
+    __slots__ = (
+        "_after_cr",
+        "_bom",
+        "_failure",
+        "_line",
+        "_lines",
+        "_max_event_bytes",
+        "_size",
+        "comment",
+        "comments",
+    )
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._line: list[bytes] = []  # pieces of the unfinished line
@@ -31,6 +46,8 @@ class SSEDecoder:
         self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
         self._max_event_bytes = max_event_bytes
         self._failure = ""
+        self.comments = 0
+        self.comment = b""
 
     def feed(self, block: bytes) -> list[SSEEvent]:
         """Return the events that `block` completes, oldest first.
@@ -92,6 +109,11 @@ class SSEDecoder:
         line, self._line = b"".join(self._line), []
         if self._bom:
             line, self._bom = line.removeprefix(self._bom), b""
+        if line[:1] == b":":
+            self.comments += 1
+            self.comment = line[1 : 1 + MAX_COMMENT_BYTES]
+            self._size -= len(line)
+            return None
         if line:
             self._lines += line
             self._lines += b"\n"

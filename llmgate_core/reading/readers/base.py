@@ -47,7 +47,7 @@ class StreamReader(Protocol):
 
     Attributes:
         end: what the stream has said about its end.
-        count: chunks made so far.
+        count: chunks made so far. comments: comments of the event stream so far.
         rejects_documents: a plain document is not such a stream.
         answer: the whole answer, where the last event held one.
         usage: the last usage seen, a typed object or a dict.
@@ -57,6 +57,11 @@ class StreamReader(Protocol):
     end: EndOfStream
     count: int
     rejects_documents: bool
+
+    @property
+    def comments(self) -> int:
+        """See above."""
+        ...
 
     @property
     def answer(self) -> Any:
@@ -155,6 +160,11 @@ class EventStreamReader(ABC):
     @abstractmethod
     def partial(self) -> Any:
         """Return the answer so far."""
+
+    @property
+    def comments(self) -> int:
+        """How many comments have come."""
+        return self._decoder.comments
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:

@@ -24,22 +24,25 @@ DONE_EVENT = b"data: [DONE]\n\n"
 
 
 class EventRelay(EventStreamReader):
-    """Passes one stream on. A chunk is all events that one block completes, joined."""
+    """Passes one stream on. A chunk is all events that one block completes, joined; or a comment between two events.
+
+    Comments before the first event are not passed on, since a stream begins with it.
+    """
 
     __slots__ = ()
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         """Yield the events that `block` completes as one chunk; an error is raised behind it."""
-        return self._joined(super().feed(block))
+        return self._joined(super().feed(block), self.comments)
 
     def close(self) -> Iterator[bytes]:
         """Yield the last events as one chunk."""
-        return self._joined(super().close())
+        return self._joined(super().close(), self.comments)
 
     def partial(self) -> None:
         """Return None: every event has gone out, and none is kept."""
 
-    def _joined(self, events: Iterator[bytes]) -> Iterator[bytes]:
+    def _joined(self, events: Iterator[bytes], comments: int) -> Iterator[bytes]:
         pieces: list[bytes] = []
         failure: LLMGateError | None = None
         try:
@@ -48,6 +51,8 @@ class EventRelay(EventStreamReader):
             failure = error
         if self.end.is_over and not self._family.ends:
             pieces.append(DONE_EVENT)
+        if not pieces and self.count and self.comments != comments:
+            pieces.append(b":%b\n\n" % self._decoder.comment)
         chunk = b"".join(pieces)
         del events, pieces  # while a slow client takes the chunk, nothing else is held
         if chunk:

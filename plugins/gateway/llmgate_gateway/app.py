@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from llmgate_core.serving import errors
-from llmgate_gateway.access.authenticate import authenticate
+from llmgate_gateway.access.authenticate import authenticate, check_key_again
 from llmgate_gateway.access.cors import origin_headers, preflight
 from llmgate_gateway.access.limits import Admission, check_head
 from llmgate_gateway.access.opening import open_stores
@@ -33,7 +33,7 @@ from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, record_failure
-from llmgate_gateway.http.request import ClientGoneError, ClientRequest, Waits
+from llmgate_gateway.http.request import ClientGoneError, ClientLimits, ClientRequest, Waits
 from llmgate_gateway.http.responses import ErrorFacts, Receive, RefusedError, Reply, Scope, Send, refuse, send_reply
 from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
 from llmgate_gateway.pages.health import liveness, readiness
@@ -154,6 +154,17 @@ class Gateway:
         old, self._snapshot = self._snapshot, fresh
         old.retire()
 
+    def record_refusal(self, error: ErrorFacts, detail: str) -> None:
+        """Log and count an answer that a server has given without us: to bytes that are no request, or too many.
+
+        Args:
+            error: the answer. detail: for the log; nothing in it comes from the client.
+        """
+        record = self._new_record("")
+        record.status, record.error_code, record.extra["detail"] = error.status, error.code, detail
+        self._announce()
+        self._record_end(record)
+
     def begin_drain(self) -> None:
         """Tell load balancers that this worker is stopping, and clients that connections end."""
         self.draining = True
@@ -195,11 +206,11 @@ class Gateway:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, whatever happens in between, and tell the observers how it ended."""
         snapshot = self._snapshot
-        record = RequestRecord(f"req_{self._id_start}{next(self._ids):08x}", time.monotonic(), scope["method"])
+        record = self._new_record(scope["method"])
         request = ClientRequest(scope, receive, send, record, self._error_reply)
         timeouts = snapshot.general.timeouts
         snapshot.users += 1
-        self._waits.add(request, body_seconds=timeouts.body, write_seconds=timeouts.write)
+        self._waits.add(request, ClientLimits(timeouts.body, timeouts.write, snapshot.general.limits.min_body_rate))
         try:
             self._announce()
             await self._respond_or_fail(request, snapshot)
@@ -228,7 +239,7 @@ class Gateway:
             if not isinstance(error, errors.APIError) and not request.head_sent:
                 log.error("%s: %s", record.request_id, error)
         except ClientGoneError:
-            _record_disconnect(record)
+            _record_disconnect(request)
             return
         except Exception:
             record.outcome, record.error_code, facts = "failed", INTERNAL.code, INTERNAL
@@ -287,9 +298,11 @@ class Gateway:
         for observe in self._on_call:
             observe(record)
         call = await dialect.decode(request, route, ids, snapshot.general)
+        await check_key_again(request, self._snapshot.keys)
         request.watch()
         try:
             answer = dialect.encode(call, await snapshot.handler(call))
+            request.comment_seconds = snapshot.general.timeouts.stream_comment if answer.is_events else None
             await send_answer(request, answer, lambda error, after: dialect.stream_tail(call, error, after=after))
         finally:
             if call.on_end:
@@ -312,7 +325,7 @@ class Gateway:
         """End a request that was stopped from outside."""
         record, reason = request.record, request.stopped_by
         if reason == "gone":
-            _record_disconnect(record)
+            _record_disconnect(request)
         elif reason == "slow reader":
             record.outcome, record.error_code = "cancelled", "client_does_not_read"
             request.abort()
@@ -324,6 +337,9 @@ class Gateway:
         elif not request.head_sent:
             record.outcome, record.error_code = "failed", STOPPING.code
             await send_reply(request.send, request.error_reply(error_facts(STOPPING)), (CLOSE,))
+
+    def _new_record(self, method: str) -> RequestRecord:
+        return RequestRecord(f"req_{self._id_start}{next(self._ids):08x}", time.monotonic(), method)
 
     def _announce(self) -> None:
         for begin in self._on_begin:
@@ -365,9 +381,13 @@ def _models(caller: Caller, snapshot: ConfigSnapshot, dialect: Dialect, ids: Map
     return dialect.model(name)
 
 
-def _record_disconnect(record: RequestRecord) -> None:
-    record.outcome = "cancelled"
-    record.status = record.status or CLIENT_CLOSED
+def _record_disconnect(request: ClientRequest) -> None:
+    record, refusal = request.record, request.refusal
+    if refusal is not None:  # it did not hang up: what it sent could not be read
+        record.outcome, record.status, record.error_code = "refused", refusal.status, refusal.code
+    else:
+        record.outcome = "cancelled"
+        record.status = record.status or CLIENT_CLOSED
 
 
 def _routes_of(dialects: Iterable[Dialect], pages: Iterable[tuple[str, str]]) -> Routes:

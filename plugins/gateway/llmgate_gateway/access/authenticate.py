@@ -7,7 +7,10 @@ from llmgate_gateway.access.keys import KeyRing, wrong_key
 from llmgate_gateway.config.schema.general import Cors
 from llmgate_gateway.http.request import ClientRequest
 
-__all__ = ["authenticate"]
+__all__ = ["authenticate", "check_key_again"]
+
+FRESH_SECONDS = 1.0
+"""How long a key that was checked counts as checked, of waiting for the client."""
 
 
 async def authenticate(request: ClientRequest, keys: KeyRing, cors: Cors, *, is_open: bool) -> None:
@@ -31,3 +34,19 @@ async def authenticate(request: ClientRequest, keys: KeyRing, cors: Cors, *, is_
         check_page(request.scope, request.headers, cors)
     if caller is not None:
         request.caller, request.record.client, request.is_authenticated = caller, caller.name, True
+
+
+async def check_key_again(request: ClientRequest, keys: KeyRing) -> None:
+    """Check the key of a request whose body has taken a while: it may have been revoked since.
+
+    Args:
+        request: its body is whole.
+        keys: of the config that is served by now.
+
+    Raises:
+        RefusedError: 401.
+    """
+    if request.is_authenticated and request.body_waited >= FRESH_SECONDS:
+        caller = await keys.caller_of(request.values(b"authorization"))
+        if caller is None:
+            raise wrong_key()

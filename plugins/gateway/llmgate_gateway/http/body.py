@@ -50,6 +50,8 @@ FORBIDDEN = OPTION_NAMES | frozenset(
 )
 """Names that would decide where a request goes, and how; only the config may."""
 
+BODY_SETTING = "limits.max_body"
+JSON_SETTING = "limits.max_json_body, and limits.max_body,"
 FORBIDDEN_START = "litellm_"
 MAX_QUERY_FIELDS = 100
 
@@ -68,7 +70,7 @@ def sent_length(request: ClientRequest) -> int | None:
     return int(lengths[0])
 
 
-def body_limit(request: ClientRequest, limit: int) -> int | None:
+def body_limit(request: ClientRequest, limit: int, setting: str | None = BODY_SETTING) -> int | None:
     """Return the body's length as the client gave it, after checking that it is within `limit`.
 
     Raises:
@@ -78,34 +80,35 @@ def body_limit(request: ClientRequest, limit: int) -> int | None:
         _check_encoding(request)
     length = sent_length(request)
     if length is not None and length > limit:
-        raise too_large(limit)
+        raise too_large(limit, setting)
     return length
 
 
-def too_large(limit: int) -> RefusedError:
-    """Return the refusal of a body beyond its limit."""
-    return refuse(413, f"The request's body is larger than {limit} bytes.", code="request_too_large", close=True)
+def too_large(limit: int, setting: str | None = BODY_SETTING) -> RefusedError:
+    """Return the refusal of a body beyond its limit, which `setting` decides; None: no setting does."""
+    by = "" if setting is None else f" ({setting} of the gateway's config)"
+    return refuse(413, f"The request's body is larger than {limit} bytes{by}.", code="request_too_large", close=True)
 
 
-async def read_whole(request: ClientRequest, limit: int) -> bytes:
-    """Return the whole body.
+async def read_whole(request: ClientRequest, limit: int, setting: str | None = JSON_SETTING) -> bytes:
+    """Return the whole body, which `setting` limits.
 
     Raises:
         RefusedError: 413, at the block that exceeds the limit. ClientGoneError: the client disconnected.
     """
-    body_limit(request, limit)
+    body_limit(request, limit, setting)
     block, more = await request.read()
     if not more and len(block) <= limit:
         return block
     blocks, size = [block], len(block)
     while more:
         if size > limit:
-            raise too_large(limit)
+            raise too_large(limit, setting)
         block, more = await request.read()
         blocks.append(block)
         size += len(block)
     if size > limit:
-        raise too_large(limit)
+        raise too_large(limit, setting)
     return b"".join(blocks)
 
 

@@ -1,4 +1,8 @@
-"""Send a response before the body of its request has been read, or without reading it."""
+"""Send a response before the body of its request has been read, or without reading it.
+
+Our own server drops what the client still sends until it has read the response. For other servers a little is read
+here, so that the client of a small body gets to read it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ __all__ = ["CLOSE", "send_early"]
 
 CLOSE = (b"connection", b"close")
 MAX_UNREAD_BYTES = 64 * 1024
-"""Of a body that is not needed; the server reads as much to keep the connection."""
+"""Of a body that is not needed; the server reads as much to keep the connection: closing it would cost the client more."""
 MAX_DRAINED_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.5
 
@@ -28,6 +32,9 @@ async def send_early(request: ClientRequest, reply: Reply, *, close: bool = Fals
     unread = request.unread_bytes()
     if not unread or (unread <= MAX_UNREAD_BYTES and not close):
         await send_reply(request.send, reply)
+        return
+    if request.server_lingers:
+        await send_reply(request.send, reply, (CLOSE,))
         return
     head = [*reply.headers, (b"content-length", b"%d" % len(reply.body)), CLOSE]
     await request.send({"type": "http.response.start", "status": reply.status, "headers": head})

@@ -196,7 +196,7 @@ class _Parts:
         self._text += data[start:end]
         self._text_bytes += end - start
         if len(self._text) > MAX_FIELD_BYTES or self._text_bytes > MAX_FIELDS_BYTES:
-            raise too_large(MAX_FIELD_BYTES)
+            raise too_large(MAX_FIELD_BYTES, None)
 
     def _end(self) -> None:
         if self._file is None:

@@ -12,18 +12,22 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from llmgate_gateway.http.caller import ANYBODY, Caller
-from llmgate_gateway.http.responses import ErrorShape, Message, Receive, Scope, Send
+from llmgate_gateway.http.responses import ErrorFacts, ErrorShape, Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["ClientGoneError", "ClientRequest", "StopReason", "Waits"]
+__all__ = ["ClientGoneError", "ClientLimits", "ClientRequest", "StopReason", "Waits"]
 
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 PROGRESS_BYTES = 4096
 """How much of a body must arrive within `timeouts.body`: a slow drip does not count as progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
+COMMENT = b": keep-alive\n\n"
+"""An event stream's comment, which clients skip. Source: WHATWG HTML, section 9.2.7, "Authoring notes"."""
+EVENT_END = b"\n\n"
 
 
 class ClientGoneError(Exception):
@@ -39,12 +43,16 @@ class ClientRequest:
         head_sent, finished: how much of the response has been sent.
         stopped_by: what ended it from outside; None: nothing did.
         waiting_for, waiting_since: what the request is waiting for the client to do, and the loop's time since when.
+        body_waited: seconds that it has waited for the client's body in all. body_since: as `waiting_since`, for all.
+        comment_seconds: of silence after which an event stream gets a comment; None: never.
         extra_headers: of every response to this request.
         caller: whose key the request came with; `is_authenticated`: that has been found out.
         error_reply: gives errors the shape of the request's dialect.
     """
 
     __slots__ = (
+        "_comment",
+        "_ends_event",
         "_next_mark",
         "_receive",
         "_send",
@@ -52,7 +60,10 @@ class ClientRequest:
         "_task",
         "_waited",
         "_watcher",
+        "body_since",
+        "body_waited",
         "caller",
+        "comment_seconds",
         "error_reply",
         "extra_headers",
         "finished",
@@ -88,8 +99,12 @@ class ClientRequest:
         self.stopped_by: StopReason | None = None
         self.waiting_for: Literal["body", "reader"] | None = None
         self.waiting_since = 0.0
+        self.body_waited = self.body_since = 0.0
+        self.comment_seconds: float | None = None
         self._next_mark = 0
         self._waited = 0.0
+        self._ends_event = False  # what was sent last ends an event: a comment may follow
+        self._comment: asyncio.Task[None] | None = None
         self.loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
@@ -115,10 +130,13 @@ class ClientRequest:
         if self.read_bytes >= self._next_mark:
             self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
         self.waiting_since = now - self._waited  # pauses of our own in between do not count
+        self.body_since = now - self.body_waited
         self.waiting_for = "body"
         message = await self._receive()
         self.waiting_for = None
-        self._waited = self.loop.time() - self.waiting_since
+        ended = self.loop.time()
+        self._waited = ended - self.waiting_since
+        self.body_waited = ended - self.body_since
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         block, more = message.get("body", b""), message.get("more_body", False)
@@ -154,9 +172,31 @@ class ClientRequest:
             message["headers"] = [*message["headers"], *self.extra_headers]
         elif not message.get("more_body"):
             self.finished = True  # a disconnect from here on loses nothing
+        elif self.comment_seconds is not None:
+            self._ends_event = message.get("body", b"").endswith(EVENT_END)
         self.waiting_for, self.waiting_since = "reader", self.loop.time()
         await self._send(message)
         self.waiting_for = None
+
+    def send_comment(self) -> None:
+        """Send a comment into a silent event stream, unless the client has not read the last one."""
+        if self._ends_event and (self._comment is None or self._comment.done()):
+            self.waiting_since = self.loop.time()
+            self._comment = self.loop.create_task(self._send_comment())
+
+    async def _send_comment(self) -> None:
+        if self.waiting_for is None and not self.finished:
+            await self._send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+
+    @property
+    def server_lingers(self) -> bool:
+        """Whether the server itself sees to it that a client which still sends reads its answer."""
+        return self._server is not None
+
+    @property
+    def refusal(self) -> ErrorFacts | None:
+        """What the server has answered in our place, since the body could not be read; None: nothing."""
+        return None if self._server is None else self._server.get("refusal")
 
     def watch(self) -> None:
         """Watch for the client to disconnect; its whole body must have been read."""
@@ -172,12 +212,18 @@ class ClientRequest:
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
+        if self._comment is not None:
+            self._comment.cancel()
+            self._comment = None
 
     def stop(self, reason: StopReason) -> None:
         """End this request from outside, unless it has ended or been stopped already."""
-        if self.stopped_by is None and not self.finished and self._task is not None:
-            self.stopped_by = reason
-            self._task.cancel()
+        if self.stopped_by is not None or self._task is None:
+            return
+        if self.finished and (reason == "gone" or self.waiting_for is None):
+            return
+        self.stopped_by = reason
+        self._task.cancel()
 
     def was_stopped(self) -> bool:
         """Return whether `stop` caused the cancellation that is being handled, and undo it if so."""
@@ -204,23 +250,45 @@ class ClientRequest:
                 return
 
 
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """How long a client may take.
+
+    Attributes:
+        body_seconds: for the next piece of its body. write_seconds: until it reads more of the response.
+        body_rate: bytes a second that it sends at least, over a body that takes longer than `body_seconds` in all.
+    """
+
+    body_seconds: float
+    write_seconds: float
+    body_rate: int
+
+    def is_late(self, request: ClientRequest, now: float) -> bool:
+        """Return whether a client whose body is awaited is too slow."""
+        waited = now - request.waiting_since
+        if waited >= self.body_seconds:
+            return True
+        in_all = now - request.body_since
+        return in_all >= self.body_seconds and request.read_bytes < self.body_rate * in_all
+
+
 class Waits:
-    """Ends requests whose clients take too long to send their body, or to read the response.
+    """Ends requests whose clients take too long to send their body or to read the response, and breaks silences.
 
     One timer for all requests of an event loop, and none while there are no requests.
     """
 
     def __init__(self) -> None:
-        self._requests: dict[ClientRequest, tuple[float, float]] = {}
+        self._requests: dict[ClientRequest, ClientLimits] = {}
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
 
-    def add(self, request: ClientRequest, *, body_seconds: float, write_seconds: float) -> None:
+    def add(self, request: ClientRequest, limits: ClientLimits) -> None:
         """Watch a request until `remove`."""
-        self._requests[request] = (body_seconds, write_seconds)
+        self._requests[request] = limits
         if request.loop not in self._timers:
             for loop in [loop for loop in self._timers if loop.is_closed()]:
                 del self._timers[loop]
-            self._arm(request.loop, min(body_seconds, write_seconds))
+            self._arm(request.loop, min(limits.body_seconds, limits.write_seconds))
 
     def remove(self, request: ClientRequest) -> None:
         """Stop watching a request that has ended."""
@@ -240,14 +308,19 @@ class Waits:
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         del self._timers[loop]
         now, shortest = loop.time(), 0.0
-        for request, (body_seconds, write_seconds) in tuple(self._requests.items()):
+        for request, limits in tuple(self._requests.items()):
             if request.loop is not loop:
                 continue
-            waited = now - request.waiting_since
-            if request.waiting_for == "body" and waited >= body_seconds:
-                request.stop("slow body")
-            elif request.waiting_for == "reader" and waited >= write_seconds:
-                request.stop("slow reader")
-            shortest = min(shortest or body_seconds, body_seconds, write_seconds)
+            comment = request.comment_seconds
+            if request.waiting_for == "body":
+                if limits.is_late(request, now):
+                    request.stop("slow body")
+            elif request.waiting_for == "reader":
+                if now - request.waiting_since >= limits.write_seconds:
+                    request.stop("slow reader")
+            elif comment is not None and now - request.waiting_since >= comment:
+                request.send_comment()
+            least = min(limits.body_seconds, limits.write_seconds, comment or limits.body_seconds)
+            shortest = min(shortest or least, least)
         if shortest:
             self._arm(loop, shortest)

@@ -128,6 +128,8 @@ class GatewayServer(uvicorn.Server):
                 gateway,
                 limits=general.limits,
                 timeouts=general.timeouts,
+                on_refusal=lambda refusal: gateway.record_refusal(refusal.facts, refusal.detail),
+                count=operations.metrics.count_connection,
                 interface="asgi3",
                 lifespan="on",
                 ws="none",
@@ -135,7 +137,6 @@ class GatewayServer(uvicorn.Server):
                 server_header=False,
                 access_log=False,
                 log_config=None,
-                timeout_keep_alive=general.timeouts.keep_alive,
             )
         )
         self._gateway = gateway
@@ -267,10 +268,7 @@ class GatewayServer(uvicorn.Server):
 
     def _apply_limits(self, config: GatewayConfig) -> None:
         """Apply the limits of a new config to connections; its address and log file need a restart."""
-        limits, timeouts = config.general.limits, config.general.timeouts
-        self.config.head_bytes, self.config.head_lines = limits.max_header, limits.max_headers
-        self.config.head_seconds = timeouts.head
-        self.config.timeout_keep_alive = timeouts.keep_alive  # type: ignore[assignment]  # any number of seconds
+        self.config.apply(config.general.limits, config.general.timeouts)
 
     def _count_reload(self, *, succeeded: bool) -> None:
         if self._context.parent is None:  # else the parent counts them, once for all workers

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgate_gateway.telemetry.record import RequestRecord
@@ -27,6 +28,10 @@ MAX_TOKENS: Final = 10**9
 MAX_DOLLARS: Final = 10**6
 
 IN_FLIGHT, LOST_LINES, RELOADED, NOT_RELOADED, STARTS = range(1, 6)  # among the fixed numbers
+CONNECTIONS: Final[Mapping[str, int]] = MappingProxyType(
+    {phase: number for number, phase in enumerate(("head", "request", "idle", "body", "linger", "closing"), 8)}
+)
+"""Phase of a connection -> its place among the fixed numbers."""
 REQUESTS, FIRST_BYTE = 0, 1  # within a block: a count for each bucket and the rest, then the sum
 FIRST_BYTE_SUM = FIRST_BYTE + len(BUCKETS) + 1
 TOTAL = FIRST_BYTE_SUM + 1
@@ -53,7 +58,8 @@ class Metrics:
         self._blocks: dict[Labels, int] = dict(region.series())
         self._other = self._blocks.get(OTHER) or region.add_series(OTHER) or 0
         self._registry: CollectorRegistry | None = None
-        self._numbers[IN_FLIGHT] = 0.0
+        for number in (IN_FLIGHT, *CONNECTIONS.values()):
+            self._numbers[number] = 0.0
         self._numbers[STARTS] += serves
 
     def begin(self) -> None:
@@ -93,6 +99,10 @@ class Metrics:
         cost = record.cost
         if cost is not None and 0 < cost <= MAX_DOLLARS:
             numbers[at + COST] += cost
+
+    def count_connection(self, phase: str, change: int) -> None:
+        """Count a connection that has entered a phase (1) or left it (-1)."""
+        self._numbers[CONNECTIONS[phase]] += change
 
     def lost_line(self, count: int = 1) -> None:
         """Count log lines that could not be written."""
@@ -162,6 +172,12 @@ class Metrics:
             return sum(region.numbers[number] for region in regions)
 
         yield GaugeMetricFamily("llmgate_requests_in_flight", "Requests in flight", total(IN_FLIGHT))
+        yield _gauge(
+            "llmgate_connections",
+            "Open connections of clients",
+            ("phase",),
+            (((phase,), total(at)) for phase, at in CONNECTIONS.items()),
+        )
         yield CounterMetricFamily("llmgate_log_lines_lost", "Log lines that could not be written", total(LOST_LINES))
         reloads = (((result,), total(at)) for result, at in (("taken", RELOADED), ("refused", NOT_RELOADED)))
         yield _counter("llmgate_config_reloads", "Reloads of the config", ("result",), reloads)
@@ -191,6 +207,15 @@ def _counter(name: str, words: str, labels: Sequence[str], values: Iterable[tupl
     from prometheus_client.core import CounterMetricFamily
 
     family = CounterMetricFamily(name, words, labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
+    return family
+
+
+def _gauge(name: str, words: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily(name, words, labels=labels)
     for label_values, value in values:
         family.add_metric(label_values, value)
     return family

@@ -21,7 +21,7 @@ Labels = tuple[str, str, int, str]
 
 MAX_SERIES: Final = 2048
 """Of one worker. Further ones are counted under `OTHER`, so that odd statuses cannot fill the memory."""
-FIXED_NUMBERS: Final = 8
+FIXED_NUMBERS: Final = 24
 BLOCK_NUMBERS: Final = 38
 NAME_BYTES: Final = 256
 LABEL_CHARACTERS: Final = 100

@@ -101,14 +101,20 @@ class Limits(ConfigModel):
 
     max_body: Bytes = 100 * 1024 * 1024
     """A request's body: 413."""
-    max_json_body: Bytes = 25 * 1024 * 1024
+    max_json_body: Bytes = 64 * 1024 * 1024
     """A request's body that is held in memory, which is every body but an upload: 413."""
     max_header: Bytes = 32 * 1024
     """Request line and headers: 431."""
     max_headers: Annotated[Count, Field(ge=1)] = 100
     """The number of header lines: 431."""
+    min_body_rate: Bytes = 1024
+    """What a client must send each second of a body that takes longer than `timeouts.body` in all: 408."""
     max_in_flight: Annotated[Count, Field(ge=1)] = 1000
     """Requests in flight at once in one worker: 503 with `Retry-After`."""
+    max_connections: Annotated[Count, Field(ge=1)] | None = None
+    """Connections open at once in one worker; absent: 10,000, or half of the files that the process may open."""
+    max_connections_per_address: Annotated[Count, Field(ge=1)] | None = None
+    """Connections open at once from one address in one worker: 503; absent: as many as there may be."""
     per_client_concurrency: Annotated[Count, Field(ge=1)] | None = None
     """Requests in flight at once for one key, or one address where there are no keys: 429."""
 
@@ -151,6 +157,8 @@ class ServerTimeouts(ConfigModel):
     """Until it reads more of the response."""
     keep_alive: Seconds = 75.0
     """Between two requests of one connection."""
+    stream_comment: Seconds | None = 15.0
+    """Of silence in a stream of events until a comment is sent, so that no proxy takes it for dead; `null`: never."""
 
 
 NO_ORIGIN = "must be an origin such as https://app.example, or * alone"

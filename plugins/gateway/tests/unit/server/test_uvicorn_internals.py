@@ -25,11 +25,13 @@ OVERRIDDEN: dict[type, dict[str, list[str]]] = {
         "connection_lost": ["self", "exc"],
         "connection_made": ["self", "transport"],
         "data_received": ["self", "data"],
+        "eof_received": ["self"],
         "on_body": ["self", "body"],
         "on_header": ["self", "name", "value"],
         "on_headers_complete": ["self"],
         "on_message_begin": ["self"],
         "on_message_complete": ["self"],
+        "on_response_complete": ["self"],
         "send_400_response": ["self", "msg"],
     },
     uvicorn.Config: {"configure_logging": ["self"]},
@@ -41,7 +43,6 @@ OVERRIDDEN: dict[type, dict[str, list[str]]] = {
 }
 READ: dict[type, set[str]] = {
     HttpToolsProtocol: {
-        "_unset_keepalive_if_required",
         "cycle",
         "flow",
         "headers",
