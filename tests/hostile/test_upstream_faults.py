@@ -375,6 +375,8 @@ def dripped(what: str) -> tuple[bool, Answer]:
         "one event": (True, Answer(200, [b"data: " + b"x" * 4_000], SSE, **slow)),  # type: ignore[arg-type]
         "comments": (True, Answer(200, [FIRST, *[b": alive\n\n"] * 4_000], SSE, pause_seconds=0.05)),
         "comments before any event": (True, Answer(200, [b": alive\n\n"] * 4_000, SSE, pause_seconds=0.05)),
+        "a comment": (True, Answer(200, [FIRST, b":", *[b"x"] * 4_000], SSE, pause_seconds=0.05)),
+        "a comment before any event": (True, Answer(200, [b":", *[b"x"] * 4_000], SSE, pause_seconds=0.05)),
         "informational answers": (
             False,
             Answer(raw=itertools.repeat(b"HTTP/1.1 102 Processing\r\n\r\n", 4_000), pause_seconds=0.05),
@@ -424,15 +426,24 @@ def test_a_dripping_head_ends_in_time(
 
 @pytest.mark.parametrize(
     ("what", "phase"),
-    [("comments", "idle"), ("comments before any event", "first_event"), ("one event", "first_event")],
+    [("one event", "first_event"), ("a comment", "idle"), ("a comment before any event", "first_event")],
 )
-def test_the_clocks_of_the_phases_count_events_and_not_bytes(
+def test_the_clocks_of_the_phases_count_events_and_comments_and_not_bytes(
     caller: Caller, upstream: FakeUpstream, what: str, phase: str
 ) -> None:
     is_stream, answer = dripped(what)
     upstream.answers.append(answer)
     error = caller.failure(upstream, stream=is_stream, timeout=Timeouts(total=30, first_event=0.6, idle=0.6))
     assert (type(error), error.phase) == (APITimeoutError, phase)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_upstream_that_sends_comments_is_alive(caller: Caller, upstream: FakeUpstream, at: int) -> None:
+    blocks = [FIRST, LAST]
+    blocks[at:at] = [b": alive\n\n"] * 10
+    upstream.answers.append(Answer(200, blocks, SSE, pause_seconds=0.1))
+    chunks = caller.read(upstream, timeout=Timeouts(total=30, first_event=0.5, idle=0.5))
+    assert chunks[-1].choices[0].finish_reason == "stop"
 
 
 def test_many_informational_answers_before_a_good_one_are_fine(caller: Caller, upstream: FakeUpstream) -> None:

@@ -158,7 +158,8 @@ class Gateway:
         """Log and count an answer that a server has given without us: to bytes that are no request, or too many.
 
         Args:
-            error: the answer. detail: for the log; nothing in it comes from the client.
+            error: the answer.
+            detail: for the log; nothing in it comes from the client.
         """
         record = self._new_record("")
         record.status, record.error_code, record.extra["detail"] = error.status, error.code, detail

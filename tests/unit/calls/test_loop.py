@@ -273,15 +273,16 @@ def test_a_body_that_ends_without_an_end_marker_is_truncated() -> None:
     assert complete.outcomes == ["finished"]
 
 
-def test_the_idle_clock_counts_events_not_bytes() -> None:
+def test_the_clock_of_a_phase_counts_events_and_comments_not_bytes() -> None:
     played = Played(stream=True, timeout=Timeouts(first_event=20.0, idle=3.0))
-    comments = [b": ping\n\n"] * 3
-    played.run(Head(), *comments, sse(chunk("Hel")), *comments, sse(chunk("lo", "stop"), "[DONE]"))
+    pieces = [b":", b" pi", b"ng", b"\n", b"\n"]
+    played.run(Head(), *pieces, sse(chunk("Hel")), *pieces, sse(chunk("lo", "stop"), "[DONE]"))
     waits = [step.wait_seconds for step in played.steps if isinstance(step, Read)]
-    assert all(wait > 3.0 for wait in waits[:4])
-    assert waits[:4] == sorted(waits[:4], reverse=True)
-    assert all(wait <= 3.0 for wait in waits[4:])
-    assert waits[4:] == sorted(waits[4:], reverse=True)
+    for before_event, limit in ((waits[:6], 20.0), (waits[6:], 3.0)):
+        assert all(wait <= limit for wait in before_event)
+        assert before_event[:4] == sorted(before_event[:4], reverse=True)
+        assert before_event[4] > before_event[3]  # the comment's line is whole
+        assert before_event[5] < before_event[4]
 
 
 def test_a_late_event_is_a_timeout_with_the_answer_so_far() -> None:

@@ -53,6 +53,25 @@ def test_pieces_of_any_size_give_the_same_events(size: int) -> None:
     assert decoded([STREAM[start : start + size] for start in range(0, len(STREAM), size)]) == EVENTS
 
 
+@examples(200)
+@given(places=st.lists(st.integers(0, 10_000), max_size=12))
+def test_comments_are_counted_however_the_bytes_are_cut(places: list[int]) -> None:
+    decoder = SSEDecoder()
+    for block in cut(STREAM, places):
+        decoder.feed(block)
+    assert (decoder.comments, decoder.comment) == (2, b"keep-alive")
+
+
+def test_comments_without_a_blank_line_take_no_memory_and_an_unfinished_one_is_none() -> None:
+    decoder = SSEDecoder(max_event_bytes=1000)
+    for _ in range(1000):
+        assert decoder.feed(b": alive\n") == []
+    assert decoder.comments == 1000
+    decoder.feed(b": not yet")
+    assert decoder.comments == 1000
+    assert decoder.feed(b"\ndata: x\n\n") == [SSEEvent("x")]
+
+
 @examples(10_000)
 @given(places=st.lists(st.integers(0, 10_000), max_size=12))
 def test_events_do_not_depend_on_how_the_bytes_are_cut(places: list[int]) -> None:

@@ -16,7 +16,7 @@ __all__ = ["CLOSE", "send_early"]
 
 CLOSE = (b"connection", b"close")
 MAX_UNREAD_BYTES = 64 * 1024
-"""Of a body that is not needed; the server reads as much to keep the connection: closing it would cost the client more."""
+"""Of a body that is not needed; the server reads as much to keep the connection, since a new one costs more."""
 MAX_DRAINED_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.5
 

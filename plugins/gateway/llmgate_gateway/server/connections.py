@@ -51,8 +51,8 @@ class Connection(Protocol):
 class ConnectionClock:
     """Says when the present phase of a connection has lasted too long.
 
-    Entering a phase costs no timer of the event loop as long as one is set that is not too late: it is set again for the
-    phase that it finds.
+    Entering a phase costs no timer of the event loop as long as one is set that is not too late: that one is set again
+    for the phase that it finds.
 
     Args:
         loop: that runs the connection.

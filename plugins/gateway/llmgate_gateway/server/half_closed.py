@@ -1,8 +1,8 @@
 """A client that has ended its sending side: does it wait for its answer, or has it left?
 
 Both look the same until something is written: the system of a client that has left answers that with a reset. So an
-interim response is written, which every client skips, and then the connection is watched for the reset. Linux only;
-elsewhere, and over TLS, the client is taken to have left.
+interim response is written once a second until the answer begins, which every client skips, and the connection is
+watched for the reset. Linux only; elsewhere, and over TLS, the client is taken to have left.
 
 Source: RFC 9112, section 9.6; RFC 9110, section 15.2.1.
 """
@@ -28,16 +28,23 @@ class HalfClosedWatch:
 
     Args:
         transport: of the connection. loop: that runs it.
+        may_write: whether no answer has begun.
         on_gone: called once when the client turns out to have left.
     """
 
-    __slots__ = ("_loop", "_on_gone", "_seconds", "_timer", "_transport")
+    __slots__ = ("_loop", "_may_write", "_on_gone", "_seconds", "_timer", "_transport")
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, on_gone: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        may_write: Callable[[], bool],
+        on_gone: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._loop = loop
+        self._may_write = may_write
         self._on_gone = on_gone
         self._seconds = FIRST_LOOK_SECONDS
         self._timer: asyncio.TimerHandle | None = None
@@ -69,6 +76,8 @@ class HalfClosedWatch:
         if _is_reset(self._transport.get_extra_info("socket")):
             self._on_gone()
             return
+        if self._seconds >= LAST_LOOK_SECONDS and self._may_write():
+            self._transport.write(INTERIM)
         self._seconds = min(LAST_LOOK_SECONDS, self._seconds * 2)
         self._timer = self._loop.call_later(self._seconds, self._look)
 

@@ -151,7 +151,7 @@ class GatewayProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            if self._reason == "invalid" and self.cycle is None and speaks_tls(data):
+            if self._reason == "invalid" and self._served is None and speaks_tls(data):
                 self._reason = "tls"
             self.send_400_response("")
             return
@@ -175,7 +175,9 @@ class GatewayProtocol(HttpToolsProtocol):
             self._close()
             return None
         self._ignores_input, self.cycle.keep_alive = True, False
-        self._half_closed = HalfClosedWatch(self.transport, self.loop, self.transport.abort)
+        self._half_closed = HalfClosedWatch(
+            self.transport, self.loop, may_write=self._has_not_begun, on_gone=self.transport.abort
+        )
         self._half_closed.start()
         return True
 
@@ -390,11 +392,15 @@ class GatewayProtocol(HttpToolsProtocol):
             self._is_answering
             and not self._is_ending
             and not self._in_body
+            and self._has_not_begun()
             and served is not None
-            and not served.response_started
             and served.scope["http_version"] == "1.1"
             and HalfClosedWatch.is_possible(self.transport)
         )
+
+    def _has_not_begun(self) -> bool:
+        """Return whether the request that is being served has no answer yet."""
+        return self._served is not None and not self._served.response_started
 
     def _finish(self, *, lingers: bool = False) -> None:
         """Close the connection once the client has read what was sent.

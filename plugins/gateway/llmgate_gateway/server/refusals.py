@@ -76,7 +76,10 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
             431, "The head of the request has too many lines.", "request_header_fields_too_large", "limits.max_headers"
         ),
         "many connections": _refusal(
-            503, "The gateway is at its limit of connections. Try again shortly.", "overloaded", "limits.max_connections"
+            503,
+            "The gateway is at its limit of connections. Try again shortly.",
+            "overloaded",
+            "limits.max_connections",
         ),
         "many connections of an address": _refusal(
             503,

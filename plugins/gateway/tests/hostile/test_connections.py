@@ -274,4 +274,3 @@ def test_where_all_connections_are_busy_a_new_one_gets_a_503(
             assert time.monotonic() < ends
             time.sleep(0.05)
         busy[1].close()
-

@@ -75,7 +75,10 @@ def test_500_slow_clients_are_dropped_and_no_hindrance(gateway: Any) -> None:
     answers = list(_until_closed(slow))
     assert len(answers) == 500
     assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers), set(answers)
-    assert gateway.descriptors() <= before + 3
+    ends = time.monotonic() + 20  # they are closed once the gateway has seen that their clients have read
+    while gateway.descriptors() > before + 3:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
 
 
 def _until_closed(socks: list[socket.socket]) -> Iterator[bytes]:
@@ -154,5 +157,5 @@ def test_a_body_above_its_limit_is_refused_early(gateway: Any, upstream: Any, de
             pass
         answer = sock.recv(200)
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert sent < (8_000_000 if declared else 14_000_000)  # of 4 MB that may come, and the kernel's buffers
+    assert sent < 36_000_000  # of the 20 MB of `max_body` that are dropped unread, and the kernel's buffers
     assert upstream.received == []
