@@ -30,6 +30,7 @@ async def send_early(request: ClientRequest, reply: Reply, *, close: bool = Fals
         close: the connection cannot be used further.
     """
     unread = request.unread_bytes()
+    close = close or b"expect" in request.headers  # the client may send its next request in place of the body
     if not unread or (unread <= MAX_UNREAD_BYTES and not close):
         await send_reply(request.send, reply)
         return

@@ -133,6 +133,15 @@ def test_a_small_body_that_comes_behind_its_refusal_keeps_the_connection(short: 
             sock.sendall(BODY)
 
 
+def test_a_body_that_was_offered_and_not_wanted_ends_the_connection(short: GatewayProcess) -> None:
+    """RFC 9110, section 10.1.1: whether the client then sends the body or its next request cannot be told."""
+    with connect(short) as sock:
+        sock.sendall(CHAT + LENGTH + b"expect: 100-continue\r\n\r\n")
+        answer = read_all(sock)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"connection: close" in answer
+
+
 PIECES = (
     b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n",
     b"GET /readyz HTTP/1.1\r\nhost: x\r\n" + KEY + b"\r\n",
