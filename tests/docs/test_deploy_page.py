@@ -184,6 +184,8 @@ if NGINX:
                     assert '"one "' in next(lines)
                     hold.set()
                     assert [line for line in lines if line][-1] == "data: [DONE]"
+                refused = client.post(f"{address}/v1/chat/completions", content=b" " * 70_000_000, headers=headers)
+                assert (refused.status_code, refused.json()["error"]["code"]) == (413, "request_too_large")
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ from llmgate_gateway.config import json_schema
 from llmgate_gateway.config.litellm.known_keys import litellm_keys
 from llmgate_gateway.http import errors as failures
 from llmgate_gateway.http.responses import PASSED
-from llmgate_gateway.server import protocol
+from llmgate_gateway.server.refusals import REFUSALS
 from llmgate_gateway.telemetry.access_log import AccessLog
 from llmgate_gateway.telemetry.log_writer import LineWriter
 from llmgate_gateway.telemetry.record import RequestRecord
@@ -90,7 +90,7 @@ def codes_in_source() -> Iterator[str]:
             if isinstance(node, ast.Call) and name in ("refuse", "ErrorFacts"):
                 given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
                 yield from (str(code.value) for code in given if isinstance(code, ast.Constant))
-    yield from (code for _, code in protocol.REFUSALS.values())
+    yield from (str(refusal.facts.code) for refusal in REFUSALS.values())
 
 
 def codes_of_failures() -> Iterator[str]:

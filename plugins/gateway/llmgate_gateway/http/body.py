@@ -51,7 +51,7 @@ FORBIDDEN = OPTION_NAMES | frozenset(
 """Names that would decide where a request goes, and how; only the config may."""
 
 BODY_SETTING = "limits.max_body"
-JSON_SETTING = "limits.max_json_body, and limits.max_body,"
+JSON_SETTING = "limits.max_json_body or limits.max_body"
 FORBIDDEN_START = "litellm_"
 MAX_QUERY_FIELDS = 100
 
@@ -86,7 +86,7 @@ def body_limit(request: ClientRequest, limit: int, setting: str | None = BODY_SE
 
 def too_large(limit: int, setting: str | None = BODY_SETTING) -> RefusedError:
     """Return the refusal of a body beyond its limit, which `setting` decides; None: no setting does."""
-    by = "" if setting is None else f" ({setting} of the gateway's config)"
+    by = "" if setting is None else f" ({setting} in the gateway's config)"
     return refuse(413, f"The request's body is larger than {limit} bytes{by}.", code="request_too_large", close=True)
 
 

@@ -105,7 +105,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._is_ending = False  # the last response is sent
         self._lingers_until = 0.0
         self._dropped_bytes = 0
-        self._unsent_bytes = 0  # when the connection was closed, or looked at since
+        self._unsent_bytes = 0  # when the connection was closed, or at the last check since
         self._idle_bytes = 0  # of chunk framing since the last byte of a body
         self._waiting_bytes = 0
         self._served: RequestResponseCycle | None = None

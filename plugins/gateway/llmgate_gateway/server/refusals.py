@@ -29,7 +29,7 @@ class Refusal:
 
     Attributes:
         facts: what the client receives.
-        detail: for the log: what was wrong, in words of ours.
+        detail: for the log: what was wrong, in our own words.
     """
 
     facts: ErrorFacts
