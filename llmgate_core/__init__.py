@@ -30,7 +30,7 @@ _METHODS = (
 _SETTINGS = (
     "api_key api_base organization project timeout max_retries param_policy drop_params additional_drop_params "
     "return_response_headers enable_preview_features store bind_key_to_host client_session aclient_session "
-    "transport extensions plugins catalogue_file "
+    "transport ca_file extensions plugins catalogue_file "
 )
 _EXPORTS = {
     "client.async_client": "AsyncClient",

@@ -143,6 +143,7 @@ bind_key_to_host: bool
 client_session: Any
 aclient_session: Any
 transport: TransportName
+ca_file: str | None
 extensions: Sequence[Any]
 plugins: PluginPolicy
 catalogue_file: str | None

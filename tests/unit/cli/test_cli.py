@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from llmgate_core.testing import Answer, fake_upstream
 from tests.support.plugin_site import PluginSite
 
