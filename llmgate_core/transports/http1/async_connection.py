@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llmgate_core.transports.failures import connect_failed, tls_failed, upload_stalled
 from llmgate_core.transports.http1.async_connect import open_socket
@@ -219,6 +219,10 @@ class AsyncConnection(asyncio.Protocol):
         """Close after the loop was closed, when its transport cannot any more."""
         self._is_closed = True
         self._socket.close()
+        transport: Any = self._transport
+        with contextlib.suppress(AttributeError):  # uvloop's has no such attribute
+            # asyncio's transport would warn that it is still open, and has no public way to learn that it is not
+            transport._sock = None
 
     # What the event loop calls.
 
