@@ -81,6 +81,7 @@ WORDS = {
     "aclose": "close",
     "afinish": "finish",
     "ag_frame": "gi_frame",
+    "ag_running": "gi_running",
     "aiter": "iter",
     "aiter_bytes": "iter_bytes",
     "arun": "run",

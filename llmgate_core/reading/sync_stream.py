@@ -4,8 +4,8 @@
 A stream ends in exactly one of finished, truncated, failed or cancelled, and closes the upstream on every path. Its
 generator is a free function, so a stream that is dropped is not part of a cycle and is closed at once.
 
-A stream may be closed by any task or thread. If another one is reading it, that read ends with an `LLMGateError`: if
-the loop just ended, the part would look like a whole answer.
+A stream may be closed by any task or thread. A read of another one that is under way ends with an `LLMGateError`, since
+the part would look like a whole answer if the loop just ended; a read that begins after `close()` ends the loop.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Stream(StreamBase, Generic[ChunkT]):
         try:
             chunk = self._chunks.__next__()
         except BaseException as error:
-            if self._stop.is_set and isinstance(error, Exception):
+            if isinstance(error, Exception) and (self._stop.is_set or getattr(self._chunks, "gi_running", False)):
                 raise _stopped() from None
             self._past.stop(error)
             raise
@@ -114,7 +114,7 @@ class Stream(StreamBase, Generic[ChunkT]):
 
 
 def _stopped() -> LLMGateError:
-    return LLMGateError("the stream was closed by another task or thread while it was being read")
+    return LLMGateError("the stream was closed or used by another task or thread while it was being read")
 
 
 class _StoppedChunks:

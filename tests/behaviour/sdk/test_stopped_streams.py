@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+import time
 from typing import Any
 
 import httpx
@@ -133,3 +135,55 @@ def test_a_task_stops_the_stream_that_another_one_reads(
     with upstream(SCRIPTS["bytes" if kind == "bytes" else "typed"]) as server:
         run_in(loop_name, main(server))
     assert observer.outcomes == ["cancelled"]
+
+
+def streams_of_any_length(peer: Peer) -> None:
+    for number in itertools.count():
+        if not peer.read():
+            return
+        peer.send(HEAD.replace(b"\r\n\r\n", b"\r\nContent-Type: text/event-stream\r\n\r\n"))
+        for _ in range(number % 4 * 5):
+            peer.send(b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK))
+            time.sleep(0.0005)
+        done = CHUNK.replace(b"null", b'"stop"') + b"data: [DONE]\n\n"
+        peer.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(done), done))
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_stopped_at_any_moment_ends_one_way_and_loses_no_connection(wire: str) -> None:
+    ends: list[str] = []
+
+    def read_and_stop(client: Client, seconds: float) -> None:
+        stream = client.completion("openai/gpt-4o", messages=HI, stream=True)
+        stopping = threading.Timer(seconds, stream.close)
+        stopping.start()
+        try:
+            for _ in stream:
+                pass
+            ends.append("ended")
+        except BaseException as error:  # noqa: BLE001
+            ends.append(type(error).__name__)
+        stopping.join(PATIENCE)
+
+    with upstream(streams_of_any_length) as server, httpx.Client() as own:
+        given = {"client_session": own} if wire == "own client" else {}
+        client = Client(**options_for(wire, server), **given)
+        moments = [number / 20_000 for number in range(100)]
+        threads = [
+            threading.Thread(target=lambda part=part: [read_and_stop(client, at) for at in moments[part::4]])
+            for part in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert len(ends) == len(moments)
+        assert set(ends) <= {"ended", "LLMGateError"}
+        if wire != "own client":
+            transport = next(iter(client._transports._caches.get()._transports[None].values()))
+            pool = transport.slots._pool
+            deadline = time.monotonic() + PATIENCE
+            while pool._open != sum(map(len, pool._idle.values())) and time.monotonic() < deadline:
+                time.sleep(0.01)  # httpx's connections are closed in a thread
+            assert pool._open == sum(map(len, pool._idle.values()))
+        client.close()
