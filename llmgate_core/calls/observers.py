@@ -18,7 +18,7 @@ from llmgate_core.settings.caller_warnings import warn_caller
 if TYPE_CHECKING:
     from llmgate_core.calls.prepared import PreparedCall
 
-__all__ = ["CallObservers", "outcome_of"]
+__all__ = ["CallObservers", "RelayObservers", "outcome_of"]
 
 log = logging.getLogger("llmgate")
 MAX_REMEMBERED_WARNINGS = 1000  # bounded, since callers choose the models
@@ -81,6 +81,16 @@ class CallObservers:
                 self._warned.clear()
             self._warned.add(message)
             warn_caller(message)
+
+
+class RelayObservers(CallObservers):
+    """The observers of calls that pass on a request of another program, which reads the ledger itself.
+
+    A warning would put its values into the server's log.
+    """
+
+    def warn(self, route: Route, entries: Sequence[LedgerEntry]) -> None:
+        """Do nothing."""
 
 
 def outcome_of(error: LLMGateError) -> Outcome:

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.http_request import RequestBuilder, spliced
-from llmgate_core.calls.observers import CallObservers
+from llmgate_core.calls.observers import CallObservers, RelayObservers
 from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import ENCODING, FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
@@ -57,7 +57,8 @@ class CallRequest:
             else has to change.
         allows_local_files: a string in a file's place is a path of this machine.
         streams_bytes: an answer of bytes is passed on as it comes.
-        is_json: `inputs` are what another program sent as JSON, and are sent as they came.
+        is_relayed: another program's request: `inputs` are JSON and are sent as they came, and since that program reads
+            the ledger, losses are no warnings here.
     """
 
     family: str
@@ -68,7 +69,7 @@ class CallRequest:
     content: bytes | None = None
     allows_local_files: bool = True
     streams_bytes: bool = False
-    is_json: bool = False
+    is_relayed: bool = False
 
 
 class CallPreparer:
@@ -81,6 +82,7 @@ class CallPreparer:
         self.client = client
         self.plugins = plugins
         self.observers = observers
+        self.relay_observers = RelayObservers(plugins)
         catalogue = Catalogue.shipped()
         self.plugins.add_models_to(catalogue)
         if settings.catalogue_file is not None:
@@ -121,7 +123,7 @@ class CallPreparer:
         fake_stream = _take_fake_stream(body) if options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
-        if not request.is_json:
+        if not request.is_relayed:
             upstream_call = _with_encoded_vectors(original_call, upstream_call, target, options)
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
@@ -138,7 +140,7 @@ class CallPreparer:
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
         ledger: tuple[LedgerEntry, ...] = (FAKE_STREAM,) if fake_stream else ()
         ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
-        if ledger:
+        if ledger and not request.is_relayed:
             self.observers.warn(route, ledger)
         if target.row is not None and target.row.facts.get("announce_shutdown"):
             self.observers.announce_shutdown(target)
@@ -200,7 +202,7 @@ def complete_body(
     """
     extra_body = options.passed.get("extra_body")
     entries: tuple[LedgerEntry, ...] = ()
-    if request.is_json:
+    if request.is_relayed:
         body = json_body(request.inputs, request.arguments, extra_body)
         if "model" in request.inputs:
             body.pop("model", None)  # a server's client names an alias there; the route says which model

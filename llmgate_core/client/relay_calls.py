@@ -14,7 +14,7 @@ from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.registry.router import ResolvedModel
-from llmgate_core.relay.forwarding import Forwarded, forward, forwarding
+from llmgate_core.relay.forwarding import Forwarded, addressed, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.transports.selection import AsyncTransportSelector
 
@@ -64,12 +64,27 @@ class RelayCalls(BaseClient):
             content,
             allows_local_files=False,
             streams_bytes=True,
-            is_json=True,
+            is_relayed=True,
         )
         call = preparer.prepare(request)
-        steps = call_steps(call, RelayReader(call, preparer.observers), preparer.observers)
+        observers = preparer.relay_observers
+        steps = call_steps(call, RelayReader(call, observers), observers)
         result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
         return result
+
+    def open_transport(self, target: ResolvedModel, **arguments: Any) -> None:
+        """Make the transport of a provider's calls ready, certificates included, so that no call has to load it.
+
+        Opens no connection. Called on the event loop that will make the calls.
+
+        Args:
+            target: the provider, from `resolve`.
+            **arguments: options, docs/guide/options.md.
+
+        Raises:
+            ConfigError: an option is not valid, or the certificates to trust cannot be read.
+        """
+        self._transports.open(addressed(self.preparer, target, arguments))
 
     async def forward(
         self,

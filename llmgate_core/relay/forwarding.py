@@ -29,16 +29,22 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options, destination_for, is_provider_host, take_options
 
-__all__ = ["Forwarded", "Forwarding", "forward", "forwarding"]
+__all__ = ["Addressed", "Forwarded", "Forwarding", "addressed", "forward", "forwarding"]
 
 
 @dataclass(frozen=True, slots=True)
-class Forwarding:
-    """A request ready to be forwarded, and what the choice of a transport needs."""
+class Addressed:
+    """What the choice of a transport needs."""
 
     options: Options
     route: Route
     target: ResolvedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding(Addressed):
+    """A request ready to be forwarded."""
+
     request: TransportRequest
     deadline: Deadline
 
@@ -78,6 +84,33 @@ class Forwarded:
         await self._response.aclose()
 
 
+def addressed(
+    preparer: CallPreparer, target: ResolvedModel, arguments: dict[str, Any], *, require_key: bool = False
+) -> Addressed:
+    """Return where requests to a provider go, with the options of a call.
+
+    Raises:
+        APIError: no key. ConfigError: an option is not valid.
+    """
+    options = take_options(arguments, preparer.client, preparer.settings)
+    info = target.plugin.info
+    destination = destination_for(
+        info, options, preparer.client, preparer.settings, require_key=require_key, key_owner=target.key_owner
+    )
+    route = Route(
+        provider=info.name,
+        prefix=target.prefix,
+        family=target.family,
+        model="",
+        base_url=destination.base_url,
+        api_key=destination.api_key,
+        organization=destination.organization,
+        project=destination.project,
+        is_provider_host=is_provider_host(destination.base_url, info),
+    )
+    return Addressed(options, route, target)
+
+
 def forwarding(
     preparer: CallPreparer,
     target: ResolvedModel,
@@ -91,22 +124,11 @@ def forwarding(
     Raises:
         APIError: no key, or an illegal header or path. PluginError: the plugin signs requests in its own way.
     """
-    options = take_options(arguments, preparer.client, preparer.settings)
     plugin = target.plugin
     if plugin.auth is not None:
         raise plugin.error("auth", "requests cannot be forwarded for a plugin with the hook auth")
-    destination = destination_for(plugin.info, options, preparer.client, preparer.settings, key_owner=target.key_owner)
-    route = Route(
-        provider=plugin.info.name,
-        prefix=target.prefix,
-        family=target.family,
-        model="",
-        base_url=destination.base_url,
-        api_key=destination.api_key,
-        organization=destination.organization,
-        project=destination.project,
-        is_provider_host=is_provider_host(destination.base_url, plugin.info),
-    )
+    address = addressed(preparer, target, arguments, require_key=True)
+    options, route = address.options, address.route
     deadline = Deadline(options.timeouts)
     builder = RequestBuilder(
         route,

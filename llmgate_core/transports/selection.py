@@ -98,6 +98,18 @@ class AsyncTransportSelector:
         chosen = None if hook is None else hook(call.route, transport)
         return transport if chosen is None else chosen
 
+    def open(self, call: Outgoing) -> None:
+        """Make our transport of a call ready, so that the call itself loads nothing. Opens no connection.
+
+        Raises:
+            ConfigError: the certificates to trust cannot be read.
+        """
+        if call.options.aclient_session is None:
+            transport = self._caches.get().of_kind(_kind_for(call), _running_loop())
+            load_certificates = getattr(transport, "load_certificates", None)
+            if load_certificates is not None and call.route.base_url.startswith("https:"):
+                load_certificates()
+
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
         for transport in self._caches.get().take_all(_running_loop()):

@@ -65,6 +65,10 @@ class AsyncHTTP1Transport:
         self.slots.close()
         await self._guard.aclose()  # async only
 
+    def load_certificates(self) -> None:  # async only
+        """Load the certificates to trust now, not with the first connection."""  # async only
+        self._tls.get()  # async only
+
     # sync: def __del__(self) -> None:
     # sync:     if hasattr(self, "slots"):
     # sync:         self.slots.close_unlocked()
