@@ -26,17 +26,19 @@ from llmgate_gateway.access.opening import open_stores
 from llmgate_gateway.calls.passthrough import forward
 from llmgate_gateway.calls.sending import send_answer
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
-from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
 from llmgate_gateway.dialects.contract import Dialect
 from llmgate_gateway.dialects.loading import load_dialects
 from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
-from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, record_failure
+from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, operators_message, record_failure
 from llmgate_gateway.http.request import ClientGoneError, ClientLimits, ClientRequest, Waits
 from llmgate_gateway.http.responses import ErrorFacts, Receive, RefusedError, Reply, Scope, Send, refuse, send_reply
 from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
+from llmgate_gateway.http.shortages import StorageError, shortage_of
 from llmgate_gateway.pages.health import liveness, readiness
+from llmgate_gateway.telemetry.log_setup import LIMITED
 from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["Gateway", "Page", "PageRequest", "create_app"]
@@ -73,7 +75,7 @@ class Gateway:
     """An ASGI 3 app for `http` and `lifespan`.
 
     Args:
-        config: what it serves.
+        config: what it serves: the name of a file, a mapping with the same keys, or a config that is loaded.
         observers: called with the record of each request that has ended; what they raise is logged and has no effect.
         on_begin: called for each request that arrives; what they raise is logged and has no effect.
         on_call: called with the record of each request that is about to be decoded; may set its `traceparent`.
@@ -83,18 +85,20 @@ class Gateway:
         draining: the server has stopped accepting; connections end with their next response.
 
     Raises:
-        LLMGateError: a plugin or an extension that the config needs does not load.
+        LLMGateError: the config is not valid, or a plugin or an extension that it needs does not load.
+        TypeError: the config is none of the three.
     """
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: ConfigSource,
         *,
         observers: Sequence[Callable[[RequestRecord], None]] = (),
         on_begin: Sequence[Callable[[], None]] = (),
         on_call: Sequence[Callable[[RequestRecord], None]] = (),
         pages: Mapping[str, Page] | None = None,
     ) -> None:
+        config = config_of(config)
         self._dialects = load_dialects(config.general.dialects)
         self._stores = open_stores(config.general.stores)
         self._snapshot = ConfigSnapshot(config, self._stores)
@@ -166,6 +170,11 @@ class Gateway:
         self._announce()
         self._record_end(record)
 
+    def open_transports(self) -> None:
+        """Load what sends requests upstream, so that no request has to. Called on the event loop that will serve."""
+        for live in self._snapshot.deployments:
+            live.open_transport()
+
     def begin_drain(self) -> None:
         """Tell load balancers that this worker is stopping, and clients that connections end."""
         self.draining = True
@@ -234,17 +243,11 @@ class Gateway:
             return
         except RefusedError as refusal:
             record.error_code, facts, close = refusal.code, refusal.error, refusal.close
-        except errors.LLMGateError as error:
-            record_failure(record, error)
-            facts = error_facts(error)
-            if not isinstance(error, errors.APIError) and not request.head_sent:
-                log.error("%s: %s", record.request_id, error)
         except ClientGoneError:
             _record_disconnect(request)
             return
-        except Exception:
-            record.outcome, record.error_code, facts = "failed", INTERNAL.code, INTERNAL
-            log.exception("%s: the gateway failed", record.request_id)
+        except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
+            facts, close = _facts_of_failure(request, error), isinstance(error, StorageError)
         if not request.head_sent:
             await send_early(request, request.error_reply(facts), close=close)
 
@@ -380,6 +383,26 @@ def _models(caller: Caller, snapshot: ConfigSnapshot, dialect: Dialect, ids: Map
     if not caller.may_use(name) or not deployments.serves(name):
         raise deployments.unknown_model(name, caller)
     return dialect.model(name)
+
+
+def _facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
+    """Record and log why a request failed, and return what the client may know of it."""
+    record = request.record
+    shortage = shortage_of(error)
+    if isinstance(error, errors.LLMGateError):
+        record_failure(record, error)
+    if shortage is not None:
+        facts, line = shortage
+        record.outcome, record.error_code = "failed", facts.code
+        log.error("%s: %s", record.request_id, line, extra=LIMITED)
+        return facts
+    if isinstance(error, errors.LLMGateError):
+        if not isinstance(error, errors.APIError) and not request.head_sent:
+            log.error("%s: %s", record.request_id, operators_message(error), extra=LIMITED)
+        return error_facts(error)
+    record.outcome, record.error_code = "failed", INTERNAL.code
+    log.error("%s: the gateway failed", record.request_id, exc_info=error)
+    return INTERNAL
 
 
 def _record_disconnect(request: ClientRequest) -> None:

@@ -8,6 +8,7 @@ Source: docs/gateway/configure.md, "Names and stars"; rows S6 and S20 of docs/re
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,12 @@ class LiveDeployment:
             if name not in body:
                 arguments[name] = value
         return arguments
+
+    def open_transport(self) -> None:
+        """Load what sends this deployment's calls, its certificates included; opens no connection."""
+        target = next(iter(self.targets.values()))  # all of them have one host
+        with contextlib.suppress(errors.LLMGateError):  # the first call reports it
+            self.client.open_transport(target, **self.arguments)
 
     def record_outcome(self, outcome: str, error_code: str | None) -> None:
         """Record how a call ended, unless that says nothing about the upstream: it was refused, or the client left."""

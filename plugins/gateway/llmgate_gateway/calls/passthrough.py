@@ -56,7 +56,7 @@ async def forward(request: ClientRequest, snapshot: ConfigSnapshot) -> bool:
     record.family, record.operation, record.deployment = "passthrough", path.split("/")[1], deployment.label
     record.traceparent = request.traceparent()
     query = _checked_query(request)
-    form = Form()
+    form = Form(snapshot.general.limits.upload_dir)
     try:
         content = await _content(request, snapshot.general.limits.max_body, form)
         organization = request.organization() if snapshot.general.forward_openai_org_id else None

@@ -14,7 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmgate_gateway.config.listen_policy import check_bind as check_bind
     from llmgate_gateway.config.listen_policy import has_keys as has_keys
+    from llmgate_gateway.config.load import STANDARD_INPUT as STANDARD_INPUT
+    from llmgate_gateway.config.load import ConfigSource as ConfigSource
     from llmgate_gateway.config.load import config_for_model as config_for_model
+    from llmgate_gateway.config.load import config_of as config_of
     from llmgate_gateway.config.load import load_config as load_config
     from llmgate_gateway.config.load import load_config_dict as load_config_dict
     from llmgate_gateway.config.names import Group as Group
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "listen_policy": "check_bind has_keys",
     "schema.deployment": "Deployment",
-    "load": "config_for_model load_config load_config_dict",
+    "load": "STANDARD_INPUT ConfigSource config_for_model config_of load_config load_config_dict",
     "schema.model": "GatewayConfig",
     "names": "Group Member ModelNames allows",
     "options": "DeploymentOptions options_for",

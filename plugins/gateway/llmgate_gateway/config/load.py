@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -24,18 +25,50 @@ from llmgate_gateway.config.yaml.environment import expand, report_unset
 from llmgate_gateway.config.yaml.messages import explain
 from llmgate_gateway.config.yaml.problems import Problems
 
-__all__ = ["MAX_BYTES", "config_for_model", "load_config", "load_config_dict", "read_document"]
+__all__ = [
+    "MAX_BYTES",
+    "STANDARD_INPUT",
+    "ConfigSource",
+    "config_for_model",
+    "config_of",
+    "load_config",
+    "load_config_dict",
+    "read_document",
+]
 
+ConfigSource = str | os.PathLike[str] | Mapping[str, Any] | GatewayConfig
+"""What a config may be given as."""
 MAX_BYTES = 1024 * 1024
+STANDARD_INPUT = "-"
+"""The name of the file that means standard input."""
+
+
+def config_of(source: ConfigSource) -> GatewayConfig:
+    """Return the config in a file or a mapping; one that is loaded already is returned unchanged.
+
+    Raises:
+        ConfigProblems: it is not valid. TypeError: it is none of the three.
+    """
+    if isinstance(source, GatewayConfig):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return load_config(source)
+    if isinstance(source, Mapping):
+        return load_config_dict(source)
+    kind = type(source).__name__  # type: ignore[unreachable]  # for programs that no type checker reads
+    raise TypeError(f"a config is the name of a file, a mapping or a GatewayConfig, not an object of the class {kind}")
 
 
 def load_config(
-    path: str | os.PathLike[str], *, environment: Mapping[str, str] | None = None, plugins: bool = False
+    path: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    plugins: bool = False,
 ) -> GatewayConfig:
-    """Return the config in a YAML file.
+    """Return the config in a YAML file, or in a mapping with the same keys.
 
     Args:
-        path: the file, of at most 1 MiB.
+        path: the file, of at most 1 MiB; `-` is standard input.
         environment: for `os.environ/NAME`; default: the process's.
         plugins: also check that installed plugins serve the models, which imports those plugins, and that the
             extensions are installed.
@@ -43,7 +76,10 @@ def load_config(
     Raises:
         ConfigProblems: the config is not valid; the message has a line `file:line:col: path: message` for each mistake.
     """
-    problems = Problems(os.fspath(path))
+    if isinstance(path, Mapping):
+        problems = Problems("")
+        return _load(node_of(path), problems, environment, plugins=plugins)
+    problems = Problems("standard input" if path == STANDARD_INPUT else os.fspath(path))
     root = read_document(path, problems)
     return _load(root, problems, environment, plugins=plugins)
 
@@ -72,7 +108,7 @@ def config_for_model(model: str) -> GatewayConfig:
 
 def read_document(path: str | os.PathLike[str], problems: Problems) -> Node | None:
     """Return the nodes of a file, or None, with the reason in `problems`, if it cannot be read."""
-    content = _read(FilePath(path), problems)
+    content = _read_input(problems) if path == STANDARD_INPUT else _read(FilePath(path), problems)
     if content is None:
         return None
     try:
@@ -102,6 +138,18 @@ def _read(path: FilePath, problems: Problems) -> bytes | None:
         return None
     if os.name == "posix" and state.st_mode & stat.S_IWOTH:
         problems.warn((1, 1), (), "every user of this machine can write this file; chmod o-w it")
+    return content
+
+
+def _read_input(problems: Problems) -> bytes | None:
+    try:
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except (OSError, ValueError, AttributeError):  # closed
+        problems.add((0, 0), (), "cannot read standard input")
+        return None
+    if len(content) > MAX_BYTES:
+        problems.add((0, 0), (), "standard input is larger than 1 MiB")
+        return None
     return content
 
 

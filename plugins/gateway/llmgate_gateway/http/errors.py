@@ -11,9 +11,10 @@ import math
 
 from llmgate_core.serving import errors
 from llmgate_gateway.http.responses import MAX_VALUE_CHARACTERS, ErrorFacts, RawHeaders, is_clean, unmasked_headers
+from llmgate_gateway.telemetry.exception_text import exception_line
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["NEUTRAL", "STOPPING", "error_facts", "outcome_of", "record_failure", "status_of"]
+__all__ = ["NEUTRAL", "STOPPING", "error_facts", "operators_message", "outcome_of", "record_failure", "status_of"]
 
 MAX_MESSAGE_CHARACTERS = 2000
 NEUTRAL = {
@@ -79,6 +80,22 @@ def record_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
         record.upstream_status = error.status_code
 
 
+def operators_message(error: errors.LLMGateError) -> str:
+    """Return an error's message for the log, without that of an exception in a plugin, which may repeat a request."""
+    if isinstance(error, errors.PluginError) and error.__cause__ is not None:
+        plugin = f"plugin {error.plugin!r}" + (f" of {error.distribution}" if error.distribution else "")
+        return f"{plugin}: hook {error.hook} raised {exception_line(error.__cause__)}{_place(error.__cause__)}"
+    return error.message
+
+
+def _place(error: BaseException) -> str:
+    """Return the line that raised an exception."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return "" if at is None else f" ({at.tb_frame.f_code.co_filename}:{at.tb_lineno})"
+
+
 def _detail(error: errors.LLMGateError) -> str:
     """Return what the log says of a failed call, without the message of client or upstream.
 
@@ -88,7 +105,7 @@ def _detail(error: errors.LLMGateError) -> str:
         excerpt = f": {(error.body or '')[:200]!r}"
         return error.message.removesuffix(excerpt) if error.message.endswith(excerpt) else NEUTRAL["invalid"]
     if not isinstance(error, errors.APIError) or error.status_code is None:
-        return error.message
+        return operators_message(error)
     if error.attempts == 0:
         return f"refused before sending: {error.param or type(error).__name__}"
     return f"the upstream answered HTTP {error.status_code}"

@@ -9,6 +9,7 @@ Source: RFC 7578 and RFC 2046, section 5.1.1, for the boundary; rows R21 and S7 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import mimetypes
@@ -16,7 +17,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
@@ -27,6 +28,7 @@ from llmgate_core.serving import FilePart
 from llmgate_gateway.http.body import too_large
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
+from llmgate_gateway.http.shortages import StorageError
 
 __all__ = ["Form", "boundary_of", "fields_as_body", "read_form"]
 
@@ -49,10 +51,14 @@ class Form:
 
     Attributes:
         fields: name and value in their order; a value is a string or a `FilePart`.
+
+    Args:
+        folder: where its files are kept; None: the system's folder for temporary files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
         self.fields: list[tuple[str, str | FilePart]] = []
+        self._folder = folder
         self._spools: list[Spool] = []
 
     def body(self) -> dict[str, Any]:
@@ -61,9 +67,18 @@ class Form:
 
     def spool(self) -> Spool:
         """Return a new file of this form."""
-        spool = Spool()
+        spool = Spool(self._folder)
         self._spools.append(spool)
         return spool
+
+    async def finish(self) -> None:
+        """Make sure that every file is whole.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        for spool in self._spools:
+            await spool.finish()
 
     async def aclose(self) -> None:
         """Remove the files."""
@@ -75,19 +90,35 @@ class Form:
 class Spool:
     """A file that is written once, and then read many times, also concurrently."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  # closed by its form
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, dir=folder)  # noqa: SIM115  # closed by its form
         self._lock = threading.Lock()
         self._written = 0
         self.size = 0  # complete once everything is written
 
     async def write(self, block: bytes) -> None:
-        """Append a block; in a thread if it goes to the disk."""
+        """Append a block; in a thread if it goes to the disk.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be used.
+        """
         self._written += len(block)
         if self._written <= MEMORY_BYTES:
             self._file.write(block)
         else:
-            await asyncio.to_thread(self._file.write, block)
+            await self._on_disk(self._file.write, block)
+
+    async def finish(self) -> None:
+        """Write what Python has buffered, while an error can still be answered."""
+        if self._written > MEMORY_BYTES:
+            await self._on_disk(self._file.flush)
+
+    async def _on_disk(self, act: Callable[..., object], *arguments: bytes) -> None:
+        try:
+            await asyncio.to_thread(act, *arguments)
+        except OSError as error:
+            raise StorageError(error, self._folder or tempfile.gettempdir()) from error
 
     def open(self) -> BinaryIO:
         """Return a reader from the start; closing it does not close the file."""
@@ -101,7 +132,7 @@ class Spool:
 
     def close(self) -> None:
         """Remove the file; a reader that is still in use gets an error."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # no space for what is thrown away
             self._file.close()
 
 
@@ -243,7 +274,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
     """Read the client's form into `form`, block by block.
 
     Raises:
-        RefusedError: 413 or 400. ClientGoneError: the client disconnected.
+        RefusedError: 413 or 400. StorageError: no space for a file. ClientGoneError: the client disconnected.
     """
     parts = _Parts(form)
     parser = MultipartParser(
@@ -266,6 +297,7 @@ async def read_form(request: ClientRequest, form: Form, boundary: bytes, limit: 
         await parts.write_files()
     if not parts.is_complete:
         raise _invalid_form("The form ends before its last boundary.")
+    await form.finish()
 
 
 def _put(target: dict[str, Any], keys: list[str], value: str | FilePart, name: str) -> None:

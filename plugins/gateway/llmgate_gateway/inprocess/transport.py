@@ -14,11 +14,10 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import os
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from functools import cache, partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -245,12 +244,7 @@ def _app_of(config_or_app: Any) -> App:
     if callable(config_or_app):
         return cast("App", config_or_app)
     from llmgate_gateway.app import create_app  # imported here, since a transport for another app needs none of it
-    from llmgate_gateway.config import load_config, load_config_dict
 
-    if isinstance(config_or_app, (str, os.PathLike)):
-        config_or_app = load_config(config_or_app)
-    elif isinstance(config_or_app, Mapping):
-        config_or_app = load_config_dict(config_or_app)
     return cast("App", create_app(config_or_app))
 
 

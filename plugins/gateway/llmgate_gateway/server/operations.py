@@ -20,7 +20,7 @@ from typing import Any, Final
 import llmgate_core
 from llmgate_core.serving import decode
 from llmgate_gateway.app import Gateway, Page, PageRequest
-from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
 from llmgate_gateway.pages.explain import explain
 from llmgate_gateway.pages.openapi import document
@@ -45,6 +45,7 @@ class Operations:
     """The operator's side of one gateway.
 
     Args:
+        config: what the gateway serves: the name of a file, a mapping, or a config that is loaded.
         values: the memory of the metrics, if several workers share it. worker: which of them this is.
         tracer: for spans; default: as the config says.
 
@@ -54,12 +55,13 @@ class Operations:
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: ConfigSource,
         *,
         values: SharedValues | None = None,
         worker: int = 0,
         tracer: Tracer | None = None,
     ) -> None:
+        config = config_of(config)
         self.metrics = Metrics(values, worker=worker)
         self._messages: LineWriter | None = None
         file = config.general.log.file
@@ -82,7 +84,7 @@ class Operations:
             self._messages = LineWriter(STANDARD_ERROR, lost=self.metrics.lost_line)
         set_up_logging(config, self._messages.write, debug=debug)
 
-    def app(self, config: GatewayConfig) -> Gateway:
+    def app(self, config: ConfigSource) -> Gateway:
         """Return the gateway of a config, with metrics, log, traces and pages."""
         tracer = self._tracer
         return Gateway(

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final, Literal
 
-from llmgate_core.serving import decode, encode
+from llmgate_core.serving import ENDPOINTS, FAMILIES, decode, encode
+from llmgate_gateway.config.litellm.known_keys import request_params
+from llmgate_gateway.config.schema.general import FORWARDED_PATHS
 from llmgate_gateway.telemetry.log_writer import LineWriter
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["AccessLog", "line_of", "timestamp"]
+__all__ = ["AccessLog", "line_of", "shown_ledger", "timestamp"]
 
 MAX_CHARACTERS: Final = 256
 """Of a string from outside."""
 ODD = re.compile("[\x7f-\x9f\u2028\u2029]")
+NAME = re.compile(r"[a-z_0-9]+")
 PLAIN = re.compile(r"[!-~]+")
 MAX_TOKENS: Final = 10**9
 MAX_REMEMBERED: Final = 500
@@ -94,7 +98,7 @@ class AccessLog:
         if record.traceparent is not None:
             line += f',"traceparent":{_json_string(record.traceparent)}'
         if record.ledger:
-            line += f',"ledger":[{",".join(_json_string(str(entry), 2 * MAX_CHARACTERS) for entry in record.ledger)}]'
+            line += f',"ledger":[{",".join(_json_string(change) for change in shown_ledger(record.ledger))}]'
         if record.extra:
             line += "," + line_of(record.extra)[1:-2].decode()
         return (line + "}\n").encode()
@@ -116,7 +120,8 @@ class AccessLog:
         fields = self._remembered.get(key)
         if fields is None:
             names = zip(REPEATED, key, strict=True)
-            fields = ",".join(f'"{name}":{_json_string(value)}' for name, value in names if value is not None)
+            shown = ((name, shown_path(value or "") if name == "path" else value) for name, value in names)
+            fields = ",".join(f'"{name}":{_json_string(value)}' for name, value in shown if value is not None)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             if sum(map(len, filter(None, key))) <= 2 * MAX_CHARACTERS:
@@ -133,6 +138,41 @@ def line_of(value: Any) -> bytes:
     if b"\x7f" in line or not line.isascii():
         line = ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode()).encode()
     return line + b"\n"
+
+
+def shown_ledger(ledger: Iterable[Any]) -> list[str]:
+    """Return which parameters were changed, and how.
+
+    Without the reason, which may repeat a value, and without a name that no operation has: the client made it up. The
+    client receives both in `x-llmgate-ledger`.
+    """
+    changes: dict[str, None] = {}  # a set in order
+    for entry in ledger:
+        known = NAME.match(entry.parameter)
+        name = known[0] if known is not None and known[0] in _known_names() else "(other)"
+        source = f" [{entry.source}]" if entry.source else ""
+        changes[f"{name} {entry.action}{source}"] = None
+    return list(changes)
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    inputs = {name for family in FAMILIES.values() for name in family.inputs}
+    return request_params() | inputs | {"model", "stream", "query"}
+
+
+def shown_path(path: str) -> str:
+    """Return a path with `*` in the place of each part that no route has, such as an id: the client made it up."""
+    return "/".join(part if part in _known_parts() else "*" for part in path.split("/"))
+
+
+@cache
+def _known_parts() -> frozenset[str]:
+    endpoints = [endpoint.path for operations in ENDPOINTS.values() for endpoint in operations.values()]
+    parts = {part for path in endpoints for part in path.split("/") if not part.startswith("{")}
+    return frozenset(
+        {*parts, *FORWARDED_PATHS, "", "v1", "models", "livez", "readyz", "docs", "metrics", "openapi.json", "explain"}
+    )
 
 
 def timestamp(seconds: float) -> str:

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from llmgate_core.serving import Secret, SecretFinder
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.telemetry.access_log import line_of, timestamp
+from llmgate_gateway.telemetry.exception_text import exception_text
+from llmgate_gateway.telemetry.repeats import Repeats
 
-__all__ = ["LineHandler", "set_up_logging"]
+__all__ = ["LIMITED", "LineHandler", "set_up_logging"]
 
+MARK: Final = "llmgate_limited"
+LIMITED: Final[Mapping[str, bool]] = MappingProxyType({MARK: True})
+"""`extra=LIMITED` marks a message that every request may cause."""
 LOGGERS = ("llmgate", "uvicorn.error", "py.warnings", "asyncio")
 
 
@@ -28,26 +33,44 @@ class LineHandler(logging.Handler):
     Args:
         form: JSON objects, or words.
         secrets: keys that no line may show.
+        shows_content: whether the messages of exceptions are shown, which may repeat what a client sent.
     """
 
     def __init__(
-        self, write: Callable[[bytes], object], *, form: Literal["json", "text"], secrets: Sequence[Secret | None] = ()
+        self,
+        write: Callable[[bytes], object],
+        *,
+        form: Literal["json", "text"],
+        secrets: Sequence[Secret | None] = (),
+        shows_content: bool = False,
     ) -> None:
         super().__init__()
         self._write = write
         self._as_text = form == "text"
         self._mask = SecretFinder(secrets).mask
+        self._shows_content = shows_content
+        self._repeats = Repeats()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; one that cannot be formatted is written without its message."""
+        """Write the record; one that cannot be formatted is written without its message.
+
+        Of records with a traceback, of Python's warnings and of records marked `LIMITED`, one of a kind is written
+        each second, with the number of those that were left out.
+        """
+        left_out = self._repeats.count(_kind_of(record), record.created) if _is_limited(record) else 0
+        if left_out is None:
+            return
         try:
             message = self._mask(record.getMessage())
         except (TypeError, ValueError):
             message = f"(a message of {record.name} that could not be formatted)"
         fields: dict[str, Any] = {"time": timestamp(record.created), "level": record.levelname.lower()}
         fields |= {"logger": record.name, "message": message}
-        if record.exc_info and record.exc_info[0] is not None:
-            fields["exception"] = self._mask("".join(traceback.format_exception(*record.exc_info)))
+        if left_out:
+            fields["message"] = f"{message} ({left_out} more in between)"
+        if record.exc_info and record.exc_info[1] is not None:
+            text = exception_text(record.exc_info[1], with_message=self._shows_content)
+            fields["exception"] = self._mask(text)
         self._write(self._words(fields) if self._as_text else line_of(fields))
 
     def _words(self, fields: dict[str, Any]) -> bytes:
@@ -59,10 +82,27 @@ class LineHandler(logging.Handler):
         )
 
 
+def _is_limited(record: logging.LogRecord) -> bool:
+    return bool(record.exc_info) or record.name == "py.warnings" or hasattr(record, MARK)
+
+
+def _kind_of(record: logging.LogRecord) -> Hashable:
+    """Return what equal records have in common: the line that logged them, and the line that raised."""
+    raised = None
+    if record.exc_info and record.exc_info[1] is not None:
+        at = record.exc_info[1].__traceback__
+        while at is not None and at.tb_next is not None:
+            at = at.tb_next
+        raised = (record.exc_info[0], None if at is None else (at.tb_frame.f_code, at.tb_lineno))
+    return (record.name, record.levelno, record.pathname, record.lineno, raised)
+
+
 def set_up_logging(config: GatewayConfig, write: Callable[[bytes], object], *, debug: bool) -> None:
     """Send the messages of the server and its libraries to `write`."""
     level = logging.DEBUG if debug else logging.getLevelName(config.general.log.level.upper())
-    handler = LineHandler(write, form=config.general.log.format, secrets=secrets_of(config))
+    handler = LineHandler(
+        write, form=config.general.log.format, secrets=secrets_of(config), shows_content=config.general.log_content
+    )
     logging.captureWarnings(capture=True)
     for name in LOGGERS:
         logger = logging.getLogger(name)

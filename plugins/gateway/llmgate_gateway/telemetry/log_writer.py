@@ -24,6 +24,7 @@ BATCH_SECONDS: Final = 0.05
 """Between two writes: lines are collected, since single writes cost more."""
 BATCH_LINES: Final = 1000
 FILE_MODE: Final = 0o640
+NEWLINE: Final = 0x0A
 STANDARD_ERROR: Final = 2
 
 
@@ -52,6 +53,7 @@ class LineWriter:
         self._thread: threading.Thread | None = None
         self._is_closing = False
         self._reopen = False
+        self._has_half_line = False  # the target ends with a part of a line
 
     def write(self, line: bytes) -> None:
         """Queue a line, its newline included. Never raises, never waits."""
@@ -117,14 +119,19 @@ class LineWriter:
                 os.close(descriptor)
 
     def _put(self, batch: list[bytes]) -> None:
-        data = memoryview(b"".join(batch))
+        lines = b"".join(batch)
+        data = memoryview(lines)
         try:
             descriptor = self._open()
+            if self._has_half_line:
+                data = memoryview(b"\n" + lines)
             while data:
                 data = data[os.write(descriptor, data) :]
+                self._has_half_line = False
         except (OSError, ValueError):
-            left = bytes(data)
-            self._lost(left.count(b"\n"))
+            written = len(lines) - len(data)  # negative: not even the end of the line before
+            self._has_half_line = self._has_half_line or (written > 0 and lines[written - 1] != NEWLINE)
+            self._lost(bytes(data).count(b"\n") - (written < 0))
             self._reopen = True
 
     def _open(self) -> int:
@@ -137,4 +144,6 @@ class LineWriter:
                 os.close(old)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(self._target, flags, FILE_MODE)
+            if os.fstat(self._descriptor).st_size == 0:  # another file by now, or one that was emptied
+                self._has_half_line = False
         return self._descriptor

@@ -26,12 +26,15 @@ BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 
 """Upper limits in seconds, for the first byte and for the whole response."""
 MAX_TOKENS: Final = 10**9
 MAX_DOLLARS: Final = 10**6
+MIN_SHORTAGE_STATUS: Final = 503
 
 IN_FLIGHT, LOST_LINES, RELOADED, NOT_RELOADED, STARTS = range(1, 6)  # among the fixed numbers
 CONNECTIONS: Final[Mapping[str, int]] = MappingProxyType(
     {phase: number for number, phase in enumerate(("head", "request", "idle", "body", "linger", "closing"), 8)}
 )
 """Phase of a connection -> its place among the fixed numbers."""
+SHORTAGES: Final[Mapping[str, int]] = MappingProxyType({"out_of_descriptors": 14, "no_space": 15})
+"""The code of an error that this machine caused -> its place among the fixed numbers."""
 REQUESTS, FIRST_BYTE = 0, 1  # within a block: a count for each bucket and the rest, then the sum
 FIRST_BYTE_SUM = FIRST_BYTE + len(BUCKETS) + 1
 TOTAL = FIRST_BYTE_SUM + 1
@@ -96,6 +99,8 @@ class Metrics:
                 tokens = usage.get("output_tokens")
             if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
                 numbers[at + OUTPUT_TOKENS] += tokens
+        if record.status >= MIN_SHORTAGE_STATUS and (shortage := SHORTAGES.get(record.error_code or "")) is not None:
+            numbers[shortage] += 1.0
         cost = record.cost
         if cost is not None and 0 < cost <= MAX_DOLLARS:
             numbers[at + COST] += cost
@@ -181,6 +186,10 @@ class Metrics:
         yield CounterMetricFamily("llmgate_log_lines_lost", "Log lines that could not be written", total(LOST_LINES))
         reloads = (((result,), total(at)) for result, at in (("taken", RELOADED), ("refused", NOT_RELOADED)))
         yield _counter("llmgate_config_reloads", "Reloads of the config", ("result",), reloads)
+        shortages = (((code,), total(at)) for code, at in SHORTAGES.items())
+        yield _counter(
+            "llmgate_shortages", "Requests that failed for want of open files or disk space", ("code",), shortages
+        )
         yield CounterMetricFamily("llmgate_worker_starts", "Worker processes started", total(STARTS))
 
 

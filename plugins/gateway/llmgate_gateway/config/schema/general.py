@@ -16,6 +16,7 @@ from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.fields import Bytes, Count, Key, ModelName, Names, Options, Seconds
 
 __all__ = [
+    "FORWARDED_PATHS",
     "ClientKey",
     "Cors",
     "Extension",
@@ -117,6 +118,8 @@ class Limits(ConfigModel):
     """Connections open at once from one address in one worker: 503; absent: as many as there may be."""
     per_client_concurrency: Annotated[Count, Field(ge=1)] | None = None
     """Requests in flight at once for one key, or one address where there are no keys: 429."""
+    upload_dir: str | None = None
+    """The folder for files above 1 MiB of a form; absent: the system's folder for temporary files."""
 
 
 class Extension(ConfigModel):

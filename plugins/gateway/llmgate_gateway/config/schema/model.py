@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from llmgate_gateway.config.schema.deployment import Deployment
 from llmgate_gateway.config.schema.file_schema import Alias, CallSettings, ConfigFile, PluginChoice, RouterSettings
@@ -70,7 +71,7 @@ class GatewayConfig:
 
 def _merge(file: ConfigFile) -> GeneralSettings:
     general, settings = file.general_settings, file.settings
-    limits, log = dict[str, int](), dict[str, str]()
+    limits, log = dict[str, Any](), dict[str, str]()
     explicit = general.limits.model_fields_set
     if general.max_request_size_mb is not None and "max_body" not in explicit:
         limits["max_body"] = general.max_request_size_mb * 1024 * 1024
@@ -85,6 +86,6 @@ def _merge(file: ConfigFile) -> GeneralSettings:
     return general.model_copy(
         update={
             "limits": Limits(**{**general.limits.model_dump(), **limits}),
-            "log": LogSettings.model_validate({**general.log.model_dump(), **log}),
+            "log": LogSettings.model_validate({**general.log.model_dump(exclude_unset=True), **log}),
         }
     )

@@ -65,7 +65,7 @@ async def _read_body(
         boundary = boundary_of(request.headers.get(b"content-type", b""))
         if boundary is not None:
             body_limit(request, limits.max_body)
-            form = Form()
+            form = Form(limits.upload_dir)
             call.on_end.append(form.aclose)
             await read_form(request, form, boundary, limits.max_body)
             call.body = _with_typed_fields(form.body())

@@ -74,7 +74,7 @@ def test_a_line_says_all_that_an_operator_asks() -> None:
         "input_tokens": 12,
         "output_tokens": 5,
         "cost_usd": 0.00125,
-        "ledger": ["temperature dropped: not taken"],
+        "ledger": ["temperature dropped"],
         "upstream_request_id": "req_up",
         "upstream_status": 200,
         "traceparent": "00-aa-bb-01",
@@ -87,9 +87,7 @@ def test_what_is_not_known_is_left_out() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", ["requested_model", "upstream_request_id", "error_code", "model", "path", "traceparent"]
-)
+@pytest.mark.parametrize("name", ["requested_model", "upstream_request_id", "error_code", "model", "traceparent"])
 def test_a_line_stays_one_line_whatever_stands_in_a_name(name: str) -> None:
     record = a_record()
     setattr(record, name, ODD)
@@ -100,6 +98,33 @@ def test_a_line_stays_one_line_whatever_stands_in_a_name(name: str) -> None:
     assert text.decode().splitlines() == [text.decode()[:-1]]
     assert not set(text) & (set(range(10)) | set(range(11, 32)) | {0x7F})
     assert b"\xc2\x9b" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/v1/chat/completions"),
+        ("/v1/responses/resp_1/input_items", "/v1/responses/*/input_items"),
+        (f"/v1/{ODD}", "/v1/*"),
+        ("/my-secret/", "/*/"),
+        ("/metrics", "/metrics"),
+    ],
+    ids=str,
+)
+def test_a_part_of_a_path_that_no_route_has_is_a_star(path: str, shown: str) -> None:
+    assert json.loads(line(a_record(path=path)))["path"] == shown
+
+
+def test_a_change_is_logged_without_its_reason_and_without_a_name_that_no_operation_has() -> None:
+    entries = [
+        LedgerEntry("stop", "dropped", "'PRIVATE' is too long", "a page", lossy=True),
+        LedgerEntry("PRIVATE", "dropped", "unknown", lossy=True),
+        LedgerEntry("query PRIVATE", "dropped", "no such field", lossy=True),
+        LedgerEntry("tools[0].PRIVATE", "renamed", "x"),
+    ]
+    shown = json.loads(line(a_record(ledger=entries)))["ledger"]
+    assert shown == ["stop dropped [a page]", "(other) dropped", "query dropped", "tools renamed"]
 
 
 def test_text_that_no_json_can_hold_is_replaced() -> None:
