@@ -91,7 +91,7 @@ class GatewayProcess:
     @property
     def url(self) -> str:
         """The address that is really bound, waited for."""
-        return self.wait_line(LISTENING).partition(LISTENING)[2].strip()
+        return self.wait_line(LISTENING).partition(LISTENING)[2].strip().removesuffix('"}')  # the end of a line of JSON
 
     @property
     def port(self) -> int:

@@ -5,12 +5,14 @@ Source: rows R34 and R35 of docs/reliability.md.
 
 from __future__ import annotations
 
+import logging
 import os
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from llmgate_core.serving import errors
 from llmgate_gateway.config import (
+    STANDARD_INPUT,
     ConfigProblems,
     GatewayConfig,
     Problem,
@@ -21,7 +23,12 @@ from llmgate_gateway.config import (
     load_config,
 )
 
+if TYPE_CHECKING:
+    from llmgate_gateway.server.certificate import Certificate
+
 __all__ = ["POLL_SECONDS", "FileWatch", "Source", "needs_new_start"]
+
+log = logging.getLogger("llmgate.gateway")
 
 POLL_SECONDS: Final = 0.5
 
@@ -31,27 +38,36 @@ class Source:
     """Where the config comes from, and what a new one must not change.
 
     Attributes:
-        path: the file; None: `model` is served without a file.
+        path: the file, `-` for standard input; None: `model` is served without a file.
         host, insecure_no_auth: the address, which no new config may open to everyone.
+        certificate: the server's own, whose files are checked together with the config.
         asks_for_keys: the server was started with keys, so no new config may do without.
+        from_input: what standard input said, which cannot be read again.
     """
 
     path: str | None
     model: str | None = None
     host: str = "127.0.0.1"
     insecure_no_auth: bool = False
+    certificate: Certificate | None = None
     asks_for_keys: bool = False
+    from_input: GatewayConfig | None = field(default=None, repr=False)
 
     def started_with(self, config: GatewayConfig) -> Source:
         """Return the source of the configs that may follow `config`."""
-        return replace(self, asks_for_keys=has_keys(config))
+        return replace(self, asks_for_keys=has_keys(config), from_input=config if self.path == STANDARD_INPUT else None)
 
     def load(self) -> GatewayConfig:
         """Return the config, checked whole, its plugins loaded.
 
         Raises:
-            ConfigError: the config is not valid; a line for each mistake.
+            ConfigError: the config is not valid, a line for each mistake; or the certificate is not.
         """
+        if self.certificate is not None:
+            self.certificate.check()
+        if self.from_input is not None:
+            log.warning("the config came from standard input, which is not read again: it stays what it was")
+            return self.from_input
         config = load_config(self.path, plugins=True) if self.path is not None else _config_of(self.model or "")
         check_bind(config, self.host, self.insecure_no_auth)
         is_insecure = self.insecure_no_auth or config.general.insecure_no_auth

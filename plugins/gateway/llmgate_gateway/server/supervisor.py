@@ -18,7 +18,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +25,7 @@ from typing import Final
 from llmgate_core.serving import errors
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source
+from llmgate_gateway.server.start_signals import block_for_fork, unblock
 from llmgate_gateway.server.worker import WorkerContext, build, serve
 from llmgate_gateway.telemetry.log_setup import set_up_logging
 from llmgate_gateway.telemetry.log_writer import write_now
@@ -112,6 +112,7 @@ class Supervisor:
         signal.set_wakeup_fd(end, warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, lambda number, _frame: self._signals.append(number))
+        unblock()
         try:
             yield wake
         finally:
@@ -129,7 +130,8 @@ class Supervisor:
             os.read(wake, 4096)
         if self._ready in readable:
             self._announced = True
-            self._announce()
+            if self._stop_by is None:
+                self._announce()
 
     def _take_signals(self) -> None:
         while self._signals:
@@ -179,17 +181,21 @@ class Supervisor:
                 self._record_death(worker, os.waitstatus_to_exitcode(status))
 
     def _record_death(self, worker: _Worker, code: int) -> None:
-        now = time.monotonic()
         pid, worker.pid = worker.pid, 0
         if self._stop_by is not None:
             return
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        self._retry_later(worker, f"worker {worker.number} (process {pid}) ended {how}")
+
+    def _retry_later(self, worker: _Worker, what_happened: str) -> None:
+        """Start a worker again: at once after one early death, which may be an accident, else ever more slowly."""
+        now = time.monotonic()
         worker.brief_lives = worker.brief_lives + 1 if now - worker.born < BRIEF_SECONDS else 0
         wait = 0.0
-        if worker.brief_lives > 1:  # a single early death may be an accident
+        if worker.brief_lives > 1:
             wait = min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(worker.brief_lives, 20))
-        worker.due = now + wait
-        how = f"by signal {-code}" if code < 0 else f"with status {code}"
-        log.error("worker %d (process %d) ended %s; a new one starts in %g s", worker.number, pid, how, wait)
+        worker.due, worker.born = now + wait, now
+        log.error("%s; a new one starts in %g s", what_happened, wait)
 
     def _start_what_is_due(self) -> None:
         now = time.monotonic()
@@ -201,24 +207,34 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         gc.freeze()  # so that the child's collector does not touch, and thereby copy, shared pages
-        # blocked until the worker has its handlers: an earlier one would kill it, or a config would be missed
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-        pid = os.fork()
+        block_for_fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes, or no memory: the other workers go on
+            unblock()
+            self._retry_later(worker, f"worker {worker.number} cannot be started: {error.strerror}")
+            return
         if pid:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+            unblock()
             worker.pid, worker.born = pid, time.monotonic()
             return
         status = 1
         try:
             status = self._work(worker.number)
         except errors.LLMGateError as error:
+            self._log_at_once()
             log.error("worker %d: %s", worker.number, error)
-        except BaseException:  # noqa: BLE001  # the process ends here, and reports why
-            traceback.print_exc()
+        except BaseException:  # the process ends here, and reports why
+            self._log_at_once()
+            log.exception("worker %d failed", worker.number)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)  # without unwinding the parent's frames
+
+    def _log_at_once(self) -> None:
+        """Write messages without the worker's thread, which would not get to write the last ones."""
+        set_up_logging(self._config, write_now, debug=self._debug)
 
     def _say_ready(self) -> None:
         with contextlib.suppress(OSError):  # the parent is gone
@@ -229,6 +245,7 @@ class Supervisor:
         for handled in SIGNALS:
             signal.signal(handled, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes it on once
+        unblock(hangup=False)  # a SIGTERM ends a worker that is starting; a SIGHUP waits for its handlers
         os.close(self._tie)
         os.close(self._ready)
         context = WorkerContext(number, self._values, self._alive, self._say_ready)

@@ -30,6 +30,7 @@ from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.server.operations import Operations
 from llmgate_gateway.server.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source, needs_new_start
+from llmgate_gateway.server.start_signals import ignore_late_signals, unblock
 from llmgate_gateway.server.watchdog import Watchdog
 from llmgate_gateway.telemetry.shared_memory import SharedValues
 
@@ -122,7 +123,7 @@ class GatewayServer(uvicorn.Server):
         watch: bool,
         debug: bool,
     ) -> None:
-        general = gateway.config.general
+        general, certificate = gateway.config.general, source.certificate
         super().__init__(
             ServerConfig(
                 gateway,
@@ -137,6 +138,8 @@ class GatewayServer(uvicorn.Server):
                 server_header=False,
                 access_log=False,
                 log_config=None,
+                ssl_certfile=None if certificate is None else certificate.certfile,
+                ssl_keyfile=None if certificate is None else certificate.keyfile,
             )
         )
         self._gateway = gateway
@@ -164,14 +167,15 @@ class GatewayServer(uvicorn.Server):
                 loop.add_signal_handler(number, work)
         if self._context.parent is not None:
             loop.add_reader(self._context.parent, self._on_parent_exit)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # the supervisor has blocked it until now
+        unblock()  # a SIGHUP that came before is handled now
         try:
             yield
         finally:
             for number in handlers:
                 with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                    if loop.remove_signal_handler(number) and self._stopping.is_set():
-                        signal.signal(number, signal.SIG_IGN)  # one that arrives now must not change the exit status
+                    loop.remove_signal_handler(number)
+            if self._stopping.is_set():
+                ignore_late_signals()
 
     def stop(self) -> None:
         """Stop in an orderly way; the second time at once."""
@@ -181,13 +185,19 @@ class GatewayServer(uvicorn.Server):
         """Read the config again; an invalid one changes nothing."""
         self._start(self._reload())
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load what requests will need, and then accept them: a file may not be opened any more once many are here."""
+        self._gateway.open_transports()
+        await super().startup(sockets)
+
     async def main_loop(self) -> None:
         """Serve until stopped."""
         gc.freeze()
         gc.enable()
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
-        self._context.ready()
+        if not self._stopping.is_set():
+            self._context.ready()
         if self._watch is not None:
             self._start(self._reload_on_change(self._watch))
         while not self._stopping.is_set():
@@ -261,6 +271,8 @@ class GatewayServer(uvicorn.Server):
         self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has changed
         self._gateway.take_snapshot(fresh)
         self._apply_limits(config)
+        if self._source.certificate is not None and self.config.ssl is not None:
+            self._source.certificate.load_into(self.config.ssl)
         self._count_reload(succeeded=True)
         for warning in (*config.warnings, *needs_new_start(before, config)):
             log.warning("%s", warning)

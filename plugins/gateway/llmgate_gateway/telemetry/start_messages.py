@@ -8,11 +8,12 @@ Source: docs/gateway/run.md, "What it prints".
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from llmgate_core.serving import say_error
 
 if TYPE_CHECKING:
     from llmgate_gateway.config import GatewayConfig
@@ -66,9 +67,5 @@ class StartMessages:
         return line_of(fields).decode()[:-1]
 
     def _write(self, lines: Sequence[str]) -> None:
-        """Write to standard error, which may be closed."""
-        try:
-            sys.stderr.write("".join(f"{line}\n" for line in lines))
-            sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            return
+        for line in lines:
+            say_error(line)

@@ -39,6 +39,7 @@ OVERRIDDEN: dict[type, dict[str, list[str]]] = {
         "capture_signals": ["self"],
         "main_loop": ["self"],
         "shutdown": ["self", "sockets"],
+        "startup": ["self", "sockets"],
     },
 }
 READ: dict[type, set[str]] = {
