@@ -19,6 +19,7 @@ from llmgate_core import AsyncClient, Settings
 from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
 from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.calls.contract import GatewayCall
+from llmgate_gateway.calls.trusted_certificates import check_ca_file
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
@@ -105,7 +106,7 @@ class Deployments:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._names = ModelNames(config)
-        self._clients: dict[bool, AsyncClient] = {}
+        self._clients: dict[tuple[bool, str | None], AsyncClient] = {}
         self._live = {id(entry): self._live_deployment(config, entry) for entry in config.deployments}
         self._selections: dict[tuple[str, str, str], tuple[Selection, ...]] = {}
         self._turns: dict[str, Iterator[int]] = {}
@@ -218,11 +219,10 @@ class Deployments:
 
     def _live_deployment(self, config: GatewayConfig, entry: Deployment) -> LiveDeployment:
         options = options_for(config, entry)
-        client = self._clients.get(options.enable_preview_features)
+        shared = (options.enable_preview_features, options.ca_file)
+        client = self._clients.get(shared)
         if client is None:
-            client = self._clients[options.enable_preview_features] = _client(
-                config, preview=options.enable_preview_features
-            )
+            client = self._clients[shared] = _client(config, preview=shared[0], ca_file=shared[1])
         headers = {name: value.reveal() for name, value in options.extra_headers.items()}
         arguments, targets = _arguments(options, headers), _targets(client, entry, options)
         destinations = [client.destination(target, **arguments) for target in targets.values()]
@@ -258,8 +258,10 @@ def _selection(live: LiveDeployment, own: str, target: ResolvedModel, model: str
     return Selection(live, own, target, headers)
 
 
-def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:
+def _client(config: GatewayConfig, *, preview: bool, ca_file: str | None) -> AsyncClient:
     settings = config.settings
+    if ca_file is not None:
+        check_ca_file(ca_file)
     return AsyncClient(
         settings=Settings(
             enable_preview_features=preview,
@@ -268,6 +270,7 @@ def _client(config: GatewayConfig, *, preview: bool) -> AsyncClient:
             extensions=settings.extensions,
             plugins=plugin_policy(config.plugins),
             catalogue_file=settings.catalogue_file,
+            ca_file=ca_file,
         )
     )
 

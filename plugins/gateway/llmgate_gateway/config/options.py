@@ -26,6 +26,7 @@ class DeploymentOptions:
 
     Attributes:
         api_key, api_base, organization, project: None: the plugin's own variable or default.
+        ca_file: the certificates to trust; None: the usual ones.
         timeouts: limits in seconds. max_retries: after the first try.
         param_policy: `error`, `drop` or `forward`. additional_drop_params: dropped from every request.
         extra_headers: for every request; values are secrets. extra_body: merged into the body last.
@@ -36,6 +37,7 @@ class DeploymentOptions:
     api_base: str | None
     organization: str | None
     project: str | None
+    ca_file: str | None
     timeouts: Timeouts
     max_retries: int
     param_policy: Policy
@@ -61,6 +63,7 @@ def options_for(config: GatewayConfig, deployment: Deployment) -> DeploymentOpti
         api_base=params.api_base or settings.api_base,
         organization=params.organization or settings.organization,
         project=params.project or settings.project,
+        ca_file=params.ca_file or config.general.ca_file,
         timeouts=timeouts,
         max_retries=next(number for number in retries if number is not None),
         param_policy=_policy(params) or _policy(settings) or "error",

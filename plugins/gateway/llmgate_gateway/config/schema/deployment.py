@@ -91,6 +91,8 @@ class Params(ConfigModel):
     """The upstream's key, best as `os.environ/NAME`; absent: the plugin's own variable."""
     api_base: BaseURL | None = None
     """A base URL other than the provider's."""
+    ca_file: str | None = None
+    """A file or directory of the certificates to trust (PEM), instead of `general_settings.ca_file`."""
     organization: HeaderText | None = None
     """The organization that requests are billed to."""
     project: HeaderText | None = None

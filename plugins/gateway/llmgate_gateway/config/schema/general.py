@@ -229,6 +229,8 @@ class GeneralSettings(ConfigModel):
     """Allow listening on addresses that other machines can reach although no key is set."""
     tracing: bool = False
     """Make an OpenTelemetry span of each call; needs the extra `llmgate-gateway[otel]`."""
+    ca_file: str | None = None
+    """A file or directory of the certificates of upstreams to trust (PEM); absent: `SSL_CERT_FILE`, or the usual."""
     forward_openai_org_id: bool = False
     """Send the client's `OpenAI-Organization` header upstream."""
     passthrough: Annotated[Passthrough, BeforeValidator(_passthrough_of)] | None = None
