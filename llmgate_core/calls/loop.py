@@ -65,8 +65,9 @@ def _stream_opening(call: PreparedCall, reader: ResultReader) -> Steps:
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:
     """Emit a whole answer as the chunks of a fake stream."""
-    chunks = reader.burst(result)
-    yield OpenStream(call.family.name, call.original_call.model, result._get_record(), None)
+    chunks, record = reader.burst(result), result._get_record()
+    record.usage = getattr(result, "usage", record.usage)
+    yield OpenStream(call.family.name, call.original_call.model, record, None)
     yield Emit(chunks)
 
 

@@ -17,6 +17,7 @@ from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import ENCODING, FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
 from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.rules import ignores, source_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.ledger import LedgerEntry
@@ -41,6 +42,7 @@ from llmgate_core.settings.settings import Settings
 __all__ = ["CallPreparer", "CallRequest"]
 
 FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without it, returned as one burst", "caller")
+IGNORED_STREAM = "this model is documented to ignore it: sent without it, returned as one burst"
 
 
 @dataclass(slots=True)
@@ -120,7 +122,8 @@ class CallPreparer:
         if is_home:
             target = self.router.rerouted(target, body)
         route = build_route(target, destination, options, is_provider_host=is_home)
-        fake_stream = _take_fake_stream(body) if options.passed.get("fake_stream") else None
+        is_ignored = operation.streams and ignores(route.facts, "stream")
+        fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
         if not request.is_relayed:
@@ -138,7 +141,7 @@ class CallPreparer:
         if request.content is not None and upstream_call is original_call and not fake_stream:
             content = _content_of(request, body, options)
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
-        ledger: tuple[LedgerEntry, ...] = (FAKE_STREAM,) if fake_stream else ()
+        ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
         ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
         if ledger and not request.is_relayed:
             self.observers.warn(route, ledger)
@@ -261,6 +264,12 @@ def _take_fake_stream(body: dict[str, Any]) -> FakeStream:
     stream_options = body.pop("stream_options", None)
     with_usage = isinstance(stream_options, Mapping) and bool(stream_options.get("include_usage"))
     return "with usage" if with_usage else "plain"
+
+
+def _fake_stream_entry(route: Route, *, is_ignored: bool) -> LedgerEntry:
+    if not is_ignored:
+        return FAKE_STREAM
+    return LedgerEntry("stream", "emulated", IGNORED_STREAM, source_of(route.facts or {}))
 
 
 def build_call(

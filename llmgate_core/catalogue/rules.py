@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "effort_of",
+    "ignores",
     "is_verified",
     "judge",
     "judge_metadata",
@@ -68,6 +69,12 @@ def is_verified(facts: ModelFacts, path: str) -> bool:
     unverified = facts.get("unverified") or ()
     keys = path.split(".")
     return not any(".".join(keys[:count]) in unverified for count in range(1, len(keys) + 1))
+
+
+def ignores(facts: ModelFacts | None, param: str) -> bool:
+    """Return whether the provider documents that the model ignores `param`."""
+    params = (facts or {}).get("params") or {}
+    return param in params.get("ignored", ()) and is_verified(facts or {}, "params.ignored")
 
 
 def effort_of(value: Any) -> Any:
@@ -130,6 +137,9 @@ def judge_summary(facts: ModelFacts, summary: Any) -> ParamRule | None:
 
 def _judge_by_lists(facts: ModelFacts, param: str, value: Any, judged: Container[str]) -> ParamRule | None:
     params = facts.get("params") or {}
+    if ignores(facts, param):
+        reason = f"this model is documented to ignore {param}, so it is sent without it"
+        return ParamRule(replaces=True, reason=reason, source=source_of(facts))
     if param in params.get("unsupported", ()) and is_verified(facts, "params.unsupported"):
         return _refuse(f"this model does not take {param}", source_of(facts))
     allowlist = params.get("allowlist")

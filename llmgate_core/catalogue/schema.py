@@ -61,6 +61,7 @@ _ROW: Mapping[str, Any] = MappingProxyType(
             "temperature": _SAMPLING,
             "top_p": _SAMPLING,
             "unsupported": STRINGS,
+            "ignored": STRINGS,
             "effort_none_only": STRINGS,
             "allowlist": STRINGS,
             "values": {ANY_KEY: STRINGS},

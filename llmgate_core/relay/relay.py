@@ -111,8 +111,11 @@ class RelayReader(ResultReader):
 
     def burst(self, result: Relayed) -> list[bytes]:
         """Return the events of a fake stream."""
-        family = self._call.family
-        pieces = self._pieces(decode(result.content))
+        call, family = self._call, self._call.family
+        sends_text = call.operation.sends_text(call.original_call.body)
+        pieces = self._pieces(
+            {"text": result.content.decode("utf-8", "replace")} if sends_text else decode(result.content)
+        )
         events = [event_bytes(family, piece.get("type"), encode(piece)) for piece in pieces]
         return [b"".join(events) + (b"" if family.ends else DONE_EVENT)]
 

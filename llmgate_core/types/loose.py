@@ -73,11 +73,14 @@ def _loosened(kind: type[ModelT], value: Mapping[str, Any]) -> ModelT:
     """
     essential = getattr(kind, "essential_fields", ())
     fields = {name: _field(name, field, value, name in essential) for name, field in kind.model_fields.items()}
+    is_set = {
+        name for name, field in kind.model_fields.items() if name in value and not _is_default(field, value[name])
+    }
     extra = {name: item for name, item in value.items() if name not in fields}
     result = kind.__new__(kind)
     for slot, state in (
         ("__dict__", fields),
-        ("__pydantic_fields_set__", {name for name in value if name in fields}),
+        ("__pydantic_fields_set__", is_set),
         ("__pydantic_extra__", extra),
         ("__pydantic_private__", None),
     ):
@@ -87,12 +90,16 @@ def _loosened(kind: type[ModelT], value: Mapping[str, Any]) -> ModelT:
 
 def _field(name: str, field: FieldInfo, value: Mapping[str, Any], is_essential: bool) -> Any:
     item = value.get(name)
-    is_default = item is None and not field.is_required() and not _allows_none(field.annotation)
-    if name not in value or is_default:
+    if name not in value or _is_default(field, item):
         if field.is_required():
             raise UnreadableError(name)
         return field.get_default(call_default_factory=True)
     return _essential(field.annotation, item) if is_essential or field.is_required() else fit(_full(field), item)
+
+
+def _is_default(field: FieldInfo, value: Any) -> bool:
+    """Return whether a value is null where the API documents no null: it stands for the default."""
+    return value is None and not field.is_required() and not _allows_none(field.annotation)
 
 
 def _full(field: FieldInfo) -> Any:

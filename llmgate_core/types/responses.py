@@ -137,7 +137,7 @@ class ResponseSnapshot(Response):
         None if the price or the usage is not known, or if the response used another built-in tool that has a fee.
         """
         calls = _instances(self.output, OutputItem)
-        if any(item.type in TOOLS_WITH_A_FEE for item in calls):
+        if any(isinstance(item.type, str) and item.type in TOOLS_WITH_A_FEE for item in calls):
             return None
         searches = sum(1 for item in calls if item.type == "web_search_call" and _is_charged(item))
         units = {"web_search_calls": searches} if searches else None

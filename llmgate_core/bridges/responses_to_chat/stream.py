@@ -40,6 +40,7 @@ from llmgate_core.errors import (
     RateLimitError,
     StreamTruncatedError,
 )
+from llmgate_core.reading.accumulate.tool_calls import CallKey, CallPlaces
 
 __all__ = ["ResponsesStream"]
 
@@ -93,8 +94,8 @@ class ResponsesStream:
         self._next_index = 0
         self._open: ReasoningItem | MessageItem | None = None
         self._open_index = 0
-        self._last_call = self._next_call = 0  # chat's indexes
-        self._calls: dict[int, tuple[int, CallItem]] = {}  # chat's index -> index in the output, item
+        self._places = CallPlaces()
+        self._calls: dict[CallKey, tuple[int, CallItem]] = {}  # chat's call -> index in the output, item
         self._annotations: list[JsonObject] = []  # received before their text
         self._logprobs: list[JsonObject] = []
         self._finish_reason: Any = None
@@ -207,9 +208,9 @@ class ResponsesStream:
         if delta.get("annotations") or (content and self._annotations):
             self._annotate(delta.get("annotations") or ())
         for piece in delta.get("tool_calls") or ():
-            self._add_call(piece, piece.get("index"))
+            self._add_call(piece)
         if delta.get("function_call"):
-            self._add_call({"function": delta["function_call"]}, 0)
+            self._add_call({"index": 0, "function": delta["function_call"]})
         record_lost_fields(delta, self._ledger)
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
 
@@ -249,17 +250,13 @@ class ResponsesStream:
         while message is not None and self._annotations and message.add_annotation(self._annotations[0]):
             del self._annotations[0]
 
-    def _add_call(self, piece: Mapping[str, Any], chat_index: Any) -> None:
-        if not isinstance(chat_index, int):
-            # without an index, a piece with a name starts a call, and any other continues the last one
-            begins = bool(piece.get("id") or (piece.get("function") or {}).get("name"))
-            chat_index = self._next_call if begins or not self._calls else self._last_call
-        if chat_index not in self._calls:
-            self._last_call, self._next_call = chat_index, max(self._next_call, chat_index + 1)
+    def _add_call(self, piece: Mapping[str, Any]) -> None:
+        key = self._places.key_of(piece)
+        if key not in self._calls:
             self._close_open()
             index = self._take_index()
-            self._calls[chat_index] = (index, CallItem(self._events, self._ids, self._names, index))
-        self._calls[chat_index][1].add(piece)
+            self._calls[key] = (index, CallItem(self._events, self._ids, self._names, index))
+        self._calls[key][1].add(piece)
 
     def _take_index(self) -> int:
         self._next_index += 1

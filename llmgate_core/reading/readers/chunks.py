@@ -159,7 +159,10 @@ class TypedEventReader(_ChunkReader):
         return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        return self._record_chunk(self._validated_piece(piece), piece)
+        chunk = self._validated_piece(piece)
+        if piece.get("usage") or piece.get("response"):
+            self.end.see_usage(chunk)
+        return self._record_chunk(chunk, piece)
 
     def _record_chunk(self, chunk: Any, piece: Any) -> Any:
         self._pieces.append(piece)

@@ -77,6 +77,8 @@ class EventRelay(EventStreamReader):
             data = encode(piece)
         except ValueError:
             raise self._invalid("it cannot be encoded as JSON") from None
+        if self._family.ends and (piece.get("usage") or piece.get("response")):
+            self.end.see_usage(piece)
         return self._record_chunk(piece, data)
 
     def _record_chunk(self, chunk: Mapping[str, Any], data: bytes) -> bytes:
