@@ -94,7 +94,8 @@ def _texts(kind: StreamEventKind, index: int, text: Any) -> Iterator[StreamEvent
 
 
 def _events_of_event(event: Any) -> Iterator[StreamEvent]:
-    kind = KIND_OF_DELTA.get(getattr(event, "type", None) or "")
+    event_type = getattr(event, "type", None)
+    kind = KIND_OF_DELTA.get(event_type) if isinstance(event_type, str) else None
     if kind is not None:
         index = event.get("output_index") if kind == "tool_call" else 0
         index, delta = index if type(index) is int else 0, event.get("delta")

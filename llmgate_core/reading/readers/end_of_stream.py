@@ -61,7 +61,8 @@ class EndOfStream:
         Raises:
             ValueError: the response that it should hold is not an object.
         """
-        if event.get("type") not in self._last_events:
+        kind = event.get("type")
+        if not isinstance(kind, str) or kind not in self._last_events:
             return False
         response = event.get("response") or event
         if not hasattr(response, "get"):

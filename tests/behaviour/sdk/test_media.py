@@ -117,7 +117,6 @@ def test_a_verdict_of_every_kind_of_input(given: Any, mode: str, upstream: FakeU
 @pytest.mark.parametrize(
     ("function", "values", "arguments", "param"),
     [
-        ("transcription", ("whisper-1", ("a.wav", WAV)), {"stream": True}, "stream"),
         ("transcription", ("gpt-4o-transcribe", ("a.wav", WAV)), {"response_format": "srt"}, "response_format"),
         ("speech", ("tts-1", "hi", "alloy"), {"instructions": "slowly"}, "instructions"),
         ("image_generation", ("gpt-image-2", "a sea"), {"style": "vivid"}, "style"),
