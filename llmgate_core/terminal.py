@@ -1,6 +1,6 @@
 r"""What the command line prints: results on standard output, each error as one line on standard error.
 
-Answers, error texts and files of plugins come from outside. A control character in them could move the cursor, set
+Answers, error messages and files of plugins come from outside. A control character in them could move the cursor, set
 the window's title, write to the clipboard or reorder the line, so a terminal shows its JSON escape instead, such as
 `\u001b`. A pipe or a file gets results as they are.
 

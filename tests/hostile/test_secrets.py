@@ -33,6 +33,11 @@ ECHOES = {
     "back": CANARY[-15:],
     "middle": f"x{CANARY[5:25]}x",
     "base64": base64.b64encode(CANARY.encode()).decode(),
+    "base64 of the header": base64.b64encode(f"Bearer {CANARY}".encode()).decode(),
+    "base64url of a password": base64.urlsafe_b64encode(f":{CANARY}".encode()).decode(),
+    "hex": CANARY.encode().hex(),
+    "upper case": CANARY.upper(),
+    "percent-encoded": "".join(f"%{byte:02x}" for byte in CANARY.encode()),
     "twice": f"{CANARY} {CANARY}",
 }
 

@@ -26,7 +26,14 @@ EXCERPT_CHARACTERS = 2_300
 
 SLICE_CHARACTERS = 12
 
-FORMS = (CANARY, base64.b64encode(CANARY.encode()).decode().rstrip("="))
+FORMS = (
+    CANARY,
+    CANARY.upper(),
+    CANARY.encode().hex(),
+    base64.b64encode(CANARY.encode()).decode().rstrip("="),
+    base64.b64encode(f"Bearer {CANARY}".encode()).decode()[12:-4],
+    base64.urlsafe_b64encode(f":{CANARY}".encode()).decode()[4:-4],
+)
 
 PIECES = [form[at : at + SLICE_CHARACTERS] for form in FORMS for at in range(len(form) - SLICE_CHARACTERS + 1)]
 
