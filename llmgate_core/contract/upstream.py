@@ -13,7 +13,7 @@ from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode, decode_leniently, encode
-from llmgate_core.secrets import mask
+from llmgate_core.secrets import SecretFinder
 
 if TYPE_CHECKING:
     from llmgate_core.contract.form import FormBody, Multipart
@@ -69,9 +69,9 @@ class Headers(dict[str, str]):
 
     def masked(self, secrets: Iterable[Secret | None]) -> Headers:
         """Return a copy for an error, without cookies and redirect addresses, and with echoed keys masked."""
-        all_secrets = tuple(secrets)
+        mask = SecretFinder(secrets).mask
         return Headers(
-            (name.encode("latin-1"), mask(value, all_secrets).encode("latin-1"))
+            (name.encode("latin-1"), mask(value).encode("latin-1"))
             for name, value in self._raw
             if name not in NOT_FOR_ERRORS
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -15,9 +16,10 @@ PACKAGE_MANAGERS = re.compile(r"apt-get|chromium|sudo|dnf |apk |brew ")
 
 def commands_of(target: str) -> str:
     """Return what make would run for a target, its prerequisites included."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
     done = subprocess.run(
         ["make", "--dry-run", "--always-make", "--no-print-directory", target],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True, env=environment,
     )  # fmt: skip
     return done.stdout
 
