@@ -76,7 +76,9 @@ def _has_no_descriptor() -> bool:
 def tls_failed(origin: Origin, error: OSError) -> APIConnectionError:
     """Return the error of a failed handshake, with a code for a bad certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        message = f"the certificate of {peer(origin)} was not accepted: {error.verify_message}{_WAY_OUT}"
+        message = f"the certificate of {peer(origin)} was not accepted: {error.verify_message}"
+        if error.verify_code in _UNKNOWN_ISSUER:
+            message += "; if you trust its issuer, name the issuer's certificate in ca_file or SSL_CERT_FILE"
         return APIConnectionError(message, code="tls_certificate", phase="connect")
     return APIConnectionError(
         f"the TLS handshake with {peer(origin)} failed: {_reason(error)}", code="tls", phase="connect"
@@ -132,5 +134,7 @@ def _reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
-_WAY_OUT = "; if you trust who issued it, name the authority's certificate in ca_file or SSL_CERT_FILE"
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's codes for a certificate that leads to no trusted one (x509_vfy.h, X509_V_ERR_…)."""
+
 _WHILE = {"first_event": "before the answer", "body": "in the middle of the answer"}

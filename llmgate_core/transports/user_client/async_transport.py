@@ -54,7 +54,7 @@ class AsyncClientTransport:
     def __init__(self, build: Callable[..., Any]) -> None:
         install_filter()
         self._build = build
-        # The bodies of open answers: the collector must free none in a thread that may hold the client's locks.
+        # sync: # the bodies of open answers: the collector must free none in a thread that may hold the client's locks
         # sync: self.unread: dict[int, Iterator[bytes]] = {}
 
     async def asend(self, request: TransportRequest) -> AsyncUserClientResponse:

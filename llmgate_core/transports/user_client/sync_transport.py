@@ -49,7 +49,7 @@ class ClientTransport:
     def __init__(self, build: Callable[..., Any]) -> None:
         install_filter()
         self._build = build
-        # The bodies of open answers: the collector must free none in a thread that may hold the client's locks.
+        # the bodies of open answers: the collector must free none in a thread that may hold the client's locks
         self.unread: dict[int, Iterator[bytes]] = {}
 
     def send(self, request: TransportRequest) -> UserClientResponse:

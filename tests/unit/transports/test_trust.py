@@ -66,7 +66,7 @@ def call(request: pytest.FixtureRequest, transport: str, server: FakeUpstream, m
     known: dict[str, Any] = {"api_key": "sk-x", "api_base": server.base_url, "transport": transport, "max_retries": 0}
 
     async def acall(given: dict[str, Any]) -> Any:
-        async with AsyncClient(**known, **given) as client:
+        async with AsyncClient(**{**known, **given}) as client:
             return await client.completion("openai/gpt-4o", HI)
 
     def make_call(**given: Any) -> Any:
@@ -74,7 +74,7 @@ def call(request: pytest.FixtureRequest, transport: str, server: FakeUpstream, m
         if request.param == "async":
             answer = asyncio.run(acall(given))
         else:
-            with Client(**known, **given) as client:
+            with Client(**{**known, **given}) as client:
                 answer = client.completion("openai/gpt-4o", HI)
         return answer.choices[0].message.content
 
@@ -127,3 +127,16 @@ def test_a_file_without_certificates_is_an_error_that_names_it_and_its_source(
     with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
         call()
     assert server.received == []
+
+
+def test_a_certificate_for_another_name_is_no_question_of_trust(call: Call, authority: Path) -> None:
+    issuer = trustme.CA.from_pem((authority / "ca.pem").read_bytes(), (authority / "ca.key").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.issue_cert("other.test").configure_cert(context)
+    running = FakeUpstream(context)
+    with pytest.raises(APIConnectionError) as caught:
+        call(api_base=running.base_url, ca_file=str(authority / "ca.pem"))
+    running.close()
+    assert caught.value.code == "tls_certificate"
+    assert "127.0.0.1" in caught.value.message.partition("accepted:")[2]
+    assert "ca_file" not in caught.value.message
