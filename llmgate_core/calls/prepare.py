@@ -110,18 +110,7 @@ class CallPreparer:
         options = take_options(request.arguments, self.client, self.settings)
         target = resolve_target(self.router, request, operation, options)
         body, left_out = complete_body(request, family, options)
-        destination = destination_for(
-            target.plugin.info,
-            options,
-            self.client,
-            self.settings,
-            require_key=require_key,
-            key_owner=target.key_owner,
-        )
-        is_home = is_provider_host(destination.base_url, target.plugin.info)
-        if is_home:
-            target = self.router.rerouted(target, body)
-        route = build_route(target, destination, options, is_provider_host=is_home)
+        target, route = self._addressed(target, body, options, require_key=require_key)
         is_ignored = operation.streams and ignores(route.facts, "stream")
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
@@ -143,10 +132,7 @@ class CallPreparer:
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
         ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
         ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
-        if ledger and not request.is_relayed:
-            self.observers.warn(route, ledger)
-        if target.row is not None and target.row.facts.get("announce_shutdown"):
-            self.observers.announce_shutdown(target)
+        self._warn(request, target, route, ledger)
         return PreparedCall(
             original_call=original_call,
             upstream_call=upstream_call,
@@ -164,6 +150,25 @@ class CallPreparer:
             fake_stream=fake_stream,
             started=started,
         )
+
+    def _addressed(
+        self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
+    ) -> tuple[ResolvedModel, Route]:
+        """Return where a call goes; on the provider's own host it may be another of the plugin's endpoints."""
+        info, key_owner = target.plugin.info, target.key_owner
+        destination = destination_for(
+            info, options, self.client, self.settings, require_key=require_key, key_owner=key_owner
+        )
+        is_home = is_provider_host(destination.base_url, info)
+        if is_home:
+            target = self.router.rerouted(target, body)
+        return target, build_route(target, destination, options, is_provider_host=is_home)
+
+    def _warn(self, request: CallRequest, target: ResolvedModel, route: Route, ledger: tuple[LedgerEntry, ...]) -> None:
+        if ledger and not request.is_relayed:
+            self.observers.warn(route, ledger)
+        if target.row is not None and target.row.facts.get("announce_shutdown"):
+            self.observers.announce_shutdown(target)
 
 
 def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
