@@ -65,7 +65,7 @@ class Ownership:
             self._decide(family, prefix, claimed)
 
     def owners(self, prefix: str) -> frozenset[str]:
-        """Return the distributions that own a prefix: none if nobody claims it, several if strangers dispute it."""
+        """Return the distributions that own a prefix: none if it is not claimed, several if they dispute it."""
         root = self.root(prefix)
         if root in our_roots():
             return our_distributions()
