@@ -93,6 +93,8 @@ def test_a_deployments_key_is_kept_back_from_a_stranger_that_the_config_prefers(
     config = config_of(plugins={"prefer": {"speech:acme": "llmgate-stranger"}})
     config["model_list"][0]["model_info"] = {"mode": "audio_speech"}  # the stranger serves all that it may be asked
     assert ask(config, "/audio/speech", {"input": "hi", "voice": "alloy"}) >= 400
+    config["general_settings"] = {"passthrough": {"deployment": "m", "paths": ["files"]}}
+    assert ask(config, "/files", {}) >= 400
     assert home.received == abroad.received == []
 
 
