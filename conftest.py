@@ -15,7 +15,7 @@ from hypothesis import settings
 from llmgate_core.testing import FakeUpstream
 
 pytest.register_assert_rewrite("tests.support")
-pytest_plugins = ["llmgate_core.testing.pytest_plugin"]
+pytest_plugins = ["llmgate_core.testing.pytest_plugin", "tests.support.plugin_fixtures"]
 
 MAX_EXAMPLES = {"fast": 20, "normal": 200, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
 LEFT_OUT = {"fast": ("slow", "exhaustive"), "normal": ("exhaustive",), "full": ()}  # markers
