@@ -58,11 +58,11 @@ def typed_result(
             result = result_type.model_validate(canonical)
     except (ValidationError, RecursionError) as error:
         result = _loose_result(result_type, error, canonical, response, secrets)
-    extra = result.model_extra
+    extra = result.__pydantic_extra__
     if extra and extra.get("error"):
         raise _reported(extra["error"], result, response, secrets)
-    for choice in getattr(result, "choices", ()):
-        if (extra := choice.model_extra) and extra.get("error"):
+    for choice in result.__dict__.get("choices") or ():
+        if (extra := choice.__pydantic_extra__) and extra.get("error"):
             raise _reported(extra["error"], result, response, secrets)
     if is_new and (own_error := result.__dict__.get("error")):
         raise _reported(_plain(own_error), result, response, secrets)

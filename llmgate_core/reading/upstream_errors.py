@@ -140,12 +140,12 @@ def error_of_object(
     )
 
 
-def error_reported_by(answer: object) -> Any:
+def error_reported_by(answer: Any) -> Any:
     """Return the error object in an answer or a chunk, at its top or in one of its choices; None: there is none.
 
-    OpenRouter sends an `error` in addition to `choices`, vLLM an object of the type `error`.
+    OpenRouter sends an `error` in addition to `choices`, vLLM an object of the type `error`. The answer may be typed.
     """
-    if not isinstance(answer, Mapping):
+    if not hasattr(answer, "get"):
         return None
     if error := answer.get("error"):
         return error
@@ -153,7 +153,7 @@ def error_reported_by(answer: object) -> Any:
         return answer
     choices = answer.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and (error := choice.get("error")):
+        if hasattr(choice, "get") and (error := choice.get("error")):
             return error
     return None
 

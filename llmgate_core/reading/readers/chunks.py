@@ -18,7 +18,7 @@ from llmgate_core.endpoints.families import Family
 from llmgate_core.json_codec import decode, decode_leniently
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader
+from llmgate_core.reading.readers.base import USAGE_WORD, EventStreamReader
 from llmgate_core.reading.results import HALF_CHARACTERS
 from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode, why_invalid
 from llmgate_core.secrets import Secret
@@ -117,7 +117,10 @@ class ChoiceReader(_ChunkReader):
             chunk = self._validate_json(piece)
         except (ValidationError, RecursionError) as error:
             chunk, piece = self._read_loosely(event, error)
-        if event.event == "error" or (ERROR_WORD in event.data and error_reported_by(lenient_decode(event.data))):
+        choices = chunk.choices
+        if (chunk.__pydantic_extra__ or not choices or choices[0].__pydantic_extra__ or len(choices) > 1) and (
+            event.event == "error" or error_reported_by(chunk)
+        ):
             self._record_rest(lenient_decode(event.data))
             raise self._error_event(event)
         return self._record_chunk(chunk, piece)

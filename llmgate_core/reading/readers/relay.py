@@ -68,7 +68,7 @@ class EventRelay(EventStreamReader):
             raise self._invalid("it is not a JSON object")
         if ERROR_WORD in event.data and (chunk.get("type") == "error" or error_reported_by(chunk)):
             raise self._error_event(event)
-        if USAGE_WORD in event.data and self._family.ends:
+        if self._family.ends and USAGE_WORD in event.data:
             self.end.see_usage(chunk)
         return self._record_chunk(chunk, event.data.encode())
 

@@ -271,3 +271,38 @@ def test_a_job_that_is_waited_for_comes_back_as_it_ended(relay: Relay, upstream:
     assert json.loads(answer.content) == {**job, "status": "completed", "usage": usage}
     assert answer.record.usage == usage
     assert [request["method"] for request in upstream.received] == ["POST", "GET"]
+
+
+# --- what the SDK reads around, a relay does too ---
+
+
+def test_a_byte_order_mark_is_not_passed_on(relay: Relay, upstream: FakeUpstream) -> None:
+    upstream.answers.append(answered(b'\xef\xbb\xbf{"choices":[]}', "application/json"))
+    assert relay(BODY).content == b'{"choices":[]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "c1", "choices": [{"message": {"content": "half"}}], "error": {"message": "no", "code": 429}},
+        {"id": "c1", "choices": [{"message": {"content": "half"}, "error": {"message": "no", "code": 429}}]},
+    ],
+)
+def test_an_error_beside_choices_is_an_error(relay: Relay, upstream: FakeUpstream, body: dict[str, Any]) -> None:
+    upstream.answers.append(Answer.json(body))
+    with pytest.raises(RateLimitError):
+        relay(BODY, max_retries=0)
+
+
+@pytest.mark.parametrize("kind", ["json", "text"])
+def test_a_stream_that_a_model_ignores_is_its_answer_in_one_event(
+    relay: Relay, upstream: FakeUpstream, kind: str
+) -> None:
+    plain = answered(b"hi\xff", "text/plain")
+    upstream.answers.append(plain if kind == "text" else Answer.json({"text": "hi"}))
+    stream = relay({**form(), "response_format": kind, "stream": True}, *RECORDING)
+    body = b"".join(stream)
+    assert body.startswith(b"event: transcript.text.done\ndata: ")
+    assert json.loads(body.splitlines()[1].removeprefix(b"data: "))["text"].startswith("hi")
+    assert [entry.parameter for entry in stream.ledger] == ["stream"]
+    assert b"stream" not in upstream.received[0]["body"]
