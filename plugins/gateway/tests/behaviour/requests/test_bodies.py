@@ -182,7 +182,7 @@ def test_a_body_above_the_limit_is_refused_before_it_is_read(serve: Any, upstrea
 
 
 def test_a_chunked_body_without_an_end_is_refused_at_the_limit(serve: Any, upstream: Any) -> None:
-    gateway = serve(general={"limits": {"max_json_body": 100_000}})
+    gateway = serve(general={"limits": {"max_json_body": 100_000, "max_body": 1_000_000}})
     head = HEAD + b"transfer-encoding: chunked\r\n\r\n"
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     sent = 0
