@@ -142,8 +142,7 @@ class Hostile:
 
     def lines(self) -> list[dict[str, Any]]:
         """The access log so far, once the next line has come through as well."""
-        mark = f"/v1/mark-{time.monotonic_ns()}"
-        self.ask("GET", mark)
+        mark = self.ask("GET", "/v1/mark").headers["x-llmgate-request-id"]
         wait_for(lambda: any(mark in line for line in self.out), "the access log")
         return [json.loads(line) for line in tuple(self.out)]
 
