@@ -5,11 +5,14 @@ The gateway of this module has short time limits, and every test waits far longe
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import random
 import resource
 import selectors
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from tests.support.gateway_process import GatewayProcess, gateway_process
@@ -235,6 +239,48 @@ def open_in(gateway: GatewayProcess, *phases: str) -> float:
 
 def descriptors(gateway: GatewayProcess) -> int:
     return len(list(Path(f"/proc/{gateway.process.pid}/fd").iterdir()))
+
+
+# --- over TLS, where our side cannot be closed first ---
+
+
+@pytest.fixture(scope="module")
+def encrypted(
+    upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[GatewayProcess, ssl.SSLContext]]:
+    folder = tmp_path_factory.mktemp("encrypted")
+    authority, context = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(context)
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    config = config_of(upstream, folder, limits={"max_json_body": "1MB"})
+    flags = ("--config", str(config), "--ssl-certfile", str(folder / "server.pem"))
+    with gateway_process("serve", *flags, folder=folder, environment={}) as gateway:
+        gateway.wait_started()
+        yield gateway, context
+
+
+def test_an_encrypted_connection_ends_too(encrypted: tuple[GatewayProcess, ssl.SSLContext]) -> None:
+    gateway, context = encrypted
+    for request, wanted in (
+        (b"", b""),
+        (b"GET /", b"HTTP/1.1 408"),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 200"),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\nx", b"HTTP/1.1 200"),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 600000\r\n\r\nx", b"HTTP/1.1 200"),
+    ):
+        with context.wrap_socket(connect(gateway), server_hostname="127.0.0.1") as sock:
+            sock.sendall(request)
+            assert read_all(sock).startswith(wanted)
+
+
+def test_a_refusal_reaches_an_encrypted_client_that_is_still_sending(
+    encrypted: tuple[GatewayProcess, ssl.SSLContext],
+) -> None:
+    gateway, context = encrypted
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, timeout=PATIENCE_SECONDS, context=context)
+    with contextlib.closing(connection):
+        connection.request("POST", "/v1/chat/completions", b" " * 12_000_000, {"authorization": f"Bearer {MASTER}"})
+        assert connection.getresponse().status == 413
 
 
 # --- how many ---
