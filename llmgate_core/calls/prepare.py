@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers
 from llmgate_core.calls.parameters import apply_params
-from llmgate_core.calls.prepared import ENCODING, FakeStream, PreparedCall
+from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
+from llmgate_core.calls.vectors import asking_for_base64
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.rules import ignores, source_of
 from llmgate_core.contract.call import Call, Route
@@ -116,7 +117,7 @@ class CallPreparer:
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
         if not request.is_relayed:
-            upstream_call = _with_encoded_vectors(original_call, upstream_call, target, options)
+            upstream_call = asking_for_base64(original_call, upstream_call, target, options)
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
             route,
@@ -155,9 +156,15 @@ class CallPreparer:
         self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
     ) -> tuple[ResolvedModel, Route]:
         """Return where a call goes; on the provider's own host it may be another of the plugin's endpoints."""
-        info, key_owner = target.plugin.info, target.key_owner
+        info = target.plugin.info
         destination = destination_for(
-            info, options, self.client, self.settings, require_key=require_key, key_owner=key_owner
+            info,
+            options,
+            self.client,
+            self.settings,
+            require_key=require_key,
+            key_owner=target.key_owner,
+            is_known_model=target.row is not None,
         )
         is_home = is_provider_host(destination.base_url, info)
         if is_home:
@@ -212,11 +219,11 @@ def complete_body(
     entries: tuple[LedgerEntry, ...] = ()
     if request.is_relayed:
         body = json_body(request.inputs, request.arguments, extra_body)
-        if "model" in request.inputs:
-            body.pop("model", None)  # a server's client names an alias there; the route says which model
     else:
         body, entries = canonical_body(family, request.inputs, request.arguments, extra_body)
         entries += near_misses(family.name, request.operation, request.arguments)
+    if "model" in request.inputs:
+        body.pop("model", None)  # a server's client names an alias there; the route says which model
     if request.operation == "create":
         if options.store is not None and family.keeps:
             body.setdefault("store", options.store)
@@ -328,14 +335,6 @@ def judge_params(
         ledger = (*dropped, *bridged)
     call, entries = apply_params(call, route, target.plugin, options.policy)
     return call, (*ledger, *entries)
-
-
-def _with_encoded_vectors(original_call: Call, call: Call, target: ResolvedModel, options: Options) -> Call:
-    """Ask for vectors as base64, which is faster to read than numbers, where the caller did not say."""
-    is_said = ENCODING in original_call.body or ENCODING in options.policy.always_drop
-    if not target.plugin.encodes_vectors or target.row is None or is_said:
-        return call
-    return replace(call, body={**call.body, ENCODING: "base64"})
 
 
 def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:

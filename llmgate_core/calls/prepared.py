@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.vectors import ENCODING
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
@@ -15,10 +16,7 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options
 
-__all__ = ["ENCODING", "FakeStream", "PreparedCall"]
-
-ENCODING = "encoding_format"
-"""The parameter of an embedding call that says how vectors are sent."""
+__all__ = ["FakeStream", "PreparedCall"]
 
 FakeStream = Literal["plain", "with usage"] | None
 

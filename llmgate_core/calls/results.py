@@ -14,6 +14,7 @@ from typing import Any
 from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
+from llmgate_core.calls.vectors import count_of_inputs
 from llmgate_core.catalogue.prices import Cost, billed_tier, cost_of, units_of
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
@@ -191,13 +192,8 @@ class TypedReader(ResultReader):
         if call.output_type is not None:
             result.expect_output(call.output_type)
         if call.family.name == "embedding":
-            result.expect_vectors(_count_of(call.original_call.body["input"]), is_packed=call.encodes_vectors)
+            result.expect_vectors(count_of_inputs(call.original_call.body["input"]), is_packed=call.encodes_vectors)
         return result
-
-
-def _count_of(inputs: object) -> int:
-    """Return the number of inputs of an embedding call: a string is one, and so are the token ids of one."""
-    return 1 if not isinstance(inputs, list) or (inputs and isinstance(inputs[0], int)) else len(inputs)
 
 
 def _request_id(raw_headers: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -250,6 +250,7 @@ class BaseClient(ABC):
         arguments: dict[str, Any],
         *,
         operation: str = "create",
+        is_relayed: bool = False,
     ) -> PreparedCall:
         """Return a call ready to be sent, without sending it. It needs no key. Used by `llmgate explain`.
 
@@ -259,12 +260,13 @@ class BaseClient(ABC):
             inputs: the family's inputs, such as `messages`.
             arguments: options and parameters; changed by this method.
             operation: what of the family is called.
+            is_relayed: the inputs are the request of another program, which is prepared as `relay` would.
 
         Raises:
             LLMGateError: whatever can be known to be wrong before sending.
         """
         hide_key(arguments)
-        request = CallRequest(family, model, inputs, arguments, operation)
+        request = CallRequest(family, model, inputs, arguments, operation, is_relayed=is_relayed)
         return self.preparer.prepare(request, require_key=False)
 
     def __repr__(self) -> str:

@@ -149,6 +149,7 @@ def destination_for(
     *,
     require_key: bool = True,
     key_owner: KeyOwner | None = None,
+    is_known_model: bool = True,
 ) -> Destination:
     """Return base URL, key, organization and project for a provider.
 
@@ -160,6 +161,8 @@ def destination_for(
         require_key: a missing key is an error.
         key_owner: who owns the key, if the plugin is not the owner's: the key then goes to the owner's hosts, or to
             the base URL that the call, the client or a setting names.
+        is_known_model: the catalogue holds the model. Another one needs no key on this machine, where people run
+            servers of their own.
 
     Raises:
         AuthenticationError: there is no key, or it is kept back; the message says what to do.
@@ -175,7 +178,9 @@ def destination_for(
         key_owner = None  # the caller says where the key goes, or it goes to its owner anyway
     key = _given_key(passed, client, settings)
     if key is None:
-        key = _key_of_environment(info, base_url, settings, key_owner, require_key=require_key)
+        key = _key_of_environment(
+            info, base_url, settings, key_owner, require_key=require_key, is_known_model=is_known_model
+        )
     elif key_owner is not None:
         key = None
         if require_key:
@@ -198,7 +203,13 @@ def _given_key(passed: Mapping[str, Any], client: ClientOptions, settings: Setti
 
 
 def _key_of_environment(
-    info: ProviderInfo, base_url: str, settings: Settings, key_owner: KeyOwner | None, *, require_key: bool
+    info: ProviderInfo,
+    base_url: str,
+    settings: Settings,
+    key_owner: KeyOwner | None,
+    *,
+    require_key: bool,
+    is_known_model: bool,
 ) -> Secret | None:
     if info.env_key is None:
         return None
@@ -212,8 +223,8 @@ def _key_of_environment(
         return None
     if is_kept_back and key_owner is not None:
         raise _kept_back(key_owner, info)
-    if is_loopback(split_base_url(base_url).origin.host):
-        return None  # a server on this machine needs no key
+    if not is_known_model and is_loopback(split_base_url(base_url).origin.host):
+        return None
     raise AuthenticationError(
         f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
         status_code=401,

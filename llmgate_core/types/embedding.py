@@ -40,7 +40,7 @@ class Embedding(Result):
         """Keep a base64 vector as bytes, out of which `embedding` becomes a list once it is read; called by core."""
         if isinstance(self.__dict__.get("embedding"), str):
             builtins.object.__setattr__(self, "_packed", self.float32())
-            del self.__dict__["embedding"]
+            vars(self).pop("embedding")
 
     def float32(self) -> bytes:
         """Return the vector as little-endian float32 numbers.

@@ -135,13 +135,13 @@ def test_a_missing_key_names_its_variable_and_nothing_is_sent(
         monkeypatch.setenv("OPENAI_API_KEY", value)
     model, inputs, _, _ = FAMILIES[family]
     with pytest.raises(AuthenticationError) as caught:
-        getattr(llmgate_core, FUNCTION[family])(model, *inputs.values(), api_base="https://your-host.example/v1")
+        getattr(llmgate_core, FUNCTION[family])(model, *inputs.values(), api_base=upstream.base_url)
     assert all(name in str(caught.value) for name in ("openai", "OPENAI_API_KEY", "api_key="))
     assert (caught.value.status_code, caught.value.code, caught.value.attempts) == (401, "missing_api_key", 0)
     assert upstream.connections == 0
 
 
-def test_a_server_on_this_machine_needs_no_key(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_this_machine_needs_no_key(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     answers(upstream)
     with Client(api_base=upstream.base_url, settings=Settings()) as made:

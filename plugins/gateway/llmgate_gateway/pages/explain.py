@@ -77,7 +77,7 @@ def _prepare(
         arguments = deployment.call_arguments(body, traceparent=None, organization=None)
         try:
             prepared = deployment.client.prepare(
-                route.family, selection.model, body, arguments, operation=route.operation
+                route.family, selection.model, body, arguments, operation=route.operation, is_relayed=True
             )
         except errors.UnsupportedParamsError as error:
             name = _top_level(error.param)

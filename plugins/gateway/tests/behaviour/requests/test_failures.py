@@ -183,3 +183,15 @@ def test_odd_text_from_a_client_stands_in_no_header_and_no_line(gateway: Any, up
     reply = gateway.chat(model=value)
     assert reply.status_code == 404
     assert "x-injected" not in reply.headers
+
+
+def test_a_model_of_this_machine_needs_no_key_and_gets_the_query_of_its_address(
+    serve: Any, upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    upstream.otherwise = Answer.json({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]})
+    url = f"{upstream.base_url}?api-version=1"
+    gateway = serve({"m": {"model": "openai/llama3", "api_key": None, "api_base": url}})
+    assert gateway.chat().status_code == 200
+    assert upstream.received[0]["path"] == "/v1/chat/completions?api-version=1"
+    assert "authorization" not in upstream.received[0]["headers"]
