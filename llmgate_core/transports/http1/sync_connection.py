@@ -17,6 +17,8 @@ from llmgate_core.transports.http1.sync_connect import open_socket
 from llmgate_core.transports.waits import POLL_OUT, SocketWait, handshake_until, is_late, moment_after
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.transports.http1.response_reader import ResponseReader
     from llmgate_core.transports.sync_slots import Slots
@@ -95,7 +97,7 @@ class Connection:
         finally:
             self._is_reading = False
         if reader.complete or reader.error is not None:
-            self._end_answer(reader)
+            self._end_answer(reader, self._slots.release)
         return has_come
 
     def drain(self, reader: ResponseReader) -> None:
@@ -109,7 +111,7 @@ class Connection:
         """Close, if the connection still carries this answer, and release its slot."""
         if self._reader is reader:
             reader.stop()
-            self._end_answer(reader)
+            self._end_answer(reader, self._slots.release_unlocked)  # the collector may call this
 
     def abort_from_any_thread(self, reader: ResponseReader) -> None:
         """Do the same; a thread that reads the answer is woken, and closes it."""
@@ -161,7 +163,7 @@ class Connection:
         self._reader = reader
         self._in_use.acquire()
 
-    def _end_answer(self, reader: ResponseReader) -> None:
+    def _end_answer(self, reader: ResponseReader, release: Callable[[], None]) -> None:
         """Part with `reader`; the pool takes the connection back, or it closes."""
         if self._reader is not reader:
             return
@@ -174,7 +176,7 @@ class Connection:
             self._slots.keep(self)
         else:
             self.discard()
-            self._slots.release_unlocked()
+            release()
 
     def _read(self, reader: ResponseReader, ends: Moment) -> bool:
         try:
@@ -233,4 +235,4 @@ class Connection:
             reader.feed(data) if data else reader.feed_end()
         self._is_broken = reader.head_complete or reader.error is not None
         if reader.complete or reader.error is not None:
-            self._end_answer(reader)
+            self._end_answer(reader, self._slots.release)
