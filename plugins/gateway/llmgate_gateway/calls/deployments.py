@@ -25,6 +25,7 @@ from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import RefusedError, header_value, refuse
+from llmgate_gateway.http.shortages import OUT_OF_DESCRIPTORS
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = ["Deployments", "LiveDeployment", "Selection"]
@@ -81,8 +82,11 @@ class LiveDeployment:
             self.client.open_transport(target, **self.arguments)
 
     def record_outcome(self, outcome: str, error_code: str | None) -> None:
-        """Record how a call ended, unless that says nothing about the upstream: it was refused, or the client left."""
-        if outcome not in ("refused", "cancelled"):
+        """Record how a call ended, unless that says nothing about the upstream.
+
+        It was refused, the client left, or this machine could open no connection.
+        """
+        if outcome not in ("refused", "cancelled") and error_code != OUT_OF_DESCRIPTORS.code:
             self.outcome, self.error_code = outcome, error_code
 
 

@@ -64,6 +64,8 @@ class LineHandler(logging.Handler):
             message = self._mask(record.getMessage())
         except (TypeError, ValueError):
             message = f"(a message of {record.name} that could not be formatted)"
+        if record.name == "asyncio" and not self._shows_content:
+            message = message.partition("\n")[0]  # the next lines show tasks, and with them what they raised
         fields: dict[str, Any] = {"time": timestamp(record.created), "level": record.levelname.lower()}
         fields |= {"logger": record.name, "message": message}
         if left_out:

@@ -18,6 +18,7 @@ class FakeSource:
     """Gives what a test says, or raises it."""
 
     path = "config.yaml"
+    certificate = None
 
     def __init__(self) -> None:
         self.answers: list[GatewayConfig | Exception] = []

@@ -103,6 +103,9 @@ def test_a_request_without_a_free_descriptor_is_told_so_and_not_blamed_on_the_up
             answer = connection.getresponse()
             assert (answer.status, answer.getheader("retry-after")) == (503, "1")
             assert json.loads(answer.read())["error"]["code"] == "out_of_descriptors"
+        connection.request("GET", "/readyz")
+        (model,) = json.loads(connection.getresponse().read())["models"]
+        assert (model["last_outcome"], model["last_error"]) == ("finished", None)
         with_limit(gateway, resource.RLIMIT_NOFILE, before)
         assert ask(connection)[0] == 200
     assert 'llmgate_shortages_total{code="out_of_descriptors"} 5.0' in gateway.ask("GET", "/metrics")[2].decode()
