@@ -24,6 +24,7 @@ import pytest
 import trustme
 import yaml
 from llmgate_gateway.commands.config import command as config_command
+from llmgate_gateway.commands.serve import FLAGS
 from llmgate_gateway.commands.serve import command as serve_command
 
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
@@ -108,7 +109,8 @@ def test_the_container_file_copies_what_there_is_and_starts_the_gateway() -> Non
     entry = dict(lines)
     program, command, *words = [*json.loads(entry["ENTRYPOINT"]), *json.loads(entry["CMD"])]
     given = given_to(serve_command, words)
-    assert (program, command, given.host, given.port) == ("llmgate", "serve", "0.0.0.0", int(entry["EXPOSE"]))
+    assert (program, command, given.host, given.port) == ("llmgate", "serve", "0.0.0.0", None)
+    assert {flag: default for flag, _, _, default in FLAGS}["port"] == int(entry["EXPOSE"])
     check = json.loads(entry["HEALTHCHECK"].removeprefix("CMD "))
     assert f":{entry['EXPOSE']}/livez" in check[-1]
     compile(check[-1], "healthcheck", "exec")
