@@ -164,11 +164,12 @@ def test_a_stream_that_breaks_off_keeps_the_text_so_far(call: Call, upstream: Fa
     assert caught.value.partial["text"] == "hello"
 
 
-def test_whisper_does_not_stream_and_says_how_to_have_it_all_the_same(call: Call, upstream: FakeUpstream) -> None:
-    with pytest.raises(UnsupportedParamsError, match="fake_stream=True"):
-        call("transcription", "openai/whisper-1", spoken(), stream=True)
+@pytest.mark.parametrize("options", [{}, {"fake_stream": True}], ids=["ignored", "fake"])
+def test_whisper_ignores_stream_and_its_one_answer_comes_as_a_stream(
+    options: dict[str, Any], call: Call, upstream: FakeUpstream
+) -> None:
     upstream.answers.append(Answer.json({"text": "hello"}))
-    events, stream = call("transcription", "openai/whisper-1", spoken(), stream=True, fake_stream=True)
+    events, stream = call("transcription", "openai/whisper-1", spoken(), stream=True, **options)
     assert [(event.type, event.text) for event in events] == [("transcript.text.done", "hello")]
     assert [(entry.parameter, entry.action) for entry in stream.ledger] == [("stream", "emulated")]
     assert len(upstream.received) == 1
