@@ -31,7 +31,7 @@ from llmgate_core.types.record import CallRecord
 __all__ = ["HALF_CHARACTERS", "binary_result", "typed_result"]
 
 HALF_CHARACTERS = LedgerEntry(
-    "answer", "replaced", "half a surrogate pair is not a character: U+FFFD stands in its place", "RFC 8259"
+    "answer", "replaced", "half a surrogate pair is not a character, so it was replaced by U+FFFD", "RFC 8259"
 )
 
 

@@ -86,7 +86,7 @@ class SSEDecoder:
             if text.startswith(b"data: ") and b"\n" not in text:
                 if len(text) > self._max_event_bytes:
                     raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
-                if len(text) > 6:  # an event without data is none
+                if len(text) > 6:  # without data nothing is dispatched
                     events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
             else:
                 self._feed_any(events, text + b"\n\n")

@@ -1,7 +1,7 @@
 """The base classes of all typed results.
 
 Pure. Results accept unknown fields (`extra="allow"`), so a new upstream field can be read on its
-first day, and they are read by attribute or by `["..."]`. Nothing here validates what an upstream sent.
+first day, and they are read by attribute or by `["..."]`. What has another type than documented is read by `loose.py`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Result(BaseModel):
     encoded_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields with base64, of which only the length is printed."""
     essential_fields: ClassVar[frozenset[str]] = frozenset()
-    """Optional fields that nobody can read around if they have another type; so are the required ones."""
+    """Optional fields without which the rest has no meaning: one of another type fails the whole, like a required one."""
 
     def __getitem__(self, name: str) -> Any:
         extra = self.__pydantic_extra__

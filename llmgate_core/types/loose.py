@@ -1,8 +1,8 @@
 """Read a result of which some fields have other types than the API documents.
 
-Pure. A whole result is validated first, which is fast; only what fails that comes here. A field that fits is validated,
-any other keeps its raw value, so one odd field never costs the answer. What nobody can read around, such as a `choices`
-that is no list, is declared by the class as essential.
+Pure. A whole result is validated first, which is fast; this module reads only what fails there. A field that fits is
+validated, any other field keeps its raw value, so one odd field never costs the answer. Fields without which the rest
+has no meaning are essential: the required ones, such as `choices`, and those that the class declares.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class UnreadableError(ValueError):
-    """An essential field is missing or has a type that nobody can read around."""
+    """An essential field is missing or has another type than documented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _field(name: str, field: FieldInfo, value: Mapping[str, Any], is_essential: 
 
 
 def _is_default(field: FieldInfo, value: Any) -> bool:
-    """Return whether a value is null where the API documents no null: it stands for the default."""
+    """Return whether a value is null where the API documents no null; the default is meant."""
     return value is None and not field.is_required() and not _allows_none(field.annotation)
 
 

@@ -59,13 +59,13 @@ def _is_text_part(part: Any) -> TypeGuard[Mapping[str, Any]]:
 
 
 def merged(old: Any, new: Mapping[str, Any]) -> Any:
-    """Return an object with another piece: texts grow, of other values the last one wins that is not empty."""
+    """Return an object with another piece: strings of text grow; of other values the last one that is not empty wins."""
     whole: JsonObject = old if isinstance(old, dict) else {}
     for name, value in new.items():
         if name in GROWING and isinstance(value, str):
             whole[name] = grown(whole.get(name), value)
         elif name in ("id", "name", "type") and not is_empty(whole.get(name)):
-            pass  # who it is does not change
+            pass  # the identity of a call does not change
         elif name not in whole or not is_empty(value):
             whole[name] = value
     return whole

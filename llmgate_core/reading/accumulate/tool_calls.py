@@ -89,7 +89,7 @@ class ToolCalls:
             if isinstance(value, Mapping):
                 call[name] = merged(call.get(name), value)
             elif name in ("id", "type") and not is_empty(call.get(name)):
-                pass  # who it is does not change
+                pass  # the identity of a call does not change
             elif name != "index" and value is not None and (name not in call or not is_empty(value)):
                 call[name] = value
 

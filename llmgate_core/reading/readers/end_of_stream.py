@@ -44,7 +44,7 @@ class EndOfStream:
         if not self.is_complete:
             for choice in chunk.get("choices") or ():
                 is_dict = isinstance(choice, dict)
-                # an empty string, which some servers send with every chunk, is no reason
+                # some servers send an empty string with every chunk, which does not end the stream
                 if choice.get("finish_reason") if is_dict else getattr(choice, "finish_reason", None):
                     self.is_complete = True
 

@@ -300,9 +300,9 @@ def test_a_stream_that_a_model_ignores_is_its_answer_in_one_event(
 ) -> None:
     plain = answered(b"hi\xff", "text/plain")
     upstream.answers.append(plain if kind == "text" else Answer.json({"text": "hi"}))
-    stream = relay({**form(), "response_format": kind, "stream": True}, *RECORDING)
-    body = b"".join(stream)
+    told = relay({**form(), "response_format": kind, "stream": True}, *RECORDING)
+    body = b"".join(told.events)
     assert body.startswith(b"event: transcript.text.done\ndata: ")
     assert json.loads(body.splitlines()[1].removeprefix(b"data: "))["text"].startswith("hi")
-    assert [entry.parameter for entry in stream.ledger] == ["stream"]
+    assert [entry.parameter for entry in told.stream.record.ledger] == ["stream"]
     assert b"stream" not in upstream.received[0]["body"]

@@ -96,7 +96,7 @@ ESSENTIAL = {
     ModerationResponse: {("results",), ("results", 0)},
     Video: {("id",)},
 }
-"""Paths that nobody can read around."""
+"""Paths without which the rest has no meaning."""
 
 MISSING = object()
 ODD = (MISSING, None, False, 3, 2.5, "x", [], {}, [7], {"a": 1}, [{"type": "text", "text": "x"}])
