@@ -16,6 +16,8 @@ from llmgate_core.settings.near_name import near_name
 __all__ = ["near_misses"]
 
 ALWAYS_KNOWN = frozenset({"stream", "response_format", "text_format"})
+SENT_AS_THEY_ARE = frozenset({"images"})
+"""Parameters of the API that the tables do not judge: the references to images of an edit."""
 
 
 def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[LedgerEntry, ...]:
@@ -29,7 +31,9 @@ def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[
 @lru_cache(maxsize=64)
 def _known_names(family: str, operation: str) -> frozenset[str]:
     key = family if operation == "create" else f"{family}.{operation}"
-    return ALWAYS_KNOWN.union(OPENAI_PARAMETERS.get(key, ()), OPENAI_INPUTS.get(family, ()), FAMILIES[family].inputs)
+    return (ALWAYS_KNOWN | SENT_AS_THEY_ARE).union(
+        OPENAI_PARAMETERS.get(key, ()), OPENAI_INPUTS.get(family, ()), FAMILIES[family].inputs
+    )
 
 
 @lru_cache(maxsize=1024)  # bounded, because callers choose the names

@@ -1,0 +1,29 @@
+"""No parameter of the API description is taken for a slip, on any operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmgate_core.endpoints.near_names import near_misses
+from llmgate_core.endpoints.openai import ENDPOINTS
+from tests.support.openapi_description import description
+
+OPERATIONS = [(family, operation) for family, rows in ENDPOINTS.items() for operation in rows]
+
+
+def properties(schema: Any) -> set[str]:
+    while "$ref" in schema:
+        schema = description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    parts = (part for name in ("allOf", "anyOf", "oneOf") for part in schema.get(name, ()))
+    return set(schema.get("properties", ())).union(*map(properties, parts))
+
+
+@pytest.mark.parametrize(("family", "operation"), OPERATIONS)
+def test_a_documented_parameter_is_no_near_miss(family: str, operation: str) -> None:
+    endpoint = ENDPOINTS[family][operation]
+    described = description()["operations"][f"{endpoint.method} {endpoint.path}"]
+    bodies = described.get("body") or {}
+    names = set(described.get("query") or ()).union(*(properties(schema) for schema in bodies.values()))
+    assert near_misses(family, operation, names - {"model"}) == ()
