@@ -61,7 +61,7 @@ class Result(BaseModel):
     encoded_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields with base64, of which only the length is printed."""
     essential_fields: ClassVar[frozenset[str]] = frozenset()
-    """Optional fields without which the rest has no meaning: one of another type fails the whole, like a required one."""
+    """Optional fields that must have their documented type, like the required ones: the rest depends on them."""
 
     def __getitem__(self, name: str) -> Any:
         extra = self.__pydantic_extra__

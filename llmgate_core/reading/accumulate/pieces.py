@@ -59,7 +59,7 @@ def _is_text_part(part: Any) -> TypeGuard[Mapping[str, Any]]:
 
 
 def merged(old: Any, new: Mapping[str, Any]) -> Any:
-    """Return an object with another piece: strings of text grow; of other values the last one that is not empty wins."""
+    """Return an object with another piece: strings grow, and of other values the last non-empty one wins."""
     whole: JsonObject = old if isinstance(old, dict) else {}
     for name, value in new.items():
         if name in GROWING and isinstance(value, str):

@@ -91,7 +91,7 @@ def test_each_model_takes_its_own_formats(model: str, formats: list[str]) -> Non
         ("transcription", "gpt-4o-transcribe", "include", ["words"], False),
         ("transcription", "gpt-4o-transcribe-diarize", "include", ["logprobs"], False),
         ("transcription", "gpt-4o-transcribe-diarize", "timestamp_granularities", ["word"], False),
-        ("transcription", "whisper-1", "stream", True, True),  # it ignores it
+        ("transcription", "whisper-1", "stream", True, True),
         ("transcription", "gpt-4o-transcribe", "stream", True, True),
         ("speech", "tts-1", "instructions", "slowly", False),
         ("speech", "tts-1-hd", "stream_format", "sse", False),

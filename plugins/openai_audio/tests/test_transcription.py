@@ -164,12 +164,9 @@ def test_a_stream_that_breaks_off_keeps_the_text_so_far(call: Call, upstream: Fa
     assert caught.value.partial["text"] == "hello"
 
 
-@pytest.mark.parametrize("options", [{}, {"fake_stream": True}], ids=["ignored", "fake"])
-def test_whisper_ignores_stream_and_its_one_answer_comes_as_a_stream(
-    options: dict[str, Any], call: Call, upstream: FakeUpstream
-) -> None:
+def test_whisper_ignores_stream_so_its_answer_comes_in_one_event(call: Call, upstream: FakeUpstream) -> None:
     upstream.answers.append(Answer.json({"text": "hello"}))
-    events, stream = call("transcription", "openai/whisper-1", spoken(), stream=True, **options)
+    events, stream = call("transcription", "openai/whisper-1", spoken(), stream=True)
     assert [(event.type, event.text) for event in events] == [("transcript.text.done", "hello")]
     assert [(entry.parameter, entry.action) for entry in stream.ledger] == [("stream", "emulated")]
     assert len(upstream.received) == 1
