@@ -9,6 +9,7 @@ Besides it such a program uses what `llmgate_core` itself gives out.
 from __future__ import annotations
 
 from llmgate_core import errors
+from llmgate_core.calls.prepared import short_values
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
@@ -16,7 +17,7 @@ from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
 from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
-from llmgate_core.json_codec import decode, encode
+from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.registry import load_claim
@@ -56,10 +57,12 @@ __all__ = [
     "error_object",
     "error_tail",
     "errors",
+    "has_more_values",
     "install_command",
     "installed_claims",
     "load_claim",
     "mask",
     "say",
     "say_error",
+    "short_values",
 ]

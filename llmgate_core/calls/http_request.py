@@ -80,6 +80,10 @@ class RequestBuilder:
             return request.with_body(FormContent(body))
         return request
 
+    def forget_body(self) -> None:
+        """Keep the call's body no longer: its request has been encoded, and there will be no other."""
+        self._canonical_body = None
+
     def _encode(self, body: JsonObject) -> bytes:
         if body is self._canonical_body and self._route.model:
             body = {"model": self._route.model, **body}

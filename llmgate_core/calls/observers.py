@@ -31,6 +31,11 @@ class CallObservers:
         self._plugins = plugins
         self._warned: set[str] = set()
 
+    @property
+    def are_any(self) -> bool:
+        """Whether any extension sees the calls."""
+        return bool(self._plugins.before_call or self._plugins.on_event)
+
     def before(self, call: PreparedCall) -> None:
         """Show the call to the extensions; one of our errors stops it."""
         for hook in self._plugins.before_call:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.vectors import ENCODING
+from llmgate_core.catalogue.prices import units_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
@@ -16,7 +18,9 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options
 
-__all__ = ["FakeStream", "PreparedCall"]
+__all__ = ["FakeStream", "PreparedCall", "short_values", "without_long_values"]
+
+MAX_SHORT_CHARACTERS = 64 * 1024
 
 FakeStream = Literal["plain", "with usage"] | None
 
@@ -36,6 +40,7 @@ class PreparedCall:
         fake_stream: the caller asked for a stream but the upstream is called without one; whether the chunks made
             of its answer include the usage.
         started: when the call began, by the monotonic clock.
+        units: what the request asks for, for its price; None: the body of `original_call` says it.
     """
 
     original_call: Call
@@ -53,6 +58,7 @@ class PreparedCall:
     output_type: Any
     fake_stream: FakeStream
     started: float
+    units: Mapping[str, Any] | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -73,3 +79,26 @@ class PreparedCall:
     def secrets(self) -> tuple[Secret | None, ...]:
         """The keys that no string about this call may hold."""
         return (self.route.api_key,)
+
+
+def short_values(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a body that take little memory: no lists, no objects, no long strings."""
+    return {name: value for name, value in body.items() if not _is_long(value)}
+
+
+def without_long_values(call: PreparedCall) -> PreparedCall:
+    """Return a call whose request is encoded without the long values of its body, where no hook reads them again."""
+    plugin = call.target.plugin
+    if call.is_bridged or not plugin.passes_answers(call.route) or not isinstance(call.request.body, bytes):
+        return call
+    if plugin.exchange is not None and plugin.exchange(call.upstream_call, call.route) is not None:
+        return call
+    call.builder.forget_body()
+    original = replace(call.original_call, body=short_values(call.original_call.body))
+    upstream = replace(call.upstream_call, body=short_values(call.upstream_call.body))
+    units = units_of(call.family.name, call.original_call.body)
+    return replace(call, original_call=original, upstream_call=upstream, units=units)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, (list, dict)) or (isinstance(value, str) and len(value) > MAX_SHORT_CHARACTERS)

@@ -98,7 +98,9 @@ class ResultReader(ABC):
             return None
         body = self._call.original_call.body
         tier = billed_tier(tier, usage, body.get("service_tier"))
-        request_units = units_of(self._call.family.name, body)
+        request_units = self._call.units
+        if request_units is None:
+            request_units = units_of(self._call.family.name, body)
         all_units = {**request_units, **units} if units else request_units
         return cost_of(row.facts, usage, as_of=row.as_of, tier=tier, units=all_units)
 
@@ -166,7 +168,15 @@ class TypedReader(ResultReader):
         call = self._call
         if call.is_binary:
             return ByteReader(call.family, head)
-        return chunk_reader(call.family, self._parser(), head, max_event_bytes=call.limits.event, secrets=call.secrets)
+        limits = call.limits
+        return chunk_reader(
+            call.family,
+            self._parser(),
+            head,
+            max_event_bytes=limits.event,
+            max_event_values=limits.event_values,
+            secrets=call.secrets,
+        )
 
     def burst(self, result: Any) -> list[Any]:
         """Return the typed chunks of a fake stream."""

@@ -39,7 +39,9 @@ def _with_hidden_key(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         async def call_async(*values: Any, **arguments: Any) -> Any:
             hide_key(arguments)
-            return await method(*values, **arguments)
+            running = method(*values, **arguments)
+            del values, arguments  # they may be large, and the call may take minutes
+            return await running
 
         return call_async
 

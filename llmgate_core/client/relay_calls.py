@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.calls.async_driver import arun
 from llmgate_core.calls.loop import call_steps
 from llmgate_core.calls.prepare import CallRequest
+from llmgate_core.calls.prepared import without_long_values
 from llmgate_core.client.base import BaseClient
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.transport import StreamedContent
@@ -19,6 +21,9 @@ from llmgate_core.relay.relay import Relayed, RelayReader
 from llmgate_core.transports.selection import AsyncTransportSelector
 
 __all__ = ["RelayCalls"]
+
+LARGE_BYTES = 256 * 1024
+"""Above this, preparing a call could hold up the event loop for more than a few milliseconds."""
 
 
 @hide_keys
@@ -34,6 +39,7 @@ class RelayCalls(BaseClient):
         body: Mapping[str, Any],
         *,
         content: bytes | None = None,
+        body_bytes: int = 0,
         operation: str = "create",
         **arguments: Any,
     ) -> Relayed | AsyncStream[bytes]:
@@ -44,6 +50,8 @@ class RelayCalls(BaseClient):
             model: the model string that says where the request goes.
             body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
             content: the bytes that `body` was parsed from, which are sent as they are if possible.
+            body_bytes: how many there were, where `content` is not given. A large call is prepared in a thread, and
+                of its body nothing is kept that is not read again.
             operation: what of the family is called, such as `create`.
             **arguments: options, docs/guide/options.md, and parameters that the request does not have.
 
@@ -66,8 +74,13 @@ class RelayCalls(BaseClient):
             streams_bytes=True,
             is_relayed=True,
         )
-        call = preparer.prepare(request)
+        size = len(content or b"") or body_bytes
+        del body, content
+        call = preparer.prepare(request) if size <= LARGE_BYTES else await asyncio.to_thread(preparer.prepare, request)
         observers = preparer.relay_observers
+        if size > LARGE_BYTES and not observers.are_any:
+            call = without_long_values(call)
+        del request
         steps = call_steps(call, RelayReader(call, observers), observers)
         result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
         return result

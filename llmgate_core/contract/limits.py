@@ -75,17 +75,20 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes at which an answer is refused.
+    """Sizes at which an answer is refused, in bytes where nothing else is said.
 
     Attributes:
         event: one server-sent event. body: a whole body, decoded. error_body: what is read of an
             error's body. head: status line and headers.
+        event_values: arrays, objects and members of objects in one event, where eight other values count as one: what
+            decoding takes depends on values rather than on bytes.
     """
 
     event: int = 16 * 1024 * 1024
     body: int = 64 * 1024 * 1024
     error_body: int = 64 * 1024
     head: int = 128 * 1024
+    event_values: int = 250_000
 
 
 class Deadline:

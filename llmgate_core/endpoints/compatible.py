@@ -87,6 +87,17 @@ class OpenAICompatible:
         """Return None: every event is canonical."""
         return None
 
+    def passes_answers(self, route: Route) -> bool:  # a subclass decides by it
+        """Return whether the hooks for answers return what they get, without reading the call again.
+
+        Of a large call that is relayed the body is then let go of as soon as its request has been made.
+        """
+        return self._has_hooks_of(OpenAICompatible)
+
+    def _has_hooks_of(self, base: type[OpenAICompatible]) -> bool:
+        kind = type(self)
+        return kind.transform_response is base.transform_response and kind.stream_parser is base.stream_parser
+
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
         """Judge by the tables of the class, then by the catalogue's row, then by the other parameters of the request.

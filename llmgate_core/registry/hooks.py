@@ -14,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from llmgate_core.contract.call import API_VERSION
+from llmgate_core.contract.call import API_VERSION, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.upstream import StreamParser
@@ -42,6 +42,7 @@ class BoundPlugin:
     Attributes:
         inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
         encodes_vectors: its embedding endpoint can send vectors as base64.
+        passes_answers: whether on a route it leaves answers as they are, and so reads no call once its request is made.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class BoundPlugin:
         "list_models",
         "map_error",
         "name",
+        "passes_answers",
         "stream_parser",
         "supports_param",
         "transform_request",
@@ -79,6 +81,7 @@ class BoundPlugin:
         self.version = version
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
         self.encodes_vectors = False
+        self.passes_answers: Callable[[Route], bool] = _never
 
     def error(self, hook: str | None, reason: str) -> PluginError:
         """Return a `PluginError` that names this plugin."""
@@ -130,6 +133,8 @@ class HookBinder:
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
             setattr(bound, hook, None if function is None else guarded(bound, hook, function))
+        if isinstance(plugin, OpenAICompatible) and not wrapped and bound.map_error is None:
+            bound.passes_answers = plugin.passes_answers
         return bound
 
     def add_extension(self, extension: object, name: str) -> None:
@@ -238,6 +243,11 @@ def _check_version(info: ProviderInfo, refuse: Callable[[str], PluginLoadError])
         ours = ".".join(map(str, API_VERSION))
         way_out = "upgrade llmgate-core" if info.api > API_VERSION else "upgrade the plugin"
         raise refuse(f"it was written for plugin API {major}.{minor}, but this core has {ours}: {way_out}")
+
+
+def _never(route: Route) -> bool:  # noqa: ARG001  # as the others
+    """Return False: what a plugin's hooks do is not known."""
+    return False
 
 
 def _marked_hooks(plugin: object) -> list[tuple[str, dict[str, Any]]]:

@@ -9,7 +9,6 @@ Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R9 and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from llmgate_core.contract.upstream import Headers, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import BOM, decode, encode
+from llmgate_core.reading.ends import MAX_PARSED_BYTES, is_object, last_usage
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes
@@ -35,7 +35,6 @@ from llmgate_core.types.record import CallRecord
 
 __all__ = ["RelayReader", "Relayed", "error_object", "error_tail"]
 
-MAX_PARSED_BYTES = 1024 * 1024  # a larger answer is judged by its ends: parsing it would hold up every other call
 REQUIRED = MappingProxyType(
     {
         "chat": "choices",
@@ -46,8 +45,6 @@ REQUIRED = MappingProxyType(
     }
 )
 """Family -> the list that a complete response must contain."""
-USAGE_KEY = b'"usage"'
-MAX_USAGE_BYTES = 8192
 
 
 @dataclass(slots=True)
@@ -89,7 +86,7 @@ class RelayReader(ResultReader):
             content, answer = self._encode(canonical, response), canonical
         record = self.record(response, attempts, losses)
         if answer is None:
-            record.end(usage=_last_usage(content), tier=None, reading_losses=losses)
+            record.end(usage=last_usage(content), tier=None, reading_losses=losses)
         else:
             record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), reading_losses=losses)
         return Relayed(response.status, headers, content, "application/json", record)
@@ -107,7 +104,15 @@ class RelayReader(ResultReader):
         call = self._call
         if call.is_binary:
             return ByteReader(call.family, head)
-        return EventRelay(call.family, self._parser(), head, max_event_bytes=call.limits.event, secrets=call.secrets)
+        limits = call.limits
+        return EventRelay(
+            call.family,
+            self._parser(),
+            head,
+            max_event_bytes=limits.event,
+            max_event_values=limits.event_values,
+            secrets=call.secrets,
+        )
 
     def burst(self, result: Relayed) -> list[bytes]:
         """Return the events of a fake stream."""
@@ -146,7 +151,7 @@ class RelayReader(ResultReader):
         """
         content, call = response.content, self._call
         if len(content) > MAX_PARSED_BYTES:
-            if content[:1] != b"{" or content.rstrip()[-1:] != b"}":
+            if not is_object(content):
                 raise self._invalid(response, "the answer is not a JSON object")
             return None
         answer = lenient_decode(content)
@@ -194,19 +199,6 @@ def error_tail(family: Family, error: LLMGateError, *, after: int = 0) -> bytes:
         return event_bytes(family, "error", encode({**fields, "type": "error", "sequence_number": after}))
     tail = b"data: " + encode({"error": fields}) + b"\n\n"
     return tail if family.ends else tail + DONE_EVENT
-
-
-def _last_usage(content: bytes) -> Any:
-    """Return the last usage in an answer too large to be parsed; None if none can be read."""
-    at = content.rfind(USAGE_KEY)
-    if at < 0:
-        return None
-    text = content[at + len(USAGE_KEY) : at + MAX_USAGE_BYTES].decode("utf-8", "replace").lstrip(" \r\n\t:")
-    try:
-        usage, _ = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return usage if isinstance(usage, dict) else None
 
 
 def _type_of(status: int | None) -> str:

@@ -60,6 +60,10 @@ class ResponsesCompatible(OpenAICompatible):
             return ChatStream(call, route)
         return None if route.is_provider_host else StreamRepair(call, route)
 
+    def passes_answers(self, route: Route) -> bool:
+        """Return whether the call is not read again: neither to convert its answer, nor to repair its events."""
+        return route.family != "chat" and route.is_provider_host and self._has_hooks_of(ResponsesCompatible)
+
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
         """Judge one parameter of a Responses call, or of a chat that is bridged to one."""

@@ -14,20 +14,30 @@ from typing import Any, Protocol
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.limits import Limits
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
-from llmgate_core.json_codec import decode_leniently, encode
+from llmgate_core.json_codec import decode_leniently, encode, has_more_values
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.results import HALF_CHARACTERS
 from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
-__all__ = ["ERROR_WORD", "USAGE_WORD", "EventStreamReader", "StreamReader", "is_document_start", "with_first"]
+__all__ = [
+    "ERROR_WORD",
+    "MAX_EVENT_VALUES",
+    "USAGE_WORD",
+    "EventStreamReader",
+    "StreamReader",
+    "is_document_start",
+    "with_first",
+]
 
 ERROR_WORD, USAGE_WORD = '"error"', '"usage"'
 """In the JSON of every event that has an error or a usage: looking for it is cheaper than looking into each chunk."""
+MAX_EVENT_VALUES = Limits().event_values
 
 
 def is_document_start(first_block: bytes) -> bool:
@@ -118,6 +128,7 @@ class EventStreamReader(ABC):
         "_decoder",
         "_failure",
         "_family",
+        "_max_event_values",
         "_notes",
         "_parser",
         "_response",
@@ -135,6 +146,7 @@ class EventStreamReader(ABC):
         response: UpstreamResponse,
         *,
         max_event_bytes: int,
+        max_event_values: int = MAX_EVENT_VALUES,
         secrets: Sequence[Secret | None],
     ) -> None:
         self._family = family
@@ -142,6 +154,7 @@ class EventStreamReader(ABC):
         self._response = response
         self._secrets = secrets
         self._decoder = SSEDecoder(max_event_bytes)
+        self._max_event_values = max_event_values
         self._failure: APIError | None = None  # what the chunk that was made last says, raised behind it
         self._notes: tuple[LedgerEntry, ...] = ()  # of reading, besides the parser's
         self.end = EndOfStream(family)
@@ -180,9 +193,11 @@ class EventStreamReader(ABC):
 
     def feed(self, block: bytes) -> Iterator[Any]:
         """Yield the chunks that `block` completes."""
-        end, is_plain = self.end, self._parser is None
+        end, is_plain, longest = self.end, self._parser is None, self._max_event_values
         try:
             for event in self._decode(block):
+                if len(event.data) > longest:
+                    self._check_values(event)
                 if is_plain and event.data != DONE:  # one event, one chunk: it runs for every token
                     chunk = self._chunk_of_event(event)
                     self.count += 1
@@ -204,6 +219,11 @@ class EventStreamReader(ABC):
             return self._decoder.feed(block)
         except ValueError as error:
             raise self._invalid(str(error)) from None
+
+    def _check_values(self, event: SSEEvent) -> None:
+        """Raise for an event that would take more memory and time than its bytes show."""
+        if has_more_values(event.data.encode("utf-8", "replace"), self._max_event_values):
+            raise self._invalid(f"it holds more than {self._max_event_values} values (Limits.event_values)")
 
     def _chunks_of(self, event: SSEEvent) -> Iterator[Any]:
         """Yield the chunks of an event that goes to the parser, or of `[DONE]`: none."""

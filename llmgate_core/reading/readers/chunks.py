@@ -18,7 +18,7 @@ from llmgate_core.endpoints.families import Family
 from llmgate_core.json_codec import decode, decode_leniently
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.readers.base import USAGE_WORD, EventStreamReader
+from llmgate_core.reading.readers.base import MAX_EVENT_VALUES, USAGE_WORD, EventStreamReader
 from llmgate_core.reading.results import HALF_CHARACTERS
 from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode, why_invalid
 from llmgate_core.secrets import Secret
@@ -35,11 +35,19 @@ def chunk_reader(
     response: UpstreamResponse,
     *,
     max_event_bytes: int,
+    max_event_values: int = MAX_EVENT_VALUES,
     secrets: Sequence[Secret | None],
 ) -> EventStreamReader:
     """Return the reader of a started stream of typed chunks; `response` has its status and headers, no content."""
     kind = TypedEventReader if family.ends else ChoiceReader
-    return kind(family, parser, response, max_event_bytes=max_event_bytes, secrets=secrets)
+    return kind(
+        family,
+        parser,
+        response,
+        max_event_bytes=max_event_bytes,
+        max_event_values=max_event_values,
+        secrets=secrets,
+    )
 
 
 class _ChunkReader(EventStreamReader):
@@ -54,9 +62,17 @@ class _ChunkReader(EventStreamReader):
         response: UpstreamResponse,
         *,
         max_event_bytes: int,
+        max_event_values: int = MAX_EVENT_VALUES,
         secrets: Sequence[Secret | None],
     ) -> None:
-        super().__init__(family, parser, response, max_event_bytes=max_event_bytes, secrets=secrets)
+        super().__init__(
+            family,
+            parser,
+            response,
+            max_event_bytes=max_event_bytes,
+            max_event_values=max_event_values,
+            secrets=secrets,
+        )
         self._chunk_type = family.chunk_type()
         self._validate_json = self._chunk_type.__pydantic_validator__.validate_json
         self._pieces: list[Any] = []  # strings or dicts as they came: far smaller than chunks

@@ -14,13 +14,17 @@ from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
-from llmgate_core.json_codec import encode
+from llmgate_core.json_codec import encode, has_more_values
+from llmgate_core.reading.ends import MAX_PARSED_BYTES, finish_reason, is_object, last_usage, type_of_event
 from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader
 from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode
 
 __all__ = ["DONE_EVENT", "EventRelay", "event_bytes"]
 
 DONE_EVENT = b"data: [DONE]\n\n"
+LARGE_CHARACTERS = 64 * 1024
+MAX_PARSED_VALUES = 64 * 1024
+"""Parsing more would hold up a server's other calls for more than some 10 ms; `reading.ends` has the same of bytes."""
 
 
 class EventRelay(EventStreamReader):
@@ -63,6 +67,8 @@ class EventRelay(EventStreamReader):
     def _chunk_of_event(self, event: SSEEvent) -> bytes:
         if event.event == "error":
             raise self._error_event(event)
+        if len(event.data) > LARGE_CHARACTERS and self._is_large(data := event.data.encode("utf-8", "replace")):
+            return self._chunk_by_ends(event, data)
         chunk = lenient_decode(event.data)
         if not isinstance(chunk, dict):
             raise self._invalid("it is not a JSON object")
@@ -71,6 +77,26 @@ class EventRelay(EventStreamReader):
         if self._family.ends and USAGE_WORD in event.data:
             self.end.see_usage(chunk)
         return self._record_chunk(chunk, event.data.encode())
+
+    def _check_values(self, event: SSEEvent) -> None:
+        """Refuse nothing that needs no parser: it is passed on without being parsed."""
+        if self._parser is not None:
+            super()._check_values(event)
+
+    def _is_large(self, data: bytes) -> bool:
+        return len(data) > MAX_PARSED_BYTES or has_more_values(data, MAX_PARSED_VALUES)
+
+    def _chunk_by_ends(self, event: SSEEvent, data: bytes) -> bytes:
+        """Return the chunk of an event that would take too long to parse."""
+        if not is_object(data):
+            raise self._invalid("it is not a JSON object")
+        if data[:64].replace(b" ", b"").startswith(b'{"error":{'):
+            raise self._error_of({"message": "the upstream sent an error that is too large to be read"})
+        usage = last_usage(data)
+        if self._family.ends:
+            kind = type_of_event(data) if event.event == "message" else event.event
+            return self._record_chunk({"type": kind, "response": {"usage": usage}}, data)
+        return self._record_chunk({"usage": usage, "choices": [{"finish_reason": finish_reason(data)}]}, data)
 
     def _chunk_of_piece(self, piece: JsonObject) -> bytes:
         try:
