@@ -29,8 +29,8 @@ def apply_params(
 ) -> tuple[Call, tuple[LedgerEntry, ...]]:
     """Return the call with its parameters and inputs judged, and the ledger; the same call where nothing changed.
 
-    A plugin judges all parameters, and of the inputs those that it declares. Without `judging` only what the caller
-    named in `additional_drop_params` is dropped.
+    A plugin judges all parameters, and of the inputs those that it declares, by what a model takes: of an operation
+    without a model it judges none. Without `judging` only what the caller named in `additional_drop_params` is dropped.
 
     Raises:
         UnsupportedParamsError: the model does not serve the endpoint, or a parameter, input or value is known to be
@@ -38,7 +38,8 @@ def apply_params(
         PluginError: `supports_param` returned something that the contract does not allow.
     """
     entries = list(_judge_endpoint(call, route, policy)) if judging and call.family in CATALOGUE_NAMES else []
-    judge = plugin.supports_param if judging else None
+    takes_model = FAMILIES[call.family].operations[call.operation].takes_model
+    judge = plugin.supports_param if judging and takes_model else None
     inputs, judged_inputs = FAMILIES[call.family].inputs, plugin.inputs.get(call.family, ())
     body: dict[str, Any] | None = None
     for param, value in call.body.items():

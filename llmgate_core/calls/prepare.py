@@ -184,7 +184,8 @@ def resolve_target(router: Router, request: CallRequest, operation: Operation, o
     Raises:
         LLMGateError: no plugin does, or not this operation.
     """
-    if operation.takes_model and not (request.model is None and operation.may_lack_model):
+    names_model = request.model is not None and not str(request.model).endswith("/")
+    if operation.takes_model and (names_model or not operation.may_lack_model):
         bridged = bool(options.passed.get("use_chat_completions_api")) and request.operation == "create"
         target = router.resolve(request.family, request.model, bridged=bridged)
     else:

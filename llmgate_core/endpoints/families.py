@@ -198,9 +198,9 @@ FAMILIES = _table(
         frozenset({"image_generation"}),
         frozenset({"prompt", "image", "mask"}),
         _operations(
-            create=Operation("image:ImagesResponse", streams=True),
-            edit=Operation("image:ImagesResponse", streams=True),
-            variation=Operation("image:ImagesResponse"),
+            create=Operation("image:ImagesResponse", streams=True, may_lack_model=True),
+            edit=Operation("image:ImagesResponse", streams=True, may_lack_model=True),
+            variation=Operation("image:ImagesResponse", may_lack_model=True),
         ),
         "image:ImageEvent",
         frozenset({"image_generation.completed", "image_edit.completed"}),

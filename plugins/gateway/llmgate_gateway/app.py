@@ -33,8 +33,19 @@ from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, operators_message, record_failure
+from llmgate_gateway.http.large_work import LargeWork
 from llmgate_gateway.http.request import ClientGoneError, ClientLimits, ClientRequest, Waits
-from llmgate_gateway.http.responses import ErrorFacts, Receive, RefusedError, Reply, Scope, Send, refuse, send_reply
+from llmgate_gateway.http.responses import (
+    NO_PAGE,
+    ErrorFacts,
+    Receive,
+    RefusedError,
+    Reply,
+    Scope,
+    Send,
+    refuse,
+    send_reply,
+)
 from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
 from llmgate_gateway.http.shortages import StorageError, shortage_of
 from llmgate_gateway.pages.health import liveness, readiness
@@ -47,6 +58,7 @@ log = logging.getLogger("llmgate.gateway")
 
 STOP_SECONDS = 1.0  # for the last response to what is cut off at the end of a drain
 CLIENT_CLOSED = 499  # for the log: nothing was sent
+MAX_PAGE_BYTES = 1024 * 1024  # of a request for a page of our own
 HEALTH_PAGES = (("GET", "/livez"), ("GET", "/readyz"))
 INTERNAL = ErrorFacts(500, NEUTRAL["internal"], code="internal_error")
 SLOW_BODY = ErrorFacts(408, "The request's body did not arrive in time.", code="request_timeout")
@@ -83,6 +95,7 @@ class Gateway:
 
     Attributes:
         draining: the server has stopped accepting; connections end with their next response.
+        large_work: does what large bodies take.
 
     Raises:
         LLMGateError: the config is not valid, or a plugin or an extension that it needs does not load.
@@ -109,6 +122,7 @@ class Gateway:
         self._routes = _routes_of(self._dialects.values(), self._pages)
         self._error_reply = next(iter(self._dialects.values())).error_reply
         self._admission = Admission()
+        self.large_work = LargeWork()
         self._waits = Waits()
         self._id_start = secrets.token_hex(6)
         self._ids = count(1)
@@ -217,7 +231,7 @@ class Gateway:
         """Serve one request, whatever happens in between, and tell the observers how it ended."""
         snapshot = self._snapshot
         record = self._new_record(scope["method"])
-        request = ClientRequest(scope, receive, send, record, self._error_reply)
+        request = ClientRequest(scope, receive, send, record, self._error_reply, self.large_work)
         timeouts = snapshot.general.timeouts
         snapshot.users += 1
         self._waits.add(request, ClientLimits(timeouts.body, timeouts.write, snapshot.general.limits.min_body_rate))
@@ -260,17 +274,21 @@ class Gateway:
                 await send_early(request, reply)
                 return
         is_open = match.route is not None and match.route.is_open
-        await authenticate(request, snapshot.keys, snapshot.general.cors, is_open=is_open)
-        if match.route is not None and match.route.is_page:
-            await send_early(request, await self._page(request, snapshot, match.route))
+        await authenticate(request, snapshot.keys, snapshot.general, is_open=is_open)
+        route = match.route
+        if route is not None and route.is_open:
+            await self._send_page(request, snapshot, route)
             return
         client, limits = request.caller.name or _address(request.scope), snapshot.general.limits
         self._admission.enter(client, limits, request.caller.max_in_flight)
         try:
-            if match.route is not None:
-                await self._answer(request, snapshot, match.route, match.ids)
-            elif not await forward(request, snapshot):
-                raise _no_route(request.record, match)
+            if route is None:
+                if not await forward(request, snapshot):
+                    raise _no_route(request.record, match)
+            elif route.is_page:
+                await self._send_page(request, snapshot, route)
+            else:
+                await self._answer(request, snapshot, route, match.ids)
         finally:
             self._admission.leave(client)
 
@@ -278,6 +296,7 @@ class Gateway:
         """Find the route of a request whose head is within its limits."""
         general, record = snapshot.general, request.record
         record.path = request_path(request.scope)
+        request.extra_headers += NO_PAGE
         if self.draining:
             request.extra_headers.append(CLOSE)
         if general.cors.allow_origins:
@@ -312,6 +331,12 @@ class Gateway:
             if call.on_end:
                 await call.aclose()
 
+    async def _send_page(self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute) -> None:
+        reply = await self._page(request, snapshot, route)
+        if any(name == b"content-security-policy" for name, _ in reply.headers):
+            request.extra_headers = [header for header in request.extra_headers if header not in NO_PAGE]
+        await send_early(request, reply)
+
     async def _page(self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute) -> Reply:
         request.record.family, request.record.operation = "page", route.path
         request.record.outcome = "finished"
@@ -320,7 +345,8 @@ class Gateway:
             return liveness()
         if route.path == "/readyz":
             return readiness(snapshot, caller, draining=self.draining)
-        body = await read_whole(request, snapshot.general.limits.max_json_body) if route.has_body else b""
+        limit = min(snapshot.general.limits.max_json_body, MAX_PAGE_BYTES)
+        body = await read_whole(request, limit, None) if route.has_body else b""
         page = self._pages[route.method, route.path]
         reply = page(PageRequest(self, caller, request.scope.get("query_string", b""), body))
         return await reply if inspect.isawaitable(reply) else reply
@@ -423,6 +449,8 @@ def _no_route(record: RequestRecord, match: RouteMatch) -> RefusedError:
     if match.allowed:
         allow = ", ".join(match.allowed)
         message = f"{record.method} is not allowed here; {allow} is."
+        if record.method == "DELETE":
+            message += " With general_settings.passthrough a fine-tuned model ('ft:…') can be deleted."
         return refuse(405, message, code="method_not_allowed", headers=((b"allow", allow.encode("ascii")),))
     message = f"There is no {record.method} {record.path[:200]!r} on this gateway."
     return refuse(404, message, code="unknown_url")

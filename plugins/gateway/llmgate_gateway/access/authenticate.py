@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmgate_gateway.access.browsers import check_page
 from llmgate_gateway.access.keys import KeyRing, wrong_key
-from llmgate_gateway.config.schema.general import Cors
+from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.http.request import ClientRequest
 
 __all__ = ["authenticate", "check_key_again"]
@@ -13,13 +13,13 @@ FRESH_SECONDS = 1.0
 """How long a key that was checked counts as checked, of waiting for the client."""
 
 
-async def authenticate(request: ClientRequest, keys: KeyRing, cors: Cors, *, is_open: bool) -> None:
+async def authenticate(request: ClientRequest, keys: KeyRing, general: GeneralSettings, *, is_open: bool) -> None:
     """Set the caller of a request.
 
     Args:
         request: its head has been checked.
         keys: of the config that serves it.
-        cors: origins whose pages may call a gateway without keys.
+        general: which pages may call a gateway without keys, and by which names.
         is_open: what it asks for is served without a key.
 
     Raises:
@@ -31,7 +31,7 @@ async def authenticate(request: ClientRequest, keys: KeyRing, cors: Cors, *, is_
     request_id = request.record.request_id.encode()
     request.extra_headers.append((b"x-llmgate-request-id", request_id))  # not before: every 401 is the same
     if keys.is_open and not is_open:
-        check_page(request.scope, request.headers, cors)
+        check_page(request.scope, request.headers, general.cors, general.allowed_hosts)
     if caller is not None:
         request.caller, request.record.client, request.is_authenticated = caller, caller.name, True
 

@@ -10,28 +10,33 @@ standard, "ends in a number checker".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
 
 from llmgate_gateway.config.schema.general import Cors
 from llmgate_gateway.http.responses import RefusedError, Scope, refuse
 
 __all__ = ["check_page"]
 
-PRIVATE = frozenset({"localhost", "internal"})
-"""Top-level names that cannot be registered: RFC 6761, and the one that ICANN reserved for private use in 2024."""
+PRIVATE = frozenset({"internal", "local", "localhost", "test"})
+"""Top-level names that cannot be registered: RFC 6761, RFC 6762, and the one that ICANN reserved for private use."""
 
 
-def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors) -> None:
-    """Refuse a request of a web page of another origin, where no key is needed.
+def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors, allowed_hosts: Sequence[str] = ()) -> None:
+    """Refuse a request of a foreign web page, or to a foreign host name, where no key is needed.
+
+    Args:
+        scope: of the request.
+        headers: of the request, by lower-case name.
+        cors: origins whose pages may call.
+        allowed_hosts: names of this gateway; `*.example.com` stands for all below it, `*` for any.
 
     Raises:
         RefusedError: 403.
     """
     origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
     host = headers.get(b"host", b"").decode("latin-1").lower()
-    if "." in host:
-        _check_host(scope, host, cors, is_page=origin is not None)
+    if "." in host and _is_checked(scope, allowed_hosts):
+        _check_host(host, cors, allowed_hosts)
     if origin is None:
         if site == b"cross-site" and "*" not in cors.allow_origins:
             raise _foreign_origin()
@@ -39,24 +44,34 @@ def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors) -> None
         raise _foreign_origin()
 
 
-def _check_host(scope: Scope, host: str, cors: Cors, *, is_page: bool) -> None:
-    """Refuse a host name that an attacker may have pointed here.
+def _is_checked(scope: Scope, allowed_hosts: Sequence[str]) -> bool:
+    """Return whether host names are checked: a program that mounts the app and lists none is responsible for them."""
+    return bool(allowed_hosts) or "llmgate.client" in scope.get("extensions", {})
 
-    A program that mounts the app is responsible for its own host names. On an address that other machines can reach,
-    programs may use any name for it: there only pages are refused.
+
+def _check_host(host: str, cors: Cors, allowed_hosts: Sequence[str]) -> None:
+    """Refuse a host name that an attacker may have pointed here: a page under it looks like the gateway's own.
+
+    On whatever address the request came in. A page's GET of its own origin sends no `Origin`, and over plain HTTP no
+    `Sec-Fetch-Site` either, so nothing else tells it from a program's.
     """
-    if "llmgate.client" not in scope.get("extensions", {}) or not _may_be_registered(host):
+    if not _may_be_registered(host):
         return
-    if not (is_page or _is_loopback(scope)):
+    origins = cors.allow_origins
+    if "*" in origins or f"http://{host}" in origins or f"https://{host}" in origins:
         return
-    allowed = cors.allow_origins
-    if "*" in allowed or f"http://{host}" in allowed or f"https://{host}" in allowed:
+    name = host.partition(":")[0].removesuffix(".")
+    if any(_matches(name, allowed) for allowed in allowed_hosts):
         return
     message = (
         "This gateway has no keys, and the request's Host is not its address. Use localhost or its IP address, set a "
-        "key, or list this origin in general_settings.cors.allow_origins."
+        "key, or list the name in general_settings.allowed_hosts."
     )
     raise refuse(403, message, code="host_not_allowed")
+
+
+def _matches(name: str, allowed: str) -> bool:
+    return allowed in ("*", name) or (allowed.startswith("*.") and name.endswith(allowed[1:]))
 
 
 def _may_be_registered(host: str) -> bool:
@@ -66,15 +81,6 @@ def _may_be_registered(host: str) -> bool:
     _, dot, last = host.partition(":")[0].removesuffix(".").rpartition(".")
     is_address = last.isdecimal()  # no name that ends in a number can be registered
     return bool(dot) and last not in PRIVATE and not is_address
-
-
-def _is_loopback(scope: Scope) -> bool:
-    """Return whether a connection came in on a loopback address; one that is not known counts as such."""
-    server = scope.get("server")
-    try:
-        return server is None or ip_address(server[0]).is_loopback
-    except ValueError:
-        return True
 
 
 def _is_own(origin: str, host: str) -> bool:

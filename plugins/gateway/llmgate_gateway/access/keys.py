@@ -73,7 +73,10 @@ def forbidden_model(model: str) -> RefusedError:
 def _callers_of(config: GatewayConfig) -> Mapping[bytes, Caller]:
     """Return the digest of each key of a config -> its owner."""
     general = config.general
-    callers = {_digest_of(key.key): Caller(key.name, key.models, key.limits.max_in_flight) for key in general.keys}
+    callers = {
+        _digest_of(key.key): Caller(key.name, key.models, key.limits.max_in_flight, key.passthrough)
+        for key in general.keys
+    }
     if general.master_key is not None:
         callers[_digest_of(general.master_key)] = Caller(MASTER)
     return callers

@@ -35,6 +35,7 @@ class GatewayCall:
         organization: the client's organization, where the config sends it upstream.
         reply_headers: headers of every response to this request, an error too.
         on_end: called when the request has ended, in whatever way, the newest first.
+        size: how many bytes `body` was parsed from.
     """
 
     caller: Caller
@@ -47,6 +48,7 @@ class GatewayCall:
     organization: str | None = None
     reply_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     on_end: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    size: int = 0
 
     async def aclose(self) -> None:
         """Run and forget `on_end`; one that fails does not keep the others from running."""

@@ -33,6 +33,7 @@ __all__ = ["Deployments", "LiveDeployment", "Selection"]
 MAX_REMEMBERED_NAMES = 1024  # bounded, since clients choose the names
 MAX_SHOWN_CHARACTERS = 200
 STAND_IN = "any-model"
+ANY_MODEL = "*"
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +112,7 @@ class Deployments:
     def __init__(self, config: GatewayConfig) -> None:
         self._names = ModelNames(config)
         self._clients: dict[tuple[bool, str | None], AsyncClient] = {}
+        self._default_models = config.general.default_models
         self._live = {id(entry): self._live_deployment(config, entry) for entry in config.deployments}
         self._selections: dict[tuple[str, str, str], tuple[Selection, ...]] = {}
         self._turns: dict[str, Iterator[int]] = {}
@@ -143,7 +145,9 @@ class Deployments:
         return self._of_operation(call)
 
     def of_model(self, family: str, operation: str, model: str | None, caller: Caller) -> Selection:
-        """Return where a call of a model goes; see `select`."""
+        """Return where a call of a model goes; see `select`. None: the client named none."""
+        if model is None and FAMILIES[family].operations[operation].may_lack_model:
+            return self._of_family(family, operation, caller)
         if not model:
             message = "The request must name a model: a string in 'model'."
             raise refuse(400, message, code="missing_model", param="model")
@@ -176,6 +180,45 @@ class Deployments:
         hint = f" Similar names: {', '.join(near)}." if near else ""
         message = f"The model {model[:MAX_SHOWN_CHARACTERS]!r} does not exist on this gateway.{hint}"
         return refuse(404, message, code="model_not_found", param="model")
+
+    def _of_family(self, family: str, operation: str, caller: Caller) -> Selection:
+        """Return where a call goes whose client leaves the choice of a model to the API.
+
+        To the default model of the config, else to the only name that serves the family, else to the pattern `*`,
+        whose upstream chooses.
+
+        Raises:
+            RefusedError: 400: none of these; 403: the caller may not use the default model.
+        """
+        name = self._default_models.get(family) or self._only_name(family, operation, caller)
+        if name is not None:
+            return self.of_model(family, operation, name, caller)
+        for live in self._live.values():
+            target = live.targets.get(family)
+            is_asked = live.deployment.model_name == ANY_MODEL and caller.may_use(ANY_MODEL)
+            if is_asked and target is not None and target.family == family and _offers(target, family, operation):
+                return _selection(live, f"{target.prefix}/", target, ANY_MODEL)
+        message = (
+            f"The request must name a model in 'model': several models of this gateway serve "
+            f"{_endpoint(family, operation)}, or none does, and general_settings.default_models names none."
+        )
+        raise refuse(400, message, code="missing_model", param="model")
+
+    def _only_name(self, family: str, operation: str, caller: Caller) -> str | None:
+        """Return the name of the one model that serves an operation; None: none or several do.
+
+        Those that config or catalogue know to serve the family come first. Any other model might.
+        """
+        known, others = set[str](), set[str]()
+        for live in self._live.values():
+            target, entry = live.targets.get(family), live.deployment
+            if target is None or entry.is_pattern or not caller.may_use(entry.model_name):
+                continue
+            mode = entry.model_info.mode or (None if target.row is None else target.row.mode)
+            if _offers(target, family, operation) and (mode is None or mode in FAMILIES[family].modes):
+                (others if mode is None else known).add(entry.model_name)
+        names = known or others
+        return names.pop() if len(names) == 1 else None
 
     def _of_operation(self, call: GatewayCall) -> Selection:
         """Return where a call goes that needs no model: to the one it names, else to the first that offers it."""

@@ -1,7 +1,8 @@
 """Forward other resources of `/v1` (files, batches, …) unchanged to one deployment. Off unless configured.
 
 Bodies are streamed both ways and not parsed; a request that gives its length is never stored here. Only listed paths,
-only listed headers, and no step up the tree. Middleware does not see these requests.
+only listed headers, and no step up the tree. What is asked for may use any model of the upstream, so a key with a list
+of models needs leave of its own. Middleware does not see these requests.
 
 Source: rows S4, S13 and S15 of docs/reliability.md.
 """
@@ -11,10 +12,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from urllib.parse import unquote
 
 from llmgate_core.serving import Forwarded, errors, mask
-from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.calls.contract import Answer
 from llmgate_gateway.calls.deployments import LiveDeployment
 from llmgate_gateway.calls.sending import send_answer
@@ -22,15 +21,24 @@ from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.body import body_limit, query_fields, too_large
 from llmgate_gateway.http.errors import NEUTRAL
 from llmgate_gateway.http.multipart import Form, Spool
+from llmgate_gateway.http.path_parts import plain_part
 from llmgate_gateway.http.request import ClientRequest
-from llmgate_gateway.http.responses import header_value, is_clean, may_pass, passed_headers, refuse
+from llmgate_gateway.http.responses import (
+    ATTACHMENT,
+    RefusedError,
+    header_value,
+    is_clean,
+    may_pass,
+    passed_headers,
+    refuse,
+)
 from llmgate_gateway.http.upload import RequestContent
 
 __all__ = ["forward"]
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 SENT_HEADERS = ("content-type", "accept", "range", "openai-beta", "traceparent")
-SEGMENT = re.compile(r"[A-Za-z0-9._~:@!$&'()*+,;=%-]+")
+FINE_TUNED = "ft:"
 QUERY = re.compile(r"[\x21\x24-\x3b\x3d\x3f-\x7e]*")
 MAX_UNREAD_BYTES = 64 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -47,12 +55,12 @@ async def forward(request: ClientRequest, snapshot: ConfigSnapshot) -> bool:
     config, record = snapshot.general.passthrough, request.record
     if config is None or record.method not in METHODS:
         return False
-    path = _forwarded_path(record.path, config.paths)
+    path = _forwarded_path(record.method, record.path, config.paths)
     deployment = snapshot.deployments.named(config.deployment)
     if path is None or deployment is None:
         return False
-    if not request.caller.may_use(deployment.deployment.model_name):
-        raise forbidden_model(deployment.deployment.model_name)
+    if not request.caller.may_pass_through:
+        raise _forbidden()
     record.family, record.operation, record.deployment = "passthrough", path.split("/")[1], deployment.label
     record.traceparent = request.traceparent()
     query = _checked_query(request)
@@ -103,7 +111,7 @@ async def _answer(request: ClientRequest, deployment: LiveDeployment, upstream: 
     if 300 <= status < 400:
         raise errors.APIStatusError(NEUTRAL["redirect"], status_code=status)
     content_type = received.get("content-type", "application/octet-stream")
-    headers = [(b"content-type", header_value(content_type))]
+    headers = [(b"content-type", header_value(content_type)), ATTACHMENT]
     headers += passed_headers(received, deployment.key_leaks)
     request_id = received.get("x-request-id", "")
     record.upstream_request_id = request_id if request_id and may_pass(request_id, deployment.key_leaks) else None
@@ -136,6 +144,15 @@ async def _error_body(upstream: Forwarded) -> bytes:
     return content.encode()
 
 
+def _forbidden() -> RefusedError:
+    """Return the answer to a key with a list of models: batches and the like name models that nothing here reads."""
+    message = (
+        "This key may use some models only, and other resources such as files and batches reach every model of the "
+        "upstream. The gateway's config allows it with general_settings.keys[].passthrough: true."
+    )
+    return refuse(403, message, code="passthrough_not_allowed")
+
+
 def _checked_query(request: ClientRequest) -> str:
     query: str = request.scope.get("query_string", b"").decode("latin-1")
     if query:
@@ -145,20 +162,21 @@ def _checked_query(request: ClientRequest) -> str:
     return query
 
 
-def _forwarded_path(path: str, allowed: Sequence[str]) -> str | None:
+def _forwarded_path(method: str, path: str, allowed: Sequence[str]) -> str | None:
     """Return the path below the base URL, or None if it is not on the list, or not a plain path."""
-    parts = path.removeprefix("/v1").split("/")
-    for part in parts[1:]:
-        decoded = unquote(part)
-        if not SEGMENT.fullmatch(part) or decoded in (".", "..") or "/" in decoded or not decoded.isprintable():
-            return None
-    if parts[0]:
+    start, *parts = path.removeprefix("/v1").split("/")
+    decoded = [plain_part(part) for part in parts]
+    if start or None in decoded:
         return None
-    for entry in allowed:
-        wanted = entry.strip("/").split("/")
-        if parts[1 : 1 + len(wanted)] == wanted:
-            return "/".join(parts)
+    is_listed = any(parts[: len(wanted)] == wanted for wanted in (entry.strip("/").split("/") for entry in allowed))
+    if is_listed or (method == "DELETE" and parts[:1] == ["models"] and _is_fine_tuned(decoded[1:])):
+        return "/" + "/".join(part for part in decoded if part is not None)
     return None
+
+
+def _is_fine_tuned(names: Sequence[str | None]) -> bool:
+    """Return whether a path names one fine-tuned model, which is the only kind that can be deleted."""
+    return len(names) == 1 and (names[0] or "").startswith(FINE_TUNED)
 
 
 async def _content(request: ClientRequest, limit: int, form: Form) -> bytes | RequestContent | _SpooledContent:

@@ -75,7 +75,8 @@ class ConfigSnapshot:
             await client.aclose()
 
     async def _select_and_call(self, call: GatewayCall) -> Answer:
-        return await call_upstream(call, self.deployments.select(call))
+        selection = self.deployments.select(call)
+        return await call_upstream(call, selection, keeps_body=bool(self.general.middleware))
 
     def _close_if_unused(self) -> None:
         if self.users or self._closing is not None:

@@ -9,16 +9,17 @@ Source: rows R1, R3 to R5 and R13 of docs/reliability.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from itertools import islice
 from typing import Any
 
 from llmgate_core import AsyncStream
-from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors
+from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors, short_values
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.calls.deployments import LiveDeployment, Selection
 from llmgate_gateway.http.errors import STOPPING, outcome_of
-from llmgate_gateway.http.responses import is_clean, ledger_header, may_pass, passed_headers
+from llmgate_gateway.http.large_work import LARGE_BYTES
+from llmgate_gateway.http.responses import ATTACHMENT, is_clean, ledger_header, may_pass, passed_headers
 from llmgate_gateway.telemetry.content_log import ContentLog
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
@@ -32,6 +33,7 @@ EVENT_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
 )
+JSON = b"application/json"
 TEXT_TYPES: Mapping[str, bytes] = {
     "text": b"text/plain; charset=utf-8",
     "srt": b"text/plain; charset=utf-8",
@@ -39,8 +41,13 @@ TEXT_TYPES: Mapping[str, bytes] = {
 }
 
 
-async def call_upstream(call: GatewayCall, selection: Selection) -> Answer:
+async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: bool = True) -> Answer:
     """Send a call to the deployment that was selected for it.
+
+    Args:
+        call: what to send.
+        selection: where to.
+        keeps_body: the call may be sent again, by a middleware; else of a large body only short values are kept.
 
     Raises:
         LLMGateError: the call failed.
@@ -54,9 +61,7 @@ async def call_upstream(call: GatewayCall, selection: Selection) -> Answer:
         _show(call, selection.model, arguments)
     content_log = ContentLog(record, call.body, deployment.key_leaks) if deployment.logs_content else None
     try:
-        answer = await deployment.client.relay(
-            call.family, selection.model, call.body, content=call.content, operation=call.operation, **arguments
-        )
+        answer = await _relay(call, deployment, selection.model, arguments, keeps_body=keeps_body)
     except errors.LLMGateError as error:
         deployment.record_outcome(*outcome_of(error))
         raise
@@ -64,6 +69,18 @@ async def call_upstream(call: GatewayCall, selection: Selection) -> Answer:
     if isinstance(answer, AsyncStream):
         return _stream(call, deployment, answer, operation, content_log)
     return _whole(call, deployment, answer, operation, content_log)
+
+
+def _relay(
+    call: GatewayCall, deployment: LiveDeployment, model: str, arguments: dict[str, Any], *, keeps_body: bool
+) -> Awaitable[Relayed | AsyncStream[bytes]]:
+    """Pass a call on. It lets go of a large body that nobody else needs, as the upstream may take minutes."""
+    body, content = call.body, call.content
+    if call.size > LARGE_BYTES and not keeps_body:
+        call.body, call.content = short_values(body), None
+    return deployment.client.relay(
+        call.family, model, body, content=content, body_bytes=call.size, operation=call.operation, **arguments
+    )
 
 
 def _whole(
@@ -79,7 +96,10 @@ def _whole(
     if content_log is not None:
         content_log.add(answer.content)
         content_log.end(is_text=True)
-    headers = [(b"content-type", _content_type(call.body, answer.content_type, operation))]
+    content_type = _content_type(call.body, answer.content_type, operation)
+    headers = [(b"content-type", content_type)]
+    if content_type != JSON:
+        headers.append(ATTACHMENT)
     headers += passed_headers(answer.headers, deployment.key_leaks)
     headers += _own_headers(call, answer.record, deployment.key_leaks)
     _record_usage(call, answer.record)
@@ -171,9 +191,7 @@ def _content_type(body: Mapping[str, Any], upstream: str, operation: Operation) 
 
 def _binary_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     content_type = upstream.get("content-type", "application/octet-stream")
-    headers = [
-        (b"content-type", content_type.encode("ascii") if is_clean(content_type) else b"application/octet-stream")
-    ]
+    headers = [(b"content-type", _as_header(content_type)), ATTACHMENT]
     length = upstream.get("content-length", "")
     if length.isdigit() and length.isascii() and "content-encoding" not in upstream:
         headers.append((b"content-length", length.encode()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llmgate_core.serving import Secret
+from llmgate_core.serving import FAMILIES, Family, Secret
 from llmgate_gateway.config.litellm.known_keys import fate_of
 from llmgate_gateway.config.patterns import fill
 from llmgate_gateway.config.schema.deployment import Deployment, Params
@@ -43,6 +43,7 @@ class _Checks:
         self._check_groups()
         self._check_aliases()
         self._check_keys()
+        self._check_default_models()
         self._check_passthrough()
         self._check_settings()
         self._warn_of_literal_keys()
@@ -134,6 +135,17 @@ class _Checks:
                 (GENERAL, "insecure_no_auth"), "has no effect on requests: keys are set, so every request needs one"
             )
 
+    def _check_default_models(self) -> None:
+        served = [*self._names(), *self._file.router_settings.model_group_alias]
+        families = [name for name, family in FAMILIES.items() if _may_lack_model(family)]
+        for family, model in self._file.general_settings.default_models.items():
+            path = (GENERAL, "default_models", family)
+            if family not in families:
+                near = self._problems.did_you_mean(family, families)
+                self._add(path, f"is none of {', '.join(families)}: requests of all others name their model{near}")
+            elif not _is_served(model, served):
+                self._add(path, f"there is no model_name {model!r}{self._problems.did_you_mean(model, served)}")
+
     def _check_passthrough(self) -> None:
         passthrough = self._file.general_settings.passthrough
         if passthrough is None:
@@ -150,10 +162,23 @@ class _Checks:
             self._add(
                 (*path, "deployment"), f"there is no model_name or model_info.id {passthrough.deployment!r}{near}"
             )
+        for index, client in enumerate(self._file.general_settings.keys):
+            if client.models is not None:
+                self._warn_of_limited_key(index, is_allowed=client.passthrough)
         for index, forwarded in enumerate(passthrough.paths):
             parts = forwarded.strip("/").split("/")
             if not all(part and part.replace("_", "").replace("-", "").isalnum() for part in parts):
                 self._add((*path, "paths", index), "must be the first part of a path below /v1/, such as files")
+
+    def _warn_of_limited_key(self, index: int, *, is_allowed: bool) -> None:
+        """Warn of a key with a list of models: requests that are passed through do not say which models they use."""
+        path = (GENERAL, "keys", index)
+        if is_allowed:
+            message = "models does not limit what this key reaches through general_settings.passthrough"
+            self._warn((*path, "passthrough"), message)
+        else:
+            message = "general_settings.passthrough refuses a key with models, unless the key has passthrough: true"
+            self._warn((*path, "models"), message)
 
     def _check_settings(self) -> None:
         self._check_policies(("settings",), self._file.settings)
@@ -182,6 +207,10 @@ class _Checks:
         yield from ((DEPLOYMENTS, index, "params", "api_key") for index in range(len(self._file.model_list)))
         yield from ((GENERAL, "master_key"), ("settings", "api_key"))
         yield from ((GENERAL, "keys", index, "key") for index in range(len(self._file.general_settings.keys)))
+
+
+def _may_lack_model(family: Family) -> bool:
+    return any(operation.may_lack_model for operation in family.operations.values())
 
 
 def _is_served(model: str, names: Sequence[str]) -> bool:

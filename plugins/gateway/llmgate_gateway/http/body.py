@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from llmgate_core.serving import OPTION_NAMES, FilePart, decode
+from llmgate_core.serving import OPTION_NAMES, FilePart, decode, has_more_values
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
 
@@ -19,6 +19,7 @@ __all__ = [
     "FORBIDDEN",
     "body_limit",
     "check_names",
+    "decode_object",
     "json_body",
     "query_fields",
     "read_whole",
@@ -52,8 +53,21 @@ FORBIDDEN = OPTION_NAMES | frozenset(
 
 BODY_SETTING = "limits.max_body"
 JSON_SETTING = "limits.max_json_body or limits.max_body"
-FORBIDDEN_START = "litellm_"
+ALTERNATIVES = frozenset({"fallbacks", "models", "route"})
+"""Names by which some upstreams choose a model other than `model`. Source: OpenRouter's and LiteLLM's references."""
+FORBIDDEN_START = "litellm"
 MAX_QUERY_FIELDS = 100
+
+
+def _fold(name: str) -> str:
+    """Return a name as upstreams compare it that ignore case, and that map `maxTokens` and `max-tokens` alike.
+
+    Source: the documentation of Go's `encoding/json`, in which Ollama and LocalAI are written.
+    """
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+FOLDED_FORBIDDEN = frozenset(_fold(name) for name in FORBIDDEN)
 
 
 def sent_length(request: ClientRequest) -> int | None:
@@ -112,17 +126,30 @@ async def read_whole(request: ClientRequest, limit: int, setting: str | None = J
     return b"".join(blocks)
 
 
-def json_body(request: ClientRequest, content: bytes, *, optional: bool = False) -> dict[str, Any]:
+def json_body(
+    request: ClientRequest, content: bytes, *, optional: bool = False, max_values: int | None = None
+) -> dict[str, Any]:
     """Return the object in a JSON body; with `optional`, no body means an empty object.
 
     Raises:
-        RefusedError: 415 or 400.
+        RefusedError: 415 or 400; 413 if it holds more than `max_values`.
     """
     kind = request.headers.get(b"content-type")
     if kind is not None and kind != b"application/json":
         _check_json_type(kind)
     if optional and not content:
         return {}
+    return decode_object(content, max_values=max_values)
+
+
+def decode_object(content: bytes, *, max_values: int | None) -> dict[str, Any]:
+    """Return the object that JSON holds.
+
+    Raises:
+        RefusedError: 400, or 413 if it holds more than `max_values`; see `has_more_values`.
+    """
+    if max_values is not None and has_more_values(content, max_values):
+        raise _too_many_values(max_values)
     try:
         body = decode(content)
     except ValueError as error:
@@ -134,17 +161,29 @@ def json_body(request: ClientRequest, content: bytes, *, optional: bool = False)
     return body
 
 
-def check_names(body: Mapping[str, Any], *, files: Iterable[str] = ()) -> None:
+def check_names(body: Mapping[str, Any], *, files: Iterable[str] = (), has_model_list: bool = False) -> None:
     """Refuse names that belong to the config, and a string in the place of a file, which would name a local path.
 
+    Names are compared as the most lenient upstreams read them: in any case, and without `-` and `_`.
+
+    Args:
+        body: the parameters by their names.
+        files: those that take a file.
+        has_model_list: the caller may use some models only, so nothing but `model` may name one.
+
     Raises:
-        RefusedError: 400, naming the parameter.
+        RefusedError: 400, naming the parameter; 403 for another name of a model.
     """
-    if not FORBIDDEN.isdisjoint(body):
-        raise _belongs_to_config(next(name for name in body if name in FORBIDDEN))
     for name in body:
-        if name.startswith(FORBIDDEN_START):
+        folded = _fold(name)
+        if folded in FOLDED_FORBIDDEN or folded.startswith(FORBIDDEN_START):
             raise _belongs_to_config(name)
+        if folded == "model" and name != "model":
+            message = f"{name[:80]!r} would name a model beside 'model': some upstreams do not tell them apart."
+            raise refuse(400, message, code="parameter_not_allowed", param=name[:80])
+        if has_model_list and folded in ALTERNATIVES:
+            message = f"{name[:80]!r} is not allowed with this key, since it may name other models than 'model' does."
+            raise refuse(403, message, code="model_not_allowed", param=name[:80])
     for name in files:
         if name in body and not _is_reference(body[name]):
             message = f"{name} must be sent as a file part of a multipart/form-data request."
@@ -197,6 +236,14 @@ def _description(error: ValueError, content: bytes) -> str:
     message = str(error)
     position = message[message.rfind(" at line ") :] if " at line " in message else ""
     return f"{message.removesuffix(position).partition(':')[0][:120]}{position}."
+
+
+def _too_many_values(limit: int) -> RefusedError:
+    message = (
+        f"The request's body holds more than {limit} arrays, objects and members of objects, of which eight other "
+        "values count as one. The gateway's limit is general_settings.limits.max_json_values."
+    )
+    return refuse(413, message, code="too_many_values")
 
 
 def _is_reference(value: Any) -> bool:

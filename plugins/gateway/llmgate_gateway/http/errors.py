@@ -28,6 +28,11 @@ NEUTRAL = {
     "redirect": "The upstream answered with a redirect, which is not followed.",
     "internal": "The gateway failed to serve this request.",
 }
+WAYS_OUT = {
+    "drop_params": "drop_params: true to leave it out",
+    "forward": "param_policy: forward to send it anyway",
+}
+"""Word of `UnsupportedParamsError.way_out` -> the setting of a deployment."""
 STOPPING = errors.ServiceUnavailableError("The gateway is stopping.", status_code=503, code="shutdown")
 """For requests that are still in flight when the server has to stop."""
 
@@ -131,7 +136,15 @@ def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
         return NEUTRAL["timeout"], "timeout"
     if isinstance(error, errors.APIConnectionError) and error.status_code is None:
         return NEUTRAL["connection"], "upstream_unreachable"
+    if isinstance(error, errors.UnsupportedParamsError) and error.attempts == 0:
+        return error.message + _way_out(error), code
     return _upstream_message(error), code
+
+
+def _way_out(error: errors.UnsupportedParamsError) -> str:
+    """Return what the operator can set for a parameter to pass; the error itself names arguments of the SDK."""
+    settings = [advice for word, advice in WAYS_OUT.items() if word in error.way_out]
+    return f"; the gateway's config can set, for this model, {' or '.join(settings)}" if settings else ""
 
 
 def _upstream_message(error: errors.APIError) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmgate_gateway.http.caller import ANYBODY, Caller
+from llmgate_gateway.http.large_work import LargeWork
 from llmgate_gateway.http.responses import ErrorFacts, ErrorShape, Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
@@ -48,6 +49,7 @@ class ClientRequest:
         extra_headers: of every response to this request.
         caller: whose key the request came with; `is_authenticated`: that has been found out.
         error_reply: gives errors the shape of the request's dialect.
+        large_work: does what a large body takes.
     """
 
     __slots__ = (
@@ -71,6 +73,7 @@ class ClientRequest:
         "headers",
         "is_authenticated",
         "is_read",
+        "large_work",
         "loop",
         "raw_headers",
         "read_bytes",
@@ -82,9 +85,16 @@ class ClientRequest:
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, record: RequestRecord, error_reply: ErrorShape
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        record: RequestRecord,
+        error_reply: ErrorShape,
+        large_work: LargeWork | None = None,
     ) -> None:
         self.error_reply = error_reply
+        self.large_work = large_work or LargeWork()
         self.scope = scope
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]

@@ -17,7 +17,9 @@ from llmgate_core.serving import MASK, LedgerEntry, encode
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = [
+    "ATTACHMENT",
     "MAX_VALUE_CHARACTERS",
+    "NO_PAGE",
     "ErrorFacts",
     "ErrorShape",
     "Message",
@@ -45,6 +47,13 @@ Send = Callable[[Message], Awaitable[None]]
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 JSON_TYPE = (b"content-type", b"application/json")
+ATTACHMENT = (b"content-disposition", b"attachment")
+"""For what an upstream stores: a browser that opens it saves it, and shows no page of ours."""
+NO_PAGE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+)
+"""For every response that is not one of our own pages: whatever its content type, a browser runs nothing of it."""
 PASSED = frozenset({"retry-after", "retry-after-ms", "openai-processing-ms"})  # x-request-id is set apart
 RATE_LIMIT = "x-ratelimit-"
 MAX_LEDGER_BYTES = 2048

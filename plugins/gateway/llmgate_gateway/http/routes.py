@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from urllib.parse import unquote_to_bytes
+
+from llmgate_gateway.http.path_parts import decode_part
 
 __all__ = ["OPEN_PATHS", "HTTPRoute", "RouteMatch", "Routes", "builtin_route", "request_path"]
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})
 """What is served without a key: health, and the page at the root, which holds no data."""
 
-DOT_SEGMENTS = frozenset({".", ".."})
 NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -166,19 +166,10 @@ def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:
     ids: list[str] = []
     for expected, part in zip(pattern, parts, strict=True):
         if expected is None:
-            decoded = _decode(part)
+            decoded = decode_part(part)
             if decoded is None:
                 return None
             ids.append(decoded)
         elif expected != part:
             return None
     return ids
-
-
-def _decode(part: str) -> str | None:
-    try:
-        decoded = unquote_to_bytes(part).decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    segments = decoded.replace("\\", "/").split("/")  # some upstreams decode a path before they split it
-    return decoded if decoded.strip() and decoded.isprintable() and DOT_SEGMENTS.isdisjoint(segments) else None

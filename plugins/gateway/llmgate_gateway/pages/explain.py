@@ -1,6 +1,7 @@
 """Show what would be sent upstream for a request, and why, without sending it. No key is shown.
 
-The upstream's host is shown to the operator only: to the master key, and to all where no keys are set.
+The upstream's base URL is shown to the operator only: to the master key, and to all where no keys are set. Its path
+may hold an account or a token.
 
 Source: rows S15 and S18 of docs/reliability.md.
 """
@@ -23,7 +24,8 @@ from llmgate_gateway.http.routes import HTTPRoute, Routes
 __all__ = ["explain"]
 
 MASK = "***"
-MAX_REFUSALS = 50
+MAX_CURL_CHARACTERS = 8192
+"""Of a body in a command line; a longer one is named as a file."""
 
 
 def explain(routes: Routes, deployments: Deployments, caller: Caller, question: Mapping[str, Any]) -> Reply:
@@ -39,7 +41,8 @@ def explain(routes: Routes, deployments: Deployments, caller: Caller, question: 
     if route is None or not route.takes_model:
         message = "The path must be one whose requests name a model, such as /v1/chat/completions."
         raise refuse(400, message, code="invalid_explain", param="path")
-    check_names(body, files=FAMILIES[route.family].files)  # as for a request: it opens no path and sets no option
+    has_model_list = caller.models is not None
+    check_names(body, files=FAMILIES[route.family].files, has_model_list=has_model_list)  # as for a request itself
     model = body.get("model")
     selection = deployments.of_model(route.family, route.operation, model if isinstance(model, str) else None, caller)
     parameters = {name: value for name, value in body.items() if name != "model"}
@@ -60,33 +63,46 @@ def explain(routes: Routes, deployments: Deployments, caller: Caller, question: 
                 "because": prepared.route.reason,
             },
             "parameters": _fates(parameters, prepared.ledger, refused),
-            "refused": [str(error.message) for error in refused],
+            "refused": list(refused.values()),
             "request": request,
             "curl": _curl(request),
         }
     )
 
 
-def _prepare(
-    selection: Selection, route: HTTPRoute, parameters: Mapping[str, Any]
-) -> tuple[Any, list[errors.UnsupportedParamsError]]:
-    """Prepare the call, leaving out one refused parameter after the other, so that all of them are shown."""
-    refused: list[errors.UnsupportedParamsError] = []
-    body, deployment = dict(parameters), selection.deployment
-    while True:
-        arguments = deployment.call_arguments(body, traceparent=None, organization=None)
-        try:
-            prepared = deployment.client.prepare(
-                route.family, selection.model, body, arguments, operation=route.operation, is_relayed=True
-            )
-        except errors.UnsupportedParamsError as error:
-            name = _top_level(error.param)
-            if name not in body or len(refused) >= MAX_REFUSALS:
-                raise
-            refused.append(error)
-            del body[name]
-        else:
-            return prepared, refused
+def _prepare(selection: Selection, route: HTTPRoute, parameters: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
+    """Prepare the call without the parameters that are refused; return it, and why each of them is.
+
+    Preparing takes time in proportion to the body, so it is done three times at most, whatever is refused: once as
+    the call is, once forwarding all that would be refused, which tells everything of it, and once without.
+
+    Raises:
+        LLMGateError: the call fails for something that is no parameter, or that cannot be left out.
+    """
+    try:
+        return _prepared(selection, route, parameters), {}
+    except errors.UnsupportedParamsError as error:
+        first = error
+    name = _top_level(first.param)
+    if name not in parameters:
+        raise first
+    refused = {name: first.message}
+    try:
+        forwarding = _prepared(selection, route, parameters, param_policy="forward", drop_params=None)
+        entries = [entry for entry in forwarding.ledger if entry.action == "forwarded"]
+        refused = {_top_level(entry.parameter): _reason(entry) for entry in entries} | refused
+    except errors.UnsupportedParamsError as error:
+        refused.setdefault(_top_level(error.param), error.message)
+    rest = {name: value for name, value in parameters.items() if name not in refused}
+    return _prepared(selection, route, rest), refused
+
+
+def _prepared(selection: Selection, route: HTTPRoute, parameters: Mapping[str, Any], **options: Any) -> Any:
+    deployment, body = selection.deployment, dict(parameters)
+    arguments = {**deployment.call_arguments(body, traceparent=None, organization=None), **options}
+    return deployment.client.prepare(
+        route.family, selection.model, body, arguments, operation=route.operation, is_relayed=True
+    )
 
 
 def _top_level(param: str | None) -> str:
@@ -95,14 +111,13 @@ def _top_level(param: str | None) -> str:
 
 
 def _fates(
-    parameters: Mapping[str, Any], ledger: Sequence[LedgerEntry], refused: Sequence[errors.UnsupportedParamsError]
+    parameters: Mapping[str, Any], ledger: Sequence[LedgerEntry], refused: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     entries = {entry.parameter: entry for entry in ledger}
-    messages = {_top_level(error.param): error.message for error in refused}
     fates: list[dict[str, Any]] = []
     for name in parameters:
-        if name in messages:
-            fates.append({"parameter": name, "fate": "refused", "reason": messages[name], "lossy": True})
+        if name in refused:
+            fates.append({"parameter": name, "fate": "refused", "reason": refused[name], "lossy": True})
         elif name in entries:
             fates.append(_fate(entries.pop(name)))
         else:
@@ -111,8 +126,11 @@ def _fates(
 
 
 def _fate(entry: LedgerEntry) -> dict[str, Any]:
-    reason = f"{entry.reason} [{entry.source}]" if entry.source else entry.reason
-    return {"parameter": entry.parameter, "fate": entry.action, "reason": reason, "lossy": entry.lossy}
+    return {"parameter": entry.parameter, "fate": entry.action, "reason": _reason(entry), "lossy": entry.lossy}
+
+
+def _reason(entry: LedgerEntry) -> str:
+    return f"{entry.reason} [{entry.source}]" if entry.source else entry.reason
 
 
 def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[str, Any]:
@@ -120,10 +138,9 @@ def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[st
     request, route = prepared.request, prepared.route
     base, _, base_query = route.base_url.partition("?")
     query = "&".join(filter(None, (MASK if base_query else "", urlencode(request.query))))  # the config's may be a key
-    url = base + request.path + (f"?{query}" if query else "")
     if not show_host:
-        parts = urlsplit(url)
-        url = f"{parts.scheme}://upstream{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        base = f"{urlsplit(base).scheme}://upstream"
+    url = base + request.path + (f"?{query}" if query else "")
     sent = prepared.builder.transport_request(request)
     configured = {name.lower() for name in selection.deployment.extra_headers}
     headers = {name: MASK if name.lower() in configured else value for name, value in sent.headers}
@@ -151,5 +168,6 @@ def _curl(request: Mapping[str, Any]) -> str:
         if name not in ("user-agent", "accept", "accept-encoding"):
             parts += ["-H", shlex.quote(f"{name}: {value}")]
     if request["body"] is not None:
-        parts += ["-d", shlex.quote(json.dumps(request["body"], ensure_ascii=False))]
+        content = json.dumps(request["body"], ensure_ascii=False)
+        parts += ["-d", shlex.quote(content) if len(content) <= MAX_CURL_CHARACTERS else "@body.json"]
     return " ".join(parts)

@@ -15,12 +15,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 import llmgate_core
-from llmgate_core.serving import decode
 from llmgate_gateway.app import Gateway, Page, PageRequest
 from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
+from llmgate_gateway.http.body import decode_object
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
 from llmgate_gateway.pages.explain import explain
 from llmgate_gateway.pages.openapi import document
@@ -145,17 +145,16 @@ def _openapi_page(request: PageRequest) -> Reply:
     return json_reply(about)
 
 
-def _explain_page(request: PageRequest) -> Reply:
-    try:
-        body: Any = decode(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise refuse(400, "The request's body must be a JSON object.", code="invalid_json")
-    caller = request.caller
+async def _explain_page(request: PageRequest) -> Reply:
+    return await request.gateway.large_work.run(len(request.body), _explain, request)
+
+
+def _explain(request: PageRequest) -> Reply:
+    gateway, caller = request.gateway, request.caller
+    question = decode_object(request.body, max_values=gateway.config.general.limits.max_json_values)
     if caller is None:
         raise refuse(401, "A key is needed.", code="invalid_api_key")
-    return explain(request.gateway.routes, request.gateway.snapshot.deployments, caller, body)
+    return explain(gateway.routes, gateway.snapshot.deployments, caller, question)
 
 
 def _static_page(name: str) -> Reply:

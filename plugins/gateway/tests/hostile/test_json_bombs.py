@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from llmgate_core.testing import Answer
 
 HI = [{"role": "user", "content": "hi"}]
 START = b'{"model":"m","messages":[{"role":"user","content":"hi"}]'
@@ -123,6 +126,78 @@ def test_what_the_config_says_no_request_says(gateway: Any, upstream: Any, path:
         escaped = escaped.replace(f'"{name}"', f'"\\u{ord(name[0]):04x}{name[1:]}"')
         assert gateway.ask("POST", path, escaped.encode()).status == 400
     assert upstream.received == []
+
+
+SPELLINGS = ("Api_Base", "API_KEY", "apiBase", "api-base", "BASE_URL", "baseUrl", "LiteLLM_Params", "extraHeaders")
+
+
+@pytest.mark.parametrize("name", [*SPELLINGS, "Model", "MODEL", "mo_del", "model_"])
+def test_nor_in_a_spelling_that_some_upstreams_take_for_it(gateway: Any, upstream: Any, name: str) -> None:
+    for path, body in PATHS.items():
+        reply = gateway.ask("POST", path, {**body, name: "gold"})
+        assert (reply.status, reply.error["code"], reply.error["param"]) == (400, "parameter_not_allowed", name)
+    asked = {"body": {"model": "m", "messages": HI, name: "gold"}}
+    assert gateway.ask("POST", "/explain", asked).error["code"] == "parameter_not_allowed"
+    assert upstream.received == []
+
+
+@pytest.mark.parametrize("name", ["models", "Models", "route", "fallbacks", "FALLBACKS"])
+def test_a_key_with_a_list_names_its_model_in_one_way_only(gateway: Any, upstream: Any, name: str) -> None:
+    body = {"model": "m", "messages": HI, name: ["gold"]}
+    for path, asked in (("/v1/chat/completions", body), ("/explain", {"body": body})):
+        reply = gateway.ask("POST", path, asked, key=gateway.narrow)
+        assert (reply.status, reply.error["code"], reply.error["param"]) == (403, "model_not_allowed", name)
+    assert upstream.received == []
+    assert gateway.ask("POST", "/v1/chat/completions", body).status == 200
+
+
+def bomb(values: bytes, count: int) -> bytes:
+    return START + b',"x":[' + b",".join([values] * count) + b"]}"
+
+
+@pytest.mark.parametrize("values", [b"[]", b"{}", b"[[]]", b'{"a":1}'])
+@pytest.mark.parametrize("key", ["master", "narrow"])
+def test_a_body_of_many_values_is_refused_before_it_is_decoded(
+    gateway: Any, upstream: Any, values: bytes, key: str
+) -> None:
+    gateway.forget_peak()
+    before = gateway.memory_kib()
+    content = bomb(values, 4_000_000 // (len(values) + 1) - 1000)
+    replies = [gateway.ask("POST", path, content, key=getattr(gateway, key)) for path in PATHS]
+    assert {(reply.status, reply.error["code"]) for reply in replies} == {(413, "too_many_values")}
+    assert "limits.max_json_values" in replies[0].error["message"]
+    assert gateway.peak_kib() - before < 64 * 1024
+    assert upstream.received == []
+
+
+def test_many_tokens_and_long_strings_are_no_bomb(gateway: Any, upstream: Any) -> None:
+    tokens = {"model": "e", "input": [[100_000] * 2000] * 240}
+    upstream.answers.append(Answer.json({"object": "list", "data": [], "model": "e"}))
+    assert gateway.ask("POST", "/v1/embeddings", tokens).status == 200
+    assert upstream.received[-1]["json"]["input"] == tokens["input"]
+    code = [{"role": "user", "content": '[{"a": 1}, "b\\"],' * 150_000}]
+    assert gateway.chat(messages=code).status == 200
+    assert upstream.received[-1]["json"]["messages"] == code
+
+
+def test_what_waits_for_an_upstream_costs_little_more_than_its_bytes(gateway: Any, upstream: Any) -> None:
+    release = threading.Event()
+    upstream.otherwise = Answer(200, b"{}", hold=release)
+    content = bomb(b"[]", 200_000)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.master}\r\n"
+    head += f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    sockets = []
+    gateway.ask("GET", "/v1/models")
+    before = gateway.memory_kib()
+    for count in range(1, 9):
+        sockets.append(gateway.connect())
+        sockets[-1].sendall(head.encode() + content)
+        upstream.wait_received(count)
+    held = gateway.memory_kib() - before
+    for sock in sockets:
+        sock.close()
+    release.set()
+    assert held < 8 * 6 * 1024  # decoded, each takes about 14 MB
 
 
 def test_the_same_names_further_inside_are_data(gateway: Any, upstream: Any) -> None:

@@ -193,6 +193,12 @@ def test_a_model_that_is_no_text_is_a_400(gateway: Any, upstream: Any, name: Any
         "%20",
         "",
         "a/b",
+        "..;",
+        "..;x",
+        ".%2e;x",
+        "%252e%252e",
+        "%c0%ae%c0%ae",
+        "%ef%bc%8e%ef%bc%8e",
     ],
 )
 def test_an_id_that_leaves_its_place_in_the_path_is_none(gateway: Any, upstream: Any, ident: str) -> None:

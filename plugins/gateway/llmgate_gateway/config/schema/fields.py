@@ -139,9 +139,11 @@ def _unique(values: Iterable[T]) -> tuple[T, ...]:
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return host.lower() == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback  # before Python 3.13 `::ffff:127.0.0.1` does not count as such
 
 
 def masked(value: Any) -> Any:

@@ -7,6 +7,7 @@ Source: docs/gateway/configure.md; rows R20, R21, R24, R32 and S1 of docs/reliab
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -55,17 +56,8 @@ SENT_BY_BROWSERS = (
     ),
 )
 """What OpenAI's JavaScript SDK sets in a browser. By name, since a `*` does not cover `authorization`."""
-FORWARDED_PATHS = (
-    "files",
-    "batches",
-    "uploads",
-    "vector_stores",
-    "fine_tuning",
-    "containers",
-    "evals",
-    "assistants",
-    "threads",
-)
+FORWARDED_PATHS = ("files", "uploads", "vector_stores")
+"""Resources that hold content only. Batches, fine-tuning, evals, assistants and threads use models that they name."""
 
 
 class KeyLimits(ConfigModel):
@@ -84,6 +76,8 @@ class ClientKey(ConfigModel):
     """What the client sends as its bearer token, best as `os.environ/NAME`."""
     models: Names | None = None
     """Names and patterns of the models that the key may use; absent: all."""
+    passthrough: bool = False
+    """Allow `general_settings.passthrough` to a key with `models`, although it reaches every model of the upstream."""
     limits: KeyLimits = KeyLimits()
     """What the key may use at a time."""
 
@@ -104,6 +98,8 @@ class Limits(ConfigModel):
     """A request's body: 413."""
     max_json_body: Bytes = 64 * 1024 * 1024
     """A request's body that is held in memory, which is every body but an upload: 413."""
+    max_json_values: Annotated[Count, Field(ge=1)] = 250_000
+    """Arrays, objects and members of objects in a JSON body, where eight other values count as one: 413."""
     max_header: Bytes = 32 * 1024
     """Request line and headers: 431."""
     max_headers: Annotated[Count, Field(ge=1)] = 100
@@ -164,6 +160,7 @@ class ServerTimeouts(ConfigModel):
     """Of silence in a stream of events until a comment is sent, so that no proxy takes it for dead; `null`: never."""
 
 
+HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 NO_ORIGIN = "must be an origin such as https://app.example, or * alone"
 
 
@@ -186,6 +183,14 @@ def _origin(url: str) -> str:
     if not host or "*" in url:
         raise ValueError(NO_ORIGIN)
     return f"{parts.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+
+
+def _host_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no host name, since it would never match."""
+    for value in values:
+        if value != "*" and HOST_NAME.fullmatch(value) is None:
+            raise ValueError("must be a host name such as llm.example or *.example, in lower case and without a port")
+    return values
 
 
 class Cors(ConfigModel):
@@ -227,6 +232,8 @@ class GeneralSettings(ConfigModel):
     """More keys, each with its own rights."""
     insecure_no_auth: bool = False
     """Allow listening on addresses that other machines can reach although no key is set."""
+    allowed_hosts: Annotated[Names, AfterValidator(_host_names)] = ()
+    """Names by which clients reach a gateway without keys, such as `llm.example` or `*.example`; `*` for any."""
     tracing: bool = False
     """Make an OpenTelemetry span of each call; needs the extra `llmgate-gateway[otel]`."""
     ca_file: str | None = None
@@ -235,6 +242,8 @@ class GeneralSettings(ConfigModel):
     """Send the client's `OpenAI-Organization` header upstream."""
     passthrough: Annotated[Passthrough, BeforeValidator(_passthrough_of)] | None = None
     """Forward files, batches and similar resources to this deployment."""
+    default_models: dict[str, ModelName] = Field(default_factory=dict)
+    """Where the API needs no model, that of requests without one: `moderation`, `image` or `responses` to a name."""
     limits: Limits = Limits()
     """Sizes and numbers at which a request is refused."""
     max_request_size_mb: Annotated[Count, Field(ge=1)] | None = None

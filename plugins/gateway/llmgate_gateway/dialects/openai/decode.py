@@ -61,6 +61,7 @@ async def _read_body(
     if not route.has_body:
         return
     limits, files = general.limits, FAMILIES[route.family].files
+    has_model_list = call.caller.models is not None
     if route.takes_files:
         boundary = boundary_of(request.headers.get(b"content-type", b""))
         if boundary is not None:
@@ -69,11 +70,17 @@ async def _read_body(
             call.on_end.append(form.aclose)
             await read_form(request, form, boundary, limits.max_body)
             call.body = _with_typed_fields(form.body())
-            check_names(call.body, files=files)
+            check_names(call.body, files=files, has_model_list=has_model_list)
             return
     content = await read_whole(request, min(limits.max_json_body, limits.max_body))
-    call.body = json_body(request, content, optional=may_be_empty)
-    check_names(call.body, files=files)
+    call.size = len(content)
+
+    def read() -> dict[str, Any]:
+        body = json_body(request, content, optional=may_be_empty, max_values=limits.max_json_values)
+        check_names(body, files=files, has_model_list=has_model_list)
+        return body
+
+    call.body = await request.large_work.run(len(content), read)
     if content.count(MODEL_KEY) == 1 and ESCAPED_LETTER not in content:
         call.content = content  # with two models in one object the upstream might choose another than we do
 
@@ -99,7 +106,9 @@ def _read_model(call: GatewayCall, request: ClientRequest, route: HTTPRoute, nam
     """Set the model: of the body, or, where the operation takes none, of the header or the query."""
     if route.takes_model:
         model = call.body.get("model")
-        call.model = model if isinstance(model, str) else None
+        if not (model is None or isinstance(model, str)):
+            raise refuse(400, "model must be a string.", code="missing_model", param="model")
+        call.model = model
         if call.content is None:
             call.body = {name: value for name, value in call.body.items() if name != "model"}
     else:

@@ -17,6 +17,7 @@ from llmgate_gateway.inprocess.transport import GatewayTransport
 from llmgate_gateway.pages.openapi import document
 from llmgate_gateway.server.operations import Operations
 
+from llmgate_core import AsyncClient
 from llmgate_core.serving import ENDPOINTS
 
 MASTER = {"authorization": "Bearer sk-master-key"}
@@ -122,8 +123,9 @@ def test_explain_names_what_would_be_refused(gateway: Any) -> None:
 def test_explain_hides_the_operators_host_from_other_keys(gateway: Any) -> None:
     asked = {"body": {"model": "m", "messages": HI}}
     said = json.loads(gateway.ask("POST", "/explain", asked, authorization="Bearer sk-alice-key")[2])
-    assert said["request"]["url"] == "http://upstream/v1/chat/completions"
+    assert said["request"]["url"] == "http://upstream/chat/completions"
     assert "127.0.0.1" not in said["curl"]
+    assert "/v1" not in said["curl"]  # the path of a base URL may hold an account or a token
 
 
 def test_explain_hides_the_headers_that_the_config_sets() -> None:
@@ -138,6 +140,49 @@ def test_explain_hides_the_headers_that_the_config_sets() -> None:
         page = client.get("/metrics").text
     assert 'llmgate_requests_total{deployment="",family="page",outcome="finished",status="200"} 1.0' in page
     operations.close()
+
+
+REFUSED = {"logprobs": True, "top_logprobs": 2, "logit_bias": {"1": 1}, "n": 2, "presence_penalty": 1, "temperature": 0}
+
+
+@pytest.mark.parametrize("model", ["openai/o3", "openai/responses/o3"])
+def test_explain_prepares_a_call_three_times_at_most(model: str, monkeypatch: Any) -> None:
+    config = load_config_dict({"model_list": [{"model_name": "m", "params": {"model": model, "api_key": "sk-x"}}]})
+    operations = Operations(config)
+    prepared = []
+    prepare = AsyncClient.prepare
+
+    def counting(*values: Any, **named: Any) -> Any:
+        prepared.append(1)
+        return prepare(*values, **named)
+
+    monkeypatch.setattr(AsyncClient, "prepare", counting)
+    with httpx.Client(transport=GatewayTransport(operations.app(config)), base_url="http://gateway") as client:
+        reply = client.post("/explain", json={"body": {"model": "m", "messages": HI, **REFUSED}})
+    operations.close()
+    assert reply.status_code == 200, reply.text
+    said = reply.json()
+    refused = {one["parameter"] for one in said["parameters"] if one["fate"] == "refused"}
+    assert len(refused) >= 4
+    assert len(said["refused"]) == len(refused)
+    assert refused.isdisjoint(said["request"]["body"])
+    assert len(prepared) <= 3
+
+
+def test_explain_cuts_the_command_line_of_a_long_body(gateway: Any) -> None:
+    asked = {"body": {"model": "m", "messages": [{"role": "user", "content": "x" * 300_000}]}}
+    said = json.loads(gateway.ask("POST", "/explain", asked, **MASTER)[2])
+    assert len(said["request"]["body"]["messages"][0]["content"]) == 300_000
+    assert said["curl"].endswith("-d @body.json")
+
+
+def test_a_page_takes_no_large_body(gateway: Any) -> None:
+    asked = {"body": {"model": "m", "messages": [{"role": "user", "content": "x" * 1_100_000}]}}
+    status, _, body = gateway.ask("POST", "/explain", asked, **MASTER)
+    assert (status, json.loads(body)["error"]["code"]) == (413, "request_too_large")
+    bomb = {"body": {"model": "m", "messages": HI, "x": [[]] * 250_001}}
+    status, _, body = gateway.ask("POST", "/explain", bomb, **MASTER)
+    assert (status, json.loads(body)["error"]["code"]) == (413, "too_many_values")
 
 
 @pytest.mark.parametrize(

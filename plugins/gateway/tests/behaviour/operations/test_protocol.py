@@ -138,7 +138,8 @@ def test_an_offer_of_another_protocol_is_passed_over_with_the_body_kept(gateway:
 def test_no_header_names_the_server(gateway: Any) -> None:
     head = exchange(gateway, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").partition(b"\r\n\r\n")[0]
     names = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]}
-    assert names == {b"date", b"content-type", b"content-length", b"x-llmgate-request-id"}
+    about_browsers = {b"x-content-type-options", b"content-security-policy"}
+    assert names == {b"date", b"content-type", b"content-length", b"x-llmgate-request-id", *about_browsers}
 
 
 def test_slow_clients_do_not_hold_up_others(gateway: Any) -> None:

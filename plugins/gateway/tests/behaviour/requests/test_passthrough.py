@@ -97,6 +97,15 @@ def test_a_page_and_a_redirect_are_not_relayed(serve: Any, upstream: Any) -> Non
         "/v1files",
         "/v1/files/%00",
         "/v1/files/a%0d%0ab",
+        "/v1/files/..;/..;/admin",
+        "/v1/files/..%5c..%5cmodels",
+        "/v1/files/.%2e;x/x",
+        "/v1/files/%252e%252e/%252e%252e/admin",
+        "/v1/files/%c0%ae%c0%ae/x",
+        "/v1/files/a;b",
+        "/v1/files/a%25",
+        "/v1/batches",
+        "/v1/models/gpt-4o",
     ],
 )
 def test_only_listed_plain_paths_are_relayed(serve: Any, upstream: Any, path: str) -> None:
@@ -111,15 +120,57 @@ def test_a_query_cannot_say_what_the_config_says(serve: Any, upstream: Any) -> N
     assert upstream.received == []
 
 
-def test_a_key_without_the_deployment_cannot_relay(serve: Any, upstream: Any) -> None:
-    keys = [{"name": "other", "key": "sk-other", "models": ["n"]}]
-    gateway = serve(
-        {"m": "openai/gpt-4o", "n": "openai/gpt-4o"}, general={**GENERAL, "master_key": "sk-master", "keys": keys}
-    )
-    assert gateway.http.get("/v1/files").status_code == 401
-    assert gateway.http.get("/v1/files", headers={"authorization": "Bearer sk-other"}).status_code == 403
-    upstream.answers.append(Answer.json(FILE))
-    assert gateway.http.get("/v1/files", headers={"authorization": "Bearer sk-master"}).status_code == 200
+KEYS = [
+    {"name": "limited", "key": "sk-limited", "models": ["m"]},
+    {"name": "trusted", "key": "sk-trusted", "models": ["m"], "passthrough": True},
+    {"name": "all", "key": "sk-all"},
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("sk-none", 401), ("sk-limited", 403), ("sk-trusted", 200), ("sk-all", 200), ("sk-master", 200)]
+)
+def test_a_key_with_a_list_of_models_needs_leave(serve: Any, upstream: Any, key: str, status: int) -> None:
+    passthrough = {"deployment": "m", "paths": ["files", "batches"]}
+    general = {"passthrough": passthrough, "master_key": "sk-master", "keys": KEYS}
+    gateway = serve({"m": "openai/gpt-4o", "gold": "openai/gpt-4o"}, general=general)
+    upstream.otherwise = Answer.json(FILE)
+    batch = {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "model": "gold"}
+    headers = {"authorization": f"Bearer {key}"}
+    for reply in (
+        gateway.post("/v1/batches", batch, **headers),
+        gateway.http.get("/v1/files", headers=headers),
+        gateway.http.delete("/v1/models/ft:gpt-4o:org::1", headers=headers),
+    ):
+        assert reply.status_code == status
+        if status == 403:
+            assert reply.json()["error"]["code"] == "passthrough_not_allowed"
+    assert bool(upstream.received) == (status == 200)
+
+
+def test_what_is_stored_opens_as_no_page(serve: Any, upstream: Any) -> None:
+    gateway = serve(general=GENERAL)
+    upstream.answers.append(Answer(200, b"<script>1</script>", {"content-type": "text/html"}))
+    headers = gateway.http.get("/v1/files/file-1/content").headers
+    assert headers["content-disposition"] == "attachment"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+
+
+def test_a_fine_tuned_model_is_deleted_where_passthrough_is_on(serve: Any, upstream: Any) -> None:
+    gateway = serve(general=GENERAL)
+    upstream.otherwise = Answer.json({"id": "ft:gpt-4o:org::1", "object": "model", "deleted": True})
+    for written in ("ft:gpt-4o:org::1", "ft%3Agpt-4o:org::1"):
+        assert gateway.http.delete(f"/v1/models/{written}").json()["deleted"] is True
+    assert [request["path"] for request in upstream.received] == ["/v1/models/ft:gpt-4o:org::1"] * 2
+    assert gateway.http.delete("/v1/models/gpt-4o").status_code == 405
+
+
+def test_without_passthrough_the_refusal_names_it(gateway: Any, upstream: Any) -> None:
+    reply = gateway.http.delete("/v1/models/ft:gpt-4o:org::1")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET")
+    assert "general_settings.passthrough" in reply.json()["error"]["message"]
+    assert upstream.received == []
 
 
 def test_an_upstream_that_is_down_is_a_502_without_its_address(serve: Any) -> None:

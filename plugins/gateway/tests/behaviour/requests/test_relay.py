@@ -79,6 +79,8 @@ def test_the_reply_has_the_listed_headers_of_the_upstream_and_ours_and_no_other(
         "x-llmgate-deployment": "m",
         "x-llmgate-provider": "openai",
         "x-llmgate-cost": "0.0000275000",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'",
     }
     assert reply.headers.get("server") != "up"
     assert reply.headers["x-llmgate-request-id"].startswith("req_")

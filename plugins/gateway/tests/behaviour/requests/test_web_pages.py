@@ -101,10 +101,18 @@ def test_a_name_that_a_stranger_points_here_is_refused(
     assert upstream.received == []
 
 
-def test_a_listed_name_is_known(serve: Any) -> None:
-    gateway = serve(general={"cors": {"allow_origins": ["https://llm.example"]}})
-    assert gateway.http.get("/v1/models", headers={"host": "llm.example"}).status_code == 200
-    assert gateway.http.get("/v1/models", headers={"host": "evil.example"}).status_code == 403
+@pytest.mark.parametrize(
+    "general",
+    [{"cors": {"allow_origins": ["https://llm.example"]}}, {"allowed_hosts": ["llm.example", "*.own.example"]}],
+)
+def test_a_listed_name_is_known(serve: Any, general: dict[str, Any]) -> None:
+    gateway = serve(general=general)
+    for host in ("llm.example", "LLM.example"):
+        assert gateway.http.get("/v1/models", headers={"host": host}).status_code == 200
+    for host in ("evil.example", "llm.example.evil.example", "own.example", "xllm.example"):
+        assert gateway.http.get("/v1/models", headers={"host": host}).status_code == 403
+    below = gateway.http.get("/v1/models", headers={"host": "a.own.example:80"}).status_code
+    assert below == (200 if "allowed_hosts" in general else 403)
 
 
 OURS = {"extensions": {"llmgate.client": {}}}
@@ -121,7 +129,10 @@ OURS = {"extensions": {"llmgate.client": {}}}
         (OURS, {}, None),
         (OURS, {b"host": b"a.example"}, "host_not_allowed"),
         ({**OURS, "server": ("::1", 4000)}, {b"host": b"a.example"}, "host_not_allowed"),
-        ({**OURS, "server": ("10.0.0.5", 4000)}, {b"host": b"llm.default.svc"}, None),
+        ({**OURS, "server": ("10.0.0.5", 4000)}, {b"host": b"llm.default.svc"}, "host_not_allowed"),
+        ({**OURS, "server": ("10.0.0.5", 4000)}, {b"host": b"llm.default.svc.cluster.local"}, None),
+        ({**OURS, "server": ("192.168.1.10", 4000)}, {b"host": b"evil.example:4000"}, "host_not_allowed"),
+        ({**OURS, "server": ("::ffff:127.0.0.1", 4000)}, {b"host": b"evil.example:4000"}, "host_not_allowed"),
         (
             {**OURS, "server": ("10.0.0.5", 4000)},
             {b"host": b"a.example", b"origin": b"http://a.example"},
@@ -140,6 +151,27 @@ def test_the_rules(scope: dict[str, Any], headers: dict[bytes, bytes], code: str
     except RefusedError as refusal:
         refused = refusal.code
     assert refused == code
+
+
+def test_a_mounted_app_checks_names_once_it_lists_some() -> None:
+    check_page({}, {b"host": b"app.example"}, Cors())
+    check_page({}, {b"host": b"app.example"}, Cors(), ("app.example",))
+    check_page({}, {b"host": b"any.example"}, Cors(), ("*",))
+    with pytest.raises(RefusedError):
+        check_page({}, {b"host": b"evil.example"}, Cors(), ("app.example",))
+
+
+def test_every_response_but_our_pages_is_sandboxed(gateway: Any, upstream: Any) -> None:
+    upstream.otherwise = Answer.json(ANSWER)
+    for reply in (
+        gateway.chat(),
+        gateway.http.get("/nowhere"),
+        gateway.http.get("/livez"),
+        gateway.http.get("/v1/models"),
+        gateway.http.get("/v1/models", headers={"host": "evil.example"}),
+    ):
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["content-security-policy"] == "sandbox; default-src 'none'"
 
 
 def test_null_cannot_be_listed_and_is_any_page() -> None:
