@@ -6,7 +6,7 @@ import asyncio  # sync: import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from llmgate_core.calls.steps import Emit, OpenStream, Read, Send, Sleep, Steps
+from llmgate_core.calls.steps import Compute, Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import AsyncTransport, AsyncTransportResponse
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.streams import StreamStop
@@ -44,6 +44,8 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
                         reply = response = await transport.asend(step.request)
                     elif isinstance(step, Sleep):
                         await asyncio.sleep(step.seconds)  # sync: time.sleep(step.seconds)
+                    elif isinstance(step, Compute):
+                        reply = await asyncio.to_thread(step.function)  # sync: reply = step.function()
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
                 advance, reply = steps.throw, error

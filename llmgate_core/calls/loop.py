@@ -9,6 +9,7 @@ Source: docs/decisions/one-call-loop.md; docs/reliability.md, rows R1, R14, R15,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llmgate_core.calls.observers import CallObservers, outcome_of
@@ -16,7 +17,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.retry import log_retry, wait_after
 from llmgate_core.calls.sending import connection_error, read_body, read_error, send
-from llmgate_core.calls.steps import Emit, OpenStream, Sleep, Steps
+from llmgate_core.calls.steps import Compute, Emit, OpenStream, Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, stream_steps
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.contract.upstream import Exchange, Progress, UpstreamRequest, UpstreamResponse
@@ -26,6 +27,8 @@ from llmgate_core.registry.hooks import guarded
 
 __all__ = ["call_steps"]
 
+LARGE_BYTES = 1024 * 1024
+"""Above this, reading an answer could hold up an event loop for more than a few milliseconds."""
 Try = Callable[[int, bool], Steps]
 """One try of a request: its number, from 1, and whether it needs a new connection."""
 
@@ -80,7 +83,9 @@ def _result_steps(call: PreparedCall, reader: ResultReader) -> Steps:
 
     def once(attempt: int, new_connection: bool) -> Steps:
         response = yield from _answer(call, reader, call.request, new_connection=new_connection)
-        return reader.result(response, attempt)
+        if len(response.content) <= LARGE_BYTES:
+            return reader.result(response, attempt)
+        return (yield Compute(partial(reader.result, response, attempt)))
 
     return _with_retries(call, once)
 

@@ -87,7 +87,7 @@ def short_values(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_long_values(call: PreparedCall) -> PreparedCall:
-    """Return a call whose request is encoded without the long values of its body, where no hook reads them again."""
+    """Return a call without the long values of its body, which its request holds as bytes, unless a hook reads them."""
     plugin = call.target.plugin
     if call.is_bridged or not plugin.passes_answers(call.route) or not isinstance(call.request.body, bytes):
         return call

@@ -18,7 +18,7 @@ from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Sleep
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["Close", "Emit", "Finish", "OpenStream", "Read", "Send", "Sleep", "Steps"]
+__all__ = ["Close", "Compute", "Emit", "Finish", "OpenStream", "Read", "Send", "Sleep", "Steps"]
 
 
 @dataclass(slots=True)
@@ -37,6 +37,16 @@ class Read:
     """
 
     wait_seconds: float | None
+
+
+@dataclass(slots=True)
+class Compute:
+    """Call a function that takes long, in a thread where there is an event loop; the reply is what it returns.
+
+    The response is closed first: its body has been read.
+    """
+
+    function: Callable[[], Any]
 
 
 @dataclass(slots=True)
@@ -70,5 +80,5 @@ class Emit:
     chunks: Iterable[Any]
 
 
-Steps = Generator[Send | Read | Sleep | Finish | Close | OpenStream | Emit, Any, Any]
+Steps = Generator[Send | Read | Compute | Sleep | Finish | Close | OpenStream | Emit, Any, Any]
 """Yields steps, receives what came of each, and returns a result."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.calls.steps import Emit, OpenStream, Read, Send, Sleep, Steps
+from llmgate_core.calls.steps import Compute, Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import Transport, TransportResponse
 from llmgate_core.reading.streams import StreamStop
 from llmgate_core.reading.sync_stream import Stream
@@ -44,6 +44,8 @@ def run(steps: Steps, transport: Transport) -> Any:
                         reply = response = transport.send(step.request)
                     elif isinstance(step, Sleep):
                         time.sleep(step.seconds)
+                    elif isinstance(step, Compute):
+                        reply = step.function()
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
                 advance, reply = steps.throw, error

@@ -51,7 +51,7 @@ class RelayCalls(BaseClient):
             body: the parsed request; its own `model` is ignored. Files are `FilePart`s.
             content: the bytes that `body` was parsed from, which are sent as they are if possible.
             body_bytes: how many there were, where `content` is not given. A large call is prepared in a thread, and
-                of its body nothing is kept that is not read again.
+                its body is freed once the request is made.
             operation: what of the family is called, such as `create`.
             **arguments: options, docs/guide/options.md, and parameters that the request does not have.
 

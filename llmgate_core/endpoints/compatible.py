@@ -90,7 +90,7 @@ class OpenAICompatible:
     def passes_answers(self, route: Route) -> bool:  # a subclass decides by it
         """Return whether the hooks for answers return what they get, without reading the call again.
 
-        Of a large call that is relayed the body is then let go of as soon as its request has been made.
+        Of a large call that is relayed the decoded body is then freed as soon as its request has been made.
         """
         return self._has_hooks_of(OpenAICompatible)
 

@@ -45,6 +45,6 @@ def finish_reason(content: bytes) -> str | None:
 
 
 def type_of_event(content: bytes) -> str | None:
-    """Return the type of a large event, which stands first in it; None where it does not."""
+    """Return the type of a large event whose first member it is; None where it is not."""
     found = TYPE.match(content[:END_BYTES])
     return found[1].decode() if found else None

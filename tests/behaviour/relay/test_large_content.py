@@ -6,13 +6,14 @@ import asyncio
 import gc
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from llmgate_core import APIResponseValidationError, AsyncClient, Client, Limits, Settings
-from llmgate_core.plugin import hookimpl
+from llmgate_core.plugin import ProviderInfo, ResponsesCompatible, hookimpl
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.relay_calls import HI, KEY, Relay, text_event
 
@@ -113,6 +114,41 @@ async def relayed(client: AsyncClient) -> Any:
 
 
 WHOLE = {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant"}}]}
+
+
+@pytest.mark.parametrize("relays", [True, False])
+def test_the_loop_turns_while_a_large_answer_is_converted(upstream: FakeUpstream, relays: bool) -> None:
+    text = {"type": "output_text", "text": "x" * 20, "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text] * 30_000}
+    answer = {"id": "r", "object": "response", "status": "completed", "output": [message], "model": "m"}
+    upstream.otherwise = Answer.json(answer)
+    turns, converted = 0, list[int]()
+
+    class Counting(ResponsesCompatible):
+        info = ProviderInfo(api=(1, 0), name="acme", base_url=upstream.base_url, env_key="ACME_API_KEY")
+
+        @hookimpl
+        def transform_response(self, call: Any, route: Any, response: Any) -> Any:
+            before = turns
+            result = super().transform_response(call, route, response)
+            time.sleep(0.1)  # as longer work would
+            converted.append(turns - before)
+            return result
+
+    async def run() -> None:
+        nonlocal turns
+        async with AsyncClient(api_key=KEY, api_base=upstream.base_url) as client:
+            client.add_plugin(Counting(), family="chat", prefix="acme")
+            body = {"model": "m", "messages": HI}
+            work = client.relay("chat", "acme/any", body) if relays else client.completion("acme/any", HI)
+            call = asyncio.create_task(work)
+            while not call.done():
+                turns += 1
+                await asyncio.sleep(0)
+            await call
+
+    asyncio.run(run())
+    assert converted[0] > 0
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-4o", "openai/responses/gpt-5-mini"])

@@ -74,7 +74,7 @@ async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: 
 def _relay(
     call: GatewayCall, deployment: LiveDeployment, model: str, arguments: dict[str, Any], *, keeps_body: bool
 ) -> Awaitable[Relayed | AsyncStream[bytes]]:
-    """Pass a call on. It lets go of a large body that nobody else needs, as the upstream may take minutes."""
+    """Pass a call on, and free a large body unless it is needed again: the upstream may take minutes."""
     body, content = call.body, call.content
     if call.size > LARGE_BYTES and not keeps_body:
         call.body, call.content = short_values(body), None

@@ -48,7 +48,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 JSON_TYPE = (b"content-type", b"application/json")
 ATTACHMENT = (b"content-disposition", b"attachment")
-"""For what an upstream stores: a browser that opens it saves it, and shows no page of ours."""
+"""For what an upstream stores: a browser that opens it saves it instead of showing it as a page."""
 NO_PAGE = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"sandbox; default-src 'none'"),

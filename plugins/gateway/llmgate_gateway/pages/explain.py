@@ -77,7 +77,7 @@ def _prepare(selection: Selection, route: HTTPRoute, parameters: Mapping[str, An
     the call is, once forwarding all that would be refused, which tells everything of it, and once without.
 
     Raises:
-        LLMGateError: the call fails for something that is no parameter, or that cannot be left out.
+        LLMGateError: the call fails for another reason, or for something that cannot be left out.
     """
     try:
         return _prepared(selection, route, parameters), {}

@@ -186,7 +186,7 @@ def _origin(url: str) -> str:
 
 
 def _host_names(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what is no host name, since it would never match."""
+    """Refuse what cannot be a host name, since it would never match."""
     for value in values:
         if value != "*" and HOST_NAME.fullmatch(value) is None:
             raise ValueError("must be a host name such as llm.example or *.example, in lower case and without a port")

@@ -21,7 +21,8 @@ def load(**general: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("key", "warned"), [({}, ""), ({"models": ["m"]}, "models"), ({"models": ["m"], "passthrough": True}, "passthrough")]
+    ("key", "warned"),
+    [({}, ""), ({"models": ["m"]}, "models"), ({"models": ["m"], "passthrough": True}, "passthrough")],
 )
 def test_a_key_with_models_beside_passthrough_is_warned_of(key: dict[str, Any], warned: str) -> None:
     keys = [{"name": "a", "key": "os.environ/HOME", **key}]
