@@ -122,7 +122,8 @@ class EmbeddingResponse(Response):
             return [_array_of(row) for row in packed]
         if len({len(row) for row in packed}) > 1:  # of several lengths: not one array
             return [numpy.frombuffer(bytearray(row), dtype="<f4") for row in packed]
-        return numpy.frombuffer(bytearray(b"".join(packed)), dtype="<f4").reshape(len(packed), -1)
+        dimensions = len(packed[0]) // FLOAT_BYTES if packed else 0
+        return numpy.frombuffer(bytearray(b"".join(packed)), dtype="<f4").reshape(len(packed), dimensions)
 
     def expect_vectors(self, count: int, *, is_packed: bool) -> None:
         """Check that there is a vector for each input, and put them in the order of the inputs; called by core.
@@ -135,9 +136,9 @@ class EmbeddingResponse(Response):
             APIResponseValidationError: a vector is missing; the message has the index of its input.
         """
         rows = self.data
-        indexes = [row.index for row in rows]
+        indexes = [row.index if type(row.index) is int else 0 for row in rows]  # of another type: as if there were none
         if indexes != list(range(len(rows))) and len(set(indexes)) > 1:  # some servers send no index
-            rows.sort(key=lambda row: row.index)
+            rows.sort(key=lambda row: row.index if type(row.index) is int else 0)
             indexes.sort()
         else:
             indexes = list(range(len(rows)))

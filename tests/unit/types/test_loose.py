@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import warnings
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.types.audio import Transcription, TranscriptionEvent
 from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk
 from llmgate_core.types.embedding import EmbeddingResponse
@@ -135,7 +137,8 @@ def read_all(value: Any) -> None:
         public = [name for name in dir(type(value)) if not name.startswith(("_", "model_"))]
         names = {name for name in public if isinstance(getattr(type(value), name, None), property)}
         for name in {*type(value).model_fields, *names} - {"parsed", "output_parsed", "parsed_arguments"}:
-            read_all(getattr(value, name))  # the three raise for a text that is no JSON
+            with contextlib.suppress(APIResponseValidationError):  # of `vectors`, for a string that is not base64
+                read_all(getattr(value, name))  # the three left out raise for a string that is not JSON
     elif isinstance(value, list):
         for item in value:
             read_all(item)
@@ -209,3 +212,12 @@ def test_content_of_parts_has_a_text_view_and_object_arguments_are_usable() -> N
 def test_an_extra_field_may_have_the_name_of_an_argument() -> None:
     extra = {"self": 1, "cls": 2, "_fields_set": 3, "kind": 4}
     assert validated(ChatCompletion, {"choices": [], "model": 5, **extra}).model_extra == extra
+
+
+@pytest.mark.parametrize("index", ["b", [0], None, {}])
+def test_an_index_that_is_no_number_leaves_the_vectors_in_the_order_they_came(index: Any) -> None:
+    rows = [{"index": index, "embedding": [1.0]}, {"index": index, "embedding": [2.0]}]
+    answer = validated(EmbeddingResponse, {"data": rows})
+    answer.expect_vectors(2, is_packed=False)
+    assert [row.embedding for row in answer.data] == [[1.0], [2.0]]
+    assert len(validated(EmbeddingResponse, {"data": []}).vectors) == 0
