@@ -50,26 +50,15 @@ def _plain(value: Any) -> Any:
     kind = type(value)
     if kind in SCALARS:
         return value
-    if kind is dict:
-        return _plain_dict(value)
-    if kind is list:
-        return _plain_list(value)
-    return _converted(value)
-
-
-def _plain_dict(fields_: dict[Any, Any]) -> dict[Any, Any]:
-    values = fields_.values()
-    if SCALARS.issuperset(map(type, values)):
-        return fields_
-    converted = [_plain(value) for value in values]
-    return fields_ if all(map(operator.is_, converted, values)) else dict(zip(fields_, converted, strict=True))
-
-
-def _plain_list(items: list[Any]) -> list[Any]:
+    if kind is not dict and kind is not list:
+        return _converted(value)
+    items = value.values() if kind is dict else value
     if SCALARS.issuperset(map(type, items)):
-        return items
+        return value
     converted = [_plain(item) for item in items]
-    return items if all(map(operator.is_, converted, items)) else converted
+    if all(map(operator.is_, converted, items)):
+        return value
+    return dict(zip(value, converted, strict=True)) if kind is dict else converted
 
 
 def _converted(value: Any) -> Any:
@@ -83,17 +72,17 @@ def _converted(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
         return value  # of a subclass
     if isinstance(value, Mapping):
-        return _plain_dict(dict(value))
+        return _plain(dict(value))
     if hasattr(value, "model_dump"):
         return _plain(_dumped(value))
     if is_dataclass(value):
-        return _plain_dict({field.name: item for field, item in _set_fields(value)})
+        return _plain({field.name: item for field, item in _set_fields(value)})
     if hasattr(value, "__fields__") and hasattr(value, "dict"):  # a model of pydantic 1
         return _plain(value.dict(by_alias=True, exclude_none=True))
     if hasattr(value, "tolist"):  # an array, or a number of numpy's
         return _plain(value.tolist())
     if isinstance(value, SEQUENCES) and not hasattr(value, "read"):
-        return _plain_list(list(value))
+        return _plain(list(value))
     return value
 
 

@@ -116,7 +116,7 @@ class CallPreparer:
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
         upstream_call, entries = judge_params(original_call, route, target, options)
-        if not request.is_relayed:
+        if target.plugin.encodes_vectors and not request.is_relayed:
             upstream_call = asking_for_base64(original_call, upstream_call, target, options)
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
@@ -222,7 +222,8 @@ def complete_body(
         body = json_body(request.inputs, request.arguments, extra_body)
     else:
         body, entries = canonical_body(family, request.inputs, request.arguments, extra_body)
-        entries += near_misses(family.name, request.operation, request.arguments)
+        if request.arguments:
+            entries += near_misses(family.name, request.operation, request.arguments)
     if "model" in request.inputs:
         body.pop("model", None)  # a server's client names an alias there; the route says which model
     if request.operation == "create":

@@ -30,7 +30,8 @@ def json_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_body: 
     body.update((name, value) for name, value in params.items() if value is not None)
     if "messages" in body:
         _check_messages(body["messages"])
-    body.update(_extra(extra_body))
+    if extra_body is not None:
+        body.update(_extra(extra_body))
     return body
 
 
@@ -44,7 +45,8 @@ def canonical_body(
     """
     given = {**inputs, **params}
     body = {name: _value(family, name, value) for name, value in given.items() if value is not None}
-    body.update((name, _value(family, name, value)) for name, value in _extra(extra_body).items())
+    if extra_body is not None:
+        body.update((name, _value(family, name, value)) for name, value in _extra(extra_body).items())
     if "text_format" in body:
         text = body.get("text")
         body["text"] = {**(text if isinstance(text, Mapping) else {}), "format": body.pop("text_format")}
@@ -65,7 +67,7 @@ def _value(family: Family, name: str, value: Any) -> Any:
 
 def _clean(body: dict[str, Any], family: Family) -> tuple[LedgerEntry, ...]:
     """Check what a call is about, and take out what no endpoint takes; return the entries."""
-    entries = without_empty_tools(body)
+    entries = without_empty_tools(body) if "tools" in body or "functions" in body else ()
     if "messages" in body:
         if isinstance(body["messages"], str):
             body["messages"] = [{"role": "user", "content": body["messages"]}]
@@ -90,8 +92,6 @@ def output_type_of(params: Mapping[str, Any]) -> Any:
 
 
 def _extra(extra_body: object) -> Mapping[str, Any]:
-    if extra_body is None:
-        return {}
     extra = plain("extra_body", extra_body) if not isinstance(extra_body, Mapping) else extra_body
     if not isinstance(extra, Mapping):
         raise bad_request("extra_body", f"extra_body must be an object, not {type(extra_body).__name__}")

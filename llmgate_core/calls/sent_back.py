@@ -69,12 +69,11 @@ TYPED_FIELDS = frozenset(
 def without_message_extras(messages: list[Any]) -> tuple[list[Any], tuple[LedgerEntry, ...]]:
     """Return chat messages without nulls and without what only answers have, and the entries."""
     entries: Entries = {}
-    return [_clean_message(message, entries) for message in messages], tuple(entries)
+    cleaned = [_clean_message(message, entries) if _has_extras(message) else message for message in messages]
+    return cleaned, tuple(entries)
 
 
-def _clean_message(message: Any, entries: Entries) -> Any:
-    if not isinstance(message, dict) or not _has_extras(message):
-        return message
+def _clean_message(message: dict[str, Any], entries: Entries) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
     for name, value in message.items():
         if value is None:
@@ -93,9 +92,9 @@ def _clean_message(message: Any, entries: Entries) -> Any:
     return cleaned
 
 
-def _has_extras(message: dict[str, Any]) -> bool:
+def _has_extras(message: Any) -> bool:
     """Return whether a message may need cleaning; most do not."""
-    return (
+    return isinstance(message, dict) and (
         None in message.values()
         or "tool_calls" in message
         or "annotations" in message

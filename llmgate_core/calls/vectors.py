@@ -25,7 +25,7 @@ def count_of_inputs(inputs: object) -> int:
 
 def asking_for_base64(original_call: Call, call: Call, target: ResolvedModel, options: Options) -> Call:
     """Return the call with base64 for the vectors of many inputs, where the caller did not say and the model has it."""
-    if not target.plugin.encodes_vectors or target.row is None:
+    if target.row is None:
         return call
     if ENCODING in original_call.body or ENCODING in options.policy.always_drop:
         return call

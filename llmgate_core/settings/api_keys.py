@@ -22,20 +22,20 @@ def checked_key(key: Secret, origin: str) -> Secret | None:
     Raises:
         BadRequestError: it has a character that a header cannot have.
     """
-    if _is_padded(key):
+    if _is_clean(key):
+        return key
+    stripped = Secret(key.reveal().strip())
+    if stripped.reveal() != key.reveal():
         warn_caller(f"{origin} has white space around the key, which was removed")
-        key = Secret(key.reveal().strip())
-    if not _fits_header(key):
+    if stripped and not _is_clean(stripped):
         reason = "it has a character that no key has, such as a line break, a long dash or a byte order mark"
         raise bad_request("api_key", f"the key in {origin} cannot be sent: {reason} (it is not shown)")
-    return key if key else None
+    return stripped if stripped else None
 
 
-def _is_padded(key: Secret) -> bool:
+def _is_clean(key: Secret) -> bool:
+    """Return whether a key can be sent as it is."""
     text = key.reveal()
-    return text != text.strip()
-
-
-def _fits_header(key: Secret) -> bool:
-    text = key.reveal()
-    return text.isprintable() and (text.isascii() or all(ord(character) < 256 for character in text))
+    if not text or not text.isprintable() or text != text.strip():
+        return False
+    return text.isascii() or all(ord(character) < 256 for character in text)
