@@ -22,7 +22,9 @@ from llmgate_core.transports.failures import is_out_of_descriptors, out_of_descr
 if TYPE_CHECKING:
     from llmgate_core.transports.options import TransportOptions
 
-__all__ = ["TLSContext", "make_tls_context"]
+__all__ = ["CERTIFICATE_VARIABLES", "TLSContext", "make_tls_context"]
+
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class TLSContext:
@@ -61,7 +63,7 @@ def make_tls_context(options: TransportOptions, context_class: type[ssl.SSLConte
         context.verify_mode = ssl.CERT_NONE
     elif options.ca_file:
         _trust(context, options.ca_file, "ca_file")
-    elif variables := [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if read(name)]:
+    elif variables := [name for name in CERTIFICATE_VARIABLES if read(name)]:
         for name in variables:
             _trust(context, read(name) or "", name)
     else:

@@ -21,7 +21,7 @@ ELSEWHERE = {"embed.md"}
 """Pages whose programs have tests of their own."""
 CHECKED = {"ini", "nginx", "dockerfile"}
 """What is for another machine: `test_deploy_page.py` checks it."""
-OTHER_MACHINE = {"systemctl", "podman", "install", "python3", "/opt/llmgate/bin/pip"}
+OTHER_MACHINE = {"systemctl", "podman", "install", "python3", "/opt/llmgate/bin/pip", "/opt/llmgate/bin/llmgate"}
 """Commands of a block of `console`, which shows what an administrator types elsewhere and is not run."""
 FILES = {"speech.wav": WAV}
 

@@ -25,6 +25,7 @@ from llmgate_core.settings.environment import read
 from llmgate_core.settings.foreign_arguments import RENAMED_ARGUMENTS
 from llmgate_core.settings.options import POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
+from llmgate_core.transports.tls import CERTIFICATE_VARIABLES
 from tests.support.openai_upstream import PNG, answered
 from tests.support.pages import BLOCK, GUIDE, all_rows, named, rows
 from tests.support.paths import ROOT
@@ -151,8 +152,9 @@ def test_the_names_of_other_libraries_are_those_that_are_refused() -> None:
 
 def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:
     info = openai_chat.info
-    wanted = [str(info.env_key), *info.env_base_url, *info.env_organization, *info.env_project, "LLMGATE_PLUGINS"]
-    assert [name for row in rows(GUIDE / "options.md", "argument") for name in named(row[2])] == wanted
+    wanted = [str(info.env_key), *info.env_base_url, *info.env_organization, *info.env_project]
+    listed = [name for row in rows(GUIDE / "options.md", "argument") for name in named(row[2])]
+    assert listed == [*wanted, *CERTIFICATE_VARIABLES, "LLMGATE_PLUGINS"]
 
 
 def test_every_argument_and_every_setting_has_a_heading() -> None:
