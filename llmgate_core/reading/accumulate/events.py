@@ -232,7 +232,7 @@ def _fold_responses(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
         usage = event.get("usage") or usage
         if isinstance(event.get("response"), Mapping):
             snapshot, is_over = event["response"], kind in TERMINAL
-            usage = snapshot.get("usage") or usage
+            usage = event["response"].get("usage") or usage
         elif kind == "error":
             failure = {"status": "failed", "error": _error(event)}
         else:

@@ -379,7 +379,8 @@ class GatewayProtocol(HttpToolsProtocol):
         if not cycle.response_started:
             refusal = REFUSALS[self._reason]
             self.transport.write(refusal_bytes(refusal, self.server_state.default_headers))
-            self.scope["extensions"]["llmgate.client"]["refusal"] = refusal.facts
+            extensions = self.scope.get("extensions") or {}
+            extensions["llmgate.client"]["refusal"] = refusal.facts
         cycle.disconnected = True
         cycle.message_event.set()
         if self._on_disconnect is not None:
