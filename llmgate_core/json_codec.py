@@ -21,6 +21,7 @@ HALF_A_CHARACTER = "a string contains a lone surrogate, which is half a characte
 SLICE_BYTES = 256 * 1024
 PLAIN_VALUES = 8
 """How many numbers, strings and the like take about as much memory as one array, object or member of an object."""
+TOO_DEEP = re.compile("depth exceeded|Circular reference")
 UNKNOWN_TYPE = re.compile(r"<class '([\w.]+)'>")
 
 
@@ -134,7 +135,7 @@ def _number(value: Any) -> int | float:
 def _reason(error: Exception) -> str:
     if "surrogates not allowed" in str(error):
         return HALF_A_CHARACTER
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError) or TOO_DEEP.search(str(error)):
         return "the value is nested too deeply"
     if "utf-8" in str(error):
         return "JSON has no type for bytes"

@@ -225,4 +225,4 @@ def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> Ba
             encode(value)
         except ValueError as why:
             return route.bad_request(name, f"{name} cannot be sent as JSON: {why}")
-    return bad_request(EXTRA_HEADERS, f"the request cannot be sent as JSON: {error}")
+    return route.bad_request("extra_body", f"the name of a parameter cannot be sent as JSON: {error}")

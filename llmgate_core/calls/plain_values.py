@@ -7,10 +7,12 @@ already is returned itself, so a call of plain dicts pays for a few type checks.
 from __future__ import annotations
 
 import operator
-from collections import deque
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Set, ValuesView
+from collections import UserString, deque
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
 from dataclasses import MISSING, fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
+from numbers import Real
 from typing import Any
 
 from llmgate_core.contract.form import FilePart
@@ -19,16 +21,18 @@ from llmgate_core.errors import bad_request
 __all__ = ["plain"]
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
-SEQUENCES = (list, tuple, deque, Set, KeysView, ValuesView, ItemsView, Iterator)
+SEQUENCES = (Sequence, deque, Set, KeysView, ValuesView, ItemsView, Iterator)
 BYTES = (bytes, bytearray, memoryview)
+NOT_GIVEN = frozenset({"NotGiven", "Omit"})
+"""Classes by which other SDKs say that a parameter was not given; known by name, as none of them is installed here."""
 
 
 def plain(name: str, value: Any) -> Any:
     """Return the value of the parameter `name` with every object in it, at any depth, as a dict or list.
 
-    Objects are pydantic models (also of the OpenAI SDK and LiteLLM), dataclasses, mappings, enumerations, generators
-    and arrays. A field that is None and was not set is left out; everything else of an object is kept. What JSON has
-    no form for is kept as it is, for the error of the encoder.
+    Objects are pydantic models (also of the OpenAI SDK and LiteLLM), dataclasses, mappings, enumerations, generators,
+    arrays, and fractions and decimals, which become floats. A field that is None and was not set is left out;
+    everything else of an object is kept. What JSON has no form for is kept as it is, for the error of the encoder.
 
     Raises:
         BadRequestError: there are bytes in it, or it is nested too deeply.
@@ -71,6 +75,13 @@ def _converted(value: Any) -> Any:
         return _plain(value.value)
     if isinstance(value, (str, int, float)):
         return value  # of a subclass
+    if isinstance(value, UserString):
+        return value.data
+    return None if type(value).__name__ in NOT_GIVEN else _parts_of(value)
+
+
+def _parts_of(value: Any) -> Any:
+    """Return an object that has parts, or a number of another library, as a dict, list or number, where it can be."""
     if isinstance(value, Mapping):
         return _plain(dict(value))
     if hasattr(value, "model_dump"):
@@ -81,6 +92,8 @@ def _converted(value: Any) -> Any:
         return _plain(value.dict(by_alias=True, exclude_none=True))
     if hasattr(value, "tolist"):  # an array, or a number of numpy's
         return _plain(value.tolist())
+    if isinstance(value, (Real, Decimal)):
+        return float(value)
     if isinstance(value, SEQUENCES) and not hasattr(value, "read"):
         return _plain(list(value))
     return value

@@ -11,6 +11,7 @@ from typing import Any, get_origin
 
 from llmgate_core.calls.plain_values import plain
 from llmgate_core.calls.sent_back import without_empty_tools, without_item_nulls, without_message_extras
+from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import bad_request
@@ -45,6 +46,8 @@ def canonical_body(
     """
     given = {**inputs, **params}
     body = {name: _value(family, name, value) for name, value in given.items() if value is not None}
+    if None in body.values():  # what another SDK calls not given
+        body = {name: value for name, value in body.items() if value is not None}
     if extra_body is not None:
         body.update((name, _value(family, name, value)) for name, value in _extra(extra_body).items())
     if "text_format" in body:
@@ -112,12 +115,14 @@ def _check_messages(messages: Any) -> None:
 
 def _check_message(index: int, message: Any) -> None:
     if not isinstance(message, Mapping):
-        raise bad_request("messages", f"messages[{index}] must be an object with role and content, not {message!r:.80}")
+        raise bad_request(
+            "messages", f"messages[{index}] must be an object with role and content, not {shown(message)}"
+        )
     role = message.get("role")
     if not isinstance(role, str) or not role:
         raise bad_request("messages", f"messages[{index}] has no role, only {sorted(map(str, message))}")
     content = message.get("content")
     if content is not None and not isinstance(content, (str, list)):
         raise bad_request(
-            "messages", f"messages[{index}].content must be a string or a list of parts, not {content!r:.80}"
+            "messages", f"messages[{index}].content must be a string or a list of parts, not {shown(content)}"
         )

@@ -144,12 +144,16 @@ def judge_value(param: str, value: Any, rule: ValueRule | None, source: str) -> 
 
 def shown(value: Any) -> str:
     """Return a value for an error message: its repr, truncated."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a number with more digits than Python writes
+        return f"{type(value).__name__} with too many digits"
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
 
 
 def _fits(size: float, low: float | None, high: float | None) -> bool:
-    return not math.isnan(size) and (low is None or size >= low) and (high is None or size <= high)
+    """Return whether a number is within the bounds; NaN never is, and a whole number may be beyond a float's range."""
+    return (-math.inf if low is None else low) <= size <= (math.inf if high is None else high)
 
 
 def _amount(low: float | None, high: float | None) -> str:

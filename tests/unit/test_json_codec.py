@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate_core.json_codec import PLAIN_VALUES, SLICE_BYTES, has_more_values
+from llmgate_core.json_codec import PLAIN_VALUES, SLICE_BYTES, encode, has_more_values
 from tests.support.examples import examples
 
 TEXT = st.text(alphabet='\\"a[]{}:,é', max_size=8)
@@ -51,3 +52,12 @@ def test_an_array_of_many_tokens_is_no_bomb_and_one_of_arrays_is() -> None:
     assert not has_more_values(tokens, 250_000)
     assert has_more_values(b'{"x":[' + b"[]," * 300_000 + b"[]]}", 250_000)
     assert not has_more_values(json.dumps({"x": "[]," * 3_000_000}).encode(), 250_000)
+
+
+@pytest.mark.parametrize("level", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_what_is_nested_too_deeply_is_named_so(level: Callable[[Any], Any]) -> None:
+    value: Any = 1
+    for _ in range(400):
+        value = level(value)
+    with pytest.raises(ValueError, match="is nested too deeply"):
+        encode(value)

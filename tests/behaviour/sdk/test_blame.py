@@ -8,6 +8,7 @@ import math
 import warnings
 from typing import Any
 
+import openai
 import pytest
 
 import llmgate_core
@@ -240,3 +241,27 @@ def test_a_warning_names_the_line_of_the_call(
     if way.endswith("client"):  # the default clients may have warned before
         assert caught
     assert {(warning.filename, warning.lineno) for warning in caught} <= {(__file__, expected)}
+
+
+def test_the_name_of_a_parameter_that_json_cannot_have_is_blamed_on_extra_body(upstream: FakeUpstream) -> None:
+    with pytest.raises(BadRequestError, match="name of a parameter") as caught, Client(api_key=KEY) as client:
+        client.completion("openai/gpt-4o", HI, api_base=upstream.base_url, extra_body={"a\ud83d": 1})
+    assert caught.value.param == "extra_body"
+
+
+def test_what_another_sdk_calls_not_given_is_not_sent(upstream: FakeUpstream) -> None:
+    with Client(api_key=KEY, api_base=upstream.base_url) as client:
+        client.completion("openai/gpt-4o", HI, temperature=openai.NOT_GIVEN, tools=openai.omit)  # type: ignore[arg-type]
+    assert upstream.received[0]["json"] == {"model": "gpt-4o", "messages": HI}
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("param", ["temperature", "n", "logit_bias", "stop", "messages"])
+def test_a_number_beyond_a_float_is_the_callers_mistake(param: str, digits: int, upstream: FakeUpstream) -> None:
+    number = 10**digits
+    value: dict[str, Any] = {"logit_bias": {"1": number}, "stop": [[number]], "messages": [number]}
+    arguments = {"messages": HI, "temperature": 1, param: value.get(param, number)}
+    with pytest.raises(BadRequestError) as caught, Client(api_key=KEY, api_base=upstream.base_url) as client:
+        client.completion("openai/gpt-4o", **arguments)
+    assert caught.value.param == param
+    assert not upstream.received

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import ChainMap, OrderedDict, deque
+from collections import ChainMap, OrderedDict, UserList, UserString, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai import NOT_GIVEN, omit
 from openai.types.chat import ChatCompletionMessage, ChatCompletionMessageToolCall
 from openai.types.chat.chat_completion_message_tool_call import Function as OpenAIFunction
 from openai.types.responses import ResponseOutputMessage, ResponseOutputText
@@ -141,6 +144,9 @@ OPENAIS = ChatCompletionMessage(
         (OutputItem.model_validate(REASONING), REASONING),
         ([ToolCall(id="x", function=Function(name="f"))], [{"id": "x", "function": {"name": "f"}}]),
         ({"loud": Loud.YES, "set": {1}}, {"loud": "yes", "set": [1]}),
+        ([range(3), UserList([UserString("a")])], [[0, 1, 2], ["a"]]),
+        ([Fraction(1, 2), Decimal("1.5")], [0.5, 1.5]),
+        ({"temperature": NOT_GIVEN, "nested": [omit]}, {"temperature": None, "nested": [None]}),
     ],
 )
 def test_objects_of_every_kind(value: Any, wanted: Any) -> None:
