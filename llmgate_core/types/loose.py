@@ -117,6 +117,8 @@ def _essential(annotation: Any, value: Any) -> Any:
     if value is None and _allows_none(annotation):
         return None
     kind, item = _model_of(annotation), _item_of(annotation)
+    if kind is not None and value == []:  # how PHP writes an object without members
+        return _loosened(kind, {})
     if kind is not None and isinstance(value, Mapping):
         return _loosened(kind, value)
     if item is not None and isinstance(value, list):

@@ -221,3 +221,10 @@ def test_an_index_that_is_no_number_leaves_the_vectors_in_the_order_they_came(in
     answer.expect_vectors(2, is_packed=False)
     assert [row.embedding for row in answer.data] == [[1.0], [2.0]]
     assert len(validated(EmbeddingResponse, {"data": []}).vectors) == 0
+
+
+def test_an_empty_list_is_an_object_without_members() -> None:
+    chunk = validated(ChatCompletionChunk, {"choices": [{"index": 0, "delta": [], "finish_reason": "stop"}]})
+    assert (chunk.choices[0].delta.text, chunk.choices[0].finish_reason) == (None, "stop")
+    answer = validated(ChatCompletion, {"choices": [{"index": 0, "message": []}]})
+    assert answer.choices[0].message.text is None
