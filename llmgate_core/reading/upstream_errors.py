@@ -43,7 +43,10 @@ MAX_MESSAGE_CHARACTERS = 2000
 MAX_TEXT_CHARACTERS = 500
 MAX_WORD_CHARACTERS = 500
 MAX_PROBLEMS = 20
-MESSAGE_NAMES = ("message", "msg", "Message", "error_description", "faultstring")
+MESSAGE_NAMES = (
+    "message", "msg", "Message", "error_description", "faultstring", "error_msg", "detail", "title", "description"
+)  # fmt: skip
+"""Where the message is, most telling first; RFC 9457 and JSON:API have a `title` and, of this one problem, `detail`."""
 
 STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
     {
@@ -98,7 +101,7 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
     fields = _error_fields(lenient_decode(response.content))
     location = response.headers.get("location")
     excerpt = _excerpt(response.content, secrets)
-    message = _message_of(fields) or _plain_text(response, excerpt)
+    message = _whole_message_of(fields) or _plain_text(response, excerpt)
     message = message or f"HTTP {status}" + (f": {excerpt[:200]}" if excerpt else "")
     if location and status < 400:
         message = f"HTTP {status}: a redirect to {_host_of(location)!r}, which is not followed"
@@ -126,7 +129,7 @@ def error_of_object(
     fields = _error_fields({"error": value})
     code, kind = _string(fields.get("code")), _string(fields.get("type"))
     status = _status_of(code, kind) or status
-    message = _message_of(fields) or "the upstream sent an error without a message"
+    message = _whole_message_of(fields) or "the upstream sent an error without a message"
     return status_error_class(status, code, kind)(
         mask(message[:MAX_MESSAGE_CHARACTERS], secrets),
         status_code=status,
@@ -236,8 +239,10 @@ def _error_fields(parsed: object) -> Mapping[str, Any]:
 
     An object or a string under `error` or `detail`, a list of them, or flat; Google wraps all of it in a list.
     """
+    if isinstance(parsed, str):
+        return {"message": parsed}
     if isinstance(parsed, list):
-        parsed = next((part for part in parsed if isinstance(part, Mapping)), None)
+        parsed = _first_object(parsed)
     if not isinstance(parsed, Mapping):
         return {}
     for key in ("error", "detail", "errors"):
@@ -248,8 +253,12 @@ def _error_fields(parsed: object) -> Mapping[str, Any]:
         if isinstance(value, str) and value:
             return parsed if _message_of(parsed) else {**parsed, "message": value}
         if isinstance(value, list) and value:
-            return {**parsed, "message": _message_of_list(value)}
+            return {**_first_object(value), **parsed, "message": _message_of_list(value)}
     return parsed
+
+
+def _first_object(values: Sequence[Any]) -> Mapping[str, Any]:
+    return next((value for value in values if isinstance(value, Mapping)), {})
 
 
 def _message_of_list(problems: Sequence[Any]) -> str:
@@ -264,6 +273,23 @@ def _message_of_problem(problem: object) -> str:
     where = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
     message = _message_of(problem) or "is not valid"
     return f"{where}: {message}" if where else message
+
+
+def _whole_message_of(fields: Mapping[str, Any]) -> str | None:
+    """Return the message, also of the error that a relay such as OpenRouter or LiteLLM was sent and passes on as text.
+
+    OpenRouter has it in `metadata.raw` and says no more than "Provider returned error" itself.
+    """
+    message, metadata = _message_of(fields), fields.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    if isinstance(raw, str) and raw:
+        return f"{message}: {_message_in(raw)}" if message else _message_in(raw)
+    return message and _message_in(message)
+
+
+def _message_in(text: str) -> str:
+    """Return the message of an error object that is written as text; other text as it is."""
+    return (text.startswith(("{", "[")) and _message_of(_error_fields(lenient_decode(text)))) or text
 
 
 def _message_of(fields: Mapping[str, Any]) -> str | None:

@@ -41,6 +41,20 @@ def made(body: bytes | Any, content_type: str = "application/json", status: int 
         ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b", None),
         ({"object": "error", "message": "flat", "code": 40303}, "flat", "40303"),
         ({"msg": "short"}, "short", None),
+        ({"errors": [{"message": "a", "code": "c"}]}, "a", "c"),
+        ({"success": False, "errors": [{"code": 10000, "message": "a"}], "messages": []}, "a", "10000"),
+        ({"errors": [{"status": "400", "title": "Bad", "detail": "a is wrong", "code": "c"}]}, "a is wrong", "c"),
+        ({"type": "about:blank", "title": "Bad", "status": 400}, "Bad", None),
+        ({"error_code": 17, "error_msg": "daily limit"}, "daily limit", None),
+        ({"error": {"message": '{"error": {"message": "deep", "code": "c"}}'}}, "deep", None),
+        ({"error": {"message": "[a] is wrong"}}, "[a] is wrong", None),
+        ({"error": {"message": "Provider error", "metadata": {"raw": "down"}}}, "Provider error: down", None),
+        (
+            {"error": {"message": "Busy", "code": 429, "metadata": {"raw": '{"error": {"message": "slow"}}'}}},
+            "Busy: slow",
+            "429",
+        ),
+        ("as a JSON string", "as a JSON string", None),
     ],
 )
 def test_the_message_of_a_document(body: Any, message: str, code: str | None) -> None:
@@ -64,12 +78,13 @@ def test_a_byte_order_mark_hides_no_message() -> None:
     assert made(b'\xef\xbb\xbf{"error": {"message": "no"}}').message == "no"
 
 
+NAMES = ["error", "detail", "errors", "message", "msg", "loc", "code", "type", "param", "choices", "raw", "metadata"]
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["error", "detail", "errors", "message", "msg", "loc", "code", "type", "param", "choices"]),
+            st.sampled_from(NAMES),
             inner,
             max_size=4,
         )
