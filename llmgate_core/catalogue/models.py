@@ -29,6 +29,9 @@ DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 MAX_REMEMBERED_LOOKUPS = 4096  # callers choose the names, so the cache is bounded
 MAX_REMEMBERED_CHARACTERS = 200  # a longer name is looked up each time
 SHIPPED_FILES = ("openai.json",)
+FINE_TUNED = "ft:"
+NOT_OF_FINE_TUNED = frozenset({"pricing", "status", "shutdown_date", "announce_shutdown"})
+"""Facts of a base model that say nothing of a model fine-tuned from it, which has prices and an end of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,8 @@ class Catalogue:
         """Return the row for a model's name, of any provider, or else the row of its base model.
 
         A trailing date is ignored if the name has no row; `ft:base:organization:name:id` looks for `ft:base`,
-        then for `base`. Rows of plugins come last, so that installing one redirects no name; a name that several of
-        them serve has no row here, see `rivals`.
+        then for `base`, of which it has no prices and no date of its end. Rows of plugins come last, so that
+        installing one redirects no name; a name that several of them serve has no row here, see `rivals`.
         """
         return self._find_cached(None, name)
 
@@ -189,7 +192,10 @@ class Catalogue:
                 if facts is not None:
                     mode = facts["mode"]
                     prefix, date = self.prefix_for(owner, mode), self._dates.get(owner, "")
-                    yield ModelRow(candidate, owner, mode, prefix, MappingProxyType(dict(facts)), date)
+                    is_base = name.startswith(FINE_TUNED) and not candidate.startswith(FINE_TUNED)
+                    left_out = NOT_OF_FINE_TUNED if is_base else frozenset()
+                    known = {key: fact for key, fact in facts.items() if key not in left_out}
+                    yield ModelRow(candidate, owner, mode, prefix, MappingProxyType(known), date)
 
     def _without_unused(self, part: Any, source: str) -> Any:
         """Return a part of the user's file without the rows that only correct a model of which there is no row."""
@@ -231,9 +237,9 @@ def _parts(path: str | Path) -> list[Any]:
 def _candidates(name: str) -> Iterator[str]:
     yield name
     base = name
-    if name.startswith("ft:"):
+    if name.startswith(FINE_TUNED):
         base = name.split(":", 2)[1]
-        yield f"ft:{base}"
+        yield f"{FINE_TUNED}{base}"
         yield base
     yield DATE.sub("", base)
 

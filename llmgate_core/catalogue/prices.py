@@ -208,7 +208,7 @@ def _add_input(
     if cached or stored:
         cached, stored = _count(cached), _count(stored)
     if cached and kinds:
-        text, cached = _add_cached_kinds(parts, pricing, tier, kinds, text, cached, details)
+        text, cached = _add_cached_kinds(parts, pricing, prices, tier, kinds, text, cached, details)
     if stored:
         if kinds:
             raise _NotKnownError  # the upstream does not say which kind of tokens was stored
@@ -218,14 +218,21 @@ def _add_input(
         )
     _add(parts, "input", text - cached - stored, prices.get("input"))
     if cached:
-        _add(parts, "cached_input", cached, prices.get("cached_input"))
+        _add(parts, "cached_input", cached, _cached_price(prices))
     for kind, count in kinds.items():
         _add(parts, f"{kind}_input", count, _kind_price(pricing, kind, tier, "input"))
+
+
+def _cached_price(prices: Prices) -> Any:
+    """Return the price of text from the cache; a price list without one gives no discount."""
+    cached_price = prices.get("cached_input")
+    return prices.get("input") if cached_price is None else cached_price
 
 
 def _add_cached_kinds(
     parts: dict[str, float],
     pricing: Prices,
+    prices: Prices,
     tier: str,
     kinds: dict[str, int],
     text: int,
@@ -242,12 +249,21 @@ def _add_cached_kinds(
         counts = {kind: _count(split.get(f"{kind}_tokens") or 0) for kind in kinds}
     elif not text and len(kinds) == 1:
         counts = dict.fromkeys(kinds, cached)
+    elif cached <= text + sum(kinds.values()) and not _has_discount(pricing, prices, tier, kinds):
+        return text, 0  # every kind costs the same from the cache, so it does not matter which they are
     else:
         raise _NotKnownError  # the upstream does not say which kind of tokens came from the cache
     for kind, count in counts.items():
         _add(parts, f"cached_{kind}_input", count, _kind_price(pricing, kind, tier, "cached_input"))
         kinds[kind] -= count
     return text, cached - sum(counts.values())
+
+
+def _has_discount(pricing: Prices, prices: Prices, tier: str, kinds: Mapping[str, int]) -> bool:
+    """Return whether any of these kinds of token costs less if it comes from the cache."""
+    return _cached_price(prices) != prices.get("input") or any(
+        _kind_price(pricing, kind, tier, "cached_input") != _kind_price(pricing, kind, tier, "input") for kind in kinds
+    )
 
 
 def _kinds(
@@ -300,9 +316,13 @@ def _uncounted_kind(
 
 
 def _kind_price(pricing: Prices, kind: str, tier: str, direction: str) -> Any:
-    """Return the price of a kind of token; only some tiers have their own, such as `batch_input`."""
+    """Return the price of a kind of token; only some tiers have their own, such as `batch_input`.
+
+    Rates without a price for the cache give no discount.
+    """
     rates = pricing.get(f"{kind}_tokens") or NOTHING
-    return rates.get(direction if tier == "standard" else f"{tier}_{direction}")
+    price = rates.get(direction if tier == "standard" else f"{tier}_{direction}")
+    return _kind_price(pricing, kind, tier, "input") if price is None and direction == "cached_input" else price
 
 
 def _tier_prices(pricing: Prices, tier: str, input_tokens: int) -> Prices:

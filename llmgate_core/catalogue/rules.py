@@ -226,7 +226,7 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
 
     def is_reasoning(body: Mapping[str, Any]) -> bool:
         effort = effort_of(body.get("reasoning_effort")) or effort_of(body.get("reasoning")) or default
-        return effort is not None and effort != "none"
+        return bool(effort != "none")  # a default that is not known may be any other
 
     return ParamRule(
         supported=False,

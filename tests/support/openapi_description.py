@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,17 @@ from referencing.jsonschema import DRAFT202012
 
 from tests.support.paths import OPENAPI
 
-__all__ = ["endpoint_of", "form_value", "schema_names", "wrong", "wrong_body", "wrong_event", "wrong_query"]
+__all__ = [
+    "endpoint_of",
+    "form_value",
+    "properties_of",
+    "resolved",
+    "schema_names",
+    "wrong",
+    "wrong_body",
+    "wrong_event",
+    "wrong_query",
+]
 
 URN = "urn:openapi"
 
@@ -46,6 +56,26 @@ def _wrong(pointer: str, value: Any) -> str | None:
 def schema_names() -> frozenset[str]:
     """Return the names of all components."""
     return frozenset(description()["components"]["schemas"])
+
+
+def properties_of(name: str) -> dict[str, Any]:
+    """Return the properties of a component, and of those that it is made of, with their schemas."""
+    return dict(_properties(description()["components"]["schemas"][name]))
+
+
+def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a schema, or the component that it refers to."""
+    while "$ref" in schema:
+        schema = description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    schema = resolved(schema)
+    yield from schema.get("properties", {}).items()
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for branch in schema.get(keyword, ()):
+            yield from _properties(branch)
 
 
 def wrong(name: str, value: Any) -> str | None:

@@ -384,9 +384,49 @@ def test_an_unknown_tier_has_no_cost(tier: Any) -> None:
     assert cost("gpt-4o", CHAT, tier=tier) is None
 
 
-def test_cached_tokens_without_a_price_are_no_guess() -> None:
-    assert parts("gpt-5-pro", tokens(1000, 1, {"cached_tokens": 1})) is None
+def test_tokens_written_to_a_cache_that_has_no_price_are_no_guess() -> None:
     assert parts("gpt-4o", tokens(1000, 1, {"cache_write_tokens": 1})) is None
+    assert parts("gpt-5-pro", tokens(1000, 1, {"cache_write_tokens": 1})) is None
+
+
+def test_a_price_list_without_a_price_for_the_cache_gives_no_discount() -> None:
+    cached = tokens(1000, 1, {"cached_tokens": 400})
+    assert parts("gpt-5-pro", cached) == {"input": 600 * 15.0, "cached_input": 400 * 15.0, "output": 120.0}
+    assert parts("gpt-5-pro", cached, tier="batch") == {"input": 600 * 7.5, "cached_input": 400 * 7.5, "output": 60.0}
+    assert parts("gpt-4o-2024-05-13", cached, tier="priority") == {
+        "input": 600 * 8.75,
+        "cached_input": 400 * 8.75,
+        "output": 26.25,
+    }
+    long = parts("gpt-5.4-pro", tokens(300_000, 0, {"cached_tokens": 100_000}))
+    price = facts("gpt-5.4-pro")["pricing"]["standard"]["long_context"]["input"]
+    assert long == pytest.approx({"input": 200_000 * price, "cached_input": 100_000 * price})
+
+
+def test_kinds_of_tokens_without_a_price_for_the_cache_cost_in_full_whichever_were_cached() -> None:
+    sound = {"audio_tokens": 60, "cached_tokens": 30}
+    whole = {"input": 40 * 2.5, "audio_input": 60 * 32.0}
+    assert parts("gpt-audio", tokens(100, 0, sound)) == whole
+    split = {**sound, "cached_tokens_details": {"text_tokens": 10, "audio_tokens": 20}}
+    assert sum(parts("gpt-audio", tokens(100, 0, split)).values()) == sum(whole.values())
+    assert parts("gpt-audio", tokens(100, 0, {**sound, "cached_tokens": 101})) is None
+    pictures = {"image_tokens": 60, "cached_tokens": 30}
+    assert parts("gpt-image-2", tokens(100, 0, pictures)) is None  # it has two discounts
+
+
+@pytest.mark.parametrize("name", ["ft:gpt-5.2:org::id", "ft:gpt-5-mini-2025-08-07", "ft:gpt-4o-2099-01-01:org::id"])
+def test_a_fine_tuned_model_without_prices_of_its_own_has_no_cost(name: str) -> None:
+    assert cost(name, CHAT) is None
+    assert facts(name)["limits"]
+    assert facts(name).keys().isdisjoint({"status", "shutdown_date", "announce_shutdown"})
+
+
+def test_a_fine_tuned_model_with_prices_of_its_own_costs_these() -> None:
+    assert parts("ft:gpt-4o-2024-11-20:org::id", tokens(100, 10, {"cached_tokens": 40})) == {
+        "input": 60 * 3.75,
+        "cached_input": 40 * 1.875,
+        "output": 10 * 15.0,
+    }
 
 
 ODD = [-1, 1.5, 10**30, 10**400, math.nan, math.inf, "12", True, [], {}, b"1"]

@@ -183,7 +183,10 @@ def test_temperature_is_only_one_on_reasoning_models() -> None:
         ("gpt-5.1", {"reasoning": {"effort": "low"}}, True),
         ("gpt-5.2", {}, True),  # medium
         ("gpt-5.2", {"reasoning_effort": "none"}, False),
-        ("gpt-5.5", {}, False),  # not known
+        ("gpt-5.5", {}, True),  # not known, so it may reason
+        ("gpt-5.5", {"reasoning_effort": "none"}, False),
+        ("gpt-5.6", {}, True),
+        ("gpt-5.3-codex", {}, True),
         ("gpt-5.5", {"reasoning_effort": "high"}, True),
     ],
 )
