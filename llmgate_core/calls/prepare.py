@@ -272,8 +272,11 @@ def build_route(target: ResolvedModel, destination: Destination, options: Option
 
 def _take_fake_stream(body: dict[str, Any]) -> FakeStream:
     """Remove what asks for a stream where the caller wants one that the upstream does not send."""
-    if not body.get("stream"):
+    stream = body.get("stream")
+    if not stream:
         return None
+    if not isinstance(stream, bool):
+        raise bad_request("stream", f"stream must be true or false, not {type(stream).__name__}")
     del body["stream"]
     stream_options = body.pop("stream_options", None)
     with_usage = isinstance(stream_options, Mapping) and bool(stream_options.get("include_usage"))

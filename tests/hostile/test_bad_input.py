@@ -79,7 +79,7 @@ def test_what_is_no_model_string_is_refused(caller: Caller, upstream: FakeUpstre
 
 
 MESSAGES = {
-    "a text": "hi",
+    "bytes": b"hi",
     "an object": {"role": "user", "content": "hi"},
     "None": None,
     "a number": 5,

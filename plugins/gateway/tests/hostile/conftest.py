@@ -141,10 +141,10 @@ class Hostile:
         )
 
     def lines(self) -> list[dict[str, Any]]:
-        """The access log so far, once the next line has come through as well."""
+        """The access log so far, once the line of one more request has come through; that one is left out."""
         mark = self.ask("GET", "/v1/mark").headers["x-llmgate-request-id"]
         wait_for(lambda: any(mark in line for line in self.out), "the access log")
-        return [json.loads(line) for line in tuple(self.out)]
+        return [json.loads(line) for line in tuple(self.out) if mark not in line]
 
     def _status(self, name: str) -> str:
         text = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -78,7 +78,7 @@ def test_who_hangs_up_hangs_up_the_upstream(gateway: Any, upstream: Any, phase: 
         if how == "rst":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     upstream.wait_disconnect()
-    line = next(line for line in reversed(gateway.lines()) if line["path"] != "/v1/moderations")
+    line = gateway.lines()[-1]
     assert (line["outcome"], line["status"]) == ("cancelled", 200 if is_begun else 499)
 
 
