@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from llmgate_core.catalogue.rules import is_verified, source_of
+from llmgate_core.catalogue.values import ValueRule
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.provider import ParamRule
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.openai import CATALOGUE_NAMES
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.settings.policy import Policy
 
@@ -90,7 +92,7 @@ def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Polic
     if rule.applies is not None and not rule.applies(call.body):
         return None if rule.otherwise is None else _decide(call, route, param, rule.otherwise, policy)
     if not rule.supported:
-        return _decide_unsupported(route, param, rule, policy)
+        return _decide_unsupported(route, param, call.body[param], rule, policy, _documented(call, param))
     if rule.keep_local:
         return _entry(param, "kept local", rule.reason, rule.source, lossy=False), {}
     if rule.rename is not None:
@@ -102,15 +104,26 @@ def _decide(call: Call, route: Route, param: str, rule: ParamRule, policy: Polic
     return None
 
 
-def _decide_unsupported(route: Route, param: str, rule: ParamRule, policy: Policy) -> Outcome:
+def _decide_unsupported(
+    route: Route, param: str, value: Any, rule: ParamRule, policy: Policy, documented: ValueRule | None
+) -> Outcome:
     if policy.unsupported == "forward":
         return _entry(param, "forwarded", rule.reason, rule.source, lossy=False), None
-    if policy.unsupported == "drop" and rule.droppable:
+    if documented is not None and documented.is_neutral(value):
+        return _entry(param, "dropped", f"{value!r} asks for nothing; {rule.reason}", rule.source, lossy=False), {}
+    is_droppable = rule.droppable and (documented is None or documented.may_leave_out(value))
+    if policy.unsupported == "drop" and is_droppable:
         remainder = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
         return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remainder
     source = f" [{rule.source}]" if rule.source else ""
-    drop = "drop_params=True leaves it out, " if rule.droppable else ""
+    drop = "drop_params=True leaves it out, " if is_droppable else ""
     raise route.unsupported(param, rule.reason + source, way_out=drop + FORWARD)
+
+
+def _documented(call: Call, param: str) -> ValueRule | None:
+    """Return what the OpenAI API documents of a parameter; None: it has no such parameter."""
+    family = OPENAI_PARAMETERS.get(f"{call.family}.{call.operation}") or OPENAI_PARAMETERS.get(call.family)
+    return None if family is None else family.get(param)
 
 
 def _decide_rename(body: Mapping[str, Any], param: str, rule: ParamRule) -> Outcome:

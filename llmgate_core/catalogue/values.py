@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.provider import ParamRule
@@ -43,6 +43,9 @@ class ValueRule:
         max_length: the most characters that a string may have; None: any number.
         kinds: the allowed values of an object's `type`; None: any.
         items: the rule for each item of a list, or each value of an object; None: any value.
+        neutral: values that ask for nothing: a request means the same without the parameter. Null always does.
+        limit: the parameter bounds what a call costs, so a malformed value is never left out. `ceiling`: without it
+            there is no bound, so it is not left out at all; `amount`: the default is no more than what was asked for.
     """
 
     types: tuple[str, ...]
@@ -52,6 +55,20 @@ class ValueRule:
     max_length: int | None = None
     kinds: tuple[str, ...] | None = None
     items: ValueRule | None = None
+    neutral: tuple[Any, ...] = ()
+    limit: Literal["amount", "ceiling"] | None = None
+
+    def is_neutral(self, value: Any) -> bool:
+        """Return whether `value` asks for nothing."""
+        if isinstance(value, tuple):
+            value = list(value)
+        return value is None or any(
+            value == neutral and isinstance(value, bool) == isinstance(neutral, bool) for neutral in self.neutral
+        )
+
+    def may_leave_out(self, value: Any) -> bool:
+        """Return whether a call without `value` still costs no more than was asked for."""
+        return self.limit is None or value is None or (self.limit == "amount" and self.allows(value))
 
     def allows(self, value: Any) -> bool:
         """Return whether `value` may be sent."""

@@ -20,15 +20,18 @@ _INTEGER = ValueRule(("integer",))
 _OBJECT = ValueRule(("object",))
 _STRING = ValueRule(("string",))
 _STRING_OR_OBJECT = ValueRule(("string", "object"))
-_PENALTY = ValueRule(("number",), -2, 2)
+_PENALTY = ValueRule(("number",), -2, 2, neutral=(0,))
 _TEMPERATURE = ValueRule(("number",), 0, 2)
 _AUDIO_TEMPERATURE = ValueRule(("number",), 0, 1)
-_TOP_P = ValueRule(("number",), 0, 1)
-_LOGIT_BIAS = ValueRule(("object",), items=ValueRule(("number",), -100, 100))
-_TOP_LOGPROBS = ValueRule(("integer",), 0, 20)
+_TOP_P = ValueRule(("number",), 0, 1, neutral=(1,))
+_LOGIT_BIAS = ValueRule(("object",), items=ValueRule(("number",), -100, 100), neutral=({},))
+_TOP_LOGPROBS = ValueRule(("integer",), 0, 20, neutral=(0,))
 _IDENTIFIER = ValueRule(("string",), max_length=64)
-_COUNT = ValueRule(("integer",), 1, 128)
-_STOP = ValueRule(("string", "list"), 1, 4, items=_STRING)
+_COUNT = ValueRule(("integer",), 1, 128, neutral=(1,), limit="amount")
+_CEILING = ValueRule(("integer",), limit="ceiling")
+_OFF = ValueRule(("boolean",), neutral=(False,))
+_ON = ValueRule(("boolean",), neutral=(True,))
+_STOP = ValueRule(("string", "list"), 1, 4, items=_STRING, neutral=([],))
 _PROMPT = ValueRule(("string",), max_length=32_000)
 
 
@@ -37,7 +40,7 @@ def _one_of(*choices: str) -> ValueRule:
 
 
 def _list_of(item: ValueRule, low: int | None = None, high: int | None = None) -> ValueRule:
-    return ValueRule(("list",), low, high, items=item)
+    return ValueRule(("list",), low, high, items=item, neutral=([],))
 
 
 def _table(**rules: ValueRule) -> Mapping[str, ValueRule]:
@@ -48,26 +51,26 @@ _ORDER = _one_of("asc", "desc")
 _PAGE = _table(after=_STRING, limit=_INTEGER, order=_ORDER)
 
 _CHAT = _table(
-    audio=_OBJECT,
+    audio=ValueRule(("object",), neutral=({},)),
     frequency_penalty=_PENALTY,
     function_call=ValueRule(("string", "object"), choices=("none", "auto")),
     functions=_list_of(_OBJECT, 1, 128),
     logit_bias=_LOGIT_BIAS,
-    logprobs=_BOOLEAN,
-    max_completion_tokens=_INTEGER,
-    max_tokens=_INTEGER,
+    logprobs=_OFF,
+    max_completion_tokens=_CEILING,
+    max_tokens=_CEILING,
     metadata=_OBJECT,
-    modalities=_list_of(_one_of("text", "audio")),
+    modalities=ValueRule(("list",), items=_one_of("text", "audio"), neutral=([], ["text"])),
     moderation=_OBJECT,
     n=_COUNT,
-    parallel_tool_calls=_BOOLEAN,
-    prediction=ValueRule(("object",), kinds=("content",)),
+    parallel_tool_calls=_ON,
+    prediction=ValueRule(("object",), kinds=("content",), neutral=({},)),
     presence_penalty=_PENALTY,
     prompt_cache_key=_STRING,
     prompt_cache_options=_OBJECT,
     prompt_cache_retention=_STRING,
     reasoning_effort=_STRING_OR_OBJECT,
-    response_format=ValueRule(("object",), kinds=("text", "json_object", "json_schema")),
+    response_format=ValueRule(("object",), kinds=("text", "json_object", "json_schema"), neutral=({"type": "text"},)),
     safety_identifier=_IDENTIFIER,
     seed=_INTEGER,
     service_tier=_STRING,
@@ -93,11 +96,11 @@ _RESPONSES = _table(
     conversation=_STRING_OR_OBJECT,
     include=_list_of(_STRING),
     instructions=_STRING,
-    max_output_tokens=_INTEGER,
-    max_tool_calls=_INTEGER,
+    max_output_tokens=_CEILING,
+    max_tool_calls=_CEILING,
     metadata=_OBJECT,
     moderation=_OBJECT,
-    parallel_tool_calls=_BOOLEAN,
+    parallel_tool_calls=_ON,
     previous_response_id=_STRING,
     prompt=_OBJECT,
     prompt_cache_key=_STRING,
@@ -140,12 +143,12 @@ _RESPONSES_INPUT_TOKENS = (
 )
 
 _TEXT_COMPLETION = _table(
-    best_of=ValueRule(("integer",), 0, 20),
-    echo=_BOOLEAN,
+    best_of=ValueRule(("integer",), 0, 20, neutral=(1,), limit="amount"),
+    echo=_OFF,
     frequency_penalty=_PENALTY,
     logit_bias=_LOGIT_BIAS,
     logprobs=ValueRule(("integer",), 0, 5),
-    max_tokens=ValueRule(("integer",), 0),
+    max_tokens=ValueRule(("integer",), 0, limit="ceiling"),
     n=_COUNT,
     presence_penalty=_PENALTY,
     seed=_INTEGER,
@@ -180,7 +183,7 @@ _SPEECH = _table(
 )
 
 _IMAGE_VARIATION = _table(
-    n=ValueRule(("integer",), 1, 10),
+    n=ValueRule(("integer",), 1, 10, neutral=(1,), limit="amount"),
     response_format=_one_of("url", "b64_json"),
     size=_STRING,
     user=_STRING,
@@ -191,7 +194,7 @@ _IMAGE_BOTH = _table(
     moderation=_one_of("low", "auto"),
     output_compression=ValueRule(("integer",), 0, 100),
     output_format=_one_of("png", "jpeg", "webp"),
-    partial_images=ValueRule(("integer",), 0, 3),
+    partial_images=ValueRule(("integer",), 0, 3, neutral=(0,), limit="amount"),
     quality=_one_of("standard", "hd", "low", "medium", "high", "auto"),
     stream=_BOOLEAN,
 )
@@ -213,7 +216,9 @@ OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
         "responses.compact": _table(**{name: _RESPONSES[name] for name in _RESPONSES_COMPACT}),
         "text_completion": _TEXT_COMPLETION,
         "embedding": _table(
-            dimensions=ValueRule(("integer",), 1), encoding_format=_one_of("float", "base64"), user=_STRING
+            dimensions=ValueRule(("integer",), 1, limit="amount"),
+            encoding_format=_one_of("float", "base64"),
+            user=_STRING,
         ),
         "transcription": _TRANSCRIPTION,
         "translation": _table(response_format=_one_of(*_TRANSCRIPT_FORMATS), temperature=_AUDIO_TEMPERATURE),
@@ -222,7 +227,8 @@ OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
         "image.edit": _table(**_IMAGE_BOTH, input_fidelity=_one_of("high", "low")),
         "image.variation": _IMAGE_VARIATION,
         "video": _table(
-            seconds=_one_of("4", "8", "12"), size=_one_of("720x1280", "1280x720", "1024x1792", "1792x1024")
+            seconds=ValueRule(("string",), choices=("4", "8", "12"), limit="amount"),
+            size=_one_of("720x1280", "1280x720", "1024x1792", "1792x1024"),
         ),
         "video.list": _table(after=_STRING, limit=ValueRule(("integer",), 0, 100), order=_ORDER),
         "video.content": _table(variant=_one_of("video", "thumbnail", "spritesheet")),

@@ -53,7 +53,7 @@ def expected_body(body: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
 
 
 def _is_neutral(name: str, value: Any) -> bool:
-    return value == 1 if name == "n" else value in NEUTRAL
+    return value == 1 if name == "n" else name != "seed" and value in NEUTRAL
 
 
 def _limits(body: dict[str, Any], expected: dict[str, Any], losses: set[str]) -> None:

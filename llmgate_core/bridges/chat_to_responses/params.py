@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.bridges.chat_to_responses.values import DOCUMENTED, NO_COUNTERPART, SOURCE, VALUES
+from llmgate_core.bridges.chat_to_responses.values import CHAT, DOCUMENTED, NO_COUNTERPART, SOURCE, VALUES
 from llmgate_core.catalogue.rules import judge, judge_metadata, judge_reasoning, judge_text
 from llmgate_core.catalogue.values import judge_value
 from llmgate_core.contract.call import ModelFacts, Route
@@ -53,13 +53,7 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
 
 def is_neutral(param: str, value: Any) -> bool:
     """Return whether leaving out `value`, of a parameter without a counterpart, changes nothing."""
-    if value is None:
-        return True
-    if param == "n":
-        return bool(value == 1) and value is not True
-    if param == "modalities":
-        return isinstance(value, (list, tuple)) and all(item == "text" for item in value)
-    return not value and not isinstance(value, (bool, str))
+    return CHAT[param].is_neutral(value)
 
 
 def _judge_without_counterpart(param: str, value: Any) -> ParamRule:

@@ -13,7 +13,7 @@ from llmgate_core.catalogue.sources import OPENAI_REFERENCE
 from llmgate_core.catalogue.values import ValueRule
 from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 
-__all__ = ["DOCUMENTED", "NO_COUNTERPART", "SOURCE", "VALUES"]
+__all__ = ["CHAT", "DOCUMENTED", "NO_COUNTERPART", "SOURCE", "VALUES"]
 
 SOURCE = OPENAI_REFERENCE
 CHAT = OPENAI_PARAMETERS["chat"]

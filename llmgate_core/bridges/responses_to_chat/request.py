@@ -16,8 +16,10 @@ from typing import Any
 from llmgate_core.bridges.responses_to_chat.items import chat_messages, with_one_system_message
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
 from llmgate_core.bridges.responses_to_chat.tools import Tools
+from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.errors import bad_request
 
 __all__ = ["to_chat"]
@@ -46,6 +48,7 @@ STATE: Mapping[str, str] = MappingProxyType(
 )
 """Parameter -> why it is rejected."""
 REASONING_LOST = ("summary", "generate_summary", "mode", "context")
+MAX_TOOL_CALLS = OPENAI_PARAMETERS["responses"]["max_tool_calls"]
 LOGPROBS = "message.output_text.logprobs"
 CONVERTED = frozenset(
     {
@@ -212,7 +215,9 @@ def _record_dropped(body: JsonObject, ledger: Ledger) -> None:
         ledger.lost("truncation", "chat does not shorten the input")
     elif body.get("truncation") is not None:
         ledger.dropped("truncation", "chat never shortens the input")
-    if body.get("max_tool_calls") is not None:
+    if (most := body.get("max_tool_calls")) is not None:
+        if not MAX_TOOL_CALLS.allows(most):
+            raise bad_request("max_tool_calls", f"max_tool_calls must be {MAX_TOOL_CALLS}, not {shown(most)}")
         ledger.lost("max_tool_calls", "it limits built-in tools, which chat does not have")
     for name in ("access_programs", "image"):
         if body.get(name) is not None:

@@ -207,3 +207,35 @@ def test_null_is_never_judged() -> None:
     given = dict.fromkeys([name for name in VALUES if name != "metadata"])
     assert applied("gpt-4o", **given) == (given, ())
     assert applied("gpt-4o", metadata=None)[0] == {}
+
+
+NEUTRAL = {
+    "presence_penalty": 0,
+    "frequency_penalty": 0.0,
+    "top_p": 1,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+    "stop": [],
+    "modalities": ["text"],
+    "audio": {},
+    "prediction": {},
+}
+
+
+@pytest.mark.parametrize("policy", ["error", "drop"])
+def test_a_value_that_asks_for_nothing_is_left_out_without_loss(policy: str) -> None:
+    body, ledger = applied("gpt-5", policy, **NEUTRAL)
+    assert body == {}
+    assert [(e.parameter, e.action, e.lossy) for e in ledger] == [(name, "dropped", False) for name in NEUTRAL]
+
+
+@pytest.mark.parametrize(("name", "value"), [("presence_penalty", 0.1), ("presence_penalty", False), ("logprobs", 0)])
+def test_a_value_that_asks_for_something_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(UnsupportedParamsError) as caught:
+        applied("gpt-5", **{name: value})
+    assert caught.value.param == name
+
+
+def test_a_neutral_value_is_forwarded_where_everything_is() -> None:
+    assert applied("gpt-5", "forward", presence_penalty=0)[0] == {"presence_penalty": 0}

@@ -77,7 +77,7 @@ HI = [{"role": "user", "content": "hi"}]
     [
         ({"n": 9}, "Acme's API page"),
         ({"seed": 7}, "OpenAI API reference"),
-        ({"logit_bias": {}}, "plugin Acme"),
+        ({"logit_bias": {"50256": 5}}, "plugin Acme"),
     ],
 )
 def test_a_parameter_is_judged_by_the_table_then_by_the_row(
@@ -207,4 +207,4 @@ def test_a_plugin_that_declares_no_inputs_is_asked_about_parameters_alone(
     upstream.answers.append(Answer.json(CHAT))
     client.completion("strict/large", HI, temperature=1)
     assert upstream.received[0]["json"] == {"model": "large", "messages": HI, "temperature": 1}
-    assert refused(client, "completion", "strict/large", HI, top_p=1).param == "top_p"
+    assert refused(client, "completion", "strict/large", HI, top_p=0.5).param == "top_p"

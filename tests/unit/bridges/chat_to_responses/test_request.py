@@ -28,7 +28,7 @@ NEUTRAL = {
     "audio": [None],
     "modalities": [["text"], [], None],
     "stop": [[], None],
-    "seed": [None, 0],
+    "seed": [None],
     "logit_bias": [{}, None],
     "presence_penalty": [0, 0.0, None],
     "frequency_penalty": [0, None],
