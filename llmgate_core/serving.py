@@ -17,6 +17,8 @@ from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
 from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
+from llmgate_core.files.uploads import content_type_of
 from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
 from llmgate_core.registry.install_hints import install_command
@@ -34,6 +36,7 @@ __all__ = [
     "FAMILIES",
     "FAMILY_OF_MODE",
     "MASK",
+    "OPENAI_PARAMETERS",
     "OPTION_NAMES",
     "CallRecord",
     "Family",
@@ -52,6 +55,7 @@ __all__ = [
     "SecretFinder",
     "StreamedContent",
     "Timeouts",
+    "content_type_of",
     "decode",
     "encode",
     "error_object",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 from llmgate_core.errors import bad_request
 
-__all__ = ["file_part"]
+__all__ = ["content_type_of", "file_part"]
 
 BLOCK_BYTES = 64 * 1024
 SPOOLED_BYTES = 1024 * 1024  # of a stream that cannot seek; anything longer is copied to disk
@@ -44,7 +44,7 @@ _CONTENT_TYPES = MappingProxyType(
         ".ogg": "audio/ogg",
         ".opus": "audio/ogg",
         ".wav": "audio/wav",
-        ".webm": "video/webm",
+        ".webm": "audio/webm",
         ".webp": "image/webp",
     }
 )
@@ -78,7 +78,7 @@ def _part_of(value: Any, name: str | None, content_type: str | None, *, param: s
         return replace(
             value,
             filename=basename(name) or value.filename,
-            content_type=content_type or (_type_of(name) if basename(name) else None) or value.content_type,
+            content_type=content_type or (content_type_of(name) if basename(name) else None) or value.content_type,
         )
     if isinstance(value, BINARY):
         content = bytes(value)  # no copy if it is bytes already
@@ -165,11 +165,14 @@ def _part(
     extension = _extension_of(magic)
     filename = filename or f"upload{extension or '.bin'}"
     return FilePart(
-        filename, content_type or _type_of(filename) or _type_of(extension) or _UNKNOWN_TYPE, size, open_file
+        filename,
+        content_type or content_type_of(filename) or content_type_of(extension) or _UNKNOWN_TYPE,
+        size,
+        open_file,
     )
 
 
-def _type_of(name: str | None) -> str | None:
+def content_type_of(name: str | None) -> str | None:
     """Return the content type for the extension of `name`, or None if it is unknown."""
     extension = os.path.splitext(f"x{basename(name)}")[1].lower()
     return _CONTENT_TYPES.get(extension) or mimetypes.guess_type(f"x{extension}")[0]

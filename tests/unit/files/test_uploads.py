@@ -111,7 +111,7 @@ def test_a_stream_that_cannot_seek_is_copied_once_and_read_many_times(size: int)
         (b"\xff\xfb\x90\x64", "upload.mp3", "audio/mpeg"),
         (b"OggS\0", "upload.ogg", "audio/ogg"),
         (b"fLaC\0", "upload.flac", "audio/flac"),
-        (b"\x1aE\xdf\xa3\x01", "upload.webm", "video/webm"),
+        (b"\x1aE\xdf\xa3\x01", "upload.webm", "audio/webm"),
         (b"\0\0\0\x20ftypM4A ", "upload.m4a", "audio/mp4"),
         (b"\0\0\0\x20ftypisom", "upload.mp4", "video/mp4"),
         (b"\x89PNG\r\n\x1a\n", "upload.png", "image/png"),

@@ -12,8 +12,6 @@ import asyncio
 import contextlib
 import io
 import logging
-import mimetypes
-import os
 import re
 import tempfile
 import threading
@@ -24,8 +22,9 @@ from typing import Any, BinaryIO, cast
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from llmgate_core.serving import FilePart
+from llmgate_core.serving import FilePart, content_type_of
 from llmgate_gateway.http.body import too_large
+from llmgate_gateway.http.disposition import part_names
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
 from llmgate_gateway.http.shortages import StorageError
@@ -204,20 +203,20 @@ class _Parts:
         self._value.clear()
 
     def _open(self) -> None:
-        kind, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if kind != b"form-data" or b"name" not in options:
+        name, filename = part_names(self._headers.get(b"content-disposition"))
+        if name is None:
             raise _invalid_form("A part of the form has no name.")
         if self._headers.get(b"content-transfer-encoding", b"").lower() not in IDENTITY:
             raise _invalid_form("A part of the form has a content-transfer-encoding; send its bytes as they are.")
-        self._field = _text(options[b"name"], "name")
+        self._field = _text(name, "name")
         if len(self._field) > MAX_NAME_CHARACTERS:
             raise _invalid_form(f"The form has a field with a name of more than {MAX_NAME_CHARACTERS} characters.")
         self._text.clear()
         self._file = None
-        if b"filename" in options:
-            filename = re.split(r"[/\\]", _text(options[b"filename"], "file name"))[-1].strip()
+        if filename is not None:
+            last = re.split(r"[/\\]", _text(filename, "file name"))[-1].strip()
             media = self._headers.get(b"content-type", b"").decode("latin-1")
-            self._file = (filename or "upload.bin", media, self._form.spool())
+            self._file = (last or "upload.bin", media, self._form.spool())
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
@@ -235,7 +234,7 @@ class _Parts:
             return
         filename, media, spool = self._file
         if not FILE_TYPE.fullmatch(media):
-            media = mimetypes.guess_type(f"x{os.path.splitext(filename)[1]}")[0] or "application/octet-stream"
+            media = content_type_of(filename) or "application/octet-stream"
         self._form.fields.append((self._field, FilePart(filename, media, spool.size, spool.open)))
 
 

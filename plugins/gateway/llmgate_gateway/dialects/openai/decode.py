@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.serving import FAMILIES, LedgerEntry, decode
+from llmgate_core.serving import FAMILIES, LedgerEntry
 from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.config.schema.general import GeneralSettings
+from llmgate_gateway.dialects.openai.form import form_parameters, query_parameters
 from llmgate_gateway.http.body import body_limit, check_names, json_body, query_fields, read_whole
 from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
 from llmgate_gateway.http.request import ClientRequest
@@ -21,8 +22,6 @@ __all__ = ["decode_call"]
 
 MAX_SHOWN_CHARACTERS = 256
 """Of the model's name, in the record."""
-TYPED_FIELDS = frozenset({"n", "output_compression", "partial_images", "stream", "temperature"})
-"""Fields of forms that are numbers or truth values. Source: the form schemas of the OpenAI API reference."""
 MODEL_KEY = b'"model"'
 ESCAPED_LETTER = b"\\u006"  # no client escapes a to o, unless it hides a name
 
@@ -69,8 +68,9 @@ async def _read_body(
             form = Form(limits.upload_dir)
             call.on_end.append(form.aclose)
             await read_form(request, form, boundary, limits.max_body)
-            call.body = _with_typed_fields(form.body())
-            check_names(call.body, files=files, has_model_list=has_model_list)
+            fields = form.body()
+            check_names(fields, files=files, has_model_list=has_model_list)
+            call.body, call.record.ledger = form_parameters(route, fields)
             return
     content = await read_whole(request, min(limits.max_json_body, limits.max_body))
     call.size = len(content)
@@ -88,16 +88,18 @@ async def _read_body(
 def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None:
     """Put the query's fields into the body; return the model by which the client chooses a deployment, if any."""
     allowed, others = query_fields(query, route.query)
-    call.body.update(_with_typed_fields(fields_as_body(allowed)))
+    call.body.update(query_parameters(route, fields_as_body(allowed)))
     model = None
     if not route.takes_model and "model" in others:
         others.remove("model")
         model = dict(query_fields(query, frozenset({"model"}))[0])["model"]
-    call.record.ledger = tuple(
-        LedgerEntry(
-            f"query {name[:80]}", "dropped", "the operation has no such query field", "OpenAI API reference", lossy=True
-        )
-        for name in dict.fromkeys(others)
+    reason = "the operation has no such query field"
+    call.record.ledger = (
+        *call.record.ledger,
+        *(
+            LedgerEntry(f"query {name[:80]}", "dropped", reason, "OpenAI API reference", lossy=True)
+            for name in dict.fromkeys(others)
+        ),
     )
     return model
 
@@ -115,17 +117,3 @@ def _read_model(call: GatewayCall, request: ClientRequest, route: HTTPRoute, nam
         header = request.headers.get(b"x-llmgate-model")
         call.model = named if header is None else header.decode("latin-1")
     call.record.requested_model = None if call.model is None else call.model[:MAX_SHOWN_CHARACTERS]
-
-
-def _with_typed_fields(body: dict[str, Any]) -> dict[str, Any]:
-    """Replace strings by the number or truth value that they spell, where the field is one."""
-    for name in TYPED_FIELDS & body.keys():
-        written = body[name]
-        if isinstance(written, str):
-            try:
-                value = decode(written)
-            except ValueError:
-                raise refuse(400, f"{name} is neither a number nor true or false.", param=name) from None
-            if isinstance(value, (bool, int, float)):
-                body[name] = value
-    return body
