@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from llmgate_core import errors
 from llmgate_core.calls.prepared import short_values
+from llmgate_core.calls.retry import is_worth_retrying
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
@@ -64,6 +65,7 @@ __all__ = [
     "has_more_values",
     "install_command",
     "installed_claims",
+    "is_worth_retrying",
     "load_claim",
     "mask",
     "say",

@@ -19,7 +19,7 @@ from llmgate_core.reading.upstream_errors import complete_error
 if TYPE_CHECKING:
     from llmgate_core.calls.prepared import PreparedCall
 
-__all__ = ["log_retry", "wait_after", "wait_before_retry"]
+__all__ = ["is_worth_retrying", "log_retry", "wait_after", "wait_before_retry"]
 
 log = logging.getLogger("llmgate")
 
@@ -95,6 +95,11 @@ def wait_before_retry(
     else:
         wait = jitter * min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
     return None if remaining_seconds is not None and wait >= remaining_seconds else wait
+
+
+def is_worth_retrying(error: APIError) -> bool:
+    """Return whether another try may get another answer, by its status, its code and the upstream's own word."""
+    return _may_pass(error, error._should_retry)
 
 
 def _may_pass(error: APIError, should_retry: str | None) -> bool:

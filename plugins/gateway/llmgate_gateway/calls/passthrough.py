@@ -110,6 +110,8 @@ async def _answer(request: ClientRequest, deployment: LiveDeployment, upstream: 
     record.upstream_status = status
     if 300 <= status < 400:
         raise errors.APIStatusError(NEUTRAL["redirect"], status_code=status)
+    if status == 401:
+        raise errors.AuthenticationError(f"HTTP {status}", status_code=status, attempts=1)
     content_type = received.get("content-type", "application/octet-stream")
     headers = [(b"content-type", header_value(content_type)), ATTACHMENT]
     headers += passed_headers(received, deployment.key_leaks)

@@ -22,6 +22,7 @@ from llmgate_gateway.http.large_work import LARGE_BYTES
 from llmgate_gateway.http.responses import ATTACHMENT, is_clean, ledger_header, may_pass, passed_headers
 from llmgate_gateway.telemetry.content_log import ContentLog
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
+from llmgate_gateway.telemetry.upstream_text import shown_text
 
 __all__ = ["call_upstream"]
 
@@ -64,6 +65,8 @@ async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: 
         answer = await _relay(call, deployment, selection.model, arguments, keeps_body=keeps_body)
     except errors.LLMGateError as error:
         deployment.record_outcome(*outcome_of(error))
+        if (text := shown_text(error, call.body)) is not None:
+            record.extra["upstream_text"] = text
         raise
     operation = FAMILIES[call.family].operations[call.operation]
     if isinstance(answer, AsyncStream):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from llmgate_core.serving import errors
+from llmgate_core.serving import errors, is_worth_retrying
 from llmgate_gateway.http.responses import MAX_VALUE_CHARACTERS, ErrorFacts, RawHeaders, is_clean, unmasked_headers
 from llmgate_gateway.telemetry.exception_text import exception_line
 from llmgate_gateway.telemetry.record import RequestRecord
@@ -26,6 +26,7 @@ NEUTRAL = {
     "timeout": "The upstream did not answer in time.",
     "invalid": "The upstream's response is not valid for this request.",
     "redirect": "The upstream answered with a redirect, which is not followed.",
+    "auth": "The upstream refuses the gateway's key for this model, whatever the client's key is.",
     "internal": "The gateway failed to serve this request.",
 }
 WAYS_OUT = {
@@ -33,6 +34,10 @@ WAYS_OUT = {
     "forward": "param_policy: forward to send it anyway",
 }
 """Word of `UnsupportedParamsError.way_out` -> the setting of a deployment."""
+UPSTREAM_AUTH = "upstream_auth"
+"""The code of an upstream's 401 or 403. They concern the config's key, while our own 401 concerns the client's."""
+RETRIED_BY_CLIENTS = frozenset({408, 409, 429})
+"""Statuses below 500 after which OpenAI's SDKs try again. Source: their README files, "Retries"."""
 STOPPING = errors.ServiceUnavailableError("The gateway is stopping.", status_code=503, code="shutdown")
 """For requests that are still in flight when the server has to stop."""
 
@@ -44,7 +49,7 @@ def status_of(error: errors.LLMGateError) -> int:
     status = error.status_code
     if isinstance(error, errors.AuthenticationError) and error.attempts == 0:
         return 500  # it is our key that is missing, not the client's
-    if isinstance(error, errors.APIResponseValidationError):
+    if isinstance(error, errors.APIResponseValidationError) or _is_upstream_auth(error):
         return 502
     if isinstance(error, errors.APITimeoutError):
         return 504 if status is None else status
@@ -61,7 +66,7 @@ def error_facts(error: errors.LLMGateError) -> ErrorFacts:
         _encodable(message[:MAX_MESSAGE_CHARACTERS]) or "",
         code=_encodable(code),
         param=_encodable(getattr(error, "param", None)),
-        kind=_encodable(getattr(error, "type", None)),
+        kind=None if _is_upstream_auth(error) else _encodable(getattr(error, "type", None)),
         headers=_headers_of(error),
     )
 
@@ -73,6 +78,8 @@ def outcome_of(error: errors.LLMGateError) -> tuple[str, str]:
         return "failed", code
     if error.attempts == 0:
         return "refused", code
+    if _is_upstream_auth(error):
+        return "failed", UPSTREAM_AUTH
     return "truncated" if isinstance(error, errors.StreamTruncatedError) else "failed", code
 
 
@@ -138,7 +145,16 @@ def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
         return NEUTRAL["connection"], "upstream_unreachable"
     if isinstance(error, errors.UnsupportedParamsError) and error.attempts == 0:
         return error.message + _way_out(error), code
+    if _is_upstream_auth(error):
+        said = "" if isinstance(error, errors.AuthenticationError) else f" It says: {_upstream_message(error)}"
+        return NEUTRAL["auth"] + said, UPSTREAM_AUTH  # the message of a 401 may show parts of the key
     return _upstream_message(error), code
+
+
+def _is_upstream_auth(error: errors.LLMGateError) -> bool:
+    """Return whether an upstream has refused the key that the config gives it."""
+    refusals = (errors.AuthenticationError, errors.PermissionDeniedError)
+    return isinstance(error, refusals) and error.attempts != 0
 
 
 def _way_out(error: errors.UnsupportedParamsError) -> str:
@@ -172,6 +188,13 @@ def _headers_of(error: errors.LLMGateError) -> RawHeaders:
         headers.append((b"retry-after", f"{wait:.3f}".rstrip("0").rstrip(".").encode()))
     if error.request_id and is_clean(error.request_id) and len(error.request_id) <= MAX_VALUE_CHARACTERS:
         headers.append((b"x-request-id", error.request_id.encode()))
-    if error.attempts is not None and error.attempts > 1:
+    has_tried = error.attempts is not None and error.attempts > 1
+    if has_tried or (_is_retried_by_clients(error) and not is_worth_retrying(error)):
         headers.append((b"x-should-retry", b"false"))
     return headers
+
+
+def _is_retried_by_clients(error: errors.APIError) -> bool:
+    return error.status_code is not None and (
+        status_of(error) in RETRIED_BY_CLIENTS or (status_of(error) >= 500 and error.attempts != 0)
+    )

@@ -71,7 +71,7 @@ PLAIN: dict[str, tuple[Make, int, str | None]] = {
     "a page with 502": (plain(f"<html>{INSIDE}".encode() + b"x" * 60_000, 502, HTML), 502, None),
     "a page with 404": (plain(f"<html>{INSIDE}</html>".encode(), 404, HTML), 404, None),
     "an empty 500": (plain(b"", 500), 500, None),
-    "an empty 401": (plain(b"", 401), 401, None),
+    "an empty 401": (plain(b"", 401), 502, "upstream_auth"),
     "status 599": (plain(b'{"error":{"message":"m"}}', 599), 599, None),
     "error in a 200": (plain(b'{"error":{"message":"slow","code":"rate_limit_exceeded"}}'), 429, "rate_limit_exceeded"),
     "error text in a 200": (plain(b'{"error":"slow"}'), 502, None),
@@ -125,8 +125,8 @@ PLAIN: dict[str, tuple[Make, int, str | None]] = {
         plain(
             json.dumps({"error": {"message": f"bad {KEY}", "type": KEY, "code": KEY[4:20], "param": KEY}}).encode(), 401
         ),
-        401,
-        None,
+        502,
+        "upstream_auth",
     ),
     "the key in base64": (
         plain(json.dumps({"error": {"message": base64.b64encode(KEY.encode()).decode()}}).encode(), 400),

@@ -153,7 +153,7 @@ def test_no_prompt_no_answer_and_no_key_is_written(gateways: Any, upstream: Any)
     key = {"authorization": "Bearer sk-master-canary-7f3a9"}
     upstream.answers.append(Answer.json({"error": {"message": "bad key sk-upstream-0123456789abcdef"}}, 401))
     body = {"model": "m", "messages": [{"role": "user", "content": "CANARY-PROMPT"}]}
-    assert gateway.ask("POST", "/v1/chat/completions", body, **key)[0] == 401
+    assert gateway.ask("POST", "/v1/chat/completions", body, **key)[0] == 502
     assert gateway.ask("POST", "/v1/chat/completions", body, **key)[0] == 200
     assert gateway.ask("POST", "/v1/chat/completions", body)[0] == 401
     gateway.ask("GET", "/metrics", **key)

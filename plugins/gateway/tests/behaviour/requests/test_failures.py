@@ -20,9 +20,9 @@ CHUNK = '{"id":"c","choices":[{"index":0,"delta":{"content":"x"}}]}'
 
 ERRORS = [
     (errors.BadRequestError("no", status_code=400), 400),
-    (errors.AuthenticationError("wrong key", status_code=401, code="invalid_api_key"), 401),
+    (errors.AuthenticationError("wrong key", status_code=401, code="invalid_api_key"), 502),
     (errors.AuthenticationError("no API key for openai: set OPENAI_API_KEY", status_code=401, attempts=0), 500),
-    (errors.PermissionDeniedError("no", status_code=403), 403),
+    (errors.PermissionDeniedError("no", status_code=403), 502),
     (errors.NotFoundError("no", status_code=404), 404),
     (errors.ConflictError("no", status_code=409), 409),
     (errors.UnprocessableEntityError("no", status_code=422), 422),
@@ -195,3 +195,55 @@ def test_a_model_of_this_machine_needs_no_key_and_gets_the_query_of_its_address(
     assert gateway.chat().status_code == 200
     assert upstream.received[0]["path"] == "/v1/chat/completions?api-version=1"
     assert "authorization" not in upstream.received[0]["headers"]
+
+
+@pytest.mark.parametrize(("status", "passes_message"), [(401, False), (403, True)])
+def test_an_upstream_that_refuses_our_key_does_not_blame_the_clients(
+    gateway: Any, upstream: Any, status: int, passes_message: bool
+) -> None:
+    said = {"message": "no: sk-up*****0000", "type": "invalid_request_error", "code": "invalid_api_key"}
+    upstream.answers.append(Answer.json({"error": said}, status))
+    reply = gateway.chat()
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"], error["type"]) == (502, "upstream_auth", "server_error")
+    assert ("sk-up" in error["message"]) is passes_message
+    assert reply.headers["x-should-retry"] == "false"
+    record = gateway.wait_records(1)[0]
+    assert (record.outcome, record.error_code, record.upstream_status) == ("failed", "upstream_auth", status)
+
+
+@pytest.mark.parametrize(
+    ("code", "retried"),
+    [("insufficient_quota", False), ("project_spend_limit_exceeded", False), ("rate_limit_exceeded", True)],
+)
+def test_a_client_is_told_not_to_try_again_where_that_cannot_help(
+    gateway: Any, upstream: Any, code: str, retried: bool
+) -> None:
+    upstream.answers.append(Answer.json({"error": {"message": "m", "type": code, "code": code}}, 429))
+    reply = gateway.chat()
+    assert (reply.status_code, reply.json()["error"]["code"]) == (429, code)
+    assert reply.headers.get("x-should-retry") == (None if retried else "false")
+
+
+def test_the_text_of_a_proxy_reaches_client_and_log(gateway: Any, upstream: Any) -> None:
+    upstream.answers.append(Answer(503, b"no healthy upstream", {"content-type": "text/plain"}))
+    reply = gateway.chat()
+    assert (reply.status_code, reply.json()["error"]["message"]) == (503, "no healthy upstream")
+    assert gateway.wait_records(1)[0].extra["upstream_text"] == "no healthy upstream"
+
+
+@pytest.mark.parametrize(
+    "text", ["cannot answer: my private words", "PRIVATE", "no model gpt: x1y2z3", "stop at PRIV1"]
+)
+def test_a_text_that_repeats_the_request_is_in_no_log(gateway: Any, upstream: Any, text: str) -> None:
+    upstream.answers.append(Answer(503, text.encode(), {"content-type": "text/plain"}))
+    messages = [{"role": "user", "content": "These are My Private Words, PRIVATE"}]
+    gateway.chat(messages=messages, stop=["PRIV1"], user="x1y2z3")
+    assert "upstream_text" not in gateway.wait_records(1)[0].extra
+
+
+def test_the_problems_that_fastapi_names_reach_the_client(gateway: Any, upstream: Any) -> None:
+    problem = {"loc": ["body", "top_k"], "msg": "Input should be a valid integer", "input": "PRIVATE"}
+    upstream.answers.append(Answer.json({"detail": [problem]}, 422))
+    message = gateway.chat().json()["error"]["message"]
+    assert message == "top_k: Input should be a valid integer"
