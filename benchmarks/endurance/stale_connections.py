@@ -1,0 +1,67 @@
+"""An upstream that closes kept connections just when they may be used again: no call fails, and none is sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from calls import astream, async_client, awhole, client, stream, whole
+from loopback import Upstream, upstream
+from measuring import TRANSPORTS, LoopRun, Outcomes, Row, program, scaled
+
+SHARE = 0.3
+THREADS, TASKS = 16, 30
+
+
+def in_threads(server: Upstream, transport: str, count: int, outcomes: Outcomes) -> None:
+    with client(server.base_url, transport) as caller:
+
+        def call(number: int) -> str:
+            try:
+                (whole if number % 3 else stream)(caller, **({} if number % 3 else {"gap": 0}))
+            except Exception as error:
+                return f"failed: {type(error).__name__}"
+            return "ok"
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            outcomes.update(pool.map(call, range(count)))
+
+
+async def in_tasks(server: Upstream, transport: str, count: int, outcomes: Outcomes) -> None:
+    async with async_client(server.base_url, transport) as caller:
+        left = iter(range(count))
+
+        async def worker() -> None:
+            for number in left:
+                try:
+                    await (awhole(caller) if number % 3 else astream(caller, gap=0))
+                except Exception as error:
+                    outcomes[f"failed: {type(error).__name__}"] += 1
+                else:
+                    outcomes["ok"] += 1
+
+        await asyncio.gather(*(worker() for _ in range(TASKS)))
+
+
+def stale_connections(scale: float) -> Iterator[Row]:
+    count = scaled(1700, scale, 60)
+    for transport in TRANSPORTS:
+        for place in (f"{THREADS} threads", f"{TASKS} tasks"):
+            with upstream(cut=SHARE) as server:
+                run, outcomes = LoopRun("asyncio"), Outcomes()
+                if "threads" in place:
+                    in_threads(server, transport, count, outcomes)
+                else:
+                    run.run(in_tasks(server, transport, count, outcomes))
+                counts, left = server.counts(), server.closed()
+                yield Row(
+                    f"{SHARE:.0%} of kept connections closed within 4 ms of an answer, {place}, {transport}",
+                    f"{count:,} calls",
+                    f"{counts['cuts']} cuts; {outcomes.shown()}; {counts['duplicates']} sent twice; {left} sockets left",
+                    held=outcomes.only("ok") and not counts["duplicates"] and not left and run.is_clean,
+                )
+
+
+if __name__ == "__main__":
+    program(stale_connections)
