@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from calls import async_client, awhole
 from loopback import Upstream, upstream
-from measuring import TRANSPORTS, LoopRun, Outcomes, Row, program, scaled
+from measuring import TRANSPORTS, LoopRun, Outcomes, Row, aoutcome_of, program, scaled
 
 from llmgate_core import Timeouts
 
@@ -20,9 +20,7 @@ async def burst(server: Upstream, transport: str, count: int, timeout: Timeouts,
     async with async_client(server.base_url, transport, timeout=timeout, max_retries=0) as caller:
         await asyncio.gather(*(awhole(caller, delay=0.05) for _ in range(WARM)))
         began = time.perf_counter()
-        calls = (awhole(caller, delay=0.5) for _ in range(count))
-        for result in await asyncio.gather(*calls, return_exceptions=True):
-            outcomes["ok" if result is None else f"failed: {type(result).__name__}"] += 1
+        outcomes.update(await asyncio.gather(*(aoutcome_of(awhole(caller, delay=0.5)) for _ in range(count))))
         return time.perf_counter() - began
 
 

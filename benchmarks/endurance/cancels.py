@@ -13,7 +13,7 @@ from typing import Any
 
 from calls import ASYNC_KINDS, MODEL, async_client, client, messages, new_token, retried, stream, whole
 from loopback import Upstream, upstream
-from measuring import LoopRun, Outcomes, Row, descriptors, program, scaled
+from measuring import LoopRun, Outcomes, Row, descriptors, failure, program, scaled
 
 from llmgate_core import LLMGateError
 
@@ -35,18 +35,18 @@ async def cancelled_calls(server: Upstream, transport: str, count: int, outcomes
                 if random.random() < 0.7:
                     task.cancel()
                 await asyncio.wait([task], timeout=60)
-                outcomes[outcome_of(task)] += 1
+                outcomes[end_of(task)] += 1
 
         await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
 
 
-def outcome_of(task: asyncio.Task[Any]) -> str:
+def end_of(task: asyncio.Task[Any]) -> str:
     if not task.done():
         return "hang"
     if task.cancelled():
         return "cancelled"
     error = task.exception()
-    return "ok" if error is None else f"failed: {type(error).__name__}"
+    return "ok" if error is None else failure(error)
 
 
 def cancels(scale: float) -> Iterator[Row]:

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def rows_of(experiment: Experiment, scale: float) -> Iterator[Row]:
     """Yield the rows of an experiment; an exception is a row as well."""
     try:
         yield from experiment(scale)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  an experiment that breaks did not hold
         traceback.print_exc()
         yield Row(experiment.__name__.replace("_", " "), "", f"{type(error).__name__}: {error}"[:200], held=False)
 
@@ -102,6 +102,28 @@ class Outcomes(Counter[str]):
     def only(self, *names: str) -> bool:
         """Return whether no call ended in any other way."""
         return not set(+self) - set(names)
+
+
+def outcome_of(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """Make a call, and return how it ended: `ok`, or `failed` and the name of the error's class."""
+    try:
+        call(*arguments, **named)
+    except Exception as error:  # noqa: BLE001  every failure is a figure
+        return failure(error)
+    return "ok"
+
+
+async def aoutcome_of(call: Awaitable[Any]) -> str:
+    """Wait for a call, and return how it ended."""
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001  every failure is a figure
+        return failure(error)
+    return "ok"
+
+
+def failure(error: BaseException) -> str:
+    return f"failed: {type(error).__name__}"
 
 
 class LoopRun:

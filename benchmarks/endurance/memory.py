@@ -24,7 +24,7 @@ from calls import (
     whole,
 )
 from loopback import Upstream, upstream
-from measuring import TRANSPORTS, LoopRun, Outcomes, Row, descriptors, program, resident_mb, scaled
+from measuring import TRANSPORTS, LoopRun, Outcomes, Row, aoutcome_of, descriptors, program, resident_mb, scaled
 
 from llmgate_core import InternalServerError
 
@@ -43,8 +43,7 @@ def sequential(scale: float) -> Iterator[Row]:
         with upstream() as server, client(server.base_url, transport) as caller:
             for name, kind in kinds:
                 yield sequence(server, caller, f"{name} one after another, {transport}", kind, count)
-            single = client(server.base_url, transport, max_retries=0)
-            with single:
+            with client(server.base_url, transport, max_retries=0) as single:
                 title = f"errors of the upstream one after another, {transport}"
                 yield sequence(server, single, title, failing, count)
 
@@ -77,9 +76,7 @@ async def at_once(server: Upstream, count: int, outcomes: Outcomes) -> list[floa
     memory = []
     async with async_client(server.base_url, "http1", timeout=300.0) as caller:
         for kind in (awhole, astream, aleft_early, aretried, aupload):
-            results = await asyncio.gather(*(kind(caller) for _ in range(count)), return_exceptions=True)
-            for result in results:
-                outcomes["ok" if result is None else f"failed: {type(result).__name__}"] += 1
+            outcomes.update(await asyncio.gather(*(aoutcome_of(kind(caller)) for _ in range(count))))
             memory.append(resident_mb())
     return memory
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from calls import astream, async_client, awhole, client, stream, whole
 from loopback import Upstream, upstream
-from measuring import TRANSPORTS, LoopRun, Outcomes, Row, program, scaled
+from measuring import TRANSPORTS, LoopRun, Outcomes, Row, aoutcome_of, outcome_of, program, scaled
 
 SHARE = 0.3
 THREADS, TASKS = 16, 30
@@ -18,11 +18,7 @@ def in_threads(server: Upstream, transport: str, count: int, outcomes: Outcomes)
     with client(server.base_url, transport) as caller:
 
         def call(number: int) -> str:
-            try:
-                (whole if number % 3 else stream)(caller, **({} if number % 3 else {"gap": 0}))
-            except Exception as error:
-                return f"failed: {type(error).__name__}"
-            return "ok"
+            return outcome_of(whole, caller) if number % 3 else outcome_of(stream, caller, gap=0)
 
         with ThreadPoolExecutor(THREADS) as pool:
             outcomes.update(pool.map(call, range(count)))
@@ -34,12 +30,7 @@ async def in_tasks(server: Upstream, transport: str, count: int, outcomes: Outco
 
         async def worker() -> None:
             for number in left:
-                try:
-                    await (awhole(caller) if number % 3 else astream(caller, gap=0))
-                except Exception as error:
-                    outcomes[f"failed: {type(error).__name__}"] += 1
-                else:
-                    outcomes["ok"] += 1
+                outcomes[await aoutcome_of(awhole(caller) if number % 3 else astream(caller, gap=0))] += 1
 
         await asyncio.gather(*(worker() for _ in range(TASKS)))
 
@@ -58,7 +49,8 @@ def stale_connections(scale: float) -> Iterator[Row]:
                 yield Row(
                     f"{SHARE:.0%} of kept connections closed within 4 ms of an answer, {place}, {transport}",
                     f"{count:,} calls",
-                    f"{counts['cuts']} cuts; {outcomes.shown()}; {counts['duplicates']} sent twice; {left} sockets left",
+                    f"{counts['cuts']} cuts; {outcomes.shown()}; {counts['duplicates']} sent twice; "
+                    f"{left} sockets left",
                     held=outcomes.only("ok") and not counts["duplicates"] and not left and run.is_clean,
                 )
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from calls import ASYNC_KINDS, SYNC_KINDS, async_client, client
 from loopback import Upstream, upstream
-from measuring import TRANSPORTS, Outcomes, Row, descriptors, program, resident_mb, scaled
+from measuring import TRANSPORTS, Outcomes, Row, aoutcome_of, descriptors, outcome_of, program, resident_mb, scaled
 
 THREADS, LOOP_THREADS, LOOPS_EACH, CALLS_AT_ONCE = 50, 10, 10, 8
 
@@ -20,11 +20,7 @@ def threads(scale: float) -> Iterator[Row]:
             outcomes, before = Outcomes(), descriptors()
 
             def call(number: int, caller=caller) -> str:
-                try:
-                    SYNC_KINDS[number % len(SYNC_KINDS)](caller)
-                except Exception as error:
-                    return f"failed: {type(error).__name__}"
-                return "ok"
+                return outcome_of(SYNC_KINDS[number % len(SYNC_KINDS)], caller)
 
             with ThreadPoolExecutor(THREADS) as pool:
                 outcomes.update(pool.map(call, range(count)))
@@ -63,10 +59,10 @@ def run_loops(server: Upstream, transport: str, count: int, outcomes: Outcomes) 
     kinds = [kind for kind in ASYNC_KINDS if "large" not in kind.__name__]
 
     async def one_loop() -> list[str]:
-        calls = [kinds[number % len(kinds)](caller) for number in range(CALLS_AT_ONCE)]
-        results = await asyncio.gather(*calls, return_exceptions=True)
+        calls = (aoutcome_of(kinds[number % len(kinds)](caller)) for number in range(CALLS_AT_ONCE))
+        found = await asyncio.gather(*calls)
         await caller.aclose()
-        return ["ok" if result is None else f"failed: {type(result).__name__}" for result in results]
+        return found
 
     def thread(_: int) -> list[str]:
         return [outcome for _ in range(count) for outcome in asyncio.run(one_loop())]
