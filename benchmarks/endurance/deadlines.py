@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from calls import async_client, astream, awhole, client, stream, whole
+from calls import astream, async_client, awhole, client, stream, whole
 from loopback import Upstream, upstream
 from measuring import TRANSPORTS, LoopRun, Outcomes, Row, aoutcome_of, outcome_of, program, scaled
 

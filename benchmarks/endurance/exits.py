@@ -36,7 +36,8 @@ ENDS = {
     "a loop whose stream is kept": IN_LOOP + "    await anext(stream)\n    return stream\nkept = asyncio.run(main())",
     "a loop whose reading task is left": IN_LOOP + "    task = asyncio.ensure_future(anext(stream))\n"
     "    await asyncio.sleep(0)\nasyncio.run(main())",
-    "a loop whose client is closed": IN_LOOP + "    await anext(stream)\n    await caller.aclose()\nasyncio.run(main())",
+    "a loop whose client is closed": IN_LOOP
+    + "    await anext(stream)\n    await caller.aclose()\nasyncio.run(main())",
 }
 """How a program ends, and its last lines."""
 

@@ -66,6 +66,7 @@ async def inside_a_loop(server: Upstream, transport: str, outcomes: Outcomes) ->
     """The child inherits a running loop, and uses one of its own in a thread."""
     async with async_client(server.base_url, transport) as caller:
         await awhole(caller)
+
         def in_a_thread() -> None:
             found: list[str] = []
             thread = threading.Thread(target=lambda: found.append(outcome_of(lambda: asyncio.run(awhole(caller)))))

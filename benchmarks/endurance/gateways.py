@@ -177,7 +177,9 @@ def upload(token: str, size: int = UPLOAD_BYTES, **orders: Any) -> bytes:
 
 
 def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 

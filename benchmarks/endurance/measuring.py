@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,14 @@ def program(*experiments: Experiment) -> None:
     """Run experiments as the command line says, print their rows, and end the process: 1 if one did not hold."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full load (default: %(default)s)")
+    parser.add_argument("--first", action="store_true", help="only the first row")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of rows of Markdown")
     options = parser.parse_args()
     held = True
-    for experiment in experiments:
-        for row in rows_of(experiment, options.scale):
-            print(json.dumps(asdict(row)) if options.json else row.markdown(), flush=True)
-            held &= row.held
+    rows = chain.from_iterable(rows_of(experiment, options.scale) for experiment in experiments)
+    for row in islice(rows, 1 if options.first else None):
+        print(json.dumps(asdict(row)) if options.json else row.markdown(), flush=True)
+        held &= row.held
     sys.exit(0 if held else 1)
 
 

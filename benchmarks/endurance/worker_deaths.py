@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gateways import clients, gateway
 from loopback import until, upstream
-from measuring import Outcomes, Row, program, scaled
+from measuring import Outcomes, Row, children, program, scaled
 
 AT_ONCE, WORKERS = 40, 2
 SECONDS_BETWEEN = 1.5
@@ -24,8 +24,9 @@ def worker_deaths(scale: float) -> Iterator[Row]:
 
         def kill() -> None:
             while not stopped.wait(SECONDS_BETWEEN * min(1.0, scale * 3)):
-                killed.append(random.choice(running.processes()))
-                os.kill(killed[-1], signal.SIGKILL)
+                if len(workers := children(running.pid)) == WORKERS:
+                    killed.append(random.choice(workers))
+                    os.kill(killed[-1], signal.SIGKILL)
 
         thread = threading.Thread(target=kill)
         thread.start()

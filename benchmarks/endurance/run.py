@@ -1,0 +1,120 @@
+"""Run the experiments of this folder, each program in a process of its own, and print a table of what they found.
+
+The exit status is 1 if something did not hold, or if a program hung.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from measuring import Row
+
+HERE = Path(__file__).parent
+PROGRAMS = (
+    "cancels",
+    "threads_and_loops",
+    "bursts",
+    "stale_connections",
+    "memory",
+    "forks_and_pools",
+    "deadlines",
+    "tls",
+    "large_bodies",
+    "exits",
+    "gateway_traffic",
+    "slow_clients",
+    "reloads",
+    "stops",
+    "worker_deaths",
+    "log_files",
+    "descriptors",
+)
+HANG_SECONDS = 240.0
+QUIET_LOAD = 0.5  # runnable processes for each core before the start
+BEGIN, END = "<!-- from make endurance -->\n", "<!-- end -->"
+HEADER = "| experiment | load | figures | held |\n|---|---|---|---|\n"
+
+
+def rows_of(name: str, options: argparse.Namespace) -> list[Row]:
+    """Run a program, and return its rows; one that hangs is killed with its children, and is a row too."""
+    command = [sys.executable, str(HERE / f"{name}.py"), "--json", "--scale", str(options.scale)]
+    command += ["--first"] if options.first else []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    hung = False
+    try:
+        out, _ = process.communicate(timeout=HANG_SECONDS)
+    except subprocess.TimeoutExpired:
+        hung = True
+        os.killpg(process.pid, signal.SIGKILL)
+        out, _ = process.communicate()
+    rows = [Row(**json.loads(line)) for line in out.splitlines()]
+    if hung or process.returncode != int(not all(row.held for row in rows)):
+        end = f"no end within {HANG_SECONDS:.0f} s" if hung else f"ended with status {process.returncode}"
+        rows.append(Row(f"{name}.py", "", end, held=False))
+    return rows
+
+
+def all_rows(names: list[str], options: argparse.Namespace) -> Iterator[Row]:
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for rows in pool.map(partial(rows_of, options=options), names):
+            for row in rows:
+                print(row.markdown(), flush=True)
+                yield row
+
+
+def conditions(scale: float) -> str:
+    """Return when and on what was measured; no name of a machine."""
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    busy = "quiet" if load < QUIET_LOAD else f"busy with other programs, {load:.1f} runnable processes for each core"
+    share = "" if scale == 1 else f", {scale:g} of the full load"
+    day = datetime.date.today()
+    return (
+        f"Measured on {day.day} {day:%B %Y}: {os.cpu_count()} shared cores, Python {platform.python_version()}, "
+        f"{platform.system()}, {busy}{share}."
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Replace what is between the two markers of a page."""
+    page = path.read_text("utf-8")
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{path} has no {BEGIN.strip()} and {END} behind it")
+    path.write_text(f"{head}{begin}{text}{end}{tail}", "utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="programs whose names contain this text")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full load (default: %(default)s)")
+    parser.add_argument("--first", action="store_true", help="only the first row of each program")
+    parser.add_argument("--jobs", type=int, default=1, help="programs at a time (default: %(default)s)")
+    parser.add_argument("--write", type=Path, help="page whose table is replaced as well")
+    options = parser.parse_args()
+    names = [name for name in PROGRAMS if options.only in name]
+    if not names:
+        parser.error(f"no program is named like {options.only!r}; there are {', '.join(PROGRAMS)}")
+    title = conditions(options.scale)
+    print(f"{title}\n\n{HEADER}", end="")
+    rows = list(all_rows(names, options))
+    if options.write is not None:
+        write(options.write, f"\n{title}\n\n{HEADER}" + "".join(f"{row.markdown()}\n" for row in rows) + "\n")
+    failed = sum(not row.held for row in rows)
+    print(f"\n{len(rows)} rows, {failed} did not hold")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
