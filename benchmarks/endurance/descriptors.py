@@ -111,16 +111,20 @@ async def uploads(port: int, count: int, size: int) -> Outcomes:
 def no_space(scale: float) -> Iterator[Row]:
     """The limit of the size of files stands for a disk that is full, and is lifted again."""
     count = scaled(30, scale, 3)
-    with tempfile.TemporaryDirectory() as folder, upstream() as server:
-        with gateway(server, general=f"limits: {{upload_dir: {folder}}}") as running:
-            soft, hard = resource.prlimit(running.pid, resource.RLIMIT_FSIZE)
-            before = descriptors(running.pid)
-            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (2 * MEGA, hard))
-            refused = asyncio.run(uploads(running.port, count, UPLOAD_MB * MEGA))
-            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (soft, hard))
-            taken = asyncio.run(uploads(running.port, 5, UPLOAD_MB * MEGA))
-            after = descriptors(running.pid)
-            tracebacks, left = running.tracebacks(), len(list(Path(folder).iterdir()))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        upstream() as server,
+        gateway(server, general=f"limits: {{upload_dir: {folder}}}") as running,
+    ):
+        soft, hard = resource.prlimit(running.pid, resource.RLIMIT_FSIZE)
+        before = descriptors(running.pid)
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (2 * MEGA, hard))
+        refused = asyncio.run(uploads(running.port, count, UPLOAD_MB * MEGA))
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        taken = asyncio.run(uploads(running.port, 5, UPLOAD_MB * MEGA))
+        after = descriptors(running.pid)
+        running.end()
+        tracebacks, left = running.tracebacks(), len(list(Path(folder).iterdir()))
     yield Row(
         f"uploads of {UPLOAD_MB} MB without space for them, then with it",
         f"{count} and 5 at once",

@@ -26,7 +26,8 @@ ENDS = {
     "a stream that is half read": "stream = begin(client(base_url, transport)); next(stream)",
     "a client that is dropped, its stream kept": "caller = client(base_url, transport); stream = begin(caller); "
     "next(stream); del caller; gc.collect()",
-    "a stream that is dropped": "caller = client(base_url, transport); stream = begin(caller); next(stream); del stream",
+    "a stream that is dropped": "caller = client(base_url, transport); stream = begin(caller); next(stream)\n"
+    "del stream",
     "`sys.exit` in a stream": "stream = begin(client(base_url, transport)); next(stream); sys.exit(0)",
     "a stream in a daemon thread": "stream = begin(client(base_url, transport)); next(stream)\n"
     "threading.Thread(target=list, args=[stream], daemon=True).start()",

@@ -69,7 +69,8 @@ def mixed(scale: float) -> Iterator[Row]:
                 f"gateway, {workers} worker{'s' if workers > 1 else ''}: whole, streams, uploads, errors, aborts",
                 f"{total:,} requests, {AT_ONCE} clients",
                 f"{outcomes.shown()}; {total / seconds:,.0f} a second; resident {memory[0]:.0f} → {memory[-1]:.0f} MB; "
-                f"descriptors {before} → {after}; {len(logged):,} log lines; {duplicates} sent twice; {left} sockets left",
+                f"descriptors {before} → {after}; {len(logged):,} log lines; {duplicates} sent twice; "
+                f"{left} sockets left",
                 held=outcomes.only(*expected)
                 and memory[-1] - memory[0] < 8 * workers
                 and after <= before + 8 * workers

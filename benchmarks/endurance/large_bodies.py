@@ -65,8 +65,8 @@ def slow_programs(scale: float) -> Iterator[Row]:
             yield Row(
                 f"a program that reads one chunk of a stream and waits, {transport}",
                 f"{chunks * CHUNK_BYTES // MEGA} MB, sync and async",
-                f"the upstream could send {sent} and {asent} MB meanwhile; resident {growth:+.0f} and {agrowth:+.0f} MB; "
-                f"then {rest + 1} and {arest + 1} chunks",
+                f"the upstream could send {sent} and {asent} MB meanwhile; "
+                f"resident {growth:+.0f} and {agrowth:+.0f} MB; then {rest + 1} and {arest + 1} chunks",
                 held=max(sent, asent) < chunks * 0.7 and rest >= chunks - 1 and arest >= chunks - 1,
             )
 

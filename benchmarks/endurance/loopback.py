@@ -4,8 +4,8 @@ A request carries its orders in the prompt: `[token=t17 delay=0.5 chunks=20 gap=
 answer begins with the token of its request, so an answer that reached the wrong call is seen. Run as a program, it
 prints its port and ends when its stdin is closed; `GET /counts` returns the counters, `GET /reset` clears them.
 
-Orders: `delay` seconds before the answer; `chunks` of a stream and the `gap` between them in seconds; `bytes` of text in
-an answer, or in each chunk; `errors`: how many tries get a 503 first; `retry_after`: the header of those errors.
+Orders: `delay` seconds before the answer; `chunks` of a stream and the `gap` between them in seconds; `bytes` of text
+in an answer, or in each chunk; `errors`: how many tries get a 503 first; `retry_after`: the header of those errors.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._counts.open += 1
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._counts.open -= 1
         self._writable.set()
         if self._task is not None:
@@ -222,7 +222,7 @@ def upstream(*, cut: float = 0.0, certificate: Path | None = None) -> Iterator[U
         cut: the share of kept connections that are closed within 4 ms of an answer.
         certificate: PEM file with key and certificate; None: plain HTTP.
     """
-    command = [sys.executable, __file__, "--cut", str(cut)]
+    command = [sys.executable, "-I", "-S", __file__, "--cut", str(cut)]
     command += ["--certificate", str(certificate)] if certificate else []
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None

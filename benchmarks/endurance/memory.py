@@ -90,7 +90,7 @@ def crowds(scale: float) -> Iterator[Row]:
             left, after = server.closed(), descriptors()
             yield Row(
                 f"5 kinds of calls, each very many at once, http1 on {loop}",
-                f"5 × {count:,} calls",
+                f"{count:,} calls of each kind",
                 f"{outcomes.shown()}; resident {' → '.join(f'{value:.0f}' for value in memory)} MB; "
                 f"descriptors {before} → {after}; {left} sockets left",
                 held=outcomes.only("ok") and run.is_clean and not left and after <= before + 2,

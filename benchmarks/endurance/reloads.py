@@ -46,8 +46,8 @@ def reloads(scale: float) -> Iterator[Row]:
                 f"SIGHUP every {SECONDS_BETWEEN} s under load, {MODELS + 2} models, {workers} "
                 f"worker{'s' if workers > 1 else ''}",
                 f"{count:,} requests, {len(sent)} signals",
-                f"{outcomes.shown()}; {taken:.0f} reloads; resident {memory[0]:.0f} → {middle:.0f} → {memory[-1]:.0f} MB; "
-                f"status {status}; {left} sockets left",
+                f"{outcomes.shown()}; {taken:.0f} reloads; "
+                f"resident {memory[0]:.0f} → {middle:.0f} → {memory[-1]:.0f} MB; status {status}; {left} sockets left",
                 held=outcomes.only("ok")
                 and taken >= workers
                 and memory[-1] - middle < 8 * workers

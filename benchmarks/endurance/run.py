@@ -85,14 +85,17 @@ def conditions(scale: float) -> str:
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Replace what is between the two markers of a page."""
-    page = path.read_text("utf-8")
-    head, begin, rest = page.partition(BEGIN)
+def around_table(path: Path) -> tuple[str, str]:
+    """Return what a page has before and behind its table, the two markers included.
+
+    Raises:
+        SystemExit: it has no such place.
+    """
+    head, begin, rest = path.read_text("utf-8").partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"{path} has no {BEGIN.strip()} and {END} behind it")
-    path.write_text(f"{head}{begin}{text}{end}{tail}", "utf-8")
+    return head + begin, end + tail
 
 
 def main() -> int:
@@ -106,11 +109,13 @@ def main() -> int:
     names = [name for name in PROGRAMS if options.only in name]
     if not names:
         parser.error(f"no program is named like {options.only!r}; there are {', '.join(PROGRAMS)}")
+    around = None if options.write is None else around_table(options.write)
     title = conditions(options.scale)
     print(f"{title}\n\n{HEADER}", end="")
     rows = list(all_rows(names, options))
-    if options.write is not None:
-        write(options.write, f"\n{title}\n\n{HEADER}" + "".join(f"{row.markdown()}\n" for row in rows) + "\n")
+    if around is not None:
+        table = HEADER + "".join(f"{row.markdown()}\n" for row in rows)
+        options.write.write_text(f"{around[0]}\n{title}\n\n{table}\n{around[1]}", "utf-8")
     failed = sum(not row.held for row in rows)
     print(f"\n{len(rows)} rows, {failed} did not hold")
     return int(failed > 0)
