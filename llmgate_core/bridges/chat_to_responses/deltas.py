@@ -16,11 +16,12 @@ from llmgate_core.bridges.chat_to_responses.output import (
     CALLS,
     ReasoningText,
     content_parts,
-    list_of,
     nested_citation,
+    other_fields_of_call,
     output_items,
     tool_call,
 )
+from llmgate_core.bridges.fields import list_of, text_of_value
 from llmgate_core.contract.call import JsonObject
 
 __all__ = ["NOTHING", "Deltas"]
@@ -40,9 +41,10 @@ class _Item:
         starts: content index -> length of all text before that part.
         summaries: indexes of the summary parts that have started.
         emitted: (content index, field) of everything that has been emitted, at least in part.
+        fields: names of the fields of a call that have been emitted beside its arguments.
     """
 
-    __slots__ = ("call", "emitted", "has_arguments", "has_raw", "kind", "muted", "starts", "summaries")
+    __slots__ = ("call", "emitted", "fields", "has_arguments", "has_raw", "kind", "muted", "starts", "summaries")
 
     def __init__(self, kind: str, *, muted: bool, call: int | None) -> None:
         self.kind = kind
@@ -53,6 +55,7 @@ class _Item:
         self.starts: dict[int, int] = {}
         self.summaries: set[int] = set()
         self.emitted: set[tuple[int, str]] = set()
+        self.fields: frozenset[str] = frozenset()
 
 
 class Deltas:
@@ -101,7 +104,9 @@ class Deltas:
         for item_data in output_items([data.get("item")]):
             item = self._add(_key(data, item_data), item_data)
             if item.call is not None:
-                return [_choice({"tool_calls": [{"index": item.call, **tool_call(item_data, with_arguments=False)}]})]
+                call = tool_call(item_data, with_arguments=False)
+                item.fields = frozenset(call)
+                return [_choice({"tool_calls": [{**call, "index": item.call}]})]
         return NOTHING
 
     def item_done(self, data: Mapping[str, Any]) -> Sequence[JsonObject]:
@@ -139,7 +144,9 @@ class Deltas:
         if item.call is None:
             return self._rest(item, item_data)
         item.has_arguments = True
-        return [_choice({"tool_calls": [{"index": item.call, **tool_call(item_data)}]})]
+        call = tool_call(item_data)
+        item.fields = frozenset(call)
+        return [_choice({"tool_calls": [{**call, "index": item.call}]})]
 
     def _rest(self, item: _Item, item_data: Mapping[str, Any]) -> list[JsonObject]:
         if item_data["type"] != item.kind:
@@ -152,10 +159,18 @@ class Deltas:
             item.has_raw = True  # the item is complete, so nothing more may be emitted
             text = self._reasoning.of_item(item_data)
             return [_choice({"reasoning_content": text})] if text else []
-        if item.call is not None and not item.has_arguments:
+        return self._rest_of_call(item, item_data) if item.call is not None else []
+
+    def _rest_of_call(self, item: _Item, item_data: Mapping[str, Any]) -> list[JsonObject]:
+        choices: list[JsonObject] = []
+        other = other_fields_of_call(item_data)
+        if late := {name: value for name, value in other.items() if name not in item.fields}:
+            item.fields = item.fields.union(late)
+            choices.append(_choice({"tool_calls": [{**late, "index": item.call}]}))
+        if not item.has_arguments:
             kind = CALLS[item.kind]
-            return list(_arguments(item, kind, item_data.get(ARGUMENTS[kind])))
-        return []
+            choices += _arguments(item, kind, text_of_value(item_data.get(ARGUMENTS[kind])))
+        return choices
 
     def _rest_of_part(self, item: _Item, index: int, part: Mapping[str, Any]) -> list[JsonObject]:
         choices: list[JsonObject] = []

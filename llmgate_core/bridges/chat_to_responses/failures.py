@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 MAX_MESSAGE_CHARACTERS = 2000
+HTTP_STATUS_DIGITS = 3
 UNFINISHED = ("cancelled", "queued", "in_progress")
 
 
@@ -126,7 +127,7 @@ def _string(value: object) -> str | None:
 
 
 def _status_of(code: str | None, kind: str | None) -> int | None:
-    if code is not None and code.isdecimal() and 400 <= int(code) <= 599:
+    if code is not None and len(code) == HTTP_STATUS_DIGITS and code.isdecimal() and 400 <= int(code) <= 599:
         return int(code)
     return STATUS_OF_WORD.get(code or "") or STATUS_OF_WORD.get(kind or "")
 

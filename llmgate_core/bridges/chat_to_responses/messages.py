@@ -8,11 +8,12 @@ Source: OpenAI API reference, `InputItem` and `CreateChatCompletionRequest.messa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.bridges.chat_to_responses.parts import MESSAGES, input_parts, is_plain_text, shown_kind
+from llmgate_core.bridges.fields import listed, other_fields, text_of_value
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
@@ -27,6 +28,16 @@ ANSWERED_FIELDS = frozenset({"annotations", "images", "parsed", "provider_specif
 """Fields of a response's message that a request's message lacks; the model does not need them again."""
 
 REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
+FIELDS_OF_ROLE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "assistant": KNOWN_FIELDS - {"tool_call_id"},
+        "tool": frozenset({*INSTRUCTION_FIELDS, "tool_call_id", "reasoning_content"}),
+    }
+)
+"""Role -> the known fields that its messages may have; those of another role say nothing in them."""
+FIELDS_OF_ANY_ROLE = INSTRUCTION_FIELDS | {"reasoning_content"}
+OF_AN_ANSWER = frozenset({"index", "parsed_arguments", "provider_specific_fields", "annotations", "logprobs"})
+"""Fields of the parts and calls of an answer, which the model does not need again."""
 
 
 def input_of(messages: Any, ledger: Ledger, *, keep_system: bool, stored: bool) -> tuple[str | None, list[Any]]:
@@ -84,6 +95,8 @@ def _message(role: str, content: Any, extras: Mapping[str, Any] | None = None) -
 def _extras(message: Mapping[str, Any], ledger: Ledger) -> JsonObject | None:
     """Return the unknown fields, which are sent unchanged, and record the known ones that cannot be sent."""
     unknown = message.keys() - KNOWN_FIELDS
+    if strange := other_fields(message, unknown | FIELDS_OF_ROLE.get(message["role"], FIELDS_OF_ANY_ROLE)):
+        ledger.dropped(MESSAGES, f"{listed(strange)} says nothing in a message of the role {message['role']}")
     if message.get("name") is not None:
         ledger.lost(MESSAGES, "input items have no name")
     if message.get("reasoning_content"):
@@ -144,7 +157,7 @@ class _Conversation:
         for item in _list_field(index, message, "reasoning_items"):
             self._add_reasoning(index, item)
         calls = _list_field(index, message, "tool_calls")
-        texts = self._assistant_texts(message)
+        texts = self._assistant_texts(index, message)
         if not texts and not calls and not message.get("function_call"):
             texts = [""]  # an empty message is still a message
         for text in texts:
@@ -156,9 +169,11 @@ class _Conversation:
         if message.get("function_call"):
             self._add_function_call(index, message["function_call"])
 
-    def _assistant_texts(self, message: Mapping[str, Any]) -> list[str]:
+    def _assistant_texts(self, index: int, message: Mapping[str, Any]) -> list[str]:
         """Return the assistant's text as one string and its refusal as another, without empty ones."""
         content, refusal = message.get("content"), message.get("refusal")
+        if not isinstance(content, (str, list, tuple, type(None))) or not isinstance(refusal, (str, type(None))):
+            raise bad_request(MESSAGES, f"messages[{index}] must have a string or a list of parts as content")
         texts = [content] if isinstance(content, str) else []
         refusals = [refusal] if isinstance(refusal, str) else []
         for part in content if isinstance(content, (list, tuple)) else ():
@@ -170,8 +185,7 @@ class _Conversation:
             else:
                 self._ledger.unsupported(MESSAGES, f"assistant messages have no part of type {shown_kind(part)}")
                 continue
-            if part.get("prompt_cache_breakpoint") is not None:
-                self._ledger.lost(MESSAGES, "the text of an assistant message cannot have a cache breakpoint")
+            self._note_others(part, {"type", "text", "refusal"}, "the text of an assistant message")
         if any(refusals):
             self._ledger.lost(MESSAGES, "an assistant's refusal is sent as plain text")
         return [text for text in ("".join(texts), "".join(refusals)) if text]
@@ -184,6 +198,7 @@ class _Conversation:
                 MESSAGES, "reasoning that is neither stored upstream nor encrypted cannot be sent back"
             )
             return
+        self._note_others(item, {"type", "status", *REASONING_FIELDS}, "a reasoning item")
         fields = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
         self.items.append({"type": "reasoning", "summary": [], **fields})
 
@@ -201,9 +216,24 @@ class _Conversation:
         if kind == "custom":
             self._custom.add(call_id)
             item = {"type": "custom_tool_call", "call_id": call_id, "name": function.get("name")}
-            self.items.append({**item, "input": function.get("input") or ""})
+            item["input"] = text_of_value(function.get("input"))
         else:
-            self.items.append(_function_call(call_id, function))
+            item = _function_call(call_id, function)
+        self._note_others(function, {"name", "arguments" if kind == "function" else "input"}, "a call")
+        self._note_answered(call)
+        unknown = other_fields(call, {"id", "type", kind, *OF_AN_ANSWER})  # sent unchanged, as those of a message
+        self.items.append({**unknown, **item})
+
+    def _note_others(self, fields: Mapping[str, Any], known: Iterable[str], owner: str) -> None:
+        """Record fields that cannot be sent."""
+        self._note_answered(fields)
+        if lost := other_fields(fields, OF_AN_ANSWER.union(known)):
+            self._ledger.lost(MESSAGES, f"{owner} cannot have {listed(lost)}")
+
+    def _note_answered(self, fields: Mapping[str, Any]) -> None:
+        """Record fields of an answer that are not needed again."""
+        if not OF_AN_ANSWER.isdisjoint(fields) and (left_out := other_fields(fields, fields.keys() - OF_AN_ANSWER)):
+            self._ledger.dropped(MESSAGES, f"{listed(left_out)} of an earlier answer are not sent back")
 
     def _add_function_call(self, index: int, function: Any) -> None:
         """Add a legacy call, which has no id, under a generated id."""
@@ -213,6 +243,7 @@ class _Conversation:
         self._legacy.append(call_id)
         self._waiting[call_id] = None
         self._ledger.bridged(MESSAGES, "a legacy function_call is sent under a generated call id")
+        self._note_others(function, {"name", "arguments"}, "a call")
         self.items.append(_function_call(call_id, function))
 
     def _add_tool(self, index: int, message: Mapping[str, Any]) -> None:
@@ -246,12 +277,12 @@ def _list_field(index: int, message: Mapping[str, Any], name: str) -> Sequence[A
 
 
 def _function_call(call_id: str, function: Mapping[str, Any]) -> JsonObject:
-    arguments = function.get("arguments")
+    """Return the item of a call; arguments that are an object, as some servers send them, become JSON."""
     return {
         "type": "function_call",
         "call_id": call_id,
         "name": function.get("name"),
-        "arguments": "" if arguments is None else arguments,
+        "arguments": text_of_value(function.get("arguments")),
     }
 
 

@@ -12,6 +12,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.fields import list_of, listed, object_of, other_fields, text_of_value
 from llmgate_core.contract.call import Call, JsonObject
 from llmgate_core.contract.ledger import Ledger
 
@@ -22,10 +23,11 @@ __all__ = [
     "content_parts",
     "finish_reason",
     "identity",
-    "list_of",
     "nested_citation",
+    "other_fields_of_call",
     "output_items",
     "record_losses",
+    "response_fields",
     "response_id",
     "side_fields",
     "tool_call",
@@ -40,7 +42,30 @@ SHOWN = frozenset({"message", "reasoning", *CALLS})
 UNANSWERABLE = frozenset(
     {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_approval_request"}
 )
-REASONING_FIELDS = ("id", "summary", "content", "encrypted_content")
+MESSAGE_FIELDS = frozenset({"id", "type", "role", "status", "content"})
+PART_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "output_text": frozenset({"type", "text", "annotations", "logprobs"}),
+        "refusal": frozenset({"type", "refusal"}),
+    }
+)
+CALL_FIELDS = frozenset({"id", "type", "status", "call_id", "name"})
+"""Besides the arguments. The id names the item; the output of a call refers to its `call_id`."""
+CONVERTED_OF_RESPONSE = frozenset(
+    {
+        *("id", "object", "created_at", "completed_at", "status", "model", "output", "output_text"),
+        *("error", "incomplete_details", "usage", "service_tier"),
+    }
+)
+ECHOED_OF_RESPONSE = frozenset(
+    {
+        *("background", "conversation", "instructions", "max_output_tokens", "max_tool_calls", "metadata"),
+        *("parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options"),
+        *("prompt_cache_retention", "reasoning", "safety_identifier", "store", "temperature", "text", "tool_choice"),
+        *("tools", "top_logprobs", "top_p", "truncation", "user", "context_management"),
+    }
+)
+"""Fields of a response that say what was asked for, or would have been by default."""
 JSON_FORMATS = ("json_schema", "json_object")
 USAGE_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -80,33 +105,42 @@ def chat_usage(usage: Any) -> JsonObject | None:
     return counts or None
 
 
-def list_of(value: Any) -> list[Any]:
-    """Return `value` if it is a list, or else an empty list."""
-    return value if isinstance(value, list) else []
-
-
 def output_items(output: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the output items that are objects with a type."""
     return (item for item in list_of(output) if isinstance(item, Mapping) and isinstance(item.get("type"), str))
 
 
 def content_parts(item: Mapping[str, Any], name: str = "content") -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield index and part of an item's content."""
-    for index, part in enumerate(list_of(item.get(name))):
+    """Yield index and part of an item's content, which some servers send as a string."""
+    content = item.get(name)
+    if isinstance(content, str):
+        content = [{"type": "output_text", "text": content}]
+    for index, part in enumerate(list_of(content)):
         if isinstance(part, Mapping):
             yield index, part
 
 
 def tool_call(item: Mapping[str, Any], *, with_arguments: bool = True) -> JsonObject:
-    """Return a call item as a chat tool call; its id is the `call_id`, to which the output must refer."""
+    """Return a call item as a chat tool call; its id is the `call_id`, to which the output must refer.
+
+    Fields that chat's calls do not have, such as the namespace of the tool, stay beside them: sent back, they are
+    needed again.
+    """
     kind = CALLS[item["type"]]
     field = ARGUMENTS[kind]
-    arguments = item.get(field) if with_arguments else ""
+    arguments = text_of_value(item.get(field)) if with_arguments else ""
     return {
+        **other_fields_of_call(item),
         "id": item.get("call_id"),
         "type": kind,
-        kind: {"name": item.get("name"), field: arguments if isinstance(arguments, str) else ""},
+        kind: {"name": item.get("name"), field: arguments},
     }
+
+
+def other_fields_of_call(item: Mapping[str, Any]) -> JsonObject:
+    """Return the fields of a call item for which chat's tool calls have none."""
+    kind = CALLS[item["type"]]
+    return other_fields(item, {*CALL_FIELDS, ARGUMENTS[kind], kind, "index"})
 
 
 def nested_citation(annotation: Any, offset: int) -> JsonObject | None:
@@ -165,12 +199,13 @@ def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]]
     for item in output:
         kind = item.get("type")
         if kind == "reasoning":
-            fields = {name: item[name] for name in REASONING_FIELDS if item.get(name) is not None}
-            reasoning.append({"type": "reasoning", **fields})
-        elif kind == "message" and one_document and (messages := messages + 1) > 1:
-            raw.append(item)
+            reasoning.append({name: value for name, value in item.items() if name != "status" and value is not None})
         elif kind == "message":
-            annotations += _other_annotations(item)
+            messages += 1
+            if (one_document and messages > 1) or _lost_of_message(item):
+                raw.append(item)
+            else:
+                annotations += _other_annotations(item)
         elif kind not in SHOWN:
             raw.append(item)
             if kind == "image_generation_call" and isinstance(item.get("result"), str):
@@ -184,14 +219,41 @@ def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]]
     return {name: value for name, value in side.items() if value}
 
 
-def record_losses(output: Sequence[Mapping[str, Any]], ledger: Ledger, *, one_document: bool) -> None:
-    """Record the items that a chat call cannot answer or show."""
+def response_fields(response: Mapping[str, Any]) -> JsonObject:
+    """Return the side fields of the whole completion: the upstream's id, and what chat documents no field for."""
+    other = other_fields(response, CONVERTED_OF_RESPONSE | ECHOED_OF_RESPONSE)
+    return {**response_id(response), **({"response": other} if other else {})}
+
+
+def record_losses(
+    response: Mapping[str, Any], output: Sequence[Mapping[str, Any]], ledger: Ledger, *, one_document: bool
+) -> None:
+    """Record the items that a chat call cannot answer or show, and what has another form there."""
     kinds = [item.get("type") for item in output]
     for kind in dict.fromkeys(kinds):
         if kind in UNANSWERABLE and f"{kind}_output" not in kinds:
             ledger.lost(f"output {kind}", "it needs an output that a chat call cannot send; call responses()")
     if one_document and kinds.count("message") > 1:
         ledger.bridged("response_format", "the content is the first of several documents, output_items has the others")
+    beside = [name for item in output if item.get("type") == "message" for name in _lost_of_message(item)]
+    if beside:
+        names = listed(dict.fromkeys(beside))
+        ledger.bridged("output message", f"a chat message has no {names}; output_items has each message as it came")
+    if any(not isinstance(object_of(item).get("type"), str) for item in list_of(response.get("output"))):
+        ledger.lost("output", "an item without a type is left out")
+    reason = object_of(response.get("incomplete_details")).get("reason")
+    if response.get("status") == "incomplete" and reason not in (None, "max_output_tokens", "content_filter"):
+        ledger.emulated("finish_reason", f"chat has no {reason!r:.80}; shown as 'length'")
+
+
+def _lost_of_message(item: Mapping[str, Any]) -> list[str]:
+    """Return the names of what a chat message has no field for: fields, fields of parts, and kinds of parts."""
+    names = list(other_fields(item, MESSAGE_FIELDS))
+    for _, part in content_parts(item):
+        kind = part.get("type", "output_text")
+        known = PART_FIELDS.get(kind) if isinstance(kind, str) else None
+        names += [f"part {kind!s:.40}"] if known is None else other_fields(part, known)
+    return names
 
 
 def _texts(item: Mapping[str, Any], name: str, kind: str) -> list[str]:

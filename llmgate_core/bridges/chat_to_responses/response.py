@@ -24,16 +24,16 @@ from llmgate_core.bridges.chat_to_responses.output import (
     content_parts,
     finish_reason,
     identity,
-    list_of,
     nested_citation,
     output_items,
     record_losses,
-    response_id,
+    response_fields,
     side_fields,
     tool_call,
     wants_one_document,
 )
 from llmgate_core.bridges.chat_to_responses.values import SOURCE
+from llmgate_core.bridges.fields import list_of
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.contract.upstream import Converted, UpstreamResponse
@@ -68,7 +68,7 @@ def _convert(call: Call, route: Route, data: Any) -> Converted:
         raise invalid_event("it has no output", route)
     items = list(output_items(data["output"]))
     ledger = Ledger(route, SOURCE)
-    record_losses(items, ledger, one_document=wants_one_document(call))
+    record_losses(data, items, ledger, one_document=wants_one_document(call))
     return Converted(_completion(call, route, data, items), ledger.entries)
 
 
@@ -105,7 +105,7 @@ def _completion(call: Call, route: Route, data: Mapping[str, Any], items: Sequen
         completion["usage"] = usage
     if data.get("service_tier") is not None:
         completion["service_tier"] = data["service_tier"]
-    if fields := response_id(data):
+    if fields := response_fields(data):
         completion["provider_specific_fields"] = fields
     return completion
 

@@ -27,7 +27,7 @@ from llmgate_core.bridges.chat_to_responses.output import (
     identity,
     output_items,
     record_losses,
-    response_id,
+    response_fields,
     side_fields,
     wants_one_document,
 )
@@ -41,6 +41,15 @@ from llmgate_core.reading.readers.base import USAGE_WORD
 __all__ = ["ChatStream"]
 
 DONE = "[DONE]"
+MAX_LEFT_OUT = 20  # types of events that are named: the server chooses them
+REPEATED_BY_ITEMS = (
+    *("response.in_progress", "response.queued", "response.content_part.", "keepalive"),
+    *("response.reasoning_summary_part.done", "response.reasoning_summary_text.done", "response.reasoning_text.done"),
+    *("response.web_search_call.", "response.file_search_call.", "response.code_interpreter_call"),
+    *("response.image_generation_call.in_progress", "response.image_generation_call.generating"),
+    *("response.image_generation_call.completed", "response.mcp_", "response.shell_call_"),
+)
+"""Starts of the types of events that only say how an item comes about, which is emitted itself."""
 UNNAMED = "chatcmpl-unnamed"
 
 
@@ -62,6 +71,7 @@ class ChatStream:
         self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._one_document = wants_one_document(call)
         self._deltas = Deltas(one_document=self._one_document)
+        self._left_out: dict[str, None] = {}  # types of events that chat has no chunk for, in order
         self._base: JsonObject | None = None  # fields that every chunk repeats, set by the first event
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
@@ -87,6 +97,8 @@ class ChatStream:
             return take_stream(self, data)
         if kind == "message" and data.get("error"):  # an error frame that is not an event of /responses
             raise error_of_event(data, self._route)
+        if not kind.startswith(REPEATED_BY_ITEMS) and len(self._left_out) < MAX_LEFT_OUT:
+            self._left_out[kind] = None
         return NOTHING
 
     def close(self) -> Sequence[JsonObject]:
@@ -136,7 +148,7 @@ class ChatStream:
         chunks.append(self._last(response, output))
         if self._wants_usage and self.usage is not None:
             chunks.append({**(self._base or {}), "choices": [], "usage": self.usage})
-        self._note(output)
+        self._note(response, output)
         return chunks
 
     def _last(self, response: Mapping[str, Any], output: Sequence[Mapping[str, Any]]) -> JsonObject:
@@ -149,7 +161,7 @@ class ChatStream:
         chunk: JsonObject = {**(self._base or {}), "choices": [choice]}
         if response.get("service_tier") is not None:
             chunk["service_tier"] = response["service_tier"]
-        if fields := response_id(response):
+        if fields := response_fields(response):
             chunk["provider_specific_fields"] = fields
         return chunk
 
@@ -176,9 +188,11 @@ class ChatStream:
         usage = data.get("usage") or (response.get("usage") if isinstance(response, Mapping) else None)
         self.usage = chat_usage(usage) or self.usage
 
-    def _note(self, output: Sequence[Mapping[str, Any]]) -> None:
+    def _note(self, response: Mapping[str, Any], output: Sequence[Mapping[str, Any]]) -> None:
         ledger = Ledger(self._route, SOURCE)
-        record_losses(output, ledger, one_document=self._one_document)
+        for kind in self._left_out:
+            ledger.lost("stream", f"chat has no event {kind!r:.80}")
+        record_losses(response, output, ledger, one_document=self._one_document)
         self.ledger += ledger.entries
 
 

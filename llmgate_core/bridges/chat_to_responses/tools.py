@@ -51,7 +51,7 @@ def response_tool_choice(choice: Any) -> Any:
     definition = choice.get(kind) if isinstance(kind, str) else None
     if not isinstance(definition, Mapping) or kind not in ("function", "custom", "allowed_tools"):
         return choice
-    flat = {"type": kind, **definition}
+    flat = {"type": kind, **definition, **{name: value for name, value in choice.items() if name not in ("type", kind)}}
     if kind == "allowed_tools" and isinstance(definition.get("tools"), (list, tuple)):
         flat["tools"] = [response_tool_choice(tool) for tool in definition["tools"]]
     return flat

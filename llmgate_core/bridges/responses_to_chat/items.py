@@ -8,9 +8,11 @@ Source: OpenAI API reference, `InputParam` and `ChatCompletionRequestMessage`; B
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+from llmgate_core.bridges.fields import listed, other_fields
 from llmgate_core.bridges.responses_to_chat.tools import Tools
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
@@ -48,16 +50,25 @@ BUILT_IN = frozenset(
 )
 CHAT_PARTS = frozenset({"text", "image_url", "file", "input_audio", "refusal"})
 PARAGRAPH = "\n\n"
+OF_ITEMS = frozenset({"type", "id", "status", "created_by"})
+"""Fields that name an item and say how far it is; they mean something to the server that stored it only."""
+OF_ANSWERS = frozenset({"annotations", "logprobs"})
+"""Fields of the text of an earlier answer, which the model does not need again."""
+OF_TEXTS = OF_ANSWERS | {"type", "text", "prompt_cache_breakpoint"}
 
 
-def chat_messages(body: Mapping[str, Any], tools: Tools, ledger: Ledger) -> list[JsonObject]:
+def chat_messages(
+    body: Mapping[str, Any], tools: Tools, ledger: Ledger, left_out: MutableMapping[str, None]
+) -> list[JsonObject]:
     """Return the messages for `instructions` and `input`.
+
+    `left_out` receives the names of fields, such as the ids of items, without which the messages say the same.
 
     Raises:
         BadRequestError: the input is missing or malformed.
         UnsupportedParamsError: chat has no counterpart for an item or a part, and the policy is `error`.
     """
-    conversation = _Conversation(tools, ledger)
+    conversation = _Conversation(tools, ledger, left_out)
     instructions = body.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
         raise bad_request("instructions", f"instructions must be a string, not {type(instructions).__name__}")
@@ -101,10 +112,11 @@ def _as_parts(content: Any) -> list[JsonObject]:
 class _Conversation:
     """Collects messages; outputs are inserted once all calls have a message."""
 
-    def __init__(self, tools: Tools, ledger: Ledger) -> None:
+    def __init__(self, tools: Tools, ledger: Ledger, left_out: MutableMapping[str, None]) -> None:
         self.messages: list[JsonObject] = []
         self._tools = tools
         self._ledger = ledger
+        self._left_out = left_out
         self._reasoning: list[str] = []  # for the assistant message that follows
         self._takes_calls = False  # the last item added was an assistant's message or call
         self._call_indexes: dict[str, int] = {}  # call id -> index of the message with the call
@@ -152,6 +164,7 @@ class _Conversation:
             )
         if item.get("phase") is not None:
             self._ledger.lost("input", "chat messages have no phase")
+        self._note_others(item, OF_ITEMS | {"role", "content", "phase"}, "a chat message")
         if role == "assistant":
             self._add_assistant(content)
             return
@@ -169,6 +182,8 @@ class _Conversation:
         for part in parts:
             if part["type"] not in ("text", "refusal"):
                 self._ledger.unsupported("input", f"an assistant message cannot have a part of type {part['type']!r}")
+            else:
+                self._note_others(part, {"type", "text", "refusal"}, "the text of an assistant message")
         if text or refusal:
             self._assistant({"content": text or None, **({"refusal": refusal} if refusal else {})})
         else:
@@ -186,6 +201,9 @@ class _Conversation:
     def _add_call(self, item: Mapping[str, Any]) -> None:
         if not isinstance(item.get("call_id"), str):
             raise bad_request("input", f"input: a {item['type']} has no call_id")
+        if not isinstance(item.get("name"), str):
+            raise bad_request("input", f"input: a {item['type']} has no name")
+        self._note_others(item, OF_ITEMS | {"call_id", "namespace", "name", "arguments", "input"}, "a chat call")
         joins = self._takes_calls and not self._reasoning
         message = self.messages[-1] if joins else self._assistant({"content": None})
         message.setdefault("tool_calls", []).append(self._tools.call(item))
@@ -196,6 +214,7 @@ class _Conversation:
         if not isinstance(call_id, str):
             raise bad_request("input", f"input: a {item['type']} has no call_id")
         self._takes_calls = False
+        self._note_others(item, OF_ITEMS | {"call_id", "output"}, "a tool message")
         message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
         self._outputs.append((self._call_indexes.get(call_id), call_id, message))
 
@@ -207,15 +226,28 @@ class _Conversation:
                 "input", f"input: an output must be a string or a list of parts, not {type(output).__name__}"
             )
         parts = self._parts(output)
-        reason = "a tool message takes text only"
-        return _collapse([part for part in parts if part["type"] == "text" or self._ledger.forwards("input", reason)])
+        return _collapse([part for part in parts if part["type"] == "text" or self._forwards_to_tool(part["type"])])
+
+    def _forwards_to_tool(self, kind: str) -> bool:
+        return self._ledger.forwards("input", f"a tool message takes text only, not {kind}")
 
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
         if item.get("encrypted_content"):
             self._ledger.dropped("input", "encrypted reasoning can only be read by the model that produced it")
-        text = _joined_text(item.get("content"), "") or _joined_text(item.get("summary"), PARAGRAPH)
-        if text:
-            self._reasoning.append(text)
+        self._note_others(item, OF_ITEMS | {"encrypted_content", "content", "summary"}, "chat's reasoning")
+        raw, summary = _joined_text(item.get("content"), ""), _joined_text(item.get("summary"), PARAGRAPH)
+        if raw and summary:
+            self._left_out["summary"] = None  # of the text, which is sent
+        if raw or summary:
+            self._reasoning.append(raw or summary)
+        elif not item.get("encrypted_content"):
+            self._ledger.dropped("input", "reasoning without text means something to the server that stored it only")
+
+    def _note_others(self, fields: Mapping[str, Any], known: AbstractSet[str], owner: str) -> None:
+        """Record the fields that chat has no place for, and the names of an item's own."""
+        if lost := other_fields(fields, known):
+            self._ledger.lost("input", f"{owner} has no {listed(lost)}")
+        self._left_out.update(dict.fromkeys(other_fields(fields, fields.keys() - (OF_ITEMS & known) | {"type"})))
 
     def _parts(self, content: Any) -> list[JsonObject]:
         if content is not None and not isinstance(content, Sequence):
@@ -230,6 +262,8 @@ class _Conversation:
             raise bad_request("input", f"input: a part must be an object, not {type(part).__name__}")
         kind = part.get("type")
         if kind in ("input_text", "output_text"):
+            self._note_others(part, OF_TEXTS, "chat's text")
+            self._left_out.update(dict.fromkeys(other_fields(part, part.keys() - OF_ANSWERS)))
             return _with_breakpoint({"type": "text", "text": part.get("text") or ""}, part)
         if kind == "input_image":
             return self._image(part)
@@ -244,6 +278,7 @@ class _Conversation:
         if part.get("image_url") is None:
             self._ledger.unsupported("input", "chat accepts images by URL or data URL, not by file_id")
             return None
+        self._note_others(part, {"type", "image_url", "detail", "prompt_cache_breakpoint"}, "chat's image")
         image = {"url": part["image_url"]}
         if part.get("detail") is not None:
             image["detail"] = part["detail"]
@@ -255,8 +290,8 @@ class _Conversation:
             if not self._ledger.forwards("input", "chat accepts files by file_id or file_data, not by file_url"):
                 return None
             file["file_url"] = part["file_url"]
-        if part.get("detail") is not None:
-            self._ledger.lost("input", "chat's file parts have no detail")
+        known = {"type", "file_id", "filename", "file_data", "file_url", "prompt_cache_breakpoint"}
+        self._note_others(part, known, "chat's file")
         return _with_breakpoint({"type": "file", "file": file}, part)
 
 

@@ -9,11 +9,13 @@ Source: OpenAI API reference, `Response`, `OutputItem` and `ResponseUsage`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
+from llmgate_core.bridges.fields import object_of, objects_of, other_fields, string_of, text_of_value
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.json_codec import decode
@@ -26,6 +28,7 @@ __all__ = [
     "echo",
     "logprobs_of",
     "message_item",
+    "other_fields_of_call",
     "outcome_of",
     "reasoning_item",
     "service_tier_of",
@@ -44,6 +47,11 @@ ECHOED_IF_GIVEN = (
     "prompt_cache_retention",
     "top_logprobs",
 )
+USAGE_FIELDS = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+CALL_FIELDS = frozenset({"index", "id", "type", "function", "custom"})
 FLAT_ANNOTATIONS = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
 
 
@@ -93,11 +101,11 @@ def echo(call: Call, route: Route) -> JsonObject:
         "output": [],
         "parallel_tool_calls": body.get("parallel_tool_calls") is not False,
         "previous_response_id": None,
-        "reasoning": {"effort": (body.get("reasoning") or {}).get("effort"), "summary": None},
+        "reasoning": {"effort": object_of(body.get("reasoning")).get("effort"), "summary": None},
         "service_tier": None,
         "store": False,
         "temperature": body.get("temperature"),
-        "text": {"format": {"type": "text"}, **_given(body.get("text") or {})},
+        "text": {"format": {"type": "text"}, **_given(object_of(body.get("text")))},
         "tool_choice": "auto" if choice is None else _flat(choice),
         "tools": [_echoed_tool(tool) for tool in body.get("tools") or ()],
         "top_p": body.get("top_p"),
@@ -146,19 +154,20 @@ def service_tier_of(tier: Any) -> str | None:
 
 
 def usage_of(usage: Any) -> JsonObject | None:
-    """Return chat's usage under the names of the Responses API; unknown details are zero."""
+    """Return chat's usage under the names of the Responses API; unknown details are zero, unknown fields are kept."""
     if not isinstance(usage, Mapping):
         return None
     input_tokens, output_tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     return {
+        **other_fields(usage, USAGE_FIELDS),
         "input_tokens": input_tokens,
         "input_tokens_details": {
             "cached_tokens": 0,
             "cache_write_tokens": 0,
-            **_given(usage.get("prompt_tokens_details") or {}),
+            **_given(object_of(usage.get("prompt_tokens_details"))),
         },
         "output_tokens": output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0, **_given(usage.get("completion_tokens_details") or {})},
+        "output_tokens_details": {"reasoning_tokens": 0, **_given(object_of(usage.get("completion_tokens_details")))},
         "total_tokens": _count(usage.get("total_tokens")) or input_tokens + output_tokens,
     }
 
@@ -180,9 +189,7 @@ def text_of(message: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _join_parts(parts: Any) -> str:
     """Return content as a string: some servers send a list of parts."""
-    if not isinstance(parts, Sequence):
-        return ""
-    return "".join(part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str))
+    return "".join(string_of(part.get("text")) for part in objects_of(parts))
 
 
 def reasoning_item(id: str, text: str) -> JsonObject:
@@ -202,7 +209,7 @@ def text_part(text: str, annotations: list[JsonObject], logprobs: list[JsonObjec
 
 def annotation_of(annotation: Any) -> JsonObject | None:
     """Return a chat annotation in flat form; None for a type that the Responses API does not have."""
-    if not isinstance(annotation, Mapping) or annotation.get("type") not in FLAT_ANNOTATIONS:
+    if not isinstance(annotation, Mapping) or string_of(annotation.get("type")) not in FLAT_ANNOTATIONS:
         return None
     flat = dict(_flat(annotation))
     if flat["type"] == "url_citation":
@@ -212,30 +219,43 @@ def annotation_of(annotation: Any) -> JsonObject | None:
 
 def logprobs_of(logprobs: Any) -> list[JsonObject]:
     """Return the tokens of a choice's logprobs, with every field that the Responses API requires."""
-    tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     return [
-        {**_token(token), "top_logprobs": [_token(other) for other in token.get("top_logprobs") or ()]}
-        for token in tokens or ()
+        {**_token(token), "top_logprobs": [_token(other) for other in objects_of(token.get("top_logprobs"))]}
+        for token in objects_of(object_of(logprobs).get("content"))
     ]
 
 
 def _token(token: Mapping[str, Any]) -> JsonObject:
-    return {"token": token.get("token") or "", "logprob": token.get("logprob"), "bytes": token.get("bytes") or []}
+    fields = {"token": token.get("token") or "", "logprob": token.get("logprob"), "bytes": token.get("bytes") or []}
+    return {**other_fields(token, fields.keys() | {"top_logprobs"}), **fields}
 
 
 def call_parts(call: Mapping[str, Any]) -> tuple[str, str]:
     """Return name and arguments (or the input of a custom call) of a chat tool call or of a piece of one."""
-    inside = call.get("custom") or call.get("function") or {}
-    return inside.get("name") or "", inside.get("arguments") or inside.get("input") or ""
+    inside = object_of(call.get("custom")) or object_of(call.get("function"))
+    return string_of(inside.get("name")), text_of_value(inside.get("arguments") or inside.get("input"))
+
+
+def other_fields_of_call(call: Mapping[str, Any]) -> JsonObject:
+    """Return the fields of a chat tool call for which an item has none of its own; they stay on the item."""
+    return {} if call.keys() <= CALL_FIELDS else other_fields(call, CALL_FIELDS)
 
 
 def call_item(
-    names: ToolNames, ids: Ids, index: int, *, call_id: Any, name: str, arguments: str, is_custom: bool = False
+    names: ToolNames,
+    ids: Ids,
+    index: int,
+    *,
+    call_id: Any,
+    name: str,
+    arguments: str,
+    is_custom: bool = False,
+    other: Mapping[str, Any] = NOTHING,
 ) -> JsonObject:
     """Return the finished item of a tool call, under the caller's name for the tool.
 
     `is_custom`: it is a custom call on chat too; otherwise a function call that was sent in place of a custom tool is
-    converted back.
+    converted back. `other` are fields for which an item has none; they stay on it.
     """
     tool = names.tool_of(name)
     item: JsonObject = {}
@@ -252,7 +272,7 @@ def call_item(
     item["name"] = tool.name
     if tool.namespace is not None:
         item["namespace"] = tool.namespace
-    return {**item, **fields}
+    return {**other, **item, **fields}
 
 
 def _input_of(arguments: str) -> str:

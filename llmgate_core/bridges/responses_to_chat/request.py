@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.fields import listed, other_fields
 from llmgate_core.bridges.responses_to_chat.items import chat_messages, with_one_system_message
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
 from llmgate_core.bridges.responses_to_chat.tools import Tools
@@ -47,9 +48,9 @@ STATE: Mapping[str, str] = MappingProxyType(
     }
 )
 """Parameter -> why it is rejected."""
-REASONING_LOST = ("summary", "generate_summary", "mode", "context")
 MAX_TOOL_CALLS = OPENAI_PARAMETERS["responses"]["max_tool_calls"]
 LOGPROBS = "message.output_text.logprobs"
+MAX_NAMED_FIELDS = 20
 CONVERTED = frozenset(
     {
         *SAME_ON_CHAT,
@@ -94,18 +95,22 @@ def to_chat(call: Call, route: Route, *, merge_system: bool = False) -> tuple[Ca
     """
     ledger = Ledger(route, SOURCE)
     try:
-        body = _chat_body(call, route, ledger, merge_system=merge_system)
+        body, left_out = _chat_body(call, route, ledger, merge_system=merge_system)
     except SHAPE_ERRORS as error:
         raise bad_request(None, f"the request is malformed: {error}"[:500]) from error
-    return replace(call, family="chat", body=body), ledger.entries
+    first = Ledger(route, SOURCE)
+    without = f" without {listed(left_out)}, which chat does not need" if left_out else ""
+    first.bridged("input", f"converted to a chat call{without}, and its completion to a response")
+    return replace(call, family="chat", body=body), first.entries + ledger.entries
 
 
-def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) -> JsonObject:
+def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) -> tuple[JsonObject, dict[str, None]]:
+    """Return the chat body, and the names of fields of the input that it can do without."""
     body = call.body
     _refuse_state(body, ledger)
-    ledger.bridged("input", "converted to a chat call, and its completion to a response")
     tools = Tools(body, route, ledger)
-    messages = chat_messages(body, tools, ledger)
+    left_out: dict[str, None] = {}
+    messages = chat_messages(body, tools, ledger, left_out)
     if merge_system:
         merged = with_one_system_message(messages)
         if merged is not messages:
@@ -118,12 +123,12 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
     tools.add_to(chat, body)
     _add_limits(chat, body, route, ledger)
     _add_reasoning(chat, body.get("reasoning"), ledger)
-    _add_text(chat, body.get("text"))
+    _add_text(chat, body.get("text"), ledger)
     _add_logprobs(chat, body, ledger)
     _add_stream(chat, body, ledger, stream=call.stream)
     _record_dropped(body, ledger)
     chat.update((name, value) for name, value in body.items() if name not in CONVERTED)
-    return chat
+    return chat, left_out
 
 
 def _refuse_state(body: JsonObject, ledger: Ledger) -> None:
@@ -147,22 +152,26 @@ def _add_reasoning(chat: JsonObject, reasoning: Any, ledger: Ledger) -> None:
         return
     if not isinstance(reasoning, Mapping):
         raise bad_request("reasoning", f"reasoning must be an object, not {type(reasoning).__name__}")
-    for name in REASONING_LOST:
-        if reasoning.get(name) is not None:
-            ledger.lost(f"reasoning.{name}", "chat has only the effort")
+    for name in list(other_fields(reasoning, {"effort"}))[:MAX_NAMED_FIELDS]:
+        ledger.lost(f"reasoning.{name!s:.40}", "chat has only the effort")
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
 
 
-def _add_text(chat: JsonObject, text: Any) -> None:
+def _add_text(chat: JsonObject, text: Any, ledger: Ledger) -> None:
     if text is None:
         return
     if not isinstance(text, Mapping):
         raise bad_request("text", f"text must be an object, not {type(text).__name__}")
     if text.get("verbosity") is not None:
         chat["verbosity"] = text["verbosity"]
-    if isinstance(text.get("format"), Mapping):
-        chat["response_format"] = _response_format(text["format"])
+    form = text.get("format")
+    if form is not None and not isinstance(form, Mapping):
+        raise bad_request("text", f"text.format must be an object, not {type(form).__name__}")
+    if form is not None:
+        chat["response_format"] = _response_format(form)
+    for name in list(other_fields(text, {"format", "verbosity"}))[:MAX_NAMED_FIELDS]:
+        ledger.lost(f"text.{name!s:.40}", "chat has only the format and the verbosity")
 
 
 def _response_format(format: Mapping[str, Any]) -> JsonObject:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.bridges.fields import listed, object_of, objects_of, other_fields
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
     annotation_of,
@@ -18,6 +19,7 @@ from llmgate_core.bridges.responses_to_chat.output import (
     echo,
     logprobs_of,
     message_item,
+    other_fields_of_call,
     outcome_of,
     reasoning_item,
     service_tier_of,
@@ -34,18 +36,39 @@ from llmgate_core.contract.upstream import Converted
 
 __all__ = [
     "SHAPE_ERRORS",
+    "annotations_of",
     "finish_usage",
     "misshapen",
     "no_choice",
+    "record_call",
     "record_finish_reason",
     "record_lost_fields",
     "record_lost_logprobs",
+    "record_other_fields",
+    "record_service_tier",
     "record_without_text",
     "response_object",
 ]
 
 WITHOUT_ITEM = ("audio", "images")
 NO_TEXT = "the response has no text to attach them to"
+ANSWER_FIELDS = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "service_tier"),
+        *("system_fingerprint", "obfuscation"),  # the version of the server, and padding: nothing that was asked for
+    }
+)
+CHOICE_FIELDS = frozenset({"index", "message", "delta", "finish_reason", "logprobs"})
+MESSAGE_FIELDS = frozenset(
+    {
+        *("role", "content", "refusal", "annotations", "tool_calls", "function_call", "reasoning_content"),
+        *("reasoning", *WITHOUT_ITEM),
+    }
+)
+LOGPROBS_FIELDS = frozenset({"content", "refusal"})
+TEXT_PARTS = ("text", "output_text")
+MAX_ENTRIES = 50
+"""No more entries than these are made of fields that a server invents, in a stream with ever new ones."""
 
 
 def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
@@ -69,6 +92,8 @@ def _convert(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -
         ledger.lost("n", "a response has a single answer: the first choice")
     choice = choices[0]
     record_finish_reason(choice.get("finish_reason"), ledger)
+    record_other_fields(answer, choice, choice.get("message"), ledger)
+    record_service_tier(answer.get("service_tier"), ledger)
     status, details = outcome_of(choice.get("finish_reason"))
     ids = Ids(answer.get("id"))
     response = echo(call, route)
@@ -102,6 +127,47 @@ def record_lost_fields(message: Mapping[str, Any], ledger: Ledger) -> None:
     for name in WITHOUT_ITEM:
         if message.get(name):
             ledger.lost(f"message.{name}", "a bridged response has no item for it")
+    content = message.get("content")
+    if content is not None and not isinstance(content, str) and any(not _is_text(part) for part in _listed(content)):
+        ledger.lost("message.content", "a bridged response has text parts only")
+
+
+def record_other_fields(answer: Mapping[str, Any], choice: Mapping[str, Any], message: Any, ledger: Ledger) -> None:
+    """Record the fields of an answer or a chunk that the server has added to those of chat."""
+    for owner, fields, known in (
+        ("answer", answer, ANSWER_FIELDS),
+        ("choice", choice, CHOICE_FIELDS),
+        ("message", object_of(message), MESSAGE_FIELDS),
+        ("logprobs", object_of(choice.get("logprobs")), LOGPROBS_FIELDS),
+    ):
+        if fields.keys() <= known or len(ledger.entries) > MAX_ENTRIES:
+            continue
+        for name in other_fields(fields, known):
+            ledger.dropped(f"{owner}.{name!s:.40}", "a response has no field for it")
+
+
+def record_call(call: Mapping[str, Any], ledger: Ledger) -> None:
+    """Record the fields inside a tool call, or a piece of one, that an item does not have."""
+    for kind, known in (("function", ("name", "arguments")), ("custom", ("name", "input"))):
+        inside = call.get(kind)
+        if not isinstance(inside, Mapping) or len(ledger.entries) > MAX_ENTRIES:
+            continue
+        if left_out := other_fields(inside, known):
+            ledger.dropped("message.tool_calls", f"an item of a call has no {listed(left_out)}")
+
+
+def record_service_tier(tier: Any, ledger: Ledger) -> None:
+    """Record a service tier that the Responses API does not have."""
+    if tier is not None and service_tier_of(tier) is None:
+        ledger.dropped("service_tier", f"the Responses API has no tier {tier!r:.80}")
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type", "text") in TEXT_PARTS and isinstance(part.get("text"), str)
+
+
+def _listed(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else [content]
 
 
 def record_lost_logprobs(logprobs: Any, ledger: Ledger) -> None:
@@ -119,12 +185,12 @@ def record_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None
 
 
 def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledger) -> list[JsonObject]:
-    message: Mapping[str, Any] = choice.get("message") or {}
+    message = object_of(choice.get("message"))
     record_lost_fields(message, ledger)
     record_lost_logprobs(choice.get("logprobs"), ledger)
     reasoning, content, refusal = text_of(message)
     if not content:
-        record_without_text(message.get("annotations"), logprobs_of(choice.get("logprobs")), ledger)
+        record_without_text(annotations_of(message), logprobs_of(choice.get("logprobs")), ledger)
     output: list[JsonObject] = []
     if reasoning:
         output.append(reasoning_item(ids.item("rs", 0), reasoning))
@@ -135,17 +201,31 @@ def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledge
         output.append(message_item(ids.item("msg", len(output)), parts))
     for call in _calls(message):
         name, arguments = call_parts(call)
-        is_custom = bool(call.get("custom"))
-        index = len(output)
+        record_call(call, ledger)
         output.append(
-            call_item(names, ids, index, call_id=call.get("id"), name=name, arguments=arguments, is_custom=is_custom)
+            call_item(
+                names,
+                ids,
+                len(output),
+                call_id=call.get("id"),
+                name=name,
+                arguments=arguments,
+                is_custom=bool(object_of(call.get("custom"))),
+                other=other_fields_of_call(call),
+            )
         )
     return output
 
 
+def annotations_of(message: Mapping[str, Any]) -> list[Any]:
+    """Return the annotations of a message or a delta."""
+    annotations = message.get("annotations")
+    return annotations if isinstance(annotations, list) else []
+
+
 def _text_part(content: str, message: Mapping[str, Any], logprobs: Any, ledger: Ledger) -> JsonObject:
     annotations = []
-    for annotation in message.get("annotations") or ():
+    for annotation in annotations_of(message):
         flat = annotation_of(annotation)
         if flat is None:
             ledger.lost("annotations", "the Responses API does not have this type")
@@ -156,5 +236,5 @@ def _text_part(content: str, message: Mapping[str, Any], logprobs: Any, ledger: 
 
 def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the tool calls, including a legacy function_call."""
-    legacy = message.get("function_call")
-    return [*(message.get("tool_calls") or ()), *([{"function": legacy}] if legacy else ())]
+    legacy = object_of(message.get("function_call"))
+    return [*objects_of(message.get("tool_calls")), *([{"function": legacy}] if legacy else ())]

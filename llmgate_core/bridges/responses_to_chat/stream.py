@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.fields import object_of, objects_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
     annotation_of,
@@ -22,10 +23,14 @@ from llmgate_core.bridges.responses_to_chat.output import (
     usage_of,
 )
 from llmgate_core.bridges.responses_to_chat.response import (
+    annotations_of,
     finish_usage,
+    record_call,
     record_finish_reason,
     record_lost_fields,
     record_lost_logprobs,
+    record_other_fields,
+    record_service_tier,
     record_without_text,
 )
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
@@ -44,6 +49,7 @@ from llmgate_core.reading.accumulate.tool_calls import CallKey, CallPlaces
 
 __all__ = ["ResponsesStream"]
 
+NO_CHOICE: Mapping[str, Any] = MappingProxyType({})
 ERROR_CODES = frozenset(
     {
         "server_error",
@@ -123,14 +129,15 @@ class ResponsesStream:
 
     def _feed(self, chunk: Mapping[str, Any]) -> None:
         if chunk.get("usage") is not None:
-            self._usage = usage_of(chunk["usage"])
+            self._usage = usage_of(chunk["usage"]) or self._usage
         self._tier = chunk.get("service_tier") or self._tier
         self._model = chunk.get("model") or self._model
-        choices = chunk.get("choices") or ()
+        choices = objects_of(chunk.get("choices"))
+        record_other_fields(chunk, NO_CHOICE, None, self._ledger)
         if self._head is None and (choices or chunk.get("id")):
             self._begin(chunk)
         for choice in choices:
-            if choice.get("index"):
+            if isinstance(choice.get("index"), int) and choice["index"] > 0:
                 self._ledger.lost("n", "a response has a single answer: the first choice")
             else:
                 self._feed_choice(choice)
@@ -156,6 +163,7 @@ class ResponsesStream:
             raise no_choice(self._route)
         self._ended = True
         record_finish_reason(self._finish_reason, self._ledger)
+        record_service_tier(self._tier, self._ledger)
         status, details = outcome_of(self._finish_reason)
         self._close_all(status)
         record_without_text(self._annotations, self._logprobs, self._ledger)
@@ -193,7 +201,8 @@ class ResponsesStream:
         return response
 
     def _feed_choice(self, choice: Mapping[str, Any]) -> None:
-        delta: Mapping[str, Any] = choice.get("delta") or {}
+        delta = object_of(choice.get("delta"))
+        record_other_fields(NO_CHOICE, choice, delta, self._ledger)
         reasoning, content, refusal = text_of(delta)
         if reasoning:
             self._reasoning().add(reasoning)
@@ -203,14 +212,14 @@ class ResponsesStream:
             self._message().add_text(content, self._with_held_logprobs(logprobs))
         elif logprobs:
             self._hold_logprobs(logprobs)
+        if (annotations := annotations_of(delta)) or (content and self._annotations):
+            self._annotate(annotations)
         if refusal:
             self._message().add_refusal(refusal)
-        if delta.get("annotations") or (content and self._annotations):
-            self._annotate(delta.get("annotations") or ())
-        for piece in delta.get("tool_calls") or ():
+        for piece in objects_of(delta.get("tool_calls")):
             self._add_call(piece)
-        if delta.get("function_call"):
-            self._add_call({"index": 0, "function": delta["function_call"]})
+        if legacy := object_of(delta.get("function_call")):
+            self._add_call({"index": 0, "function": legacy})
         record_lost_fields(delta, self._ledger)
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
 
@@ -251,6 +260,7 @@ class ResponsesStream:
             del self._annotations[0]
 
     def _add_call(self, piece: Mapping[str, Any]) -> None:
+        record_call(piece, self._ledger)
         key = self._places.key_of(piece)
         if key not in self._calls:
             self._close_open()

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.bridges.fields import object_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
     call_item,
     call_parts,
     message_item,
+    other_fields_of_call,
     reasoning_item,
     text_part,
 )
@@ -189,6 +191,7 @@ class CallItem:
         self._index = index
         self._call_id: str | None = None
         self._name = ""
+        self._other: JsonObject = {}
         self._is_custom = False
         self._pieces: list[str] = []
         self._unsent: list[str] = []
@@ -197,7 +200,9 @@ class CallItem:
     def add(self, piece: Mapping[str, Any]) -> None:
         """Add a piece of the call, from a chunk."""
         self._call_id = self._call_id or piece.get("id")
-        self._is_custom = self._is_custom or bool(piece.get("custom"))
+        self._is_custom = self._is_custom or bool(object_of(piece.get("custom")))
+        if other := other_fields_of_call(piece):
+            self._other = {**other, **self._other}
         name, arguments = call_parts(piece)
         self._name = self._name or name
         if arguments:
@@ -221,6 +226,7 @@ class CallItem:
             name=self._name,
             arguments="".join(self._pieces),
             is_custom=self._is_custom,
+            other=self._other,
         )
 
     def _announce(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from llmgate_core.bridges.fields import listed, other_fields, text_of_value
 from llmgate_core.contract.call import JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.errors import bad_request
@@ -210,6 +211,8 @@ class Tools:
     def _namespace(self, tool: Mapping[str, Any]) -> Iterator[JsonObject]:
         namespace = str(tool["name"])  # `ToolNames` has checked that it is a string
         about = tool.get("description") or ""
+        if lost := other_fields(tool, {"type", "name", "description", "tools"}):
+            self._ledger.lost("tools", f"chat's tools have no {listed(lost)}")
         self._ledger.bridged("tools", f"the tools of namespace {namespace!r} are called '{namespace}__...' on chat")
         for inner in tool.get("tools") or ():
             make = self._custom if inner.get("type") == "custom" else self._function
@@ -248,13 +251,19 @@ class Tools:
 
     def _named_choice(self, choice: Mapping[str, Any]) -> JsonObject:
         kind = str(choice["type"])
+        self._note_choice(choice, {"type", "name", "namespace", kind})
         name = self.names.chat_name(_name_of(choice, kind), choice.get("namespace"))
         kind = kind if self.takes_custom else "function"
         return {"type": kind, kind: {"name": name}}
 
+    def _note_choice(self, choice: Mapping[str, Any], known: set[str]) -> None:
+        if lost := other_fields(choice, known):
+            self._ledger.lost("tool_choice", f"chat's choice of a tool has no {listed(lost)}")
+
     def _allowed_choice(self, choice: Mapping[str, Any]) -> JsonObject | None:
         nested = choice.get("allowed_tools")
         flat: Mapping[str, Any] = nested if isinstance(nested, Mapping) else choice
+        self._note_choice(flat, {"type", "mode", "tools"})
         choices = (self._choice(tool) for tool in flat.get("tools") or ())
         tools = [choice for choice in choices if choice is not None]
         if not tools:
@@ -266,11 +275,12 @@ class Tools:
         name = self.names.chat_name(str(item.get("name")), item.get("namespace"))
         call: JsonObject = {"id": item["call_id"], "type": "function"}
         if item.get("type") != "custom_tool_call":
-            call["function"] = {"name": name, "arguments": item.get("arguments") or ""}
+            call["function"] = {"name": name, "arguments": text_of_value(item.get("arguments"))}
         elif self.takes_custom:
-            call.update(type="custom", custom={"name": name, "input": item.get("input") or ""})
+            call.update(type="custom", custom={"name": name, "input": text_of_value(item.get("input"))})
         else:
-            call["function"] = {"name": name, "arguments": encode({"input": item.get("input") or ""}).decode()}
+            arguments = encode({"input": text_of_value(item.get("input"))}).decode()
+            call["function"] = {"name": name, "arguments": arguments}
         return call
 
 
