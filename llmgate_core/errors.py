@@ -248,15 +248,28 @@ class BadRequestError(APIStatusError):
     """400, 413 or 415; or, before sending, a malformed message, header or file."""
 
 
+_WAYS_OUT: Mapping[str, str] = {
+    "drop_params": "drop_params=True leaves it out",
+    "param_policy": "param_policy='forward' sends it anyway",
+    "fake_stream": "fake_stream=True returns the whole answer in one burst",
+}
+
+
 class UnsupportedParamsError(BadRequestError):
     """Before sending: a parameter, value or tool that the model or endpoint does not support.
 
     Attributes:
-        way_out: the options that would drop or forward the parameter. `str(error)` appends it to `message`;
-            it is separate because a server's clients cannot set those options.
+        options: the names of the options of a call that would drop it, forward it or do without it.
+        way_out: what these options do, in the words of the SDK. `str(error)` appends it to `message`; it is separate
+            because a server's clients cannot set options.
     """
 
-    way_out: str = ""
+    options: tuple[str, ...] = ()
+
+    @property
+    def way_out(self) -> str:
+        """What the options do, for a caller of the SDK."""
+        return ", ".join(_WAYS_OUT[option] for option in self.options)
 
     def __str__(self) -> str:
         return f"{self.message}; {self.way_out}" if self.way_out else super().__str__()

@@ -23,7 +23,6 @@ from llmgate_core.settings.policy import Policy
 __all__ = ["apply_params"]
 
 NO_ENTRIES: tuple[LedgerEntry, ...] = ()
-FORWARD = "param_policy='forward' sends it anyway"
 
 
 def apply_params(
@@ -80,7 +79,7 @@ def _judge_endpoint(call: Call, route: Route, policy: Policy) -> tuple[LedgerEnt
     if policy.unsupported == "forward":
         return (_entry("model", "forwarded", reason, source, lossy=False),)
     error = route.refuse("model", f"{reason} [{source}]")
-    error.way_out = FORWARD
+    error.options = ("param_policy",)
     raise error
 
 
@@ -116,8 +115,8 @@ def _decide_unsupported(
         remainder = {param: rule.replace} if rule.replaces and rule.replace is not None else {}
         return _entry(param, "dropped", rule.reason, rule.source, lossy=True), remainder
     source = f" [{rule.source}]" if rule.source else ""
-    drop = "drop_params=True leaves it out, " if is_droppable else ""
-    raise route.unsupported(param, rule.reason + source, way_out=drop + FORWARD)
+    options = ("drop_params", "param_policy") if is_droppable else ("param_policy",)
+    raise route.unsupported(param, rule.reason + source, options=(rule.option, *options) if rule.option else options)
 
 
 def _documented(call: Call, param: str) -> ValueRule | None:

@@ -238,8 +238,8 @@ def _unless_effort_none(facts: ModelFacts, param: str) -> ParamRule:
 
 def _judge_stream(facts: ModelFacts, value: Any) -> ParamRule | None:
     if value and _lacks(facts, "streaming"):
-        reason = "this model does not stream; fake_stream=True returns the whole answer in one burst"
-        return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False)
+        reason = "this model does not stream"
+        return ParamRule(supported=False, reason=reason, source=source_of(facts), droppable=False, option="fake_stream")
     return None
 
 

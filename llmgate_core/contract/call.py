@@ -101,10 +101,13 @@ class Route:
         """Return the error for what this upstream is known not to take, whatever the policy."""
         return self._unsupported(param, f"{param}: {reason}")
 
-    def unsupported(self, param: str, reason: str, *, way_out: str) -> UnsupportedParamsError:
-        """Return the error for what this model is known not to take; `way_out` names the options that change that."""
+    def unsupported(self, param: str, reason: str, *, options: tuple[str, ...]) -> UnsupportedParamsError:
+        """Return the error for what this model is known not to take; `options` are those that change that.
+
+        They are of `drop_params`, `param_policy` and `fake_stream`.
+        """
         error = self._unsupported(param, f"{param} is not supported by {self.model!r} ({self.prefix}/): {reason}")
-        error.way_out = way_out
+        error.options = options
         return error
 
     def _unsupported(self, param: str, message: str) -> UnsupportedParamsError:

@@ -58,7 +58,7 @@ class Ledger:
         """
         if self._route.param_policy == "error":
             reason = f"{reason} [{self._source}]"
-            raise self._route.unsupported(parameter, reason, way_out="drop_params=True leaves it out")
+            raise self._route.unsupported(parameter, reason, options=("drop_params",))
         self.lost(parameter, reason)
 
     def forwards(self, parameter: str, reason: str) -> bool:

@@ -54,6 +54,8 @@ class ParamRule:
         rename: send under this name instead.
         replace: send this value instead; None: send nothing. Takes effect only with `replaces=True`.
         droppable: if False, dropping it would change the meaning of the call, so the policy `drop` raises too.
+        option: an option of the call by which the upstream is asked in another way, such as `fake_stream`; it is named
+            in the error.
         lossy: `rename` or `replace` loses something that the caller asked for.
         keep_local: not sent, by design and without loss; observers still see it.
         applies: the rule holds only if this function returns True for the whole body; None: always.
@@ -67,6 +69,7 @@ class ParamRule:
     replace: Any = None
     replaces: bool = False
     droppable: bool = True
+    option: str = ""
     lossy: bool = False
     keep_local: bool = False
     applies: Callable[[Mapping[str, Any]], bool] | None = None

@@ -30,10 +30,11 @@ NEUTRAL = {
     "internal": "The gateway failed to serve this request.",
 }
 WAYS_OUT = {
-    "drop_params": "drop_params: true to leave it out",
-    "forward": "param_policy: forward to send it anyway",
+    "drop_params": "`drop_params: true` leaves it out",
+    "param_policy": "`param_policy: forward` sends it anyway",
+    "fake_stream": "`fake_stream: true` sends the whole answer as one burst of events",
 }
-"""Word of `UnsupportedParamsError.way_out` -> the setting of a deployment."""
+"""What the operator can set for a deployment, by the option of a call that it becomes."""
 UPSTREAM_AUTH = "upstream_auth"
 """The code of an upstream's 401 or 403. They concern the config's key, while our own 401 concerns the client's."""
 RETRIED_BY_CLIENTS = frozenset({408, 409, 429})
@@ -170,6 +171,9 @@ def _upstream_message(error: errors.APIError) -> str:
         return NEUTRAL["redirect"]
     if error.code is None and error.type is None and error.message.startswith(f"HTTP {status}"):
         return f"The upstream answered HTTP {status}."
+    if isinstance(error, errors.UnsupportedParamsError) and error.options:
+        ways = ", ".join(WAYS_OUT[option] for option in error.options)
+        return f"{error.message}. The gateway's operator can change that for this model: {ways}."
     return error.message
 
 
