@@ -52,6 +52,7 @@ FORBIDDEN = OPTION_NAMES | frozenset(
 """Names that would decide where a request goes, and how; only the config may."""
 
 BODY_SETTING = "limits.max_body"
+BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 JSON_SETTING = "limits.max_json_body or limits.max_body"
 ALTERNATIVES = frozenset({"fallbacks", "models", "route"})
 """Names by which some upstreams choose a model other than `model`. Source: OpenRouter's and LiteLLM's references."""
@@ -233,6 +234,8 @@ def _description(error: ValueError, content: bytes) -> str:
     """Return what is wrong, without repeating the content."""
     if not content:
         return "it is empty."
+    if mark := next((mark for mark in BYTE_ORDER_MARKS if content.startswith(mark)), None):
+        return f"it begins with a byte order mark, of {BYTE_ORDER_MARKS[mark]}. Send UTF-8 without one."
     message = str(error)
     position = message[message.rfind(" at line ") :] if " at line " in message else ""
     return f"{message.removesuffix(position).partition(':')[0][:120]}{position}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.serving import FAMILIES, LedgerEntry
+from llmgate_core.serving import ENDPOINTS, FAMILIES, LedgerEntry
 from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.dialects.openai.form import form_parameters, query_parameters
@@ -43,6 +43,8 @@ async def decode_call(
     )
     try:
         await _read_body(call, request, route, general, may_be_empty=bool(ids))
+        if route.operation == "create":
+            _check_endpoint(call.body, route)
         query = request.scope.get("query_string", b"")
         named = _read_query(call, route, query) if query else None
         if ids:
@@ -83,6 +85,21 @@ async def _read_body(
     call.body = await request.large_work.run(len(content), read)
     if content.count(MODEL_KEY) == 1 and ESCAPED_LETTER not in content:
         call.content = content  # with two models in one object the upstream might choose another than we do
+
+
+def _check_endpoint(body: Mapping[str, Any], route: HTTPRoute) -> None:
+    """Refuse a body without its endpoint's input that has another endpoint's, as after a wrong base URL."""
+    missing = next((name for name in FAMILIES[route.family].required if name not in body), None)
+    if missing is None:
+        return
+    paths = [
+        f"/v1{ENDPOINTS[name]['create'].path}"
+        for name, family in FAMILIES.items()
+        if missing not in family.inputs and not family.inputs.isdisjoint(body)
+    ]
+    if paths:
+        message = f"This endpoint takes {missing!r}, which is missing. The body is one for {' or '.join(paths)}."
+        raise refuse(400, message, param=missing)
 
 
 def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None:
