@@ -11,6 +11,7 @@ from __future__ import annotations
 from llmgate_core import errors
 from llmgate_core.calls.prepared import short_values
 from llmgate_core.calls.retry import is_worth_retrying
+from llmgate_core.catalogue.prices import cost_of, units_of
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
@@ -21,7 +22,7 @@ from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.files.uploads import content_type_of
 from llmgate_core.json_codec import decode, encode, has_more_values
-from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims
+from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims, normalise
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.registry import load_claim
 from llmgate_core.registry.router import ResolvedModel
@@ -57,6 +58,7 @@ __all__ = [
     "StreamedContent",
     "Timeouts",
     "content_type_of",
+    "cost_of",
     "decode",
     "encode",
     "error_object",
@@ -68,7 +70,9 @@ __all__ = [
     "is_worth_retrying",
     "load_claim",
     "mask",
+    "normalise",
     "say",
     "say_error",
     "short_values",
+    "units_of",
 ]

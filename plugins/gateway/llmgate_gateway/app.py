@@ -112,8 +112,8 @@ class Gateway:
         pages: Mapping[str, Page] | None = None,
     ) -> None:
         config = config_of(config)
-        self._dialects = load_dialects(config.general.dialects)
-        self._stores = open_stores(config.general.stores)
+        self._dialects = load_dialects(config.general.dialects, config.plugins)
+        self._stores = open_stores(config.general.stores, config.plugins)
         self._snapshot = ConfigSnapshot(config, self._stores)
         self._observers = tuple(observers)
         self._on_begin = tuple(on_begin)

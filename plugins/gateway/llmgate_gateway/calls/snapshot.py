@@ -91,6 +91,6 @@ class ConfigSnapshot:
 def _middleware_of(config: GatewayConfig, stores: Stores) -> Sequence[Middleware]:
     """Return the middleware that a config names, the outermost first."""
     return [
-        load_extension(MIDDLEWARE, entry.name)(MiddlewareSetup(entry.options, stores))
+        load_extension(MIDDLEWARE, entry.name, config.plugins)(MiddlewareSetup(entry.options, stores))
         for entry in config.general.middleware
     ]

@@ -7,10 +7,11 @@ Source: docs/gateway/extend.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from llmgate_core.serving import PluginEntryPoint, errors, installed_claims, load_claim
+from llmgate_core.serving import PluginEntryPoint, errors, installed_claims, load_claim, normalise
+from llmgate_gateway.config.schema.file_schema import PluginChoice
 from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
@@ -24,26 +25,34 @@ DIALECTS: Final = "dialects"
 BUILTIN_DIALECTS: Final = ("openai",)
 
 
-def load_extension(kind: str, name: str) -> Any:
+def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
     """Return the object that an entry point names.
 
     Raises:
-        ConfigError: it is not installed. PluginLoadError: it cannot be imported.
+        ConfigError: it is not installed, or blocked. PluginConflictError: several distributions have it.
+        PluginLoadError: it cannot be imported.
     """
-    entry = next((entry for entry in _installed(kind) if entry.prefix == name), None)
-    if entry is None:
+    found = [entry for entry in _installed(kind, plugins) if entry.prefix == name]
+    if not found:
         raise errors.ConfigError(_not_installed(kind, name))
-    return load_claim(entry)
+    if len(found) > 1:
+        raise errors.PluginConflictError(
+            _conflict(name, found), distribution=found[0].distribution, plugin=found[0].value, version=found[0].version
+        )
+    return load_claim(found[0])
 
 
-def check_extensions(general: GeneralSettings, root: Node, problems: Problems) -> None:
-    """Put every extension that the config names and that is not installed into `problems`."""
+def check_extensions(general: GeneralSettings, plugins: PluginChoice, root: Node, problems: Problems) -> None:
+    """Put every extension that the config names, and that not one distribution has, into `problems`."""
     for path, kind, name in _extensions_of(general):
-        installed = [entry.prefix for entry in _installed(kind)]
-        if name not in installed:
+        entries = _installed(kind, plugins)
+        found, installed = [entry for entry in entries if entry.prefix == name], [entry.prefix for entry in entries]
+        place, written = root.find(("general_settings", *path))
+        if not found:
             near = problems.did_you_mean(name, [*installed, *BUILTIN_DIALECTS] if kind == DIALECTS else installed)
-            place, written = root.find(("general_settings", *path))
             problems.add(place, written, _not_installed(kind, name) + near)
+        elif len(found) > 1:
+            problems.add(place, written, _conflict(name, found))
 
 
 def _extensions_of(general: GeneralSettings) -> Iterator[tuple[Path, str, str]]:
@@ -58,9 +67,23 @@ def _extensions_of(general: GeneralSettings) -> Iterator[tuple[Path, str, str]]:
             yield (DIALECTS, index), DIALECTS, name
 
 
-def _installed(kind: str) -> list[PluginEntryPoint]:
-    return [entry for entry in installed_claims() if entry.family == f"gateway.{kind}"]
+def _installed(kind: str, plugins: PluginChoice) -> list[PluginEntryPoint]:
+    """Return the entry points of a kind, of the distributions that the config allows."""
+    allow = None if plugins.allow is None else {normalise(name) for name in plugins.allow}
+    block = {normalise(name) for name in plugins.block}
+    return [
+        entry
+        for entry in installed_claims()
+        if entry.family == f"gateway.{kind}"
+        and entry.distribution not in block
+        and (allow is None or entry.distribution in allow)
+    ]
+
+
+def _conflict(name: str, found: Iterable[PluginEntryPoint]) -> str:
+    owners = " and ".join(f"{entry.distribution} {entry.version}" for entry in found)
+    return f"{name!r} is an extension of {owners}; block all but one in plugins.block"
 
 
 def _not_installed(kind: str, name: str) -> str:
-    return f"nothing installed has {name!r} among its entry points of the group llmgate.gateway.{kind}"
+    return f"nothing installed and allowed has {name!r} among its entry points of the group llmgate.gateway.{kind}"

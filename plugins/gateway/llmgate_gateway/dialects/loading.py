@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from llmgate_gateway.config.extensions import DIALECTS, load_extension
+from llmgate_gateway.config.schema.file_schema import PluginChoice
 from llmgate_gateway.dialects.contract import Dialect
 from llmgate_gateway.dialects.openai.dialect import OpenAIDialect
 
@@ -15,13 +16,13 @@ OPENAI = OpenAIDialect()
 BUILTIN: Mapping[str, Dialect] = MappingProxyType({OPENAI.name: OPENAI})
 
 
-def load_dialects(names: Iterable[str]) -> Mapping[str, Dialect]:
+def load_dialects(names: Iterable[str], plugins: PluginChoice) -> Mapping[str, Dialect]:
     """Return the dialects by name, in their order; the first also answers requests that no route matches.
 
     An entry point of the group `llmgate.gateway.dialects` names a `Dialect`.
 
     Raises:
-        LLMGateError: one is not installed, or cannot be imported.
+        LLMGateError: one is not installed or not allowed, several have it, or it cannot be imported.
     """
-    dialects = {name: BUILTIN[name] if name in BUILTIN else load_extension(DIALECTS, name) for name in names}
+    dialects = {name: BUILTIN[name] if name in BUILTIN else load_extension(DIALECTS, name, plugins) for name in names}
     return MappingProxyType(dialects)
