@@ -14,7 +14,7 @@ import pytest
 from llmgate_gateway.access.cors import EXPOSED
 from llmgate_gateway.commands.serve import FLAGS
 from llmgate_gateway.config import json_schema
-from llmgate_gateway.config.litellm.known_keys import litellm_keys
+from llmgate_gateway.config.litellm.fates import litellm_keys
 from llmgate_gateway.http import errors as failures
 from llmgate_gateway.http.responses import PASSED
 from llmgate_gateway.server.refusals import REFUSALS
@@ -24,13 +24,15 @@ from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.plugin import LedgerEntry, errors
 from llmgate_core.testing import Answer, fake_upstream
-from tests.support.config_keys import keys
+from tests.support.config_keys import documented, keys, works
 from tests.support.gateway_pages import FOLDER, PAGES, ROOT, headings, named, rows
 from tests.support.gateway_process import gateway_process
 from tests.support.gateway_reference import PARTS, rewritten
 
 PACKAGE = ROOT / "plugins" / "gateway" / "llmgate_gateway"
-RUN, CONFIGURE, KEYS, OPERATE = (FOLDER / f"{name}.md" for name in ("run", "configure", "keys", "operate"))
+RUN, CONFIGURE, KEYS, OPERATE, MIGRATE = (
+    FOLDER / f"{name}.md" for name in ("run", "configure", "keys", "operate", "migrate")
+)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -65,10 +67,12 @@ def test_every_key_of_the_schema_has_a_heading_or_is_named_as_a_spelling() -> No
     assert headings(CONFIGURE) == [key.path for key in keys()]
 
 
-def test_every_key_of_litellms_that_means_nothing_here_has_a_row() -> None:
-    table = rows(CONFIGURE, "LiteLLM's keys at")
-    listed = sorted((row[1], name) for row in table for name in named(row[3]))
-    assert listed == sorted((fate.what, key) for fates in litellm_keys().values() for key, fate in fates.items())
+def test_every_key_of_litellms_has_a_row() -> None:
+    table = rows(MIGRATE, "LiteLLM's keys at")
+    listed = sorted((row[1], name) for row in table for name in named(row[3]) if row[0] != "its environment")
+    fates = [(fate.what, key) for fates in litellm_keys().values() for key, fate in fates.items()]
+    working = [("works", name) for part, names in documented().items() for name in names if works(part, name)]
+    assert listed == sorted([*fates, *working])
 
 
 def test_the_address_is_port_4000_of_this_machine_unless_said_otherwise() -> None:

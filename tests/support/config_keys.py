@@ -7,22 +7,40 @@ Source: `llmgate_gateway.config.json_schema`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from llmgate_gateway.config import json_schema
-from llmgate_gateway.config.litellm.known_keys import litellm_keys
+from llmgate_gateway.config.litellm.fates import environment_fates, fate_of, litellm_keys, request_params
+from llmgate_gateway.config.schema.config_model import ConfigModel
+from llmgate_gateway.config.schema.deployment import Deployment, ModelInfo, Params
+from llmgate_gateway.config.schema.file_schema import CallSettings, ConfigFile, RouterSettings
+from llmgate_gateway.config.schema.general import GeneralSettings
 
-__all__ = ["Key", "keys", "keys_part", "litellm_table"]
+from tests.support.paths import ROOT
+
+__all__ = ["Key", "documented", "keys", "keys_part", "litellm_table", "works"]
 
 FAMILIAR = "LiteLLM's spelling of `"
 REFERENCE = "^os.environ/"
 SIZES = ((1024 * 1024, "MiB"), (1024, "KiB"))
+DOCUMENTED = ROOT / "plugins" / "gateway" / "tests" / "data" / "litellm_keys.json"
+MODELS: Mapping[str, type[ConfigModel]] = {
+    "": ConfigFile,
+    "model_list": Deployment,
+    "params": Params,
+    "model_info": ModelInfo,
+    "general_settings": GeneralSettings,
+    "settings": CallSettings,
+    "router_settings": RouterSettings,
+}
 SECTIONS: Mapping[str, str] = {
     "": "the top",
     "model_list": "an entry of `model_list`",
     "params": "`litellm_params`",
+    "model_info": "`model_info`",
     "general_settings": "`general_settings`",
     "settings": "`litellm_settings`",
     "router_settings": "`router_settings`",
@@ -57,16 +75,34 @@ def keys_part(section: str) -> str:
 
 
 def litellm_table() -> str:
-    """Return what becomes of LiteLLM's keys that have no meaning here: a row for each reason."""
-    lines = ["| LiteLLM's keys at | fate | why, or where to | keys |", "|---|---|---|---|"]
-    for part, fates in litellm_keys().items():
+    """Return what becomes of LiteLLM's keys: a row for each reason."""
+    lines = ["| LiteLLM's keys at | fate | how, why, or where to | keys |", "|---|---|---|---|"]
+    for part, names in documented().items():
         reasons: dict[tuple[str, str], list[str]] = {}
-        for key, fate in fates.items():
+        for name in names:
+            if works(part, name):
+                reasons.setdefault(("works", ""), []).append(f"`{name}`")
+        for key, fate in litellm_keys()[part].items():
             reasons.setdefault((fate.what, fate.why), []).append(f"`{key}`")
-        lines += [
-            f"| {SECTIONS[part]} | {what} | {why} | {', '.join(names)} |" for (what, why), names in reasons.items()
-        ]
+        lines += [f"| {SECTIONS[part]} | {what} | {why} | {', '.join(keys)} |" for (what, why), keys in reasons.items()]
+    lines += [
+        f"| its environment | {fate.what} | {fate.why} | `{name}` |" for name, fate in environment_fates().items()
+    ]
     return "\n".join(lines) + "\n"
+
+
+def documented() -> Mapping[str, list[str]]:
+    """Return section -> the keys that LiteLLM documents or declares."""
+    sections: Mapping[str, list[str]] = json.loads(DOCUMENTED.read_bytes())["sections"]
+    return sections
+
+
+def works(part: str, name: str) -> bool:
+    """Return whether a documented key of LiteLLM's means the same here; a request parameter of a deployment does."""
+    if fate_of(part, name) is not None:
+        return False
+    model = MODELS[part]
+    return name in model.model_fields or name in model.familiar or (part == "params" and name in request_params())
 
 
 class _Reader:
@@ -150,6 +186,8 @@ def _words(schema: Mapping[str, Any]) -> str:
     if kind == "array":
         inner = schema["items"]
         return "a list of mappings" if "$ref" in inner else "a list of strings"
+    if kind == "number" and schema.get("minimum") == 0:
+        return "a number from 0"
     if kind == "integer":
         least = schema.get("minimum", schema.get("ge"))
         return "bytes" if least is None else f"a whole number from {least}"

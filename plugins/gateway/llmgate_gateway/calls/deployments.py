@@ -19,6 +19,7 @@ from llmgate_core import AsyncClient, Settings
 from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
 from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.calls.contract import GatewayCall
+from llmgate_gateway.calls.pricing import own_pricing
 from llmgate_gateway.calls.trusted_certificates import check_ca_file
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
@@ -44,6 +45,7 @@ class LiveDeployment:
         arguments: what every call is made with.
         extra_headers: those of `arguments`, which a trace is added to.
         targets: family -> where its calls go; for a pattern, where those of any one model would.
+        pricing: the config's own prices, in the form of the catalogue's; None: the catalogue's hold.
         key_leaks: to detect an upstream that repeats our key.
         label: for logs, metrics and headers.
         logs_content: prompts and answers go into the log.
@@ -59,6 +61,7 @@ class LiveDeployment:
     key_leaks: KeyLeakDetector = field(repr=False)
     label: str = ""
     logs_content: bool = False
+    pricing: Mapping[str, Any] | None = None
     outcome: str | None = None
     error_code: str | None = None
 
@@ -78,7 +81,9 @@ class LiveDeployment:
 
     def open_transport(self) -> None:
         """Load what sends this deployment's calls, its certificates included; opens no connection."""
-        target = next(iter(self.targets.values()))  # all of them have one host
+        target = next(iter(self.targets.values()), None)  # all of them have one host
+        if target is None:
+            return
         with contextlib.suppress(errors.LLMGateError):  # the first call reports it
             self.client.open_transport(target, **self.arguments)
 
@@ -293,6 +298,7 @@ class Deployments:
             KeyLeakDetector(keys),
             entry.label,
             logs_content=config.general.log_content,
+            pricing=own_pricing(entry.model_info, targets),
         )
 
 
@@ -342,7 +348,9 @@ def _arguments(options: DeploymentOptions, headers: Mapping[str, str]) -> dict[s
 
 
 def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions) -> Mapping[str, ResolvedModel]:
-    """Return family -> target for every family that may call an entry; loads its plugins.
+    """Return family -> target for every family that may call an entry, none for a mode that is not served.
+
+    Loads its plugins.
 
     Raises:
         LLMGateError: no family can.
@@ -350,7 +358,7 @@ def _targets(client: AsyncClient, entry: Deployment, options: DeploymentOptions)
     mode, model = entry.model_info.mode, entry.params.model.replace("*", STAND_IN)
     targets: dict[str, ResolvedModel] = {}
     failure: errors.LLMGateError | None = None
-    for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:
+    for family in FAMILIES if mode is None else FAMILIES_OF_MODE.get(mode, ()):
         try:
             own = model_for(client, family, model, has_star=_has_star(entry))
             targets[family] = _resolve(client, family, own, options)

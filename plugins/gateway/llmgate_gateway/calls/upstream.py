@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from llmgate_core import AsyncStream
-from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors, short_values
+from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, cost_of, errors, short_values, units_of
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.calls.deployments import LiveDeployment, Selection
 from llmgate_gateway.http.errors import STOPPING, outcome_of
@@ -105,7 +105,7 @@ def _whole(
         headers.append(ATTACHMENT)
     headers += passed_headers(answer.headers, deployment.key_leaks)
     headers += _own_headers(call, answer.record, deployment.key_leaks)
-    _record_usage(call, answer.record)
+    _record_usage(call, deployment, answer.record)
     if record.cost is not None:
         headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
     deployment.record_outcome("finished", None)
@@ -134,7 +134,7 @@ def _stream(
             if content_log is not None:
                 content_log.end(is_text=is_events)
             record.ledger = tuple(dict.fromkeys((*record.ledger, *stream.record.ledger)))  # reading may have lost more
-            _record_usage(call, stream.record)
+            _record_usage(call, deployment, stream.record)
             if record.error_code != STOPPING.code:
                 deployment.record_outcome(record.outcome, record.error_code)
 
@@ -163,11 +163,15 @@ def _show(call: GatewayCall, model: str, arguments: Mapping[str, Any]) -> None:
     )
 
 
-def _record_usage(call: GatewayCall, upstream: CallRecord) -> None:
+def _record_usage(call: GatewayCall, deployment: LiveDeployment, upstream: CallRecord) -> None:
     record = call.record
     record.usage = upstream.usage
     if upstream.usage is not None:
-        cost = upstream.cost_of(upstream.usage, upstream.tier)
+        if deployment.pricing is None:
+            cost = upstream.cost_of(upstream.usage, upstream.tier)
+        else:
+            facts = {"pricing": deployment.pricing}
+            cost = cost_of(facts, upstream.usage, as_of="", units=units_of(call.family, call.body))
         record.cost = None if cost is None else float(cost)
 
 

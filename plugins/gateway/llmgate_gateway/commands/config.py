@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llmgate_core.serving import errors, say, say_error
-from llmgate_gateway.config import ConfigProblems, GatewayConfig, check_routes, json_schema, load_config
+from llmgate_gateway.config import ConfigProblems, GatewayConfig, Problem, check_routes, json_schema, load_config
 from llmgate_gateway.config.routes import Served
 
 __all__ = ["command"]
@@ -27,6 +27,11 @@ class ConfigCommand:
         parser.add_argument("action", choices=("check", "schema"), help="check a file, or print the JSON Schema")
         parser.add_argument("file", metavar="FILE", nargs="?", help="the config to check")
         parser.add_argument("--json", action="store_true", help="one JSON object per line")
+        parser.add_argument(
+            "--no-env",
+            action="store_true",
+            help="check without the environment's variables: values of os.environ/NAME are taken to be right",
+        )
 
     def run(self, given: argparse.Namespace) -> int:
         """Run the command, and return the exit status."""
@@ -36,19 +41,15 @@ class ConfigCommand:
         if given.file is None:
             say_error("llmgate config check: FILE is missing")
             return 2
-        return _check(given.file, as_json=given.json)
+        return _check(given.file, as_json=given.json, has_variables=not given.no_env)
 
 
-def _check(file: str, *, as_json: bool) -> int:
+def _check(file: str, *, as_json: bool, has_variables: bool) -> int:
     try:
-        config = load_config(file, plugins=True)
-        served = check_routes(config)
+        config = load_config(file, plugins=True, has_variables=has_variables)
+        served = check_routes(config) if has_variables else ()
     except ConfigProblems as error:
-        for line in () if as_json else str(error).splitlines():
-            say_error(line)
-        for problem in error.problems if as_json else ():
-            fields = {name: getattr(problem, name) for name in ("line", "column", "path", "message")}
-            say(json.dumps({"file": file, **fields}))
+        _say_problems(error, file, as_json=as_json)
         return 2
     except errors.ConfigError as error:
         say(json.dumps({"file": file, "message": str(error)})) if as_json else say_error(f"{file}: {error}")
@@ -56,10 +57,31 @@ def _check(file: str, *, as_json: bool) -> int:
     if as_json:
         for entry in served:
             say(json.dumps(_row(entry)))
+        for warning in config.warned:
+            say(json.dumps(_problem(warning, file, "warning")))
     else:
         for line in _summary(config, served):
             say(line)
     return 0
+
+
+def _say_problems(error: ConfigProblems, file: str, *, as_json: bool) -> None:
+    """Print every mistake, and the warnings after them."""
+    if as_json:
+        for problem in error.problems:
+            say(json.dumps(_problem(problem, file, "error")))
+        for problem in error.warnings:
+            say(json.dumps(_problem(problem, file, "warning")))
+        return
+    for line in str(error).splitlines():
+        say_error(line)
+    for problem in error.warnings:
+        say_error(f"warning: {problem.show(error.source)}")
+
+
+def _problem(problem: Problem, file: str, severity: str) -> dict[str, Any]:
+    fields = {name: getattr(problem, name) for name in ("line", "column", "path", "message")}
+    return {"file": file, "severity": severity, **fields}
 
 
 def _row(entry: Served) -> dict[str, Any]:
@@ -73,13 +95,16 @@ def _row(entry: Served) -> dict[str, Any]:
 
 
 def _summary(config: GatewayConfig, served: tuple[Served, ...]) -> Iterator[str]:
-    yield f"{config.source}: OK, {len(served)} deployment{'' if len(served) == 1 else 's'}"
+    number = len(config.deployments)
+    yield f"{config.source}: OK, {number} deployment{'' if number == 1 else 's'}"
     for entry in served:
         deployment = entry.deployment
         mode = deployment.model_info.mode or "any mode"
-        yield f"  {deployment.model_name} -> {deployment.params.model} ({mode}): {', '.join(entry.families)}"
+        families = ", ".join(entry.families) or "not served"
+        yield f"  {deployment.model_name} -> {deployment.params.model} ({mode}): {families}"
     needed = sorted({plugin for entry in served for plugin in entry.families.values()})
-    yield f"plugins: {', '.join(needed)}"
+    if needed:
+        yield f"plugins: {', '.join(needed)}"
     keys = (config.general.master_key is not None) + len(config.general.keys)
     yield f"keys for clients: {keys or 'none, so anyone who reaches the gateway may use it'}"
     for warning in config.warnings:

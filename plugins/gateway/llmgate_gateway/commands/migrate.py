@@ -1,10 +1,11 @@
 """`llmgate migrate litellm.yaml`: report what becomes of each line, and write the config in llmgate's spelling.
 
 Reads one file, and writes one with `--output`. References to variables stay as they are and are not looked up; a key
-in the file is never written: a reference takes its place.
+in the file is never written: a reference takes its place. What is refused, and what is not understood, stays in the
+written file under its name, without its value: the gateway refuses that file until somebody has deleted the line.
 
-Exit status: 0 everything was carried over or ignored, 1 something was refused or not understood, 2 the file cannot be
-read.
+Exit status: that of `llmgate config check --no-env` for the written config: 0 the gateway takes it, 1 it does not;
+2 the file cannot be read.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 
 import yaml
 
+from llmgate_core import Client
 from llmgate_core.serving import say, say_error
+from llmgate_gateway.config import ConfigProblems
 from llmgate_gateway.config.litellm.known_keys import LIKE_A_SECRET, Note, arrange
-from llmgate_gateway.config.load import read_document
+from llmgate_gateway.config.load import load_config_text, read_document
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.environment import PREFIX, SECTION
 from llmgate_gateway.config.yaml.problems import Path, Problem, Problems, shown_path
@@ -28,6 +31,13 @@ from llmgate_gateway.config.yaml.problems import Path, Problem, Problems, shown_
 __all__ = ["command"]
 
 WORDS: Mapping[str, str] = {"kept": "carried over", "unknown": "not understood"}
+ORDER = ("refused", "unknown", "differs", "ignored", "spelled differently")
+"""What a report begins with: losses first. What is carried over unchanged is at its end, and only on request."""
+RESULT = "the written config"
+COMPATIBLE = frozenset(
+    {"hosted_vllm", "vllm", "openai_like", "custom_openai", "litellm_proxy", "lm_studio", "llamafile"}
+)
+"""LiteLLM's prefixes of servers with OpenAI's API, whose address is in `api_base`."""
 LIKE_A_HEADER_SECRET = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 
 
@@ -39,6 +49,7 @@ class MigrateCommand:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("file", metavar="FILE", help="the LiteLLM config")
+        parser.add_argument("--all", action="store_true", help="report what is carried over unchanged, too")
         parser.add_argument("-o", "--output", metavar="FILE", help="write the config here; default: stdout")
 
     def run(self, given: argparse.Namespace) -> int:
@@ -50,40 +61,96 @@ class MigrateCommand:
                 say_error(problem.show(given.file))
             return 2
         migration = migrate(root, problems)
+        if given.output is not None and not _write(given.output, migration.text):
+            return 2
         report = say if given.output else say_error
-        for line in migration.report:
+        for line in migration.report(show_all=given.all):
             report(line)
         if given.output is None:
             say(migration.text, end="")
-        elif not _write(given.output, migration.text):
-            return 2
-        return 0 if migration.whole else 1
+        return 0 if not migration.mistakes else 1
 
 
 @dataclass(slots=True)
 class Migration:
-    """The report, the text of the config, and whether everything that matters was carried over."""
+    """What became of a config.
 
-    report: tuple[str, ...]
+    Attributes:
+        notes: what was done with each key, in the order of the file. text: the config in our spelling.
+        mistakes: why the gateway refuses it, with lines of `text`; empty: it takes it. warnings: likewise.
+    """
+
+    notes: tuple[Note, ...]
     text: str
-    whole: bool
+    mistakes: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    def report(self, *, show_all: bool = False) -> Iterator[str]:
+        """Yield the report: losses, what is different, the verdict on the result."""
+        for what in ORDER:
+            yield from (_line(note) for note in self.notes if note.what == what)
+        kept = [note for note in self.notes if note.what == "kept"]
+        if show_all:
+            yield from map(_line, kept)
+        elif kept:
+            yield f"{len(kept)} keys are carried over unchanged; --all lists them"
+        for problem in self.mistakes:
+            yield f"the written config is refused: {problem.show(RESULT)}"
+        if self.mistakes:
+            yield "The gateway refuses the written config until this is settled."
+        else:
+            yield f"The gateway takes the written config; llmgate config check warns {len(self.warnings)} times."
 
 
 def migrate(root: Node, problems: Problems) -> Migration:
     """Return what becomes of a config; changes `root`."""
-    notes = arrange(root, problems)
+    notes = arrange(root, problems, keeps_refused=True)
     variables = _Variables()
     variables.take_from(root)
     notes = [note for note in notes if note.path[0] != SECTION]
     notes += variables.notes
+    notes += _add_prefixes(root)
     content = root.plain()
     content.pop(SECTION, None)
-    reported = {(note.line, shown_path(note.path)) for note in notes if note.what in ("refused", "unknown")}
-    others = [problem for problem in problems.mistakes if (problem.line, problem.path) not in reported]
-    report = [*map(_line, sorted(notes, key=lambda note: note.line))]
-    report += [f"{problem.show(problems.source)}" for problem in others]
-    whole = not problems.mistakes
-    return Migration(tuple(report), yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), whole)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    mistakes, warnings = _verdict(text)
+    return Migration(tuple(sorted(notes, key=lambda note: note.line)), text, mistakes, warnings)
+
+
+def _verdict(text: str) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return the mistakes and warnings of a config, as `llmgate config check --no-env` finds them."""
+    try:
+        config = load_config_text(text, source=RESULT)
+    except ConfigProblems as error:
+        return error.problems, error.warnings
+    return (), config.warned
+
+
+def _add_prefixes(root: Node) -> list[Note]:
+    """Write the prefix before a model's bare name or star, where only one can be meant: that of the default provider.
+
+    A bare name that the catalogue has needs none. A star alone would let clients choose the plugin.
+    """
+    notes: list[Note] = []
+    client = Client()
+    for index, item in enumerate(_list(root, "model_list")):
+        params: Any = item.value.get("params") if isinstance(item.value, dict) else None
+        model = params.node.value.get("model") if params is not None and isinstance(params.node.value, dict) else None
+        name = _text(item, "model_name")
+        prefix = client.default_prefix("chat")
+        if model is None or prefix is None or not isinstance(model.node.value, str):
+            continue
+        hosted = {"api_base", "api_key"} <= params.node.value.keys()  # else the provider's own key would be sent there
+        written = model.node.value
+        if written == "*" and name == "*":
+            why = f"now {prefix}/*, since a star alone would let clients choose the plugin"
+        elif written.partition("/")[0] in COMPATIBLE and "/" in written and hosted:
+            why = f"now {prefix}/{written.partition('/')[2]}: a server with OpenAI's API at the address in api_base"
+        else:
+            continue
+        model.node.value = f"{prefix}/{'*' if written == '*' else written.partition('/')[2]}"
+        notes.append(Note(model.line, ("model_list", index, params.written, "model"), "spelled differently", why))
+    return notes
 
 
 def _line(note: Note) -> str:

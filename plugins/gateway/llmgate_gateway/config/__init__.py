@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llmgate_gateway.config.routes import check_routes as check_routes
     from llmgate_gateway.config.routes import installed_prefixes as installed_prefixes
     from llmgate_gateway.config.schema.deployment import Deployment as Deployment
+    from llmgate_gateway.config.schema.deployment import ModelInfo as ModelInfo
     from llmgate_gateway.config.schema.json_schema import json_schema as json_schema
     from llmgate_gateway.config.schema.model import GatewayConfig as GatewayConfig
     from llmgate_gateway.config.yaml.problems import ConfigProblems as ConfigProblems
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "listen_policy": "check_bind has_keys",
-    "schema.deployment": "Deployment",
+    "schema.deployment": "Deployment ModelInfo",
     "load": "STANDARD_INPUT ConfigSource config_for_model config_of load_config load_config_dict",
     "schema.model": "GatewayConfig",
     "names": "Group Member ModelNames allows",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llmgate_core.serving import FAMILIES, Family, Secret
-from llmgate_gateway.config.litellm.known_keys import fate_of
+from llmgate_gateway.config.litellm.fates import fate_of
 from llmgate_gateway.config.patterns import fill
-from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.deployment import UNSERVED_MODES, Deployment, Params
 from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
@@ -39,6 +39,7 @@ class _Checks:
             self._add((DEPLOYMENTS,), "is empty; there is no model to serve")
         for index, deployment in enumerate(self._file.model_list):
             self._check_stars(index, deployment)
+            self._check_mode(index, deployment)
             self._check_policies((DEPLOYMENTS, index, "params"), deployment.params)
         self._check_groups()
         self._check_aliases()
@@ -70,6 +71,12 @@ class _Checks:
         elif model.startswith("*"):
             self._add(path, "needs a prefix before its star, such as openai/*, or clients would choose the plugin")
 
+    def _check_mode(self, index: int, deployment: Deployment) -> None:
+        mode = deployment.model_info.mode
+        if mode in UNSERVED_MODES:
+            message = f"{mode} is not served: the gateway has no endpoint for it, and refuses requests for this model"
+            self._warn((DEPLOYMENTS, index, "model_info", "mode"), message)
+
     def _check_policies(self, path: Path, part: Params | object) -> None:
         if getattr(part, "drop_params", None) and getattr(part, "param_policy", None) not in (None, "drop"):
             self._add((*path, "drop_params"), "contradicts param_policy; keep one of them")
@@ -92,7 +99,8 @@ class _Checks:
                 self._warn((*path, "model_name"), f"{message}, since patterns are not load-balanced")
             elif deployment.model_info.mode != other.model_info.mode:
                 message = f"has a different mode from {DEPLOYMENTS}[{first[name]}] of the same model_name"
-                self._add((*path, "model_info" if deployment.model_info.mode else "model_name"), message)
+                message += "; a request goes only to those that serve its endpoint"
+                self._warn((*path, "model_info" if deployment.model_info.mode else "model_name"), message)
 
     def _names(self) -> list[str]:
         return [deployment.model_name for deployment in self._file.model_list]

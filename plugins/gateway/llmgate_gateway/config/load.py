@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_gateway.config.checks import check
+from llmgate_gateway.config.litellm.fates import environment_fate
 from llmgate_gateway.config.litellm.known_keys import arrange
 from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.schema.model import GatewayConfig
@@ -33,12 +34,14 @@ __all__ = [
     "config_of",
     "load_config",
     "load_config_dict",
+    "load_config_text",
     "read_document",
 ]
 
 ConfigSource = str | os.PathLike[str] | Mapping[str, Any] | GatewayConfig
 """What a config may be given as."""
 MAX_BYTES = 1024 * 1024
+LITELLMS_MASTER_KEY = "LITELLM_MASTER_KEY"
 STANDARD_INPUT = "-"
 """The name of the file that means standard input."""
 
@@ -64,6 +67,7 @@ def load_config(
     *,
     environment: Mapping[str, str] | None = None,
     plugins: bool = False,
+    has_variables: bool = True,
 ) -> GatewayConfig:
     """Return the config in a YAML file, or in a mapping with the same keys.
 
@@ -72,16 +76,18 @@ def load_config(
         environment: for `os.environ/NAME`; default: the process's.
         plugins: also check that installed plugins serve the models, which imports those plugins, and that the
             extensions are installed.
+        has_variables: False: the variables of `os.environ/NAME` are not here, as in a check before a deployment. What
+            refers to one is taken to be right, and the config is not one to serve.
 
     Raises:
         ConfigProblems: the config is not valid; the message has a line `file:line:col: path: message` for each mistake.
     """
     if isinstance(path, Mapping):
         problems = Problems("")
-        return _load(node_of(path), problems, environment, plugins=plugins)
+        return _load(node_of(path), problems, environment, plugins=plugins, has_variables=has_variables)
     problems = Problems("standard input" if path == STANDARD_INPUT else os.fspath(path))
     root = read_document(path, problems)
-    return _load(root, problems, environment, plugins=plugins)
+    return _load(root, problems, environment, plugins=plugins, has_variables=has_variables)
 
 
 def load_config_dict(
@@ -94,6 +100,16 @@ def load_config_dict(
     """
     problems = Problems(source)
     return _load(node_of(content), problems, environment, plugins=False)
+
+
+def load_config_text(text: str, *, source: str) -> GatewayConfig:
+    """Return the config in YAML text, checked without its variables and with the installed plugins; not one to serve.
+
+    Raises:
+        ConfigProblems: the config is not valid.
+    """
+    problems = Problems(source)
+    return _load(parse(text, problems), problems, {}, plugins=True, has_variables=False)
 
 
 def config_for_model(model: str) -> GatewayConfig:
@@ -154,7 +170,12 @@ def _read_input(problems: Problems) -> bytes | None:
 
 
 def _load(
-    root: Node | None, problems: Problems, environment: Mapping[str, str] | None, *, plugins: bool
+    root: Node | None,
+    problems: Problems,
+    environment: Mapping[str, str] | None,
+    *,
+    plugins: bool,
+    has_variables: bool = True,
 ) -> GatewayConfig:
     if root is None:
         if not problems.mistakes:
@@ -163,29 +184,45 @@ def _load(
     if not isinstance(root.value, dict):
         problems.add(root.place, (), "a config must be a mapping that begins with 'model_list:'")
         raise problems.error()
+    if not has_variables:
+        environment = {}
     variables = expand(root, os.environ if environment is None else environment, problems)
     arrange(root, problems)
-    report_unset(root, variables, problems)
-    file = _validate(root, problems)
+    if has_variables:
+        report_unset(root, variables, problems)
+    file = _validate(root, problems, without_unset=not has_variables)
     if file is not None:
         check(file, root, problems)
+    if file is not None and has_variables:
+        _warn_of_litellms_master_key(file, variables, problems)
     if file is not None and plugins:
         from llmgate_gateway.config.extensions import check_extensions  # reads the disk
 
-        check_extensions(file.general_settings, root, problems)
+        check_extensions(file.general_settings, file.plugins, root, problems)
     if plugins:
         from llmgate_gateway.config.routes import check_tree  # loads the client and reads the disk
 
-        check_tree(root, problems)
+        check_tree(root, problems, has_variables=has_variables)
     if file is None or problems.mistakes:
         raise problems.error()
-    return GatewayConfig.of(file, root, warnings=problems.warnings, source=problems.source)
+    return GatewayConfig.of(file, root, problems)
 
 
-def _validate(root: Node, problems: Problems) -> ConfigFile | None:
+def _warn_of_litellms_master_key(file: ConfigFile, variables: Mapping[str, str], problems: Problems) -> None:
+    if file.general_settings.master_key is None and variables.get(LITELLMS_MASTER_KEY):
+        message = f"{LITELLMS_MASTER_KEY} is set: {environment_fate(LITELLMS_MASTER_KEY).why}"
+        problems.warn((0, 0), ("general_settings", "master_key"), message)
+
+
+def _validate(root: Node, problems: Problems, *, without_unset: bool = False) -> ConfigFile | None:
+    """Return the valid file, or None, with the mistakes in `problems`; a wrong value of no variable can be left out."""
     try:
         return ConfigFile.model_validate(root.plain())
     except ValidationError as error:
-        for mistake in error.errors(include_url=False, include_input=False, include_context=True):
-            explain(mistake, root, problems)
+        mistakes = error.errors(include_url=False, include_input=False, include_context=True)
+    left_out = [root.leave_out_unset(tuple(mistake["loc"])) for mistake in mistakes] if without_unset else []
+    if any(left_out):
+        return _validate(root, problems, without_unset=True)
+    for mistake in mistakes:
+        explain(mistake, root, problems)
     return None

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from llmgate_core import Client, PluginPolicy, Settings
 from llmgate_core.serving import errors
+from llmgate_gateway.config.model_warnings import model_warnings
 from llmgate_gateway.config.provider_prefixes import model_for
-from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.deployment import UNSERVED_MODES, Deployment, Params
 from llmgate_gateway.config.schema.file_schema import PluginChoice
 from llmgate_gateway.config.schema.model import GatewayConfig
 from llmgate_gateway.config.yaml.document import Node
@@ -37,9 +38,10 @@ FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "image_generation": ("image",),
         "video_generation": ("video",),
         "moderation": ("moderation",),
+        "image_edit": ("image",),
     }
 )
-"""LiteLLM's `mode` of a model -> the families that may call it."""
+"""LiteLLM's `mode` of a model -> the families that may call it; a mode that is not here is not served."""
 FAMILIES = tuple(dict.fromkeys(family for families in FAMILIES_OF_MODE.values() for family in families))
 
 
@@ -70,6 +72,9 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
     served: list[Served] = []
     problems: list[Problem] = []
     for index, deployment in enumerate(config.deployments):
+        if deployment.model_info.mode in UNSERVED_MODES:
+            served.append(Served(deployment, MappingProxyType({})))
+            continue
         plugins = _resolve(client, deployment.params.model, deployment.model_info.mode)
         if isinstance(plugins, str):
             problems.append(config.problem(("model_list", index, "params", "model"), plugins))
@@ -80,8 +85,12 @@ def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
     return tuple(served)
 
 
-def check_tree(root: Node, problems: Problems) -> None:
-    """Put every model that no plugin serves into `problems`, whatever else is wrong with the config."""
+def check_tree(root: Node, problems: Problems, *, has_variables: bool = True) -> None:
+    """Put every model that no plugin serves into `problems`, whatever else is wrong with the config.
+
+    Warns of what would fail at the first request: a model that was shut down or that serves another endpoint, and,
+    where the config's variables are here, a missing key for the upstream.
+    """
     content = root.plain()
     try:
         choice = PluginChoice.model_validate(content.get("plugins") or {})
@@ -100,11 +109,15 @@ def check_tree(root: Node, problems: Problems) -> None:
     entries = content.get("model_list")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         model, mode = _model_and_mode(entry)
-        is_checkable = isinstance(model, str) and not model.startswith("*")
+        is_checkable = isinstance(model, str) and not model.startswith("*") and mode not in UNSERVED_MODES
+        is_checkable = is_checkable and not root.is_unset(("model_list", index, "params", "model"))
         plugins = _resolve(client, model, mode) if is_checkable else {}
+        path = ("model_list", index, "params", "model")
         if isinstance(plugins, str):
-            place, written = root.find(("model_list", index, "params", "model"))
-            problems.add(place, written, plugins)
+            problems.add(*root.find(path), plugins)
+        elif plugins:
+            for warning in model_warnings(client, plugins, entry, settings, keys=has_variables):
+                problems.warn(*root.find(path), warning)
 
 
 def _model_and_mode(entry: Any) -> tuple[Any, Any]:
@@ -117,7 +130,7 @@ def _model_and_mode(entry: Any) -> tuple[Any, Any]:
         model = Params.model_validate({"model": model}).model
     except ValidationError:
         return None, None
-    return model, mode if isinstance(mode, str) and mode in FAMILIES_OF_MODE else None
+    return model, mode if isinstance(mode, str) and mode in {*FAMILIES_OF_MODE, *UNSERVED_MODES} else None
 
 
 def plugin_policy(choice: PluginChoice) -> PluginPolicy:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from llmgate_core.serving import ENDPOINTS, FAMILIES, decode, encode
-from llmgate_gateway.config.litellm.known_keys import request_params
+from llmgate_gateway.config.litellm.fates import request_params
 from llmgate_gateway.config.schema.general import FORWARDED_PATHS
 from llmgate_gateway.telemetry.log_writer import LineWriter
 from llmgate_gateway.telemetry.record import RequestRecord

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llmgate_gateway import GatewayTransport, Operations
-from llmgate_gateway.config.litellm.known_keys import request_params
+from llmgate_gateway.config.litellm.fates import request_params
 from llmgate_gateway.telemetry.log_setup import LOGGERS
 from llmgate_gateway.telemetry.tracing import Tracer
 from opentelemetry.sdk.trace import TracerProvider

@@ -3,38 +3,36 @@
 Changes the node tree in place: spellings become ours, keys that mean nothing here are removed. No key is dropped
 silently: each is a warning, or a mistake if ignoring it would remove a protection.
 
-Source: `litellm_keys.json` and `request_params.json` beside this file.
+Source: the table of `fates.py`.
 """
 
 from __future__ import annotations
 
-import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
+from llmgate_gateway.config.litellm.fates import fate_of, fate_of_value, litellm_keys, request_params
 from llmgate_gateway.config.schema.config_model import ConfigModel
-from llmgate_gateway.config.schema.deployment import Deployment, Params
+from llmgate_gateway.config.schema.deployment import Deployment, ModelInfo, Params
 from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.document import Entry, Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
 
-__all__ = ["Fate", "Note", "arrange", "fate_of", "litellm_keys", "request_params"]
+__all__ = ["Note", "arrange"]
 
-ANCHOR = "not a setting; only its anchor is read"
+ANCHOR = "not a setting; only its anchors are read"
+EXTENSION: Final = "x-"
+"""What begins with it at the top of a file holds anchors, by the habit of other tools that read YAML."""
+OUR_SECTIONS = ("params", "settings")
+"""Sections whose spelling is ours, so their keys mean what our pages say; in LiteLLM's, a difference is a warning."""
+OWN_NOTE = "not a fact that the gateway knows; it has no effect"
+DELETE_ME = "not carried over. Delete this line when nothing is missing without it."
 LIKE_A_SECRET = re.compile(r"api_?key|secret|password|credential|access_key|_token$|^token$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What happens to a LiteLLM key: `ignored`, `refused` or `moved`; and why, or where to."""
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +48,35 @@ class Note:
 @dataclass(slots=True)
 class _Sorting:
     problems: Problems
+    keeps_refused: bool = False
     notes: list[Note] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    differing: dict[tuple[str, str], tuple[Entry, Path, str, int]] = field(default_factory=dict)
+
+    def differs(self, entry: Entry, path: Path, table: str, why: str) -> None:
+        """Remember a key with another meaning: it is reported once, however many entries have it."""
+        first = self.differing.get((table, entry.written), (entry, (*path, entry.written), why, 0))
+        self.differing[table, entry.written] = (*first[:3], first[3] + 1)
+
+    def report_differences(self) -> None:
+        for (_, key), (entry, path, why, count) in self.differing.items():
+            more = f" (here and in {count - 1:,} more places)" if count > 1 else ""
+            self.problems.warn((entry.line, entry.column), path, f"LiteLLM's {key!r} differs: {why}{more}")
 
     def note(self, entry: Entry, path: Path, what: str, why: str = "") -> None:
         self.notes.append(Note(entry.line, (*path, entry.written), what, why))
 
 
-@cache
-def litellm_keys() -> Mapping[str, Mapping[str, Fate]]:
-    """Return section -> key -> its fate; a key may end in `*`. Read from a data file, once."""
-    tables = _data("litellm_keys.json")
-    return MappingProxyType(
-        {
-            part: MappingProxyType(
-                {
-                    key: Fate(what, why)
-                    for what, reasons in fates.items()
-                    for why, keys in reasons.items()
-                    for key in keys
-                }
-            )
-            for part, fates in tables.items()
-            if part not in ("source", "guard_callbacks")
-        }
-    )
+def arrange(root: Node, problems: Problems, *, keeps_refused: bool = False) -> list[Note]:
+    """Rewrite the keys of a whole config in our spelling, and return what was done with each.
 
-
-@cache
-def request_params() -> frozenset[str]:
-    """Return the names of all known request parameters."""
-    data = _data("request_params.json")
-    return frozenset(data["openai"]) | frozenset(data["others"])
-
-
-def arrange(root: Node, problems: Problems) -> list[Note]:
-    """Rewrite the keys of a whole config in our spelling, and return what was done with each."""
-    sorting = _Sorting(problems)
+    With `keeps_refused`, keys that are mistakes stay, with `DELETE_ME` as their value, so that the result is refused
+    until somebody deletes them.
+    """
+    sorting = _Sorting(problems, keeps_refused)
     if isinstance(root.value, dict):
         _part(root, ConfigFile, (), sorting)
+    sorting.report_differences()
     return sorting.notes
 
 
@@ -108,11 +96,26 @@ def _part(node: Node, model: type[ConfigModel], path: Path, sorting: _Sorting) -
         elif ours in model.model_fields:
             if entry.node.value is not None:  # an empty value counts as absent
                 entries[ours] = entry
-                sorting.note(entry, path, "kept" if ours == key else "spelled differently", "" if ours == key else ours)
+                _note_own_key(entry, ours, model, path, sorting)
                 _below(entry.node, model.model_fields[ours].annotation, (*path, entry.written), sorting)
         elif _sort_foreign_key(entry, model, path, sorting):
             entries[key] = entry
+        elif sorting.keeps_refused and sorting.notes[-1].what in ("refused", "unknown"):
+            entries[key] = Entry(key, entry.line, entry.column, Node(DELETE_ME, *entry.node.place))
     node.value = entries
+
+
+def _note_own_key(entry: Entry, ours: str, model: type[ConfigModel], path: Path, sorting: _Sorting) -> None:
+    """Note a key that has a meaning here, and whether LiteLLM's is another."""
+    fate = fate_of(model.table, entry.written)
+    is_litellms = bool(path) and path[-1] not in OUR_SECTIONS and not isinstance(entry.node.value, dict)
+    if fate is not None and fate.what == "differs" and is_litellms:
+        sorting.differs(entry, path, model.table or "", fate.why)
+        sorting.note(entry, path, "differs", fate.why if ours == entry.written else f"now {ours}; {fate.why}")
+    elif ours == entry.written:
+        sorting.note(entry, path, "kept")
+    else:
+        sorting.note(entry, path, "spelled differently", ours)
 
 
 def _below(node: Node, annotation: Any, path: Path, sorting: _Sorting) -> None:
@@ -164,63 +167,82 @@ def _is_moved(key: str) -> bool:
     return fate is not None and fate.what == "moved"
 
 
-def fate_of(table: str | None, key: str) -> Fate | None:
-    """Return what happens to a LiteLLM key in a section, or None if the key is not known."""
-    fates = litellm_keys().get(table, {}) if table is not None else {}
-    if (fate := fates.get(key)) is not None:
-        return fate
-    return next((fates[f"{start}*"] for start in _starts(table or "") if key.startswith(start)), None)
-
-
-@cache
-def _starts(table: str) -> tuple[str, ...]:
-    return tuple(key[:-1] for key in litellm_keys().get(table, {}) if key.endswith("*"))
-
-
 def _sort_foreign_key(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> bool:
-    """Report a key that is not ours; return whether to keep it, as a request parameter or a fact."""
+    """Report a key that is not ours; return whether to keep it, as a request parameter."""
     key, place, at = entry.written, (entry.line, entry.column), (*path, entry.written)
-    fate = _fate_by_value(model.table, entry)
-    if fate is not None and fate.what == "refused":
+    fate = fate_of_value(model.table, key, entry.node.plain())
+    if fate is not None and model is ModelInfo and (near := _misspelt_price(key, sorting.problems)):
+        sorting.problems.add(place, at, near)
+        sorting.note(entry, path, "unknown", near)
+    elif fate is not None and fate.what == "refused":
         sorting.problems.add(place, at, f"LiteLLM's {key!r} is refused: {fate.why}")
         sorting.note(entry, path, "refused", fate.why)
     elif fate is not None:
         sorting.problems.warn(place, at, f"LiteLLM's {key!r} is ignored: {fate.why}")
         sorting.note(entry, path, "ignored", fate.why)
-    elif model.model_config.get("extra") != "allow":
-        message = _unknown(key, model, sorting.problems)
-        if model is ConfigFile and entry.node.is_anchor and "did you mean" not in message:
-            sorting.problems.warn(place, at, ANCHOR)  # a misspelt section would lose its settings
-            sorting.note(entry, path, "ignored", ANCHOR)
-            return False
+    elif message := _unseen(key):
         sorting.problems.add(place, at, message)
         sorting.note(entry, path, "unknown", message)
-    elif entry.node.value is not None:
-        message = _likely_mistake(key, sorting.problems) if model is Params else ""
-        if message:
-            sorting.problems.add(place, at, message)
-        elif model is Params and key not in request_params():
-            sorting.problems.warn(
-                place, at, "not a setting of the gateway; it is sent upstream with every request of this deployment"
-            )
-        sorting.note(entry, path, "unknown" if message else "kept", message)
-        return not message
+    elif model is Params:
+        return entry.node.value is not None and _is_request_param(entry, path, sorting)
+    else:
+        _sort_unknown_key(entry, model, path, sorting)
     return False
 
 
-def _fate_by_value(table: str | None, entry: Entry) -> Fate | None:
-    """Return the fate of a key. One that is switched off can be ignored, since that removes no protection."""
-    fate = fate_of(table, entry.written)
-    if table == "settings" and entry.written == "callbacks":
-        names = entry.node.plain()
-        names = names if isinstance(names, list) else [names]
-        guards = _data("litellm_keys.json")["guard_callbacks"]
-        if any(isinstance(name, str) and ("." in name or name in guards) for name in names):
-            return Fate("refused", "it may check or change requests, which would then go unchecked; write a middleware")
-        return Fate("ignored", "there are no logging callbacks; the gateway writes its own log, metrics and spans")
-    if fate is not None and fate.what == "refused" and not entry.node.value:
-        return Fate("ignored", "it is switched off")
-    return fate
+def _sort_unknown_key(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> None:
+    """Report a key that nobody knows: a mistake, but for one that holds anchors and a note about a model."""
+    place, at = (entry.line, entry.column), (*path, entry.written)
+    message, harmless = _unknown(entry.written, model, sorting.problems), ""
+    if model is ConfigFile and (entry.written.startswith(EXTENSION) or _has_anchor(entry.node)):
+        harmless = ANCHOR
+    elif model is ModelInfo:
+        harmless = OWN_NOTE
+    if harmless and "did you mean" not in message:  # a misspelt section would lose its settings
+        sorting.problems.warn(place, at, harmless)
+        sorting.note(entry, path, "ignored", harmless)
+    else:
+        sorting.problems.add(place, at, message)
+        sorting.note(entry, path, "unknown", message)
+
+
+def _is_request_param(entry: Entry, path: Path, sorting: _Sorting) -> bool:
+    place, at = (entry.line, entry.column), (*path, entry.written)
+    message = _likely_mistake(entry.written, sorting.problems)
+    if message:
+        sorting.problems.add(place, at, message)
+    elif entry.written not in request_params():
+        sorting.problems.warn(
+            place, at, "not a setting of the gateway; it is sent upstream with every request of this deployment"
+        )
+    sorting.note(entry, path, "unknown" if message else "kept", message)
+    return not message
+
+
+def _has_anchor(node: Node) -> bool:
+    inner: list[Node] = []
+    if isinstance(node.value, dict):
+        inner = [entry.node for entry in node.value.values()]
+    elif isinstance(node.value, list):
+        inner = node.value
+    return node.is_anchor or any(_has_anchor(each) for each in inner)
+
+
+def _misspelt_price(key: str, problems: Problems) -> str:
+    """Return what a key is meant to be that only looks like one of LiteLLM's many prices, else an empty string."""
+    if key in litellm_keys()["model_info"]:
+        return ""
+    near = problems.did_you_mean(key, ModelInfo.model_fields, cutoff=0.93)
+    return f"unknown key{near}" if near else ""
+
+
+def _unseen(key: str) -> str:
+    """Return what is wrong with a key that has a character which no editor shows, else an empty string."""
+    for position, character in enumerate(key, 1):
+        if character != " " and not character.isprintable():
+            name = unicodedata.name(character, "control character")
+            return f"character {position} of the key cannot be seen: it is {name} (U+{ord(character):04X})"
+    return ""
 
 
 def _unknown(key: str, model: type[ConfigModel], problems: Problems) -> str:
@@ -261,7 +283,3 @@ def _parts() -> Mapping[str, type[ConfigModel]]:
             if inner is not None and inner is not Deployment:
                 sections[name] = inner
     return MappingProxyType(sections)
-
-
-def _data(name: str) -> Any:
-    return json.loads(FilePath(__file__).with_name(name).read_bytes())

@@ -24,11 +24,12 @@ from llmgate_gateway.config.schema.fields import (
     ModelName,
     ModelString,
     Names,
+    Price,
     Seconds,
     masked,
 )
 
-__all__ = ["Deployment", "Mode", "ModelInfo", "Params", "Policy", "Timeout", "TimeoutLimits"]
+__all__ = ["UNSERVED_MODES", "Deployment", "Mode", "ModelInfo", "Params", "Policy", "Timeout", "TimeoutLimits"]
 
 Mode = Literal[
     "chat",
@@ -40,7 +41,21 @@ Mode = Literal[
     "image_generation",
     "video_generation",
     "moderation",
+    "image_edit",
+    "realtime",
+    "rerank",
+    "batch",
+    "ocr",
+    "search",
+    "vector_store",
+    "decisions",
+    "evaluation",
+    "extraction",
 ]
+UNSERVED_MODES = frozenset(
+    {"realtime", "rerank", "batch", "ocr", "search", "vector_store", "decisions", "evaluation", "extraction"}
+)
+"""Modes of LiteLLM's that no endpoint of the gateway serves."""
 Policy = Literal["error", "drop", "forward"]
 
 
@@ -69,6 +84,8 @@ class TimeoutLimits(ConfigModel):
 
 
 def _limits_of(value: Any) -> Any:
+    if not isinstance(value, int | float | str | Mapping | TimeoutLimits) or isinstance(value, bool):
+        raise ValueError("must be a number of seconds, or limits such as {total: 600, idle: 60}")
     return {"total": value} if isinstance(value, int | float | str) and not isinstance(value, bool) else value
 
 
@@ -136,7 +153,10 @@ class Params(ConfigModel):
 
 
 class ModelInfo(ConfigModel):
-    """What is known about a deployment's model. Any other key is a fact: prices, limits, ..."""
+    """What is known about a deployment's model. Any other key has no effect, and is a warning.
+
+    Prices are LiteLLM's keys, in US dollars. Where one is set it holds for every tier, instead of the catalogue's.
+    """
 
     model_config = ConfigDict(extra="allow")
     table = "model_info"
@@ -145,11 +165,22 @@ class ModelInfo(ConfigModel):
     """The endpoint that serves the model; absent: the catalogue's mode, or any."""
     id: ModelName | None = None
     """A name for this one deployment, in logs, metrics and readiness."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Everything else that the file says about the model."""
-        return MappingProxyType(self.model_extra or {})
+    input_cost_per_token: Price | None = None
+    """US dollars for a token of input."""
+    output_cost_per_token: Price | None = None
+    """US dollars for a token of output."""
+    cache_read_input_token_cost: Price | None = None
+    """US dollars for a token of input that the upstream had cached."""
+    cache_creation_input_token_cost: Price | None = None
+    """US dollars for a token of input that the upstream puts into its cache."""
+    input_cost_per_audio_token: Price | None = None
+    """US dollars for a token of audio input."""
+    output_cost_per_audio_token: Price | None = None
+    """US dollars for a token of audio output."""
+    input_cost_per_character: Price | None = None
+    """US dollars for a character of text to be spoken."""
+    input_cost_per_second: Price | None = None
+    """US dollars for a second of audio input."""
 
 
 class Deployment(ConfigModel):

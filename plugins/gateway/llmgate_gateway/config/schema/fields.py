@@ -26,6 +26,7 @@ __all__ = [
     "ModelString",
     "Names",
     "Number",
+    "Price",
     "Seconds",
     "is_loopback",
 ]
@@ -60,6 +61,8 @@ def _bytes(value: Any) -> Any:
 def _key(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value
+    if isinstance(value, list | tuple | Mapping):
+        raise ValueError(f"must be a string, not a {'mapping' if isinstance(value, Mapping) else 'list'}")
     if not isinstance(value, str):
         raise ValueError("must be a string; put it in quotes")
     text = value.strip()
@@ -158,6 +161,8 @@ def masked(value: Any) -> Any:
 Count = Annotated[int, BeforeValidator(_not_flag), Field(ge=0)]
 """A whole number, not negative."""
 Number = Annotated[float, BeforeValidator(_not_flag), Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, BeforeValidator(_not_flag), Field(ge=0, allow_inf_nan=False)]
+"""US dollars."""
 Seconds = Annotated[float, BeforeValidator(_not_flag), Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[
     int,

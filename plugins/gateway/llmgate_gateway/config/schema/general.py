@@ -250,6 +250,8 @@ class GeneralSettings(ConfigModel):
     """LiteLLM's spelling of `limits.max_body`, in MB."""
     global_max_parallel_requests: Annotated[Count, Field(ge=1)] | None = None
     """LiteLLM's spelling of `limits.max_in_flight`."""
+    max_in_flight_requests_per_worker: Annotated[Count, Field(ge=1)] | None = None
+    """LiteLLM's spelling of `limits.max_in_flight`."""
     max_parallel_requests: Annotated[Count, Field(ge=1)] | None = None
     """LiteLLM's spelling of `limits.per_client_concurrency`."""
     timeouts: ServerTimeouts = ServerTimeouts()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_gateway.config.litellm.known_keys import litellm_keys
+from llmgate_gateway.config.litellm.fates import litellm_keys
 from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.environment import PREFIX
@@ -82,10 +82,11 @@ def _spell(definition: dict[str, Any], model: type[ConfigModel]) -> None:
     patterns: dict[str, Any] = {}
     for key, fate in litellm_keys().get(model.table or "", {}).items() if model.table is not None else ():
         note = {"deprecated": True, "description": f"LiteLLM's; {fate.what}: {fate.why}."}
-        if fate.what == "refused":
+        if fate.what in ("refused", "differs"):
             continue
         if key.endswith("*"):
-            patterns[f"^{key[:-1]}"] = note
+            ours = "|".join(name for name in model.model_fields if name.startswith(key[:-1]))
+            patterns[f"^(?!({ours})$){key[:-1]}" if ours else f"^{key[:-1]}"] = note
         else:
             properties[key] = note
     if model.table == "settings":

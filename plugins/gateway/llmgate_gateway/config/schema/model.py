@@ -13,7 +13,7 @@ from llmgate_gateway.config.schema.deployment import Deployment
 from llmgate_gateway.config.schema.file_schema import Alias, CallSettings, ConfigFile, PluginChoice, RouterSettings
 from llmgate_gateway.config.schema.general import GeneralSettings, Limits, LogSettings
 from llmgate_gateway.config.yaml.document import Node
-from llmgate_gateway.config.yaml.problems import ConfigProblems, Path, Problem, error_of, shown_path
+from llmgate_gateway.config.yaml.problems import ConfigProblems, Path, Problem, Problems, error_of, shown_path
 
 __all__ = ["GatewayConfig"]
 
@@ -30,7 +30,7 @@ class GatewayConfig:
             `options_for` merges both with a deployment.
         aliases: other names for a `model_name`.
         plugins: which installed plugins may be used.
-        warnings: for the start, a line each.
+        warnings: for the start, a line each. warned: the same with their places.
         source: the name of the file as it was given; empty for a config from a mapping.
     """
 
@@ -41,11 +41,12 @@ class GatewayConfig:
     aliases: Mapping[str, Alias]
     plugins: PluginChoice
     warnings: tuple[str, ...] = ()
+    warned: tuple[Problem, ...] = ()
     source: str = ""
     _root: Node = field(default_factory=lambda: Node({}), repr=False, compare=False)
 
     @classmethod
-    def of(cls, file: ConfigFile, root: Node, *, warnings: tuple[str, ...], source: str) -> GatewayConfig:
+    def of(cls, file: ConfigFile, root: Node, problems: Problems) -> GatewayConfig:
         """Return the config of a file that has been validated."""
         return cls(
             deployments=file.model_list,
@@ -54,8 +55,9 @@ class GatewayConfig:
             router=file.router_settings,
             aliases=file.router_settings.model_group_alias,
             plugins=file.plugins,
-            warnings=warnings,
-            source=source,
+            warnings=problems.warnings,
+            warned=problems.warned,
+            source=problems.source,
             _root=root,
         )
 
@@ -75,8 +77,13 @@ def _merge(file: ConfigFile) -> GeneralSettings:
     explicit = general.limits.model_fields_set
     if general.max_request_size_mb is not None and "max_body" not in explicit:
         limits["max_body"] = general.max_request_size_mb * 1024 * 1024
-    if general.global_max_parallel_requests is not None and "max_in_flight" not in explicit:
-        limits["max_in_flight"] = general.global_max_parallel_requests
+    in_flight = [
+        number
+        for number in (general.global_max_parallel_requests, general.max_in_flight_requests_per_worker)
+        if number is not None
+    ]
+    if in_flight and "max_in_flight" not in explicit:
+        limits["max_in_flight"] = min(in_flight)
     if general.max_parallel_requests is not None and "per_client_concurrency" not in explicit:
         limits["per_client_concurrency"] = general.max_parallel_requests
     if (settings.set_verbose or file.router_settings.set_verbose) and "level" not in general.log.model_fields_set:

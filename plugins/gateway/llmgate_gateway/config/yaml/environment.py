@@ -19,6 +19,8 @@ __all__ = ["PREFIX", "expand", "report_unset"]
 PREFIX = "os.environ/"
 SECTION = "environment_variables"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LIKE_A_REFERENCE = re.compile(r"os\.(environ|getenv)(\.get)?[.:\[(]\S*|\$?env[.:][A-Z][A-Z0-9_]*|\$\{env[.:]\w+\}")
+"""How other programs and Python refer to a variable; here each would be taken for the value itself."""
 
 
 def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Mapping[str, str]:
@@ -36,6 +38,8 @@ def expand(root: Node, environment: Mapping[str, str], problems: Problems) -> Ma
             name = node.value.removeprefix(PREFIX)
             used.add(name)
             _replace(node, path, name, variables, problems)
+        elif node.variable is None and LIKE_A_REFERENCE.fullmatch(node.value.strip()):
+            problems.add(node.place, path, f"this is not how a variable is referred to here; write {PREFIX}NAME")
         elif node.variable is None and PREFIX in node.value:
             problems.warn(
                 node.place, path, f"{PREFIX}NAME is expanded only if it is the whole value; here it is not expanded"

@@ -69,6 +69,8 @@ def _node_at(root: Node, location: Path) -> Node | None:
 
 def _message(mistake: Mapping[str, Any], node: Node | None, problems: Problems) -> str:
     kind, context = mistake["type"], mistake.get("ctx", {})
+    if kind == "string_type" and node is not None and isinstance(node.value, list | dict):
+        return f"must be a string, not a {'list' if isinstance(node.value, list) else 'mapping'}"
     if kind in MESSAGES:
         return MESSAGES[kind]
     if kind in BOUNDS:

@@ -40,14 +40,21 @@ class ConfigProblems(errors.ConfigError):
     """The config is not valid; the message has a line for each mistake.
 
     Attributes:
-        problems: the mistakes in the order of the file.
+        problems: the mistakes in the order of the file. warnings: what is worth a look besides, in that order.
         source: the name of the file as it was given.
     """
 
-    def __init__(self, message: str, problems: tuple[Problem, ...] = (), source: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        problems: tuple[Problem, ...] = (),
+        source: str = "",
+        warnings: tuple[Problem, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.problems = problems
         self.source = source
+        self.warnings = warnings
 
 
 class Problems:
@@ -95,23 +102,30 @@ class Problems:
         return (*lines, *self._summary_of_rest("warnings"))
 
     @property
+    def warned(self) -> tuple[Problem, ...]:
+        """The warnings so far, in the order of the file."""
+        return tuple(sorted(self._warnings))
+
+    @property
     def mistakes(self) -> tuple[Problem, ...]:
         """The mistakes so far, in the order of the file."""
         return tuple(sorted(self._problems))
 
     def error(self) -> ConfigProblems:
         """Return one error with every mistake, to be raised."""
-        return error_of(self.mistakes, self.source, self._summary_of_rest("mistakes"))
+        return error_of(self.mistakes, self.source, self._summary_of_rest("mistakes"), self.warned)
 
     def _summary_of_rest(self, what: str) -> tuple[str, ...]:
         number = self._more[what]
         return (f"and {number:,} more {what}",) if number else ()
 
 
-def error_of(problems: tuple[Problem, ...], source: str, rest: tuple[str, ...] = ()) -> ConfigProblems:
+def error_of(
+    problems: tuple[Problem, ...], source: str, rest: tuple[str, ...] = (), warnings: tuple[Problem, ...] = ()
+) -> ConfigProblems:
     """Return one error whose message has a line for each of `problems`, and `rest` after them."""
     lines = [problem.show(source) for problem in problems]
-    return ConfigProblems("\n".join([*lines, *rest]), problems, source)
+    return ConfigProblems("\n".join([*lines, *rest]), problems, source, warnings)
 
 
 def shown_path(path: Path) -> str:
@@ -123,7 +137,7 @@ def shown_path(path: Path) -> str:
 
 
 def shown_key(key: str) -> str:
-    """Return a key for a message; one that may be a misplaced secret is not shown."""
-    if key.startswith("sk-") or len(key) > MAX_KEY_CHARACTERS or not key.isprintable():
+    """Return a key for a message, with escapes for what cannot be seen; a possible misplaced secret is not shown."""
+    if key.startswith("sk-") or len(key) > MAX_KEY_CHARACTERS:
         return "(a key that is not shown)"
-    return key
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in key)

@@ -135,10 +135,6 @@ BROKEN: dict[str, tuple[str, Expected]] = {
         + "- model_name: n\n  params: {model: openai/n}\n  model_info: {id: a}\n",
         [(8, "is also the id of model_list[0]")],
     ),
-    "two modes of one name": (
-        GOOD + "- model_name: m\n  params: {model: openai/m}\n  model_info: {mode: embedding}\n",
-        [(7, "a different mode")],
-    ),
     "alias of nothing": (
         GOOD + "router_settings:\n  model_group_alias:\n    a: gpt-5\n    m: m\n",
         [(7, "there is no model_name 'gpt-5'"), (8, "is also a model_name")],

@@ -113,16 +113,17 @@ def test_a_migrated_config_means_the_same(
 def test_every_line_of_the_old_config_is_accounted_for(
     write: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(migrate_module, str(write(LITELLM))) == 0
+    assert run(migrate_module, str(write(LITELLM)), "--all") == 0
     output = capsys.readouterr()
     assert yaml.safe_load(output.out)["settings"] == {"drop_params": True}
-    report = output.err.splitlines()
+    *report, verdict = output.err.splitlines()
+    assert verdict == "The gateway takes the written config; llmgate config check warns 0 times."
     said = {line.split(":")[0] for line in report}
     assert said == {f"line {number}" for number in range(1, len(LITELLM.splitlines()) + 1)}
     for expected in (
         "line 3: model_list[0].litellm_params: spelled differently: params",
         "line 4: model_list[0].litellm_params.model: carried over",
-        "line 6: model_list[0].litellm_params.num_retries: spelled differently: max_retries",
+        "line 13: model_list[1].litellm_params.extra_headers: carried over",
     ):
         assert expected in report
     assert [
@@ -139,9 +140,13 @@ def test_what_cannot_be_carried_over_ends_with_1(
     text = "model_list:\n- model_name: m\n  litellm_params: {model: openai/m}\nguardrails: [a]\nfoo: 1\n"
     assert run(migrate_module, str(write(text))) == 1
     report = capsys.readouterr().err.splitlines()
-    assert [line for line in report if line.startswith("line 4: guardrails: refused: ")]
-    assert [line for line in report if line.startswith("line 5: foo: not understood: unknown key")]
-    assert len([line for line in report if "guardrails" in line]) == 1
+    assert report[0].startswith("line 4: guardrails: refused: ")
+    assert report[1].startswith("line 5: foo: not understood: unknown key")
+    assert [line.split(": ")[:3] for line in report if line.startswith("the written config")] == [
+        ["the written config is refused", "the written config:5:1", "guardrails"],
+        ["the written config is refused", "the written config:6:1", "foo"],
+    ]
+    assert report[-1] == "The gateway refuses the written config until this is settled."
 
 
 def test_no_file_is_written_over(write: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:

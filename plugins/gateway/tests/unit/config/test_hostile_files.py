@@ -17,15 +17,15 @@ LAUGHS = 'a: &a ["lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol", "lol"]\
 GOOD = "model_list:\n- model_name: m\n  params: {model: openai/m}\n"
 HOSTILE = {
     "billion laughs": (LAUGHS, "values, with aliases counted in full"),
-    "many aliases": ("a: &a x\nb: [" + "*a, " * 200 + "x]\n", "more than 100 aliases"),
+    "many aliases": ("a: &a x\nb: [" + "*a, " * 10_001 + "x]\n", "more than 10,000 aliases"),
     "deep flow": ("a: " + "[" * 100_000, "nested deeper than 50"),
     "deep blocks": ("".join(" " * i + "a:\n" for i in range(200)), "nested deeper than 50"),
     "deep by aliases": (
         "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\nb: " + "[" * 30 + "*a" + "]" * 30,
         "nested deeper",
     ),
-    "many values": ("a: [" + "x," * 400_000 + "x]\n", "more than 20,000 values"),
-    "many keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), "more than 20,000 values"),
+    "many values": ("a: [" + "x," * 400_000 + "x]\n", "more than 200,000 values"),
+    "many keys": ("a: [" + "{}," * 210_000 + "x]\n", "more than 200,000 values"),
     "one megabyte of text": ("a: " + "x" * 1_000_000 + "\n", "unknown key"),
     "one megabyte of key": ("x" * 1_000_000 + ": 1\n", ""),
     "one megabyte of comment": ("#" + "x" * 1_000_000 + "\n", "empty"),

@@ -37,6 +37,7 @@ WHOLE: dict[str, Any] = {
         }
     ],
     "general_settings": {
+        "max_in_flight_requests_per_worker": 5,
         "master_key": "os.environ/KEY",
         "keys": [{"name": "a", "key": "sk-a", "models": ["m"], "passthrough": True, "limits": {"max_in_flight": 2}}],
         "insecure_no_auth": False,
