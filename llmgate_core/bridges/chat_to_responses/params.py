@@ -66,7 +66,9 @@ def _judge_stream(route: Route, facts: ModelFacts, value: Any) -> ParamRule | No
     rule = judge(facts, "stream", value, judged=DOCUMENTED)
     if rule is None:
         return None
-    raise route.refuse("stream", f"{rule.reason} [{rule.source}]")
+    error = route.refuse("stream", f"{rule.reason} [{rule.source}]")
+    error.options = (rule.option,)
+    raise error
 
 
 def _judge_web_search(facts: ModelFacts, value: Any) -> ParamRule | None:
