@@ -12,7 +12,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.bridges.fields import list_of, listed, object_of, other_fields, text_of_value
+from llmgate_core.bridges.fields import list_of, listed, object_of, other_fields, string_of, text_of_value
 from llmgate_core.contract.call import Call, JsonObject
 from llmgate_core.contract.ledger import Ledger
 
@@ -84,7 +84,7 @@ def identity(response: Mapping[str, Any], model: str) -> JsonObject:
     if isinstance(response_id, str):
         fields["id"] = f"chatcmpl-{response_id.removeprefix('resp_')}"
     fields["created"] = int(created) if isinstance(created, (int, float)) and isfinite(created) else 0
-    fields["model"] = response.get("model") or model
+    fields["model"] = string_of(response.get("model")) or model
     return fields
 
 

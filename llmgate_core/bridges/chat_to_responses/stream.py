@@ -32,6 +32,7 @@ from llmgate_core.bridges.chat_to_responses.output import (
     wants_one_document,
 )
 from llmgate_core.bridges.chat_to_responses.values import SOURCE
+from llmgate_core.bridges.fields import string_of
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
@@ -51,6 +52,7 @@ REPEATED_BY_ITEMS = (
 )
 """Starts of the types of events that only say how an item comes about, which is emitted itself."""
 UNNAMED = "chatcmpl-unnamed"
+UNNAMED_EVENT = "message"  # the type of an SSE event that names none
 
 
 class ChatStream:
@@ -87,7 +89,9 @@ class ChatStream:
         if event.data == DONE:
             return self.close()
         data = self._decode(event.data)
-        kind = data.get("type") or event.event
+        kind = string_of(data.get("type")) or event.event
+        if kind == UNNAMED_EVENT and data.get("type") not in (None, "", kind):
+            raise invalid_event("an event is not an object with a type", self._route)
         if USAGE_WORD in event.data:  # some servers send it before the last event only
             self._see_usage(data)
         if (take := _OF_ITEMS.get(kind)) is not None:
@@ -95,7 +99,7 @@ class ChatStream:
             return self._chunks(choices, data) if choices else NOTHING
         if (take_stream := _OF_THE_STREAM.get(kind)) is not None:
             return take_stream(self, data)
-        if kind == "message" and data.get("error"):  # an error frame that is not an event of /responses
+        if kind == UNNAMED_EVENT and data.get("error"):  # an error frame that is not an event of /responses
             raise error_of_event(data, self._route)
         if not kind.startswith(REPEATED_BY_ITEMS) and len(self._left_out) < MAX_LEFT_OUT:
             self._left_out[kind] = None
@@ -116,8 +120,8 @@ class ChatStream:
             data = decode(text)
         except ValueError as error:
             raise invalid_event(f"an event is not JSON: {error}", self._route) from None
-        if not isinstance(data, dict) or not isinstance(data.get("type", ""), str):
-            raise invalid_event("an event is not an object with a type", self._route)
+        if not isinstance(data, dict):
+            raise invalid_event("an event is not an object", self._route)
         return data
 
     def _chunks(self, choices: Sequence[JsonObject], data: Mapping[str, Any]) -> list[JsonObject]:

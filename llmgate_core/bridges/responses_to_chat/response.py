@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.bridges.fields import listed, object_of, objects_of, other_fields
+from llmgate_core.bridges.fields import listed, object_of, objects_of, other_fields, string_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
     annotation_of,
@@ -101,7 +101,7 @@ def _convert(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -
     response["created_at"] = answer.get("created") or 0
     response["status"] = status
     response["incomplete_details"] = details
-    response["model"] = answer.get("model") or route.model
+    response["model"] = string_of(answer.get("model")) or route.model
     response["output"] = with_cut_item(_output(choice, ids, ToolNames(call.body.get("tools")), ledger), status)
     response["service_tier"] = service_tier_of(answer.get("service_tier"))
     finish_usage(response, usage_of(answer.get("usage")))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.bridges.fields import object_of, objects_of
+from llmgate_core.bridges.fields import object_of, objects_of, string_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
     annotation_of,
@@ -107,7 +107,7 @@ class ResponsesStream:
         self._finish_reason: Any = None
         self._usage: JsonObject | None = None
         self._tier: Any = None
-        self._model: Any = None
+        self._model = ""
         self._ended = False
 
     @property
@@ -131,7 +131,7 @@ class ResponsesStream:
         if chunk.get("usage") is not None:
             self._usage = usage_of(chunk["usage"]) or self._usage
         self._tier = chunk.get("service_tier") or self._tier
-        self._model = chunk.get("model") or self._model
+        self._model = string_of(chunk.get("model")) or self._model
         choices = objects_of(chunk.get("choices"))
         record_other_fields(chunk, NO_CHOICE, None, self._ledger)
         if self._head is None and (choices or chunk.get("id")):
