@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
 
@@ -111,6 +111,8 @@ def name_of(kind: Any) -> str:
     if isinstance(kind, TypeAdapter):
         return str(kind.json_schema().get("title", "output"))
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return name_of(arguments[0])
     if origin is None:
         return str(getattr(kind, "__name__", kind))
     return "_".join([getattr(origin, "__name__", str(origin)), *(name_of(argument) for argument in arguments)])

@@ -133,6 +133,10 @@ def test_every_name_is_legal(kind: Any) -> None:
         made(kind)
 
 
+def test_the_name_of_an_annotated_type_is_that_of_the_type() -> None:
+    assert made(Annotated[City, Field(description="a place, in words")]).name == "City"
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "wanted"),
     [
