@@ -12,7 +12,7 @@ from llmgate_core.contract.call import JsonObject
 from llmgate_core.reading.accumulate.pieces import extended, grown, is_empty, joined, merged
 from llmgate_core.reading.accumulate.tool_calls import ToolCalls
 
-__all__ = ["fold", "unfold"]
+__all__ = ["as_chunk", "fold", "unfold"]
 
 PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
 """The fields of a message that get their own chunk when a complete response is streamed, in this order."""
@@ -48,6 +48,17 @@ def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
 def _index_of(choice: Mapping[str, Any]) -> int:
     index = choice.get("index")
     return index if type(index) is int else 0
+
+
+def as_chunk(answer: Mapping[str, Any]) -> JsonObject:
+    """Return a complete chat response, which some servers send as the only event of a stream, as a chunk."""
+    choices = [
+        {**{name: value for name, value in choice.items() if name != "message"}, "delta": choice["message"]}
+        if isinstance(choice, Mapping) and choice.get("delta") is None and "message" in choice
+        else choice
+        for choice in answer["choices"]
+    ]
+    return {**answer, "choices": choices}
 
 
 def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObject]:

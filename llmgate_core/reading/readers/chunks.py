@@ -13,10 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.json_codec import decode, decode_leniently
-from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.accumulate.chunks import as_chunk, fold
 from llmgate_core.reading.accumulate.events import fold_events
 from llmgate_core.reading.readers.base import MAX_EVENT_VALUES, USAGE_WORD, EventStreamReader
 from llmgate_core.reading.results import HALF_CHARACTERS
@@ -26,6 +27,9 @@ from llmgate_core.types.loose import validated
 
 __all__ = ["ChoiceReader", "TypedEventReader", "chunk_reader"]
 
+WHOLE_ANSWER = LedgerEntry(
+    "stream", "emulated", "the upstream sent the whole answer as one event, read as a chunk", "OpenAI API reference"
+)
 FAILED = "response.failed"  # the one event that both belongs to the answer and is an error
 
 
@@ -139,6 +143,9 @@ class ChoiceReader(_ChunkReader):
         ):
             self._record_rest(lenient_decode(event.data))
             raise self._error_event(event)
+        if choices and not self._pieces and "message" in choices[0].__pydantic_extra__ and not choices[0].get("delta"):
+            self._note(WHOLE_ANSWER)
+            return self._chunk_of_piece(as_chunk(lenient_decode(event.data)))
         return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:

@@ -73,6 +73,8 @@ def test_the_last_word_on_a_field_of_the_answer_wins_and_padding_is_left_out() -
              {"audio": {"expires_at": 9}}],
             {"audio": {"id": "a1", "data": "QUJD", "transcript": "hi", "expires_at": 9}},
         ),
+        ([{"audio": {"data": "QQ=="}}, {"audio": {"data": "QkM="}}], {"audio": {"data": "QUJD"}}),
+        ([{"audio": {"data": "no="}}, {"audio": {"data": "b64"}}], {"audio": {"data": "no=b64"}}),
         (
             [{"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": "{}"}}],
             {"function_call": {"name": "f", "arguments": "{}"}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import deque
 from typing import Any
 
 import pytest
@@ -180,3 +181,21 @@ def test_usage_before_the_last_event_is_kept() -> None:
     list(reader.feed(encoded(events)))
     assert reader.usage == {"input_tokens": 7}
     assert reader.partial()["usage"] == {"input_tokens": 7}
+
+
+def test_a_whole_answer_as_the_first_event_is_read_as_a_chunk() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "all of it", "tool_calls": [call]}
+    answer = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    reader = reader_of("chat")
+    [chunk] = reader.feed(f"data: {json.dumps(answer)}\n\ndata: [DONE]\n\n".encode())
+    assert (chunk.choices[0].delta.text, chunk.choices[0].delta.tool_calls[0].id) == ("all of it", "c1")
+    assert reader.partial()["choices"][0]["message"] == {"refusal": None, **message}
+    assert [entry.action for entry in reader.ledger] == ["emulated"]
+
+
+def test_a_message_after_the_deltas_repeats_them_and_is_not_read_as_a_chunk() -> None:
+    reader = reader_of("chat")
+    deque(reader.feed(b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'))
+    deque(reader.feed(b'data: {"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}\n\n'))
+    assert reader.partial()["choices"][0]["message"]["content"] == "a"
