@@ -100,6 +100,7 @@ def codes_of_failures() -> Iterator[str]:
         errors.PluginError("x"),
         errors.ConfigError("x"),
         errors.AuthenticationError("x", status_code=401, attempts=0),
+        errors.AuthenticationError("x", status_code=401),
         errors.APIResponseValidationError("x", status_code=200),
         errors.StreamTruncatedError("x"),
         errors.APITimeoutError("x", phase="total"),
@@ -192,6 +193,7 @@ def test_every_field_of_the_access_log_has_a_row_in_its_order() -> None:
         provider="p",
         plugin="p",
         client="c",
+        user="u",
         status=200,
         stream=True,
         first_byte_seconds=0.1,
@@ -203,9 +205,9 @@ def test_every_field_of_the_access_log_has_a_row_in_its_order() -> None:
         upstream_status=200,
         error_code="e",
         traceparent="t",
-        extra={"detail": "d"},
+        extra={"detail": "d", "upstream_text": "t"},
     )
-    line = json.loads(AccessLog(LineWriter(1)).line(record))
+    line = json.loads(AccessLog(LineWriter(1), shows_user=True).line(record))
     listed = [name for row in rows(OPERATE, "field") for name in named(row[0])]
     assert sorted(listed) == sorted(line)
     assert [name for name in RequestRecord.__slots__ if getattr(record, name) is None] == []

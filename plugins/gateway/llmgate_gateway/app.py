@@ -91,6 +91,8 @@ class Gateway:
         observers: called with the record of each request that has ended; what they raise is logged and has no effect.
         on_begin: called for each request that arrives; what they raise is logged and has no effect.
         on_call: called with the record of each request that is about to be decoded; may set its `traceparent`.
+        counts_usage: an observer counts tokens, so upstreams are asked for those of streams, unless the config says
+            otherwise.
         pages: `"/metrics"` or `"POST /explain"` -> what answers it.
 
     Attributes:
@@ -109,12 +111,14 @@ class Gateway:
         observers: Sequence[Callable[[RequestRecord], None]] = (),
         on_begin: Sequence[Callable[[], None]] = (),
         on_call: Sequence[Callable[[RequestRecord], None]] = (),
+        counts_usage: bool = False,
         pages: Mapping[str, Page] | None = None,
     ) -> None:
         config = config_of(config)
         self._dialects = load_dialects(config.general.dialects, config.plugins)
         self._stores = open_stores(config.general.stores, config.plugins)
-        self._snapshot = ConfigSnapshot(config, self._stores)
+        self._counts_usage = counts_usage
+        self._snapshot = ConfigSnapshot(config, self._stores, counts_usage=counts_usage)
         self._observers = tuple(observers)
         self._on_begin = tuple(on_begin)
         self._on_call = tuple(on_call)
@@ -165,7 +169,7 @@ class Gateway:
         Raises:
             LLMGateError: a plugin or a middleware does not load.
         """
-        return ConfigSnapshot(config, self._stores)
+        return ConfigSnapshot(config, self._stores, counts_usage=self._counts_usage)
 
     def take_snapshot(self, fresh: ConfigSnapshot) -> None:
         """Serve new requests by a snapshot of `prepare`."""

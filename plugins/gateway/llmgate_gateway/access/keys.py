@@ -16,6 +16,7 @@ from hashlib import sha256
 from llmgate_core.serving import Secret
 from llmgate_gateway.access.stores import KeyStore
 from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.config.schema.general import ClientKey
 from llmgate_gateway.http.caller import ANYBODY, Caller
 from llmgate_gateway.http.responses import ErrorFacts, RefusedError, refuse
 
@@ -73,13 +74,14 @@ def forbidden_model(model: str) -> RefusedError:
 def _callers_of(config: GatewayConfig) -> Mapping[bytes, Caller]:
     """Return the digest of each key of a config -> its owner."""
     general = config.general
-    callers = {
-        _digest_of(key.key): Caller(key.name, key.models, key.limits.max_in_flight, key.passthrough)
-        for key in general.keys
-    }
+    callers = {_digest_of(key.key): _caller(key) for key in general.keys}
     if general.master_key is not None:
-        callers[_digest_of(general.master_key)] = Caller(MASTER)
+        callers[_digest_of(general.master_key)] = Caller(MASTER, reads_metrics=True)
     return callers
+
+
+def _caller(key: ClientKey) -> Caller:
+    return Caller(key.name, key.models, key.limits.max_in_flight, key.passthrough, key.metrics)
 
 
 def _token_of(authorization: Sequence[bytes]) -> bytes:

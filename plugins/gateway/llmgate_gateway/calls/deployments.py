@@ -49,6 +49,7 @@ class LiveDeployment:
         key_leaks: to detect an upstream that repeats our key.
         label: for logs, metrics and headers.
         logs_content: prompts and answers go into the log.
+        asks_usage: streams are asked for their usage. takes_usage: whether its upstream knows how; None: not known.
         outcome, error_code: how the last call ended, for readiness; None: there was none.
     """
 
@@ -62,6 +63,8 @@ class LiveDeployment:
     label: str = ""
     logs_content: bool = False
     pricing: Mapping[str, Any] | None = None
+    asks_usage: bool = False
+    takes_usage: bool | None = None
     outcome: str | None = None
     error_code: str | None = None
 
@@ -78,6 +81,10 @@ class LiveDeployment:
             if name not in body:
                 arguments[name] = value
         return arguments
+
+    def may_ask_usage(self, *, is_large: bool) -> bool:
+        """Return whether to ask for the usage of a stream; of a large call, which is sent once, only if that works."""
+        return self.asks_usage and self.takes_usage is not False and (self.takes_usage is True or not is_large)
 
     def open_transport(self) -> None:
         """Load what sends this deployment's calls, its certificates included; opens no connection."""
@@ -114,7 +121,8 @@ class Selection:
 class Deployments:
     """Every deployment of one config. Immutable except for whose turn it is."""
 
-    def __init__(self, config: GatewayConfig) -> None:
+    def __init__(self, config: GatewayConfig, *, asks_usage: bool = False) -> None:
+        self._asks_usage = asks_usage
         self._names = ModelNames(config)
         self._clients: dict[tuple[bool, str | None], AsyncClient] = {}
         self._default_models = config.general.default_models
@@ -299,6 +307,7 @@ class Deployments:
             entry.label,
             logs_content=config.general.log_content,
             pricing=own_pricing(entry.model_info, targets),
+            asks_usage=self._asks_usage,
         )
 
 

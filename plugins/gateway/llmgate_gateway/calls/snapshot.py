@@ -27,6 +27,7 @@ class ConfigSnapshot:
 
     Args:
         stores: of the gateway; they outlive the snapshot.
+        counts_usage: something counts the tokens of its calls.
 
     Attributes:
         handler: answers a call: every middleware, then the deployment that is selected.
@@ -38,11 +39,11 @@ class ConfigSnapshot:
 
     __slots__ = ("_closing", "_is_retired", "config", "deployments", "general", "handler", "keys", "users")
 
-    def __init__(self, config: GatewayConfig, stores: Stores) -> None:
+    def __init__(self, config: GatewayConfig, stores: Stores, *, counts_usage: bool = False) -> None:
         self.config = config
         self.general = config.general
         self.keys = KeyRing(config, stores.keys)
-        self.deployments = Deployments(config)
+        self.deployments = Deployments(config, asks_usage=_asks_usage(config, counts_usage=counts_usage))
         self.handler = chain(_middleware_of(config, stores), self._select_and_call)
         self.users = 0
         self._is_retired = False
@@ -86,6 +87,11 @@ class ConfigSnapshot:
         except RuntimeError:  # retired outside of an event loop: nothing is open in one
             return
         self._closing = loop.create_task(self.aclose())
+
+
+def _asks_usage(config: GatewayConfig, *, counts_usage: bool) -> bool:
+    setting = config.general.stream_usage
+    return (counts_usage or bool(config.general.middleware)) if setting is None else setting
 
 
 def _middleware_of(config: GatewayConfig, stores: Stores) -> Sequence[Middleware]:

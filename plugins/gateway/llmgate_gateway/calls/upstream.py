@@ -17,6 +17,7 @@ from llmgate_core import AsyncStream
 from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, cost_of, errors, short_values, units_of
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.calls.deployments import LiveDeployment, Selection
+from llmgate_gateway.calls.stream_usage import ASKED, lacks_usage, refuses_usage, with_usage, without_usage
 from llmgate_gateway.http.errors import STOPPING, outcome_of
 from llmgate_gateway.http.large_work import LARGE_BYTES
 from llmgate_gateway.http.responses import ATTACHMENT, is_clean, ledger_header, may_pass, passed_headers
@@ -57,12 +58,16 @@ async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: 
     record.deployment, record.model = deployment.label, target.model or None
     record.provider, record.plugin = target.plugin.info.name, target.plugin.distribution
     call.reply_headers += selection.headers
+    asks_usage = deployment.may_ask_usage(is_large=call.size > LARGE_BYTES) and lacks_usage(call.family, call.body)
     arguments = deployment.call_arguments(call.body, traceparent=record.traceparent, organization=call.organization)
     if log.isEnabledFor(logging.DEBUG):
         _show(call, selection.model, arguments)
     content_log = ContentLog(record, call.body, deployment.key_leaks) if deployment.logs_content else None
     try:
-        answer = await _relay(call, deployment, selection.model, arguments, keeps_body=keeps_body)
+        if asks_usage:
+            answer, asks_usage = await _relay_with_usage(call, deployment, selection.model, arguments)
+        else:
+            answer = await _relay(call, deployment, selection.model, arguments, keeps_body=keeps_body)
     except errors.LLMGateError as error:
         deployment.record_outcome(*outcome_of(error))
         if (text := shown_text(error, call.body)) is not None:
@@ -70,8 +75,33 @@ async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: 
         raise
     operation = FAMILIES[call.family].operations[call.operation]
     if isinstance(answer, AsyncStream):
-        return _stream(call, deployment, answer, operation, content_log)
+        return _stream(call, deployment, answer, operation, content_log, hides_usage=asks_usage)
     return _whole(call, deployment, answer, operation, content_log)
+
+
+async def _relay_with_usage(
+    call: GatewayCall, deployment: LiveDeployment, model: str, arguments: dict[str, Any]
+) -> tuple[Relayed | AsyncStream[bytes], bool]:
+    """Pass a stream on that asks for its usage; without asking if the upstream does not know how.
+
+    Returns:
+        The answer, and whether the usage was asked for.
+    """
+    body, content = with_usage(call.body, call.content)
+    try:
+        answer = await deployment.client.relay(
+            call.family, model, body, content=content, body_bytes=call.size, operation=call.operation, **arguments
+        )
+    except errors.LLMGateError as error:
+        if not refuses_usage(error):
+            raise
+        answer = await _relay(call, deployment, model, arguments, keeps_body=True)
+        deployment.takes_usage = False  # not before: a client's own mistake may have the same words
+        log.warning("%s refuses stream_options.include_usage: tokens of its streams are not counted", deployment.label)
+        return answer, False
+    deployment.takes_usage = True
+    call.record.ledger = (*call.record.ledger, ASKED)
+    return answer, True
 
 
 def _relay(
@@ -118,6 +148,8 @@ def _stream(
     stream: AsyncStream[bytes],
     operation: Operation,
     content_log: ContentLog | None,
+    *,
+    hides_usage: bool,
 ) -> Answer:
     """Return a stream that has begun; what it says of itself at its end is recorded when the request ends."""
     is_events = not operation.is_binary or _has_value(call.body, operation.events_when)
@@ -135,11 +167,14 @@ def _stream(
                 content_log.end(is_text=is_events)
             record.ledger = tuple(dict.fromkeys((*record.ledger, *stream.record.ledger)))  # reading may have lost more
             _record_usage(call, deployment, stream.record)
+            record.upstream_events = max(stream.record.events, record.events)
             if record.error_code != STOPPING.code:
                 deployment.record_outcome(record.outcome, record.error_code)
 
     call.on_end.append(end)
     body: AsyncIterator[bytes] = stream if content_log is None else _logged(stream, content_log)
+    if hides_usage:
+        body = without_usage(body)
     return Answer(200, headers, body, stream.record, is_events=is_events)
 
 

@@ -17,6 +17,7 @@ class Caller:
         name: for log and metrics; None where no keys are set.
         models: names and patterns of the models that it may use; None: all.
         max_in_flight: requests in flight at once; None: the general limit.
+        reads_metrics: it may read `/metrics`, which shows what all clients do.
         passthrough: it may use other resources, such as files and batches, although it has a list of models.
     """
 
@@ -24,6 +25,7 @@ class Caller:
     models: tuple[str, ...] | None = None
     max_in_flight: int | None = None
     passthrough: bool = False
+    reads_metrics: bool = False
 
     @property
     def may_pass_through(self) -> bool:
@@ -35,5 +37,5 @@ class Caller:
         return self.models is None or allows(self.models, model)
 
 
-ANYBODY = Caller()
+ANYBODY = Caller(reads_metrics=True)
 """The caller of every request to a gateway without keys."""

@@ -74,7 +74,7 @@ class Operations:
     def reconfigure(self, config: GatewayConfig, *, debug: bool = False) -> None:
         """Log as a new config says."""
         settings = config.general.log
-        self._log = AccessLog(self._output, form=settings.format) if settings.access else None
+        self._log = AccessLog(self._output, form=settings.format, shows_user=settings.user) if settings.access else None
         if self._messages is not None:
             self.set_up_logging(config, debug=debug)
 
@@ -90,6 +90,7 @@ class Operations:
         return Gateway(
             config,
             observers=self.observers,
+            counts_usage=True,
             on_begin=(self.metrics.begin,),
             on_call=() if tracer is None else (tracer.begin,),
             pages=self.pages,
@@ -130,7 +131,10 @@ class Operations:
         if self._log is not None and not (record.path in PROBES and record.status < 400):
             self._log.observe(record)
 
-    async def _metrics_page(self, _request: PageRequest) -> Reply:
+    async def _metrics_page(self, request: PageRequest) -> Reply:
+        if request.caller is None or not request.caller.reads_metrics:
+            message = "This key may not read the metrics; the master key may, and a key with metrics: true."
+            raise refuse(403, message, code="metrics_not_allowed")
         if "prometheus_client" not in sys.modules:
             await asyncio.to_thread(
                 importlib.import_module, "prometheus_client"

@@ -52,10 +52,12 @@ class AccessLog:
 
     Args:
         writer: where they are written. form: JSON objects, or `name=value` words.
+        shows_user: lines have what the client sends as `user`.
     """
 
-    def __init__(self, writer: LineWriter, *, form: Literal["json", "text"] = "json") -> None:
+    def __init__(self, writer: LineWriter, *, form: Literal["json", "text"] = "json", shows_user: bool = False) -> None:
         self._write = writer.write
+        self._shows_user = shows_user
         self._as_text = form == "text"
         self._remembered: dict[tuple[str | None, ...], str] = {}
         self._second = -1
@@ -89,6 +91,18 @@ class AccessLog:
             line += _tokens(record.usage)
         if record.cost is not None:
             line += f',"cost_usd":{float(record.cost)!r}'
+        line += self._details(record)
+        if record.ledger:
+            line += f',"ledger":[{",".join(_json_string(change) for change in shown_ledger(record.ledger))}]'
+        if record.extra:
+            line += "," + line_of(record.extra)[1:-2].decode()
+        return (line + "}\n").encode()
+
+    def _details(self, record: RequestRecord) -> str:
+        """Return the fields that few requests have."""
+        line = ""
+        if self._shows_user and record.user is not None:
+            line += f',"user":{_json_string(record.user)}'
         if record.upstream_request_id is not None:
             line += f',"upstream_request_id":{_json_string(record.upstream_request_id)}'
         if record.upstream_status is not None:
@@ -97,11 +111,7 @@ class AccessLog:
             line += f',"error_code":{_json_string(str(record.error_code))}'
         if record.traceparent is not None:
             line += f',"traceparent":{_json_string(record.traceparent)}'
-        if record.ledger:
-            line += f',"ledger":[{",".join(_json_string(change) for change in shown_ledger(record.ledger))}]'
-        if record.extra:
-            line += "," + line_of(record.extra)[1:-2].decode()
-        return (line + "}\n").encode()
+        return line
 
     def _repeated(self, record: RequestRecord) -> str:
         """Return the fields that most requests have in common, made once for each combination."""

@@ -27,6 +27,7 @@ BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 
 MAX_TOKENS: Final = 10**9
 MAX_DOLLARS: Final = 10**6
 MIN_SHORTAGE_STATUS: Final = 503
+OK: Final = 200
 
 IN_FLIGHT, LOST_LINES, RELOADED, NOT_RELOADED, STARTS = range(1, 6)  # among the fixed numbers
 CONNECTIONS: Final[Mapping[str, int]] = MappingProxyType(
@@ -39,7 +40,11 @@ REQUESTS, FIRST_BYTE = 0, 1  # within a block: a count for each bucket and the r
 FIRST_BYTE_SUM = FIRST_BYTE + len(BUCKETS) + 1
 TOTAL = FIRST_BYTE_SUM + 1
 TOTAL_SUM = TOTAL + len(BUCKETS) + 1
-INPUT_TOKENS, OUTPUT_TOKENS, COST = range(TOTAL_SUM + 1, TOTAL_SUM + 4)
+INPUT_TOKENS, OUTPUT_TOKENS, COST, WITHOUT_USAGE, EVENTS_WITHOUT_USAGE = range(TOTAL_SUM + 1, TOTAL_SUM + 6)
+MAX_CLIENTS: Final = 500
+"""Further ones are counted as `(other)`: a store may know any number of keys."""
+COUNTED: Final = frozenset({"chat", "text_completion", "responses", "embedding"})
+"""Families whose answers tell their usage."""
 
 Sums = dict[tuple[str, ...], list[float]]
 
@@ -60,6 +65,7 @@ class Metrics:
         self._numbers = region.numbers
         self._blocks: dict[Labels, int] = dict(region.series())
         self._other = self._blocks.get(OTHER) or region.add_series(OTHER) or 0
+        self._clients = {labels[-1] for labels in self._blocks}
         self._registry: CollectorRegistry | None = None
         for number in (IN_FLIGHT, *CONNECTIONS.values()):
             self._numbers[number] = 0.0
@@ -71,7 +77,10 @@ class Metrics:
 
     def observe(self, record: RequestRecord) -> None:
         """Count a request that has ended."""
-        key = (record.deployment or "", record.family or "", record.status, record.outcome)
+        client = record.client or ""
+        if client not in self._clients:
+            client = self._known_client(client)
+        key = (record.deployment or "", record.family or "", record.status, record.outcome, client)
         at = self._blocks.get(key)
         if at is None:
             at = self._block(key)
@@ -87,6 +96,15 @@ class Metrics:
         if seconds is not None:
             numbers[at + TOTAL + bisect_left(BUCKETS, seconds)] += 1.0
             numbers[at + TOTAL_SUM] += seconds
+        self._count_usage(at, record)
+        if record.status >= MIN_SHORTAGE_STATUS and (shortage := SHORTAGES.get(record.error_code or "")) is not None:
+            numbers[shortage] += 1.0
+        cost = record.cost
+        if cost is not None and 0 < cost <= MAX_DOLLARS:
+            numbers[at + COST] += cost
+
+    def _count_usage(self, at: int, record: RequestRecord) -> None:
+        numbers = self._numbers
         usage = record.usage
         if isinstance(usage, Mapping):
             tokens = usage.get("prompt_tokens")
@@ -99,11 +117,9 @@ class Metrics:
                 tokens = usage.get("output_tokens")
             if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
                 numbers[at + OUTPUT_TOKENS] += tokens
-        if record.status >= MIN_SHORTAGE_STATUS and (shortage := SHORTAGES.get(record.error_code or "")) is not None:
-            numbers[shortage] += 1.0
-        cost = record.cost
-        if cost is not None and 0 < cost <= MAX_DOLLARS:
-            numbers[at + COST] += cost
+        elif record.status == OK and record.provider is not None and _is_counted(record):
+            numbers[at + WITHOUT_USAGE] += 1.0
+            numbers[at + EVENTS_WITHOUT_USAGE] += record.upstream_events
 
     def count_connection(self, phase: str, change: int) -> None:
         """Count a connection that has entered a phase (1) or left it (-1)."""
@@ -132,6 +148,12 @@ class Metrics:
         encoder, content_type = choose_encoder(accept)
         return encoder(self._registry), content_type
 
+    def _known_client(self, name: str) -> str:
+        if len(self._clients) >= MAX_CLIENTS:
+            return "(other)"
+        self._clients.add(name)
+        return name
+
     def _block(self, labels: Labels) -> int:
         if len(self._blocks) >= MAX_SERIES - 1:
             return self._other
@@ -152,26 +174,29 @@ class Metrics:
                 others = blocks.get(labels)
                 blocks[labels] = block if others is None else [a + b for a, b in zip(others, block, strict=True)]
         named: dict[tuple[str, ...], list[float]] = {
-            (deployment, family, str(status or ""), outcome): block
-            for (deployment, family, status, outcome), block in blocks.items()
+            (deployment, family, str(status or ""), outcome, client): block
+            for (deployment, family, status, outcome, client), block in blocks.items()
             if block[REQUESTS]
         }
         yield _counter(
             "llmgate_requests",
             "Requests that have ended",
-            ("deployment", "family", "status", "outcome"),
+            ("deployment", "family", "status", "outcome", "client"),
             ((labels, block[REQUESTS]) for labels, block in named.items()),
         )
-        served = _by_deployment(named)
+        served = _summed(named, lambda labels: labels[:2])
+        by_client = _summed(named, lambda labels: (*labels[:2], labels[-1]))
         yield _histogram("llmgate_first_byte_seconds", "From the request to the first byte of its response", served, 0)
         yield _histogram("llmgate_request_seconds", "From the request to the end of its response", served, 1)
         for name, words, at in (
             ("llmgate_input_tokens", "Input tokens, as the upstreams counted them", INPUT_TOKENS),
             ("llmgate_output_tokens", "Output tokens, as the upstreams counted them", OUTPUT_TOKENS),
             ("llmgate_cost_usd", "Cost in US dollars, by the catalogue's prices", COST),
+            ("llmgate_answers_without_usage", "Answers of which no usage is known", WITHOUT_USAGE),
+            ("llmgate_events_without_usage", "Events of these answers, about a token each", EVENTS_WITHOUT_USAGE),
         ):
-            values = ((labels, block[at]) for labels, block in served.items() if labels[0])
-            yield _counter(name, words, ("deployment", "family"), values)
+            values = ((labels, block[at]) for labels, block in by_client.items() if labels[0])
+            yield _counter(name, words, ("deployment", "family", "client"), values)
 
         def total(number: int) -> float:
             return sum(region.numbers[number] for region in regions)
@@ -203,10 +228,17 @@ class _Collector:
         return self._families()
 
 
-def _by_deployment(blocks: Mapping[tuple[str, ...], Sequence[float]]) -> Sums:
+def _is_counted(record: RequestRecord) -> bool:
+    return record.operation == "create" and record.family in COUNTED
+
+
+def _summed(
+    blocks: Mapping[tuple[str, ...], Sequence[float]], labels_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> Sums:
+    """Return the sums of the blocks whose labels agree in those that `labels_of` leaves."""
     sums: Sums = {}
-    for (deployment, family, _, _), block in blocks.items():
-        total = sums.setdefault((deployment, family), [0.0] * BLOCK_NUMBERS)
+    for labels, block in blocks.items():
+        total = sums.setdefault(labels_of(labels), [0.0] * BLOCK_NUMBERS)
         for index, number in enumerate(block):
             total[index] += number
     return sums

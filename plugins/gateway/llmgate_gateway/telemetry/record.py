@@ -26,7 +26,9 @@ class RequestRecord:
         status: of the response.
         outcome: `finished`, `failed`, `truncated`, `cancelled` (the client disconnected), `refused` (never
             sent upstream).
-        stream: whether the answer was streamed. events: how many blocks were sent.
+        user: what the client calls its own user.
+        stream: whether the answer was streamed. events: how many blocks were sent. upstream_events: how many events
+            the upstream has sent.
         first_byte_seconds, total_seconds: from `started`.
         usage: as the upstream sent it. cost: US dollars.
         ledger: what was changed in the request. upstream_request_id, upstream_status, error_code: None: not known.
@@ -49,6 +51,8 @@ class RequestRecord:
     outcome: str = "refused"
     stream: bool = False
     events: int = 0
+    upstream_events: int = 0
+    user: str | None = None
     first_byte_seconds: float | None = None
     total_seconds: float | None = None
     usage: Any = None

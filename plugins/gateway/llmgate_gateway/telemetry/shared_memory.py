@@ -16,16 +16,16 @@ from llmgate_core.serving import decode, encode
 
 __all__ = ["BLOCK_NUMBERS", "FIXED_NUMBERS", "MAX_SERIES", "Labels", "Region", "SharedValues"]
 
-Labels = tuple[str, str, int, str]
-"""deployment, family, status, outcome."""
+Labels = tuple[str, str, int, str, str]
+"""deployment, family, status, outcome, client."""
 
 MAX_SERIES: Final = 2048
 """Of one worker. Further ones are counted under `OTHER`, so that odd statuses cannot fill the memory."""
 FIXED_NUMBERS: Final = 24
 BLOCK_NUMBERS: Final = 38
-NAME_BYTES: Final = 256
+NAME_BYTES: Final = 384
 LABEL_CHARACTERS: Final = 100
-OTHER: Final[Labels] = ("(other)", "", 0, "")
+OTHER: Final[Labels] = ("(other)", "", 0, "", "")
 
 NUMBER_BYTES = 8
 NAMES_BYTES = MAX_SERIES * NAME_BYTES
@@ -63,8 +63,8 @@ class Region:
         """Yield the labels of each series and where its block begins."""
         for index in range(int(self.numbers[SERIES_COUNT])):
             name = bytes(self._names[index * NAME_BYTES : (index + 1) * NAME_BYTES]).rstrip(b"\0")
-            deployment, family, status, outcome = decode(name)
-            yield (deployment, family, status, outcome), FIXED_NUMBERS + index * BLOCK_NUMBERS
+            deployment, family, status, outcome, client = decode(name)
+            yield (deployment, family, status, outcome, client), FIXED_NUMBERS + index * BLOCK_NUMBERS
 
     def add_series(self, labels: Labels) -> int | None:
         """Return where the block of a new series begins, or None if there is no room for it."""
@@ -80,11 +80,11 @@ class Region:
 
 def _name(labels: Labels) -> bytes:
     """Return labels as JSON that fits: long names are cut, what cannot be encoded is replaced."""
-    deployment, family, status, outcome = (
+    deployment, family, status, outcome, client = (
         label.encode("utf-8", "replace").decode() if isinstance(label, str) else label for label in labels
     )
     for length in range(LABEL_CHARACTERS, 0, -10):
-        name = encode([str(deployment)[:length], str(family)[:20], status, str(outcome)[:20]])
+        name = encode([str(deployment)[:length], str(family)[:20], status, str(outcome)[:20], str(client)[:length]])
         if len(name) <= NAME_BYTES:
             return name
-    return encode(["(unnamed)", "", status, ""])
+    return encode(["(unnamed)", "", status, "", ""])

@@ -52,7 +52,7 @@ def test_a_body_that_cannot_be_read_is_logged_as_what_was_answered(gateway: Any)
 
 def _counted(gateway: Any, status: int) -> float:
     text = gateway.ask("GET", "/metrics").body.decode()
-    wanted = f'llmgate_requests_total{{deployment="",family="",outcome="refused",status="{status}"}}'
+    wanted = f'llmgate_requests_total{{client="",deployment="",family="",outcome="refused",status="{status}"}}'
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))
 
 

@@ -76,6 +76,8 @@ class ClientKey(ConfigModel):
     """What the client sends as its bearer token, best as `os.environ/NAME`."""
     models: Names | None = None
     """Names and patterns of the models that the key may use; absent: all."""
+    metrics: bool = False
+    """Allow `/metrics` to the key; the master key may always read it."""
     passthrough: bool = False
     """Allow `general_settings.passthrough` to a key with `models`, although it reaches every model of the upstream."""
     limits: KeyLimits = KeyLimits()
@@ -213,6 +215,8 @@ class LogSettings(ConfigModel):
     """One JSON object per line, or plain text."""
     access: bool = True
     """Write one line for each request."""
+    user: bool = False
+    """Write what the client sends as `user`, which may name a person."""
     file: str | None = None
     """The file for those lines; absent: standard output."""
 
@@ -268,5 +272,8 @@ class GeneralSettings(ConfigModel):
     """Where a gateway keeps what it remembers between requests; changes take effect at the next start."""
     dialects: Names = ("openai",)
     """The wire formats that clients may speak; changes take effect at the next start."""
+    stream_usage: bool | None = None
+    """Ask upstreams for the usage of streams whose clients do not, and leave it out of the answer; absent: where
+    metrics or a middleware count it."""
     log_content: bool = False
     """Write prompts and answers to the log."""

@@ -50,6 +50,8 @@ async def decode_call(
         if ids:
             call.body, call.content = {**call.body, **ids}, None
         _read_model(call, request, route, named)
+        user = call.body.get("user")
+        call.record.user = user[:MAX_SHOWN_CHARACTERS] if isinstance(user, str) else None
     except BaseException:
         await call.aclose()
         raise

@@ -235,3 +235,10 @@ def test_a_file_is_not_closed_under_a_thread_that_still_writes(tmp_path: Path, m
     assert path.read_bytes() == b"late\n"
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(found[0])
+
+
+def test_the_user_of_a_request_is_written_only_where_the_config_says_so() -> None:
+    record = a_record(user="alice@example.com")
+    assert "alice" not in line(record).decode()
+    written = AccessLog(LineWriter(1), shows_user=True).line(record)
+    assert json.loads(written)["user"] == "alice@example.com"

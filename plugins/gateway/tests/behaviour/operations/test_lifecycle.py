@@ -258,7 +258,7 @@ def test_workers_serve_share_their_metrics_and_stop_with_their_parent(gateways: 
     workers = gateways.until(lambda: len(found := children(gateway.process.pid)) == 2 and found)
     for _ in range(20):
         assert gateway.chat()[0] == 200
-    wanted = 'llmgate_requests_total{deployment="m",family="chat",outcome="finished",status="200"} 20.0'
+    wanted = 'llmgate_requests_total{client="",deployment="m",family="chat",outcome="finished",status="200"} 20.0'
     for _ in range(10):
         assert wanted in gateway.ask("GET", "/metrics")[2].decode()
     assert gateway.stop() == 0
@@ -278,7 +278,7 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(gateways: An
         gateways.until(lambda: load.count > sofar + 20)
     assert len(load.wrong) <= 2  # what the dead worker held
     assert gateway.wait_line("ended by signal 9")
-    wanted = re.compile(r'llmgate_requests_total\{deployment="m",.*status="200"\} (\d+)')
+    wanted = re.compile(r'llmgate_requests_total\{client="",deployment="m",.*status="200"\} (\d+)')
     counts = [int(wanted.search(gateway.ask("GET", "/metrics")[2].decode()).group(1)) for _ in range(6)]  # type: ignore[union-attr]
     assert counts == sorted(counts)
     assert load.count - len(load.wrong) - 2 <= counts[0] <= load.count

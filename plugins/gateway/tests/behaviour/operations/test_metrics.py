@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from llmgate_gateway.telemetry.metrics import Metrics
+from llmgate_gateway.telemetry.metrics import MAX_CLIENTS, Metrics
 from llmgate_gateway.telemetry.record import RequestRecord
 from llmgate_gateway.telemetry.shared_memory import MAX_SERIES, SharedValues
 from prometheus_client.parser import text_string_to_metric_families
@@ -62,9 +62,38 @@ def test_a_request_is_counted_by_deployment_family_status_and_outcome() -> None:
     metrics.observe(a_record())
     metrics.observe(a_record(status=429, outcome="failed"))
     assert shown(metrics)["llmgate_requests_total"] == [
-        ({**CHAT, "status": "200", "outcome": "finished"}, 2.0),
-        ({**CHAT, "status": "429", "outcome": "failed"}, 1.0),
+        ({**CHAT, "status": "200", "outcome": "finished", "client": ""}, 2.0),
+        ({**CHAT, "status": "429", "outcome": "failed", "client": ""}, 1.0),
     ]
+
+
+def test_requests_tokens_and_cost_are_counted_by_client() -> None:
+    metrics = Metrics()
+    metrics.observe(a_record(client="alice", usage={"prompt_tokens": 10, "completion_tokens": 5}, cost=0.25))
+    metrics.observe(a_record(client="bob", usage={"prompt_tokens": 1, "completion_tokens": 2}))
+    assert value(metrics, "llmgate_requests_total", client="alice") == 1
+    assert value(metrics, "llmgate_input_tokens_total", client="alice") == 10
+    assert value(metrics, "llmgate_cost_usd_total", client="alice") == 0.25
+    assert value(metrics, "llmgate_output_tokens_total", client="bob") == 2
+    assert value(metrics, "llmgate_request_seconds_count") == 0, "histograms are not multiplied by the clients"
+
+
+def test_the_number_of_clients_is_bounded() -> None:
+    metrics = Metrics()
+    for number in range(MAX_CLIENTS + 50):
+        metrics.observe(a_record(client=f"c{number}"))
+    assert value(metrics, "llmgate_requests_total", client="(other)") == 50
+
+
+def test_an_answer_without_usage_is_counted_with_the_events_that_were_seen() -> None:
+    metrics = Metrics()
+    answered = {"provider": "openai", "operation": "create"}
+    metrics.observe(a_record(**answered, outcome="cancelled", stream=True, upstream_events=7))
+    metrics.observe(a_record(**answered, usage={"prompt_tokens": 1}))
+    metrics.observe(a_record(**answered, status=500))
+    metrics.observe(a_record(**{**answered, "operation": "retrieve"}))
+    assert value(metrics, "llmgate_answers_without_usage_total") == 1
+    assert value(metrics, "llmgate_events_without_usage_total") == 7
 
 
 def test_times_tokens_and_cost_are_summed() -> None:
@@ -157,8 +186,8 @@ def test_any_worker_shows_the_sum_of_all() -> None:
 def test_a_worker_that_takes_a_dead_ones_place_goes_on_with_its_numbers() -> None:
     program = subprocess.run([sys.executable, "-c", DYING], capture_output=True, text=True, check=True)
     before, after = program.stdout.split("--")
-    assert 'llmgate_requests_total{deployment="m",family="",outcome="finished",status="200"} 1.0' in before
+    assert 'llmgate_requests_total{client="",deployment="m",family="",outcome="finished",status="200"} 1.0' in before
     assert "llmgate_requests_in_flight 1.0" in before
-    assert 'llmgate_requests_total{deployment="m",family="",outcome="finished",status="200"} 2.0' in after
-    assert 'llmgate_input_tokens_total{deployment="m",family=""} 7.0' in after
+    assert 'llmgate_requests_total{client="",deployment="m",family="",outcome="finished",status="200"} 2.0' in after
+    assert 'llmgate_input_tokens_total{client="",deployment="m",family=""} 7.0' in after
     assert "llmgate_requests_in_flight 0.0" in after

@@ -138,7 +138,7 @@ def test_explain_hides_the_headers_that_the_config_sets() -> None:
         assert "team-canary" not in str(said)
         assert said["request"]["url"] == "https://api.openai.com/v1/chat/completions"
         page = client.get("/metrics").text
-    assert 'llmgate_requests_total{deployment="",family="page",outcome="finished",status="200"} 1.0' in page
+    assert 'llmgate_requests_total{client="",deployment="",family="page",outcome="finished",status="200"} 1.0' in page
     operations.close()
 
 
@@ -210,3 +210,14 @@ def test_the_pages_of_an_embedded_gateway_are_the_same() -> None:
         "/", "/docs", "/explain", "/livez", "/metrics", "/openapi.json", "/readyz"
     }  # fmt: skip
     operations.close()
+
+
+def test_metrics_are_for_the_master_key_and_keys_that_may_read_them(gateways: Any, upstream: Any) -> None:
+    keys = "keys: [{name: alice, key: sk-alice}, {name: watch, key: sk-watch, metrics: true}]"
+    gateways.write(upstream, f"master_key: sk-master, {keys}")
+    gateway = gateways.start()
+    statuses = {
+        key: gateway.ask("GET", "/metrics", authorization=f"Bearer {key}")[0]
+        for key in ("sk-master", "sk-watch", "sk-alice", "sk-none")
+    }
+    assert statuses == {"sk-master": 200, "sk-watch": 200, "sk-alice": 403, "sk-none": 401}

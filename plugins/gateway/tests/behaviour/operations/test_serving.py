@@ -131,8 +131,8 @@ def test_odd_usage_fails_nothing_and_no_counter_falls(gateways: Any, upstream: A
     upstream.answers.append(Answer.json({**answer, "usage": usage}))
     assert gateway.chat()[0] == 200
     text = gateway.ask("GET", "/metrics")[2].decode()
-    assert 'llmgate_input_tokens_total{deployment="m",family="chat"} 3.0' in text
-    assert 'llmgate_requests_total{deployment="m",family="chat",outcome="finished",status="200"} 2.0' in text
+    assert 'llmgate_input_tokens_total{client="",deployment="m",family="chat"} 3.0' in text
+    assert 'llmgate_requests_total{client="",deployment="m",family="chat",outcome="finished",status="200"} 2.0' in text
 
 
 def test_the_log_is_one_line_a_request_whatever_a_client_sends(gateways: Any, upstream: Any) -> None:

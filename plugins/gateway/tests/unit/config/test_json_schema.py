@@ -67,6 +67,7 @@ WHOLE: dict[str, Any] = {
         "middleware": ["guard", {"name": "cache", "options": {"seconds": 60}}],
         "stores": {"keys": "redis", "counters": {"name": "redis", "options": {}}, "blobs": None},
         "dialects": ["openai"],
+        "stream_usage": True,
         "log_content": True,
     },
     "settings": {
