@@ -20,7 +20,7 @@ class WrongAnswerError(Exception):
 
 
 def prompt(token: str, padding: int = 0, **orders: Any) -> str:
-    """Return a prompt that orders what the upstream shall do; see loopback.py."""
+    """Return a prompt that says what the upstream has to do; see loopback.py."""
     words = "".join(f" {name}={value}" for name, value in orders.items())
     return f"[token={token}{words}]" + "p" * padding
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -28,7 +29,7 @@ async def cancelled_calls(server: Upstream, transport: str, count: int, outcomes
             for number in left:
                 task = asyncio.ensure_future(ASYNC_KINDS[number % len(ASYNC_KINDS)](caller))
                 if random.random() < 0.5:
-                    for _ in range(random.randrange(12)):  # in a turn of the loop that nobody chose
+                    for _ in range(random.randrange(12)):  # in any turn of the loop
                         await asyncio.sleep(0)
                 else:
                     await asyncio.sleep(random.random() * 0.03)
@@ -112,6 +113,51 @@ def stopped(scale: float) -> Iterator[Row]:
             )
 
 
+async def adropped(server: Upstream, transport: str, count: int) -> None:
+    async with async_client(server.base_url, transport) as caller:
+        for _ in range(count):
+            answer = await caller.completion(MODEL, messages(new_token(), chunks=200, gap=0.05), stream=True)
+            await anext(answer)
+        del answer
+        gc.collect()
+        await asyncio.to_thread(server.closed)
+
+
+def dropped_by_thread(server: Upstream, transport: str, count: int) -> None:
+    """The last reference to each stream belongs to another thread, or is in a cycle that is collected there."""
+    with client(server.base_url, transport) as caller:
+        for number in range(count):
+            held: list[Any] = [caller.completion(MODEL, messages(new_token(), chunks=200, gap=0.05), stream=True)]
+            next(held[0])
+            if number % 2:
+                held.append(held)
+            work = gc.collect if number % 2 else held.clear
+            del held
+            dropper = threading.Thread(target=work)
+            del work
+            dropper.start()
+            dropper.join()
+        server.closed()
+
+
+def dropped(scale: float) -> Iterator[Row]:
+    """No stream is closed, and the client stays open: what is left when all are gone was leaked."""
+    count = scaled(20, scale, 2)
+    for transport in ("http1", "httpx"):
+        with upstream() as server:
+            run = LoopRun("asyncio")
+            dropped_by_thread(server, transport, count)
+            left = server.counts()["active"]
+            run.run(adropped(server, transport, count))
+            aleft = server.counts()["active"]
+            yield Row(
+                f"streams that are dropped, by other threads and by the collector, {transport}",
+                f"{2 * count} streams",
+                f"{left + aleft} still sent by the upstream; {run.shown()}",
+                held=not left and not aleft and run.is_clean,
+            )
+
+
 def interrupts(scale: float) -> Iterator[Row]:
     """Signals, as Ctrl-C sends them, while a call, a stream or a retry is under way."""
     count = scaled(60, scale, 6)
@@ -179,4 +225,4 @@ def timeouts_of_the_program(scale: float) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    program(cancels, stopped, interrupts, timeouts_of_the_program)
+    program(cancels, stopped, dropped, interrupts, timeouts_of_the_program)

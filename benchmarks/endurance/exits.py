@@ -53,7 +53,7 @@ def exits(scale: float) -> Iterator[Row]:
         yield Row(
             f"programs that end with open streams, `-X dev -W error`, {transport}",
             f"{len(found)} ways to end",
-            f"{len(found) - len(bad)} with status 0 and in silence; {left} sockets left"
+            f"{len(found) - len(bad)} with status 0 and without a word; {left} sockets left"
             + "".join(f"; {name}: {words}" for name, words in bad.items()),
             held=not bad and not left,
         )

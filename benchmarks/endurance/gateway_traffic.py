@@ -13,6 +13,7 @@ from loopback import until, upstream
 from measuring import Outcomes, Row, descriptors, program, resident_mb, scaled
 
 AT_ONCE = 40
+ENTRY = "  - {{model_name: m{number}, params: {{model: openai/gpt-4o, api_key: sk-x{number}-0123456789}}}}\n"
 KINDS = 6
 
 
@@ -123,5 +124,24 @@ def wide(scale: float) -> Iterator[Row]:
         )
 
 
+def deployments(scale: float) -> Iterator[Row]:
+    """A config of many models: it starts, lists them all, and serves."""
+    for full in (100, 1000):
+        count = scaled(full, scale, 2)
+        more = "".join(ENTRY.format(number=number) for number in range(count))
+        began = time.perf_counter()
+        with upstream() as server, gateway(server, more=more) as running:
+            seconds, outcomes = time.perf_counter() - began, Outcomes()
+            listed = len(json.loads(running.get("/v1/models"))["data"])
+            asyncio.run(crowd(running.port, 10, 0.0, outcomes))
+            yield Row(
+                "a config of many deployments",
+                f"{count:,} more than usual",
+                f"{listed:,} models listed, {outcomes.shown()}; start in {seconds:.1f} s, the upstream's included; "
+                f"resident {resident_mb(running.pid):.0f} MB",
+                held=listed == count + 2 and outcomes == {"ok": 10},
+            )
+
+
 if __name__ == "__main__":
-    program(mixed, overload, wide)
+    program(mixed, overload, wide, deployments)

@@ -49,7 +49,7 @@ def long_streams(scale: float) -> Iterator[Row]:
 
 
 def slow_programs(scale: float) -> Iterator[Row]:
-    """The program takes one chunk and waits: the upstream has to wait as well, since nobody buffers for it."""
+    """The program takes one chunk and waits: the upstream has to wait as well, as only the sockets have buffers."""
     chunks = scaled(60, scale, 30)
     for transport in TRANSPORTS:
         with upstream() as server:

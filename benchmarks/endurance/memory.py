@@ -98,7 +98,7 @@ def crowds(scale: float) -> Iterator[Row]:
 
 
 def kept_chunks(scale: float) -> Iterator[Row]:
-    """A stream keeps the texts of its chunks for `whole()`, and nothing else of them."""
+    """A stream keeps the content of its chunks for `whole()`, and nothing else of them."""
     count = scaled(CHUNKS_AT_FULL_SCALE, scale, 1000)
     with upstream() as server, client(server.base_url, "http1") as caller:
         stream(caller)

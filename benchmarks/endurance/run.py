@@ -109,13 +109,15 @@ def main() -> int:
     names = [name for name in PROGRAMS if options.only in name]
     if not names:
         parser.error(f"no program is named like {options.only!r}; there are {', '.join(PROGRAMS)}")
-    around = None if options.write is None else around_table(options.write)
+    if options.write is not None:
+        around_table(options.write)  # a page without a place for the table is refused before ten minutes are spent
     title = conditions(options.scale)
     print(f"{title}\n\n{HEADER}", end="")
     rows = list(all_rows(names, options))
-    if around is not None:
+    if options.write is not None:
+        before, after = around_table(options.write)
         table = HEADER + "".join(f"{row.markdown()}\n" for row in rows)
-        options.write.write_text(f"{around[0]}\n{title}\n\n{table}\n{around[1]}", "utf-8")
+        options.write.write_text(f"{before}\n{title}\n\n{table}\n{after}", "utf-8")
     failed = sum(not row.held for row in rows)
     print(f"\n{len(rows)} rows, {failed} did not hold")
     return int(failed > 0)

@@ -102,7 +102,7 @@ def half_requests(scale: float) -> Iterator[Row]:
 
 
 def never_read(scale: float) -> Iterator[Row]:
-    """Answers of 20 MB that nobody reads: the connection ends after `timeouts.write`, and the upstream's with it."""
+    """Answers of 20 MB that are never read: the connection ends after `timeouts.write`, and the upstream's with it."""
     count = scaled(20, scale, 2)
 
     async def hold(running_port: int, pid: int, outcomes: Outcomes) -> float:
