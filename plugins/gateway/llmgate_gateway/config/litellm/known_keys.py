@@ -51,17 +51,17 @@ class _Sorting:
     keeps_refused: bool = False
     notes: list[Note] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
-    differing: dict[tuple[str, str], tuple[Entry, Path, str, int]] = field(default_factory=dict)
+    warned: dict[tuple[str, str, str], tuple[Entry, Path, int]] = field(default_factory=dict)
 
-    def differs(self, entry: Entry, path: Path, table: str, why: str) -> None:
-        """Remember a key with another meaning: it is reported once, however many entries have it."""
-        first = self.differing.get((table, entry.written), (entry, (*path, entry.written), why, 0))
-        self.differing[table, entry.written] = (*first[:3], first[3] + 1)
+    def warn(self, entry: Entry, path: Path, table: str, message: str) -> None:
+        """Remember a warning about a key: it is reported once, at its first place, for all entries that have the key."""
+        first = self.warned.get((table, entry.written, message), (entry, (*path, entry.written), 0))
+        self.warned[table, entry.written, message] = (*first[:2], first[2] + 1)
 
-    def report_differences(self) -> None:
-        for (_, key), (entry, path, why, count) in self.differing.items():
+    def report_warnings(self) -> None:
+        for (_, _, message), (entry, path, count) in self.warned.items():
             more = f" (here and in {count - 1:,} more places)" if count > 1 else ""
-            self.problems.warn((entry.line, entry.column), path, f"LiteLLM's {key!r} differs: {why}{more}")
+            self.problems.warn((entry.line, entry.column), path, f"{message}{more}")
 
     def note(self, entry: Entry, path: Path, what: str, why: str = "") -> None:
         self.notes.append(Note(entry.line, (*path, entry.written), what, why))
@@ -76,7 +76,7 @@ def arrange(root: Node, problems: Problems, *, keeps_refused: bool = False) -> l
     sorting = _Sorting(problems, keeps_refused)
     if isinstance(root.value, dict):
         _part(root, ConfigFile, (), sorting)
-    sorting.report_differences()
+    sorting.report_warnings()
     return sorting.notes
 
 
@@ -110,7 +110,8 @@ def _note_own_key(entry: Entry, ours: str, model: type[ConfigModel], path: Path,
     fate = fate_of(model.table, entry.written)
     is_litellms = bool(path) and path[-1] not in OUR_SECTIONS and not isinstance(entry.node.value, dict)
     if fate is not None and fate.what == "differs" and is_litellms:
-        sorting.differs(entry, path, model.table or "", fate.why)
+        message = f"LiteLLM's {entry.written!r} differs: {fate.why}"
+        sorting.warn(entry, path, model.table or "", message)
         sorting.note(entry, path, "differs", fate.why if ours == entry.written else f"now {ours}; {fate.why}")
     elif ours == entry.written:
         sorting.note(entry, path, "kept")
@@ -178,7 +179,7 @@ def _sort_foreign_key(entry: Entry, model: type[ConfigModel], path: Path, sortin
         sorting.problems.add(place, at, f"LiteLLM's {key!r} is refused: {fate.why}")
         sorting.note(entry, path, "refused", fate.why)
     elif fate is not None:
-        sorting.problems.warn(place, at, f"LiteLLM's {key!r} is ignored: {fate.why}")
+        sorting.warn(entry, path, model.table or "", f"LiteLLM's {key!r} is ignored: {fate.why}")
         sorting.note(entry, path, "ignored", fate.why)
     elif message := _unseen(key):
         sorting.problems.add(place, at, message)

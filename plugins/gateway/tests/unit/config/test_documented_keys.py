@@ -198,10 +198,11 @@ def test_a_setting_in_our_spelling_means_what_our_pages_say() -> None:
     assert load_with("params", {"timeout": {"total": 60, "idle": 5}}).warnings == ()
 
 
-def test_a_difference_is_reported_once_however_many_entries_have_it() -> None:
-    entries = [{"model_name": f"m{n}", "litellm_params": {"model": "openai/m", "timeout": 3}} for n in range(300)]
-    (warning,) = load_config_dict({"model_list": entries}, environment={}).warnings
-    assert warning.endswith("(here and in 299 more places)")
+def test_a_key_with_another_meaning_or_none_is_reported_once_however_many_entries_have_it() -> None:
+    params = {"model": "openai/m", "timeout": 3, "rpm": 5}
+    entries = [{"model_name": f"m{n}", "litellm_params": params, "tpm": 1} for n in range(300)]
+    warnings = load_config_dict({"model_list": entries}, environment={}).warnings
+    assert [warning.endswith("(here and in 299 more places)") for warning in warnings] == [True] * 3
 
 
 @pytest.mark.parametrize(

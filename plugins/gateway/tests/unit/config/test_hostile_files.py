@@ -120,6 +120,6 @@ def test_more_than_200_mistakes_or_warnings_are_counted(write: Callable[[str], P
         load_config(write(GOOD + "".join(f"unknown{i}: 1\n" for i in range(207))), environment={})
     assert len(caught.value.problems) == 200
     assert str(caught.value).split("\n")[200:] == ["and 7 more mistakes"]
-    entries = "".join(f"- model_name: m{i}\n  params: {{model: openai/m, rpm: 1}}\n" for i in range(203))
+    entries = "".join(f"- model_name: m{i}\n  params: {{model: openai/m, api_key: k}}\n" for i in range(203))
     config = load_config(write(f"model_list:\n{entries}"), environment={})
     assert config.warnings[200:] == ("and 3 more warnings",)
