@@ -54,7 +54,7 @@ class _Sorting:
     warned: dict[tuple[str, str, str], tuple[Entry, Path, int]] = field(default_factory=dict)
 
     def warn(self, entry: Entry, path: Path, table: str, message: str) -> None:
-        """Remember a warning about a key: it is reported once, at its first place, for all entries that have the key."""
+        """Remember a warning about a key: it is reported once, at its first place, for all entries that have it."""
         first = self.warned.get((table, entry.written, message), (entry, (*path, entry.written), 0))
         self.warned[table, entry.written, message] = (*first[:2], first[2] + 1)
 
