@@ -39,7 +39,7 @@ ASKED = Call("responses", "acme/m", {"input": "hi"}, True)
 odd = st.sampled_from(
     [None, 0, -1, 7, 1.5, True, "", "x", "4" * 5000, [], [None], ["x"], [[]], {}, {"type": 3}, {"x": {}}]
 )
-MISSING = object()
+MISSING = "a value that is left out"
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterable[tuple[Any, ...]]:
@@ -57,7 +57,7 @@ def spoilt(draw: st.DrawFn, value: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(sorted(places(value), key=str) or [()]))
         if path:
-            change(value, path, draw(odd | st.just(MISSING)), draw(st.booleans()))
+            change(value, path, copy.deepcopy(draw(odd | st.just(MISSING))), draw(st.booleans()))
     return value
 
 
@@ -65,8 +65,8 @@ def change(value: Any, path: tuple[Any, ...], new: Any, is_added: bool) -> None:
     for name in path[:-1]:
         value = value[name]
     if isinstance(value, dict) and is_added:
-        value["made_up"] = None if new is MISSING else new
-    elif new is MISSING:
+        value["made_up"] = None if new == MISSING else new
+    elif new == MISSING:
         del value[path[-1]]
     else:
         value[path[-1]] = new
