@@ -155,7 +155,7 @@ def service_tier_of(tier: Any) -> str | None:
 
 def usage_of(usage: Any) -> JsonObject | None:
     """Return chat's usage under the names of the Responses API; unknown details are zero, unknown fields are kept."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, Mapping) or not usage:  # never zeros for counts that did not come
         return None
     input_tokens, output_tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     return {

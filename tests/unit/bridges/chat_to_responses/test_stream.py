@@ -83,6 +83,13 @@ def test_usage_that_was_not_asked_for_is_kept_but_not_handed_out(options: dict[s
     assert stream.usage == CHAT_USAGE
 
 
+@pytest.mark.parametrize("last", [None, {}, []])
+def test_usage_that_comes_with_every_event_is_that_of_the_answer(last: Any) -> None:
+    early = [created(usage={**USAGE, "output_tokens": 0}), text_delta("a", usage=USAGE)]
+    got = chunks_of([*early, completed(text_item("a"), usage=last)], stream_options={"include_usage": True})
+    assert got[-1]["usage"] == CHAT_USAGE
+
+
 def test_no_usage_no_usage_chunk() -> None:
     got = chunks_of([created(), completed(usage=None)], stream_options={"include_usage": True})
     assert len(got) == 2

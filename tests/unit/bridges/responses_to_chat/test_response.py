@@ -191,8 +191,9 @@ def test_usage_has_both_details(usage: JsonObject, made: JsonObject, ask: Ask, a
     assert body["usage"] == made
 
 
-def test_usage_that_did_not_come_is_absent_and_never_zero(ask: Ask, at: At) -> None:
-    assert "usage" not in response_object(ask(), at(), {**answer(content="Hi"), "usage": None}).body
+@pytest.mark.parametrize("usage", [None, {}, [], "many"])
+def test_usage_that_did_not_come_is_absent_and_never_zero(ask: Ask, at: At, usage: Any) -> None:
+    assert "usage" not in response_object(ask(), at(), {**answer(content="Hi"), "usage": usage}).body
 
 
 def test_annotations_are_unnested_and_logprobs_complete(ask: Ask, at: At, valid_response: Valid) -> None:

@@ -367,3 +367,11 @@ def test_the_official_sdks_accumulator_reads_the_stream(ask: Ask, at: At, checke
     ]
     assert seen[-1].response.output_text == "Hi"
     assert [item.arguments for item in seen[-1].response.output[2:]] == ["{}", "{}"]
+
+
+@pytest.mark.parametrize("last", [None, {}, []])
+def test_usage_that_comes_with_every_chunk_is_that_of_the_response(ask: Ask, at: At, last: Any) -> None:
+    chunks = [{**chunk(content="Hi"), "usage": {**USAGE, "completion_tokens": 1}}, {**chunk("stop"), "usage": USAGE}]
+    chunks.append({**chunk(), "choices": [], "usage": last})
+    usage = events_of(ResponsesStream(ask(stream=True), at()), chunks)[-1]["response"]["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (9, 4, 13)
