@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        given = _parser(words).parse_args(words)
+        given = _parsed(words)
         load_dotenv(given.env_file, brings_key=_brings_key(given))
         status: int = given.run(given)
     except LLMGateError as error:
@@ -63,6 +63,17 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return what was given. A prompt may stand behind the options, where argparse before Python 3.13 finds none."""
+    parser = _parser(words)
+    given, rest = parser.parse_known_args(words)
+    if rest and getattr(given, "prompt", rest) is None and not rest[0].startswith("--"):
+        given.prompt = rest.pop(0)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return given
 
 
 def _brings_key(given: argparse.Namespace) -> bool:

@@ -55,6 +55,19 @@ def test_chat_streams_the_answer_to_a_prompt_from_stdin() -> None:
     }
 
 
+@pytest.mark.parametrize("options", [(), ("--no-stream",)], ids=["stream", "whole"])
+def test_the_prompt_may_stand_behind_the_options(options: tuple[str, ...]) -> None:
+    whole = {"choices": [{"index": 0, "message": {"content": "ab"}, "finish_reason": "stop"}]}
+    with fake_upstream() as upstream:
+        upstream.answers.append(Answer.json(whole) if options else Answer.sse([chunk("a"), chunk("b", "stop")]))
+        given = ("chat", "gpt-4o", "--api-base", upstream.base_url, *options, "Say it")
+        done = llmgate(*given, env={"OPENAI_API_KEY": KEY})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ab\n", "")
+    assert upstream.received[0]["json"]["messages"] == [{"role": "user", "content": "Say it"}]
+    unknown = llmgate(*given, "and more")
+    assert (unknown.returncode, unknown.stderr.splitlines()[-1]) == (2, "llmgate: error: unrecognized arguments: and more")
+
+
 def test_chat_json_prints_one_chunk_a_line() -> None:
     with fake_upstream() as upstream:
         upstream.answers.append(Answer.sse([chunk("a"), chunk("b", "stop")]))
