@@ -10,18 +10,22 @@ from llmgate_core.json_codec import decode
 
 __all__ = ["call_arguments"]
 
+OWN_ARGUMENTS = frozenset({"messages", "model"})
+
 
 def call_arguments(given: argparse.Namespace) -> dict[str, Any]:
     """Return the keyword arguments of a call: `--param NAME=JSON`, `--api-base`, `--timeout`.
 
     Raises:
-        BadRequestError: a `--param` has no `=`.
+        BadRequestError: a `--param` has no `=`, or gives what the command takes in another way.
     """
     arguments: dict[str, Any] = {}
     for item in given.param:
         name, separator, text = item.partition("=")
         if not separator or not name:
             raise BadRequestError(f"--param takes NAME=JSON, not {item!r}")
+        if name in OWN_ARGUMENTS:
+            raise BadRequestError(f"--param cannot give {name!r}: the command has an argument for it")
         arguments[name] = _json_or_string(text)
     if given.api_base is not None:
         arguments["api_base"] = given.api_base

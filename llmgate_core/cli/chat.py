@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError
 from llmgate_core.terminal import say
+
+if TYPE_CHECKING:
+    from llmgate_core.types.chat import ChatCompletion
 
 __all__ = ["run"]
 
@@ -20,13 +23,12 @@ def run(given: argparse.Namespace) -> int:
     messages = [{"role": "user", "content": _prompt(given.prompt)}]
     if given.system is not None:
         messages.insert(0, {"role": "system", "content": given.system})
-    arguments = call_arguments(given)
+    arguments = {**call_arguments(given), "stream": not given.no_stream}
     with Client() as client:
         if given.no_stream:
             answer = client.completion(given.model, messages, **arguments)
-            say(answer.model_dump_json(exclude_unset=True) if given.json else answer.choices[0].message.content or "")
+            say(answer.model_dump_json(exclude_unset=True) if given.json else _text_of(answer))
             return 0
-        arguments["stream"] = True
         with client.completion(given.model, messages, **arguments) as stream:
             for chunk in stream:
                 if given.json:
@@ -38,10 +40,14 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
+def _text_of(answer: ChatCompletion) -> str:
+    return (answer.choices[0].message.text or "") if answer.choices else ""
+
+
 def _print_text(chunk: object) -> None:
     for choice in getattr(chunk, "choices", None) or ():
-        if choice.delta is not None and choice.delta.content:
-            say(choice.delta.content, end="", flush=True)
+        if choice.delta is not None and choice.delta.text:
+            say(choice.delta.text, end="", flush=True)
 
 
 def _prompt(given: str | None) -> str:

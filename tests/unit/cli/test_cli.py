@@ -65,7 +65,35 @@ def test_the_prompt_may_stand_behind_the_options(options: tuple[str, ...]) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "ab\n", "")
     assert upstream.received[0]["json"]["messages"] == [{"role": "user", "content": "Say it"}]
     unknown = llmgate(*given, "and more")
-    assert (unknown.returncode, unknown.stderr.splitlines()[-1]) == (2, "llmgate: error: unrecognized arguments: and more")
+    assert unknown.returncode == 2
+    assert unknown.stderr.endswith("llmgate: error: unrecognized arguments: and more\n")
+
+
+PARTS = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "printed"),
+    [
+        (Answer.sse([{"choices": [{"delta": {"content": PARTS}, "finish_reason": "stop"}]}]), (), "ab\n"),
+        (Answer.json({"choices": [{"message": {"content": PARTS}}]}), ("--no-stream",), "ab\n"),
+        (Answer.json({"choices": []}), ("--no-stream", "--param", "stream=true"), "\n"),
+    ],
+    ids=["parts in a stream", "parts", "no choice"],
+)
+def test_chat_prints_the_text_of_an_answer_in_any_form(answer: Answer, options: tuple[str, ...], printed: str) -> None:
+    with fake_upstream() as upstream:
+        upstream.answers.append(answer)
+        given = ("chat", "gpt-4o", "hi", "--api-base", upstream.base_url, *options)
+        done = llmgate(*given, env={"OPENAI_API_KEY": KEY})
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+
+
+@pytest.mark.parametrize("name", ["messages", "model"])
+def test_a_parameter_that_the_command_has_an_argument_for_is_refused_in_one_line(name: str) -> None:
+    done = llmgate("chat", "gpt-4o", "hi", "--param", f"{name}=x", env={"OPENAI_API_KEY": KEY})
+    assert done.returncode == 1
+    assert done.stderr == f"llmgate: --param cannot give '{name}': the command has an argument for it\n"
 
 
 def test_chat_json_prints_one_chunk_a_line() -> None:
