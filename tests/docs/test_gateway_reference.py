@@ -194,6 +194,7 @@ def test_every_field_of_the_access_log_has_a_row_in_its_order() -> None:
         plugin="p",
         client="c",
         user="u",
+        client_request_id="i",
         status=200,
         stream=True,
         first_byte_seconds=0.1,

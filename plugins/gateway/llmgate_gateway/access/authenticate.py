@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from llmgate_gateway.access.browsers import check_page
-from llmgate_gateway.access.keys import KeyRing, wrong_key
+from llmgate_gateway.access.keys import OTHER_HEADERS, KeyRing, wrong_key
 from llmgate_gateway.config.schema.general import GeneralSettings
+from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.request import ClientRequest
 
 __all__ = ["authenticate", "check_key_again"]
@@ -25,11 +26,12 @@ async def authenticate(request: ClientRequest, keys: KeyRing, general: GeneralSe
     Raises:
         RefusedError: 401, or 403 for a web page of another origin where no key is needed.
     """
-    caller = await keys.caller_of(request.values(b"authorization"))
+    caller = await _caller_of(request, keys)
     if caller is None and not is_open:
         raise wrong_key()
     request_id = request.record.request_id.encode()
     request.extra_headers.append((b"x-llmgate-request-id", request_id))  # not before: every 401 is the same
+    request.echo_id()
     if keys.is_open and not is_open:
         check_page(request.scope, request.headers, general.cors, general.allowed_hosts)
     if caller is not None:
@@ -47,6 +49,10 @@ async def check_key_again(request: ClientRequest, keys: KeyRing) -> None:
         RefusedError: 401.
     """
     if request.is_authenticated and request.body_waited >= FRESH_SECONDS:
-        caller = await keys.caller_of(request.values(b"authorization"))
+        caller = await _caller_of(request, keys)
         if caller is None:
             raise wrong_key()
+
+
+async def _caller_of(request: ClientRequest, keys: KeyRing) -> Caller | None:
+    return await keys.caller_of(request.values(b"authorization"), [request.values(name) for name in OTHER_HEADERS])

@@ -1,4 +1,4 @@
-"""Authenticate a request by its bearer token, the only form that is read.
+"""Authenticate a request by its key: the bearer token, or the header `x-api-key` or `api-key` of other APIs' clients.
 
 Only the SHA-256 digests of keys are stored, and keys are looked up by them. That takes the same work for every key,
 valid or not, first or last. A dictionary stops comparing at the first byte that differs, but it compares digests: an
@@ -20,9 +20,11 @@ from llmgate_gateway.config.schema.general import ClientKey
 from llmgate_gateway.http.caller import ANYBODY, Caller
 from llmgate_gateway.http.responses import ErrorFacts, RefusedError, refuse
 
-__all__ = ["KeyRing", "forbidden_model", "wrong_key"]
+__all__ = ["OTHER_HEADERS", "KeyRing", "forbidden_model", "wrong_key"]
 
 BEARER = b"bearer "
+OTHER_HEADERS = tuple(name.encode() for name in ("x-api-key", "api-key"))
+"""How clients of Anthropic's and Azure's APIs send a key."""
 MASTER = "master"
 WRONG_KEY = ErrorFacts(
     401,
@@ -47,11 +49,16 @@ class KeyRing:
         self._store = store
         self.is_open = not self._callers and store is None
 
-    async def caller_of(self, authorization: Sequence[bytes]) -> Caller | None:
-        """Return whose key a request with these `authorization` headers has, or None if it has no valid one."""
+    async def caller_of(self, authorization: Sequence[bytes], others: Sequence[Sequence[bytes]] = ()) -> Caller | None:
+        """Return whose key a request has, or None if it has no valid one.
+
+        Args:
+            authorization: the values of its header `Authorization`.
+            others: those of each header of `OTHER_HEADERS`.
+        """
         if self.is_open:
             return ANYBODY
-        digest = sha256(_token_of(authorization)).digest()
+        digest = sha256(_token_of(authorization, others)).digest()
         caller = self._callers.get(digest)
         if caller is None and self._store is not None:
             caller = await self._store.find(digest)
@@ -84,11 +91,17 @@ def _caller(key: ClientKey) -> Caller:
     return Caller(key.name, key.models, key.limits.max_in_flight, key.passthrough, key.metrics)
 
 
-def _token_of(authorization: Sequence[bytes]) -> bytes:
-    """Return the bearer token; empty, which matches no key, if there is not exactly one."""
-    if len(authorization) != 1 or authorization[0][:7].lower() != BEARER:
+def _token_of(authorization: Sequence[bytes], others: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the one key that a request presents; empty, which matches no key, if there are none or different ones.
+
+    A client may send its key in several headers, but no header twice. An `Authorization` of another scheme is that of a
+    proxy on the way if another header has a key.
+    """
+    if any(len(values) > 1 for values in (authorization, *others)):
         return b""
-    return authorization[0][7:].strip(b" ")
+    tokens = {value[7:].strip(b" ") for value in authorization if value[:7].lower() == BEARER}
+    tokens.update(value.strip(b" ") for values in others for value in values)
+    return tokens.pop() if len(tokens) == 1 else b""
 
 
 def _digest_of(key: Secret) -> bytes:

@@ -23,6 +23,8 @@ from llmgate_gateway.telemetry.record import RequestRecord
 __all__ = ["ClientGoneError", "ClientLimits", "ClientRequest", "StopReason", "Waits"]
 
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+REQUEST_ID = b"x-request-id"
+CLIENT_ID = re.compile(rb"[0-9A-Za-z][0-9A-Za-z._:/+=-]{0,127}")
 PROGRESS_BYTES = 4096
 """How much of a body must arrive within `timeouts.body`: a slow drip does not count as progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
@@ -164,6 +166,13 @@ class ClientRequest:
         value = self.headers.get(b"openai-organization")
         return None if value is None else value.decode("latin-1")
 
+    def echo_id(self) -> None:
+        """Keep the id that the client gives its request, and send it back instead of the upstream's."""
+        value = self.headers.get(REQUEST_ID, b"")
+        if CLIENT_ID.fullmatch(value) and len(self.values(REQUEST_ID)) == 1:
+            self.record.client_request_id = value.decode("ascii")
+            self.extra_headers.append((REQUEST_ID, value))
+
     def unread_bytes(self) -> float:
         """Return how much of the body has not been read; infinite if that is not known."""
         if self.is_read:
@@ -179,7 +188,10 @@ class ClientRequest:
             self.head_sent = True
             self.record.status = message["status"]
             self.record.first_byte_seconds = time.monotonic() - self.record.started
-            message["headers"] = [*message["headers"], *self.extra_headers]
+            headers = message["headers"]
+            if self.record.client_request_id is not None:
+                headers = [header for header in headers if header[0] != REQUEST_ID]
+            message["headers"] = [*headers, *self.extra_headers]
         elif not message.get("more_body"):
             self.finished = True  # a disconnect from here on loses nothing
         elif self.comment_seconds is not None:

@@ -103,6 +103,8 @@ class AccessLog:
         line = ""
         if self._shows_user and record.user is not None:
             line += f',"user":{_json_string(record.user)}'
+        if record.client_request_id is not None:
+            line += f',"client_request_id":{_json_string(record.client_request_id)}'
         if record.upstream_request_id is not None:
             line += f',"upstream_request_id":{_json_string(record.upstream_request_id)}'
         if record.upstream_status is not None:

@@ -17,7 +17,7 @@ class RequestRecord:
     """One request.
 
     Attributes:
-        request_id: the gateway's own. started: monotonic seconds.
+        request_id: the gateway's own. client_request_id: the client's. started: monotonic seconds.
         method, path: as the client sent them, the path without its query.
         family, operation: what was called, None where no route matched.
         requested_model: the name that the client asked for. deployment: the config entry that served it.
@@ -53,6 +53,7 @@ class RequestRecord:
     events: int = 0
     upstream_events: int = 0
     user: str | None = None
+    client_request_id: str | None = None
     first_byte_seconds: float | None = None
     total_seconds: float | None = None
     usage: Any = None

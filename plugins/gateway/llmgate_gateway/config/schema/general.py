@@ -31,13 +31,16 @@ __all__ = [
 ]
 
 SENT_BY_BROWSERS = (
+    "api-key",
     "authorization",
     "content-type",
     "openai-beta",
     "openai-organization",
     "openai-project",
     "user-agent",
+    "x-api-key",
     "x-llmgate-model",
+    "x-request-id",
     *(
         f"x-stainless-{name}"
         for name in (
@@ -55,7 +58,8 @@ SENT_BY_BROWSERS = (
         )
     ),
 )
-"""What OpenAI's JavaScript SDK sets in a browser. By name, since a `*` does not cover `authorization`."""
+"""What OpenAI's JavaScript SDK sets in a browser, and other names of a key and of a request's id. By name, since a `*`
+does not cover `authorization`."""
 FORWARDED_PATHS = ("files", "uploads", "vector_stores")
 """Resources that hold content only. Batches, fine-tuning, evals, assistants and threads use models that they name."""
 

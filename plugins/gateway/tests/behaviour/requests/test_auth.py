@@ -37,8 +37,12 @@ WRONG = [
     b"authorization: Bearer " + KEY.encode() + b", Bearer " + KEY.encode() + b"\r\n",
     b"authorization: Bearer " + KEY.encode() + b"\r\nauthorization: Bearer " + KEY.encode() + b"\r\n",
     b"authorization: Bearer sk-wrong\r\nauthorization: Bearer " + KEY.encode() + b"\r\n",
-    b"x-api-key: " + KEY.encode() + b"\r\n",
-    b"api-key: " + KEY.encode() + b"\r\n",
+    b"x-api-key: Bearer " + KEY.encode() + b"\r\n",
+    b"x-api-key: " + KEY.encode() + b"\r\nx-api-key: " + KEY.encode() + b"\r\n",
+    b"x-api-key: " + KEY.encode() + b"\r\napi-key: sk-wrong\r\n",
+    b"authorization: Bearer sk-wrong\r\nx-api-key: " + KEY.encode() + b"\r\n",
+    b"authorization: Bearer \r\napi-key: " + KEY.encode() + b"\r\n",
+    b"api-key: \r\n",
     b"proxy-authorization: Bearer " + KEY.encode() + b"\r\n",
     b"cookie: authorization=Bearer " + KEY.encode() + b"\r\n",
 ]
@@ -197,3 +201,45 @@ def test_the_key_is_nowhere_in_what_the_ring_shows() -> None:
     )
     assert KEY not in repr(ring)
     assert KEY not in str(vars(ring))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_api_key": KEY},
+        {"api_key": KEY},
+        {"x_api_key": KEY, "api_key": KEY},
+        {"authorization": f"Bearer {KEY}", "x_api_key": KEY},
+        {"authorization": "Basic cHJveHk6cHJveHk=", "x_api_key": KEY},
+    ],
+)
+def test_a_key_may_come_as_other_apis_send_it(serve: Any, upstream: Any, headers: dict[str, str]) -> None:
+    gateway = serve(general=KEYS)
+    upstream.answers.append(Answer.json({"id": "c", "choices": []}))
+    assert gateway.post("/v1/chat/completions", BODY, **headers).status_code == 200
+    sent = upstream.received[0]["headers"]
+    assert KEY not in str(sent)
+
+
+@pytest.mark.parametrize("given", ["7f3c-client", "01J9ZK/step=2", "a" * 128])
+def test_a_clients_request_id_comes_back_and_is_in_the_record(serve: Any, upstream: Any, given: str) -> None:
+    gateway = serve()
+    upstream.answers.append(Answer(200, b'{"id":"c","choices":[]}', {"x-request-id": "req_upstream"}))
+    upstream.answers.append(Answer.json({"error": {"message": "m"}}, 400, x_request_id="req_upstream"))
+    for _ in range(2):
+        reply = gateway.post("/v1/chat/completions", BODY, x_request_id=given)
+        assert reply.headers.get_list("x-request-id") == [given]
+    records = gateway.wait_records(2)
+    assert [(record.client_request_id, record.upstream_request_id) for record in records] == [
+        (given, "req_upstream")
+    ] * 2
+
+
+@pytest.mark.parametrize("given", ["", "a" * 129, "a b", "<script>", "é", "-start"])
+def test_an_odd_request_id_is_not_echoed(serve: Any, upstream: Any, given: str) -> None:
+    gateway = serve()
+    upstream.answers.append(Answer(200, b'{"id":"c","choices":[]}', {"x-request-id": "req_upstream"}))
+    headers = {"content-type": "application/json", "x-request-id": given.encode("latin-1")}
+    reply = gateway.http.post("/v1/chat/completions", content=BODY, headers=headers)
+    assert reply.headers.get_list("x-request-id") == ["req_upstream"]
+    assert gateway.wait_records(1)[0].client_request_id is None
