@@ -24,6 +24,7 @@ from llmgate_core.files.uploads import content_type_of
 from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims, normalise
 from llmgate_core.registry.install_hints import install_command
+from llmgate_core.registry.listing import listed_models
 from llmgate_core.registry.registry import load_claim
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
@@ -68,6 +69,7 @@ __all__ = [
     "install_command",
     "installed_claims",
     "is_worth_retrying",
+    "listed_models",
     "load_claim",
     "mask",
     "normalise",

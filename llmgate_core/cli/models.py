@@ -8,9 +8,9 @@ from typing import Any
 
 from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.client.sync_client import Client
-from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import encode
+from llmgate_core.registry.listing import listed_models
 from llmgate_core.terminal import say
 
 __all__ = ["run"]
@@ -48,13 +48,11 @@ def _of_plugins(preparer: CallPreparer) -> Iterator[dict[str, Any]]:
     for family, prefix in sorted(preparer.plugins.claims()):
         try:
             plugin = preparer.plugins.get(family, prefix)
-            route = Route(plugin.info.name, prefix, family, "", plugin.info.base_url)
-            names = plugin.list_models(route) if plugin.list_models is not None else None
         except LLMGateError:
             continue
-        for name in names or ():
+        for name in listed_models(plugin, family, prefix):
             yield {
-                "name": f"{prefix}/{name}",
+                "name": name,
                 "mode": family,
                 "prefix": f"{prefix}/",
                 "context_window": None,

@@ -408,7 +408,7 @@ create_app = Gateway
 def _models(caller: Caller, snapshot: ConfigSnapshot, dialect: Dialect, ids: Mapping[str, str]) -> Reply:
     deployments = snapshot.deployments
     if not ids:
-        return dialect.model_list([name for name in deployments.names if caller.may_use(name)])
+        return dialect.model_list([name for name in deployments.listed_names if caller.may_use(name)])
     name = ids["model"]
     if not caller.may_use(name) or not deployments.serves(name):
         raise deployments.unknown_model(name, caller)

@@ -12,16 +12,18 @@ import contextlib
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
+from functools import cached_property
+from itertools import chain, count
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors
+from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors, listed_models
 from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.calls.pricing import own_pricing
 from llmgate_gateway.calls.trusted_certificates import check_ca_file
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, ModelNames, options_for
+from llmgate_gateway.config.patterns import fill
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.routes import FAMILIES_OF_MODE, plugin_policy
 from llmgate_gateway.http.caller import Caller
@@ -137,6 +139,25 @@ class Deployments:
     def names(self) -> tuple[str, ...]:
         """What clients may ask for, patterns as the config has them."""
         return self._names.names()
+
+    @cached_property
+    def listed_names(self) -> tuple[str, ...]:
+        """What clients may ask for; in the place of a pattern its models, where its plugins list them."""
+        models = {live.deployment.model_name: self._models_of(live) for live in reversed(tuple(self))}
+        return tuple(dict.fromkeys(chain(*(models.get(name) or (name,) for name in self.names))))
+
+    def _models_of(self, live: LiveDeployment) -> tuple[str, ...]:
+        """Return the names that a pattern serves, as far as its plugins list them; of another entry none."""
+        entry = live.deployment
+        if not entry.is_pattern or not _has_star(entry):
+            return ()
+        models = chain(*(listed_models(it.plugin, it.family, it.prefix) for it in live.targets.values()))
+        names = filter(None, (fill(entry.params.model, entry.model_name, model) for model in models))
+        return tuple(name for name in names if self._leads_to(name, entry))
+
+    def _leads_to(self, name: str, entry: Deployment) -> bool:
+        group = self._names.find(name)
+        return group is not None and any(member.deployment is entry for member in group.members)
 
     @property
     def clients(self) -> tuple[AsyncClient, ...]:

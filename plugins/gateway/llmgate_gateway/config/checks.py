@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from llmgate_core.serving import FAMILIES, Family, Secret
 from llmgate_gateway.config.litellm.fates import fate_of
-from llmgate_gateway.config.patterns import fill
+from llmgate_gateway.config.patterns import fill, match
 from llmgate_gateway.config.schema.deployment import UNSERVED_MODES, Deployment, Params
 from llmgate_gateway.config.schema.file_schema import ConfigFile
 from llmgate_gateway.config.yaml.document import Node
@@ -113,7 +113,7 @@ class _Checks:
                 self._add(path, "is also a model_name")
             elif "*" in alias:
                 self._add(path, "cannot have a star; a model_name can")
-            if target.model not in names:
+            if target.model not in names and not any(match(name, target.model) for name in names):
                 self._add(
                     path, f"there is no model_name {target.model!r}{self._problems.did_you_mean(target.model, names)}"
                 )

@@ -69,8 +69,9 @@ class ModelNames:
         """Return the group for a name that a client sent, or None if the config serves no such name."""
         if len(requested) > MAX_NAME_CHARACTERS:
             return None
-        group = self._groups.get(self._aliases.get(requested, requested))
-        return group if group is not None else self._by_pattern(requested)
+        name = self._aliases.get(requested, requested)
+        group = self._groups.get(name)
+        return group if group is not None else self._by_pattern(name)
 
     def names(self) -> tuple[str, ...]:
         """Return what `/v1/models` lists: names, aliases that are not hidden, and patterns as the config has them."""
@@ -79,9 +80,6 @@ class ModelNames:
         return tuple(dict.fromkeys([*self._groups, *shown, *patterns]))
 
     def _by_pattern(self, requested: str) -> Group | None:
-        target = self._aliases.get(requested)
-        if target is not None:  # an alias of a pattern: only the pattern itself serves that name
-            return None
         if not _is_plausible(requested):
             return None
         for deployment in self._patterns:

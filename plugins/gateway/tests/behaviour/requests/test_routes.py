@@ -112,6 +112,33 @@ def test_models_are_the_names_of_the_config(serve: Any) -> None:
     assert "canary" not in gateway.http.get("/v1/models").text
 
 
+def test_a_pattern_is_listed_as_the_models_that_its_plugin_lists(serve_document: Any) -> None:
+    keys = [{"name": "some", "key": "sk-some", "models": ["lab/smollm2*", "openai/*"]}]
+    entries = [
+        {"model_name": "lab/*", "params": {"model": "local/*"}},
+        {"model_name": "openai/*", "params": {"model": "openai/*", "api_key": "k"}},
+    ]
+    gateway = serve_document({"model_list": entries, "general_settings": {"master_key": "sk-all", "keys": keys}})
+    listed = {}
+    for key in ("sk-all", "sk-some"):
+        reply = gateway.http.get("/v1/models", headers={"authorization": f"Bearer {key}"}).json()
+        listed[key] = [model["id"] for model in reply["data"]]
+    assert "openai/*" in listed["sk-all"], "this plugin lists no models"
+    assert "lab/*" not in listed["sk-all"]
+    assert any(name.startswith("lab/") for name in listed["sk-all"])
+    assert len(set(listed["sk-all"])) == len(listed["sk-all"])
+    assert set(listed["sk-some"]) < set(listed["sk-all"])
+    one = listed["sk-all"][0]
+    assert gateway.http.get(f"/v1/models/{one}", headers={"authorization": "Bearer sk-all"}).status_code == 200
+
+
+def test_an_alias_of_a_name_that_a_pattern_serves_is_served(serve: Any, upstream: Any) -> None:
+    gateway = serve({"openai/*": "openai/*"}, router_settings={"model_group_alias": {"fast": "openai/gpt-4o-mini"}})
+    upstream.answers.append(Answer.json({"id": "c", "choices": []}))
+    assert gateway.chat(model="fast").status_code == 200
+    assert upstream.received[0]["json"]["model"] == "gpt-4o-mini"
+
+
 def test_stored_resources_go_to_the_deployment_that_offers_them(serve: Any, upstream: Any) -> None:
     gateway = serve({"e": "openai/text-embedding-3-small", "m": "openai/gpt-4o"})
     upstream.otherwise = Answer.json({"id": "resp_1", "object": "response", "status": "completed", "output": []})

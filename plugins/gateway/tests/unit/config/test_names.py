@@ -111,6 +111,11 @@ def test_an_alias_of_a_pattern_is_no_name_to_ask_for() -> None:
     assert models(names, "any") is None
 
 
+def test_an_alias_may_name_what_a_pattern_serves() -> None:
+    names = names_of(("openai/*", "openai/*"), router_settings={"model_group_alias": {"fast": "openai/gpt-4o-mini"}})
+    assert models(names, "fast") == ["openai/gpt-4o-mini"]
+
+
 def test_two_stars_use_the_first_and_warn() -> None:
     config = config_of(("*", "openai/*"), ("*", "local/*"))
     assert models(ModelNames(config, PREFIXES), "x") == ["openai/x"]
