@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from llmgate_core.serving import OPTION_NAMES, FilePart, decode, has_more_values
+from llmgate_gateway.http.compression import TooLongError, content_encoding, decompressed, unsupported_encoding
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
 
@@ -58,6 +59,8 @@ ALTERNATIVES = frozenset({"fallbacks", "models", "route"})
 """Names by which some upstreams choose a model other than `model`. Source: OpenRouter's and LiteLLM's references."""
 FORBIDDEN_START = "litellm"
 MAX_QUERY_FIELDS = 100
+MAY_GROW = 64
+"""So many times its size a compressed body may have, for the choice of where to decompress it."""
 
 
 def _fold(name: str) -> str:
@@ -85,14 +88,16 @@ def sent_length(request: ClientRequest) -> int | None:
     return int(lengths[0])
 
 
-def body_limit(request: ClientRequest, limit: int, setting: str | None = BODY_SETTING) -> int | None:
+def body_limit(
+    request: ClientRequest, limit: int, setting: str | None = BODY_SETTING, *, may_be_compressed: bool = False
+) -> int | None:
     """Return the body's length as the client gave it, after checking that it is within `limit`.
 
     Raises:
-        RefusedError: 413, or 415 if it is compressed, before a byte of it has been read.
+        RefusedError: 413, or 415 if it is compressed and must not be, before a byte of it has been read.
     """
-    if b"content-encoding" in request.headers:
-        _check_encoding(request)
+    if not may_be_compressed and (encoding := content_encoding(request)) is not None:
+        raise unsupported_encoding(encoding, takes="identity")
     length = sent_length(request)
     if length is not None and length > limit:
         raise too_large(limit, setting)
@@ -106,12 +111,24 @@ def too_large(limit: int, setting: str | None = BODY_SETTING) -> RefusedError:
 
 
 async def read_whole(request: ClientRequest, limit: int, setting: str | None = JSON_SETTING) -> bytes:
-    """Return the whole body, which `setting` limits.
+    """Return the whole body, decompressed, which `setting` limits as it arrives and as it is then.
 
     Raises:
-        RefusedError: 413, at the block that exceeds the limit. ClientGoneError: the client disconnected.
+        RefusedError: 413, at the block that exceeds the limit; 400 or 415 for what cannot be decompressed.
+            ClientGoneError: the client disconnected.
     """
-    body_limit(request, limit, setting)
+    encoding = content_encoding(request)
+    content = await _read_all(request, limit, setting)
+    if encoding is None:
+        return content
+    try:
+        return await request.large_work.run(len(content) * MAY_GROW, decompressed, content, encoding, limit)
+    except TooLongError:
+        raise too_large(limit, setting) from None
+
+
+async def _read_all(request: ClientRequest, limit: int, setting: str | None) -> bytes:
+    body_limit(request, limit, setting, may_be_compressed=True)
     block, more = await request.read()
     if not more and len(block) <= limit:
         return block
@@ -207,17 +224,6 @@ def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str,
     fields = [(name, value) for name, value in pairs if name.partition("[")[0] in allowed]
     unknown = [name for name, _ in pairs if name.partition("[")[0] not in allowed]
     return fields, unknown
-
-
-def _check_encoding(request: ClientRequest) -> None:
-    """Refuse a compressed body: the gateway does not decompress, since a few bytes could become gigabytes."""
-    encoding = b", ".join(request.values(b"content-encoding")).decode("latin-1").strip()
-    if encoding.lower() in ("", "identity"):
-        return
-    message = f"The request's body has the content-encoding {encoding[:80]!r}. Send it uncompressed."
-    raise refuse(
-        415, message, code="unsupported_content_encoding", headers=((b"accept-encoding", b"identity"),), close=True
-    )
 
 
 def _check_json_type(kind: bytes) -> None:
