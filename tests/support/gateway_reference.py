@@ -53,7 +53,7 @@ def calls_part() -> str:
     """Return the table of the routes that call a model."""
     lines = ["| request | call | body | query |", "|---|---|---|---|"]
     for route in all_routes():
-        if not route.is_page:
+        if not route.is_page and not route.names_model:
             query = ", ".join(f"`{name}`" for name in sorted(route.query))
             kind = ("form or JSON" if route.takes_files else "JSON") if route.has_body else ""
             call = f"{route.family} {route.operation.replace('_', ' ')}"

@@ -48,6 +48,7 @@ from llmgate_gateway.http.responses import (
 )
 from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
 from llmgate_gateway.http.shortages import StorageError, shortage_of
+from llmgate_gateway.http.websockets import WEBSOCKET, no_websocket, refuse_websocket
 from llmgate_gateway.pages.health import liveness, readiness
 from llmgate_gateway.telemetry.log_setup import LIMITED
 from llmgate_gateway.telemetry.record import RequestRecord
@@ -220,7 +221,7 @@ class Gateway:
             await self._live(receive, send)
         elif kind == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await refuse_websocket(scope, send)
         else:
             raise NotImplementedError(f"ASGI scope {kind!r}")
 
@@ -280,6 +281,8 @@ class Gateway:
         is_open = match.route is not None and match.route.is_open
         await authenticate(request, snapshot.keys, snapshot.general, is_open=is_open)
         route = match.route
+        if request.record.method == "GET" and WEBSOCKET in request.headers:
+            raise no_websocket()
         if route is not None and route.is_open:
             await self._send_page(request, snapshot, route)
             return

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from llmgate_gateway.access.cors import is_allowed
 from llmgate_gateway.config.schema.general import Cors
 from llmgate_gateway.http.responses import RefusedError, Scope, refuse
 
@@ -40,8 +41,10 @@ def check_page(scope: Scope, headers: Mapping[bytes, bytes], cors: Cors, allowed
     if origin is None:
         if site == b"cross-site" and "*" not in cors.allow_origins:
             raise _foreign_origin()
-    elif not (site == b"same-origin" or _is_own(origin.decode("latin-1"), host) or _is_listed(origin, cors)):
-        raise _foreign_origin()
+    elif site != b"same-origin":
+        page = origin.decode("latin-1")
+        if not (_is_own(page, host) or is_allowed(page, cors)):
+            raise _foreign_origin()
 
 
 def _is_checked(scope: Scope, allowed_hosts: Sequence[str]) -> bool:
@@ -57,8 +60,7 @@ def _check_host(host: str, cors: Cors, allowed_hosts: Sequence[str]) -> None:
     """
     if not _may_be_registered(host):
         return
-    origins = cors.allow_origins
-    if "*" in origins or f"http://{host}" in origins or f"https://{host}" in origins:
+    if is_allowed(f"http://{host}", cors) or is_allowed(f"https://{host}", cors):
         return
     name = host.partition(":")[0].removesuffix(".")
     if any(_matches(name, allowed) for allowed in allowed_hosts):
@@ -86,10 +88,6 @@ def _may_be_registered(host: str) -> bool:
 def _is_own(origin: str, host: str) -> bool:
     """Return whether an origin is this gateway's; a proxy that terminates TLS changes the scheme."""
     return bool(host) and origin.lower() in (f"http://{host}", f"https://{host}")
-
-
-def _is_listed(origin: bytes, cors: Cors) -> bool:
-    return "*" in cors.allow_origins or origin.decode("latin-1") in cors.allow_origins  # which cannot hold `null`
 
 
 def _foreign_origin() -> RefusedError:

@@ -5,13 +5,15 @@ Source: the Fetch standard, "CORS protocol".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from llmgate_gateway.config.schema.general import Cors
 from llmgate_gateway.http.responses import RawHeaders, Reply
 
-__all__ = ["origin_headers", "preflight"]
+__all__ = ["is_allowed", "origin_headers", "preflight"]
 
+LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 EXPOSED = (
     b"x-request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
@@ -27,13 +29,26 @@ def origin_headers(cors: Cors, headers: Mapping[bytes, bytes]) -> RawHeaders:
         return ()
     if "*" in cors.allow_origins:
         return ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED))
-    if origin.decode("latin-1") not in cors.allow_origins:
+    if not is_allowed(origin.decode("latin-1"), cors):
         return ((b"vary", b"origin"),)
     return (
         (b"access-control-allow-origin", origin),
         (b"access-control-expose-headers", EXPOSED),
         (b"vary", b"origin"),
     )
+
+
+def is_allowed(origin: str, cors: Cors) -> bool:
+    """Return whether the pages of an origin may call; `https://*.example.com` stands for all hosts below that one."""
+    if origin in cors.allow_origins or "*" in cors.allow_origins:
+        return True
+    return any("*" in allowed and _is_below(origin, allowed) for allowed in cors.allow_origins)
+
+
+def _is_below(origin: str, allowed: str) -> bool:
+    start, _, end = allowed.partition("*")
+    below = origin[len(start) : len(origin) - len(end)]
+    return origin.startswith(start) and origin.endswith(end) and LABELS.fullmatch(below) is not None
 
 
 def preflight(cors: Cors, headers: Mapping[bytes, bytes], allowed: tuple[str, ...]) -> Reply | None:

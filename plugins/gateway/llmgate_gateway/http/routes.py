@@ -34,6 +34,7 @@ class HTTPRoute:
         aliases: other paths of the same meaning.
         query: the fields that the query may have.
         takes_model: the request names the model. takes_files: its body may be a form. has_body: it has a body.
+        names_model: the path's only parameter is the name of the model; another way to write the same operation.
         last_holds_slashes: the last parameter is the rest of the path, slashes included.
         is_page: it is a page of the gateway itself rather than a call. is_open: it is served without a key.
     """
@@ -48,6 +49,7 @@ class HTTPRoute:
     takes_model: bool = False
     takes_files: bool = False
     has_body: bool = False
+    names_model: bool = False
     last_holds_slashes: bool = False
     is_page: bool = False
     is_open: bool = False
@@ -63,9 +65,28 @@ class HTTPRoute:
         return self.is_page or self.family == "models"
 
 
+PAGE_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "/livez": ("/health/liveliness", "/health/liveness"),
+        "/readyz": ("/health", "/health/readiness"),
+        "/metrics": ("/metrics/",),
+    }
+)
+"""Page -> its paths in LiteLLM, whose `/metrics` redirects to `/metrics/`."""
+
+
 def builtin_route(method: str, path: str) -> HTTPRoute:
     """Return the route of a page of the gateway itself."""
-    return HTTPRoute(method, path, "page", path, has_body=method == "POST", is_page=True, is_open=path in OPEN_PATHS)
+    return HTTPRoute(
+        method,
+        path,
+        "page",
+        path,
+        aliases=PAGE_ALIASES.get(path, ()),
+        has_body=method == "POST",
+        is_page=True,
+        is_open=path in OPEN_PATHS,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,9 +110,11 @@ SCHEMAS: Mapping[str, Any] = MappingProxyType(
 
 
 def document(routes: Iterable[HTTPRoute], *, version: str, asks_for_key: bool) -> dict[str, Any]:
-    """Return the document, without the aliases of routes."""
+    """Return the document, without the aliases of routes and other ways to write them."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
+        if route.names_model:
+            continue
         operation = _page(route) if route.is_page else _call(route)
         if not asks_for_key or route.is_open:
             operation["security"] = []

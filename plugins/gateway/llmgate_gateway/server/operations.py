@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from itertools import chain
 from typing import Final
 
 import llmgate_core
@@ -22,6 +23,7 @@ from llmgate_gateway.app import Gateway, Page, PageRequest
 from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
 from llmgate_gateway.http.body import decode_object
 from llmgate_gateway.http.responses import Reply, json_reply, refuse
+from llmgate_gateway.http.routes import PAGE_ALIASES
 from llmgate_gateway.pages.explain import explain
 from llmgate_gateway.pages.openapi import document
 from llmgate_gateway.telemetry.access_log import AccessLog
@@ -34,7 +36,8 @@ from llmgate_gateway.telemetry.tracing import Tracer
 
 __all__ = ["Operations"]
 
-PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+POLLED: Final = ("/livez", "/readyz", "/metrics")
+PROBES: Final = frozenset({*POLLED, *chain(*(PAGE_ALIASES[path] for path in POLLED))})
 """Pages that are polled all the time; successful requests to them are not logged."""
 STANDARD_OUTPUT: Final = 1
 STANDARD_ERROR: Final = 2

@@ -41,6 +41,10 @@ REPEATED = (
     "plugin",
     "client",
 )
+OWN_PATHS = (
+    *("v1", "models", "livez", "readyz", "docs", "metrics", "openapi.json", "explain"),
+    *("health", "liveliness", "liveness", "readiness", "openai", "deployments"),
+)
 TOKENS = (
     ("input_tokens", ("prompt_tokens", "input_tokens")),
     ("output_tokens", ("completion_tokens", "output_tokens")),
@@ -182,9 +186,7 @@ def shown_path(path: str) -> str:
 def _known_parts() -> frozenset[str]:
     endpoints = [endpoint.path for operations in ENDPOINTS.values() for endpoint in operations.values()]
     parts = {part for path in endpoints for part in path.split("/") if not part.startswith("{")}
-    return frozenset(
-        {*parts, *FORWARDED_PATHS, "", "v1", "models", "livez", "readyz", "docs", "metrics", "openapi.json", "explain"}
-    )
+    return frozenset({*parts, *FORWARDED_PATHS, *OWN_PATHS, ""})
 
 
 def timestamp(seconds: float) -> str:

@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 SENT_BY_BROWSERS = (
-    "api-key",
     "authorization",
     "content-type",
     "openai-beta",
@@ -39,6 +38,7 @@ SENT_BY_BROWSERS = (
     "openai-project",
     "user-agent",
     "x-api-key",
+    "api-key",
     "x-llmgate-model",
     "x-request-id",
     *(
@@ -181,6 +181,11 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _origin(url: str) -> str:
+    if "://*." in url:
+        origin = _origin(url.replace("*.", "", 1))
+        if "." not in origin:
+            raise ValueError(NO_ORIGIN)
+        return origin.replace("://", "://*.", 1)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -203,7 +208,7 @@ class Cors(ConfigModel):
     """Web pages that may call the gateway from a browser; off by default."""
 
     allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
-    """Origins such as `https://app.example`, or `*`."""
+    """Origins such as `https://app.example`, `https://*.app.example` for all hosts below it, or `*`."""
     allow_headers: Names = SENT_BY_BROWSERS
     """Request headers that pages may set, instead of those that OpenAI's SDK sets in a browser."""
     max_age: Count = 600

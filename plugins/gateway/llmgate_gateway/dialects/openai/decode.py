@@ -22,6 +22,7 @@ __all__ = ["decode_call"]
 
 MAX_SHOWN_CHARACTERS = 256
 """Of the model's name, in the record."""
+AZURE_VERSION = b"api-version="
 MODEL_KEY = b'"model"'
 ESCAPED_LETTER = b"\\u006"  # no client escapes a to o, unless it hides a name
 
@@ -42,13 +43,14 @@ async def decode_call(
         request.extra_headers,
     )
     try:
-        await _read_body(call, request, route, general, may_be_empty=bool(ids))
+        await _read_body(call, request, route, general, may_be_empty=bool(ids) and not route.names_model)
         if route.operation == "create":
             _check_endpoint(call.body, route)
-        query = request.scope.get("query_string", b"")
+        query = _query_of(request, route)
         named = _read_query(call, route, query) if query else None
         if ids:
-            call.body, call.content = {**call.body, **ids}, None
+            given = {"model": next(iter(ids.values()))} if route.names_model else ids
+            call.body, call.content = {**call.body, **given}, None
         _read_model(call, request, route, named)
         user = call.body.get("user")
         call.record.user = user[:MAX_SHOWN_CHARACTERS] if isinstance(user, str) else None
@@ -102,6 +104,14 @@ def _check_endpoint(body: Mapping[str, Any], route: HTTPRoute) -> None:
     if paths:
         message = f"This endpoint takes {missing!r}, which is missing. The body is one for {' or '.join(paths)}."
         raise refuse(400, message, param=missing)
+
+
+def _query_of(request: ClientRequest, route: HTTPRoute) -> bytes:
+    """Return the query, without the version of Azure's API on a path of that API."""
+    query: bytes = request.scope.get("query_string", b"")
+    if route.names_model:
+        return b"&".join(part for part in query.split(b"&") if not part.lower().startswith(AZURE_VERSION))
+    return query
 
 
 def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None:

@@ -13,6 +13,8 @@ from llmgate_gateway.http.routes import HTTPRoute
 __all__ = ["openai_routes"]
 
 VERSION = "/v1"
+AZURE = "/openai/deployments/{deployment}"
+"""The paths of Azure OpenAI, whose deployment is our model."""
 
 
 def openai_routes(dialect: str) -> Iterator[HTTPRoute]:
@@ -33,6 +35,19 @@ def openai_routes(dialect: str) -> Iterator[HTTPRoute]:
                 takes_files=takes_model and bool(described.files),
                 has_body=endpoint.method not in ("GET", "DELETE"),
             )
+            if takes_model and endpoint.method == "POST" and "{" not in endpoint.path:
+                yield HTTPRoute(
+                    endpoint.method,
+                    AZURE + endpoint.path,
+                    family,
+                    operation,
+                    dialect=dialect,
+                    query=frozenset(endpoint.query),
+                    takes_model=True,
+                    takes_files=bool(described.files),
+                    has_body=True,
+                    names_model=True,
+                )
     yield HTTPRoute("GET", f"{VERSION}/models", "models", "list", dialect=dialect, aliases=("/models",))
     yield HTTPRoute(
         "GET",
