@@ -124,11 +124,12 @@ class FormContent:
             for piece in _pieces_of(name, part, offset=count, block_bytes=block_bytes):
                 pieces.append(piece)
                 count += len(piece)
+                del piece
                 if count >= block_bytes:
-                    yield piece if len(pieces) == 1 else b"".join(pieces)
-                    pieces, count = [], 0
+                    count = 0
+                    yield _take_all(pieces)
         if pieces:
-            yield b"".join(pieces)
+            yield _take_all(pieces)
 
     def __repr__(self) -> str:
         return f"FormContent({self.length} bytes)"
@@ -150,7 +151,9 @@ class AsyncBlocks:
     async def __anext__(self) -> bytes:
         """Return the next block. After a cancellation a blocking read still finishes in its thread."""
         self._reading = asyncio.get_running_loop().run_in_executor(None, next, self._blocks, b"")
-        if block := await asyncio.shield(self._reading):
+        block = await asyncio.shield(self._reading)
+        self._reading = None  # it holds the block
+        if block:
             return block
         raise StopAsyncIteration
 
@@ -167,6 +170,17 @@ class AsyncBlocks:
         self._blocks.close()
 
 
+# A generator holds its variables for as long as the block that it has yielded is being sent, which may be long. So each
+# gives away what it yields.
+
+
+def _take_all(pieces: list[bytes]) -> bytes:
+    """Return the pieces as one, and empty the list."""
+    block = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    pieces.clear()
+    return block
+
+
 def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> Iterator[bytes]:
     """Yield a file's content; no piece crosses the end of a block, the first of which already has `offset` bytes.
 
@@ -181,7 +195,9 @@ def _pieces_of(name: str, part: FilePart, *, offset: int, block_bytes: int) -> I
                 if not piece:
                     raise _size_error(name, part, "shorter")
                 left, offset = left - len(piece), offset + len(piece)
-                yield piece
+                given = [piece]
+                del piece
+                yield given.pop()
             if file.read(1):
                 raise _size_error(name, part, "longer")
     except BadRequestError:

@@ -12,6 +12,8 @@ import random
 import socket
 import tempfile
 import threading
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -409,3 +411,27 @@ def test_a_slow_file_does_not_hold_up_the_loop_and_a_cancelled_read_closes_it_at
         assert await asyncio.to_thread(file.closed_by.wait, PATIENCE)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_block_that_was_taken_is_not_held_while_it_is_sent(kind: str) -> None:
+    """Else a thousand uploads at a time hold each block three times."""
+    data = b"x" * 2_000_000
+    part = FilePart("a.wav", "audio/wav", len(data), lambda: io.BytesIO(data))
+    content = FormContent(Multipart((), [("file", part)]))
+
+    async def take_blocks() -> None:
+        blocks: Any = content.blocks() if kind == "sync" else content.ablocks()
+        tracemalloc.start()
+        for _ in range(4):
+            block = next(blocks) if kind == "sync" else await anext(blocks)
+            size, ends = len(block), time.monotonic() + PATIENCE
+            del block
+            while any(trace.size >= size for trace in tracemalloc.take_snapshot().traces):
+                assert time.monotonic() < ends
+                await asyncio.sleep(0.01)  # the thread that has read the block may not have left its function yet
+
+    try:
+        asyncio.run(take_blocks())
+    finally:
+        tracemalloc.stop()
