@@ -34,8 +34,8 @@ class Fate:
     """What happens to a LiteLLM key.
 
     Attributes:
-        what: `differs` (it works, with another meaning), `ignored`, `refused` or `moved`; a key of ours that is not in
-            the table works.
+        what: `differs` (it works, with another meaning), `ignored`, `refused` or `moved`; a key of the schema that is
+            not in the table works.
         why: how it differs, why it is harmless, why it is refused and the way out, or where it moved to.
     """
 

@@ -192,7 +192,7 @@ def _sort_foreign_key(entry: Entry, model: type[ConfigModel], path: Path, sortin
 
 
 def _sort_unknown_key(entry: Entry, model: type[ConfigModel], path: Path, sorting: _Sorting) -> None:
-    """Report a key that nobody knows: a mistake, but for one that holds anchors and a note about a model."""
+    """Report an unknown key: a mistake, but for one that holds anchors and a note about a model."""
     place, at = (entry.line, entry.column), (*path, entry.written)
     message, harmless = _unknown(entry.written, model, sorting.problems), ""
     if model is ConfigFile and (entry.written.startswith(EXTENSION) or _has_anchor(entry.node)):
