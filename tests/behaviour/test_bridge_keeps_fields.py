@@ -109,6 +109,28 @@ def test_unknown_fields_of_parts_calls_and_tools_reach_responses_or_are_named() 
     assert_kept_or_named(given, body, ledger, {"type", "role"})
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"text": {"verbosity": "low", "made_up": "text_of_text"}},
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": {}, "made_up": "text_of_format"}}},
+        {"reasoning": {**filled("Reasoning"), "effort": "low"}},
+        {"tools": [{**filled("FunctionTool"), "name": "f"}]},
+        {"tools": [{**filled("CustomToolParam"), "name": "c", "format": {"type": "text"}}]},
+        {"tools": [{**filled("NamespaceToolParam"), "name": "crm", "tools": [{"type": "function", "name": "find"}]}]},
+        {"tool_choice": {"type": "function", "name": "f", "made_up": "text_of_choice"}},
+        {"tool_choice": {**filled("ToolChoiceAllowed"), "tools": [{"type": "function", "name": "f"}]}},
+        {"stream_options": {"made_up": "text_of_options"}},
+        {"made_up": "text_of_nothing"},
+    ],
+    ids="-".join,
+)
+def test_what_a_parameter_says_reaches_chat_or_is_named(given: JsonObject) -> None:
+    tools = given.get("tools") or [{"type": "function", "name": "f"}]
+    made, ledger = to_chat(Call("responses", "acme/m", {"input": "Hi", "tools": tools, **given}, True), BACK)
+    assert_kept_or_named(given, made.body, ledger, {"type"})
+
+
 # --- answers ---
 
 
