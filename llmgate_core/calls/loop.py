@@ -23,6 +23,7 @@ from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.contract.upstream import Exchange, Progress, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, without_frames
 from llmgate_core.reading.upstream_errors import complete_error
+from llmgate_core.registry.hook_results import of_step
 from llmgate_core.registry.hooks import guarded
 
 __all__ = ["call_steps"]
@@ -106,7 +107,7 @@ def _answer(call: PreparedCall, reader: ResultReader, request: UpstreamRequest, 
 
 def _exchange_steps(call: PreparedCall, reader: ResultReader, exchange: Exchange) -> Steps:
     """Do the steps of an exchange. Each request is tried again by itself, so a job is never made twice."""
-    advance = guarded(call.target.plugin, "exchange", exchange.send)
+    advance = guarded(call.target.plugin, "exchange", exchange.send, of_step, ends=True)
     response: UpstreamResponse | None = None
     job: dict[str, Any] | None = None
     try:

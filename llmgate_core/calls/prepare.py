@@ -362,10 +362,7 @@ def build_request(
         PluginError: the hook failed. BadRequestError: a parameter cannot be encoded as JSON.
     """
     plugin = target.plugin
-    upstream_request = plugin.transform_request(call, route)
-    if not isinstance(upstream_request, UpstreamRequest):
-        kind = type(upstream_request).__name__
-        raise plugin.error("transform_request", f"hook transform_request returned {kind}, not an UpstreamRequest")
+    upstream_request: UpstreamRequest = plugin.transform_request(call, route)
     if content is not None and upstream_request.body is call.body:
         content_for_model = spliced(content, route.model, request.inputs)
         if content_for_model is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.observers import CallObservers
@@ -142,7 +142,7 @@ class ResultReader(ABC):
         if plugin.stream_parser is not None:
             parser = plugin.stream_parser(call.upstream_call, call.route)
         if parser is not None:
-            parser = GuardedParser(plugin, parser)
+            parser = cast(StreamParser, GuardedParser(plugin, parser))
         return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
 
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:

@@ -15,6 +15,7 @@ from llmgate_core.calls.steps import Close, Read, Send, Steps
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIConnectionError, APIError, APIResponseValidationError, StreamTruncatedError
+from llmgate_core.registry.hook_results import of_flow, of_request
 from llmgate_core.registry.hooks import guarded
 
 __all__ = ["Answer", "connection_error", "read_body", "read_error", "send"]
@@ -53,7 +54,8 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
     flow_of = auth(call.route) if auth is not None else None
     if flow_of is None:
         return Answer((yield Send(build(request, bearer=True, new_connection=new_connection))))
-    advance = guarded(call.target.plugin, "auth", flow_of(request).send)
+    flow = guarded(call.target.plugin, "auth", flow_of, of_flow)(request)
+    advance = guarded(call.target.plugin, "auth", flow.send, of_request, ends=True)
     outgoing = advance(None)
     while True:
         encoded = call.builder.encoded(outgoing)

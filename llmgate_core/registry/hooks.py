@@ -7,19 +7,21 @@ pluggy manager of this plugin and the extensions runs the wrappers around it.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pluggy
 
-from llmgate_core.contract.call import API_VERSION, Route
+from llmgate_core.contract.call import API_VERSION, JsonObject, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.contract.upstream import StreamParser
+from llmgate_core.contract.upstream import SSEEvent, StreamParser
 from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
+from llmgate_core.registry.hook_results import PROBLEMS, Problem, of_piece, of_pieces
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
@@ -132,7 +134,7 @@ class HookBinder:
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
-            setattr(bound, hook, None if function is None else guarded(bound, hook, function))
+            setattr(bound, hook, None if function is None else guarded(bound, hook, function, PROBLEMS.get(hook)))
         if isinstance(plugin, OpenAICompatible) and not wrapped and bound.map_error is None:
             bound.passes_answers = plugin.passes_answers
         return bound
@@ -270,29 +272,59 @@ def _with_arguments(function: Callable[..., Any], names: tuple[str, ...], spec: 
     return lambda *values: function(*[values[index] for index in indexes])
 
 
-def guarded(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap exceptions of a hook in a `PluginError` that names plugin and hook; llmgate's own errors pass unchanged."""
+def guarded(
+    bound: BoundPlugin,
+    hook: str,
+    function: Callable[..., Any],
+    problem_of: Problem | None = None,
+    *,
+    ends: bool = False,
+) -> Callable[..., Any]:
+    """Wrap a hook: what it raises, and a result that `problem_of` refuses, is a `PluginError` that names it.
+
+    llmgate's own errors pass unchanged, and with `ends` the end of a generator, of which `function` is the `send`.
+    """
+    passed = (LLMGateError, StopIteration) if ends else (LLMGateError,)
 
     def call(*values: Any) -> Any:
         try:
-            return function(*values)
-        except (LLMGateError, StopIteration):  # the end of a generator is not a failure
+            value = function(*values)
+        except passed:
             raise
         except Exception as error:
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
+        if problem_of is not None and (problem := problem_of(value)) is not None:
+            raise bound.error(hook, f"hook {hook} returned {problem}")
+        return value
 
     return call
 
 
 class GuardedParser:
-    """A plugin's stream parser, whose exceptions are wrapped in a `PluginError`."""
+    """A plugin's stream parser, whose exceptions and odd results are a `PluginError`."""
 
-    __slots__ = ("_parser", "close", "feed")
+    __slots__ = ("_bound", "_close", "_feed", "_parser")
 
     def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
+        self._bound = bound
         self._parser = parser
-        self.feed = guarded(bound, "stream_parser", parser.feed)
-        self.close = guarded(bound, "stream_parser", parser.close)
+        self._feed = guarded(bound, "stream_parser", parser.feed, of_pieces)
+        self._close = guarded(bound, "stream_parser", parser.close, of_pieces)
+
+    def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
+        """Return the chunks of an event."""
+        return self._pieces(self._feed(event))
+
+    def close(self) -> Iterable[JsonObject]:
+        """Return the last chunks."""
+        return self._pieces(self._close())
+
+    def _pieces(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
+        following = guarded(self._bound, "stream_parser", iter(pieces).__next__, of_piece, ends=True)
+        with contextlib.suppress(StopIteration):
+            while True:
+                piece = following()
+                yield piece
 
     def __getattr__(self, name: str) -> Any:
         """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `failed`."""

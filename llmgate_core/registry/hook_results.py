@@ -1,0 +1,109 @@
+"""What the hooks of a plugin may return, and what else makes a `PluginError` that names the hook.
+
+Pure. Each function returns what is wrong with a value, to be read after "hook NAME returned"; None: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.contract.form import Multipart
+from llmgate_core.contract.upstream import Progress, Sleep, UpstreamRequest
+from llmgate_core.errors import LLMGateError
+
+__all__ = ["PROBLEMS", "Problem", "of_flow", "of_piece", "of_pieces", "of_request", "of_step"]
+
+Problem = Callable[[Any], "str | None"]
+
+
+def of_request(value: Any) -> str | None:
+    """Judge a request as a plugin builds it."""
+    if not isinstance(value, UpstreamRequest):
+        return f"{_kind(value)}, not an UpstreamRequest"
+    method, path, body, headers = _parts_of(value)
+    if not isinstance(method, str) or not method.isalpha():
+        return "a request whose method is not a word"
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
+        return "a request whose path does not begin with one '/'"
+    if not (body is None or isinstance(body, (dict, bytes, Multipart)) or hasattr(body, "content_type")):
+        return f"a request whose body is {_kind(body)}, not a dict, bytes, a form or None"
+    if not isinstance(headers, Mapping) or not all(isinstance(item, str) for item in headers.values()):
+        return "a request whose headers are not a mapping of strings"
+    return None if not value.query or _is_query(value.query) else "a request whose query is not a mapping of strings"
+
+
+def _parts_of(request: UpstreamRequest) -> tuple[Any, Any, Any, Any]:
+    """Return what the types promise of a request and nothing has checked."""
+    return request.method, request.path, request.body, request.headers
+
+
+def of_step(value: Any) -> str | None:
+    """Judge what an exchange yields."""
+    return None if isinstance(value, (Sleep, Progress)) else of_request(value)
+
+
+def of_flow(value: Any) -> str | None:
+    """Judge what the function of `auth` returns."""
+    return None if hasattr(value, "send") else f"a function that returns {_kind(value)}, not a generator"
+
+
+def of_pieces(value: Any) -> str | None:
+    """Judge what a stream parser returns for one event."""
+    is_list = hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
+    return None if is_list else f"a parser that makes {_kind(value)} of an event, not a list of dicts"
+
+
+def of_piece(value: Any) -> str | None:
+    """Judge one chunk of a stream parser."""
+    return None if isinstance(value, dict) else f"a parser that makes {_kind(value)} of an event, not dicts"
+
+
+def _of_parser(value: Any) -> str | None:
+    if value is None or all(callable(getattr(value, name, None)) for name in ("feed", "close")):
+        return None
+    return f"{_kind(value)}, which has no feed and close"
+
+
+def _of_auth(value: Any) -> str | None:
+    return None if value is None or callable(value) else f"{_kind(value)}, not a function that makes a generator"
+
+
+def _of_exchange(value: Any) -> str | None:
+    return None if value is None or hasattr(value, "throw") else f"{_kind(value)}, not a generator"
+
+
+def _of_error(value: Any) -> str | None:
+    return None if value is None or isinstance(value, LLMGateError) else f"{_kind(value)}, not an error of llmgate's"
+
+
+def _of_transport(value: Any) -> str | None:
+    is_transport = value is None or hasattr(value, "asend") or (hasattr(value, "send") and not hasattr(value, "throw"))
+    return None if is_transport else f"{_kind(value)}, not a transport"
+
+
+def _is_query(query: Any) -> bool:
+    if isinstance(query, Mapping):
+        query = tuple(query.items())
+    return isinstance(query, Sequence) and all(
+        isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(part, (str, int, float)) for part in pair)
+        for pair in query
+    )
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType(
+    {
+        "auth": _of_auth,
+        "exchange": _of_exchange,
+        "map_error": _of_error,
+        "stream_parser": _of_parser,
+        "transform_request": of_request,
+        "transport": _of_transport,
+    }
+)
+"""By hook; core judges the results of the others where it uses them."""
