@@ -274,7 +274,7 @@ BAD_EVENTS = {
     "a list": b"[]",
     "choices a text": b'{"choices": "x"}',
     "a choice that is a number": b'{"choices": [1]}',
-    "a delta that is a list": b'{"choices": [{"index": 0, "delta": []}]}',
+    "a delta that is a list": b'{"choices": [{"index": 0, "delta": [1]}]}',
     "too deep": b"[" * 100_000,
     "too deep inside": b'{"choices": [], "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "NaN": b'{"choices": [{"index": 0, "delta": {"content": NaN}}]}',
