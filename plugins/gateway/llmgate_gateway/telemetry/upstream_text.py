@@ -1,7 +1,7 @@
 """Decide whether the log may show the text of an upstream's error. Pure.
 
 A proxy before an upstream says in plain text what is wrong ("no healthy upstream"), which the operator needs. The text
-of a model's server may repeat a prompt, which no log shows. So only a text is shown that has no piece of the request.
+of a model's server may repeat a prompt, which no log shows. So the text is shown only if no piece of the request is in it.
 
 Source: row S17 of docs/reliability.md.
 """

@@ -129,7 +129,8 @@ def test_every_wrong_key_gets_the_same_answer(gateway: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x-api-key: {key}", "api-key: {key}", "cookie: authorization={key}", "proxy-authorization: Bearer {key}"]
+    "line",
+    ["x-goog-api-key: {key}", "apikey: {key}", "cookie: authorization={key}", "proxy-authorization: Bearer {key}"],
 )
 def test_a_key_in_another_place_is_no_key(gateway: Any, line: str) -> None:
     head = f"GET /v1/models?key={gateway.master}&api_key={gateway.master} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
