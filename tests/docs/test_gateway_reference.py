@@ -59,7 +59,7 @@ def test_every_part_that_the_code_can_write_stands_on_one_page() -> None:
 def test_every_key_of_the_schema_has_a_heading_or_is_named_as_a_spelling() -> None:
     text = CONFIGURE.read_text("utf-8")
     schema = json_schema()
-    told = {path.rpartition(".")[2] for path in headings(CONFIGURE)} | set(re.findall(r"Also written `(\w+)`", text))
+    told = {path.rpartition(".")[2] for path in headings(CONFIGURE)} | set(re.findall(r"Also written\s`(\w+)`", text))
     for part in (schema, *schema["$defs"].values()):
         for option in part.get("anyOf", [part]):
             wanted = {name for name, said in option.get("properties", {}).items() if not said.get("deprecated")}
