@@ -138,7 +138,7 @@ def _add_prefixes(root: Node) -> list[Note]:
         model = params.node.value.get("model") if params is not None and isinstance(params.node.value, dict) else None
         name = _text(item, "model_name")
         prefix = client.default_prefix("chat")
-        if model is None or prefix is None or not isinstance(model.node.value, str):
+        if params is None or model is None or prefix is None or not isinstance(model.node.value, str):
             continue
         hosted = {"api_base", "api_key"} <= params.node.value.keys()  # else the provider's own key would be sent there
         written = model.node.value

@@ -21,7 +21,7 @@ def part_names(disposition: bytes | None) -> tuple[bytes | None, bytes | None]:
     """Return the name of a part's field and of its file, in UTF-8, from its `Content-Disposition`.
 
     Returns:
-        For the field None if it has no name, for the file None if the part is not one; empty if its name cannot be read.
+        For the field None if it has no name, for the file None if there is no file; empty if the name cannot be read.
     """
     kind, options = parse_options_header(disposition)
     if kind != b"form-data":

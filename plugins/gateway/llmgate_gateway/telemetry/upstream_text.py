@@ -1,7 +1,8 @@
 """Decide whether the log may show the text of an upstream's error. Pure.
 
 A proxy before an upstream says in plain text what is wrong ("no healthy upstream"), which the operator needs. The text
-of a model's server may repeat a prompt, which no log shows. So the text is shown only if no piece of the request is in it.
+of a model's server may repeat a prompt, which no log shows. So the text is shown only if it holds no piece of
+the request.
 
 Source: row S17 of docs/reliability.md.
 """

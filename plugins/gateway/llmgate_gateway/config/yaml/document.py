@@ -118,12 +118,15 @@ class Node:
             holder = node.value
             if isinstance(holder, dict) and part in holder:
                 node = holder[part].node
+                if node.unset:
+                    del holder[part]
             elif isinstance(holder, list) and isinstance(part, int) and part < len(holder):
                 node = holder[part]
+                if node.unset:
+                    del holder[part]
             else:
                 return False
             if node.unset:
-                del holder[part]
                 return True
         return False
 
