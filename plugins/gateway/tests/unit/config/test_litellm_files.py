@@ -87,7 +87,7 @@ def test_a_wrong_model_flag_is_told_once_and_as_what_was_written() -> None:
         ("https://app.example/", "write https://app.example$"),
         ("https://App.example:8443/page?x", "write https://app.example:8443$"),
         ("app.example", "must be an origin such as"),
-        ("https://*.app.example", "or [*] alone"),
+        ("https://a*.app.example", "or [*] alone"),
         ("http://[::1", "must be an origin such as"),
     ],
 )
