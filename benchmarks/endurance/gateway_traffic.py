@@ -74,7 +74,7 @@ def mixed(scale: float) -> Iterator[Row]:
                 f"{left} sockets left",
                 held=outcomes.only(*expected)
                 and memory[-1] - memory[0] < 8 * workers
-                and after <= before + 8 * workers
+                and after <= before + AT_ONCE  # kept connections to the upstream
                 and total - outcomes["aborted"] <= len(logged) <= total  # some may be gone before they are read
                 and not (duplicates or left or status or running.tracebacks()),
             )
