@@ -146,6 +146,11 @@ class Hostile:
         wait_for(lambda: any(mark in line for line in self.out), "the access log")
         return [json.loads(line) for line in tuple(self.out) if mark not in line]
 
+    def line_after(self, count: int) -> dict[str, Any]:
+        """The line of the access log behind the first `count`, once it has come."""
+        found: list[dict[str, Any]] = wait_for(lambda: self.lines()[count:], "a line of the access log")
+        return found[0]
+
     def _status(self, name: str) -> str:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(line.split()[1] for line in text.splitlines() if line.startswith(name))

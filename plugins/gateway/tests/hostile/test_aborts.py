@@ -69,6 +69,7 @@ PHASES: dict[str, tuple[bytes, Answer, bool]] = {
 @pytest.mark.parametrize("phase", PHASES)
 def test_who_hangs_up_hangs_up_the_upstream(gateway: Any, upstream: Any, phase: str, how: str) -> None:
     request, answer, is_begun = PHASES[phase]
+    before = len(gateway.lines())
     upstream.answers.append(answer)
     with gateway.connect() as sock:
         sock.sendall(request)
@@ -78,7 +79,7 @@ def test_who_hangs_up_hangs_up_the_upstream(gateway: Any, upstream: Any, phase: 
         if how == "rst":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     upstream.wait_disconnect()
-    line = gateway.lines()[-1]
+    line = gateway.line_after(before)
     assert (line["outcome"], line["status"]) == ("cancelled", 200 if is_begun else 499)
 
 

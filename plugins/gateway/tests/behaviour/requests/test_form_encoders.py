@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,7 @@ def test_pictures_and_their_mask_may_be_lists(serve: Any, upstream: Any, image: 
     assert received(upstream)["mask"].content == b"m"
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl_sends_a_form(serve: Any, upstream: Any, tmp_path: Path) -> None:
     gateway = serve(SCRIBE)
     upstream.answers.append(Answer.json({"text": "hello"}))
