@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.notices import PluginNotice
+from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
@@ -108,7 +108,7 @@ class BaseClient(ABC):
         self._plugins = plugins
         self._extensions = extensions
         self._built: tuple[CallPreparer, tuple[Any, ...]] | None = None  # and what it was built from
-        self._building = threading.RLock()
+        self._building = ProcessLock()
         self._added: list[tuple[object, str, str]] = []
         self._open()
 

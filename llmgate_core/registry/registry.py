@@ -7,7 +7,6 @@ error each time and does not affect other routes.
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.model_files import add_models
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
+from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
@@ -43,7 +43,7 @@ class PluginRegistry:
 
     def __init__(self, policy: PluginPolicy, extensions: Sequence[Any] = ()) -> None:
         self._policy = _with_environment(policy)
-        self._lock = threading.RLock()
+        self._lock = ProcessLock()
         self._hooks = HookBinder()
         self._ownership: Ownership | None = None
         self._all_claims: tuple[PluginEntryPoint, ...] = ()
