@@ -13,6 +13,7 @@ import platform
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -41,6 +42,7 @@ PROGRAMS = (
     "descriptors",
 )
 HANG_SECONDS = 240.0
+PAGE_COLUMNS = 110
 QUIET_LOAD = 0.5  # runnable processes for each core before the start
 BEGIN, END = "<!-- from make endurance -->\n", "<!-- end -->"
 HEADER = "| experiment | load | figures | held |\n|---|---|---|---|\n"
@@ -79,9 +81,10 @@ def conditions(scale: float) -> str:
     busy = "quiet" if load < QUIET_LOAD else f"busy with other programs, {load:.1f} runnable processes for each core"
     share = "" if scale == 1 else f", {scale:g} of the full load"
     day = datetime.date.today()
-    return (
+    return textwrap.fill(
         f"Measured on {day.day} {day:%B %Y}: {os.cpu_count()} shared cores, Python {platform.python_version()}, "
-        f"{platform.system()}, {busy}{share}."
+        f"{platform.system()}, {busy}{share}.",
+        PAGE_COLUMNS,
     )
 
 
