@@ -85,6 +85,7 @@ class Hostile:
         self.port = port
         self.out = out
         self.err = err
+        self._marks: set[str] = set()
 
     def connect(self, timeout: float = PATIENCE_SECONDS) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout)
@@ -141,10 +142,11 @@ class Hostile:
         )
 
     def lines(self) -> list[dict[str, Any]]:
-        """The access log so far, once the line of one more request has come through; that one is left out."""
+        """The access log so far, once the line of one more request has come through; those of such are left out."""
         mark = self.ask("GET", "/v1/mark").headers["x-llmgate-request-id"]
+        self._marks.add(mark)
         wait_for(lambda: any(mark in line for line in self.out), "the access log")
-        return [json.loads(line) for line in tuple(self.out) if mark not in line]
+        return [line for line in map(json.loads, tuple(self.out)) if line.get("request_id") not in self._marks]
 
     def line_after(self, count: int) -> dict[str, Any]:
         """The line of the access log behind the first `count`, once it has come."""

@@ -52,7 +52,7 @@ def test_whatever_comes_in_is_one_clean_line(gateway: Any, upstream: Any) -> Non
         gateway.chat()
         asked += 1
     lines = gateway.lines()[first:]
-    assert len(lines) == asked + 1
+    assert len(lines) == asked
     assert not [line for line in lines if line.get("forged")]
     for text in (*gateway.out[first:], *gateway.err[first_message:]):
         assert text.endswith("\n")
