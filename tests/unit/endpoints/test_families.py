@@ -106,7 +106,8 @@ def test_the_list_of_functions_names_nothing_else() -> None:
 def test_every_operation_is_a_route_of_the_gateway() -> None:
     from llmgate_gateway.dialects.openai.routes import openai_routes
 
-    served = {(route.family, route.operation): route for route in openai_routes("openai")}
+    routes = openai_routes("openai")
+    served = {(route.family, route.operation): route for route in routes if not route.path.startswith("/openai/")}
     assert {(family.name, operation) for family, operation in OPERATIONS} <= set(served)
     for family, operation in OPERATIONS:
         route, endpoint = served[family.name, operation], ENDPOINTS[family.name][operation]
