@@ -83,7 +83,7 @@ def test_the_page_has_a_program_for_each_way_and_framework() -> None:
 @each_script
 def test_a_program_gets_an_answer_of_the_local_model_without_a_server_and_ends_cleanly(name: str, folder: Path) -> None:
     printed, said = run(SCRIPTS[name], folder)
-    assert re.search(r"\w", printed)
+    assert printed.strip()
     assert [end for end in LOOSE_ENDS if end in said] == [], said
 
 
@@ -103,7 +103,7 @@ def test_the_same_programs_talk_to_a_server_when_told_another_address_and_no_tra
         text, count = HTTP_CLIENT.subn("", program)
         assert count == 1, name
         printed, _ = run(text.replace("http://gateway", served.url), folder)
-        assert re.search(r"\w", printed), name
+        assert printed.strip(), name
     assert served.stop() == 0
     records = [json.loads(line) for line in served.out]
     assert {(record["status"], record["plugin"]) for record in records} == {(200, "llmgate-local")}
