@@ -8,7 +8,7 @@ Source: docs/reliability.md, rows R5 and R8.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from llmgate_core.bridges.bridge import bridge_response, bridge_stream
@@ -57,9 +57,25 @@ class ResultReader(ABC):
             APIError: not the promised shape. PluginError: `answer` is not a dict.
         """
 
-    @abstractmethod
     def stream_reader(self, head: UpstreamResponse) -> StreamReader:
-        """Return the reader of a started stream."""
+        """Return the reader of a started stream of chunks, or of bytes."""
+        call = self._call
+        if call.is_binary:
+            return ByteReader(call.family, head)
+        limits = call.limits
+        return self._event_reader(
+            call.family,
+            self._parser(),
+            head,
+            max_event_bytes=limits.event,
+            max_event_values=limits.event_values,
+            secrets=call.secrets,
+        )
+
+    @property
+    @abstractmethod
+    def _event_reader(self) -> Callable[..., StreamReader]:
+        """What makes the reader of a stream of events."""
 
     @abstractmethod
     def burst(self, result: Any) -> list[Any]:
@@ -163,20 +179,9 @@ class TypedReader(ResultReader):
         last = response or UpstreamResponse(200, (), b"")
         return self._typed_result(self._exchange_answer(answer), last, 1)
 
-    def stream_reader(self, head: UpstreamResponse) -> StreamReader:
-        """Return the reader of typed chunks, or of bytes."""
-        call = self._call
-        if call.is_binary:
-            return ByteReader(call.family, head)
-        limits = call.limits
-        return chunk_reader(
-            call.family,
-            self._parser(),
-            head,
-            max_event_bytes=limits.event,
-            max_event_values=limits.event_values,
-            secrets=call.secrets,
-        )
+    @property
+    def _event_reader(self) -> Callable[..., StreamReader]:
+        return chunk_reader
 
     def burst(self, result: Any) -> list[Any]:
         """Return the typed chunks of a fake stream."""

@@ -42,7 +42,7 @@ SOURCE = "OpenAI API reference"
 def without_extensions(
     call: Call, unsupported: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-    """Return the body without our extensions, and an entry for each; `call.body` itself if there are none.
+    """Return the body without our extensions, and an entry for each; `call.body` itself if it has no extensions.
 
     `unsupported` are other fields that the upstream does not take, and why.
     """

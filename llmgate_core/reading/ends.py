@@ -39,7 +39,7 @@ def last_usage(content: bytes) -> Any:
 
 
 def finish_reason(content: bytes) -> str | None:
-    """Return the last finish reason near the ends of a large chunk of a stream, None where there is none."""
+    """Return the last finish reason near the ends of a large chunk of a stream, or None."""
     found = FINISH_REASON.findall(content[-END_BYTES:]) or FINISH_REASON.findall(content[:END_BYTES])
     return found[-1].decode() if found else None
 

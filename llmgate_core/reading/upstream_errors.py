@@ -144,7 +144,7 @@ def error_of_object(
 
 
 def error_reported_by(answer: Any) -> Any:
-    """Return the error object in an answer or a chunk, at its top or in one of its choices; None: there is none.
+    """Return the error object in an answer or a chunk, at its top or in one of its choices, or None.
 
     OpenRouter sends an `error` in addition to `choices`, vLLM an object of the type `error`. The answer may be typed.
     """

@@ -178,7 +178,7 @@ class Ownership:
 
 
 def dispute(rivals: Claims) -> str:
-    """Return who disputes a route, and how to decide."""
+    """Return the distributions that dispute a route, and how to decide."""
     route = f"{rivals[0].family}:{rivals[0].prefix}"
     return (
         f"'{rivals[0].prefix}/' for {rivals[0].family} is claimed by {shown(rivals)}; choose one with "

@@ -193,7 +193,7 @@ class PluginRegistry:
         return claims[0]
 
     def refusals(self, family: str, prefix: str) -> str:
-        """Return why claims of other distributions on a prefix are not served; empty: there are none."""
+        """Return why claims of other distributions on a prefix are not served; empty if all are."""
         refused = self.ownership.refused.get((family, prefix), ())
         return "; ".join(self.ownership.refusal(claim) for claim in refused)
 

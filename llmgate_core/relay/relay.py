@@ -9,7 +9,7 @@ Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R9 and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,6 @@ from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import BOM, decode, encode
 from llmgate_core.reading.ends import MAX_PARSED_BYTES, is_object, last_usage
 from llmgate_core.reading.readers.base import StreamReader
-from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes
 from llmgate_core.reading.upstream_errors import (
     error_of_object,
@@ -99,20 +98,9 @@ class RelayReader(ResultReader):
         record.end(usage=job.get("usage"), tier=job.get("service_tier"), reading_losses=())
         return Relayed(last.status, last.headers, self._encode(job, last), "application/json", record)
 
-    def stream_reader(self, head: UpstreamResponse) -> StreamReader:
-        """Return the reader whose chunks are bytes ready to be sent on."""
-        call = self._call
-        if call.is_binary:
-            return ByteReader(call.family, head)
-        limits = call.limits
-        return EventRelay(
-            call.family,
-            self._parser(),
-            head,
-            max_event_bytes=limits.event,
-            max_event_values=limits.event_values,
-            secrets=call.secrets,
-        )
+    @property
+    def _event_reader(self) -> Callable[..., StreamReader]:
+        return EventRelay  # its chunks are bytes ready to be sent on
 
     def burst(self, result: Relayed) -> list[bytes]:
         """Return the events of a fake stream."""

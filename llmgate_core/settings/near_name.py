@@ -11,7 +11,7 @@ LEAST_RATIO = 0.85
 
 
 def near_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the name of `known` that differs from `name` in marks, case or a letter or two; None if there is none."""
+    """Return the name of `known` that differs from `name` in marks, case or a letter or two, or None."""
     names = sorted(known)
     bare = _without_marks(name)
     for candidate in names:

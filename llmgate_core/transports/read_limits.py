@@ -189,7 +189,7 @@ ReadLimit = ConnectionReads | ReadTimer
 
 
 def _socket_of(stream: Any) -> socket.socket | None:
-    """Return the socket of a stream of httpx's engine; None: there is none."""
+    """Return the socket of a stream of httpx's engine, or None."""
     sock = None if stream is None else stream.get_extra_info("socket")
     return sock if isinstance(sock, socket.socket) else None
 

@@ -43,7 +43,7 @@ class Function(Result):
 
     @property
     def parsed_arguments(self) -> Any:
-        """The arguments as Python values, whether the server sent a JSON string or an object; None if there are none.
+        """The arguments as Python values, whether the server sent a JSON string or an object; None without arguments.
 
         Raises:
             APIResponseValidationError: the string is not JSON.

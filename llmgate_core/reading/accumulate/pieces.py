@@ -31,7 +31,7 @@ def is_empty(value: Any) -> bool:
 
 
 def grown(old: Any, text: str) -> Any:
-    """Return a string with another piece. After a list of parts, as some servers send content, it is a text part."""
+    """Return a string with another piece. To a list of parts, which some servers send, it is added as one."""
     if isinstance(old, Pieces):
         old.append(text)
         return old

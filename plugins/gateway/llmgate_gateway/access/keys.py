@@ -92,7 +92,7 @@ def _caller(key: ClientKey) -> Caller:
 
 
 def _token_of(authorization: Sequence[bytes], others: Sequence[Sequence[bytes]]) -> bytes:
-    """Return the one key that a request presents; empty, which matches no key, if there are none or different ones.
+    """Return the one key that a request presents; empty, which matches no key, if it presents no key or different ones.
 
     A client may send its key in several headers, but no header twice. An `Authorization` of another scheme is that of a
     proxy on the way if another header has a key.

@@ -103,7 +103,7 @@ def _zstd_errors() -> tuple[type[Exception], ...]:
 
 @cache
 def _zstd() -> Any:
-    """Return the module for zstd, None if there is none."""
+    """Return the module for zstd, or None."""
     for name in ZSTD_MODULES:
         try:
             return importlib.import_module(name)

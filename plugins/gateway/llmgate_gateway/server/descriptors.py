@@ -18,7 +18,7 @@ RESERVE: Final = 64
 
 
 def raise_limit() -> int | None:
-    """Raise the soft limit of open files to the hard one, and return the limit; None: there is none."""
+    """Raise the soft limit of open files to the hard one, and return it; None if files are not limited."""
     try:
         resource = importlib.import_module("resource")
     except ModuleNotFoundError:  # Windows

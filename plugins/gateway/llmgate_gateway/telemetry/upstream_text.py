@@ -25,7 +25,7 @@ SHORTEST: Final = 3
 
 
 def shown_text(error: errors.LLMGateError, body: Mapping[str, Any]) -> str | None:
-    """Return the plain text that a proxy answered, cut; None if there is none or it may repeat the request.
+    """Return the plain text that a proxy answered, cut; None without such text, or if it may repeat the request.
 
     Args:
         error: with the text as its message, and neither code nor type.
