@@ -1,37 +1,26 @@
 """An upstream request -> the request on the wire: URL, headers, key, bytes.
 
-Pure. This is the one place where a key leaves its type, and the last guard for header names,
-header values and paths.
-
-Source: RFC 9110 for header syntax; docs/guide/errors.md for which headers a caller may set.
+Pure. The last guard for paths.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from llmgate_core.calls.route_headers import JSON, RouteHeaders
 from llmgate_core.contract.call import JsonObject, Route
 from llmgate_core.contract.form import Multipart
 from llmgate_core.contract.limits import Deadline, Limits
-from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.errors import BadRequestError, ConfigError, bad_request
+from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.settings.base_url import split_base_url
 
-__all__ = ["USER_AGENT", "RequestBuilder", "spliced"]
-
-EXTRA_HEADERS = "extra_headers"
-USER_AGENT = "llmgate/0.1"
-DEFAULT_PORTS = {"http": 80, "https": 443}
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
+__all__ = ["RequestBuilder", "spliced"]
 
 
 class RequestBuilder:
@@ -39,19 +28,19 @@ class RequestBuilder:
 
     Args:
         route: where the call goes, and its key.
-        info: the provider's, for the names of its headers.
+        headers: of every request that goes there.
         extra_headers: the caller's own.
         deadline: of the call.
         limits: of its answers.
         canonical_body: the call's body; a request with this very object gets the model.
     """
 
-    __slots__ = ("_canonical_body", "_deadline", "_extra_headers", "_info", "_limits", "_route")
+    __slots__ = ("_canonical_body", "_deadline", "_extra_headers", "_headers", "_limits", "_route")
 
     def __init__(
         self,
         route: Route,
-        info: ProviderInfo,
+        headers: RouteHeaders,
         *,
         extra_headers: Any,
         deadline: Deadline,
@@ -59,7 +48,7 @@ class RequestBuilder:
         canonical_body: JsonObject | None = None,
     ) -> None:
         self._route = route
-        self._info = info
+        self._headers = headers
         self._extra_headers = extra_headers
         self._deadline = deadline
         self._limits = limits
@@ -116,7 +105,7 @@ class RequestBuilder:
         else:
             target = base.path + _quote_path(request.path)
         content, content_type = _content_of(request)
-        headers = _headers(request, route, self._info, self._extra_headers, content_type=content_type, bearer=bearer)
+        headers = self._headers.of(request.headers, self._extra_headers, content_type=content_type, bearer=bearer)
         return TransportRequest(
             request.method, base.origin, target, headers, content, self._deadline, self._limits, new_connection
         )
@@ -128,7 +117,7 @@ def _content_of(request: UpstreamRequest) -> tuple[bytes | StreamedContent, str 
     if body is None:
         return b"", None
     if isinstance(body, bytes):
-        return body, "application/json" if body else None
+        return body, JSON if body else None
     if isinstance(body, (dict, Multipart)):
         raise TypeError("the body of a request on the wire must be encoded")
     return body, body.content_type
@@ -165,58 +154,6 @@ def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None
 @lru_cache(maxsize=256)
 def _quote_path(path: str) -> str:
     return quote(path, safe="/:@!$&'()*+,;=~-._%")
-
-
-def _headers(
-    request: UpstreamRequest,
-    route: Route,
-    info: ProviderInfo,
-    extra_headers: Any,
-    *,
-    content_type: str | None,
-    bearer: bool,
-) -> list[tuple[str, str]]:
-    headers: dict[str, Any] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
-    if content_type is not None:
-        headers["content-type"] = content_type
-    if bearer and route.api_key is not None:
-        headers["authorization"] = f"Bearer {route.api_key.reveal()}"
-    if route.organization and info.organization_header:
-        headers[info.organization_header] = route.organization
-    if route.project and info.project_header:
-        headers[info.project_header] = route.project
-    for name, value in request.headers.items():
-        headers[name.lower()] = value
-    if extra_headers is not None and not isinstance(extra_headers, Mapping):
-        raise bad_request(
-            EXTRA_HEADERS, f"extra_headers must be an object of names and values, not {type(extra_headers).__name__}"
-        )
-    if extra_headers:
-        for name, value in extra_headers.items():
-            headers[_checked_name(name)] = value
-    for name, given in headers.items():
-        if not isinstance(given, str):
-            raise bad_request(
-                EXTRA_HEADERS, f"header {name!r} has a value that is {type(given).__name__}, not a string"
-            )
-        headers[name] = value = given.strip(" \t")  # which HTTP does not count as part of a value
-        if HEADER_VALUE.fullmatch(value) is None:
-            raise bad_request(
-                EXTRA_HEADERS, f"header {name!r} has a value with characters that HTTP forbids (it is not shown)"
-            )
-    return list(headers.items())
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or HEADER_NAME.fullmatch(name) is None:
-        raise bad_request(
-            EXTRA_HEADERS, f"extra_headers: {name!r} is not a valid header name: use letters, digits and '-'"
-        )
-    if name.lower() in NOT_FOR_CALLERS:
-        raise bad_request(
-            EXTRA_HEADERS, f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host"
-        )
-    return name.lower()
 
 
 def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> BadRequestError:

@@ -17,7 +17,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.retry import log_retry, wait_after
 from llmgate_core.calls.sending import connection_error, read_body, read_error, send
-from llmgate_core.calls.steps import Compute, Emit, OpenStream, Sleep, Steps
+from llmgate_core.calls.steps import Close, Compute, Emit, OpenStream, Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, stream_steps
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.contract.upstream import Exchange, Progress, UpstreamRequest, UpstreamResponse
@@ -71,6 +71,7 @@ def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps
     """Emit a whole answer as the chunks of a fake stream."""
     chunks, record = reader.burst(result), result._get_record()
     record.usage = getattr(result, "usage", record.usage)
+    yield Close()  # the chunks are here, and the caller may take long
     yield OpenStream(call.family.name, call.original_call.model, record, None)
     yield Emit(chunks)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
+from llmgate_core.calls.addresses import Addresses
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers
 from llmgate_core.calls.parameters import apply_params
@@ -30,14 +32,7 @@ from llmgate_core.errors import BadRequestError, UnsupportedParamsError, bad_req
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
-from llmgate_core.settings.options import (
-    ClientOptions,
-    Destination,
-    Options,
-    destination_for,
-    is_provider_host,
-    take_options,
-)
+from llmgate_core.settings.options import ClientOptions, Options
 from llmgate_core.settings.settings import Settings
 
 __all__ = ["CallPreparer", "CallRequest"]
@@ -93,6 +88,13 @@ class CallPreparer:
         self.catalogue = catalogue
         self.observers.warn_of(notice.message for notice in self.notices() if not notice.is_raised)
         self.router = Router(self.plugins, self.catalogue)
+        self.addresses = Addresses(client, settings)
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> CallPreparer:
+        """Return one that shares everything but has these options for every call that does not say otherwise."""
+        preparer = copy(self)
+        preparer.addresses = Addresses(self.client, self.settings, defaults)
+        return preparer
 
     def notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins and the catalogue's files."""
@@ -108,10 +110,14 @@ class CallPreparer:
         started = time.monotonic()
         family = FAMILIES[request.family]
         operation = family.operations[request.operation]
-        options = take_options(request.arguments, self.client, self.settings)
+        options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options)
         body, left_out = complete_body(request, family, options)
-        target, route = self._addressed(target, body, options, require_key=require_key)
+        address = self.addresses.address(target, options, require_key=require_key)
+        route = address.route
+        if route.is_provider_host and (other := self.router.rerouted(target, body)) is not target:
+            address = address.for_target(other, options)
+            target, route = other, address.route
         is_ignored = operation.streams and ignores(route.facts, "stream")
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
@@ -121,7 +127,7 @@ class CallPreparer:
         deadline = Deadline(options.timeouts)
         builder = RequestBuilder(
             route,
-            target.plugin.info,
+            address.headers,
             extra_headers=options.passed.get("extra_headers"),
             deadline=deadline,
             limits=self.client.limits,
@@ -151,25 +157,6 @@ class CallPreparer:
             fake_stream=fake_stream,
             started=started,
         )
-
-    def _addressed(
-        self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
-    ) -> tuple[ResolvedModel, Route]:
-        """Return where a call goes; on the provider's own host it may be another of the plugin's endpoints."""
-        info = target.plugin.info
-        destination = destination_for(
-            info,
-            options,
-            self.client,
-            self.settings,
-            require_key=require_key,
-            key_owner=target.key_owner,
-            is_known_model=target.row is not None,
-        )
-        is_home = is_provider_host(destination.base_url, info)
-        if is_home:
-            target = self.router.rerouted(target, body)
-        return target, build_route(target, destination, options, is_provider_host=is_home)
 
     def _warn(self, request: CallRequest, target: ResolvedModel, route: Route, ledger: tuple[LedgerEntry, ...]) -> None:
         if ledger and not request.is_relayed:
@@ -249,25 +236,6 @@ def _files(name: str, value: Any, *, allows_local_files: bool) -> Any:
     from llmgate_core.files.uploads import file_part  # most calls upload nothing
 
     return file_part(value, param=name)
-
-
-def build_route(target: ResolvedModel, destination: Destination, options: Options, *, is_provider_host: bool) -> Route:
-    """Return where a call goes."""
-    return Route(
-        provider=target.plugin.info.name,
-        prefix=target.prefix,
-        family=target.family,
-        model=target.model,
-        base_url=destination.base_url,
-        api_key=destination.api_key,
-        organization=destination.organization,
-        project=destination.project,
-        facts=None if target.row is None else target.row.facts,
-        preview_features=options.preview_features,
-        reason=target.reason,
-        param_policy=options.policy.unsupported,
-        is_provider_host=is_provider_host,
-    )
 
 
 def _take_fake_stream(body: dict[str, Any]) -> FakeStream:

@@ -28,7 +28,7 @@ class Answer:
 
     Attributes:
         head: status and headers; its content once it was read.
-        is_read: the content has been read, and the response is closed.
+        is_read: the content has been read.
     """
 
     __slots__ = ("head", "is_read")
@@ -97,7 +97,6 @@ def read_body(call: PreparedCall, answer: Answer, limit: int) -> Steps:
         raise deadline.error("idle") from None
     except APIConnectionError as cut:
         raise StreamTruncatedError(cut.message, code=cut.code, phase="body") from None
-    yield Close()
     answer.is_read = True
     answer.head.content = blocks[0] if len(blocks) == 1 else b"".join(blocks)
 

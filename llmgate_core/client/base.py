@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.calls.observers import CallObservers
@@ -11,6 +12,7 @@ from llmgate_core.calls.prepare import CallPreparer, CallRequest
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts
+from llmgate_core.errors import bad_request
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.process_lock import ProcessLock
@@ -18,7 +20,8 @@ from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import shown_base_url
-from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of, take_options
+from llmgate_core.settings.call_options import OPTION_NAMES
+from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of
 from llmgate_core.settings.settings import (
     ParamPolicy,
     PluginPolicy,
@@ -30,7 +33,7 @@ from llmgate_core.settings.settings import (
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from llmgate_core.settings.call_options import CallOptions
 
@@ -110,11 +113,37 @@ class BaseClient(ABC):
         self._built: tuple[CallPreparer, tuple[Any, ...]] | None = None  # and what it was built from
         self._building = ProcessLock()
         self._added: list[tuple[object, str, str]] = []
+        self._parent: BaseClient | None = None  # of a client with options of its own
+        self._defaults: dict[str, Any] = {}
         self._open()
 
     @abstractmethod
     def _open(self) -> None:
         """Make what chooses and keeps the connections."""
+
+    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+        """Return a client with options that hold for each of its calls, unless the call says otherwise.
+
+        It shares settings, plugins and connections with this client; closing either closes the connections of both.
+        Costs less than the same options with each call: they are resolved once.
+
+        Args:
+            **options: docs/guide/options.md. Lists and mappings are read when a call is made.
+
+        Raises:
+            ConfigError: the key is not a string. BadRequestError: there is no such option.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        defaults: dict[str, Any] = {**self._defaults, **given}
+        unknown = sorted(defaults.keys() - OPTION_NAMES)
+        if unknown:
+            raise bad_request(unknown[0], f"{unknown[0]!r} is not an option of a call, see docs/guide/options.md")
+        hide_key(defaults)
+        client = copy(self)
+        client._parent = self._parent or self
+        client._defaults = defaults
+        client._built = None
+        return client
 
     def add_plugin(self, plugin: object, *, family: str, prefix: str, replace: bool = False) -> None:
         """Serve model strings that begin with `prefix/` from a plugin object, for tests and plugins inside a program.
@@ -129,6 +158,9 @@ class BaseClient(ABC):
             PluginConflictError: the route is taken and `replace` is False. PluginLoadError: the object is not a
                 valid plugin. ConfigError: there is no such family.
         """
+        if self._parent is not None:
+            self._parent.add_plugin(plugin, family=family, prefix=prefix, replace=replace)
+            return
         with self._building:
             preparer = self.preparer
             preparer.plugins.add(plugin, family, prefix, replace=replace)
@@ -138,6 +170,8 @@ class BaseClient(ABC):
     @property
     def preparer(self) -> CallPreparer:
         """The pure part of this client, made on first use and again when plugin settings change."""
+        if self._parent is not None:
+            return self._with_defaults(self._parent.preparer)
         settings = self.settings
         plugins = settings.plugins if self._plugins is None else self._plugins
         extensions = settings.extensions if self._extensions is None else self._extensions
@@ -149,6 +183,11 @@ class BaseClient(ABC):
                 if built is None or built[1] != wanted:
                     built = self._built = self._build(wanted), wanted
         return built[0]
+
+    def _with_defaults(self, shared: CallPreparer) -> CallPreparer:
+        if self._built is None or self._built[1] != (shared,):
+            self._built = shared.with_defaults(self._defaults), (shared,)
+        return self._built[0]
 
     def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> CallPreparer:
         plugins, extensions, _ = wanted
@@ -232,7 +271,7 @@ class BaseClient(ABC):
             ConfigError: an option has a value that it cannot have.
         """
         preparer = self.preparer
-        options = take_options(dict(arguments), preparer.client, preparer.settings)
+        options = preparer.addresses.options(dict(arguments))
         return destination_for(
             target.plugin.info,
             options,

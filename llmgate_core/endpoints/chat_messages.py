@@ -47,12 +47,11 @@ def without_extensions(
     `unsupported` are other fields that the upstream does not take, and why.
     """
     messages = call.body.get("messages") or ()
-    left_out = EXTENSION_REASONS if not unsupported else {**EXTENSION_REASONS, **unsupported}
-    present: set[str] = set()
-    for message in messages:
-        present |= left_out.keys() & message.keys()
-    if not present:
+    ours, theirs = EXTENSION_REASONS.keys(), unsupported.keys()
+    if all(ours.isdisjoint(message) and theirs.isdisjoint(message) for message in messages):
         return call.body, ()
+    left_out = {**EXTENSION_REASONS, **unsupported}
+    present = set().union(*(left_out.keys() & message.keys() for message in messages))
     cleaned = [{name: item for name, item in message.items() if name not in left_out} for message in messages]
     entries = (
         LedgerEntry(

@@ -19,24 +19,24 @@ Problem = Callable[[Any], "str | None"]
 
 
 def of_request(value: Any) -> str | None:
-    """Judge a request as a plugin builds it."""
-    if not isinstance(value, UpstreamRequest):
+    """Judge a request as a plugin builds it: nothing has checked what its types promise."""
+    if type(value) is not UpstreamRequest and not isinstance(value, UpstreamRequest):
         return f"{_kind(value)}, not an UpstreamRequest"
-    method, path, body, headers = _parts_of(value)
+    request: Any = value
+    method, path, body, headers, query = request.method, request.path, request.body, request.headers, request.query
     if not isinstance(method, str) or not method.isalpha():
         return "a request whose method is not a word"
     if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
         return "a request whose path does not begin with one '/'"
     if not (body is None or isinstance(body, (dict, bytes, Multipart)) or hasattr(body, "content_type")):
         return f"a request whose body is {_kind(body)}, not a dict, bytes, a form or None"
-    if not isinstance(headers, Mapping) or not all(isinstance(item, str) for item in headers.values()):
+    if headers != {} and not _is_headers(headers):
         return "a request whose headers are not a mapping of strings"
-    return None if not value.query or _is_query(value.query) else "a request whose query is not a mapping of strings"
+    return None if not query or _is_query(query) else "a request whose query is not a mapping of strings"
 
 
-def _parts_of(request: UpstreamRequest) -> tuple[Any, Any, Any, Any]:
-    """Return what the types promise of a request and nothing has checked."""
-    return request.method, request.path, request.body, request.headers
+def _is_headers(headers: Any) -> bool:
+    return isinstance(headers, Mapping) and all(isinstance(item, str) for item in headers.values())
 
 
 def of_step(value: Any) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.prepare import CallPreparer
+from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.calls.sending import connection_error
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline
@@ -27,7 +28,7 @@ from llmgate_core.contract.transport import (
 from llmgate_core.contract.upstream import Headers, UpstreamRequest
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
-from llmgate_core.settings.options import Options, destination_for, is_provider_host, take_options
+from llmgate_core.settings.options import Options, destination_for, is_provider_host
 
 __all__ = ["Addressed", "Forwarded", "Forwarding", "addressed", "forward", "forwarding"]
 
@@ -92,7 +93,7 @@ def addressed(
     Raises:
         APIError: no key. ConfigError: an option is not valid.
     """
-    options = take_options(arguments, preparer.client, preparer.settings)
+    options = preparer.addresses.options(arguments)
     info = target.plugin.info
     destination = destination_for(
         info, options, preparer.client, preparer.settings, require_key=require_key, key_owner=target.key_owner
@@ -132,7 +133,7 @@ def forwarding(
     deadline = Deadline(options.timeouts)
     builder = RequestBuilder(
         route,
-        plugin.info,
+        RouteHeaders(route, plugin.info),
         extra_headers=options.passed.get("extra_headers"),
         deadline=deadline,
         limits=preparer.client.limits,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.contract.limits import LONGEST_WAIT, Limits, Timeouts, is_seconds
@@ -35,9 +36,11 @@ __all__ = [
     "is_provider_host",
     "secret_of",
     "take_options",
+    "variables_of",
 ]
 
 DEFAULT_TIMEOUTS = Timeouts()
+NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 POLICIES = {name: Policy(name) for name in ("error", "drop", "forward")}
 
 
@@ -111,13 +114,17 @@ def secret_of(key: object) -> Secret | None:
     return Secret(key) if key else None
 
 
-def take_options(arguments: dict[str, Any], client: ClientOptions, settings: Settings) -> Options:
-    """Remove the options from `arguments` and return them, resolved.
+def take_options(
+    arguments: dict[str, Any], client: ClientOptions, settings: Settings, defaults: Mapping[str, Any] = NO_DEFAULTS
+) -> Options:
+    """Remove the options from `arguments` and return them, resolved; `defaults` hold where a call has none.
 
     Raises:
         ConfigError: an option has an invalid value. BadRequestError: an argument of another library.
     """
     passed = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
+    if defaults:
+        passed = {**defaults, **{name: value for name, value in passed.items() if value is not None}}
     if arguments:
         refuse_foreign(arguments)
     if passed:
@@ -242,6 +249,22 @@ def _kept_back(key_owner: KeyOwner, info: ProviderInfo) -> AuthenticationError:
         code="key_kept_back",
         provider=info.name,
         attempts=0,
+    )
+
+
+def variables_of(info: ProviderInfo, options: Options, client: ClientOptions, settings: Settings) -> tuple[str, ...]:
+    """Return the environment variables that the destination of a call depends on."""
+
+    def unless_given(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        return () if _resolve(option, options.passed, client, settings) is not None else names
+
+    is_url_given = bool(_resolve("api_base", options.passed, client, settings))
+    is_key_given = _given_key(options.passed, client, settings) is not None
+    return (
+        *(() if is_url_given else info.env_base_url),
+        *(() if is_key_given or info.env_key is None else (info.env_key,)),
+        *unless_given("organization", info.env_organization),
+        *unless_given("project", info.env_project),
     )
 
 

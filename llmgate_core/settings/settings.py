@@ -92,6 +92,8 @@ class Settings:
     plugins: PluginPolicy = field(default_factory=PluginPolicy)
     catalogue_file: str | None = None
 
+    _revision = 0  # without a type, or it would be a setting
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in SETTING_NAMES:
             import difflib  # only for a misspelt name
@@ -104,6 +106,12 @@ class Settings:
         if name == "transport":
             check_transport(value)
         object.__setattr__(self, name, value)
+        object.__setattr__(self, "_revision", self._revision + 1)
+
+    @property
+    def revision(self) -> int:
+        """A number that every change of a setting increases."""
+        return self._revision
 
     def __repr__(self) -> str:
         from llmgate_core.settings.base_url import shown_base_url  # only for a repr

@@ -8,6 +8,7 @@ import pytest
 
 from llmgate_core import BadRequestError, ConfigError, Timeouts
 from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.files.form_content import FormContent
@@ -30,7 +31,12 @@ BODY = {"messages": []}
 def builder(extra_headers: Any = None) -> RequestBuilder:
     deadline = Deadline(Timeouts())
     return RequestBuilder(
-        ROUTE, INFO, extra_headers=extra_headers, deadline=deadline, limits=Limits(), canonical_body=BODY
+        ROUTE,
+        RouteHeaders(ROUTE, INFO),
+        extra_headers=extra_headers,
+        deadline=deadline,
+        limits=Limits(),
+        canonical_body=BODY,
     )
 
 

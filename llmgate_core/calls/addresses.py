@@ -1,0 +1,157 @@
+"""Where the calls of one client go, and with which options. What does not change between two calls is computed once.
+
+It holds until a setting changes, or an environment variable that it was read from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.calls.route_headers import RouteHeaders
+from llmgate_core.contract.call import Route
+from llmgate_core.registry.router import ResolvedModel
+from llmgate_core.settings.call_options import OPTION_NAMES
+from llmgate_core.settings.environment import EnvironmentState
+from llmgate_core.settings.foreign_arguments import refuse_foreign
+from llmgate_core.settings.options import (
+    ClientOptions,
+    Destination,
+    Options,
+    destination_for,
+    is_provider_host,
+    take_options,
+    variables_of,
+)
+from llmgate_core.settings.settings import Settings
+
+__all__ = ["Address", "Addresses"]
+
+MAX_KEPT = 1024  # bounded, since callers choose the models
+NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Address:
+    """Where the calls of one target go.
+
+    Attributes:
+        headers: of the requests that go there.
+        environment: what it was read from.
+    """
+
+    target: ResolvedModel
+    route: Route
+    headers: RouteHeaders
+    environment: EnvironmentState
+
+    def for_target(self, target: ResolvedModel, options: Options) -> Address:
+        """Return the address of another endpoint of the same plugin and host."""
+        route = self.route
+        destination = Destination(route.base_url, route.api_key, route.organization, route.project)
+        other = build_route(target, destination, options, is_provider_host=route.is_provider_host)
+        return replace(self, target=target, route=other, headers=RouteHeaders(other, target.plugin.info))
+
+
+@dataclass(slots=True)
+class Standing:
+    """The options of calls that name none, for one state of the settings, and the addresses of such calls.
+
+    Attributes:
+        addresses: by the `id` of their target, which they keep alive.
+    """
+
+    revision: int
+    options: Options
+    addresses: dict[int, Address]
+
+
+class Addresses:
+    """Resolves the options and destinations of one client's calls.
+
+    Args:
+        client: its options.
+        settings: for what neither a call nor the client says.
+        defaults: options of every call that does not say otherwise; see `with_options` of the clients.
+    """
+
+    def __init__(self, client: ClientOptions, settings: Settings, defaults: Mapping[str, Any] = NO_DEFAULTS) -> None:
+        self._client = client
+        self._settings = settings
+        self._defaults = defaults
+        self._standing: Standing | None = None
+
+    def options(self, arguments: dict[str, Any]) -> Options:
+        """Remove the options from `arguments` and return them, resolved.
+
+        Raises:
+            ConfigError: an option has an invalid value. BadRequestError: an argument of another library.
+        """
+        if not arguments:
+            return self._standing_options()
+        if OPTION_NAMES.isdisjoint(arguments):
+            refuse_foreign(arguments)
+            return self._standing_options()
+        return take_options(arguments, self._client, self._settings, self._defaults)
+
+    def address(self, target: ResolvedModel, options: Options, *, require_key: bool = True) -> Address:
+        """Return where calls of a target go with these options.
+
+        Raises:
+            AuthenticationError: there is no key, or it is kept back. ConfigError: the base URL is not a URL.
+        """
+        standing = self._standing
+        if standing is None or standing.options is not options or not require_key:
+            return self._computed(target, options, require_key=require_key)
+        address = standing.addresses.get(id(target))
+        if address is None or not address.environment.is_current():
+            if len(standing.addresses) >= MAX_KEPT:
+                standing.addresses.clear()
+            address = standing.addresses[id(target)] = self._computed(target, options)
+        return address
+
+    def _standing_options(self) -> Options:
+        standing, settings = self._standing, self._settings
+        # a list of names may have been changed in place
+        if standing is None or standing.revision != settings.revision or settings.additional_drop_params:
+            revision = settings.revision
+            options = take_options({}, self._client, settings, self._defaults)
+            standing = self._standing = Standing(revision, options, {})
+        return standing.options
+
+    def _computed(self, target: ResolvedModel, options: Options, *, require_key: bool = True) -> Address:
+        info = target.plugin.info
+        environment = EnvironmentState(variables_of(info, options, self._client, self._settings))
+        destination = destination_for(
+            info,
+            options,
+            self._client,
+            self._settings,
+            require_key=require_key,
+            key_owner=target.key_owner,
+            is_known_model=target.row is not None,
+        )
+        is_home = is_provider_host(destination.base_url, info)
+        route = build_route(target, destination, options, is_provider_host=is_home)
+        return Address(target, route, RouteHeaders(route, info), environment)
+
+
+def build_route(target: ResolvedModel, destination: Destination, options: Options, *, is_provider_host: bool) -> Route:
+    """Return where a call goes."""
+    return Route(
+        provider=target.plugin.info.name,
+        prefix=target.prefix,
+        family=target.family,
+        model=target.model,
+        base_url=destination.base_url,
+        api_key=destination.api_key,
+        organization=destination.organization,
+        project=destination.project,
+        facts=None if target.row is None else target.row.facts,
+        preview_features=options.preview_features,
+        reason=target.reason,
+        param_policy=options.policy.unsupported,
+        is_provider_host=is_provider_host,
+    )
