@@ -138,7 +138,8 @@ class CallPreparer:
             content = _content_of(request, body, options)
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
         ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
-        ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
+        if left_out or entries or upstream_request.ledger:
+            ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
         self._warn(request, target, route, ledger)
         return PreparedCall(
             original_call=original_call,

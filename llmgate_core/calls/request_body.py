@@ -44,7 +44,7 @@ def canonical_body(
     Raises:
         BadRequestError: malformed messages, a value that JSON cannot have, or `extra_body` that is not an object.
     """
-    given = {**inputs, **params}
+    given = {**inputs, **params} if params else inputs
     body = {name: _value(family, name, value) for name, value in given.items() if value is not None}
     if None in body.values():  # what another SDK calls not given
         body = {name: value for name, value in body.items() if value is not None}
