@@ -53,9 +53,9 @@ class Headers(dict[str, str]):
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__()
         self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
-        for name, value in self._raw:
-            previous = super().get(name)
-            super().__setitem__(name, value if previous is None else f"{previous}, {value}")
+        self.update(self._raw)
+        if len(self) < len(self._raw):
+            self.update((name, ", ".join(self.get_list(name))) for name in list(self))
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
