@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from llmgate_gateway.http.caller import ANYBODY, Caller
 from llmgate_gateway.http.large_work import LargeWork
 from llmgate_gateway.http.responses import ErrorFacts, ErrorShape, Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["ClientGoneError", "ClientLimits", "ClientRequest", "StopReason", "Waits"]
+__all__ = ["ClientGoneError", "ClientLimits", "ClientRequest", "ServerExchange", "StopReason", "Waits"]
 
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 REQUEST_ID = b"x-request-id"
@@ -35,6 +35,24 @@ EVENT_END = b"\n\n"
 
 class ClientGoneError(Exception):
     """The client disconnected while its request was being read."""
+
+
+class ServerExchange(Protocol):
+    """What our own server offers beyond ASGI, as the extension `llmgate.client` of a scope.
+
+    Attributes:
+        refusal: what it has answered in the place of the app, since the body could not be read; None: nothing.
+    """
+
+    refusal: ErrorFacts | None
+
+    def watch(self, on_disconnect: Callable[[], None] | None) -> None:
+        """Call `on_disconnect` when the client disconnects; at once if it has."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection, with what has not been sent."""
+        ...
 
 
 class ClientRequest:
@@ -121,7 +139,7 @@ class ClientRequest:
         self._receive = receive
         self._send = send
         self._task = asyncio.current_task()
-        self._server = scope.get("extensions", {}).get("llmgate.client")  # what our own server offers beyond ASGI
+        self._server: ServerExchange | None = scope.get("extensions", {}).get("llmgate.client")
         self._watcher: asyncio.Task[None] | None = None
 
     def values(self, name: bytes) -> list[bytes]:
@@ -218,19 +236,19 @@ class ClientRequest:
     @property
     def refusal(self) -> ErrorFacts | None:
         """What the server has answered in our place, since the body could not be read; None: nothing."""
-        return None if self._server is None else self._server.get("refusal")
+        return None if self._server is None else self._server.refusal
 
     def watch(self) -> None:
         """Watch for the client to disconnect; its whole body must have been read."""
         if self._server is not None:
-            self._server["watch"](self._on_disconnect)
+            self._server.watch(self._on_disconnect)
         elif self._watcher is None:
             self._watcher = self.loop.create_task(self._wait_for_disconnect())
 
     def close(self) -> None:
         """Stop watching. Idempotent."""
         if self._server is not None:
-            self._server["watch"](None)
+            self._server.watch(None)
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
@@ -259,7 +277,7 @@ class ClientRequest:
     def abort(self) -> None:
         """Drop the connection, if the server supports it: a client that does not read gets no last bytes."""
         if self._server is not None:
-            self._server["abort"]()
+            self._server.abort()
 
     def _on_disconnect(self) -> None:
         self.stop("gone")

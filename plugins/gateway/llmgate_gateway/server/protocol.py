@@ -1,31 +1,34 @@
-"""HTTP/1.1 as the gateway accepts it: uvicorn's protocol on httptools, with limits on a request's head.
+"""One connection of the gateway's server: its requests in order, what it refuses, and its time limits.
 
-Refuses ambiguous requests, and heads that are too large or never complete, with an error in OpenAI's shape, and closes
-the connection once the client has read it. Trailers after a body are not taken for headers. A few pipelined requests
-wait for the response to the earlier ones. An upgrade that is not supported is ignored, as the standard allows, and the
-body with it: some clients offer HTTP/2 with every request. A client of HTTP/1.0 receives no chunks.
+Ambiguous requests, and heads that are too large or never complete, are refused with an error in OpenAI's shape, and the
+connection closes once the client has read it. A few pipelined requests wait for the response to the earlier ones.
 
-A connection has one clock (`connections.ConnectionClock`), which runs from its first moment to its last.
+It runs in uvicorn's server, which listens and accepts, and shares no code with uvicorn's own protocols: `RequestReader`
+reads requests, an `Exchange` answers each of them, `Closing` ends the connection. A connection has one clock
+(`connections.ConnectionClock`), which runs from its first moment to its last.
 
-Source: RFC 9112, sections 2.3, 3.2, 6.1, 6.3, 9.3.2 and 9.6; RFC 9110, sections 6.5 and 7.8; rows R20, R21 and S12
-of docs/reliability.md.
+Source: RFC 9112, sections 9.3.2 and 9.6; rows R20, R21 and S12 of docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from functools import partial
+from typing import Any, Final
 
-import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from llmgate_gateway.config.schema.general import Limits, ServerTimeouts
+from llmgate_gateway.http.responses import Scope
+from llmgate_gateway.server.closing import Closing
 from llmgate_gateway.server.connections import ConnectionClock, OpenConnections, Phase
+from llmgate_gateway.server.exchange import Exchange
 from llmgate_gateway.server.half_closed import HalfClosedWatch
 from llmgate_gateway.server.refusals import REFUSALS, Refusal, refusal_bytes, speaks_tls
-from llmgate_gateway.server.response_transport import ResponseTransport, unchunked
+from llmgate_gateway.server.request_reader import RequestReader
 
 __all__ = ["GatewayProtocol", "ServerConfig"]
 
@@ -33,12 +36,8 @@ MAX_WAITING: Final = 64
 """Requests of one connection that wait for the response to an earlier one."""
 MAX_WAITING_BYTES: Final = 1024 * 1024
 """Of the bodies of all requests that wait."""
-VERSIONS: Final = frozenset({"1.0", "1.1"})
-HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
-LINGER_SECONDS: Final = 2.0
-"""After an answer, of silence of a client that has not sent everything: then it is not going to."""
-PROGRESS_BYTES: Final = 4096
-"""How much of the last bytes a client must take within `timeouts.write`."""
+MAX_UNREAD_BYTES: Final = 64 * 1024
+"""Of the body of the request that is being served: then the client has to wait until the app has received them."""
 FOREVER: Final = float("inf")
 
 
@@ -82,41 +81,54 @@ class ServerConfig(uvicorn.Config):
         """Do nothing: the program configures logging."""
 
 
-class _RefusedError(Exception):
-    """Raised through the parser to stop it."""
+class GatewayProtocol(asyncio.Protocol):
+    """One connection of a client.
 
+    Args:
+        config, server_state, app_state: as uvicorn's server gives them to its protocols.
 
-class GatewayProtocol(HttpToolsProtocol):
-    """One connection of a client."""
+    Attributes:
+        transport: of the connection.
+        client: its address and port; None for a unix socket.
+        writable: see `exchange.ClientConnection`.
+    """
 
-    config: ServerConfig
+    transport: asyncio.Transport
+    _closing: Closing
+    _reader: RequestReader
 
-    def __init__(self, *arguments: Any, **others: Any) -> None:
-        super().__init__(*arguments, **others)
-        self._clock = ConnectionClock(self.loop, self._on_late, self._on_phase)
-        self._head_bytes = 0
-        self._head_is_open = True  # waiting for a head, or the rest of it
-        self._head_began = False
-        self._reason = "invalid"  # of the refusal, if what comes cannot be read
-        self._is_upgrade = False
-        self._on_disconnect: Callable[[], None] | None = None
-        self._in_body = False  # incoming bytes belong to the newest request
-        self._ignores_input = False  # incoming bytes are no longer read as HTTP
-        self._is_ending = False  # the last response is sent
-        self._lingers_until = 0.0
-        self._dropped_bytes = 0
-        self._unsent_bytes = 0  # when the connection was closed, or at the last check since
-        self._idle_bytes = 0  # of chunk framing since the last byte of a body
+    def __init__(
+        self,
+        config: ServerConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.client: tuple[str, int] | None = None
+        self.writable: asyncio.Event | None = None
+        self._config = config
+        self._state = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._clock = ConnectionClock(self._loop, self._on_late, partial(config.connections.change, self))
+        self._newest: Exchange | None = None  # incoming bytes belong to it
+        self._served: Exchange | None = None
+        self._waiting: deque[tuple[Exchange, Scope]] = deque()
         self._waiting_bytes = 0
-        self._served: RequestResponseCycle | None = None
+        self._is_paused = False
+        self._ignores_input = False  # incoming bytes are no longer read as HTTP
         self._half_closed: HalfClosedWatch | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is one of TCP
         """Start waiting for the first request, unless there are too many connections."""
-        super().connection_made(transport)
-        reason = self.config.connections.admit(self)
+        self.transport = transport
+        self.client = _address(transport.get_extra_info("peername"))
+        self._closing = Closing(transport, self._clock, self._loop, self._config)
+        self._reader = RequestReader(self, self._config, self._constant_scope())
+        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own protocols only
+        reason = self._config.connections.admit(self)
         if reason is None:
-            self._clock.enter("head", self.config.client_timeouts.head)
+            self._clock.enter("head", self._config.client_timeouts.head)
         else:
             self._answer_refusal(reason)
             self._finish(lingers=True)
@@ -124,335 +136,240 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting, and tell the request that is being served and those behind it."""
         self._clock.stop()
-        self.config.connections.remove(self)
+        self._config.connections.remove(self)
+        self._state.connections.discard(self)
         if self._half_closed is not None:
             self._half_closed.stop()
-        super().connection_lost(exc)
-        waiting = [cycle for cycle, _ in self.pipeline]
-        self.pipeline.clear()
-        for cycle in (*waiting, self._served):
-            if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        if self._on_disconnect is not None:
-            self._on_disconnect()
+        self.resume_writing()
+        waiting = [exchange for exchange, _ in self._waiting]
+        self._waiting.clear()
+        for exchange in (*waiting, self._served):
+            if exchange is not None and not exchange.is_complete:
+                exchange.disconnect()
+
+    def pause_writing(self) -> None:
+        """Hold up responses: the client reads too slowly."""
+        if self.writable is None:
+            self.writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """Let responses go on."""
+        if self.writable is not None:
+            self.writable.set()
+            self.writable = None
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sent."""
-        if self._is_ending or self._clock.phase == "body":
-            self._count_dropped(len(data))
-        if self._ignores_input or self._is_ending:
+        phase = self._clock.phase
+        if self._closing.has_begun or phase == "body":
+            self._closing.count_dropped(len(data))
+        if self._ignores_input or self._closing.has_begun:
             return
-        was_open = self._head_is_open
-        if was_open:
-            self._head_bytes += len(data)
-        else:
-            self._idle_bytes += len(data)
-        try:
-            self._feed(data)
-        except httptools.HttpParserError:
-            if self._reason == "invalid" and self._served is None and speaks_tls(data):
-                self._reason = "tls"
-            self.send_400_response("")
-            return
-        if self._head_is_open:
-            if self._head_bytes > self.config.head_bytes:
-                self._reason = "large head"
-                self.send_400_response("")
-            elif not was_open:
-                self._head_bytes = 0
-            if self._head_began and self._clock.phase == "idle":
-                self._clock.enter("head", self.config.client_timeouts.head)
-        elif self._idle_bytes > self.config.head_bytes:  # an endless chunk extension or trailer
-            self._reason = "large head"
-            self.send_400_response("")
+        reason = self._reader.feed(data)
+        if reason is not None:
+            is_first = self._served is None
+            self._refuse("tls" if reason == "invalid" and is_first and speaks_tls(data) else reason)
+        elif self._reader.in_request and self._clock.phase == "idle":
+            self._clock.enter("head", self._config.client_timeouts.head)
 
-    def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn's own returns nothing
+    def eof_received(self) -> bool | None:
         """Answer a client that sends no more if it still waits, which is found out; else close the connection."""
         if self._half_closed is not None:
             return True
-        if not self._may_wait_half_closed():
-            self._close()
+        newest = self._newest
+        if newest is None or not self._may_wait_half_closed():
+            self._closing.close()
             return None
-        self._ignores_input, self.cycle.keep_alive = True, False
+        self._ignores_input, newest.keep_alive = True, False
         self._half_closed = HalfClosedWatch(
-            self.transport, self.loop, may_write=self._has_not_begun, on_gone=self.transport.abort
+            self.transport, self._loop, may_write=self._has_not_begun, on_gone=self.transport.abort
         )
         self._half_closed.start()
         return True
 
-    def on_message_begin(self) -> None:
-        """Start a request."""
-        super().on_message_begin()
-        self._head_began = True
-        self._is_upgrade = self._in_body = False
-        self.scope["extensions"] = {"llmgate.client": {"abort": self._drop, "watch": self._watch}}
+    def begin_request(self, scope: Scope, *, keep_alive: bool, awaits_continue: bool) -> None:
+        """Serve a request, or let it wait for the response to an earlier one."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._reader.refuse("too many waiting")
+        keep_alive = keep_alive and not self._config.draining
+        exchange = Exchange(self, scope, keep_alive=keep_alive, awaits_continue=awaits_continue)
+        scope["extensions"] = {"llmgate.client": exchange}
+        scope["state"] = self._app_state.copy()
+        is_free = self._newest is None or self._newest.is_complete
+        self._newest = exchange
+        if is_free:
+            self._serve(exchange, scope)
+        else:
+            self._waiting.append((exchange, scope))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Read a header; a trailer is only counted."""
-        if self._head_is_open:
-            super().on_header(name, value)
+    def add_body(self, block: bytes) -> None:
+        """Pass on a block of the newest request's body; one that has been answered needs it no more."""
+        newest = self._newest
+        if newest is None or newest.is_complete:
             return
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self.config.head_bytes:
-            self._refuse("large head")
-
-    def on_headers_complete(self) -> None:
-        """Start to serve a request, unless its head is not acceptable."""
-        self._head_is_open = False
-        self._check_head()
-        if self.parser.should_upgrade():
-            self._is_upgrade = True
-            return
-        super().on_headers_complete()
-        self._in_body, self._idle_bytes = True, 0
-        if self.pipeline:
-            if len(self.pipeline) > MAX_WAITING:
-                self._refuse("too many waiting")
-            self.flow.resume_reading()  # or a disconnect of the client would go unnoticed
-        has_body = self.scope["method"] != "HEAD"
-        transport = ResponseTransport(self.transport, self._finish, joins=has_body)
-        self.cycle.transport = transport  # type: ignore[assignment]  # all that a cycle uses
-        if self.config.draining:
-            self.cycle.keep_alive = False
-
-    def on_body(self, body: bytes) -> None:
-        """Pass on a block of the body."""
-        if self._is_upgrade:
-            return
-        self._idle_bytes = 0
-        super().on_body(body)
-        if self.pipeline:
-            self._waiting_bytes += len(body)
+        newest.add_body(block)
+        if self._waiting:  # and reading goes on, or a disconnect of the client would go unnoticed
+            self._waiting_bytes += len(block)
             if self._waiting_bytes > MAX_WAITING_BYTES:
-                self._refuse("too large to wait")
-            self.flow.resume_reading()
+                self._reader.refuse("too large to wait")
+        elif newest.unread_bytes > MAX_UNREAD_BYTES and not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
 
-    def on_message_complete(self) -> None:
-        """Pass on that the request is complete; the next one may follow."""
-        self._head_is_open = True
-        self._head_bytes = 0
-        if self._is_upgrade:
-            return
-        self._head_began = self._in_body = False
-        super().on_message_complete()
+    def end_request(self) -> None:
+        """Pass on that the newest request is complete; the next one may follow."""
+        if self._newest is not None and not self._newest.is_complete:
+            self._newest.end_body()
         if self._clock.phase == "body":
-            self._clock.enter("idle", self.config.client_timeouts.keep_alive)
+            self._clock.enter("idle", self._config.client_timeouts.keep_alive)
 
-    def on_response_complete(self) -> None:
-        """Serve the next request, or wait for it; uvicorn's own does the same with a timer for each request."""
-        self.server_state.total_requests += 1
-        if self._is_ending or self.transport.is_closing():
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers of every response: the date, which the server updates once a second."""
+        return self._state.default_headers
+
+    def resume_reading(self) -> None:
+        """Read on if reading was paused."""
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+
+    def end_response(self, exchange: Exchange) -> None:
+        """Serve the next request, or wait for it."""
+        self._state.total_requests += 1
+        if not exchange.keep_alive:
+            self._finish()
+        if self._closing.has_begun or self.transport.is_closing():
             return
-        self.flow.resume_reading()
-        timeouts = self.config.client_timeouts
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        elif self._in_body:
-            self._dropped_bytes = 0
+        self.resume_reading()
+        timeouts = self._config.client_timeouts
+        if self._waiting:
+            self._serve(*self._waiting.popleft())
+        elif self._reader.in_body:
+            self._closing.drop_body()
             self._clock.enter("body", timeouts.body)
-        elif self._head_began:
+        elif self._reader.in_request:
             self._clock.enter("head", timeouts.head)
         else:
             self._clock.enter("idle", timeouts.keep_alive)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be served, and close the connection; but never inside or instead of another response."""
-        if self._is_ending or self.transport.is_closing():
-            return
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        if cycle is None or cycle.response_complete:
-            if self._clock.phase != "body":  # whose request has been answered
-                self._answer_refusal(self._reason)
-        elif self.pipeline or not self._in_body:
-            self._answer_only_whole_ones()
-            return
-        else:
-            self._end_broken(cycle)
-        self._finish(lingers=True)
+    def end_task(self) -> None:
+        """Forget the task of a request, which ends now."""
+        self._state.tasks.discard(asyncio.current_task())
 
     def end_after_this(self) -> None:
         """Close the connection after the current response."""
-        if self._is_answering:
-            self.cycle.keep_alive = False
+        if self._newest is not None and not self._newest.is_complete:
+            self._newest.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close the connection, after the current response if there is one: uvicorn's server calls it as it stops."""
+        if self._newest is None or self._newest.is_complete:
+            self._closing.close()
+        else:
+            self._newest.keep_alive = False
 
     def make_room(self) -> None:
         """Close at once, since a new connection needs the place."""
-        self._is_ending = True
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            self.transport.close()
+        self._closing.make_room()
 
-    def _drop(self) -> None:
-        """Drop the connection, with what has not been sent; its request gets no further response."""
-        if self._served is not None:
-            self._served.disconnected = True
-        self.transport.abort()
+    def _constant_scope(self) -> Scope:
+        """Return what the scopes of all requests of the connection have in common."""
+        server = self.transport.get_extra_info("sockname")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "server": (server, None) if isinstance(server, str) else _address(server),
+            "client": self.client,
+            "scheme": "http" if self.transport.get_extra_info("sslcontext") is None else "https",
+            "root_path": "",
+        }
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._served = cycle
+    def _serve(self, exchange: Exchange, scope: Scope) -> None:
+        self._served = exchange
         if self._clock.phase != "request":
             self._clock.enter("request", FOREVER)
-        if not self.pipeline:
+        if not self._waiting:
             self._waiting_bytes = 0
-        super()._start_asgi_task(cycle, app if cycle.scope["http_version"] == "1.1" else unchunked(app, cycle))
+        self._state.tasks.add(self._loop.create_task(exchange.run(self._config.loaded_app, scope)))
 
-    @property
-    def _is_answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        return cycle is not None and not cycle.response_complete
-
-    def _watch(self, on_disconnect: Callable[[], None] | None) -> None:
-        """Call `on_disconnect` when the client disconnects: as ASGI's `receive`, but without a task that waits."""
-        self._on_disconnect = on_disconnect
-        if on_disconnect is None:
+    def _refuse(self, reason: str) -> None:
+        """Answer what cannot be served, and close the connection; but never inside or instead of another response."""
+        if self._closing.has_begun or self.transport.is_closing():
             return
-        if self._served is not None and self._served.disconnected:
-            on_disconnect()  # it has happened already
+        newest = self._newest
+        if newest is None or newest.is_complete:
+            if self._clock.phase != "body":  # whose request has been answered
+                self._answer_refusal(reason)
+        elif self._waiting or not self._reader.in_body:
+            self._answer_only_whole_ones()
+            return
         else:
-            self.flow.resume_reading()  # a large body may have paused reading, and the disconnect would go unnoticed
-
-    def _feed(self, data: bytes) -> None:
-        while True:
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._plain_head() + data[upgrade.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
-            else:
-                return
-
-    def _plain_head(self) -> bytes:
-        """Return the head that was just read, without its request for another protocol."""
-        version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (self.scope["method"].encode(), self.url, version)]
-        lines += [name + b": " + value for name, value in self.headers if name not in HOP_BY_HOP]
-        return b"\r\n".join([*lines, b"\r\n"])
-
-    def _check_head(self) -> None:
-        headers = self.headers
-        if len(headers) > self.config.head_lines:
-            self._refuse("many headers")
-        if self._head_bytes > self.config.head_bytes:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers)
-            if size > self.config.head_bytes:
-                self._refuse("large head")
-        self.scope["method"] = method = self.parser.get_method().decode("ascii")
-        hosts = lengths = encodings = 0
-        for name, value in headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"content-length":
-                lengths += 1
-            elif name == b"transfer-encoding":
-                encodings += 1 if value.lower() == b"chunked" else 2
-        version = self.parser.get_http_version()
-        if version not in VERSIONS or b"#" in self.url:
-            self._refuse("invalid")
-        is_old = version != "1.1"
-        if hosts != 1 and not (is_old and hosts == 0):
-            self._refuse("invalid")
-        if lengths + encodings > 1 or (encodings and is_old) or method == "CONNECT":
-            self._refuse("invalid")
-
-    def _refuse(self, reason: str) -> NoReturn:
-        self._reason = reason
-        raise _RefusedError
+            self._end_broken(newest, REFUSALS[reason])
+        self._finish(lingers=True)
 
     def _answer_refusal(self, reason: str) -> None:
         """Send a refusal that no request of the app stands for, and report it."""
         refusal = REFUSALS[reason]
-        self.transport.write(refusal_bytes(refusal, self.server_state.default_headers))
-        self.config.on_refusal(refusal)
+        self.transport.write(refusal_bytes(refusal, self.default_headers))
+        self._config.on_refusal(refusal)
 
     def _answer_only_whole_ones(self) -> None:
         """Answer the requests that have come whole, and then close the connection; what follows is not read."""
         self._ignores_input = True
-        if self._in_body:  # the newest one is not whole
-            self.pipeline.popleft()
-            self.cycle = self.pipeline[0][0] if self.pipeline else self._served  # type: ignore[assignment]
-        self.cycle.keep_alive = False
+        if self._reader.in_body:  # the newest one is not whole
+            self._waiting.pop()
+        last = self._waiting[-1][0] if self._waiting else self._served
+        if last is not None:
+            last.keep_alive = False
+            self._newest = last
 
-    def _end_broken(self, cycle: RequestResponseCycle) -> None:
+    def _end_broken(self, exchange: Exchange, refusal: Refusal) -> None:
         """End the request whose body cannot be read; the app records it, with our refusal if its own had not begun."""
-        if not cycle.response_started:
-            refusal = REFUSALS[self._reason]
-            self.transport.write(refusal_bytes(refusal, self.server_state.default_headers))
-            extensions = self.scope.get("extensions") or {}
-            extensions["llmgate.client"]["refusal"] = refusal.facts
-        cycle.disconnected = True
-        cycle.message_event.set()
-        if self._on_disconnect is not None:
-            self._on_disconnect()
+        if not exchange.has_begun:
+            self.transport.write(refusal_bytes(refusal, self.default_headers))
+            exchange.refusal = refusal.facts
+        exchange.disconnect()
 
     def _may_wait_half_closed(self) -> bool:
         """Return whether a client that sends no more may wait for an answer, all of whose requests are whole."""
-        served = self._served
+        newest, served = self._newest, self._served
         return (
-            self._is_answering
-            and not self._is_ending
-            and not self._in_body
+            newest is not None
+            and not newest.is_complete
+            and not self._closing.has_begun
+            and not self._reader.in_body
             and self._has_not_begun()
             and served is not None
-            and served.scope["http_version"] == "1.1"
+            and not served.is_http_1_0
             and HalfClosedWatch.is_possible(self.transport)
         )
 
     def _has_not_begun(self) -> bool:
         """Return whether the request that is being served has no answer yet."""
-        return self._served is not None and not self._served.response_started
+        return self._served is not None and not self._served.has_begun
 
     def _finish(self, *, lingers: bool = False) -> None:
-        """Close the connection once the client has read what was sent.
-
-        A connection that is closed while its client still sends is reset, and the client may lose the answer. So our
-        side is closed first, and what comes is dropped until the client closes its own.
-        """
-        if self._is_ending or self.transport.is_closing():
+        """Close the connection, once the client has read what was sent if it may still be sending."""
+        if self._closing.has_begun or self.transport.is_closing():
             return
-        self._is_ending = True
-        if self._half_closed is not None or not (lingers or self._in_body or self._head_began or self.pipeline):
-            self._close()
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.flow.resume_reading()
-        self._dropped_bytes = 0
-        self._lingers_until = self.loop.time() + self.config.client_timeouts.body
-        self._clock.enter("linger", min(LINGER_SECONDS, self.config.client_timeouts.body))
-
-    def _count_dropped(self, size: int) -> None:
-        """Count what a client sends after its answer: it may send as much as the largest body has."""
-        if self.transport.is_closing():
-            return
-        self._dropped_bytes += size
-        if self._dropped_bytes > self.config.dropped_bytes:
-            self._close()
-        elif self._clock.phase == "linger":
-            left = max(0.0, self._lingers_until - self.loop.time())
-            self._clock.enter("linger", min(LINGER_SECONDS, left))
-
-    def _close(self) -> None:
-        """Close the connection once everything is sent."""
-        self._is_ending = True
-        self.transport.close()
-        if self._clock.phase is not None:
-            self._unsent_bytes = self.transport.get_write_buffer_size()
-            self._clock.enter("closing", self.config.client_timeouts.write)
-
-    def _on_phase(self, old: Phase | None, new: Phase | None) -> None:
-        self.config.connections.change(self, old, new)
+        is_sending = lingers or self._reader.in_request or self._waiting
+        if self._half_closed is not None or not is_sending:
+            self._closing.close()
+        else:
+            self._closing.linger()
+            self.resume_reading()
 
     def _on_late(self, phase: Phase) -> None:
         """End a phase that has lasted too long."""
-        if phase == "head" and self._head_began:
-            self._reason = "late head"
-            self.send_400_response("")
-        elif phase != "closing":
-            self._close()
-        elif self._unsent_bytes - self.transport.get_write_buffer_size() >= PROGRESS_BYTES:
-            self._unsent_bytes = self.transport.get_write_buffer_size()
-            self._clock.enter("closing", self.config.client_timeouts.write)
+        if phase == "head" and self._reader.in_request:
+            self._refuse("late head")
+        elif phase == "closing":
+            self._closing.check_progress()
         else:
-            self.transport.abort()
+            self._closing.close()
+
+
+def _address(found: Any) -> tuple[str, int] | None:
+    """Return the address and port of a socket's name; None for a unix socket, which has neither."""
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from llmgate_gateway.dialects.openai.errors import error_reply
 from llmgate_gateway.http.responses import ErrorFacts
+from llmgate_gateway.server.response_head import response_head
 
 __all__ = ["REFUSALS", "Refusal", "refusal_bytes", "speaks_tls"]
 
@@ -101,8 +100,7 @@ def refusal_bytes(refusal: Refusal, default_headers: list[tuple[bytes, bytes]]) 
         (b"content-length", b"%d" % len(reply.body)),
         (b"connection", b"close"),
     ]
-    head = b"".join(b"%s: %s\r\n" % header for header in headers)
-    return b"".join([STATUS_LINE[refusal.facts.status], head, b"\r\n", reply.body])
+    return response_head(refusal.facts.status, headers) + reply.body
 
 
 def speaks_tls(first_bytes: bytes) -> bool:
