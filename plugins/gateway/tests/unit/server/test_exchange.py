@@ -79,9 +79,9 @@ BOOM = RuntimeError("boom")
         sends(start()),
         sends(body(b"x")),
         sends(start(), start()),
-        sends(start((b"x", b"a\r\nset-cookie: b"))),
-        sends(start((b"x:", b"a"))),
-        sends(start((b"content-length", b"two"))),
+        sends(start((b"x", b"a\r\nset-cookie: b")), body(b"x")),
+        sends(start((b"x:", b"a")), body(b"x")),
+        sends(start((b"content-length", b"two")), body(b"x")),
         sends(start(TWO), body(b"xxx")),
     ],
 )
