@@ -9,19 +9,16 @@ Source: ASGI 3.0; docs/architecture.md, "Gateway".
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
-import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
-from llmgate_core.serving import errors
 from llmgate_gateway.access.authenticate import authenticate, check_key_again
 from llmgate_gateway.access.cors import origin_headers, preflight
-from llmgate_gateway.access.limits import Admission, check_head
+from llmgate_gateway.access.limits import Admission, address_of, check_head
 from llmgate_gateway.access.opening import open_stores
 from llmgate_gateway.calls.passthrough import forward
 from llmgate_gateway.calls.sending import send_answer
@@ -32,9 +29,9 @@ from llmgate_gateway.dialects.loading import load_dialects
 from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
-from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, operators_message, record_failure
+from llmgate_gateway.http.failures import end_stopped, facts_of_failure, record_disconnect
 from llmgate_gateway.http.large_work import LargeWork
-from llmgate_gateway.http.request import ClientGoneError, ClientLimits, ClientRequest, Waits
+from llmgate_gateway.http.request import ClientGoneError, ClientRequest
 from llmgate_gateway.http.responses import (
     NO_PAGE,
     ErrorFacts,
@@ -43,26 +40,21 @@ from llmgate_gateway.http.responses import (
     Reply,
     Scope,
     Send,
-    refuse,
-    send_reply,
 )
-from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, request_path
-from llmgate_gateway.http.shortages import StorageError, shortage_of
+from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, no_route, request_path
+from llmgate_gateway.http.shortages import StorageError
+from llmgate_gateway.http.waits import ClientLimits, Waits
 from llmgate_gateway.http.websockets import WEBSOCKET, no_websocket, refuse_websocket
 from llmgate_gateway.pages.health import liveness, readiness
-from llmgate_gateway.telemetry.log_setup import LIMITED
+from llmgate_gateway.pages.models import models_reply
+from llmgate_gateway.telemetry.observers import RequestObservers
 from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = ["Gateway", "Page", "PageRequest", "create_app"]
 
-log = logging.getLogger("llmgate.gateway")
-
 STOP_SECONDS = 1.0  # for the last response to what is cut off at the end of a drain
-CLIENT_CLOSED = 499  # for the log: nothing was sent
 MAX_PAGE_BYTES = 1024 * 1024  # of a request for a page of our own
 HEALTH_PAGES = (("GET", "/livez"), ("GET", "/readyz"))
-INTERNAL = ErrorFacts(500, NEUTRAL["internal"], code="internal_error")
-SLOW_BODY = ErrorFacts(408, "The request's body did not arrive in time.", code="request_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +112,7 @@ class Gateway:
         self._stores = open_stores(config.general.stores, config.plugins)
         self._counts_usage = counts_usage
         self._snapshot = ConfigSnapshot(config, self._stores, counts_usage=counts_usage)
-        self._observers = tuple(observers)
-        self._on_begin = tuple(on_begin)
+        self._observers = RequestObservers(on_begin, observers)
         self._on_call = tuple(on_call)
         self._pages = {_page_key(name): page for name, page in (pages or {}).items()}
         self._routes = _routes_of(self._dialects.values(), self._pages)
@@ -131,7 +122,6 @@ class Gateway:
         self._waits = Waits()
         self._id_start = secrets.token_hex(6)
         self._ids = count(1)
-        self._ended: asyncio.Event | None = None
         self.draining = False
 
     @property
@@ -186,8 +176,8 @@ class Gateway:
         """
         record = self._new_record("")
         record.status, record.error_code, record.extra["detail"] = error.status, error.code, detail
-        self._announce()
-        self._record_end(record)
+        self._observers.begin()
+        self._observers.end(record)
 
     def open_transports(self) -> None:
         """Load what sends requests upstream, so that no request has to. Called on the event loop that will serve."""
@@ -201,10 +191,10 @@ class Gateway:
     async def drain(self, seconds: float) -> bool:
         """Wait until no request is in flight; after `seconds` end those that are left. Returns whether none was."""
         self.begin_drain()
-        if await self._all_ended(seconds):
+        if await self._waits.all_ended(seconds):
             return True
         self._waits.stop_all("shutdown")
-        await self._all_ended(STOP_SECONDS)
+        await self._waits.all_ended(STOP_SECONDS)
         return False
 
     async def aclose(self) -> None:
@@ -241,18 +231,18 @@ class Gateway:
         snapshot.users += 1
         self._waits.add(request, ClientLimits(timeouts.body, timeouts.write, snapshot.general.limits.min_body_rate))
         try:
-            self._announce()
+            self._observers.begin()
             await self._respond_or_fail(request, snapshot)
         except asyncio.CancelledError:
             if not request.was_stopped():
                 record.outcome = "cancelled"
                 raise
-            await self._end_stopped(request)
+            await end_stopped(request)
         finally:
             request.close()
             self._waits.remove(request)
             snapshot.release()
-            self._record_end(record)
+            self._observers.end(record)
 
     async def _respond_or_fail(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
         """Serve a request; if that fails before anything was sent, send the error."""
@@ -263,10 +253,10 @@ class Gateway:
         except RefusedError as refusal:
             record.error_code, facts, close = refusal.code, refusal.error, refusal.close
         except ClientGoneError:
-            _record_disconnect(request)
+            record_disconnect(request)
             return
         except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
-            facts, close = _facts_of_failure(request, error), isinstance(error, StorageError)
+            facts, close = facts_of_failure(request, error), isinstance(error, StorageError)
         if not request.head_sent:
             await send_early(request, request.error_reply(facts), close=close)
 
@@ -286,12 +276,12 @@ class Gateway:
         if route is not None and route.is_open:
             await self._send_page(request, snapshot, route)
             return
-        client, limits = request.caller.name or _address(request.scope), snapshot.general.limits
+        client, limits = request.caller.name or address_of(request.scope), snapshot.general.limits
         self._admission.enter(client, limits, request.caller.max_in_flight)
         try:
             if route is None:
                 if not await forward(request, snapshot):
-                    raise _no_route(request.record, match)
+                    raise no_route(request.record.method, request.record.path, match)
             elif route.is_page:
                 await self._send_page(request, snapshot, route)
             else:
@@ -322,7 +312,7 @@ class Gateway:
         record.family, record.operation = route.family, route.operation
         if route.family == "models":
             record.outcome = "finished"
-            await send_early(request, _models(request.caller, snapshot, dialect, ids))
+            await send_early(request, models_reply(request.caller, snapshot.deployments, dialect, ids))
             return
         record.traceparent = request.traceparent()
         for observe in self._on_call:
@@ -337,6 +327,9 @@ class Gateway:
         finally:
             if call.on_end:
                 await call.aclose()
+
+    def _new_record(self, method: str) -> RequestRecord:
+        return RequestRecord(f"req_{self._id_start}{next(self._ids):08x}", time.monotonic(), method)
 
     async def _send_page(self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute) -> None:
         reply = await self._page(request, snapshot, route)
@@ -358,93 +351,9 @@ class Gateway:
         reply = page(PageRequest(self, caller, request.scope.get("query_string", b""), body))
         return await reply if inspect.isawaitable(reply) else reply
 
-    async def _end_stopped(self, request: ClientRequest) -> None:
-        """End a request that was stopped from outside."""
-        record, reason = request.record, request.stopped_by
-        if reason == "gone":
-            _record_disconnect(request)
-        elif reason == "slow reader":
-            record.outcome, record.error_code = "cancelled", "client_does_not_read"
-            request.abort()
-        elif reason == "slow body":
-            record.outcome = "refused" if record.provider is None else "failed"
-            record.error_code = SLOW_BODY.code
-            if not request.head_sent:
-                await send_reply(request.send, request.error_reply(SLOW_BODY), (CLOSE,))
-        elif not request.head_sent:
-            record.outcome, record.error_code = "failed", STOPPING.code
-            await send_reply(request.send, request.error_reply(error_facts(STOPPING)), (CLOSE,))
-
-    def _new_record(self, method: str) -> RequestRecord:
-        return RequestRecord(f"req_{self._id_start}{next(self._ids):08x}", time.monotonic(), method)
-
-    def _announce(self) -> None:
-        for begin in self._on_begin:
-            try:
-                begin()
-            except Exception as failure:  # noqa: BLE001  # a callback must not affect the request
-                log.warning("an on_begin callback raised %s", type(failure).__name__)
-
-    def _record_end(self, record: RequestRecord) -> None:
-        record.total_seconds = time.monotonic() - record.started
-        for observer in self._observers:
-            try:
-                observer(record)
-            except Exception as failure:  # noqa: BLE001  # an observer must not affect the response
-                log.warning("an observer raised %s", type(failure).__name__)
-        if self._ended is not None and not self._waits:
-            self._ended.set()
-
-    async def _all_ended(self, seconds: float) -> bool:
-        self._ended = asyncio.Event()
-        if self._waits:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), seconds)
-        self._ended = None
-        return not self._waits
-
 
 create_app = Gateway
 """The name for programs that mount the gateway: `create_app(config)` returns its ASGI app."""
-
-
-def _models(caller: Caller, snapshot: ConfigSnapshot, dialect: Dialect, ids: Mapping[str, str]) -> Reply:
-    deployments = snapshot.deployments
-    if not ids:
-        return dialect.model_list([name for name in deployments.listed_names if caller.may_use(name)])
-    name = ids["model"]
-    if not caller.may_use(name) or not deployments.serves(name):
-        raise deployments.unknown_model(name, caller)
-    return dialect.model(name)
-
-
-def _facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
-    """Record and log why a request failed, and return what the client may know of it."""
-    record = request.record
-    shortage = shortage_of(error)
-    if isinstance(error, errors.LLMGateError):
-        record_failure(record, error)
-    if shortage is not None:
-        facts, line = shortage
-        record.outcome, record.error_code = "failed", facts.code
-        log.error("%s: %s", record.request_id, line, extra=LIMITED)
-        return facts
-    if isinstance(error, errors.LLMGateError):
-        if not isinstance(error, errors.APIError) and not request.head_sent:
-            log.error("%s: %s", record.request_id, operators_message(error), extra=LIMITED)
-        return error_facts(error)
-    record.outcome, record.error_code = "failed", INTERNAL.code
-    log.error("%s: the gateway failed", record.request_id, exc_info=error)
-    return INTERNAL
-
-
-def _record_disconnect(request: ClientRequest) -> None:
-    record, refusal = request.record, request.refusal
-    if refusal is not None:  # it did not hang up: what it sent could not be read
-        record.outcome, record.status, record.error_code = "refused", refusal.status, refusal.code
-    else:
-        record.outcome = "cancelled"
-        record.status = record.status or CLIENT_CLOSED
 
 
 def _routes_of(dialects: Iterable[Dialect], pages: Iterable[tuple[str, str]]) -> Routes:
@@ -452,22 +361,6 @@ def _routes_of(dialects: Iterable[Dialect], pages: Iterable[tuple[str, str]]) ->
     return Routes(chain(*(dialect.routes() for dialect in dialects), page_routes))
 
 
-def _no_route(record: RequestRecord, match: RouteMatch) -> RefusedError:
-    if match.allowed:
-        allow = ", ".join(match.allowed)
-        message = f"{record.method} is not allowed here; {allow} is."
-        if record.method == "DELETE":
-            message += " With general_settings.passthrough a fine-tuned model ('ft:…') can be deleted."
-        return refuse(405, message, code="method_not_allowed", headers=((b"allow", allow.encode("ascii")),))
-    message = f"There is no {record.method} {record.path[:200]!r} on this gateway."
-    return refuse(404, message, code="unknown_url")
-
-
 def _page_key(name: str) -> tuple[str, str]:
     method, space, path = name.partition(" ")
     return (method, path) if space else ("GET", name)
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return f"address {client[0]}" if client else "address"

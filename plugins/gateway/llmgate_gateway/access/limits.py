@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate_gateway.config.schema.general import Limits
-from llmgate_gateway.http.responses import RefusedError, refuse
+from llmgate_gateway.http.responses import RefusedError, Scope, refuse
 
-__all__ = ["Admission", "check_head"]
+__all__ = ["Admission", "address_of", "check_head"]
 
 RETRY_SOON = ((b"retry-after", b"1"),)
 REQUESTS = "requests"
@@ -74,6 +74,12 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
     if size > limits.max_header:
         message = f"The request headers are larger than {limits.max_header} bytes."
         raise refuse(431, message, code="request_header_fields_too_large", close=True)
+
+
+def address_of(scope: Scope) -> str:
+    """Return what requests without a key are counted by: the client's address."""
+    client = scope.get("client")
+    return f"address {client[0]}" if client else "address"
 
 
 def _too_busy() -> RefusedError:

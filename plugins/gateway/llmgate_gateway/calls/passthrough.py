@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 from llmgate_core.serving import Forwarded, errors, mask
 from llmgate_gateway.calls.contract import Answer
-from llmgate_gateway.calls.deployments import LiveDeployment
+from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.sending import send_answer
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.body import body_limit, query_fields, too_large

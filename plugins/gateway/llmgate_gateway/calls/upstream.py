@@ -16,7 +16,8 @@ from typing import Any
 from llmgate_core import AsyncStream
 from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, cost_of, errors, short_values, units_of
 from llmgate_gateway.calls.contract import Answer, GatewayCall
-from llmgate_gateway.calls.deployments import LiveDeployment, Selection
+from llmgate_gateway.calls.deployments import Selection
+from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.stream_usage import ASKED, lacks_usage, refuses_usage, with_usage, without_usage
 from llmgate_gateway.http.errors import STOPPING, outcome_of
 from llmgate_gateway.http.large_work import LARGE_BYTES

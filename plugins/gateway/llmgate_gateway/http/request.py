@@ -12,7 +12,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from llmgate_gateway.http.caller import ANYBODY, Caller
@@ -20,7 +19,7 @@ from llmgate_gateway.http.large_work import LargeWork
 from llmgate_gateway.http.responses import ErrorFacts, ErrorShape, Message, Receive, Scope, Send
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["ClientGoneError", "ClientLimits", "ClientRequest", "ServerExchange", "StopReason", "Waits"]
+__all__ = ["ClientGoneError", "ClientRequest", "ServerExchange", "StopReason"]
 
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 REQUEST_ID = b"x-request-id"
@@ -288,79 +287,3 @@ class ClientRequest:
             if message["type"] == "http.disconnect":
                 self.stop("gone")
                 return
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
-    """How long a client may take.
-
-    Attributes:
-        body_seconds: for the next piece of its body. write_seconds: until it reads more of the response.
-        body_rate: bytes a second that it sends at least, over a body that takes longer than `body_seconds` in all.
-    """
-
-    body_seconds: float
-    write_seconds: float
-    body_rate: int
-
-    def is_late(self, request: ClientRequest, now: float) -> bool:
-        """Return whether a client whose body is awaited is too slow."""
-        waited = now - request.waiting_since
-        if waited >= self.body_seconds:
-            return True
-        in_all = now - request.body_since
-        return in_all >= self.body_seconds and request.read_bytes < self.body_rate * in_all
-
-
-class Waits:
-    """Ends requests whose clients take too long to send their body or to read the response, and breaks silences.
-
-    One timer for all requests of an event loop, and none while there are no requests.
-    """
-
-    def __init__(self) -> None:
-        self._requests: dict[ClientRequest, ClientLimits] = {}
-        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
-
-    def add(self, request: ClientRequest, limits: ClientLimits) -> None:
-        """Watch a request until `remove`."""
-        self._requests[request] = limits
-        if request.loop not in self._timers:
-            for loop in [loop for loop in self._timers if loop.is_closed()]:
-                del self._timers[loop]
-            self._arm(request.loop, min(limits.body_seconds, limits.write_seconds))
-
-    def remove(self, request: ClientRequest) -> None:
-        """Stop watching a request that has ended."""
-        del self._requests[request]
-
-    def __len__(self) -> int:
-        return len(self._requests)
-
-    def stop_all(self, reason: StopReason) -> None:
-        """End every request in flight."""
-        for request in tuple(self._requests):
-            request.stop(reason)
-
-    def _arm(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
-        self._timers[loop] = loop.call_later(min(1.0, max(0.02, shortest / 10)), self._check, loop)
-
-    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
-        del self._timers[loop]
-        now, shortest = loop.time(), 0.0
-        for request, limits in tuple(self._requests.items()):
-            if request.loop is not loop:
-                continue
-            comment = request.comment_seconds
-            if request.waiting_for == "body":
-                if limits.is_late(request, now):
-                    request.stop("slow body")
-            elif request.waiting_for == "reader":
-                if now - request.waiting_since >= limits.write_seconds:
-                    request.stop("slow reader")
-            elif comment is not None and now - request.waiting_since >= comment:
-                request.send_comment()
-            least = min(limits.body_seconds, limits.write_seconds, comment or limits.body_seconds)
-            shortest = min(shortest or least, least)
-        if shortest:
-            self._arm(loop, shortest)

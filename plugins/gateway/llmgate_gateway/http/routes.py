@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from llmgate_gateway.http.path_parts import decode_part
+from llmgate_gateway.http.responses import RefusedError, refuse
 
-__all__ = ["OPEN_PATHS", "HTTPRoute", "RouteMatch", "Routes", "builtin_route", "request_path"]
+__all__ = ["OPEN_PATHS", "HTTPRoute", "RouteMatch", "Routes", "builtin_route", "no_route", "request_path"]
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/"})
 """What is served without a key: health, and the page at the root, which holds no data."""
@@ -180,6 +181,18 @@ def request_path(scope: Mapping[str, object]) -> str:
     if root and (path == root or path.startswith(f"{root}/")):
         return path[len(root) :] or "/"
     return path
+
+
+def no_route(method: str, path: str, match: RouteMatch) -> RefusedError:
+    """Return the refusal of a request line that leads to no route: 405 if other methods are allowed, else 404."""
+    if match.allowed:
+        allow = ", ".join(match.allowed)
+        message = f"{method} is not allowed here; {allow} is."
+        if method == "DELETE":
+            message += " With general_settings.passthrough a fine-tuned model ('ft:…') can be deleted."
+        return refuse(405, message, code="method_not_allowed", headers=((b"allow", allow.encode("ascii")),))
+    message = f"There is no {method} {path[:200]!r} on this gateway."
+    return refuse(404, message, code="unknown_url")
 
 
 def _ids(pattern: tuple[str | None, ...], parts: list[str]) -> list[str] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_gateway.calls.deployments import LiveDeployment
+from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.responses import Reply, json_reply

@@ -272,7 +272,8 @@ def test_an_observer_that_raises_changes_nothing(serve: Any, upstream: Any) -> N
 
     began: list[int] = []
     gateway = serve(options={"on_begin": [on_begin]})
-    gateway.app._observers = (lambda record: 1 / 0, *gateway.app._observers)
+    observers = gateway.app._observers
+    observers.on_end = (lambda record: 1 / 0, *observers.on_end)
     upstream.answers.append(Answer.json(ANSWER))
     assert gateway.chat().status_code == 200
     assert len(gateway.wait_records(1)) == len(began) == 1
