@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
-from llmgate_gateway.access.authenticate import authenticate, check_key_again
+from llmgate_gateway.access.authenticate import FRESH_SECONDS, authenticate, check_key_again
 from llmgate_gateway.access.cors import origin_headers, preflight
 from llmgate_gateway.access.limits import Admission, address_of, check_head
 from llmgate_gateway.access.opening import open_stores
@@ -29,21 +29,19 @@ from llmgate_gateway.dialects.loading import load_dialects
 from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
-from llmgate_gateway.http.failures import end_stopped, facts_of_failure, record_disconnect
+from llmgate_gateway.http.failures import end_failed, end_stopped
 from llmgate_gateway.http.large_work import LargeWork
-from llmgate_gateway.http.request import ClientGoneError, ClientRequest
+from llmgate_gateway.http.request import TRACEPARENT, ClientRequest
 from llmgate_gateway.http.responses import (
     NO_PAGE,
     ErrorFacts,
     Receive,
-    RefusedError,
     Reply,
     Scope,
     Send,
 )
-from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, no_route, request_path
-from llmgate_gateway.http.shortages import StorageError
-from llmgate_gateway.http.waits import ClientLimits, Waits
+from llmgate_gateway.http.routes import HTTPRoute, RouteMatch, Routes, builtin_route, no_route
+from llmgate_gateway.http.waits import Waits
 from llmgate_gateway.http.websockets import WEBSOCKET, no_websocket, refuse_websocket
 from llmgate_gateway.pages.health import liveness, readiness
 from llmgate_gateway.pages.models import models_reply
@@ -227,12 +225,14 @@ class Gateway:
         snapshot = self._snapshot
         record = self._new_record(scope["method"])
         request = ClientRequest(scope, receive, send, record, self._error_reply, self.large_work)
-        timeouts = snapshot.general.timeouts
         snapshot.users += 1
-        self._waits.add(request, ClientLimits(timeouts.body, timeouts.write, snapshot.general.limits.min_body_rate))
+        self._waits.add(request, snapshot.client_limits)
         try:
             self._observers.begin()
-            await self._respond_or_fail(request, snapshot)
+            try:
+                await self._respond(request, snapshot)
+            except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
+                await end_failed(request, error)
         except asyncio.CancelledError:
             if not request.was_stopped():
                 record.outcome = "cancelled"
@@ -243,22 +243,6 @@ class Gateway:
             self._waits.remove(request)
             snapshot.release()
             self._observers.end(record)
-
-    async def _respond_or_fail(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
-        """Serve a request; if that fails before anything was sent, send the error."""
-        record, close = request.record, False
-        try:
-            await self._respond(request, snapshot)
-            return
-        except RefusedError as refusal:
-            record.error_code, facts, close = refusal.code, refusal.error, refusal.close
-        except ClientGoneError:
-            record_disconnect(request)
-            return
-        except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
-            facts, close = facts_of_failure(request, error), isinstance(error, StorageError)
-        if not request.head_sent:
-            await send_early(request, request.error_reply(facts), close=close)
 
     async def _respond(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
         """Take a request through every step, in the order that the module names."""
@@ -292,14 +276,13 @@ class Gateway:
     def _match(self, request: ClientRequest, snapshot: ConfigSnapshot) -> RouteMatch:
         """Find the route of a request whose head is within its limits."""
         general, record = snapshot.general, request.record
-        record.path = request_path(request.scope)
+        record.path, match = self._routes.of_request(request.scope)
         request.extra_headers += NO_PAGE
         if self.draining:
             request.extra_headers.append(CLOSE)
         if general.cors.allow_origins:
             request.extra_headers += origin_headers(general.cors, request.headers)
         check_head(request.raw_headers, general.limits)
-        match = self._routes.find(record.method, record.path)
         if match.route is not None and match.route.dialect:
             request.error_reply = self._dialects[match.route.dialect].error_reply
         return match
@@ -314,11 +297,13 @@ class Gateway:
             record.outcome = "finished"
             await send_early(request, models_reply(request.caller, snapshot.deployments, dialect, ids))
             return
-        record.traceparent = request.traceparent()
+        if TRACEPARENT in request.headers:
+            record.traceparent = request.traceparent()
         for observe in self._on_call:
             observe(record)
         call = await dialect.decode(request, route, ids, snapshot.general)
-        await check_key_again(request, self._snapshot.keys)
+        if request.body_waited >= FRESH_SECONDS:
+            await check_key_again(request, self._snapshot.keys)
         request.watch()
         try:
             answer = dialect.encode(call, await snapshot.handler(call))

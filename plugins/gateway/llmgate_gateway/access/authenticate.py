@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from llmgate_gateway.access.browsers import check_page
 from llmgate_gateway.access.keys import OTHER_HEADERS, KeyRing, wrong_key
 from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.http.caller import Caller
-from llmgate_gateway.http.request import ClientRequest
+from llmgate_gateway.http.request import REQUEST_ID, ClientRequest
 
-__all__ = ["authenticate", "check_key_again"]
+__all__ = ["FRESH_SECONDS", "authenticate", "check_key_again"]
 
+AUTHORIZATION = b"authorization"
 FRESH_SECONDS = 1.0
 """How long a key that was checked counts as checked, of waiting for the client."""
 
@@ -31,7 +34,8 @@ async def authenticate(request: ClientRequest, keys: KeyRing, general: GeneralSe
         raise wrong_key()
     request_id = request.record.request_id.encode()
     request.extra_headers.append((b"x-llmgate-request-id", request_id))  # not before: every 401 is the same
-    request.echo_id()
+    if REQUEST_ID in request.headers:
+        request.echo_id()
     if keys.is_open and not is_open:
         check_page(request.scope, request.headers, general.cors, general.allowed_hosts)
     if caller is not None:
@@ -39,7 +43,7 @@ async def authenticate(request: ClientRequest, keys: KeyRing, general: GeneralSe
 
 
 async def check_key_again(request: ClientRequest, keys: KeyRing) -> None:
-    """Check the key of a request whose body has taken a while: it may have been revoked since.
+    """Check the key of a request whose body has taken longer than `FRESH_SECONDS`: it may have been revoked since.
 
     Args:
         request: its body is whole.
@@ -48,11 +52,10 @@ async def check_key_again(request: ClientRequest, keys: KeyRing) -> None:
     Raises:
         RefusedError: 401.
     """
-    if request.is_authenticated and request.body_waited >= FRESH_SECONDS:
-        caller = await _caller_of(request, keys)
-        if caller is None:
-            raise wrong_key()
+    if request.is_authenticated and await _caller_of(request, keys) is None:
+        raise wrong_key()
 
 
-async def _caller_of(request: ClientRequest, keys: KeyRing) -> Caller | None:
-    return await keys.caller_of(request.values(b"authorization"), [request.values(name) for name in OTHER_HEADERS])
+def _caller_of(request: ClientRequest, keys: KeyRing) -> Awaitable[Caller | None]:
+    others = () if OTHER_HEADERS.isdisjoint(request.headers) else [request.values(name) for name in OTHER_HEADERS]
+    return keys.caller_of(request.values(AUTHORIZATION), others)

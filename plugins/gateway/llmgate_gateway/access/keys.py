@@ -23,7 +23,7 @@ from llmgate_gateway.http.responses import ErrorFacts, RefusedError, refuse
 __all__ = ["OTHER_HEADERS", "KeyRing", "forbidden_model", "wrong_key"]
 
 BEARER = b"bearer "
-OTHER_HEADERS = tuple(name.encode() for name in ("x-api-key", "api-key"))
+OTHER_HEADERS = frozenset({b"x-api-key", b"api-key"})
 """How clients of Anthropic's and Azure's APIs send a key."""
 MASTER = "master"
 WRONG_KEY = ErrorFacts(
@@ -54,7 +54,7 @@ class KeyRing:
 
         Args:
             authorization: the values of its header `Authorization`.
-            others: those of each header of `OTHER_HEADERS`.
+            others: those of each header of `OTHER_HEADERS`; empty: the request has none of these headers.
         """
         if self.is_open:
             return ANYBODY
@@ -97,6 +97,9 @@ def _token_of(authorization: Sequence[bytes], others: Sequence[Sequence[bytes]])
     A client may send its key in several headers, but no header twice. An `Authorization` of another scheme is that of a
     proxy on the way if another header has a key.
     """
+    if len(authorization) == 1 and not others:
+        value = authorization[0]
+        return value[7:].strip(b" ") if value[:7].lower() == BEARER else b""
     if any(len(values) > 1 for values in (authorization, *others)):
         return b""
     tokens = {value[7:].strip(b" ") for value in authorization if value[:7].lower() == BEARER}

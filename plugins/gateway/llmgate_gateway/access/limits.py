@@ -8,6 +8,7 @@ Source: rows R20, R21, R24 and S29 of docs/reliability.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from llmgate_gateway.config.schema.general import Limits
 from llmgate_gateway.http.responses import RefusedError, Scope, refuse
@@ -68,10 +69,7 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
         raise refuse(
             431, f"More than {limits.max_headers} request headers.", code="request_header_fields_too_large", close=True
         )
-    size = 0
-    for name, value in headers:
-        size += len(name) + len(value)
-    if size > limits.max_header:
+    if sum(map(len, chain.from_iterable(headers))) > limits.max_header:
         message = f"The request headers are larger than {limits.max_header} bytes."
         raise refuse(431, message, code="request_header_fields_too_large", close=True)
 

@@ -14,7 +14,7 @@ from llmgate_core.serving import errors
 from llmgate_gateway.calls.contract import Answer
 from llmgate_gateway.http.errors import STOPPING, error_facts, record_failure
 from llmgate_gateway.http.request import ClientRequest
-from llmgate_gateway.http.responses import ErrorFacts, send_body
+from llmgate_gateway.http.responses import ErrorFacts
 
 __all__ = ["StreamTail", "send_answer"]
 
@@ -31,10 +31,8 @@ async def send_answer(request: ClientRequest, answer: Answer, stream_tail: Strea
     record, body = request.record, answer.body
     record.stream = answer.is_events
     if isinstance(body, bytes):
-        headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
         record.outcome = "finished"
-        await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send_body(request.send, body)
+        await request.send_whole(answer.status, answer.headers, body)
         return
     error = await _send_blocks(request, answer, body)
     if error is None:

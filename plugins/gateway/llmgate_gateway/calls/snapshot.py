@@ -18,6 +18,7 @@ from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.calls.upstream import call_upstream
 from llmgate_gateway.config import GatewayConfig
 from llmgate_gateway.config.extensions import MIDDLEWARE, load_extension
+from llmgate_gateway.http.waits import ClientLimits
 
 __all__ = ["ConfigSnapshot"]
 
@@ -31,17 +32,30 @@ class ConfigSnapshot:
 
     Attributes:
         handler: answers a call: every middleware, then the deployment that is selected.
+        client_limits: how long clients may take.
         users: requests that hold this snapshot.
 
     Raises:
         LLMGateError: a plugin or a middleware that the config names cannot be loaded.
     """
 
-    __slots__ = ("_closing", "_is_retired", "config", "deployments", "general", "handler", "keys", "users")
+    __slots__ = (
+        "_closing",
+        "_is_retired",
+        "client_limits",
+        "config",
+        "deployments",
+        "general",
+        "handler",
+        "keys",
+        "users",
+    )
 
     def __init__(self, config: GatewayConfig, stores: Stores, *, counts_usage: bool = False) -> None:
         self.config = config
         self.general = config.general
+        timeouts = config.general.timeouts
+        self.client_limits = ClientLimits(timeouts.body, timeouts.write, config.general.limits.min_body_rate)
         self.keys = KeyRing(config, stores.keys)
         self.deployments = Deployments(config, asks_usage=_asks_usage(config, counts_usage=counts_usage))
         self.handler = chain(_middleware_of(config, stores), self._select_and_call)

@@ -21,7 +21,7 @@ from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.stream_usage import ASKED, lacks_usage, refuses_usage, with_usage, without_usage
 from llmgate_gateway.http.errors import STOPPING, outcome_of
 from llmgate_gateway.http.large_work import LARGE_BYTES
-from llmgate_gateway.http.responses import ATTACHMENT, is_clean, ledger_header, may_pass, passed_headers
+from llmgate_gateway.http.responses import ATTACHMENT, JSON_TYPE, is_clean, ledger_header, may_pass, passed_headers
 from llmgate_gateway.telemetry.content_log import ContentLog
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 from llmgate_gateway.telemetry.upstream_text import shown_text
@@ -36,7 +36,7 @@ EVENT_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
 )
-JSON = b"application/json"
+JSON = "application/json"
 TEXT_TYPES: Mapping[str, bytes] = {
     "text": b"text/plain; charset=utf-8",
     "srt": b"text/plain; charset=utf-8",
@@ -130,10 +130,13 @@ def _whole(
     if content_log is not None:
         content_log.add(answer.content)
         content_log.end(is_text=True)
-    content_type = _content_type(call.body, answer.content_type, operation)
-    headers = [(b"content-type", content_type)]
-    if content_type != JSON:
-        headers.append(ATTACHMENT)
+    if answer.content_type == JSON and operation.text_when is None:
+        headers = [JSON_TYPE]
+    else:
+        content_type = _content_type(call.body, answer.content_type, operation)
+        headers = [(b"content-type", content_type)]
+        if content_type != JSON_TYPE[1]:
+            headers.append(ATTACHMENT)
     headers += passed_headers(answer.headers, deployment.key_leaks)
     headers += _own_headers(call, answer.record, deployment.key_leaks)
     _record_usage(call, deployment, answer.record)

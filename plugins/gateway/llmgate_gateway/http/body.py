@@ -8,10 +8,11 @@ Source: rows R9, R21, S5 and S7 of docs/reliability.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
-from llmgate_core.serving import OPTION_NAMES, FilePart, decode, has_more_values
+from llmgate_core.serving import FAMILIES, OPENAI_PARAMETERS, OPTION_NAMES, FilePart, decode, has_more_values
 from llmgate_gateway.http.compression import TooLongError, content_encoding, decompressed, unsupported_encoding
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import RefusedError, refuse
@@ -74,6 +75,18 @@ def _fold(name: str) -> str:
 FOLDED_FORBIDDEN = frozenset(_fold(name) for name in FORBIDDEN)
 
 
+def _is_harmless(name: str) -> bool:
+    """Return whether a name neither belongs to the config nor could name a model, however an upstream reads it."""
+    folded = _fold(name)
+    belongs_to_config = folded in FOLDED_FORBIDDEN or folded.startswith(FORBIDDEN_START)
+    return not belongs_to_config and folded not in ALTERNATIVES and (folded != "model" or name == "model")
+
+
+PARAMETERS = chain({"model"}, *(family.inputs for family in FAMILIES.values()), *OPENAI_PARAMETERS.values())
+HARMLESS = frozenset(filter(_is_harmless, PARAMETERS))
+"""Names of OpenAI's parameters of which the loop in `check_names` would refuse none."""
+
+
 def sent_length(request: ClientRequest) -> int | None:
     """Return the body's length as the client gave it, or None if it is chunked or there is no body.
 
@@ -83,7 +96,8 @@ def sent_length(request: ClientRequest) -> int | None:
     lengths = request.values(b"content-length")
     if not lengths:
         return None
-    if len(set(lengths)) > 1 or not lengths[0].isdigit() or b"transfer-encoding" in request.headers:
+    is_one = len(lengths) == 1 or len(set(lengths)) == 1
+    if not is_one or not lengths[0].isdigit() or b"transfer-encoding" in request.headers:
         raise refuse(400, "The length of the request's body is ambiguous.", code="invalid_request", close=True)
     return int(lengths[0])
 
@@ -117,8 +131,11 @@ async def read_whole(request: ClientRequest, limit: int, setting: str | None = J
         RefusedError: 413, at the block that exceeds the limit; 400 or 415 for what cannot be decompressed.
             ClientGoneError: the client disconnected.
     """
-    encoding = content_encoding(request)
-    content = await _read_all(request, limit, setting)
+    encoding = content_encoding(request) if b"content-encoding" in request.headers else None
+    body_limit(request, limit, setting, may_be_compressed=True)
+    content, more = await request.read()
+    if more or len(content) > limit:
+        content = await _read_rest(request, content, limit, setting, more=more)
     if encoding is None:
         return content
     try:
@@ -127,11 +144,8 @@ async def read_whole(request: ClientRequest, limit: int, setting: str | None = J
         raise too_large(limit, setting) from None
 
 
-async def _read_all(request: ClientRequest, limit: int, setting: str | None) -> bytes:
-    body_limit(request, limit, setting, may_be_compressed=True)
-    block, more = await request.read()
-    if not more and len(block) <= limit:
-        return block
+async def _read_rest(request: ClientRequest, block: bytes, limit: int, setting: str | None, *, more: bool) -> bytes:
+    """Return the whole of a body whose first block has been read, and ends it unless `more`."""
     blocks, size = [block], len(block)
     while more:
         if size > limit:
@@ -192,7 +206,7 @@ def check_names(body: Mapping[str, Any], *, files: Iterable[str] = (), has_model
     Raises:
         RefusedError: 400, naming the parameter; 403 for another name of a model.
     """
-    for name in body:
+    for name in () if HARMLESS.issuperset(body) else body:
         folded = _fold(name)
         if folded in FOLDED_FORBIDDEN or folded.startswith(FORBIDDEN_START):
             raise _belongs_to_config(name)

@@ -34,7 +34,7 @@ class Caller:
 
     def may_use(self, model: str) -> bool:
         """Return whether the caller may use a model by this name."""
-        return self.models is None or allows(self.models, model)
+        return self.models is None or model in self.models or allows(self.models, model)
 
 
 ANYBODY = Caller(reads_metrics=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 
 from llmgate_core.serving import errors
-from llmgate_gateway.http.early import CLOSE
+from llmgate_gateway.http.early import CLOSE, send_early
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, operators_message, record_failure
-from llmgate_gateway.http.request import ClientRequest
-from llmgate_gateway.http.responses import ErrorFacts, send_reply
-from llmgate_gateway.http.shortages import shortage_of
+from llmgate_gateway.http.request import ClientGoneError, ClientRequest
+from llmgate_gateway.http.responses import ErrorFacts, RefusedError, send_reply
+from llmgate_gateway.http.shortages import StorageError, shortage_of
 from llmgate_gateway.telemetry.log_setup import LIMITED
 
-__all__ = ["end_stopped", "facts_of_failure", "record_disconnect"]
+__all__ = ["end_failed", "end_stopped"]
 
 log = logging.getLogger("llmgate.gateway")
 
@@ -24,7 +24,21 @@ INTERNAL = ErrorFacts(500, NEUTRAL["internal"], code="internal_error")
 SLOW_BODY = ErrorFacts(408, "The request's body did not arrive in time.", code="request_timeout")
 
 
-def facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
+async def end_failed(request: ClientRequest, error: Exception) -> None:
+    """End a request that was refused or that failed: with an answer, unless one has begun or the client has left."""
+    close = False
+    if isinstance(error, ClientGoneError):
+        _record_disconnect(request)
+        return
+    if isinstance(error, RefusedError):
+        request.record.error_code, facts, close = error.code, error.error, error.close
+    else:
+        facts, close = _facts_of_failure(request, error), isinstance(error, StorageError)
+    if not request.head_sent:
+        await send_early(request, request.error_reply(facts), close=close)
+
+
+def _facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
     """Record and log why a request failed, and return what the client may know of it."""
     record = request.record
     shortage = shortage_of(error)
@@ -44,7 +58,7 @@ def facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
     return INTERNAL
 
 
-def record_disconnect(request: ClientRequest) -> None:
+def _record_disconnect(request: ClientRequest) -> None:
     """Record that the client of a request has left, or that the server has answered it since it is not readable."""
     record, refusal = request.record, request.refusal
     if refusal is not None:  # it did not hang up: what it sent could not be read
@@ -58,7 +72,7 @@ async def end_stopped(request: ClientRequest) -> None:
     """End a request that was stopped from outside, with an answer where one can still be sent."""
     record, reason = request.record, request.stopped_by
     if reason == "gone":
-        record_disconnect(request)
+        _record_disconnect(request)
     elif reason == "slow reader":
         record.outcome, record.error_code = "cancelled", "client_does_not_read"
         request.abort()

@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Literal, Protocol
 
 from llmgate_gateway.http.caller import ANYBODY, Caller
 from llmgate_gateway.http.large_work import LargeWork
-from llmgate_gateway.http.responses import ErrorFacts, ErrorShape, Message, Receive, Scope, Send
+from llmgate_gateway.http.responses import (
+    SLICE_BYTES,
+    ErrorFacts,
+    ErrorShape,
+    Message,
+    RawHeaders,
+    Receive,
+    Scope,
+    Send,
+    send_body,
+)
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["ClientGoneError", "ClientRequest", "ServerExchange", "StopReason"]
+__all__ = ["REQUEST_ID", "TRACEPARENT", "ClientGoneError", "ClientRequest", "ServerExchange", "StopReason"]
 
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = b"traceparent"
+TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 REQUEST_ID = b"x-request-id"
 CLIENT_ID = re.compile(rb"[0-9A-Za-z][0-9A-Za-z._:/+=-]{0,127}")
 PROGRESS_BYTES = 4096
@@ -62,7 +73,7 @@ class ClientRequest:
         read_bytes, is_read: how much of the body has been read, and whether that is all of it.
         head_sent, finished: how much of the response has been sent.
         stopped_by: what ended it from outside; None: nothing did.
-        waiting_for, waiting_since: what the request is waiting for the client to do, and the loop's time since when.
+        waiting_for, waiting_since: what it is waiting for the client to do, and since when, in monotonic seconds.
         body_waited: seconds that it has waited for the client's body in all. body_since: as `waiting_since`, for all.
         comment_seconds: of silence after which an event stream gets a comment; None: never.
         extra_headers: of every response to this request.
@@ -71,37 +82,23 @@ class ClientRequest:
         large_work: does what a large body takes.
     """
 
-    __slots__ = (
-        "_comment",
-        "_ends_event",
-        "_next_mark",
-        "_receive",
-        "_send",
-        "_server",
-        "_task",
-        "_waited",
-        "_watcher",
-        "body_since",
-        "body_waited",
-        "caller",
-        "comment_seconds",
-        "error_reply",
-        "extra_headers",
-        "finished",
-        "head_sent",
-        "headers",
-        "is_authenticated",
-        "is_read",
-        "large_work",
-        "loop",
-        "raw_headers",
-        "read_bytes",
-        "record",
-        "scope",
-        "stopped_by",
-        "waiting_for",
-        "waiting_since",
-    )
+    caller: Caller = ANYBODY
+    is_authenticated = False
+    read_bytes = 0
+    is_read = False
+    head_sent = False
+    finished = False
+    stopped_by: StopReason | None = None
+    waiting_for: Literal["body", "reader"] | None = None
+    waiting_since = 0.0
+    body_waited = 0.0
+    body_since = 0.0
+    comment_seconds: float | None = None
+    _next_mark = 0
+    _waited = 0.0
+    _ends_event = False  # what was sent last ends an event: a comment may follow
+    _comment: asyncio.Task[None] | None = None
+    _watcher: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -118,28 +115,12 @@ class ClientRequest:
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.headers = dict(self.raw_headers)
-        self.caller: Caller = ANYBODY
-        self.is_authenticated = False
         self.extra_headers: list[tuple[bytes, bytes]] = []
-        self.read_bytes = 0
-        self.is_read = False
-        self.head_sent = False
-        self.finished = False
-        self.stopped_by: StopReason | None = None
-        self.waiting_for: Literal["body", "reader"] | None = None
-        self.waiting_since = 0.0
-        self.body_waited = self.body_since = 0.0
-        self.comment_seconds: float | None = None
-        self._next_mark = 0
-        self._waited = 0.0
-        self._ends_event = False  # what was sent last ends an event: a comment may follow
-        self._comment: asyncio.Task[None] | None = None
         self.loop = asyncio.get_running_loop()
         self._receive = receive
         self._send = send
         self._task = asyncio.current_task()
         self._server: ServerExchange | None = scope.get("extensions", {}).get("llmgate.client")
-        self._watcher: asyncio.Task[None] | None = None
 
     def values(self, name: bytes) -> list[bytes]:
         """Return every value of a request header."""
@@ -155,7 +136,7 @@ class ClientRequest:
         Raises:
             ClientGoneError: the client disconnected.
         """
-        now = self.loop.time()
+        now = monotonic()
         if self.read_bytes >= self._next_mark:
             self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
         self.waiting_since = now - self._waited  # pauses of our own in between do not count
@@ -163,7 +144,7 @@ class ClientRequest:
         self.waiting_for = "body"
         message = await self._receive()
         self.waiting_for = None
-        ended = self.loop.time()
+        ended = monotonic()
         self._waited = ended - self.waiting_since
         self.body_waited = ended - self.body_since
         if message["type"] == "http.disconnect":
@@ -175,8 +156,8 @@ class ClientRequest:
 
     def traceparent(self) -> str | None:
         """Return the client's trace, if it is a valid one."""
-        value = self.headers.get(b"traceparent", b"")
-        return value.decode("ascii") if TRACEPARENT.fullmatch(value) else None
+        value = self.headers.get(TRACEPARENT, b"")
+        return value.decode("ascii") if TRACE.fullmatch(value) else None
 
     def organization(self) -> str | None:
         """Return the organization that the client names."""
@@ -202,25 +183,44 @@ class ClientRequest:
     async def send(self, message: Message) -> None:
         """Send a part of the response, as fast as the client reads."""
         if not self.head_sent:
-            self.head_sent = True
-            self.record.status = message["status"]
-            self.record.first_byte_seconds = time.monotonic() - self.record.started
-            headers = message["headers"]
-            if self.record.client_request_id is not None:
-                headers = [header for header in headers if header[0] != REQUEST_ID]
-            message["headers"] = [*headers, *self.extra_headers]
+            self._complete_head(message)
         elif not message.get("more_body"):
             self.finished = True  # a disconnect from here on loses nothing
         elif self.comment_seconds is not None:
             self._ends_event = message.get("body", b"").endswith(EVENT_END)
-        self.waiting_for, self.waiting_since = "reader", self.loop.time()
+        self.waiting_for, self.waiting_since = "reader", monotonic()
         await self._send(message)
         self.waiting_for = None
+
+    async def send_whole(self, status: int, headers: RawHeaders, content: bytes) -> None:
+        """Send a whole response, its length included; a large one in slices, so that a slow reader holds up one."""
+        head = {"type": "http.response.start", "status": status}
+        head["headers"] = [*headers, (b"content-length", b"%d" % len(content))]
+        if len(content) > SLICE_BYTES:
+            await self.send(head)
+            await send_body(self.send, content)
+            return
+        self._complete_head(head)
+        self.waiting_for, self.waiting_since = "reader", monotonic()
+        await self._send(head)
+        self.finished = True  # a disconnect from here on loses nothing
+        await self._send({"type": "http.response.body", "body": content, "more_body": False})
+        self.waiting_for = None
+
+    def _complete_head(self, head: Message) -> None:
+        """Record that the response begins, and add the headers that every response to this request has."""
+        self.head_sent = True
+        record, headers = self.record, head["headers"]
+        record.status = head["status"]
+        record.first_byte_seconds = monotonic() - record.started
+        if record.client_request_id is not None:
+            headers = [header for header in headers if header[0] != REQUEST_ID]
+        head["headers"] = [*headers, *self.extra_headers]
 
     def send_comment(self) -> None:
         """Send a comment into a silent event stream, unless the client has not read the last one."""
         if self._ends_event and (self._comment is None or self._comment.done()):
-            self.waiting_since = self.loop.time()
+            self.waiting_since = monotonic()
             self._comment = self.loop.create_task(self._send_comment())
 
     async def _send_comment(self) -> None:

@@ -18,8 +18,10 @@ from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = [
     "ATTACHMENT",
+    "JSON_TYPE",
     "MAX_VALUE_CHARACTERS",
     "NO_PAGE",
+    "SLICE_BYTES",
     "ErrorFacts",
     "ErrorShape",
     "Message",

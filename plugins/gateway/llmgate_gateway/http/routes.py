@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from llmgate_gateway.http.path_parts import decode_part
 from llmgate_gateway.http.responses import RefusedError, refuse
@@ -137,6 +138,19 @@ class Routes:
         self._patterns = MappingProxyType({length: tuple(group) for length, group in patterns.items()})
         with_slashes = [it for group in patterns.values() for it in group if it.route.last_holds_slashes]
         self._starts = tuple(dict.fromkeys(it.literal_start for it in with_slashes))
+        self._as_sent = MappingProxyType(
+            {(method, path.encode("latin-1")): (path, match) for (method, path), match in exact.items()}
+        )
+
+    def of_request(self, scope: Mapping[str, Any]) -> tuple[str, RouteMatch]:
+        """Return the path of a request below the prefix that the app is mounted at, and what is served there."""
+        raw, method = scope.get("raw_path"), scope["method"]
+        if isinstance(raw, bytes) and not scope.get("root_path"):
+            found = self._as_sent.get((method, raw))  # a path without parameters, as almost every call has
+            if found is not None:
+                return found
+        path = request_path(scope)
+        return path, self.find(method, path)
 
     def find(self, method: str, path: str) -> RouteMatch:
         """Return what is served for a request line; `path` is as it was sent."""

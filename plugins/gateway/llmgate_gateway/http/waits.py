@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from time import monotonic
 
 from llmgate_gateway.http.request import ClientRequest, StopReason
 
@@ -83,7 +84,7 @@ class Waits:
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         del self._timers[loop]
-        now, shortest = loop.time(), 0.0
+        now, shortest = monotonic(), 0.0
         for request, limits in tuple(self._requests.items()):
             if request.loop is not loop:
                 continue

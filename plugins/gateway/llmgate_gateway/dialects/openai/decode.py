@@ -13,6 +13,7 @@ from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.dialects.openai.form import form_parameters, query_parameters
 from llmgate_gateway.http.body import body_limit, check_names, json_body, query_fields, read_whole
+from llmgate_gateway.http.large_work import LARGE_BYTES
 from llmgate_gateway.http.multipart import Form, boundary_of, fields_as_body, read_form
 from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import refuse
@@ -46,7 +47,7 @@ async def decode_call(
         await _read_body(call, request, route, general, may_be_empty=bool(ids) and not route.names_model)
         if route.operation == "create":
             _check_endpoint(call.body, route)
-        query = _query_of(request, route)
+        query = request.scope.get("query_string", b"")
         named = _read_query(call, route, query) if query else None
         if ids:
             given = {"model": next(iter(ids.values()))} if route.names_model else ids
@@ -81,21 +82,22 @@ async def _read_body(
     content = await read_whole(request, min(limits.max_json_body, limits.max_body))
     call.size = len(content)
 
-    def read() -> dict[str, Any]:
+    def parsed() -> dict[str, Any]:
         body = json_body(request, content, optional=may_be_empty, max_values=limits.max_json_values)
         check_names(body, files=files, has_model_list=has_model_list)
         return body
 
-    call.body = await request.large_work.run(len(content), read)
+    call.body = parsed() if call.size <= LARGE_BYTES else await request.large_work.run(call.size, parsed)
     if content.count(MODEL_KEY) == 1 and ESCAPED_LETTER not in content:
         call.content = content  # with two models in one object the upstream might choose another than we do
 
 
 def _check_endpoint(body: Mapping[str, Any], route: HTTPRoute) -> None:
     """Refuse a body without its endpoint's input that has another endpoint's, as after a wrong base URL."""
-    missing = next((name for name in FAMILIES[route.family].required if name not in body), None)
-    if missing is None:
+    required = FAMILIES[route.family].required
+    if required.issubset(body):
         return
+    missing = next(name for name in required if name not in body)
     paths = [
         f"/v1{ENDPOINTS[name]['create'].path}"
         for name, family in FAMILIES.items()
@@ -106,16 +108,10 @@ def _check_endpoint(body: Mapping[str, Any], route: HTTPRoute) -> None:
         raise refuse(400, message, param=missing)
 
 
-def _query_of(request: ClientRequest, route: HTTPRoute) -> bytes:
-    """Return the query, without the version of Azure's API on a path of that API."""
-    query: bytes = request.scope.get("query_string", b"")
-    if route.names_model:
-        return b"&".join(part for part in query.split(b"&") if not part.lower().startswith(AZURE_VERSION))
-    return query
-
-
 def _read_query(call: GatewayCall, route: HTTPRoute, query: bytes) -> str | None:
     """Put the query's fields into the body; return the model by which the client chooses a deployment, if any."""
+    if route.names_model:  # a path of Azure's API, whose version its clients send
+        query = b"&".join(part for part in query.split(b"&") if not part.lower().startswith(AZURE_VERSION))
     allowed, others = query_fields(query, route.query)
     call.body.update(query_parameters(route, fields_as_body(allowed)))
     model = None
