@@ -11,29 +11,14 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from rows import Row
 
 import llmgate_core
 
 CHILDREN = 31
-
-
-class Row(NamedTuple):
-    """One line of the result; `plain_us` is the CPU time of the plain program, if there is one."""
-
-    name: str
-    transport: str
-    measured: float
-    budget: float
-    unit: str
-    plain_us: float | None = None
-
-    @property
-    def passed(self) -> bool:
-        return self.measured <= self.budget
 
 
 FIRST_CALL = """

@@ -1,175 +1,145 @@
-"""Measure the cost of the gateway: CPU time of its process for each request and event, its start, its memory.
+"""Measure the cost of the gateway: CPU time of its process beside nginx and a plain httpx program, start and memory.
 
-The gateway runs as `llmgate serve` with one worker, and with key, limits, metrics, cost and access log on. Upstream and
-client are separate processes. Of the content, only the length is checked.
+Gateway and nginx take turns in front of the same upstream, and so does the plain program, which asks the upstream
+directly; each round gives one ratio, and the median counts. Where nginx is missing, there are microseconds only. Of
+the content, only the length is checked. benchmarks/README.md says what is compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import os
-import signal
-import subprocess
+import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from statistics import median
+from typing import NamedTuple
 
-HERE = Path(__file__).parent
-KEY = "sk-benchmark-0123456789"
-EVENTS = 201
-TICKS = os.sysconf("SC_CLK_TCK")
-CONFIG = """
-model_list:
-  - model_name: plain
-    params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/v1"}}
-  - model_name: paced
-    params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/paced/v1"}}
-  - model_name: steady
-    params: {{model: openai/gpt-4o, api_key: sk-upstream-0123456789, api_base: "{origin}/steady/v1"}}
-general_settings:
-  master_key: {key}
-"""
-BUDGETS = {
-    "request, microseconds": 160.0,
-    "burst of 200 chunks, microseconds": 1200.0,
-    "paced event, microseconds": 25.0,
-    "first answer after start, seconds": 0.25,
-    "resident memory idle, MB": 45.0,
-}
+from plain import Plain
+from rows import Row, show
+from servers import cost, cpu_seconds, gateway, nginx, request_of, resident_mb, upstream
+
+ROUNDS = 7
+STARTS = 5
+FIRST_ANSWER, IDLE = "first answer of the gateway", "gateway, idle"
+
+
+class Kind(NamedTuple):
+    """What is sent: its name, the model, how often over each of how many connections, and the budget beside nginx.
+
+    `calls` are those of the plain program in a round; 0: it is not measured.
+    """
+
+    name: str
+    model: str
+    stream: bool
+    count: int
+    at_once: int
+    budget: float | None
+    calls: int = 0
+
+
+KINDS = (
+    Kind("gateway request", "plain", False, 250, 8, 5.0, calls=500),
+    Kind("gateway stream, 2 ms apart", "paced", True, 1, 16, 1.25),
+    Kind("gateway stream, one by one", "apart", True, 10, 8, None),
+    Kind("gateway stream, in one write", "plain", True, 25, 8, None, calls=50),
+)
+"""200 chunks each. A model sends them apart, so that is the one with the budget."""
+
+Side = Callable[[], float]
+"""Does a round, and returns CPU microseconds for each request."""
+
+
+def sides(kind: Kind, servers: dict[str, tuple[int, int]], origin: str) -> dict[str, Side]:
+    # nginx passes a path on as it is; the gateway finds the upstream's path by the model's name
+    prefix = b"/v1/" if kind.model == "plain" else b"/%b/v1/" % kind.model.encode()
+    sent = request_of(kind.model, stream=kind.stream)
+    requests = {"gateway": sent, "nginx": sent.replace(b"/v1/", prefix, 1)}
+    rounds: dict[str, Side] = {
+        name: partial(cost, pid, port, requests[name], kind.count, kind.at_once)
+        for name, (pid, port) in servers.items()
+    }
+    if kind.calls:
+        plain = Plain(f"{origin}/v1")
+        rounds["httpx"] = partial(cost_here, plain.stream if kind.stream else plain.call, kind.calls)
+    return rounds
+
+
+def cost_here(call: Callable[[], object], count: int) -> float:
+    before = time.process_time()
+    for _ in range(count):
+        call()
+    return (time.process_time() - before) / count * 1e6
+
+
+def measure(kind: Kind, servers: dict[str, tuple[int, int]], origin: str) -> Iterator[Row]:
+    """Run the sides in turns, and yield the gateway's microseconds and its ratio to each other side."""
+    todo = sides(kind, servers, origin)
+    for run in todo.values():
+        run()
+    names, rounds = list(todo), []
+    for turn in range(ROUNDS):
+        order = names[turn % len(names) :] + names[: turn % len(names)]  # the first side changes
+        rounds.append({name: todo[name]() for name in order})
+    yield Row(kind.name, "", median(times["gateway"] for times in rounds), None, "us")
+    for name in names[1:]:
+        ratio = median(times["gateway"] / times[name] for times in rounds)
+        budget = kind.budget if name == "nginx" else None
+        yield Row(kind.name, name, ratio, budget, "x", median(times[name] for times in rounds))
+
+
+def measure_starts(origin: str) -> Iterator[Row]:
+    """Yield the seconds from the start of the process to its first answer, their CPU time, and its memory after it."""
+    seconds, cpu, memory = [], [], []
+    for _ in range(STARTS):
+        with gateway(origin) as (pid, _, took):
+            cpu.append(cpu_seconds(pid))
+            seconds.append(took)
+            memory.append(resident_mb(pid))
+    yield Row(FIRST_ANSWER, "", min(seconds), 0.25, "s")
+    yield Row(f"{FIRST_ANSWER}, CPU", "", median(cpu), None, "s")
+    yield Row(IDLE, "", median(memory), 45.0, "MB")
 
 
 @contextmanager
-def upstream() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "upstream.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.stdin.close()
-        process.wait()
-
-
-@contextmanager
-def gateway(origin: str) -> Iterator[tuple[int, int, float]]:
-    """Yield the process id, the port, and the seconds from the start to the first answer."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "config.yaml")
-        config.write_text(CONFIG.format(origin=origin, key=KEY))
-        command = [sys.executable, "-m", "llmgate_core", "serve", "--config", str(config), "--port", str(free_port())]
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            port = int(command[-1])
-            wait_until_answered(port, process)
-            yield process.pid, port, time.perf_counter() - started
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
-def wait_until_answered(port: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            asyncio.run(drive(port, request_of("plain"), 1, 1))
-        except OSError:
-            time.sleep(0.002)
-        else:
+def running(origin: str) -> Iterator[dict[str, tuple[int, int]]]:
+    """Run the gateway, and nginx where there is one; yield the process id and port of each."""
+    with gateway(origin) as (pid, port, _):
+        if not shutil.which("nginx"):
+            print("nginx is not installed: no ratio to it", file=sys.stderr)
+            yield {"gateway": (pid, port)}
             return
-    raise SystemExit("the gateway did not start")
-
-
-def request_of(model: str, *, stream: bool = False) -> bytes:
-    messages = [{"role": "user", "content": "How many ships did the lighthouse keeper count?"}]
-    body = json.dumps({"model": model, "messages": messages, **({"stream": True} if stream else {})}).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n"
-        f"user-agent: benchmark\r\naccept: */*\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-async def drive(port: int, request: bytes, count: int, concurrency: int) -> None:
-    """Send a request `count` times over each of `concurrency` connections, and read every answer."""
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(count):
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(head.decode())
-            if b"chunked" in head:
-                await reader.readuntil(b"\r\n0\r\n\r\n")
-            else:
-                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-                await reader.readexactly(int(length))
-        writer.close()
-
-    await asyncio.gather(*(one() for _ in range(concurrency)))
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise SystemExit("no VmRSS")
-
-
-def cost(pid: int, port: int, request: bytes, count: int, concurrency: int) -> float:
-    """Return CPU microseconds of the gateway for each request: the median of five rounds."""
-    asyncio.run(drive(port, request, max(1, count // 10), concurrency))
-    rounds = []
-    for _ in range(5):
-        before = cpu_seconds(pid)
-        asyncio.run(drive(port, request, count, concurrency))
-        rounds.append((cpu_seconds(pid) - before) / (count * concurrency) * 1e6)
-    return median(rounds)
+        with nginx(origin) as yardstick:
+            yield {"gateway": (pid, port), "nginx": yardstick}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", metavar="NAME", help="only measurements whose name contains NAME")
     parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     options = parser.parse_args()
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]  # everything is on the loopback
+    rows = []
+
+    def add(found: Iterator[Row]) -> None:
+        for row in found:
+            rows.append(row)
+            show(row, as_json=options.json)
+
     with upstream() as origin:
-        starts = []
-        for _ in range(3):
-            with gateway(origin) as (pid, port, seconds):
-                starts.append(seconds)
-                idle = resident_mb(pid)
-        with gateway(origin) as (pid, port, _):
-            figures = {
-                "request, microseconds": cost(pid, port, request_of("plain"), 500, 8),
-                "burst of 200 chunks, microseconds": cost(pid, port, request_of("plain", stream=True), 50, 8),
-                "paced event, microseconds": cost(pid, port, request_of("paced", stream=True), 2, 16) / EVENTS,
-                "first answer after start, seconds": min(starts),
-                "resident memory idle, MB": idle,
-            }
-    for name, value in figures.items():
-        row = {"measurement": name, "value": round(value, 3), "budget": BUDGETS[name]}
-        print(json.dumps(row) if options.json else f"{name:40} {value:10.3f}   budget {BUDGETS[name]:g}")
-    return int(options.check and any(value > BUDGETS[name] for name, value in figures.items()))
+        if options.only in FIRST_ANSWER or options.only in IDLE:
+            add(measure_starts(origin))
+        if kinds := [kind for kind in KINDS if options.only in kind.name]:
+            with running(origin) as servers:
+                for kind in kinds:
+                    add(measure(kind, servers, origin))
+    return int(options.check and not all(row.passed for row in rows))
 
 
 if __name__ == "__main__":

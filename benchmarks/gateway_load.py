@@ -12,19 +12,15 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import uvloop
-from gateway import cost, cpu_seconds, free_port, gateway, request_of, upstream
+from servers import cpu_seconds, gateway, nginx, request_of, upstream
 
 RATE, RATE_SECONDS = 40, 10
 STEADY_SECONDS = 0.05  # between the events of a steady stream, as in upstream.py
@@ -32,23 +28,6 @@ BUDGETS = {
     "added p50 at 40 requests a second, ms": 0.7,
     "p99 of the jitter between events, ms": 10.0,
 }
-NGINX = """
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-  access_log {folder}/access.log;
-  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;
-  fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-  keepalive_requests 1000000;
-  upstream model {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
-    }}
-  }}
-}}
-"""
 
 
 class Reader(asyncio.Protocol):
@@ -137,23 +116,6 @@ def run(work: Coroutine[Any, Any, list[float]]) -> list[float]:
         loop.close()
 
 
-@contextmanager
-def nginx(upstream_port: int) -> Iterator[tuple[int, int]]:
-    """Yield the process id of the only worker, and the port."""
-    with tempfile.TemporaryDirectory() as folder:
-        port, config = free_port(), Path(folder, "nginx.conf")
-        config.write_text(NGINX.format(folder=folder, port=port, upstream=upstream_port))
-        os.chmod(folder, 0o777)  # its worker runs as another user
-        process = subprocess.Popen(["nginx", "-p", folder, "-c", str(config)], stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(1.0)
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            yield int(children[0]), port
-        finally:
-            process.terminate()
-            process.wait()
-
-
 def measure(pid: int | None, port: int, streams: int) -> dict[str, float]:
     """Return the figures of one server; `pid` is None if its CPU time is not measured."""
     figures = {"p50, ms": median(run(latencies(port, request_of("plain"))))}
@@ -161,8 +123,6 @@ def measure(pid: int | None, port: int, streams: int) -> dict[str, float]:
     figures["jitter p99, ms"] = p99(run(jitters(port, request_of("steady", stream=True), streams)))
     if pid:
         figures["CPU of a steady event, microseconds"] = (cpu_seconds(pid) - before) / (streams * 201) * 1e6
-        figures["CPU of a request, microseconds"] = cost(pid, port, request_of("plain"), 500, 8)
-        figures["CPU of a burst, microseconds"] = cost(pid, port, request_of("plain", stream=True), 50, 8)
     return figures
 
 
@@ -180,7 +140,7 @@ def main() -> int:
             os.sched_setaffinity(pid, {cores[0]})
             servers["gateway"] = measure(pid, port, options.streams)
         if shutil.which("nginx"):
-            with nginx(upstream_port) as (pid, port):
+            with nginx(origin) as (pid, port):
                 os.sched_setaffinity(pid, {cores[0]})
                 servers["nginx"] = measure(pid, port, options.streams)
     for name, figures in servers.items():

@@ -2,8 +2,8 @@
 
 It sends prepared bytes and validates nothing: its request parser takes only what well-behaved clients send
 (keep-alive, content-length). Run as a program, it prints its port and ends when its stdin is closed. `/v1/…` answers
-immediately; the events of a stream are 2 ms apart under `/paced/v1/…`, and 50 ms under `/steady/v1/…` or if the body
-names the model `steady`.
+immediately, a stream in one write; its events are written one by one without a pause under `/apart/v1/…`, 2 ms apart
+under `/paced/v1/…`, and 50 ms under `/steady/v1/…` or if the body names the model `steady`.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ class Upstream(asyncio.Protocol):
             self.transport.write(EMBEDDING)
         elif not _STREAM_WANTED.search(body):
             self.transport.write(CHAT)
+        elif path.startswith(b"/apart/"):
+            self._write_paced(STREAM, asyncio.get_running_loop().time(), 0.0)
         elif path.startswith(b"/paced/"):
             self._write_paced(STREAM, asyncio.get_running_loop().time(), PACE_SECONDS)
         elif path.startswith(b"/steady/") or b'"model": "steady"' in body:
