@@ -19,7 +19,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway endurance lock clean
+.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check endurance soak lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -89,6 +89,9 @@ bench: venv ## measure against the budgets (ARGS="--only stream --check")
 bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter; beside nginx where there is one
 	$(BIN)/python benchmarks/gateway.py
 	$(BIN)/python benchmarks/gateway_load.py
+
+soak: venv ## 100,000 requests, 1,000 live streams, overload, busy neighbours; about an hour (ARGS as for endurance)
+	$(BIN)/python benchmarks/endurance/run.py --group soak $(ARGS)
 
 endurance: venv ## load, cancels, kills, full disks, at length (ARGS="--only stop --scale 0.1 --write docs/reliability.md")
 	$(BIN)/python benchmarks/endurance/run.py $(ARGS)

@@ -1,4 +1,4 @@
-"""The yardstick: a program that uses httpx alone. It imports nothing of llmgate: other SDKs are measured beside it too."""
+"""The yardstick: a program that uses httpx alone. It imports nothing of llmgate, so peers can use it too."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ from calls import KEY, new_token, prompt
 from loopback import PATIENCE_SECONDS, Upstream, until
 from measuring import Outcomes, children
 
+HERE = Path(__file__).parent
+CENSUS = "census"  # the file of the counts, in the gateway's folder
 HOST = "127.0.0.1"
 BOUNDARY = "endurance"
 UPLOAD_BYTES = 300_000
@@ -41,11 +43,13 @@ FOREIGN = ("OPENAI_", "LLMGATE_", "LITELLM_", "HOST", "PORT", "NUM_WORKERS")
 class Gateway:
     """A gateway that runs; made by `gateway`."""
 
-    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes], key: str | None) -> None:
         self.folder, self.port, self.process = folder, port, process
         self.pid = process.pid
         self.config = folder / "config.yaml"
         self._opener = build_opener(ProxyHandler({}))
+        if key:
+            self._opener.addheaders.append(("Authorization", f"Bearer {key}"))
 
     def get(self, path: str) -> str:
         with self._opener.open(f"http://{HOST}:{self.port}{path}", timeout=PATIENCE_SECONDS) as answer:
@@ -61,6 +65,18 @@ class Gateway:
         """Return the sum of a metric over all its labels."""
         lines = (line for line in self.get("/metrics").splitlines() if line.startswith((f"{name} ", f"{name}{{")))
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def tasks(self) -> int:
+        """Return how many tasks its loop has; the gateway was started with `census=True`."""
+        known = len(self._census())
+        self.signal(signal.SIGUSR2)
+        if not until(lambda: len(self._census()) > known, 10):
+            raise RuntimeError("the gateway did not count its tasks")
+        return int(self._census()[-1])
+
+    def _census(self) -> list[str]:
+        path = self.folder / CENSUS
+        return path.read_text().splitlines() if path.exists() else []
 
     def processes(self) -> list[int]:
         """Return the processes that serve."""
@@ -104,21 +120,29 @@ def write_config(folder: Path, base_url: str, general: str, more: str = "") -> P
     return path
 
 
-def start(folder: Path, workers: int, before: Callable[[], None] | None = None) -> Gateway:
+def start(
+    folder: Path,
+    workers: int,
+    before: Callable[[], None] | None = None,
+    *,
+    census: bool = False,
+    key: str | None = None,
+) -> Gateway:
     """Start a gateway with the config of the folder; `before` runs in its process first."""
     port = free_port()
     flags = ["serve", "--config", str(folder / "config.yaml"), "--port", str(port), "--workers", str(workers)]
+    program = [str(HERE / "census.py"), str(folder / CENSUS)] if census else ["-m", "llmgate_core"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "llmgate_core", *flags],
+            [sys.executable, *program, *flags],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             env=environment,
             preexec_fn=before,  # noqa: PLW1509  nothing else runs in this process yet
         )
-    return Gateway(folder, port, process)
+    return Gateway(folder, port, process, key)
 
 
 @contextmanager
@@ -129,6 +153,8 @@ def gateway(
     general: str = "",
     more: str = "",
     before: Callable[[], None] | None = None,
+    census: bool = False,
+    key: str | None = None,
 ) -> Iterator[Gateway]:
     """Run a gateway in front of an upstream for the length of a `with` block.
 
@@ -138,10 +164,12 @@ def gateway(
         general: what is between the braces of `general_settings`.
         more: more entries of the model list.
         before: runs in the gateway's process before the gateway.
+        census: whether it can count its tasks.
+        key: that may read `/metrics`, if the config has keys.
     """
     with tempfile.TemporaryDirectory() as name:
         write_config(Path(name), server.base_url, general, more)
-        running = start(Path(name), workers, before)
+        running = start(Path(name), workers, before, census=census, key=key)
         try:
             ready = until(lambda: running.process.poll() is not None or running.is_up())
             if not ready or running.process.poll() is not None:
@@ -157,11 +185,11 @@ def gateway(
                     running.process.wait()
 
 
-def chat(token: str, *, stream: bool = False, padding: int = 0, **orders: Any) -> bytes:
+def chat(token: str, *, stream: bool = False, padding: int = 0, key: str | None = None, **orders: Any) -> bytes:
     """Return the bytes of a chat request."""
     messages = [{"role": "user", "content": prompt(token, padding, **orders)}]
     body: dict[str, Any] = {"model": "m", "messages": messages}
-    return post("/v1/chat/completions", json.dumps({**body, "stream": True} if stream else body).encode())
+    return post("/v1/chat/completions", json.dumps({**body, "stream": True} if stream else body).encode(), key=key)
 
 
 def upload(token: str, size: int = UPLOAD_BYTES, **orders: Any) -> bytes:
@@ -176,9 +204,11 @@ def upload(token: str, size: int = UPLOAD_BYTES, **orders: Any) -> bytes:
     return post("/v1/audio/transcriptions", body, f"multipart/form-data; boundary={BOUNDARY}")
 
 
-def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
+def post(path: str, body: bytes, content_type: str = "application/json", key: str | None = None) -> bytes:
+    authorization = f"authorization: Bearer {key}\r\n" if key else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: {content_type}\r\n{authorization}"
+        f"content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -5,7 +5,8 @@ answer begins with the token of its request, so an answer that reached the wrong
 prints its port and ends when its stdin is closed; `GET /counts` returns the counters, `GET /reset` clears them.
 
 Orders: `delay` seconds before the answer; `chunks` of a stream and the `gap` between them in seconds; `bytes` of text
-in an answer, or in each chunk; `errors`: how many tries get a 503 first; `retry_after`: the header of those errors.
+in an answer, or in each chunk; `numbered=1`: each chunk ends with its number; `errors`: how many tries get a 503 first;
+`retry_after`: the header of those errors.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Connection(asyncio.Protocol):
         elif path.endswith("/transcriptions"):
             self._send(token, "200 OK", json.dumps({"text": text}))
         elif STREAM.search(request):
-            await self._stream(token, text, int(orders.get("chunks", 5)), float(orders.get("gap", 0)))
+            await self._stream(token, text, orders)
         else:
             message = {"role": "assistant", "content": text}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
@@ -147,12 +148,14 @@ class Connection(asyncio.Protocol):
         self._counts.sent += len(data)
         self._transport.write(data)
 
-    async def _stream(self, token: str, text: str, chunks: int, gap: float) -> None:
+    async def _stream(self, token: str, text: str, orders: dict[str, str]) -> None:
+        chunks, gap, is_numbered = int(orders.get("chunks", 5)), float(orders.get("gap", 0)), "numbered" in orders
         head = HEAD.format(status="200 OK", token=token, kind="text/event-stream")
         self._write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
         for number in range(chunks):
             reason = "stop" if number == chunks - 1 else None
-            choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+            content = f"{text}{number}" if is_numbered else text
+            choice = {"index": 0, "delta": {"content": content}, "finish_reason": reason}
             chunk = {"id": token, "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o"}
             event = f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n".encode()
             self._write(b"%x\r\n%b\r\n" % (len(event), event))

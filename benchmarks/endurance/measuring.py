@@ -91,6 +91,10 @@ def resident_mb(pid: int | str = "self") -> float:
     raise RuntimeError("no VmRSS")
 
 
+def threads(pid: int | str = "self") -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
 def children(pid: int) -> list[int]:
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

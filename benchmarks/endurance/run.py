@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from measuring import Row
 
 HERE = Path(__file__).parent
-PROGRAMS = (
+ENDURANCE = (
     "cancels",
     "threads_and_loops",
     "bursts",
@@ -41,10 +42,26 @@ PROGRAMS = (
     "log_files",
     "descriptors",
 )
-HANG_SECONDS = 240.0
+SOAK = ("soak", "gateway_soak", "live_streams", "overload", "key_limits", "neighbours")
+
+
+class Group(NamedTuple):
+    """Programs that make one table: their names, and after how many seconds one of them counts as hung."""
+
+    target: str
+    programs: tuple[str, ...]
+    hang_seconds: float
+
+    @property
+    def begin(self) -> str:
+        """The line of a page behind which the table stands."""
+        return f"<!-- from make {self.target} -->\n"
+
+
+GROUPS = {group.target: group for group in (Group("endurance", ENDURANCE, 240.0), Group("soak", SOAK, 3600.0))}
 PAGE_COLUMNS = 110
 QUIET_LOAD = 0.5  # runnable processes for each core before the start
-BEGIN, END = "<!-- from make endurance -->\n", "<!-- end -->"
+END = "<!-- end -->"
 HEADER = "| experiment | load | figures | held |\n|---|---|---|---|\n"
 
 
@@ -55,14 +72,14 @@ def rows_of(name: str, options: argparse.Namespace) -> list[Row]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     hung = False
     try:
-        out, _ = process.communicate(timeout=HANG_SECONDS)
+        out, _ = process.communicate(timeout=options.group.hang_seconds)
     except subprocess.TimeoutExpired:
         hung = True
         os.killpg(process.pid, signal.SIGKILL)
         out, _ = process.communicate()
     rows = [Row(**json.loads(line)) for line in out.splitlines()]
     if hung or process.returncode != int(not all(row.held for row in rows)):
-        end = f"no end within {HANG_SECONDS:.0f} s" if hung else f"ended with status {process.returncode}"
+        end = f"no end within {options.group.hang_seconds:.0f} s" if hung else f"ended with status {process.returncode}"
         rows.append(Row(f"{name}.py", "", end, held=False))
     return rows
 
@@ -88,37 +105,41 @@ def conditions(scale: float) -> str:
     )
 
 
-def around_table(path: Path) -> tuple[str, str]:
-    """Return what a page has before and behind its table, the two markers included.
+def around_table(path: Path, begins: str) -> tuple[str, str]:
+    """Return what a page has before and behind one of its tables, the two markers included.
 
     Raises:
         SystemExit: it has no such place.
     """
-    head, begin, rest = path.read_text("utf-8").partition(BEGIN)
+    head, begin, rest = path.read_text("utf-8").partition(begins)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"{path} has no {BEGIN.strip()} and {END} behind it")
+        raise SystemExit(f"{path} has no {begins.strip()} and {END} behind it")
     return head + begin, end + tail
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--group", choices=list(GROUPS), default="endurance", help="(default: %(default)s)")
     parser.add_argument("--only", default="", help="programs whose names contain this text")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full load (default: %(default)s)")
     parser.add_argument("--first", action="store_true", help="only the first row of each program")
     parser.add_argument("--jobs", type=int, default=1, help="programs at a time (default: %(default)s)")
     parser.add_argument("--write", type=Path, help="page whose table is replaced as well")
     options = parser.parse_args()
-    names = [name for name in PROGRAMS if options.only in name]
+    options.group = GROUPS[options.group]
+    names = [name for name in options.group.programs if options.only in name]
     if not names:
-        parser.error(f"no program is named like {options.only!r}; there are {', '.join(PROGRAMS)}")
+        parser.error(f"no program is named like {options.only!r}; there are {', '.join(options.group.programs)}")
     if options.write is not None:
-        around_table(options.write)  # a page without a place for the table is refused before ten minutes are spent
+        around_table(
+            options.write, options.group.begin
+        )  # a page without a place for the table is refused before ten minutes are spent
     title = conditions(options.scale)
     print(f"{title}\n\n{HEADER}", end="")
     rows = list(all_rows(names, options))
     if options.write is not None:
-        before, after = around_table(options.write)
+        before, after = around_table(options.write, options.group.begin)
         table = HEADER + "".join(f"{row.markdown()}\n" for row in rows)
         options.write.write_text(f"{before}\n{title}\n\n{table}\n{after}", "utf-8")
     failed = sum(not row.held for row in rows)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from calls import astream, async_client, awhole, client, stream, whole
+from gateways import clients, gateway
 from loopback import Upstream, upstream
 from measuring import TRANSPORTS, LoopRun, Outcomes, Row, aoutcome_of, outcome_of, program, scaled
 
 SHARE = 0.3
+CALLS = 10_000
 THREADS, TASKS = 16, 30
 
 
@@ -36,7 +38,7 @@ async def in_tasks(server: Upstream, transport: str, count: int, outcomes: Outco
 
 
 def stale_connections(scale: float) -> Iterator[Row]:
-    count = scaled(1700, scale, 60)
+    count = scaled(CALLS, scale, 60)
     for transport in TRANSPORTS:
         for place in (f"{THREADS} threads", f"{TASKS} tasks"):
             with upstream(cut=SHARE) as server:
@@ -55,5 +57,22 @@ def stale_connections(scale: float) -> Iterator[Row]:
                 )
 
 
+def through_the_gateway(scale: float) -> Iterator[Row]:
+    """The gateway's config allows no retry: one replay on a fresh connection is not one."""
+    count = scaled(CALLS, scale, 60)
+    with upstream(cut=SHARE) as server, gateway(server) as running:
+        outcomes = Outcomes()
+        asyncio.run(clients(running.port, count, TASKS, outcomes))
+        counts = server.counts()
+        status, _ = running.end()
+        left = server.closed()
+        yield Row(
+            f"{SHARE:.0%} of kept connections closed within 4 ms of an answer, gateway, {TASKS} clients",
+            f"{count:,} requests, `max_retries: 0`",
+            f"{counts['cuts']} cuts; {outcomes.shown()}; {counts['duplicates']} sent twice; {left} sockets left",
+            held=outcomes == {"ok": count} and not (counts["duplicates"] or left or status or running.tracebacks()),
+        )
+
+
 if __name__ == "__main__":
-    program(stale_connections)
+    program(stale_connections, through_the_gateway)

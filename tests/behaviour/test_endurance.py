@@ -1,4 +1,4 @@
-"""The programs of `make endurance`, at the smallest scale: each still runs, and what it checks holds."""
+"""The programs of `make endurance` and `make soak`, at the smallest scale: each still runs, and what it checks holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks" / "endurance"
 PATIENCE_SECONDS = 300.0
-SHARED = {"calls", "gateways", "loopback", "measuring", "run"}
+GROUPS = ("endurance", "soak")
+SHARED = {"calls", "census", "gateways", "held", "loopback", "measuring", "run"}
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the programs read /proc")
 
@@ -28,16 +29,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_the_first_row_of_every_program_holds() -> None:
-    done = run("--first", "--jobs", "4")
-    rows = [line for line in done.stdout.splitlines() if line.endswith(("| yes |", "| **no** |"))]
+    done = [run("--group", group, "--first", "--jobs", "4") for group in GROUPS]
+    shown = "".join(each.stdout + each.stderr for each in done)
+    rows = [line for line in shown.splitlines() if line.endswith(("| yes |", "| **no** |"))]
     programs = {path.stem for path in FOLDER.glob("*.py")} - SHARED
-    assert (done.returncode, len(rows)) == (0, len(programs)), done.stdout + done.stderr
+    assert ([each.returncode for each in done], len(rows)) == ([0, 0], len(programs)), shown
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_every_row_holds() -> None:
-    done = run("--jobs", "2")
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_row_holds(group: str) -> None:
+    done = run("--group", group, "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
