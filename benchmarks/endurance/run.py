@@ -27,7 +27,6 @@ ENDURANCE = (
     "cancels",
     "threads_and_loops",
     "bursts",
-    "stale_connections",
     "memory",
     "forks_and_pools",
     "deadlines",
@@ -42,7 +41,7 @@ ENDURANCE = (
     "log_files",
     "descriptors",
 )
-SOAK = ("soak", "gateway_soak", "live_streams", "overload", "key_limits", "neighbours")
+SOAK = ("soak", "gateway_soak", "live_streams", "overload", "stale_connections", "key_limits", "neighbours")
 
 
 class Group(NamedTuple):
@@ -134,7 +133,7 @@ def main() -> int:
     if options.write is not None:
         around_table(
             options.write, options.group.begin
-        )  # a page without a place for the table is refused before ten minutes are spent
+        )  # a page without a place for the table is refused before the run
     title = conditions(options.scale)
     print(f"{title}\n\n{HEADER}", end="")
     rows = list(all_rows(names, options))

@@ -1,4 +1,4 @@
-"""The programs of `make endurance` and `make soak`, at the smallest scale: each still runs, and what it checks holds."""
+"""The programs of `make endurance` and `make soak`, at the smallest scale: each runs, and what it checks holds."""
 
 from __future__ import annotations
 
