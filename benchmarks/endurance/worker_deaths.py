@@ -25,8 +25,9 @@ def worker_deaths(scale: float) -> Iterator[Row]:
 
         def kill() -> None:
             while not stopped.wait(SECONDS_BETWEEN * min(1.0, scale * 3)):
-                workers = children(running.pid)
-                if len(workers) == WORKERS and starts(running) == WORKERS + len(killed):
+                replaced = starts(running) == WORKERS + len(killed)
+                workers = children(running.pid)  # after the question: a list from before it may name the last victim
+                if replaced and len(workers) == WORKERS:
                     killed.append(random.choice(workers))
                     os.kill(killed[-1], signal.SIGKILL)
 
