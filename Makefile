@@ -10,6 +10,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
 UV := build/uv/bin/uv
+PEERS := build/peers
 EXTRAS := --extra embeddings --extra transcription --extra otel
 LOWEST := build/lowest
 # The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
@@ -19,7 +20,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check endurance soak lock clean
+.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -86,6 +87,11 @@ bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/parts.py
 
+bench-check: venv ## fail if a budget is missed by 15 % in the median of five runs; six minutes (ARGS="--only stream")
+	$(BIN)/python benchmarks/check.py $(ARGS)
+
+peers: $(PEERS)/.installed ## install other SDKs into build/peers, for `make bench ARGS=--peers`
+
 bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter; beside nginx where there is one
 	$(BIN)/python benchmarks/gateway.py
 	$(BIN)/python benchmarks/gateway_load.py
@@ -117,6 +123,12 @@ $(VENV)/.installed: $(LOCK) $(PROJECTS)
 	@$(PIP) install --require-hashes --no-deps --requirement $(LOCK)
 	@echo '==> $(VENV): installing llmgate-core and its plugins from this checkout'
 	@$(PIP) install --no-deps --no-build-isolation $(LOCAL)
+	@touch $@
+
+# Not locked: what is compared with is the newest release.
+$(PEERS)/.installed:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install httpx uvloop openai litellm any-llm-sdk
 	@touch $@
 
 $(UV): $(UV_LOCK)

@@ -8,7 +8,6 @@ the content, only the length is checked. benchmarks/README.md says what is compa
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from plain import Plain
 from rows import Row, show
 from servers import cost, cpu_seconds, gateway, nginx, request_of, resident_mb, upstream
+from turns import forget_proxies
 
 ROUNDS = 7
 STARTS = 5
@@ -123,8 +123,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     options = parser.parse_args()
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]  # everything is on the loopback
+    forget_proxies()
     rows = []
 
     def add(found: Iterator[Row]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -39,6 +40,13 @@ class Row(NamedTuple):
 
     def json(self) -> str:
         return json.dumps({**self._asdict(), "passed": self.passed})
+
+
+def rows_in(lines: Iterable[str]) -> Iterator[Row]:
+    """Read what `Row.json` wrote, a row a line."""
+    for line in lines:
+        fields = json.loads(line)
+        yield Row(*(fields[name] for name in Row._fields))
 
 
 def show(row: Row, *, as_json: bool) -> None:

@@ -9,50 +9,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
-import os
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from statistics import median
-from typing import NamedTuple
+from pathlib import Path
 
 from footprint import measure_first_call, measure_import, measure_install
-from plain import KEY, MESSAGES, TEXT, Plain
-from rows import Row, show
+from plain import KEY, MESSAGES, TEXT
+from rows import Row, rows_in, show
 from servers import upstream
+from turns import SCENARIOS, forget_proxies, measure
 
 import llmgate_core
 
+HERE = Path(__file__).parent
 SIDES = {"http1": "http1", "httpx": "httpx"}
 """What a row is called, and the transport that it measures."""
 H11_SIDES = {"h11": "http1"}
-ROUNDS = 9
-Program = Callable[[int], None]
-
-
-class Scenario(NamedTuple):
-    """One comparison: the method of both sides, its base path, how many at a time, the budget of each of our sides."""
-
-    name: str
-    method: str
-    path: str
-    concurrency: int
-    http1: float
-    httpx: float
-    h11: float
-
-
-SCENARIOS = (
-    Scenario("sync call", "call", "/v1", 0, http1=0.28, httpx=1.05, h11=0.55),
-    Scenario("async calls, 64 at a time", "acall", "/v1", 64, http1=0.055, httpx=0.40, h11=0.16),
-    Scenario("sync stream, burst", "stream", "/v1", 0, http1=0.42, httpx=1.45, h11=0.85),
-    Scenario("sync stream, paced", "stream", "/paced/v1", 0, http1=0.8, httpx=1.3, h11=0.9),
-    Scenario("16 async streams, burst", "astream", "/v1", 16, http1=0.24, httpx=1.1, h11=0.65),
-    Scenario("16 async streams, paced", "astream", "/paced/v1", 16, http1=0.24, httpx=1.0, h11=0.65),
-    Scenario("embedding of 1536 numbers", "embed", "/v1", 0, http1=0.22, httpx=0.65, h11=0.45),
-)
+PEERS_PYTHON = HERE.parent / "build" / "peers" / "bin" / "python"
 
 
 class Ours:
@@ -85,66 +60,20 @@ class Ours:
         return len(response.data[0].embedding)
 
 
-def program(side: Plain | Ours, scenario: Scenario, expected: int, loop: asyncio.AbstractEventLoop) -> Program:
-    """Return a function that does `n` calls (times the concurrency) and checks each result."""
-    work = getattr(side, scenario.method)
+def measure_peers(only: str, seconds: float) -> Iterator[Row]:
+    """Measure other SDKs in the same way, with the Python that has them.
 
-    def check(size: int) -> None:
-        if size != expected:
-            raise SystemExit(f"{scenario.name}: {type(side).__name__} got {size}, the plain program {expected}")
-
-    def run(n: int) -> None:
-        for _ in range(n):
-            check(work())
-
-    async def worker(n: int) -> None:
-        for _ in range(n):
-            check(await work())
-
-    async def run_workers(n: int) -> None:
-        await asyncio.gather(*(worker(n) for _ in range(scenario.concurrency)))
-
-    return (lambda n: loop.run_until_complete(run_workers(n))) if scenario.concurrency else run
-
-
-def measure(
-    scenario: Scenario, origin: str, seconds: float, loop: asyncio.AbstractEventLoop, ours: dict[str, str]
-) -> list[Row]:
-    """Run the sides in turns and return one row for each of ours: the median of the rounds' ratios."""
-    base_url = origin + scenario.path
-    plain = Plain(base_url)
-    sides = {"plain": plain, **{name: Ours(base_url, transport) for name, transport in ours.items()}}
-    expected = plain.embed() if scenario.method == "embed" else getattr(plain, scenario.method.removeprefix("a"))()
-    programs = {name: program(side, scenario, expected, loop) for name, side in sides.items()}
-    n = calls_per_round(programs, seconds)
-    rounds = [one_round(programs, n, turn) for turn in range(ROUNDS)]
-    plain_us = median(times["plain"] for times in rounds) / n / (scenario.concurrency or 1) * 1e6
-    return [
-        Row(scenario.name, name, median(t[name] / t["plain"] for t in rounds), getattr(scenario, name), "x", plain_us)
-        for name in ours
-    ]
-
-
-def calls_per_round(programs: dict[str, Program], seconds: float) -> int:
-    """Warm up every side, and return how many calls make all rounds take about `seconds`."""
-    for run in programs.values():
-        run(2)
-    start = time.perf_counter()
-    for run in programs.values():
-        run(1)
-    return max(1, int(seconds / ROUNDS / (time.perf_counter() - start)))
-
-
-def one_round(programs: dict[str, Program], n: int, turn: int) -> dict[str, float]:
-    """Return each side's CPU seconds; the first side changes from round to round."""
-    names = list(programs)
-    times = {}
-    for name in names[turn % len(names) :] + names[: turn % len(names)]:
-        gc.collect()
-        start = time.process_time()
-        programs[name](n)
-        times[name] = time.process_time() - start
-    return times
+    Raises:
+        SystemExit: `make peers` has not been run, or a peer failed.
+    """
+    if not PEERS_PYTHON.exists():
+        raise SystemExit("build/peers is missing: run `make peers` first")
+    command = [str(PEERS_PYTHON), str(HERE / "peers.py"), "--only", only, "--seconds", str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from rows_in(process.stdout)
+    if process.returncode:
+        raise SystemExit("the peers could not be measured")
 
 
 def main() -> int:
@@ -156,16 +85,17 @@ def main() -> int:
     parser.add_argument(
         "--h11", action="store_true", help="only `http1`, parsing with h11, as if httptools were not installed"
     )
+    parser.add_argument("--peers", action="store_true", help="also other SDKs, which `make peers` installs")
     arguments = parser.parse_args()
     if arguments.h11:
         sys.modules["httptools"] = None  # type: ignore[assignment]  # an import of it fails
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]  # the upstream is on loopback
-    ours = H11_SIDES if arguments.h11 else SIDES
+    forget_proxies()
+    names = H11_SIDES if arguments.h11 else SIDES
+    ours = {name: partial(Ours, transport=transport) for name, transport in names.items()}
     rows = []
     with upstream() as origin:
         loop = asyncio.new_event_loop()
-        todo: list[tuple[str, Callable[[], list[Row]]]] = [
+        todo: list[tuple[str, Callable[[], Iterable[Row]]]] = [
             (scenario.name, partial(measure, scenario, origin, arguments.seconds, loop, ours)) for scenario in SCENARIOS
         ]
         if not arguments.h11:
@@ -174,6 +104,8 @@ def main() -> int:
                 ("first call with set-up, memory after it", partial(measure_first_call, origin)),
                 ("core install", measure_install),
             ]
+        if arguments.peers:
+            todo.append((arguments.only, partial(measure_peers, arguments.only, arguments.seconds)))
         for name, work in todo:
             if arguments.only in name:
                 for row in work():
