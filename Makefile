@@ -96,7 +96,7 @@ bench-gateway: venv ## measure the gateway: CPU, start, memory, latency, jitter;
 	$(BIN)/python benchmarks/gateway.py
 	$(BIN)/python benchmarks/gateway_load.py
 
-soak: venv ## 100,000 requests, 1,000 live streams, overload, busy neighbours; about an hour (ARGS as for endurance)
+soak: venv ## 100,000 requests, 1,000 live streams, overload, busy neighbours; half an hour (ARGS as for endurance)
 	$(BIN)/python benchmarks/endurance/run.py --group soak $(ARGS)
 
 endurance: venv ## load, cancels, kills, full disks, at length (ARGS="--only stop --scale 0.1 --write docs/reliability.md")

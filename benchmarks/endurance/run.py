@@ -53,7 +53,7 @@ class Group(NamedTuple):
 
     @property
     def begin(self) -> str:
-        """The line of a page behind which the table stands."""
+        """The line of a page that begins the table."""
         return f"<!-- from make {self.target} -->\n"
 
 
