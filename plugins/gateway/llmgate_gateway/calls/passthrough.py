@@ -86,9 +86,6 @@ async def _send_upstream(
     request.record.provider = target.plugin.info.name
     if request.is_read or isinstance(content, bytes):
         request.watch()
-    arguments = deployment.call_arguments({}, traceparent=None, organization=organization)
-    for name in deployment.options.request_defaults:
-        arguments.pop(name, None)  # they are parameters of calls, not of files and the like
     upstream = await deployment.client.forward(
         target,
         request.record.method,
@@ -96,7 +93,7 @@ async def _send_upstream(
         query=query,
         headers=_sent_headers(request),
         content=content,
-        **arguments,
+        **deployment.call_options(organization=organization),
     )
     request.watch()
     try:

@@ -62,7 +62,7 @@ async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: 
     asks_usage = deployment.may_ask_usage(is_large=call.size > LARGE_BYTES) and lacks_usage(call.family, call.body)
     arguments = deployment.call_arguments(call.body, traceparent=record.traceparent, organization=call.organization)
     if log.isEnabledFor(logging.DEBUG):
-        _show(call, selection.model, arguments)
+        _show(call, selection.model, {**deployment.arguments, **arguments})
     content_log = ContentLog(record, call.body, deployment.key_leaks) if deployment.logs_content else None
     try:
         if asks_usage:
