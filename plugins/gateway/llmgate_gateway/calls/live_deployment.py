@@ -32,9 +32,8 @@ class LiveDeployment:
     """One entry of the config, ready to be called.
 
     Attributes:
-        client: calls with the options of the entry.
-        arguments: these options.
-        extra_headers: those of the options, which a trace is added to.
+        client: makes every call with `arguments`, which it resolves once.
+        extra_headers: those of `arguments`, which a trace is added to.
         targets: family -> where its calls go; for a pattern, where those of any one model would.
         pricing: the config's own prices, in the form of the catalogue's; None: the catalogue's hold.
         key_leaks: to detect an upstream that repeats our key.
@@ -62,21 +61,16 @@ class LiveDeployment:
     def call_arguments(
         self, body: Mapping[str, Any], *, traceparent: str | None, organization: str | None
     ) -> dict[str, Any]:
-        """Return what one call has besides the options of the entry: its own options, and parameters by default."""
-        arguments = self.call_options(traceparent=traceparent, organization=organization)
+        """Return the arguments of one call, besides those of every call."""
+        arguments: dict[str, Any] = {}
+        if traceparent is not None:
+            arguments["extra_headers"] = {**self.extra_headers, "traceparent": traceparent}
+        if organization is not None:
+            arguments["organization"] = organization
         for name, value in self.options.request_defaults.items():
             if name not in body:
                 arguments[name] = value
         return arguments
-
-    def call_options(self, *, traceparent: str | None = None, organization: str | None = None) -> dict[str, Any]:
-        """Return the options of one call that differ from those of the entry."""
-        options: dict[str, Any] = {}
-        if traceparent is not None:
-            options["extra_headers"] = {**self.extra_headers, "traceparent": traceparent}
-        if organization is not None:
-            options["organization"] = organization
-        return options
 
     def may_ask_usage(self, *, is_large: bool) -> bool:
         """Return whether to ask for the usage of a stream; of a large call, which is sent once, only if that works."""

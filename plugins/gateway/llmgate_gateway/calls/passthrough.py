@@ -93,7 +93,7 @@ async def _send_upstream(
         query=query,
         headers=_sent_headers(request),
         content=content,
-        **deployment.call_options(organization=organization),
+        **({} if organization is None else {"organization": organization}),
     )
     request.watch()
     try:

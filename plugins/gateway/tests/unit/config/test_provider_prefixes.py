@@ -37,7 +37,7 @@ def selected(name: str, model: str, requested: str, family: str = "text_completi
 def test_text_completions_are_found(name: str, model: str, requested: str, led_to: str) -> None:
     selection = selected(name, model, requested)
     assert (selection.model, selection.target.family) == (led_to, "text_completion")
-    arguments = selection.deployment.call_arguments({}, traceparent=None, organization=None)
+    arguments = selection.deployment.arguments
     assert (arguments["api_base"], arguments["api_key"].reveal()) == (
         "http://127.0.0.1:9/v1",
         "sk-of-the-deployment",
