@@ -125,7 +125,10 @@ def cost_of(
 def billed_tier(answered: Any, usage: Any, asked: Any) -> str | None:
     """Return the service tier whose prices apply: the answer's, or the one in its usage, or else the one asked for."""
     in_usage = usage.get("service_tier") if hasattr(usage, "get") else None
-    return next((tier for tier in (answered, in_usage, asked) if isinstance(tier, str) and tier), None)
+    for tier in (answered, in_usage, asked):
+        if isinstance(tier, str) and tier:
+            return tier
+    return None
 
 
 def units_of(family: str, body: Mapping[str, Any]) -> dict[str, Any]:

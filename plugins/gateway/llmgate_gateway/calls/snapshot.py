@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from llmgate_gateway.access.keys import KeyRing
 from llmgate_gateway.access.stores import Stores
-from llmgate_gateway.calls.contract import Answer, GatewayCall, Middleware, MiddlewareSetup, chain
+from llmgate_gateway.calls.contract import Middleware, MiddlewareSetup, chain
 from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.calls.upstream import call_upstream
 from llmgate_gateway.config import GatewayConfig
@@ -58,7 +59,8 @@ class ConfigSnapshot:
         self.client_limits = ClientLimits(timeouts.body, timeouts.write, config.general.limits.min_body_rate)
         self.keys = KeyRing(config, stores.keys)
         self.deployments = Deployments(config, asks_usage=_asks_usage(config, counts_usage=counts_usage))
-        self.handler = chain(_middleware_of(config, stores), self._select_and_call)
+        call = partial(call_upstream, deployments=self.deployments, keeps_body=bool(config.general.middleware))
+        self.handler = chain(_middleware_of(config, stores), call)
         self.users = 0
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
@@ -88,10 +90,6 @@ class ConfigSnapshot:
         """Close every connection of the running event loop."""
         for client in self.deployments.clients:
             await client.aclose()
-
-    async def _select_and_call(self, call: GatewayCall) -> Answer:
-        selection = self.deployments.select(call)
-        return await call_upstream(call, selection, keeps_body=bool(self.general.middleware))
 
     def _close_if_unused(self) -> None:
         if self.users or self._closing is not None:

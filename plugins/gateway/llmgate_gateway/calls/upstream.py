@@ -16,7 +16,7 @@ from typing import Any
 from llmgate_core import AsyncStream
 from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, cost_of, errors, short_values, units_of
 from llmgate_gateway.calls.contract import Answer, GatewayCall
-from llmgate_gateway.calls.deployments import Selection
+from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.stream_usage import ASKED, lacks_usage, refuses_usage, with_usage, without_usage
 from llmgate_gateway.http.errors import STOPPING, outcome_of
@@ -44,17 +44,18 @@ TEXT_TYPES: Mapping[str, bytes] = {
 }
 
 
-async def call_upstream(call: GatewayCall, selection: Selection, *, keeps_body: bool = True) -> Answer:
-    """Send a call to the deployment that was selected for it.
+async def call_upstream(call: GatewayCall, *, deployments: Deployments, keeps_body: bool) -> Answer:
+    """Send a call to the deployment that serves it.
 
     Args:
         call: what to send.
-        selection: where to.
+        deployments: of the config; one of them is selected.
         keeps_body: the call may be sent again, by a middleware; else of a large body only short values are kept.
 
     Raises:
-        LLMGateError: the call failed.
+        RefusedError: no deployment serves it. LLMGateError: the call failed.
     """
+    selection = deployments.select(call)
     deployment, record, target = selection.deployment, call.record, selection.target
     record.deployment, record.model = deployment.label, target.model or None
     record.provider, record.plugin = target.plugin.info.name, target.plugin.distribution
