@@ -111,6 +111,13 @@ class Deadline:
         remaining = max(0.0, self.ends - time.monotonic())
         return remaining if phase_seconds is None else min(phase_seconds, remaining)
 
+    def moment(self, phase_seconds: float | None) -> float | None:
+        """Return when a wait that begins now ends, by `time.monotonic`, in a phase of `phase_seconds`; None: never."""
+        if phase_seconds is None:
+            return self.ends
+        ends = time.monotonic() + phase_seconds
+        return ends if self.ends is None else min(ends, self.ends)
+
     def error(self, phase: str) -> APITimeoutError:
         """Return the error of a wait in `phase` that ran out, `total` when the whole call did."""
         if self.ends is not None and (phase == "total" or time.monotonic() >= self.ends - TIMER_SLACK_SECONDS):

@@ -5,12 +5,13 @@ Source: rows R11, R26 and S11 of docs/reliability.md.
 
 from __future__ import annotations
 
-import asyncio  # sync: import threading
+import asyncio  # async only
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from llmgate_core.transports.deferred_close import close_in_thread
-from llmgate_core.transports.pool import ConnectionPool, NoLock, Pooled
+from llmgate_core.transports.pool import ConnectionPool, Pooled
 from llmgate_core.transports.waits import (
     # sync: ThreadFuture,
     await_future,
@@ -32,7 +33,8 @@ class AsyncSlots(Generic[C]):
 
     def __init__(self, options: TransportOptions) -> None:
         self._pool: ConnectionPool[C] = ConnectionPool(options.max_connections, options.max_idle_seconds)
-        self._lock = NoLock()  # sync: self._lock = threading.Lock()
+        # one thread takes it, twice where the collector frees an answer in the middle  # async only
+        self._lock = threading.RLock()  # sync: self._lock = threading.Lock()
         self._is_closed = False
 
     async def take(self, request: TransportRequest) -> C | None:
@@ -45,12 +47,12 @@ class AsyncSlots(Generic[C]):
         while True:
             with self._lock:
                 connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
-                if connection is None and self._pool.reserve():
-                    return None
-                waiter = None if connection is not None else self._new_waiter()
-                if waiter is not None:
+                if connection is None:
+                    if self._pool.reserve():
+                        return None
+                    waiter = self._new_waiter()
                     self._pool.wait(request.origin, waiter)
-            if waiter is not None:
+            if connection is None:
                 ends = ends or moment_after(request.deadline.wait(request.deadline.timeouts.pool))
                 connection = await self._wait(waiter, request, ends)
             if connection is None or (not request.new_connection and connection.is_reusable()):

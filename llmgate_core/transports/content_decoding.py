@@ -16,7 +16,7 @@ from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ContentDecoder", "decoder_for"]
+__all__ = ["ContentDecoder", "decoder_for", "decoder_of"]
 
 MAX_PIECE_BYTES = 256 * 1024
 
@@ -29,12 +29,11 @@ def decoder_for(raw_headers: Sequence[tuple[bytes, bytes]]) -> ContentDecoder | 
     Raises:
         APIResponseValidationError: an encoding that was not asked for, or several at once.
     """
-    encodings = b""
-    for name, value in raw_headers:
-        if len(name) == 16 and name.lower() == b"content-encoding":
-            encodings += b"," + value
-    if not encodings:
-        return None
+    return decoder_of(b",".join(value for name, value in raw_headers if name.lower() == b"content-encoding"))
+
+
+def decoder_of(encodings: bytes) -> ContentDecoder | None:
+    """Do the same for the values of all `content-encoding` headers, joined by commas."""
     wanted = [word for part in encodings.lower().split(b",") if (word := part.strip()) not in (b"", b"identity")]
     if not wanted:
         return None

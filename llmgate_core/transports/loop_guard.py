@@ -29,6 +29,10 @@ class LoopGuard:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._generator: AsyncGenerator[None, None] | None = None
 
+    def is_bound_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether this is the transport's loop."""
+        return self._loop is loop
+
     async def bind(self) -> None:
         """Bind to the running loop.
 

@@ -1,6 +1,6 @@
 """Which connections are idle, how many are open, and which calls wait for one.
 
-Pure bookkeeping: no I/O, no clock, no lock; the blocking transport holds a lock around it.
+Pure bookkeeping: no I/O, no clock, no lock; the slots hold one around it.
 
 Source: rows R26 and S11 of docs/reliability.md.
 """
@@ -14,24 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from llmgate_core.contract.transport import Origin
 
-__all__ = ["ConnectionPool", "NoLock", "Pooled", "Waiter"]
-
-
-class NoLock:
-    """Takes the place of a lock where one event loop does everything."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def acquire(self, blocking: bool = True) -> bool:  # noqa: ARG002  # as a lock has it
-        """Return True."""
-        return True
-
-    def release(self) -> None:
-        """Do nothing."""
+__all__ = ["ConnectionPool", "Pooled", "Waiter"]
 
 
 class Pooled(Protocol):

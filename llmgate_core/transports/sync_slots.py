@@ -46,12 +46,12 @@ class Slots(Generic[C]):
         while True:
             with self._lock:
                 connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
-                if connection is None and self._pool.reserve():
-                    return None
-                waiter = None if connection is not None else self._new_waiter()
-                if waiter is not None:
+                if connection is None:
+                    if self._pool.reserve():
+                        return None
+                    waiter = self._new_waiter()
                     self._pool.wait(request.origin, waiter)
-            if waiter is not None:
+            if connection is None:
                 ends = ends or moment_after(request.deadline.wait(request.deadline.timeouts.pool))
                 connection = self._wait(waiter, request, ends)
             if connection is None or (not request.new_connection and connection.is_reusable()):

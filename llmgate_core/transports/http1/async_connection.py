@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llmgate_core.transports.failures import connect_failed, tls_failed, upload_stalled
 from llmgate_core.transports.http1.async_connect import open_socket
-from llmgate_core.transports.waits import AsyncWait, SocketWait, await_until, is_late, moment_after
+from llmgate_core.transports.waits import AsyncWait, SocketWait, await_until, is_late
 
 if TYPE_CHECKING:
     import socket
     import ssl
     import weakref
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from llmgate_core.contract.transport import Origin, TransportRequest
     from llmgate_core.errors import APITimeoutError
@@ -141,10 +141,10 @@ class AsyncConnection(asyncio.Protocol):
             self._has_more_blocks = not is_last
             self.is_sending = self._has_more_blocks or self._is_blocked
 
-    async def receive(self, reader: ResponseReader, ends: Moment) -> bool:
+    def receive(self, reader: ResponseReader, ends: Moment) -> Awaitable[bool]:
         """Wait until something came or went; False: not before `ends`."""
         self.resume(reader)  # what came may hold no byte of the body
-        return await self._wait.until(ends)
+        return self._wait.until(ends)
 
     async def wait_until_sent(self, request: TransportRequest) -> None:
         """Wait until more of the request has gone out.
@@ -158,7 +158,7 @@ class AsyncConnection(asyncio.Protocol):
         self, request: TransportRequest, limit: float | None, error: Callable[[TransportRequest], APITimeoutError]
     ) -> None:
         before = self._unsent_bytes()
-        if await self._wait.until(moment_after(request.deadline.wait(limit))):
+        if await self._wait.until(request.deadline.moment(limit)):
             return
         if self._unsent_bytes() == before or request.deadline.remaining() == 0:
             raise error(request)
@@ -167,7 +167,8 @@ class AsyncConnection(asyncio.Protocol):
         """Go on reading: the reader's blocks were taken."""
         if self._reader is reader:
             self._buffered_bytes = 0
-            self._resume_reading()
+            if self._is_paused:
+                self._resume_reading()
 
     def is_reusable(self) -> bool:
         """Return whether an idle connection is open and nothing has come that no request asked for."""
@@ -242,14 +243,15 @@ class AsyncConnection(asyncio.Protocol):
         reader.feed(data)
         if reader.complete or reader.error is not None:
             self._end_answer(reader)
+        elif not reader.head_complete:  # a head has its own limit, and is not taken in parts
+            return
         elif self._drain_timer is not None:
             self._drain_more(reader, len(data))
-        elif reader.head_complete:  # a head has its own limit, and is not taken in parts
+        else:
             self._buffered_bytes += len(data)
             if self._buffered_bytes > MAX_BUFFERED_BYTES:
                 self._pause_reading()
-        if reader.head_complete or reader.error is not None:
-            self._wait.wake()
+        self._wait.wake()
 
     def eof_received(self) -> bool:
         """End the answer, and the connection with it."""
@@ -302,7 +304,8 @@ class AsyncConnection(asyncio.Protocol):
             self._drain_timer = None
         owner = self._owner()
         if owner is not None and reader.reusable and not self.is_sending:
-            self._resume_reading()
+            if self._is_paused:
+                self._resume_reading()
             owner.slots.keep(self)
             return
         self.discard()

@@ -16,10 +16,10 @@ from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIConnectionError
 from llmgate_core.transports.async_slots import AsyncSlots
 from llmgate_core.transports.async_upload import AsyncUpload
-from llmgate_core.transports.content_decoding import decoder_for
+from llmgate_core.transports.content_decoding import ContentDecoder, decoder_of
 from llmgate_core.transports.http1.async_connection import AsyncConnection, Owner, open_connection
 from llmgate_core.transports.http1.parsers import parser_kind
-from llmgate_core.transports.http1.request_head import build_head
+from llmgate_core.transports.http1.request_head import build_head, shared_part_cache
 from llmgate_core.transports.http1.response_reader import ResponseReader
 from llmgate_core.transports.loop_guard import LoopGuard  # async only
 from llmgate_core.transports.options import TransportOptions
@@ -42,23 +42,20 @@ class AsyncHTTP1Transport:
         options = options or TransportOptions()
         self._parser = parser_kind(options.parser)
         self._tls = TLSContext(options)
+        self._shared_part = shared_part_cache()
         self.slots: AsyncSlots[AsyncConnection] = AsyncSlots(options)
         self.connections: set[AsyncConnection] = set()  # async only
         self._guard = LoopGuard(self.connections)  # async only
 
     async def asend(self, request: TransportRequest) -> AsyncHTTP1Response:
         """Send `request`; see `contract.transport.AsyncTransport.asend`."""
-        head = build_head(request)
-        await self._guard.bind()  # async only
-        upload = None if isinstance(request.content, bytes) else AsyncUpload(request, request.content)
-        try:
-            if upload is not None:
-                await upload.start()
-            connection = await self.slots.take(request) or await self._new_connection(request)
-            return await self._exchange(connection, request, head, upload)
-        finally:
-            if upload is not None:
-                await upload.aclose()
+        head, content = build_head(request, self._shared_part), request.content
+        if not self._guard.is_bound_to(asyncio.get_running_loop()):  # async only
+            await self._guard.bind()  # async only
+        if not isinstance(content, bytes):
+            return await self._upload(request, head, AsyncUpload(request, content))
+        connection = await self.slots.take(request) or await self._new_connection(request)
+        return await self._exchange(connection, request, head, content)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -81,7 +78,7 @@ class AsyncHTTP1Transport:
         owner: weakref.ref[Owner] = weakref.ref(self)  # async only
         try:
             context = self._tls.get() if request.origin.scheme == "https" else None  # takes time when it is made
-            ends = moment_after(deadline.wait(deadline.timeouts.connect))
+            ends = deadline.moment(deadline.timeouts.connect)
             connection = await open_connection(owner, request.origin, ends, context)
         except BaseException as error:
             self.slots.release()
@@ -91,18 +88,34 @@ class AsyncHTTP1Transport:
         self.connections.add(connection)  # async only
         return connection
 
+    async def _upload(self, request: TransportRequest, head: bytes, upload: AsyncUpload) -> AsyncHTTP1Response:
+        try:
+            await upload.start()
+            connection = await self.slots.take(request) or await self._new_connection(request)
+            return await self._exchange(connection, request, head, upload)
+        finally:
+            await upload.aclose()
+
     async def _exchange(
-        self, connection: AsyncConnection, request: TransportRequest, head: bytes, upload: AsyncUpload | None
+        self, connection: AsyncConnection, request: TransportRequest, head: bytes, content: bytes | AsyncUpload
     ) -> AsyncHTTP1Response:
         """Send, and wait for the head; the connection ends up with the response, in the pool, or closed."""
         reader = ResponseReader(request.origin, request.limits.head, self._parser, request.method)
+        deadline = request.deadline
         try:
-            if upload is not None:
-                await connection.send_upload(reader, head, upload, request)
-            elif isinstance(request.content, bytes):
-                connection.send(reader, head, request.content, request)
-            await _receive_head(connection, reader, request)
-            return AsyncHTTP1Response(self, connection, reader)
+            if isinstance(content, bytes):
+                connection.send(reader, head, content, request)
+            else:
+                await connection.send_upload(reader, head, content, request)
+            while connection.is_sending and not reader.head_complete and reader.error is None:  # async only
+                await connection.wait_until_sent(request)  # async only
+            ends = deadline.moment(deadline.timeouts.first_event)
+            while not reader.head_complete:
+                if reader.error is not None:
+                    raise reader.error
+                if not await connection.receive(reader, ends):
+                    raise deadline.error("first_event")
+            decoder = decoder_of(reader.content_encoding) if reader.content_encoding else None
         except APIConnectionError as error:
             connection.abort(reader)
             if connection.was_used and not reader.received and error.code in ("reset", "closed"):
@@ -111,6 +124,7 @@ class AsyncHTTP1Transport:
         except BaseException:
             connection.abort(reader)
             raise
+        return AsyncHTTP1Response(self, connection, reader, decoder)
 
 
 class AsyncHTTP1Response:
@@ -118,14 +132,19 @@ class AsyncHTTP1Response:
 
     __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
 
-    def __init__(self, transport: AsyncHTTP1Transport, connection: AsyncConnection, reader: ResponseReader) -> None:
-        self._connection: AsyncConnection | None = None  # stays so if the next line raises
-        self._decoder = decoder_for(reader.raw_headers)
+    def __init__(
+        self,
+        transport: AsyncHTTP1Transport,
+        connection: AsyncConnection,
+        reader: ResponseReader,
+        decoder: ContentDecoder | None,
+    ) -> None:
         self.status = reader.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = reader.raw_headers
+        self._decoder = decoder
         self._reader = reader
         self._transport = transport  # a reference for as long as an answer is being read
-        self._connection = connection
+        self._connection: AsyncConnection | None = None if reader.complete else connection
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
         """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`.
@@ -148,21 +167,19 @@ class AsyncHTTP1Response:
             elif reader.error is not None:
                 raise reader.error
             elif reader.complete or self._connection is None:
+                self._connection = None
                 if decoder is not None:
                     decoder.finish()
                 return b""
             else:
                 ends = ends or moment_after(wait_seconds)
-                if not await self._receive(self._connection, ends):
+                try:
+                    has_come = await self._connection.receive(reader, ends)
+                except BaseException:
+                    self.abort()
+                    raise
+                if not has_come:
                     raise TimeoutError
-
-    async def _receive(self, connection: AsyncConnection, ends: Moment) -> bool:
-        """Wait until something came or went; False: not before `ends`."""
-        try:
-            return await connection.receive(self._reader, ends)
-        except BaseException:
-            self.abort()
-            raise
 
     async def afinish(self) -> None:
         """After an end marker: let go of the connection, which is kept if the proper end comes soon."""
@@ -172,34 +189,19 @@ class AsyncHTTP1Response:
 
     async def aclose(self) -> None:
         """Close the connection, unless the answer is complete and returned it already. Idempotent."""
-        if self._connection is not None and not self._is_settled():
+        if self._connection is not None:
             self.abort()
             # the socket itself is closed one turn of the loop later  # async only
             await asyncio.sleep(0)  # async only
 
     def abort(self) -> None:
         """Close the connection without waiting; from any thread, and by the garbage collector."""
-        connection = self._connection
-        if connection is not None and not self._is_settled():
-            self._reader.stop()  # first, so that nothing takes this for the proper end
-            connection.abort_from_any_thread(self._reader)
+        connection, reader = self._connection, self._reader
+        if connection is not None and not reader.complete and reader.error is None:
+            reader.stop()  # first, so that nothing takes this for the proper end
+            connection.abort_from_any_thread(reader)
         self._connection = None
 
-    def _is_settled(self) -> bool:
-        return self._reader.complete or self._reader.error is not None
-
     def __del__(self) -> None:
-        if getattr(self, "_connection", None) is not None:
+        if self._connection is not None:
             self.abort()
-
-
-async def _receive_head(connection: AsyncConnection, reader: ResponseReader, request: TransportRequest) -> None:
-    deadline = request.deadline
-    while connection.is_sending and not reader.head_complete and reader.error is None:  # async only
-        await connection.wait_until_sent(request)  # async only
-    ends = moment_after(deadline.wait(deadline.timeouts.first_event))
-    while not reader.head_complete and reader.error is None:
-        if not await connection.receive(reader, ends):
-            raise deadline.error("first_event")
-    if reader.error is not None and not reader.head_complete:
-        raise reader.error

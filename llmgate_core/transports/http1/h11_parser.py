@@ -33,7 +33,7 @@ _REPEATED_LENGTH = re.compile(rb"\r\ncontent-length:(?:[^\r]*,|.*\r\ncontent-len
 class H11Parser:
     """Reads one answer and reports it to `events`; see `parser_contract.ResponseParser`."""
 
-    def __init__(self, events: ParserEvents, method: str) -> None:
+    def __init__(self, events: ParserEvents) -> None:
         self._events = events
         self._status = 0
         self._version = ""
@@ -41,7 +41,7 @@ class H11Parser:
         self._head = bytearray()
         self._checked = 0  # bytes of the head that were searched before
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=sys.maxsize)  # the reader has limits
-        self._connection.send(h11.Request(method=method, target="/", headers=[("host", "-")]))
+        self._connection.send(h11.Request(method=events.method, target="/", headers=[("host", "-")]))
         self._connection.send(h11.EndOfMessage())
 
     def feed_data(self, data: bytes) -> None:

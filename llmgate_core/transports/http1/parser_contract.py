@@ -16,9 +16,14 @@ class RefusedError(Exception):
 
 
 class ParserEvents(Protocol):
-    """What a parser calls while it reads. An exception in one of these ends the parsing."""
+    """What a parser calls while it reads. An exception in one of these ends the parsing.
+
+    Attributes:
+        method: of the request.
+    """
 
     on_body: Callable[[bytes], None]
+    method: str
 
     def on_message_begin(self) -> None:
         """An answer begins."""

@@ -15,9 +15,9 @@ __all__ = ["ParserKind", "parser_kind"]
 
 
 class ParserKind(NamedTuple):
-    """A parser: how to make one for a request method, and which exceptions it raises for a bad answer."""
+    """A parser: how to make one for an answer, and which exceptions it raises for a bad one."""
 
-    make: Callable[[ParserEvents, str], ResponseParser]
+    make: Callable[[ParserEvents], ResponseParser]
     errors: tuple[type[Exception], ...]
 
 
@@ -34,8 +34,7 @@ def parser_kind(name: Literal["httptools", "h11"] | None) -> ParserKind:
 
 def _httptools() -> ParserKind:
     httptools: Any = importlib.import_module("httptools")
-    make_parser = httptools.HttpResponseParser
-    return ParserKind(lambda events, _: make_parser(events), (httptools.HttpParserError, httptools.HttpParserUpgrade))
+    return ParserKind(httptools.HttpResponseParser, (httptools.HttpParserError, httptools.HttpParserUpgrade))
 
 
 def _h11() -> ParserKind:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ResponseReader"]
 
+_JUDGED_LENGTHS = frozenset(map(len, (b"content-length", b"transfer-encoding", b"content-encoding")))
+
 
 class ResponseReader:
     """Reads one answer; never raises, but keeps what went wrong in `error`.
@@ -33,61 +35,56 @@ class ResponseReader:
         complete: the body has ended as it should.
         reusable: valid once `complete`: the connection may carry another request.
         error: why there will be no more; what was read before it can still be taken.
+        content_encoding: the values of all `content-encoding` headers, joined by commas.
+        method: of the request, which decides whether the answer may have a body.
     """
 
-    __slots__ = (
-        "_bare_bytes",
-        "_blocks",
-        "_has_no_body",
-        "_is_interim",
-        "_max_head_bytes",
-        "_origin",
-        "_parser",
-        "_parser_errors",
-        "_reason",
-        "_until_end",
-        "complete",
-        "error",
-        "head_complete",
-        "on_body",
-        "raw_headers",
-        "received",
-        "reusable",
-        "status",
-    )
+    status = 0
+    received = 0
+    head_complete = False
+    complete = False
+    reusable = False
+    error: APIError | None = None
+    content_encoding = b""
+    _bare_bytes = 0  # bytes since the last one of the body: chunk headers and trailers
+    _is_interim = False
+    _until_end = False
+    _reason = ""
 
     def __init__(self, origin: Origin, max_head_bytes: int, parser: ParserKind, method: str = "POST") -> None:
-        self.status = 0
         self.raw_headers: list[tuple[bytes, bytes]] = []
-        self.received = 0
-        self.head_complete = False
-        self.complete = False
-        self.reusable = False
-        self.error: APIError | None = None
+        self.method = method
         self._origin = origin
         self._max_head_bytes = max_head_bytes
-        self._has_no_body = method == "HEAD"
         self._blocks: list[bytes] = []
-        self._bare_bytes = 0  # bytes since the last one of the body: chunk headers and trailers
-        self._is_interim = False
-        self._until_end = False
-        self._reason = ""
         # The parser calls it without a step in between.
-        self.on_body = self._refuse_body if self._has_no_body else self._blocks.append
+        self.on_body = self._refuse_body if method == "HEAD" else self._blocks.append
         self._parser_errors = parser.errors
-        self._parser: ResponseParser | None = parser.make(self, method)
+        self._parser: ResponseParser | None = parser.make(self)
 
     def feed(self, data: bytes) -> None:
         """Read `data`, which is not empty."""
-        if self._parser is None:
+        parser = self._parser
+        if parser is None:
             self.reusable = False
-        elif self.head_complete:
-            self._read_body(self._parser, data)
-        else:
+            return
+        blocks = len(self._blocks) if self.head_complete else -1  # -1: some of this belongs to the head
+        try:
+            parser.feed_data(data)
+        except self._parser_errors as error:
+            self.reusable = False
+            if not self.complete:
+                self._refuse(self._reason or _reason_of(error))
+        if self.complete:
+            self._parser = None
+        if blocks < 0:
             self.received += len(data)
-            self._parse(self._parser, data)
             if self.received > self._max_head_bytes and self.error is None:
                 self._check_head_size()
+        elif len(self._blocks) > blocks:
+            self._bare_bytes = 0
+        else:
+            self._count_bare_bytes(len(data))
 
     def feed_end(self) -> None:
         """Take the end of the input."""
@@ -128,25 +125,10 @@ class ResponseReader:
         blocks.clear()
         return block
 
-    def _read_body(self, parser: ResponseParser, data: bytes) -> None:
-        count = len(self._blocks)
-        self._parse(parser, data)
-        if len(self._blocks) > count:
-            self._bare_bytes = 0
-            return
-        self._bare_bytes += len(data)
+    def _count_bare_bytes(self, count: int) -> None:
+        self._bare_bytes += count
         if self._bare_bytes > self._max_head_bytes and not self.complete and self.error is None:
             self._refuse(f"more than {self._max_head_bytes} bytes of chunk headers or trailers without any body")
-
-    def _parse(self, parser: ResponseParser, data: bytes) -> None:
-        try:
-            parser.feed_data(data)
-        except self._parser_errors as error:
-            self.reusable = False
-            if not self.complete:
-                self._refuse(self._reason or _reason_of(error))
-        if self.complete:
-            self._parser = None
 
     def _refuse(self, reason: str) -> None:
         failure = (truncated if self.head_complete else not_http)(self._origin, reason)
@@ -175,17 +157,18 @@ class ResponseReader:
 
     def on_headers_complete(self) -> None:
         """Read what the head says of the body."""
-        if self._parser is None:
+        parser = self._parser
+        if parser is None:
             raise self._refusal("a second answer follows")
-        self.status = self._parser.get_status_code()
+        self.status = parser.get_status_code()
         if self.status < 200:
             self._begin_interim()
             return
-        if not self._parser.get_http_version().startswith("1."):
+        if not parser.get_http_version().startswith("1."):
             raise self._refusal("its version is not 1.0 or 1.1")
-        self._until_end = not self._is_framed()
+        self._read_headers()
         self.head_complete = True
-        if self._has_no_body:
+        if self.method == "HEAD":
             self.on_message_complete()
 
     def on_message_complete(self) -> None:
@@ -205,26 +188,30 @@ class ResponseReader:
         self._is_interim = True
         self.raw_headers.clear()
 
-    def _is_framed(self) -> bool:
-        """Return whether the head says where the body ends.
+    def _read_headers(self) -> None:
+        """Note where the body ends, and how it is encoded.
 
         Raises:
-            RefusedError: it says so twice, or by a transfer coding that was not asked for.
+            RefusedError: the head says twice where it ends, or by a transfer coding that was not asked for.
         """
         length = coding = False
-        for name, value in self.raw_headers:
-            size = len(name)
-            if size == 14 and name.lower() == b"content-length":
+        for spelled, value in self.raw_headers:
+            if len(spelled) not in _JUDGED_LENGTHS:
+                continue
+            name = spelled.lower()
+            if name == b"content-length":
                 if length or not value.strip().isdigit():
                     raise self._refusal("its content-length is ambiguous")
                 length = True
-            elif size == 17 and name.lower() == b"transfer-encoding":
+            elif name == b"transfer-encoding":
                 if coding or value.strip().lower() != b"chunked":
                     raise self._refusal("its transfer-encoding is not 'chunked'")
                 coding = True
+            elif name == b"content-encoding":
+                self.content_encoding += b"," + value
         if length and coding:
             raise self._refusal("it has both a content-length and a transfer-encoding")
-        return length or coding
+        self._until_end = not (length or coding)
 
     def _refusal(self, reason: str) -> RefusedError:
         self._reason = reason

@@ -92,8 +92,18 @@ class Connection:
     def receive(self, reader: ResponseReader, ends: Moment) -> bool:
         """Feed the reader with what comes next, be it the end; False: nothing came before `ends`."""
         self._is_reading = True  # before the look at the reader, which another thread stops before its look at this
+        has_come = True
         try:
-            has_come = reader.error is not None or self._read(reader, ends)
+            if reader.error is None:
+                data = self._receive(ends)
+                if data is None:
+                    has_come = False
+                elif data:
+                    reader.feed(data)
+                else:
+                    reader.feed_end()
+        except OSError as error:
+            reader.feed_break(error)
         finally:
             self._is_reading = False
         if reader.complete or reader.error is not None:
@@ -129,8 +139,8 @@ class Connection:
             APITimeoutError: the upstream reads nothing.
         """
         self._begin_answer(reader)
-        data = head + content if len(content) <= SMALL_BODY_BYTES else head
-        rest = memoryview(content)[len(data) - len(head) :]
+        is_small = len(content) <= SMALL_BODY_BYTES
+        data = head + content if is_small else head
         try:
             sent = self._socket.send(data)
             if sent < len(data):
@@ -139,8 +149,8 @@ class Connection:
             self._send_slowly(memoryview(data), request, reader)
         except OSError:
             self._is_broken = True
-        if rest and not self._is_broken:
-            self._send_slowly(rest, request, reader)
+        if not is_small:
+            self._send_slowly(memoryview(content), request, reader)
 
     def send_upload(self, reader: ResponseReader, head: bytes, upload: Upload, request: TransportRequest) -> None:
         """Send a request whose body is read while it goes out; an early answer ends it.
@@ -178,24 +188,15 @@ class Connection:
             self.discard()
             release()
 
-    def _read(self, reader: ResponseReader, ends: Moment) -> bool:
-        try:
-            data = self._receive(ends)
-        except OSError as error:
-            reader.feed_break(error)
-            return True
-        if data is None:
-            return False
-        reader.feed(data) if data else reader.feed_end()
-        return True
-
     def _receive(self, ends: Moment) -> bytes | None:
         """Return what came, `b""` at the end of the input, None if nothing came in time."""
         if self._is_tls and (data := self._receive_now()) is not None:
             return data  # decrypted bytes may wait where the socket does not show them
         while self._wait.until_input(ends):
-            if (data := self._receive_now()) is not None:
-                return data
+            try:
+                return self._socket.recv(RECEIVE_BYTES)
+            except _NOT_NOW:  # a false alarm, or a part of a TLS record
+                pass
         return None
 
     def _receive_now(self) -> bytes | None:
@@ -218,7 +219,7 @@ class Connection:
     def _wait_to_send(self, request: TransportRequest, reader: ResponseReader) -> None:
         deadline, is_upload = request.deadline, not isinstance(request.content, bytes)
         limit = deadline.timeouts.idle if is_upload else deadline.timeouts.first_event
-        events = self._wait.until_output(moment_after(deadline.wait(limit)))
+        events = self._wait.until_output(deadline.moment(limit))
         if not events:
             raise upload_stalled(request) if is_upload else deadline.error("first_event")
         if events & ~POLL_OUT:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIConnectionError
-from llmgate_core.transports.content_decoding import decoder_for
+from llmgate_core.transports.content_decoding import ContentDecoder, decoder_of
 from llmgate_core.transports.http1.parsers import parser_kind
-from llmgate_core.transports.http1.request_head import build_head
+from llmgate_core.transports.http1.request_head import build_head, shared_part_cache
 from llmgate_core.transports.http1.response_reader import ResponseReader
 from llmgate_core.transports.http1.sync_connection import Connection, open_connection
 from llmgate_core.transports.options import TransportOptions
@@ -41,20 +41,16 @@ class HTTP1Transport:
         options = options or TransportOptions()
         self._parser = parser_kind(options.parser)
         self._tls = TLSContext(options)
+        self._shared_part = shared_part_cache()
         self.slots: Slots[Connection] = Slots(options)
 
     def send(self, request: TransportRequest) -> HTTP1Response:
         """Send `request`; see `contract.transport.Transport.send`."""
-        head = build_head(request)
-        upload = None if isinstance(request.content, bytes) else Upload(request, request.content)
-        try:
-            if upload is not None:
-                upload.start()
-            connection = self.slots.take(request) or self._new_connection(request)
-            return self._exchange(connection, request, head, upload)
-        finally:
-            if upload is not None:
-                upload.close()
+        head, content = build_head(request, self._shared_part), request.content
+        if not isinstance(content, bytes):
+            return self._upload(request, head, Upload(request, content))
+        connection = self.slots.take(request) or self._new_connection(request)
+        return self._exchange(connection, request, head, content)
 
     def close(self) -> None:
         """Close every connection."""
@@ -70,7 +66,7 @@ class HTTP1Transport:
         owner = self.slots
         try:
             context = self._tls.get() if request.origin.scheme == "https" else None  # takes time when it is made
-            ends = moment_after(deadline.wait(deadline.timeouts.connect))
+            ends = deadline.moment(deadline.timeouts.connect)
             connection = open_connection(owner, request.origin, ends, context)
         except BaseException as error:
             self.slots.release()
@@ -79,18 +75,32 @@ class HTTP1Transport:
             raise
         return connection
 
+    def _upload(self, request: TransportRequest, head: bytes, upload: Upload) -> HTTP1Response:
+        try:
+            upload.start()
+            connection = self.slots.take(request) or self._new_connection(request)
+            return self._exchange(connection, request, head, upload)
+        finally:
+            upload.close()
+
     def _exchange(
-        self, connection: Connection, request: TransportRequest, head: bytes, upload: Upload | None
+        self, connection: Connection, request: TransportRequest, head: bytes, content: bytes | Upload
     ) -> HTTP1Response:
         """Send, and wait for the head; the connection ends up with the response, in the pool, or closed."""
         reader = ResponseReader(request.origin, request.limits.head, self._parser, request.method)
+        deadline = request.deadline
         try:
-            if upload is not None:
-                connection.send_upload(reader, head, upload, request)
-            elif isinstance(request.content, bytes):
-                connection.send(reader, head, request.content, request)
-            _receive_head(connection, reader, request)
-            return HTTP1Response(self, connection, reader)
+            if isinstance(content, bytes):
+                connection.send(reader, head, content, request)
+            else:
+                connection.send_upload(reader, head, content, request)
+            ends = deadline.moment(deadline.timeouts.first_event)
+            while not reader.head_complete:
+                if reader.error is not None:
+                    raise reader.error
+                if not connection.receive(reader, ends):
+                    raise deadline.error("first_event")
+            decoder = decoder_of(reader.content_encoding) if reader.content_encoding else None
         except APIConnectionError as error:
             connection.abort(reader)
             if connection.was_used and not reader.received and error.code in ("reset", "closed"):
@@ -99,6 +109,7 @@ class HTTP1Transport:
         except BaseException:
             connection.abort(reader)
             raise
+        return HTTP1Response(self, connection, reader, decoder)
 
 
 class HTTP1Response:
@@ -106,14 +117,19 @@ class HTTP1Response:
 
     __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
 
-    def __init__(self, transport: HTTP1Transport, connection: Connection, reader: ResponseReader) -> None:
-        self._connection: Connection | None = None  # stays so if the next line raises
-        self._decoder = decoder_for(reader.raw_headers)
+    def __init__(
+        self,
+        transport: HTTP1Transport,
+        connection: Connection,
+        reader: ResponseReader,
+        decoder: ContentDecoder | None,
+    ) -> None:
         self.status = reader.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = reader.raw_headers
+        self._decoder = decoder
         self._reader = reader
         self._transport = transport  # a reference for as long as an answer is being read
-        self._connection = connection
+        self._connection: Connection | None = None if reader.complete else connection
 
     def read_block(self, wait_seconds: float | None) -> bytes:
         """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`.
@@ -132,21 +148,19 @@ class HTTP1Response:
             elif reader.error is not None:
                 raise reader.error
             elif reader.complete or self._connection is None:
+                self._connection = None
                 if decoder is not None:
                     decoder.finish()
                 return b""
             else:
                 ends = ends or moment_after(wait_seconds)
-                if not self._receive(self._connection, ends):
+                try:
+                    has_come = self._connection.receive(reader, ends)
+                except BaseException:
+                    self.abort()
+                    raise
+                if not has_come:
                     raise TimeoutError
-
-    def _receive(self, connection: Connection, ends: Moment) -> bool:
-        """Wait until something came or went; False: not before `ends`."""
-        try:
-            return connection.receive(self._reader, ends)
-        except BaseException:
-            self.abort()
-            raise
 
     def finish(self) -> None:
         """After an end marker: let go of the connection, which is kept if the proper end comes soon."""
@@ -156,30 +170,17 @@ class HTTP1Response:
 
     def close(self) -> None:
         """Close the connection, unless the answer is complete and returned it already. Idempotent."""
-        if self._connection is not None and not self._is_settled():
+        if self._connection is not None:
             self.abort()
 
     def abort(self) -> None:
         """Close the connection without waiting; from any thread, and by the garbage collector."""
-        connection = self._connection
-        if connection is not None and not self._is_settled():
-            self._reader.stop()  # first, so that nothing takes this for the proper end
-            connection.abort_from_any_thread(self._reader)
+        connection, reader = self._connection, self._reader
+        if connection is not None and not reader.complete and reader.error is None:
+            reader.stop()  # first, so that nothing takes this for the proper end
+            connection.abort_from_any_thread(reader)
         self._connection = None
 
-    def _is_settled(self) -> bool:
-        return self._reader.complete or self._reader.error is not None
-
     def __del__(self) -> None:
-        if getattr(self, "_connection", None) is not None:
+        if self._connection is not None:
             self.abort()
-
-
-def _receive_head(connection: Connection, reader: ResponseReader, request: TransportRequest) -> None:
-    deadline = request.deadline
-    ends = moment_after(deadline.wait(deadline.timeouts.first_event))
-    while not reader.head_complete and reader.error is None:
-        if not connection.receive(reader, ends):
-            raise deadline.error("first_event")
-    if reader.error is not None and not reader.head_complete:
-        raise reader.error
