@@ -8,6 +8,7 @@ Source: docs/reliability.md, rows R4 and R9 to R12.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from llmgate_core.calls.prepared import PreparedCall
@@ -31,11 +32,16 @@ class Answer:
         is_read: the content has been read.
     """
 
-    __slots__ = ("head", "is_read")
+    __slots__ = ("_take_whole", "head", "is_read")
 
     def __init__(self, response: Any) -> None:
         self.head = UpstreamResponse(response.status, response.raw_headers, b"")
         self.is_read = False
+        self._take_whole: Callable[[], bytes | None] | None = getattr(response, "take_whole", None)
+
+    def take_whole(self) -> bytes | None:
+        """Return the body if it came together with the head; None: it has to be read."""
+        return None if self._take_whole is None else self._take_whole()
 
 
 def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool = False) -> Steps:
@@ -86,6 +92,17 @@ def read_body(call: PreparedCall, answer: Answer, limit: int) -> Steps:
     """
     if answer.is_read:
         return
+    content = answer.take_whole()
+    if content is None:
+        content = yield from _read_blocks(call, answer, limit)
+    elif len(content) > limit:
+        raise _too_large(answer.head, limit)
+    answer.is_read = True
+    answer.head.content = content
+
+
+def _read_blocks(call: PreparedCall, answer: Answer, limit: int) -> Steps:
+    """Read what follows the head, block by block, and return it."""
     deadline, size, blocks = call.deadline, 0, []
     try:
         while block := (yield Read(deadline.wait(deadline.timeouts.idle))):
@@ -97,8 +114,7 @@ def read_body(call: PreparedCall, answer: Answer, limit: int) -> Steps:
         raise deadline.error("idle") from None
     except APIConnectionError as cut:
         raise StreamTruncatedError(cut.message, code=cut.code, phase="body") from None
-    answer.is_read = True
-    answer.head.content = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
 def read_error(call: PreparedCall, answer: Answer) -> Steps:

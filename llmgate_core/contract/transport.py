@@ -99,6 +99,9 @@ class TransportResponse(Protocol):
     """A started answer: the head is here, the body is read block by block.
 
     `raw_headers` have the names as they came. Blocks are already freed of any content encoding.
+
+    A response may also have a method `take_whole() -> bytes | None`: the whole body if it came together with the head,
+    before any block was read, and else None.
     """
 
     status: int

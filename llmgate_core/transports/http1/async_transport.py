@@ -146,6 +146,13 @@ class AsyncHTTP1Response:
         self._transport = transport  # a reference for as long as an answer is being read
         self._connection: AsyncConnection | None = None if reader.complete else connection
 
+    def take_whole(self) -> bytes | None:
+        """Return the whole body if it came together with the head; None: it is read block by block."""
+        if not self._reader.complete or self._decoder is not None:
+            return None
+        self._connection = None  # it carries no answer of ours any more
+        return self._reader.take()
+
     async def aread_block(self, wait_seconds: float | None) -> bytes:
         """Return the next bytes of the body; see `contract.transport.TransportResponse.read_block`.
 

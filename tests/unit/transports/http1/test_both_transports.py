@@ -82,6 +82,30 @@ def test_status_and_headers_come_as_they_were_sent(driver: Driver) -> None:
         driver.call(driver.transport, "close")
 
 
+def test_a_body_that_came_with_the_head_can_be_taken_at_once(driver: Driver) -> None:
+    with upstream(answers(OK, OK)) as server:
+        response = driver.send(request_to(server))
+        assert (response.take_whole(), driver.read(response)) == (b"hi", b"")
+        assert driver.whole(request_to(server)) == (200, b"hi")
+        assert len(server.peers) == 1  # its connection was kept
+        driver.call(driver.transport, "close")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\ng",
+    ],
+)
+def test_a_body_that_has_not_ended_or_is_encoded_is_not_taken_at_once(driver: Driver, answer: bytes) -> None:
+    with upstream(answers(answer)) as server:
+        assert driver.send(request_to(server)).take_whole() is None
+        driver.call(driver.transport, "close")
+
+
 def test_a_compressed_answer_is_unfolded(driver: Driver) -> None:
     body = gzip.compress(b"hello " * 200_000)
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
