@@ -9,10 +9,24 @@ from __future__ import annotations
 
 from llmgate_core.contract.upstream import SSEEvent
 
-__all__ = ["SSEDecoder"]
+__all__ = ["MESSAGE", "RawEvent", "SSEDecoder", "as_event"]
+
+RawEvent = tuple[bytes, str]
+"""One dispatched event: its data lines joined by newlines, still encoded and possibly not UTF-8, and its type.
+
+A plain tuple, since a stream has one for every token.
+"""
+MESSAGE = "message"
+"""The type of an event without a name."""
 
 MAX_EVENT_BYTES = 16_777_216
 MAX_COMMENT_BYTES = 256
+DATA = b"data: "
+
+
+def as_event(data: bytes, name: str) -> SSEEvent:
+    """Return an event as a plugin's parser gets it: bytes that are not UTF-8 are replaced, as the standard says."""
+    return SSEEvent(data.decode("utf-8", "replace"), name)
 
 
 class SSEDecoder:
@@ -49,7 +63,7 @@ class SSEDecoder:
         self.comments = 0
         self.comment = b""
 
-    def feed(self, block: bytes) -> list[SSEEvent]:
+    def feed(self, block: bytes) -> list[RawEvent]:
         """Return the events that `block` completes, oldest first.
 
         Raises:
@@ -57,7 +71,7 @@ class SSEDecoder:
         """
         if self._failure:
             raise ValueError(self._failure)
-        events: list[SSEEvent] = []
+        events: list[RawEvent] = []
         try:
             self._feed_into(events, block)
         except ValueError as error:
@@ -66,9 +80,9 @@ class SSEDecoder:
             self._failure = str(error)  # what came before it is good, and the caller's first
         return events
 
-    def _feed_into(self, events: list[SSEEvent], block: bytes) -> None:
+    def _feed_into(self, events: list[RawEvent], block: bytes) -> None:
         end = block.rfind(b"\n\n") + 2
-        if end == 1 or self._after_cr or b"\r" in block:
+        if end == 1 or self._after_cr or block.find(b"\r") >= 0:
             self._feed_any(events, block)
             return
         start = 0
@@ -80,18 +94,28 @@ class SSEDecoder:
         if end < len(block):
             self._feed_any(events, block[end:])
 
-    def _feed_whole(self, events: list[SSEEvent], block: bytes) -> None:
-        """Take the common shape: the block holds whole events, nothing waits from before."""
-        for text in block[:-2].split(b"\n\n"):
-            if text.startswith(b"data: ") and b"\n" not in text:
-                if len(text) > self._max_event_bytes:
-                    raise ValueError(f"event exceeds {self._max_event_bytes} bytes")
-                if len(text) > 6:  # without data nothing is dispatched
-                    events.append(SSEEvent(text[6:].decode("utf-8", "replace")))
-            else:
-                self._feed_any(events, text + b"\n\n")
+    def _feed_whole(self, events: list[RawEvent], block: bytes) -> None:
+        """Take whole events while nothing waits from before, the common ones at once: one line of data, no name."""
+        pieces = block[len(DATA) : -2].split(b"\n\n" + DATA)
+        is_common = block.startswith(DATA) and block.count(b"\n") == 2 * len(pieces)  # so none is in a piece
+        if is_common and len(block) <= self._max_event_bytes and all(pieces):
+            events += [(data, MESSAGE) for data in pieces]
+        else:
+            self._feed_each(events, block[:-2].split(b"\n\n"))
 
-    def _feed_any(self, events: list[SSEEvent], block: bytes) -> None:
+    def _feed_each(self, events: list[RawEvent], texts: list[bytes]) -> None:
+        """Take whole events without their blank lines; those of one line of data, with a name or without, directly."""
+        for text in texts:
+            name, data = MESSAGE, text
+            if text[:7] == b"event: ":
+                line, _, data = text.partition(b"\n")
+                name = _name_of(line[7:])
+            if data[:6] != DATA or data.find(b"\n") >= 0 or len(text) > self._max_event_bytes:
+                self._feed_any(events, text + b"\n\n")
+            elif data := data[6:]:  # without data nothing is dispatched
+                events.append((data, name))
+
+    def _feed_any(self, events: list[RawEvent], block: bytes) -> None:
         if not block:
             return
         second_half = self._after_cr and block.startswith(b"\n")  # of a CRLF
@@ -103,7 +127,7 @@ class SSEDecoder:
                 events.append(event)
         self._keep(rest)
 
-    def _end_line(self, end: bytes) -> SSEEvent | None:
+    def _end_line(self, end: bytes) -> RawEvent | None:
         """Close the current line; a blank one dispatches what came before it."""
         self._keep(end)
         line, self._line = b"".join(self._line), []
@@ -129,15 +153,17 @@ class SSEDecoder:
             self._line.append(piece)
 
 
-def _parse(lines: list[bytes]) -> SSEEvent | None:
+def _parse(lines: list[bytes]) -> RawEvent | None:
     """Read the fields of one event; None where no data was seen, or only empty data, so nothing is dispatched."""
-    event, data = "message", []
+    event, data = MESSAGE, []
     for line in lines:
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))
         elif name == b"event":
-            event = value.removeprefix(b" ").decode("utf-8", "replace") or "message"
-    if not any(data):
-        return None
-    return SSEEvent(b"\n".join(data).decode("utf-8", "replace"), event)
+            event = _name_of(value.removeprefix(b" "))
+    return (b"\n".join(data), event) if any(data) else None
+
+
+def _name_of(value: bytes) -> str:
+    return value.decode("utf-8", "replace") or MESSAGE

@@ -37,11 +37,11 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.json_codec import decode
-from llmgate_core.reading.readers.base import USAGE_WORD
 
 __all__ = ["ChatStream"]
 
 DONE = "[DONE]"
+USAGE_WORD = '"usage"'
 MAX_LEFT_OUT = 20  # types of events that are named: the server chooses them
 REPEATED_BY_ITEMS = (
     *("response.in_progress", "response.queued", "response.content_part.", "keepalive"),

@@ -21,7 +21,7 @@ from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTr
 from llmgate_core.json_codec import decode_leniently, encode, has_more_values
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.results import HALF_CHARACTERS
-from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.sse import RawEvent, SSEDecoder, as_event
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
@@ -35,8 +35,9 @@ __all__ = [
     "with_first",
 ]
 
-ERROR_WORD, USAGE_WORD = '"error"', '"usage"'
+ERROR_WORD, USAGE_WORD = b'"error"', b'"usage"'
 """In the JSON of every event that has an error or a usage: looking for it is cheaper than looking into each chunk."""
+DONE_DATA = DONE.encode()
 MAX_EVENT_VALUES = Limits().event_values
 
 
@@ -163,8 +164,8 @@ class EventStreamReader(ABC):
         self.rejects_documents = True
 
     @abstractmethod
-    def _chunk_of_event(self, event: SSEEvent) -> Any:
-        """Record an event that needs no parser, and return its chunk."""
+    def _chunk_of_event(self, data: bytes, name: str) -> Any:
+        """Record an event that needs no parser, and return its chunk; the data may be any bytes."""
 
     @abstractmethod
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
@@ -195,15 +196,15 @@ class EventStreamReader(ABC):
         """Yield the chunks that `block` completes."""
         end, is_plain, longest = self.end, self._parser is None, self._max_event_values
         try:
-            for event in self._decode(block):
-                if len(event.data) > longest:
-                    self._check_values(event)
-                if is_plain and event.data != DONE:  # one event, one chunk: it runs for every token
-                    chunk = self._chunk_of_event(event)
+            for data, name in self._decode(block):
+                if len(data) > longest:
+                    self._check_values(data)
+                if is_plain and data != DONE_DATA:  # one event, one chunk: it runs for every token
+                    chunk = self._chunk_of_event(data, name)
                     self.count += 1
                     yield chunk
                 else:
-                    for chunk in self._chunks_of(event):
+                    for chunk in self._chunks_of(as_event(data, name)):
                         self.count += 1
                         yield chunk
                 if self._failure is not None:
@@ -214,15 +215,15 @@ class EventStreamReader(ABC):
             self._complete(error)
             raise
 
-    def _decode(self, block: bytes) -> Sequence[SSEEvent]:
+    def _decode(self, block: bytes) -> Sequence[RawEvent]:
         try:
             return self._decoder.feed(block)
         except ValueError as error:
             raise self._invalid(str(error)) from None
 
-    def _check_values(self, event: SSEEvent) -> None:
+    def _check_values(self, data: bytes) -> None:
         """Raise for an event that would take more memory and time than its bytes show."""
-        if has_more_values(event.data.encode("utf-8", "replace"), self._max_event_values):
+        if has_more_values(data, self._max_event_values):
             raise self._invalid(f"it holds more than {self._max_event_values} values (Limits.event_values)")
 
     def _chunks_of(self, event: SSEEvent) -> Iterator[Any]:
@@ -233,7 +234,7 @@ class EventStreamReader(ABC):
                 raise self.truncated(problem)
             return
         if event.event == "error":
-            raise self._error_event(event)
+            raise self._error_event(event.data)
         if "\\u" in event.data:
             event = self._without_half_characters(event)
         for piece in parser.feed(event):
@@ -301,16 +302,16 @@ class EventStreamReader(ABC):
         if entry not in self._notes:
             self._notes = (*self._notes, entry)
 
-    def _error_event(self, event: SSEEvent) -> APIError:
+    def _error_event(self, data: str) -> APIError:
         """Return the error that an event reports."""
-        parsed = lenient_decode(event.data)
-        return self._error_of(error_reported_by(parsed) or (parsed if isinstance(parsed, Mapping) else event.data))
+        parsed = lenient_decode(data)
+        return self._error_of(error_reported_by(parsed) or (parsed if isinstance(parsed, Mapping) else data))
 
     def _error_of(self, error: object) -> APIError:
         return error_of_object(error, self._response.status, self._response.headers, self._secrets)
 
-    def _invalid(self, why: str, data: str = "") -> APIError:
-        response = UpstreamResponse(self._response.status, self._response.raw_headers, data.encode("utf-8", "replace"))
+    def _invalid(self, why: str, data: bytes = b"") -> APIError:
+        response = UpstreamResponse(self._response.status, self._response.raw_headers, data)
         return validation_error(response, f"an event of the stream is not a chunk: {why}", self._secrets)
 
     def _complete(self, error: APIError) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
-from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
+from llmgate_core.contract.upstream import StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.json_codec import decode, decode_leniently
 from llmgate_core.reading.accumulate.chunks import as_chunk, fold
@@ -79,35 +79,42 @@ class _ChunkReader(EventStreamReader):
         )
         self._chunk_type = family.chunk_type()
         self._validate_json = self._chunk_type.__pydantic_validator__.validate_json
-        self._pieces: list[Any] = []  # strings or dicts as they came: far smaller than chunks
+        self._pieces: list[Any] = []  # bytes or dicts as they came: far smaller than chunks
 
     def partial(self) -> Any:
-        pieces = [decode(piece) if isinstance(piece, str) else piece for piece in self._pieces]
+        pieces = [self._decoded(piece) if isinstance(piece, bytes) else piece for piece in self._pieces]
         if not pieces:
             return None
         return fold_events(self._family.name, pieces) if self._family.ends else fold(self._family.name, pieces)
 
-    def _read_loosely(self, event: SSEEvent, error: Exception) -> tuple[Any, Any]:
+    def _decoded(self, data: bytes) -> Any:
+        try:
+            return decode(data)
+        except ValueError:  # it has a NaN, which pydantic reads
+            return self._validate_json(data).model_dump(exclude_unset=True)
+
+    def _read_loosely(self, data: bytes, name: str, error: Exception) -> tuple[Any, Any]:
         """Return the chunk of an event in which some fields have other types than documented, and its parsed data.
 
         Raises:
             APIError: the error that the event reports, or that it cannot be read as a chunk at all.
         """
+        text = data.decode("utf-8", "replace")
         try:
-            parsed, has_replacements = decode_leniently(event.data)
+            parsed, has_replacements = decode_leniently(text)
         except ValueError:
             parsed, has_replacements = None, False
-        if event.event == "error" or error_reported_by(parsed):
+        if name == "error" or error_reported_by(parsed):
             self._record_rest(parsed)
-            raise self._error_event(event)
+            raise self._error_event(text)
         if not isinstance(parsed, dict):
-            raise self._invalid(why_invalid(error), event.data)
+            raise self._invalid(why_invalid(error), data)
         if has_replacements:
             self._note(HALF_CHARACTERS)
         try:
             return validated(self._chunk_type, parsed), parsed
         except (ValidationError, RecursionError) as still:
-            raise self._invalid(why_invalid(still), event.data) from None
+            raise self._invalid(why_invalid(still), data) from None
 
     def _record_rest(self, parsed: Any) -> None:
         """Record what an event that reports an error brings of the answer, without the error."""
@@ -131,21 +138,21 @@ class ChoiceReader(_ChunkReader):
 
     __slots__ = ()
 
-    def _chunk_of_event(self, event: SSEEvent) -> Any:
-        piece: Any = event.data
+    def _chunk_of_event(self, data: bytes, name: str) -> Any:
+        piece: Any = data
         try:
-            chunk = self._validate_json(piece)
+            chunk = self._validate_json(data)
         except (ValidationError, RecursionError) as error:
-            chunk, piece = self._read_loosely(event, error)
+            chunk, piece = self._read_loosely(data, name, error)
         choices = chunk.choices
-        if (chunk.__pydantic_extra__ or not choices or choices[0].__pydantic_extra__ or len(choices) > 1) and (
-            event.event == "error" or error_reported_by(chunk)
-        ):
-            self._record_rest(lenient_decode(event.data))
-            raise self._error_event(event)
-        if choices and not self._pieces and "message" in choices[0].__pydantic_extra__ and not choices[0].get("delta"):
-            self._note(WHOLE_ANSWER)
-            return self._chunk_of_piece(as_chunk(lenient_decode(event.data)))
+        if chunk.__pydantic_extra__ or not choices or choices[0].__pydantic_extra__ or len(choices) > 1:
+            if name == "error" or error_reported_by(chunk):
+                text = data.decode("utf-8", "replace")
+                self._record_rest(lenient_decode(text))
+                raise self._error_event(text)
+            if not self._pieces and choices and _has_message_alone(choices[0]):
+                self._note(WHOLE_ANSWER)
+                return self._chunk_of_piece(as_chunk(lenient_decode(data.decode("utf-8", "replace"))))
         return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
@@ -165,22 +172,26 @@ class ChoiceReader(_ChunkReader):
         return chunk
 
 
+def _has_message_alone(choice: Any) -> bool:
+    return "message" in choice.__pydantic_extra__ and not choice.get("delta")
+
+
 class TypedEventReader(_ChunkReader):
     """Reads typed events, of which one of the family's last types ends the stream."""
 
     __slots__ = ()
 
-    def _chunk_of_event(self, event: SSEEvent) -> Any:
-        piece: Any = event.data
+    def _chunk_of_event(self, data: bytes, name: str) -> Any:
+        piece: Any = data
         try:
-            chunk = self._validate_json(piece)
+            chunk = self._validate_json(data)
         except (ValidationError, RecursionError) as error:
-            chunk, piece = self._read_loosely(event, error)
-        if chunk.type is None and event.event == "error":
-            raise self._error_event(event)
-        if chunk.type == "error" or (chunk.type is None and (chunk.model_extra or {}).get("error")):
-            raise self._error_event(event)
-        if USAGE_WORD in event.data:
+            chunk, piece = self._read_loosely(data, name, error)
+        if chunk.type == "error" or (
+            chunk.type is None and (name == "error" or (chunk.model_extra or {}).get("error"))
+        ):
+            raise self._error_event(data.decode("utf-8", "replace"))
+        if data.find(USAGE_WORD) >= 0:
             self.end.see_usage(chunk)
         return self._record_chunk(chunk, piece)
 

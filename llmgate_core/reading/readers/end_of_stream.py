@@ -15,6 +15,7 @@ from llmgate_core.endpoints.families import Family
 __all__ = ["DONE", "EndOfStream"]
 
 DONE = "[DONE]"
+"""The data of the event that ends a stream of choices."""
 
 
 class EndOfStream:

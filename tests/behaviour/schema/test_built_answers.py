@@ -30,13 +30,13 @@ from llmgate_core.errors import (
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold, unfold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.relay.relay import error_object
 from tests.support.bridge_rules import STATE
 from tests.support.documented_parameters import RESPONSES_PARAMS
 from tests.support.examples import examples
 from tests.support.openapi_description import wrong, wrong_event
 from tests.support.paths import RECORDED_STREAMS
+from tests.support.sse_events import sse_events
 from tests.support.strategies.chat_answers import answers, chunks_of
 from tests.support.strategies.parameters import parameters
 from tests.support.strategies.responses import events_of, responses
@@ -240,7 +240,7 @@ def less(value: JsonObject, fields: set[str]) -> JsonObject:
 @pytest.mark.parametrize("name", ["llama-cpp-call.sse", "llama-cpp-text.sse"])
 def test_a_real_servers_stream_is_valid_once_repaired(name: str) -> None:
     repair = StreamRepair(ASKED, ROUTE)
-    events = SSEDecoder().feed((RECORDED_STREAMS / name).read_bytes())
+    events = sse_events((RECORDED_STREAMS / name).read_bytes())
     assert_events("ResponseStreamEvent", [made for event in events for made in repair.feed(event)])
     assert repair.close() == []
 

@@ -14,10 +14,10 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import RateLimitError
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.accumulate.chunks import fold
-from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.relay.relay import error_tail
 from tests.support.examples import examples
 from tests.support.openapi_description import wrong, wrong_event
+from tests.support.sse_events import sse_events
 from tests.support.strategies.chat_answers import answers, chunks_of
 
 ROUTE = Route("text-completion-openai", "text-completion-openai", "chat", "m", "https://x.example/v1")
@@ -48,7 +48,7 @@ def test_a_folded_text_completion_is_valid() -> None:
 
 def test_the_error_event_of_a_broken_responses_stream_is_valid_and_goes_on_counting() -> None:
     error = RateLimitError("slow", status_code=429, code="rate_limit_exceeded")
-    (event,) = SSEDecoder().feed(error_tail(FAMILIES["responses"], error, after=7))
+    (event,) = sse_events(error_tail(FAMILIES["responses"], error, after=7))
     found = decode(event.data)
     assert wrong_event("ResponseStreamEvent", found) is None
     assert (event.event, found["sequence_number"], found["code"]) == ("error", 7, "rate_limit_exceeded")

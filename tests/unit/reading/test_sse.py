@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.contract.upstream import SSEEvent
-from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.sse import SSEDecoder, as_event
 from tests.support.examples import examples
 
 STREAM = (
@@ -36,7 +36,7 @@ EVENTS = [
 
 def decoded(blocks: list[bytes]) -> list[SSEEvent]:
     decoder = SSEDecoder()
-    return [event for block in blocks for event in decoder.feed(block)]
+    return [as_event(*raw) for block in blocks for raw in decoder.feed(block)]
 
 
 def cut(stream: bytes, places: list[int]) -> list[bytes]:
@@ -69,7 +69,7 @@ def test_comments_without_a_blank_line_take_no_memory_and_an_unfinished_one_is_n
     assert decoder.comments == 1000
     decoder.feed(b": not yet")
     assert decoder.comments == 1000
-    assert decoder.feed(b"\ndata: x\n\n") == [SSEEvent("x")]
+    assert decoder.feed(b"\ndata: x\n\n") == [(b"x", "message")]
 
 
 @examples(10_000)
@@ -112,6 +112,6 @@ def test_an_event_without_an_end_is_refused_at_its_limit() -> None:
 
 def test_one_large_event_in_one_block_is_refused_too() -> None:
     decoder = SSEDecoder(1000)
-    assert decoder.feed(b"data: a\n\ndata: " + b"x" * 2000 + b"\n\n") == [SSEEvent("a")]
+    assert decoder.feed(b"data: a\n\ndata: " + b"x" * 2000 + b"\n\n") == [(b"a", "message")]
     with pytest.raises(ValueError, match="1000"):
         decoder.feed(b"data: b\n\n")

@@ -13,9 +13,9 @@ from llmgate_core.contract.call import Call
 from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import UnsupportedParamsError
 from llmgate_core.reading.accumulate.chunks import fold
-from llmgate_core.reading.sse import SSEDecoder
 from tests.support.bridge_data import route, without_nulls
 from tests.support.paths import GOLDEN_CASES
+from tests.support.sse_events import sse_events
 
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(GOLDEN_CASES.glob("bridge-*.json"))}
 IGNORED = {"provider_specific_fields", "reasoning_items", "service_tier", "system_fingerprint"}
@@ -78,7 +78,7 @@ def test_the_completion_is_the_golden_one(name: str) -> None:
 def test_the_chunks_are_the_golden_ones(name: str) -> None:
     case = CASES[name]
     stream = ChatOverResponses.ChatStream(call_of(case), route_of(case))
-    events = SSEDecoder().feed(case["upstream"][0]["reply"]["sse"].encode())
+    events = sse_events(case["upstream"][0]["reply"]["sse"].encode())
     chunks = [chunk for event in events for chunk in stream.feed(event)]
     assert list(stream.close()) == []
     assert matches(without_nulls(case["result"]["chunks"]), without_nulls(chunks)), chunks

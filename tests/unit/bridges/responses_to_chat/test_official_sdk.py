@@ -12,16 +12,16 @@ from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.reading.sse import SSEDecoder
 from llmgate_core.testing import Answer, fake_upstream
 from tests.support.paths import RECORDED_STREAMS
+from tests.support.sse_events import sse_events
 
 ROUTE = Route("acme", "acme", "chat", "a-model", "https://acme.example.test/v1")
 CALL = Call("responses", "acme/a-model", {"input": "Weather in Paris?", "stream": True}, True)
 
 
 def recorded(name: str) -> list[SSEEvent]:
-    return SSEDecoder().feed((RECORDED_STREAMS / f"{name}.sse").read_bytes())
+    return sse_events((RECORDED_STREAMS / f"{name}.sse").read_bytes())
 
 
 def repaired(name: str) -> list[JsonObject]:

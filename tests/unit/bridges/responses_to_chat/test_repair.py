@@ -21,9 +21,9 @@ from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError, StreamTruncatedError
-from llmgate_core.reading.sse import SSEDecoder
 from tests.support.examples import examples
 from tests.support.paths import RECORDED_STREAMS
+from tests.support.sse_events import sse_events
 
 Ask = Callable[..., Call]
 At = Callable[..., Route]
@@ -43,7 +43,7 @@ def sent(*events: JsonObject, named: bool = True) -> list[SSEEvent]:
 
 
 def recorded(name: str) -> list[SSEEvent]:
-    return SSEDecoder().feed((RECORDED_STREAMS / f"{name}.sse").read_bytes())
+    return sse_events((RECORDED_STREAMS / f"{name}.sse").read_bytes())
 
 
 def accumulated(events: list[JsonObject]) -> Any:
