@@ -87,12 +87,16 @@ def _next_block(answer: Answer, reader: StreamReader, clock: EventClock) -> Step
         return block
     try:
         return (yield Read(clock.wait()))
-    except TimeoutError:
-        error: APIError = clock.error()
-    except APIConnectionError as cut:
-        error = reader.truncated(cut.message)
-    error.partial = reader.partial()
+    except (TimeoutError, APIConnectionError) as cut:
+        error = _read_error(reader, clock, cut)
     raise error
+
+
+def _read_error(reader: StreamReader, clock: EventClock, cut: Exception) -> APIError:
+    """Return the error of a read that failed, with the answer so far."""
+    error = reader.truncated(cut.message) if isinstance(cut, APIConnectionError) else clock.error()
+    error.partial = reader.partial()
+    return error
 
 
 def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObservers) -> Steps:
@@ -107,15 +111,18 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
     try:
         yield OpenStream(call.family.name, call.original_call.model, record, reader.partial)
         yield Emit(stream.first_chunks)
+        clock.saw_event()
         while not reader.end.is_over:
-            clock.saw_event()
             seen, comments = reader.count, reader.comments
-            while reader.count == seen and not reader.end.is_over:
-                if reader.comments != comments:
-                    comments = reader.comments
-                    clock.saw_comment()
-                block = yield from _next_block(answer, reader, clock)
-                yield Emit(reader.feed(block) if block else reader.close())
+            try:  # not `_next_block`, since this runs for every token that comes alone
+                block = b"" if answer.is_read else (yield Read(clock.wait()))
+            except (TimeoutError, APIConnectionError) as cut:
+                raise _read_error(reader, clock, cut) from None
+            yield Emit(reader.feed(block) if block else reader.close())
+            if reader.count != seen:
+                clock.saw_event()
+            elif reader.comments != comments:
+                clock.saw_comment()
         yield Finish()
         outcome = "finished"
     except LLMGateError as error:

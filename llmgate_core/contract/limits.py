@@ -130,28 +130,35 @@ class Deadline:
 class EventClock:
     """The waits of one stream: until its first event, then between events. A comment begins the same wait again."""
 
-    __slots__ = ("_deadline", "_last", "_phase")
+    __slots__ = ("_deadline", "_ends", "_limit", "_phase")
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._last = time.monotonic()
         self._phase = "first_event"
+        self._limit: float | None = deadline.timeouts.first_event
+        self._begin_wait()
 
     def wait(self) -> float | None:
         """Return how long the next read may take."""
-        limit = getattr(self._deadline.timeouts, self._phase)
-        if limit is not None:
-            limit = max(0.0, limit - (time.monotonic() - self._last))
-        return self._deadline.wait(limit)
+        return None if self._ends is None else max(0.0, self._ends - time.monotonic())
 
     def saw_comment(self) -> None:
         """Begin the present wait again: an upstream that sends comments is alive. The total goes on."""
-        self._last = time.monotonic()
+        self._begin_wait()
 
     def saw_event(self) -> None:
         """Start the wait for the next event."""
         self._phase = "idle"
-        self._last = time.monotonic()
+        self._limit = self._deadline.timeouts.idle
+        self._begin_wait()
+
+    def _begin_wait(self) -> None:
+        """Compute when the present wait ends, which is with the whole call at the latest."""
+        ends = self._deadline.ends
+        if self._limit is not None:
+            own = time.monotonic() + self._limit
+            ends = own if ends is None or own < ends else ends
+        self._ends = ends
 
     def error(self) -> APITimeoutError:
         """Return the error of the wait that ran out."""

@@ -73,35 +73,39 @@ class SSEDecoder:
             raise ValueError(self._failure)
         events: list[RawEvent] = []
         try:
-            self._feed_into(events, block)
+            if self._size or self._bom or self._after_cr or block.find(b"\r") >= 0:
+                self._feed_rest(events, block)
+            else:
+                self._feed_whole(events, block)
         except ValueError as error:
             if not events:
                 raise
             self._failure = str(error)  # what came before it is good, and the caller's first
         return events
 
-    def _feed_into(self, events: list[RawEvent], block: bytes) -> None:
-        end = block.rfind(b"\n\n") + 2
-        if end == 1 or self._after_cr or block.find(b"\r") >= 0:
+    def _feed_rest(self, events: list[RawEvent], block: bytes) -> None:
+        """Take a block that begins within an event, which ends at the first blank line, or one with a CR."""
+        start = block.find(b"\n\n") + 2
+        if start == 1 or self._after_cr or block.find(b"\r") >= 0:
             self._feed_any(events, block)
-            return
-        start = 0
-        if self._size or self._bom:  # something waits from before: it ends at the first blank line
-            start = block.index(b"\n\n") + 2
+        else:
             self._feed_any(events, block[:start])
-        if start < end:
-            self._feed_whole(events, block[start:end])
-        if end < len(block):
-            self._feed_any(events, block[end:])
+            self._feed_whole(events, block[start:])
 
     def _feed_whole(self, events: list[RawEvent], block: bytes) -> None:
-        """Take whole events while nothing waits from before, the common ones at once: one line of data, no name."""
-        pieces = block[len(DATA) : -2].split(b"\n\n" + DATA)
-        is_common = block.startswith(DATA) and block.count(b"\n") == 2 * len(pieces)  # so none is in a piece
-        if is_common and len(block) <= self._max_event_bytes and all(pieces):
+        """Take a block while nothing waits from before: at once if each event has one line of data and no name."""
+        end = block.rfind(b"\n\n") + 2
+        if end == 1:
+            self._feed_any(events, block)
+            return
+        pieces = block[len(DATA) : end - 2].split(b"\n\n" + DATA)
+        is_common = block.startswith(DATA) and block.count(b"\n", 0, end) == 2 * len(pieces)  # so no piece has any
+        if is_common and end <= self._max_event_bytes and all(pieces):
             events += [(data, MESSAGE) for data in pieces]
         else:
-            self._feed_each(events, block[:-2].split(b"\n\n"))
+            self._feed_each(events, block[: end - 2].split(b"\n\n"))
+        if end < len(block):
+            self._feed_any(events, block[end:])
 
     def _feed_each(self, events: list[RawEvent], texts: list[bytes]) -> None:
         """Take whole events without their blank lines; those of one line of data, with a name or without, directly."""

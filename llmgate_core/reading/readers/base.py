@@ -21,7 +21,7 @@ from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTr
 from llmgate_core.json_codec import decode_leniently, encode, has_more_values
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.results import HALF_CHARACTERS
-from llmgate_core.reading.sse import RawEvent, SSEDecoder, as_event
+from llmgate_core.reading.sse import SSEDecoder, as_event
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
@@ -196,7 +196,11 @@ class EventStreamReader(ABC):
         """Yield the chunks that `block` completes."""
         end, is_plain, longest = self.end, self._parser is None, self._max_event_values
         try:
-            for data, name in self._decode(block):
+            try:
+                events = self._decoder.feed(block)
+            except ValueError as error:
+                raise self._invalid(str(error)) from None
+            for data, name in events:
                 if len(data) > longest:
                     self._check_values(data)
                 if is_plain and data != DONE_DATA:  # one event, one chunk: it runs for every token
@@ -214,12 +218,6 @@ class EventStreamReader(ABC):
         except APIError as error:
             self._complete(error)
             raise
-
-    def _decode(self, block: bytes) -> Sequence[RawEvent]:
-        try:
-            return self._decoder.feed(block)
-        except ValueError as error:
-            raise self._invalid(str(error)) from None
 
     def _check_values(self, data: bytes) -> None:
         """Raise for an event that would take more memory and time than its bytes show."""

@@ -42,17 +42,19 @@ class EventRelay(EventStreamReader):
         self._frame: tuple[bytes, bytes] | None = None  # the last event without its text
 
     def feed(self, block: bytes) -> Iterator[bytes]:
-        """Yield the events that `block` completes as one chunk; an error is raised behind it."""
-        return self._joined(super().feed(block), self.comments)
+        """Return the events that `block` completes as one chunk; an error is raised behind it."""
+        return self._joined(super().feed(block))
 
     def close(self) -> Iterator[bytes]:
-        """Yield the last events as one chunk."""
-        return self._joined(super().close(), self.comments)
+        """Return the last events as one chunk."""
+        return self._joined(super().close())
 
     def partial(self) -> None:
         """Return None: every event has gone out, and none is kept."""
 
-    def _joined(self, events: Iterator[bytes], comments: int) -> Iterator[bytes]:
+    def _joined(self, events: Iterator[bytes]) -> Iterator[bytes]:
+        """Return one chunk; while a slow client takes it, nothing else is held."""
+        comments = self.comments
         pieces: list[bytes] = []
         failure: LLMGateError | None = None
         try:
@@ -63,12 +65,8 @@ class EventRelay(EventStreamReader):
             pieces.append(DONE_EVENT)
         if not pieces and self.count and self.comments != comments:
             pieces.append(b":%b\n\n" % self._decoder.comment)
-        chunk = b"".join(pieces)
-        del events, pieces  # while a slow client takes the chunk, nothing else is held
-        if chunk:
-            yield chunk
-        if failure is not None:
-            raise failure
+        chunks = (b"".join(pieces),) if pieces else ()
+        return iter(chunks) if failure is None else _failing(chunks, failure)
 
     def _chunk_of_event(self, data: bytes, name: str) -> bytes:
         if self._frame is not None and name == MESSAGE and _has_other_text(data, *self._frame):
@@ -133,6 +131,11 @@ class EventRelay(EventStreamReader):
         if self._parser is None and len(data) <= LARGE_BYTES and chunk.get("usage") is None:
             self._frame = _around_text(data)
         return b"data: %b\n\n" % data
+
+
+def _failing(chunks: tuple[bytes, ...], failure: LLMGateError) -> Iterator[bytes]:
+    yield from chunks
+    raise failure
 
 
 def _around_text(data: bytes) -> tuple[bytes, bytes] | None:
