@@ -91,6 +91,14 @@ def all_rows(names: list[str], options: argparse.Namespace) -> Iterator[Row]:
                 yield row
 
 
+def machine() -> str:
+    """Return the machine's class: its cores, their kind and its memory."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() + Path("/proc/meminfo").read_text().splitlines()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    kind = f" ({facts['model name']})" if "model name" in facts else ""  # not on every architecture
+    return f"{os.cpu_count()} shared cores{kind}, {int(facts['MemTotal'].split()[0]) * 1024 / 1e9:.0f} GB"
+
+
 def conditions(scale: float) -> str:
     """Return when and on what was measured; no name of a machine."""
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
@@ -98,7 +106,7 @@ def conditions(scale: float) -> str:
     share = "" if scale == 1 else f", {scale:g} of the full load"
     day = datetime.date.today()
     return textwrap.fill(
-        f"Measured on {day.day} {day:%B %Y}: {os.cpu_count()} shared cores, Python {platform.python_version()}, "
+        f"Measured on {day.day} {day:%B %Y}: {machine()}, Python {platform.python_version()}, "
         f"{platform.system()}, {busy}{share}.",
         PAGE_COLUMNS,
     )
