@@ -5,6 +5,7 @@ Pure. The last guard for paths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,10 @@ from llmgate_core.json_codec import decode, encode
 from llmgate_core.settings.base_url import split_base_url
 
 __all__ = ["RequestBuilder", "spliced"]
+
+MODEL = b'"model"'
+ANY_MODEL = re.compile(rb'"(?:m|\\u006d)(?:o|\\u006f)(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006c)"', re.IGNORECASE)
+"""The name `"model"` as JSON may also spell it, with escapes."""
 
 
 class RequestBuilder:
@@ -129,15 +134,13 @@ def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None
     `fields` are the parsed form of `content`. The proof is that the new bytes parse to the same but for the model.
     """
     old = fields.get("model")
-    if not isinstance(old, str) or not new:
+    if not isinstance(old, str) or not new or not _has_one_model(content):
         return None
     if old == new:
         return content
-    if content.count(b'"model"') != 1:
-        return None  # of two models in one object, upstreams differ in which one counts
     name = encode(old)
     if content.count(name) != 1:
-        at = content.find(b'"model"')
+        at = content.find(MODEL)
         at = -1 if at < 0 else content.find(name, at)
     else:
         at = content.find(name)
@@ -149,6 +152,11 @@ def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None
     except ValueError:
         return None
     return candidate if proof == {**fields, "model": new} else None
+
+
+def _has_one_model(content: bytes) -> bool:
+    """Return whether a body names its model once: of two, upstreams differ in which one counts."""
+    return content.count(MODEL) == 1 and (b"\\u00" not in content or len(ANY_MODEL.findall(content)) == 1)
 
 
 @lru_cache(maxsize=256)

@@ -203,5 +203,21 @@ def test_bytes_that_do_not_say_what_they_are_said_to_are_not_spliced(content: by
     assert spliced(content, "new", said) is None
 
 
+@pytest.mark.parametrize("new", ["new", "b"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"model":"a","model":"b"}',
+        b'{"mod\\u0065l":"a","model":"b"}',
+        b'{"\\u006Dodel":"a","x":"\\u00e9","model":"b"}',
+    ],
+)
+def test_a_body_with_two_models_is_never_passed_on_as_it_came(content: bytes, new: str) -> None:
+    """Some upstreams take the first, some the last; the client's key may be allowed one of them only."""
+    said = json.loads(content)
+    assert said["model"] == "b"
+    assert spliced(content, new, said) is None
+
+
 def test_an_empty_name_is_never_spliced_in() -> None:
     assert spliced(b'{"model":"m"}', "", {"model": "m"}) is None
