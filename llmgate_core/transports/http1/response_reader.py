@@ -177,7 +177,11 @@ class ResponseReader:
             self._is_interim = False
         elif self._parser is not None:
             self.complete = True
-            self.reusable = self._parser.should_keep_alive()
+            self.reusable = self._parser.should_keep_alive() and not (self._has_no_body and self._names_a_coding())
+
+    def _names_a_coding(self) -> bool:
+        """Return whether chunks may follow the answer to HEAD all the same; the parser does not report their heads."""
+        return any(name.lower() == b"transfer-encoding" for name, _ in self.raw_headers)
 
     def _refuse_body(self, _: bytes) -> None:
         raise self._refusal("a body follows the answer to HEAD")
