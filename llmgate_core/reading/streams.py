@@ -60,10 +60,10 @@ REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 def events_of(chunk: Any) -> Iterator[StreamEvent]:
     """Yield what one chunk or typed event says, one thing at a time."""
-    if (choices := getattr(chunk, "choices", None)) is None:
+    if "choices" not in type(chunk).model_fields:  # a typed event, even if it has a field of this name
         yield from _events_of_event(chunk)
         return
-    for choice in choices:
+    for choice in chunk.choices or ():
         yield from _events_of_choice(choice)
     if chunk.usage is not None:
         yield StreamEvent("usage", value=chunk.usage)

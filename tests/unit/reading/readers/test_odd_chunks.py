@@ -199,3 +199,9 @@ def test_a_message_after_the_deltas_repeats_them_and_is_not_read_as_a_chunk() ->
     deque(reader.feed(b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'))
     deque(reader.feed(b'data: {"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}\n\n'))
     assert reader.partial()["choices"][0]["message"]["content"] == "a"
+
+
+def test_a_typed_event_with_choices_is_still_one_event() -> None:
+    reader = reader_of("responses")
+    chunks = list(reader.feed(encoded([{"choices": [{"index": 0}], "usage": {"input_tokens": 1}}])))
+    assert [event.kind for chunk in chunks for event in events_of(chunk)] == ["usage"]
