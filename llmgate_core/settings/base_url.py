@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from llmgate_core.secrets import MASK
 
 __all__ = ["BaseURL", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
 
+HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
 
 
@@ -45,18 +47,19 @@ def split_base_url(base_url: str) -> BaseURL:
     """
     try:
         parts = urlsplit(base_url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         raise ConfigError("api_base is not a URL; write it like https://your-host/v1") from None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
-        raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
     if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
         raise ConfigError("api_base has characters that a URL cannot have; percent-encode them")
+    host = parts.hostname or ""
+    if parts.scheme not in DEFAULT_PORTS or not port or not HOST.fullmatch(host) or parts.username is not None:
+        raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
     if parts.fragment:
         raise ConfigError(
             "api_base has a fragment ('#'), which is never sent; percent-encode it as %23 or leave it out"
         )
-    return BaseURL(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"), parts.query)
+    return BaseURL(Origin(parts.scheme, host, port), parts.path.rstrip("/"), parts.query)
 
 
 def without_last_slash(base_url: str) -> str:

@@ -40,6 +40,14 @@ def test_a_fragment_is_refused_since_it_would_be_cut() -> None:
         split_base_url("https://h.example/v1#part")
 
 
+@pytest.mark.parametrize(
+    "url", ["https://h:0/v1", "http://[::1]:000", "https://a>b.example", "https://a\\b.example", "https://h|"]
+)
+def test_a_host_or_port_that_cannot_be_reached_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        split_base_url(url)
+
+
 def test_a_query_is_not_shown() -> None:
     assert shown_base_url("https://h/v1?key=sk-1") == "https://h/v1?***"
     assert shown_base_url("https://h/v1") == "https://h/v1"
