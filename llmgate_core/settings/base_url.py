@@ -14,7 +14,7 @@ from llmgate_core.secrets import MASK
 
 __all__ = ["BaseURL", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
 
-HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+HOST_AND_PORT = re.compile(r"(?:\[[A-Za-z0-9.:%]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
 
 
@@ -52,8 +52,8 @@ def split_base_url(base_url: str) -> BaseURL:
         raise ConfigError("api_base is not a URL; write it like https://your-host/v1") from None
     if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
         raise ConfigError("api_base has characters that a URL cannot have; percent-encode them")
-    host = parts.hostname or ""
-    if parts.scheme not in DEFAULT_PORTS or not port or not HOST.fullmatch(host) or parts.username is not None:
+    host = parts.hostname
+    if parts.scheme not in DEFAULT_PORTS or not host or not port or not HOST_AND_PORT.fullmatch(parts.netloc):
         raise ConfigError("api_base must be an http or https URL with a host and no user name in it")
     if parts.fragment:
         raise ConfigError(

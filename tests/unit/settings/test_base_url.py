@@ -41,7 +41,16 @@ def test_a_fragment_is_refused_since_it_would_be_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://h:0/v1", "http://[::1]:000", "https://a>b.example", "https://a\\b.example", "https://h|"]
+    "url",
+    [
+        "https://h:0/v1",
+        "http://[::1]:000",
+        "https://a>b.example",
+        "https://a\\b.example",
+        "https://h|",
+        "http://[::1]80",
+        "https://h%2eb",
+    ],
 )
 def test_a_host_or_port_that_cannot_be_reached_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
