@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 UV_LOCK := requirements/uv.lock
+FUZZ_LOCK := requirements/fuzz.lock
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate_*/__init__.py))
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
@@ -13,6 +14,7 @@ UV := build/uv/bin/uv
 PEERS := build/peers
 EXTRAS := --extra embeddings --extra transcription --extra otel
 LOWEST := build/lowest
+ATHERIS := build/atheris
 # The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
 NEWEST_ONLY := tests/docs plugins/gateway/tests/behaviour/clients plugins/gateway/tests/behaviour/operations/test_tracing.py
 LOCAL := --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
@@ -20,7 +22,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak lock clean
+.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak fuzz lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -102,11 +104,16 @@ soak: venv ## 100,000 requests, 1,000 live streams, overload, busy neighbours; h
 endurance: venv ## load, cancels, kills, full disks, at length (ARGS="--only stop --scale 0.1 --write docs/reliability.md")
 	$(BIN)/python benchmarks/endurance/run.py $(ARGS)
 
-lock: $(UV) ## renew both lock files (ARGS=--upgrade: to the newest versions)
+fuzz: venv $(ATHERIS)/.installed ## look for inputs that break a parser (ARGS="--only sse --seconds 600 --minimize"); Python 3.11 or newer
+	PYTHONPATH=$(ATHERIS) $(BIN)/python -m fuzz.run $(ARGS)
+
+lock: $(UV) ## renew all lock files (ARGS=--upgrade: to the newest versions)
 	$(UV) pip compile $(PROJECTS) --group dev --universal --python-version 3.10 --generate-hashes \
 	  --extra embeddings --extra transcription --no-annotate $(patsubst %,--no-emit-package %,$(OURS)) --custom-compile-command 'make lock' --output-file $(LOCK) --quiet $(ARGS)
 	echo uv | $(UV) pip compile - --universal --python-version 3.10 --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' --output-file $(UV_LOCK) --quiet $(ARGS)
+	$(UV) pip compile --group pyproject.toml:fuzz --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --output-file $(FUZZ_LOCK) --quiet $(ARGS)
 
 clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -129,6 +136,11 @@ $(VENV)/.installed: $(LOCK) $(PROJECTS)
 $(PEERS)/.installed:
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install httpx uvloop openai litellm any-llm-sdk
+	@touch $@
+
+# Beside .venv, not in it: .venv is the same on every Python.
+$(ATHERIS)/.installed: $(FUZZ_LOCK)
+	$(PIP) install --require-hashes --no-deps --only-binary :all: --upgrade --target $(ATHERIS) --requirement $(FUZZ_LOCK)
 	@touch $@
 
 $(UV): $(UV_LOCK)
