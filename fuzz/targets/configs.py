@@ -104,7 +104,7 @@ model_list:
    temperature: 0.5, input_cost_per_token: 1.0e-6, organization: o, param_policy: drop},
    model_info: {id: a, mode: chat}}
 - {model_name: "*", litellm_params: {model: "openai/*"}}
-general_settings: {master_key: os.environ/KEY, 
+general_settings: {master_key: os.environ/KEY,
   keys: [{name: a, key: os.environ/KEY, models: [m], limits: {max_in_flight: 3}}],
   host: 127.0.0.1, port: 4000, allowed_hosts: [a.example], cors: {origins: ["https://a.example"]},
   limits: {max_body: 1000},
