@@ -1,4 +1,4 @@
-"""One target under atheris: `python -m fuzz.libfuzzer NAME [libFuzzer's own arguments]`, which `fuzz.run` starts."""
+"""One target under atheris, as `fuzz.run` starts it: `python -m fuzz.libfuzzer NAME PROGRAM [its options]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import atheris
 
 def main() -> None:
     """Fuzz the target that the first argument names."""
-    name = sys.argv.pop(1)
+    _, name, *sys.argv = sys.argv
     with atheris.instrument_imports(include=_instrumented(name)):
         target = importlib.import_module(f"fuzz.targets.{name}")
     mutate = getattr(target, "mutated", None)

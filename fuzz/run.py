@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def fuzzed(name: str, seconds: int) -> Result:
     print(f"==> {name}: {seconds} seconds; {folder}/log", flush=True)
     status = libfuzzer(name, [str(grown), str(HERE / "corpus" / name), *options])
     log = (folder / "log").read_text("utf-8", "replace")
-    found = sorted(str(path.relative_to(HERE.parent)) for path in set(folder.iterdir()) - before if path.name != "log")
+    found = sorted(str(path.relative_to(HERE.parent)) for path in set(folder.iterdir()) - before if "-" in path.name)
     if status and not found:
         found = [f"exit status {status}"]
     if found:
@@ -82,9 +83,15 @@ def fuzzed(name: str, seconds: int) -> Result:
 
 
 def libfuzzer(name: str, options: list[str]) -> int:
-    """Run libFuzzer on a target, with its output in the target's log; return its exit status."""
+    """Run libFuzzer on a target, with its output in the target's log; return its exit status.
+
+    libFuzzer starts itself again to merge, by the name that it was started with: a program in the target's folder.
+    """
+    program = BUILD / name / "fuzz"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m fuzz.libfuzzer {name} "$0" "$@"\n')
+    program.chmod(0o755)
     with (BUILD / name / "log").open("wb") as log:
-        command = [sys.executable, "-m", "fuzz.libfuzzer", name, *options]
+        command = [str(program), *options]
         return subprocess.run(command, cwd=HERE.parent, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
 
 

@@ -42,6 +42,7 @@ FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """LiteLLM's `mode` of a model -> the families that may call it; a mode that is not here is not served."""
+LIKE_A_KEY = "sk-"
 FAMILIES = tuple(dict.fromkeys(family for families in FAMILIES_OF_MODE.values() for family in families))
 
 
@@ -152,6 +153,8 @@ def _load(client: Client) -> None:
 
 def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | str:
     """Return family -> plugin for a model string, or why nothing serves it: a family in dispute fails them all."""
+    if model.startswith(LIKE_A_KEY):
+        return f"it begins with {LIKE_A_KEY!r} like a key, which belongs in api_key; its value is not shown"
     plugins: dict[str, str] = {}
     failures: list[errors.LLMGateError] = []
     for family in FAMILIES if mode is None else FAMILIES_OF_MODE[mode]:

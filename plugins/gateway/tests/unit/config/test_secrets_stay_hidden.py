@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.config import ConfigProblems, check_bind, load_config_dict, options_for
+from llmgate_gateway.config.load import load_config_text
 
 from llmgate_core import ConfigError
 
@@ -125,3 +126,10 @@ def test_a_config_cannot_be_changed() -> None:
     for owner, name in ((config, "source"), (config.general, "log_content"), (config.deployments[0].params, "model")):
         with pytest.raises((AttributeError, ValueError)):
             setattr(owner, name, copy.copy("x"))
+
+
+def test_a_key_that_was_pasted_as_the_model_is_not_shown() -> None:
+    text = f"model_list: [{{model_name: m, params: {{model: {CANARY}}}}}]"
+    with pytest.raises(ConfigProblems) as caught:
+        load_config_text(text, source="config.yaml")
+    assert (caught.value.problems[0].path, hits(str(caught.value))) == ("model_list[0].params.model", [])
