@@ -75,6 +75,10 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "page": "Gateway",
     }
 )
+BINARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"speech": ("application/octet-stream", "audio/*"), "video": ("application/octet-stream", "video/*", "image/*")}
+)
+"""Family -> content types of its answers of bytes, which the upstream chooses."""
 ERROR = {
     "description": "An error in OpenAI's shape; the status and code are the upstream's where it sent them.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
@@ -138,10 +142,10 @@ def _page(route: HTTPRoute) -> dict[str, Any]:
         "operationId": name,
         "summary": summary,
         "tags": [TITLES["page"]],
-        "responses": {"200": {"description": summary, "content": {kind: {}}}},
+        "responses": {"200": {"description": summary, "content": {kind: {}}}, "default": ERROR},
     }
-    if not route.is_open:
-        operation["responses"]["401"] = ERROR
+    if route.path == "/readyz":
+        operation["responses"]["503"] = {"description": "Send no requests here: it is stopping", "content": {kind: {}}}
     if route.has_body:
         schema = {"$ref": "#/components/schemas/Explain"}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -176,8 +180,11 @@ def _answer(route: HTTPRoute) -> dict[str, Any]:
     family = FAMILIES.get(route.family)
     content: dict[str, Any] = {"application/json": {}}
     if family is not None:
-        if family.operations[route.operation].is_binary:
-            content = {"application/octet-stream": {}}
+        operation = family.operations[route.operation]
+        if operation.is_binary:
+            content = {kind: {} for kind in BINARY.get(route.family, ("*/*",))}
+        if operation.text_when is not None:
+            content["text/plain"] = {}
         if family.chunk is not None and route.operation in ("create", "edit"):
             content["text/event-stream"] = {}
     return {"description": "The answer, as the upstream sent it.", "content": content}

@@ -79,7 +79,7 @@ def check_operation(operation: Any, mode: Any, checks: Any, address: str) -> Non
         AssertionError: an answer is not as the document says.
     """
 
-    @settings(examples(40), suppress_health_check=list(HealthCheck), database=None)
+    @settings(examples(25), suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
     def conforms(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))

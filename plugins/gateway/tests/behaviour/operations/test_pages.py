@@ -42,7 +42,9 @@ def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> N
     assert chat["requestBody"]["content"]["application/json"]["schema"]["required"] == ["model", "messages"]
     assert set(chat["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
     speech = about["paths"]["/v1/audio/speech"]["post"]
-    assert "application/octet-stream" in speech["responses"]["200"]["content"]
+    assert {"application/octet-stream", "audio/*"} < set(speech["responses"]["200"]["content"])
+    assert "text/plain" in about["paths"]["/v1/audio/transcriptions"]["post"]["responses"]["200"]["content"]
+    assert set(about["paths"]["/readyz"]["get"]["responses"]) == {"200", "503", "default"}
     assert "multipart/form-data" in about["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]
     assert about["security"] == [{"key": []}]
     assert {path for path in about["paths"] if not path.startswith("/v1/")} == {
