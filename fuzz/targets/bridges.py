@@ -127,7 +127,7 @@ def check_text(events: list[SSEEvent]) -> None:
     try:
         for event in events:
             pieces = parser.feed(event)
-            sent += "".join(_texts(event))
+            sent += "".join(_contents(event))
             made += "".join(piece["delta"] for piece in pieces if piece["type"] == "response.output_text.delta")
         parser.close()
     except LLMGateError:
@@ -135,8 +135,8 @@ def check_text(events: list[SSEEvent]) -> None:
     assert made == sent, "text was lost or made up between chat and Responses"
 
 
-def _texts(event: SSEEvent) -> list[str]:
-    """Return the texts that a chat event brings, where they are plain strings."""
+def _contents(event: SSEEvent) -> list[str]:
+    """Return the content that a chat event brings, where it is a plain string."""
     if event.data == "[DONE]":
         return []
     chunk = decode(event.data)

@@ -1,7 +1,7 @@
 """The gateway's config file, and `llmgate migrate` for LiteLLM's.
 
 A file is a config, or a list of problems with a place each; migrating it ends in a report or in such a list, and what
-was written is read again to the same verdict. Neither shows a key that stands in the file as a value.
+was written is read again to the same verdict. Neither shows a key that is a value in the file.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check_problems(problems: ConfigProblems) -> None:
 
 
 def check_hidden(text: str) -> None:
-    """Assert that no piece of the key is in a text."""
+    """Assert that no piece of the key is in what is printed."""
     pieces = [KEY[at : at + SHORTEST_PIECE] for at in range(len(KEY) - SHORTEST_PIECE + 1)]
     assert not any(piece in text for piece in pieces), "a message shows a key"
 

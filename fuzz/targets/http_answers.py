@@ -88,9 +88,9 @@ def check_unambiguous(data: bytes, outcome: Outcome) -> None:
     lengths = [value for name, value in outcome.headers if name.lower() == b"content-length"]
     codings = [value for name, value in outcome.headers if name.lower() == b"transfer-encoding"]
     assert len(lengths) + len(codings) <= 1, "an answer with two framings was accepted"
-    assert all(value.strip().isdigit() for value in lengths), "a length that is no number was accepted"
+    assert all(value.strip().isdigit() for value in lengths), "a length other than a number was accepted"
     assert all(value.strip().lower() == b"chunked" for value in codings), "another coding than chunked was accepted"
-    assert 200 <= outcome.status <= 999, "a status that is no final one was accepted"
+    assert 200 <= outcome.status <= 999, "an interim status was accepted as the final one"
     if lengths and outcome.body:
         assert len(outcome.body) == int(lengths[0]), "the body is not as long as the head says"
     if not codings and data.count(b"HTTP/") == 1:

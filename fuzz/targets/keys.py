@@ -1,7 +1,7 @@
 """Keys: those that a client presents to the gateway, and those that must not show anywhere.
 
 Input: lines. Each is a header of a request as the gateway gets it, `a:`, `x:` or `k:` before its value; the whole is
-also a pattern for a text in which a key is hidden in many encodings, which must not survive masking.
+also a pattern for a message in which a key is hidden in many encodings, which must not survive masking.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ENCODINGS = {
 
 
 def check(data: bytes) -> None:
-    """Present the lines as headers, and mask a text that is made of the bytes."""
+    """Present the lines as headers, and mask a message that is made of the bytes."""
     check_headers(data)
     check_mask(data.decode("latin-1"))
 
@@ -63,7 +63,7 @@ def check_headers(data: bytes) -> None:
 
 
 def check_mask(pattern: str) -> None:
-    """Assert that no piece of the key is left of a text, and that what is no key stays."""
+    """Assert that masking leaves no piece of the key, and changes nothing where it finds none."""
     text = hidden(pattern)
     secrets = (Secret(KEY), None, Secret(OTHER))
     masked = mask(text, secrets)
@@ -74,7 +74,7 @@ def check_mask(pattern: str) -> None:
 
 
 def hidden(pattern: str) -> str:
-    """Return the text of a pattern: a control character and two others stand for an encoded piece of the key."""
+    """Return what a pattern describes: a control character and two others stand for an encoded piece of the key."""
     parts, at = [], 0
     while at < len(pattern):
         encode = ENCODINGS.get(ord(pattern[at]))
@@ -89,7 +89,7 @@ def hidden(pattern: str) -> str:
 
 
 def shows(text: str) -> bool:
-    """Return whether twelve characters of the key are in a text, in a way that anyone would think of."""
+    """Return whether twelve characters of the key are in a message, in one of the likely encodings."""
     views = [text, unquote(text), unquote(unquote(text)), re.sub(r"\\u00(..)", unescaped, text)]
     views += [bytes.fromhex(run).decode("latin-1") for run in re.findall(r"(?:[0-9a-fA-F]{2})+", text)]
     pieces = {KEY[at : at + SHORTEST_PIECE].lower() for at in range(len(KEY) - SHORTEST_PIECE + 1)}
@@ -97,7 +97,7 @@ def shows(text: str) -> bool:
 
 
 def unescaped(match: re.Match[str]) -> str:
-    """Return the character of an escape, or what stands there if it is none."""
+    """Return the character of an escape, or the match itself where it is not one."""
     return chr(int(match[1], 16)) if re.fullmatch("[0-9a-fA-F]{2}", match[1]) else match[0]
 
 

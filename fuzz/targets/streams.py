@@ -72,7 +72,7 @@ def read(reader: EventStreamReader, blocks: list[bytes]) -> Outcome:
 
 
 def comparable(chunk: Any) -> Any:
-    """Return a chunk as text, in which NaN equals itself."""
+    """Return a chunk in a form in which NaN equals itself."""
     return chunk if isinstance(chunk, bytes) else repr(chunk.model_dump(exclude_unset=True))
 
 

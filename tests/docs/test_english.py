@@ -29,7 +29,7 @@ PHRASE = re.compile("|".join(PATTERNS), re.MULTILINE)
 FOLDERS = [
     ROOT / "llmgate_core",
     *ROOT.glob("plugins/*/llmgate_*"),
-    *(ROOT / name for name in ("tools", "benchmarks", "demo", "examples")),
+    *(ROOT / name for name in ("tools", "benchmarks", "demo", "examples", "fuzz")),
 ]
 PROSE_TOKENS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}
 CODE_OF_PAGE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)

@@ -11,7 +11,7 @@ MAX_FILE_LINES = 700
 MAX_FUNCTION_LINES = 60  # without the docstring
 SOURCES = sorted(
     path
-    for folder in ("llmgate_core", "plugins", "tests", "tools", "benchmarks", "demo")
+    for folder in ("llmgate_core", "plugins", "tests", "tools", "benchmarks", "demo", "fuzz")
     for path in (ROOT / folder).rglob("*.py")
 )
 
