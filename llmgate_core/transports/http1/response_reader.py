@@ -49,6 +49,7 @@ class ResponseReader:
     _bare_bytes = 0  # bytes since the last one of the body: chunk headers and trailers
     _is_interim = False
     _until_end = False
+    _is_chunked = False
     _reason = ""
 
     def __init__(self, origin: Origin, max_head_bytes: int, parser: ParserKind, method: str = "POST") -> None:
@@ -177,11 +178,8 @@ class ResponseReader:
             self._is_interim = False
         elif self._parser is not None:
             self.complete = True
-            self.reusable = self._parser.should_keep_alive() and not (self._has_no_body and self._names_a_coding())
-
-    def _names_a_coding(self) -> bool:
-        """Return whether chunks may follow the answer to HEAD all the same; the parser does not report their heads."""
-        return any(name.lower() == b"transfer-encoding" for name, _ in self.raw_headers)
+            # the parser would not report the heads of chunks behind an answer to HEAD
+            self.reusable = self._parser.should_keep_alive() and not (self._is_chunked and self.method == "HEAD")
 
     def _refuse_body(self, _: bytes) -> None:
         raise self._refusal("a body follows the answer to HEAD")
@@ -216,6 +214,7 @@ class ResponseReader:
         if length and coding:
             raise self._refusal("it has both a content-length and a transfer-encoding")
         self._until_end = not (length or coding)
+        self._is_chunked = coding
 
     def _refusal(self, reason: str) -> RefusedError:
         self._reason = reason
