@@ -22,7 +22,7 @@ from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.readers.base import EventStreamReader
 from llmgate_core.reading.readers.chunks import chunk_reader
 from llmgate_core.reading.readers.relay import EventRelay
-from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.sse import SSEDecoder, as_event
 
 __all__ = ["INSTRUMENTED", "check", "mutated"]
 
@@ -105,7 +105,7 @@ def without_comments(passed_on: bytes) -> str:
 
 def decoded(data: bytes) -> list[SSEEvent]:
     """Return the events of a stream."""
-    return SSEDecoder().feed(data)
+    return [as_event(*raw) for raw in SSEDecoder().feed(data)]
 
 
 def check_ledger(events: list[SSEEvent]) -> None:

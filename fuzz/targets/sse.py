@@ -14,7 +14,7 @@ import zlib
 
 from fuzz.cuts import ways_to_cut
 from llmgate_core.contract.upstream import SSEEvent
-from llmgate_core.reading.sse import MAX_EVENT_BYTES, SSEDecoder
+from llmgate_core.reading.sse import MAX_EVENT_BYTES, SSEDecoder, as_event
 
 __all__ = ["INSTRUMENTED", "check"]
 
@@ -42,7 +42,7 @@ def decoded(blocks: list[bytes], limit: int) -> Outcome:
     decoder, events = SSEDecoder(limit), list[SSEEvent]()
     try:
         for block in [*blocks, b""]:  # a failure behind good events is reported by the next call
-            events += decoder.feed(block)
+            events += [as_event(*raw) for raw in decoder.feed(block)]
     except ValueError:
         return events, decoder.comments, decoder.comment, True
     return events, decoder.comments, decoder.comment, False
@@ -52,8 +52,8 @@ def check_long(stream: bytes) -> None:
     """Decode a long stream byte by byte; its events are those of the whole."""
     decoder, events = SSEDecoder(), list[SSEEvent]()
     for at in range(len(stream)):
-        events += decoder.feed(stream[at : at + 1])
-    assert events == SSEDecoder().feed(stream)
+        events += [as_event(*raw) for raw in decoder.feed(stream[at : at + 1])]
+    assert events == [as_event(*raw) for raw in SSEDecoder().feed(stream)]
 
 
 def reference(data: bytes) -> list[SSEEvent]:
