@@ -16,6 +16,7 @@ import httpx
 from llmgate_gateway.http.path_parts import decode_part, plain_part
 
 from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
 from llmgate_core.contract.provider import ProviderInfo
@@ -86,7 +87,9 @@ def check_target(base: str, part: str, query: str) -> None:
     parts = split_base_url(base)
     path = f"/models/{quote(decode_part(part) or 'm', safe='')}"
     route = Route("acme", "acme", "chat", "m", base)
-    builder = RequestBuilder(route, INFO, extra_headers=None, deadline=Deadline(Timeouts()), limits=Limits())
+    builder = RequestBuilder(
+        route, RouteHeaders(route, INFO), extra_headers=None, deadline=Deadline(Timeouts()), limits=Limits()
+    )
     try:
         made = builder.transport_request(UpstreamRequest("POST", path, b"{}", query=[("q", query)]))
     except (ConfigError, BadRequestError):
