@@ -20,7 +20,6 @@ from llmgate_gateway.http.responses import Scope
 __all__ = ["HeadLimits", "RequestReader", "Requests"]
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
-FRAMING: Final = (b"host", b"content-length", b"transfer-encoding")
 HOP_BY_HOP: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
@@ -70,7 +69,6 @@ class RequestReader:
         self._parser = self._new_parser()
         self._reason = "invalid"
         self._head_is_complete = self._is_upgrade = self._awaits_continue = False
-        self._fed_bytes = 0  # by the last call
         self._overhead = 0  # bytes of the head, or of chunk framing, since the last one that was neither
         self._trailer_bytes = 0
         self._url = b""
@@ -79,7 +77,6 @@ class RequestReader:
 
     def feed(self, data: bytes) -> str | None:
         """Read what has come, and return why it is refused; None: it is not."""
-        self._fed_bytes = len(data)
         self._overhead += len(data)
         try:
             self._parse(data)
@@ -172,10 +169,8 @@ class RequestReader:
         headers, limits = self._headers, self._limits
         if len(headers) > limits.head_lines:
             self.refuse("many headers")
-        if max(self._overhead, self._fed_bytes) > limits.head_bytes:
-            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
-            if size > limits.head_bytes:
-                self.refuse("large head")
+        if len(self._url) + sum([len(name) + len(value) + 4 for name, value in headers]) > limits.head_bytes:
+            self.refuse("large head")
 
     def _scope(self, method: str, version: str) -> Scope:
         """Return the request as a scope of ASGI. An invalid target raises, and is refused."""
@@ -195,7 +190,7 @@ class RequestReader:
 def _is_ambiguous(headers: list[tuple[bytes, bytes]], version: str) -> bool:
     """Return whether two servers could read a head in two ways: as for another host, or with another body."""
     names = [name for name, _ in headers]
-    hosts, lengths, encodings = map(names.count, FRAMING)
+    hosts, lengths, encodings = names.count(b"host"), names.count(b"content-length"), names.count(b"transfer-encoding")
     is_old = version != "1.1"
     if hosts != 1 and not (is_old and hosts == 0):
         return True

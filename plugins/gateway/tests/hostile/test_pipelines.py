@@ -110,6 +110,16 @@ def test_every_request_of_a_pipeline_gets_its_answer(
         assert set(json.loads(body)) == {"error"}
 
 
+@pytest.mark.parametrize("cut", [0, 10_000, 20_000, 32_000])
+def test_a_large_head_behind_a_request_is_refused_wherever_it_is_cut(gateway: RunningGateway, cut: int) -> None:
+    first, large = PIECES["live"].content, PIECES["large head"].content
+    with closing(gateway.connect()) as sock:
+        sock.sendall(first + large[:cut])
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")  # so the first part has been read
+        sock.sendall(large[cut:])
+        assert read_all(sock).startswith(b"HTTP/1.1 431 ")
+
+
 def _answered_pieces(pieces: list[Piece]) -> tuple[list[Piece], Piece | None]:
     """Return the pieces that are answered in any case, and the broken one behind them, which may be."""
     answered = []
