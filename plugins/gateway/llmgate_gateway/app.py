@@ -29,7 +29,7 @@ from llmgate_gateway.dialects.loading import load_dialects
 from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
-from llmgate_gateway.http.failures import end_failed, end_stopped
+from llmgate_gateway.http.failures import Failure, end_stopped, failure_of
 from llmgate_gateway.http.large_work import LargeWork
 from llmgate_gateway.http.request import TRACEPARENT, ClientRequest
 from llmgate_gateway.http.responses import (
@@ -229,10 +229,13 @@ class Gateway:
         self._waits.add(request, snapshot.client_limits)
         try:
             self._observers.begin()
+            failure: Failure | None = None
             try:
                 await self._respond(request, snapshot)
             except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
-                await end_failed(request, error)
+                failure = failure_of(request, error)
+            if failure is not None and not request.head_sent:  # out of the handler, which keeps the body in memory
+                await send_early(request, request.error_reply(failure.error), close=failure.close)
         except asyncio.CancelledError:
             if not request.was_stopped():
                 record.outcome = "cancelled"

@@ -6,16 +6,17 @@ Source: rows R20, R32, R36 and S18 of docs/reliability.md.
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from llmgate_core.serving import errors
-from llmgate_gateway.http.early import CLOSE, send_early
+from llmgate_gateway.http.early import CLOSE
 from llmgate_gateway.http.errors import NEUTRAL, STOPPING, error_facts, operators_message, record_failure
 from llmgate_gateway.http.request import ClientGoneError, ClientRequest
 from llmgate_gateway.http.responses import ErrorFacts, RefusedError, send_reply
 from llmgate_gateway.http.shortages import StorageError, shortage_of
 from llmgate_gateway.telemetry.log_setup import LIMITED
 
-__all__ = ["end_failed", "end_stopped"]
+__all__ = ["Failure", "end_stopped", "failure_of"]
 
 log = logging.getLogger("llmgate.gateway")
 
@@ -24,18 +25,26 @@ INTERNAL = ErrorFacts(500, NEUTRAL["internal"], code="internal_error")
 SLOW_BODY = ErrorFacts(408, "The request's body did not arrive in time.", code="request_timeout")
 
 
-async def end_failed(request: ClientRequest, error: Exception) -> None:
-    """End a request that was refused or that failed: with an answer, unless one has begun or the client has left."""
-    close = False
+class Failure(NamedTuple):
+    """What the client of a request that failed gets.
+
+    Attributes:
+        close: the connection cannot be used further.
+    """
+
+    error: ErrorFacts
+    close: bool = False
+
+
+def failure_of(request: ClientRequest, error: Exception) -> Failure | None:
+    """Record why a request was refused or failed, and return what its client gets; None: the client has left."""
     if isinstance(error, ClientGoneError):
         _record_disconnect(request)
-        return
+        return None
     if isinstance(error, RefusedError):
-        request.record.error_code, facts, close = error.code, error.error, error.close
-    else:
-        facts, close = _facts_of_failure(request, error), isinstance(error, StorageError)
-    if not request.head_sent:
-        await send_early(request, request.error_reply(facts), close=close)
+        request.record.error_code = error.code
+        return Failure(error.error, error.close)
+    return Failure(_facts_of_failure(request, error), isinstance(error, StorageError))
 
 
 def _facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
