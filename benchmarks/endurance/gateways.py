@@ -262,6 +262,15 @@ async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> by
     return b"".join(blocks)
 
 
+async def is_alive(port: int) -> bool:
+    """Ask `/livez` over a new connection, which the gateway accepts after all that were opened before."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(f"GET /livez HTTP/1.1\r\nhost: {HOST}\r\n\r\n".encode())
+    status, _ = await read_head(reader)
+    writer.close()
+    return status == 200
+
+
 def is_answer(body: bytes, token: str) -> bool:
     """Return whether a body is the whole answer, or the whole stream, to a token."""
     return f'"{token}:'.encode() in body and (not body.startswith(b"data:") or body.endswith(b"data: [DONE]\n\n"))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from calls import new_token
-from gateways import HOST, Line, chat, gateway, is_answer, read_body, read_head
+from gateways import Line, chat, gateway, is_alive, is_answer, read_body, read_head
 from loopback import upstream
 from measuring import Outcomes, Row, program
 
@@ -40,12 +40,8 @@ async def watch(port: int, ends: float, outcomes: Outcomes, waits: list[float]) 
     """Ask whether the process is alive, each time over a new connection."""
     while time.monotonic() < ends:
         began = time.perf_counter()
-        reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(f"GET /livez HTTP/1.1\r\nhost: {HOST}\r\n\r\n".encode())
-        status, _ = await read_head(reader)
+        outcomes["alive" if await is_alive(port) else "not alive"] += 1
         waits.append(time.perf_counter() - began)
-        outcomes["alive" if status == 200 else f"not alive: {status}"] += 1
-        writer.close()
         await asyncio.sleep(0.2)
 
 
@@ -66,18 +62,21 @@ def overload(scale: float) -> Iterator[Row]:
             rates[1] += asyncio.run(crowd(running.port, AT_ONCE, seconds / TURNS, within, [])) / TURNS
             rates[TIMES] += asyncio.run(crowd(running.port, AT_ONCE * TIMES, seconds / TURNS, beyond, waits)) / TURNS
         share = rates[TIMES] / rates[1]
+        # where the CPU does not suffice for what the limit allows, the limit is not what is measured
+        judged = seconds >= JUDGED_SECONDS and rates[1] >= GOODPUT * AT_ONCE / ANSWER_SECONDS
         status, _ = running.end()
         duplicates = server.counts()["duplicates"]
         yield Row(
             f"`max_in_flight: {AT_ONCE}`, an upstream of {ANSWER_SECONDS} s, {TIMES} times as many impatient clients",
             f"{AT_ONCE} and {AT_ONCE * TIMES} clients in turns, {seconds:.0f} s each",
-            f"{rates[1]:.0f} and {rates[TIMES]:.0f} answers a second, goodput {share:.2f}; {beyond.shown()}; "
+            f"{rates[1]:.0f} and {rates[TIMES]:.0f} answers a second, goodput {share:.2f}"
+            f"{'' if judged else ' (too short or too busy a run to judge it)'}; {beyond.shown()}; "
             f"`/livez` after {max(waits) * 1e3:.0f} ms at most; {duplicates} sent twice",
             held=within.only("ok", "refused", "alive")
             and beyond.only("ok", "refused", "alive")
             and beyond["refused"] > 0
             and beyond["alive"] > 0
-            and (share >= GOODPUT or seconds < JUDGED_SECONDS)
+            and (share >= GOODPUT or not judged)
             and not (duplicates or status or running.tracebacks()),
         )
 
