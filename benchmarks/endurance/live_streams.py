@@ -12,8 +12,8 @@ from gateways import HOST, Line, chat, gateway, outcome_of
 from loopback import upstream
 from measuring import Outcomes, Row, descriptors, program, resident_mb, scaled
 
-STREAMS, EVENTS, GAP = 1000, 400, 0.05
-BEGUN_AT_ONCE = 50  # a stream that is live holds nothing up; a thousand that connect at once do
+STREAMS, EVENTS, GAP = 1000, 300, 0.05
+BEGUN_AT_ONCE = 250  # a stream that is live holds nothing up; a thousand that connect at once do
 KIB_A_STREAM = 60.0
 JUDGED_STREAMS = 500  # fewer do not fill what is allocated in blocks
 
@@ -48,7 +48,8 @@ class Stream(asyncio.Protocol):
         """Return `ok` if the numbers of the events are those that the upstream sent, each once and in order."""
         whole = b"".join(self.received)
         if not whole.startswith(b"HTTP/1.1 200"):
-            return whole[9:12].decode() or "closed without an answer"
+            code = re.search(rb'"code": ?"(\w+)"', whole)
+            return f"{whole[9:12].decode()} {code[1].decode() if code else ''}" if whole else "closed without an answer"
         numbers = [int(number) for number in re.findall(rb'"%b:(\d+)"' % token.encode(), whole)]
         if numbers != list(range(events)):
             return "lost events" if len(set(numbers)) < events else "events doubled or out of order"
