@@ -6,7 +6,6 @@ Symbolic links are followed. A target that is not a regular file (a pipe, a devi
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +19,7 @@ class AtomicFile:
         self._path = Path(os.path.realpath(path))
         is_special = self._path.exists() and not self._path.is_file()
         self._temporary = (
-            None if is_special else self._path.with_name(f".{self._path.name[:200]}.{secrets.token_hex(6)}")
+            None if is_special else self._path.with_name(f".{self._path.name[:200]}.{os.urandom(6).hex()}")
         )
         self._file = open(self._path if self._temporary is None else self._temporary, "wb")  # noqa: SIM115 - closed on exit
 

@@ -7,7 +7,6 @@ Source: RFC 9110, section 10.2.3, and the OpenAI SDK's `retry-after-ms`.
 
 from __future__ import annotations
 
-import email.utils
 import re
 from collections.abc import Mapping
 from datetime import timezone
@@ -42,6 +41,8 @@ def _date_of(value: str | None) -> float | None:
     """Return the time of a date by the wall clock; without a time zone it is UTC, as HTTP's are."""
     if value is None or len(value) > MAX_CHARACTERS or not value.isascii():
         return None
+    import email.utils  # imported here: few upstreams send a date, and it brings much along
+
     try:
         date = email.utils.parsedate_to_datetime(value)
         return (date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date).timestamp()

@@ -5,9 +5,7 @@ Pure but for the file that a stream of bytes is written to.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -16,6 +14,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import StreamHistory
+from llmgate_core.records import dataclass
 from llmgate_core.types.record import CallRecord, Recorded
 
 __all__ = ["AsyncStreamBase", "StreamBase", "StreamEvent", "StreamStop", "awrite_block", "events_of", "write_block"]
@@ -200,4 +199,6 @@ def write_block(file: AtomicFile, block: Any) -> None:
 
 async def awrite_block(file: AtomicFile, block: Any) -> None:
     """As `write_block`, without blocking the event loop."""
+    import asyncio  # imported here, so that synchronous calls do not load it
+
     await asyncio.to_thread(write_block, file, block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +16,7 @@ from llmgate_core.transports.options import TransportOptions
 from llmgate_core.transports.per_process import PerProcess
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 __all__ = ["AsyncTransportSelector", "TransportSelector"]
@@ -170,6 +170,8 @@ def _kind_for(call: Outgoing) -> Kind:
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
+    import asyncio  # imported here, so that synchronous calls do not load it
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -9,7 +9,6 @@ Source: rows R11 and R12 of docs/reliability.md.
 from __future__ import annotations
 
 import _thread
-import asyncio
 import functools
 import select
 import socket
@@ -19,6 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
 
 __all__ = [
@@ -219,6 +219,8 @@ async def await_until(
     Raises:
         TimeoutError: not before `ends`. Otherwise whatever the steps raise.
     """
+    import asyncio  # imported here, so that synchronous calls do not load it
+
     task = asyncio.ensure_future(steps)
     try:
         return await await_future(task, ends)
@@ -235,6 +237,8 @@ async def await_future(future: asyncio.Future[T], ends: Moment) -> T:
     Raises:
         TimeoutError: not before `ends`. Otherwise whatever the future raises.
     """
+    import asyncio  # imported here, so that synchronous calls do not load it
+
     wait = None if ends is None else max(ends - monotonic(), 0) + TIMER_SLACK_SECONDS
     await asyncio.wait([future], timeout=wait)
     if not future.done():
