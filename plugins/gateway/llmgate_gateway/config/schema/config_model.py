@@ -22,6 +22,7 @@ class ConfigModel(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,  # the models of parts are built within that of the file, and most parts occur in no config
         extra="forbid",
         hide_input_in_errors=True,
         protected_namespaces=(),
