@@ -1,7 +1,8 @@
 """Write lines to a file or to standard output without ever delaying or failing the caller.
 
-A thread writes them in batches. What it cannot write (no reader, no space, a pipe that stays full) is dropped and
-counted. The thread starts with the first line, and so after any fork.
+A thread writes them in batches. It sleeps until there is a line and then a moment longer, so that the lines of that
+moment share one wake-up and one write. What it cannot write (no reader, no space, a pipe that stays full) is dropped
+and counted. The thread starts with the first line, and so after any fork.
 
 Source: row R36 of docs/reliability.md.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -21,7 +21,7 @@ __all__ = ["LineWriter", "write_now"]
 MAX_LINES: Final = 20_000
 """How many lines may wait; more are dropped."""
 BATCH_SECONDS: Final = 0.05
-"""Between two writes: lines are collected, since single writes cost more."""
+"""From the first line of a batch to its write."""
 BATCH_LINES: Final = 1000
 FILE_MODE: Final = 0o640
 NEWLINE: Final = 0x0A
@@ -48,6 +48,7 @@ class LineWriter:
         self._descriptor: int | None = target if isinstance(target, int) else None
         self._lines: deque[bytes] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()  # ends the wait for more lines
         self._idle = threading.Event()
         self._idle.set()
         self._thread: threading.Thread | None = None
@@ -66,7 +67,12 @@ class LineWriter:
 
     def flush(self, within_seconds: float = 1.0) -> bool:
         """Wait until every line so far is written or dropped; return False if that took too long."""
-        return self._idle.wait(within_seconds)
+        self._hurry.set()
+        try:
+            return self._idle.wait(within_seconds)
+        finally:
+            if not self._is_closing:
+                self._hurry.clear()
 
     def reopen(self) -> None:
         """Reopen the file before the next line, for programs that rotate it."""
@@ -98,14 +104,11 @@ class LineWriter:
     def _run(self) -> None:
         while True:
             self._wake.wait()
+            self._hurry.wait(BATCH_SECONDS)
+            self._wake.clear()  # before the lines are taken: a later one wakes this thread again
             while self._lines:
-                batch = [self._lines.popleft() for _ in range(min(len(self._lines), BATCH_LINES))]
-                self._put(batch)
-                if not self._is_closing and len(batch) < BATCH_LINES:
-                    time.sleep(BATCH_SECONDS)
-            self._wake.clear()
-            if self._lines:  # one was added in between
-                self._wake.set()
+                self._put([self._lines.popleft() for _ in range(min(len(self._lines), BATCH_LINES))])
+            if self._wake.is_set():
                 continue
             self._idle.set()
             if self._is_closing:
