@@ -6,6 +6,7 @@ Pure but for the file that a stream of bytes is written to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,7 +15,6 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.files.atomic import AtomicFile
 from llmgate_core.reading.accumulate.whole import StreamHistory
-from llmgate_core.records import dataclass
 from llmgate_core.types.record import CallRecord, Recorded
 
 __all__ = ["AsyncStreamBase", "StreamBase", "StreamEvent", "StreamStop", "awrite_block", "events_of", "write_block"]
