@@ -45,6 +45,7 @@ class AsyncSlots(Generic[C]):
         """
         ends: Moment = None  # one limit, although a connection may turn out to be closed when its turn has come
         while True:
+            waiter = None
             with self._lock:
                 connection = None if request.new_connection else self._pool.take(request.origin, monotonic())
                 if connection is None:
@@ -52,7 +53,7 @@ class AsyncSlots(Generic[C]):
                         return None
                     waiter = self._new_waiter()
                     self._pool.wait(request.origin, waiter)
-            if connection is None:
+            if waiter is not None:
                 ends = ends or moment_after(request.deadline.wait(request.deadline.timeouts.pool))
                 connection = await self._wait(waiter, request, ends)
             if connection is None or (not request.new_connection and connection.is_reusable()):
