@@ -93,8 +93,8 @@ class Connection:
         self.transport = Transport()
         self.state = ServerState()
         self.config = server_config()
+        self.config.loaded_app = self._app
         self.protocol = GatewayProtocol(config=self.config, server_state=self.state, app_state={}, _loop=self.loop)
-        self.protocol.app = self._app
         self.loop.set_exception_handler(lambda _, context: self.errors.append(repr(context)))
         self.protocol.connection_made(self.transport)
 
