@@ -150,7 +150,7 @@ class AsyncHTTP1Response:
         """Return the whole body if it came together with the head; None: it is read block by block."""
         if not self._reader.complete or self._decoder is not None:
             return None
-        self._connection = None  # it carries this answer no more
+        self._connection = None  # the answer is complete, so the connection has been returned already
         return self._reader.take()
 
     async def aread_block(self, wait_seconds: float | None) -> bytes:
