@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from measuring import Outcomes, Row, descriptors, resident_mb, scaled, threads
 CALLS, STREAMS, WARM = 100_000, 20_000, 10_000
 AT_ONCE = 32
 GROWTH_MB = 8 * 1.048576  # 8 MiB
+POOL_THREADS = min(32, (os.cpu_count() or 1) + 4)  # the most that a loop's own pool starts
 
 
 class Held(NamedTuple):
@@ -26,9 +28,16 @@ class Held(NamedTuple):
         return "; ".join(f"{name} {before} → {after}" for name, before, after in pairs)
 
     def is_back(self, later: Held) -> bool:
-        """Return whether a later count has grown by 8 MiB at most and is back to this one in everything else."""
-        counts = zip(self[1:], later[1:], strict=True)
-        return later.resident - self.resident <= GROWTH_MB and all(after <= before for before, after in counts)
+        """Return whether a later count has grown by 8 MiB at most and is back to this one in everything else.
+
+        The threads of an event loop's pool are started when they are needed and kept, so there may be more of them.
+        """
+        return (
+            later.resident - self.resident <= GROWTH_MB
+            and later.descriptors <= self.descriptors
+            and later.tasks <= self.tasks
+            and later.threads <= self.threads + POOL_THREADS
+        )
 
 
 class Load(NamedTuple):
