@@ -6,13 +6,14 @@ It holds until a setting changes, or an environment variable that it was read fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.calls.route_headers import RouteHeaders
+from llmgate_core.catalogue.rules import ignores
 from llmgate_core.contract.call import Route
-from llmgate_core.registry.router import ResolvedModel
+from llmgate_core.registry.router import ResolvedModel, may_reroute
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import EnvironmentState
 from llmgate_core.settings.foreign_arguments import refuse_foreign
@@ -35,24 +36,30 @@ NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(slots=True)
 class Address:
-    """Where the calls of one target go.
+    """Where the calls of one target go, and what the catalogue's row says of every one of them.
 
     Attributes:
         headers: of the requests that go there.
         environment: what it was read from.
+        ignores_stream: the model is documented to ignore `stream`.
+        may_reroute: some requests go to another endpoint of the provider; see `Router.rerouted`.
+        announces_shutdown: callers are warned of the model's end.
     """
 
     target: ResolvedModel
     route: Route
     headers: RouteHeaders
     environment: EnvironmentState
+    ignores_stream: bool
+    may_reroute: bool
+    announces_shutdown: bool
 
     def for_target(self, target: ResolvedModel, options: Options) -> Address:
         """Return the address of another endpoint of the same plugin and host."""
         route = self.route
         destination = Destination(route.base_url, route.api_key, route.organization, route.project)
         other = build_route(target, destination, options, is_provider_host=route.is_provider_host)
-        return replace(self, target=target, route=other, headers=RouteHeaders(other, target.plugin.info))
+        return _address(target, other, self.environment)
 
 
 @dataclass(slots=True)
@@ -135,7 +142,20 @@ class Addresses:
         )
         is_home = is_provider_host(destination.base_url, info)
         route = build_route(target, destination, options, is_provider_host=is_home)
-        return Address(target, route, RouteHeaders(route, info), environment)
+        return _address(target, route, environment)
+
+
+def _address(target: ResolvedModel, route: Route, environment: EnvironmentState) -> Address:
+    facts = {} if target.row is None else target.row.facts
+    return Address(
+        target,
+        route,
+        RouteHeaders(route, target.plugin.info),
+        environment,
+        ignores_stream=ignores(facts, "stream"),
+        may_reroute=route.is_provider_host and may_reroute(target),
+        announces_shutdown=bool(facts.get("announce_shutdown")),
+    )
 
 
 def build_route(target: ResolvedModel, destination: Destination, options: Options, *, is_provider_host: bool) -> Route:

@@ -38,10 +38,10 @@ def apply_params(
             refused, and the policy does not allow for it.
         PluginError: `supports_param` returned something that the contract does not allow.
     """
+    family = FAMILIES[call.family]
     entries = list(_judge_endpoint(call, route, policy)) if judging and call.family in CATALOGUE_NAMES else []
-    takes_model = FAMILIES[call.family].operations[call.operation].takes_model
-    judge = plugin.supports_param if judging and takes_model else None
-    inputs, judged_inputs = FAMILIES[call.family].inputs, plugin.inputs.get(call.family, ())
+    judge = plugin.supports_param if judging and family.operations[call.operation].takes_model else None
+    inputs, judged_inputs = family.inputs, plugin.inputs.get(call.family, ())
     body: dict[str, Any] | None = None
     for param, value in call.body.items():
         is_input = param in inputs

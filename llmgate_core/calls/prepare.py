@@ -20,7 +20,7 @@ from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
 from llmgate_core.calls.vectors import asking_for_base64
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.catalogue.rules import ignores, source_of
+from llmgate_core.catalogue.rules import source_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.ledger import LedgerEntry
@@ -115,12 +115,14 @@ class CallPreparer:
         body, left_out = complete_body(request, family, options)
         address = self.addresses.address(target, options, require_key=require_key)
         route = address.route
-        if route.is_provider_host and (other := self.router.rerouted(target, body)) is not target:
+        if address.may_reroute and (other := self.router.rerouted(target, body)) is not target:
             address = address.for_target(other, options)
             target, route = other, address.route
-        is_ignored = operation.streams and ignores(route.facts, "stream")
+        is_ignored = address.ignores_stream and operation.streams
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
-        original_call = build_call(request, body, options, route.provider, is_fake_stream=fake_stream is not None)
+        original_call = build_call(
+            request, operation, body, options, route.provider, is_fake_stream=fake_stream is not None
+        )
         upstream_call, entries = judge_params(original_call, route, target, options)
         if target.plugin.encodes_vectors and not request.is_relayed:
             upstream_call = asking_for_base64(original_call, upstream_call, target, options)
@@ -140,7 +142,10 @@ class CallPreparer:
         ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
         if left_out or entries or upstream_request.ledger:
             ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
-        self._warn(request, target, route, ledger)
+        if ledger and not request.is_relayed:
+            self.observers.warn(route, ledger)
+        if address.announces_shutdown:
+            self.observers.announce_shutdown(target)
         return PreparedCall(
             original_call=original_call,
             upstream_call=upstream_call,
@@ -159,12 +164,6 @@ class CallPreparer:
             started=started,
         )
 
-    def _warn(self, request: CallRequest, target: ResolvedModel, route: Route, ledger: tuple[LedgerEntry, ...]) -> None:
-        if ledger and not request.is_relayed:
-            self.observers.warn(route, ledger)
-        if target.row is not None and target.row.facts.get("announce_shutdown"):
-            self.observers.announce_shutdown(target)
-
 
 def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
     """Return the plugin and model that serve a request.
@@ -172,15 +171,19 @@ def resolve_target(router: Router, request: CallRequest, operation: Operation, o
     Raises:
         LLMGateError: no plugin does, or not this operation.
     """
-    names_model = request.model is not None and not str(request.model).endswith("/")
-    if operation.takes_model and (names_model or not operation.may_lack_model):
-        bridged = bool(options.passed.get("use_chat_completions_api")) and request.operation == "create"
+    is_create = request.operation == "create"
+    if operation.takes_model and (not operation.may_lack_model or _names_model(request.model)):
+        bridged = is_create and bool(options.passed.get("use_chat_completions_api"))
         target = router.resolve(request.family, request.model, bridged=bridged)
     else:
         target = router.resolve_prefix(request.family, request.model)
-    if request.operation != "create":
+    if not is_create:
         _check_operation(target, request.family, request.operation)
     return target
+
+
+def _names_model(model: object) -> bool:
+    return model is not None and not str(model).endswith("/")
 
 
 def _check_operation(target: ResolvedModel, family: str, operation: str) -> None:
@@ -259,19 +262,23 @@ def _fake_stream_entry(route: Route, *, is_ignored: bool) -> LedgerEntry:
 
 
 def build_call(
-    request: CallRequest, body: dict[str, Any], options: Options, provider: str, *, is_fake_stream: bool
+    request: CallRequest,
+    operation: Operation,
+    body: dict[str, Any],
+    options: Options,
+    provider: str,
+    *,
+    is_fake_stream: bool,
 ) -> Call:
     """Return the call as the caller made it.
 
     Raises:
         UnsupportedParamsError: the family does not stream.
     """
-    family = FAMILIES[request.family]
-    operation = family.operations[request.operation]
     stream = bool(body.get("stream"))
-    if (stream or options.passed.get("fake_stream")) and not operation.streams:
+    if not operation.streams and (stream or options.passed.get("fake_stream")):
         raise UnsupportedParamsError(
-            f"{family.name}.{request.operation} does not stream: leave stream out",
+            f"{request.family}.{request.operation} does not stream: leave stream out",
             status_code=400,
             code="unsupported_parameter",
             param="stream",
@@ -283,7 +290,7 @@ def build_call(
         stream = bool(body.pop("stream", False)) or (request.streams_bytes and not is_fake_stream)
         stream = stream or operation.sends_events(body)
     return Call(
-        family=family.name,
+        family=request.family,
         model="" if request.model is None else str(request.model),
         body=body,
         stream=stream,

@@ -28,7 +28,8 @@ def json_body(inputs: Mapping[str, Any], params: Mapping[str, Any], extra_body: 
         BadRequestError: malformed messages, or `extra_body` that is not an object.
     """
     body = {name: value for name, value in inputs.items() if value is not None}
-    body.update((name, value) for name, value in params.items() if value is not None)
+    if params:
+        body.update((name, value) for name, value in params.items() if value is not None)
     if "messages" in body:
         _check_messages(body["messages"])
     if extra_body is not None:
@@ -114,7 +115,7 @@ def _check_messages(messages: Any) -> None:
 
 
 def _check_message(index: int, message: Any) -> None:
-    if not isinstance(message, Mapping):
+    if not isinstance(message, (dict, Mapping)):  # a dict first: asking an abstract class takes longer
         raise bad_request(
             "messages", f"messages[{index}] must be an object with role and content, not {shown(message)}"
         )

@@ -27,6 +27,8 @@ __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"
 
 REQUIRED_HOOK = "transform_request"
 NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
+UNCHANGED = frozenset({"transform_response", "stream_parser"})
+"""Hooks of which `OpenAICompatible`'s own leave an answer as it is, as if the plugin had none."""
 
 
 def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
@@ -39,7 +41,7 @@ def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
 
 
 class BoundPlugin:
-    """A provider plugin, ready to be called. A hook that it does not implement is None.
+    """A provider plugin, ready to be called. A hook that it does not implement, or that changes nothing, is None.
 
     Attributes:
         inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
@@ -134,7 +136,7 @@ class HookBinder:
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
-            setattr(bound, hook, None if function is None else guarded(bound, hook, function, PROBLEMS.get(hook)))
+            setattr(bound, hook, None if function is None else _bound_hook(bound, hook, function))
         if isinstance(plugin, OpenAICompatible) and not wrapped and bound.map_error is None:
             bound.passes_answers = plugin.passes_answers
         return bound
@@ -270,6 +272,16 @@ def _with_arguments(function: Callable[..., Any], names: tuple[str, ...], spec: 
         return function
     indexes = tuple(spec.index(name) for name in names if name in spec)
     return lambda *values: function(*[values[index] for index in indexes])
+
+
+def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return a hook, guarded; None where it is the one of `OpenAICompatible` that returns what it gets.
+
+    A request that `OpenAICompatible` itself makes need not be judged.
+    """
+    if getattr(function, "__func__", None) is not vars(OpenAICompatible).get(hook):
+        return guarded(bound, hook, function, PROBLEMS.get(hook))
+    return None if hook in UNCHANGED else guarded(bound, hook, function)
 
 
 def guarded(

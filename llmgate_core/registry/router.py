@@ -19,7 +19,7 @@ from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.settings.key_owner import KeyOwner
 
-__all__ = ["ResolvedModel", "Router", "split_prefix"]
+__all__ = ["ResolvedModel", "Router", "may_reroute", "split_prefix"]
 
 MAX_CACHED_TARGETS = 4096  # bounded, because callers choose the model strings
 MAX_CACHED_CHARACTERS = 200
@@ -98,8 +98,7 @@ class Router:
 
         Only for rows that say `bridge`; the caller checks that the host is the provider's own.
         """
-        params = target.row.facts.get("params", {}) if target.row else {}
-        if params.get("function_tools_with_reasoning_on_chat") != "bridge" or not _reasons_with_functions(body):
+        if not may_reroute(target) or not _reasons_with_functions(body):
             return target
         prefix = self._catalogue.prefix_for(target.plugin.info.name, "responses")
         if prefix is None or prefix == target.prefix:
@@ -196,6 +195,12 @@ class Router:
             model=model[:200],
             attempts=0,
         )
+
+
+def may_reroute(target: ResolvedModel) -> bool:
+    """Return whether some requests of a model go to another endpoint of its provider; `Router.rerouted` says which."""
+    params = target.row.facts.get("params", {}) if target.row else {}
+    return bool(params.get("function_tools_with_reasoning_on_chat") == "bridge")
 
 
 def _function_of(mode: str) -> str:

@@ -232,6 +232,27 @@ def test_an_extension_wraps_the_hooks_of_whichever_plugin_is_chosen() -> None:
     assert again.request.path == prepared.request.path == "/chat/completions"
 
 
+def test_an_extension_sees_the_answers_of_a_plugin_that_leaves_them_as_they_are() -> None:
+    from llmgate_core.plugin import hookimpl
+    from llmgate_core.testing import Answer, fake_upstream
+
+    seen = []
+
+    class Watches:
+        @hookimpl(wrapper=True)
+        def transform_response(self, response):
+            seen.append(response.status)
+            return (yield)
+
+    chat = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": []}
+    with fake_upstream() as upstream:
+        upstream.answers += [Answer.json(chat), Answer.json(chat)]
+        options = {"api_key": "sk-test-123456789", "api_base": upstream.base_url}
+        for extensions in ([], [Watches()]):
+            Client(settings=Settings(), extensions=extensions).completion("openai/gpt-4o", HI, **options)
+    assert seen == [200]
+
+
 IMPORT_PROBE = """
 import sys
 seen = []
