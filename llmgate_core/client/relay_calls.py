@@ -11,13 +11,13 @@ from llmgate_core.calls.loop import call_steps
 from llmgate_core.calls.prepare import CallRequest
 from llmgate_core.calls.prepared import without_long_values
 from llmgate_core.client.base import BaseClient
-from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded, addressed, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
+from llmgate_core.settings.options import hide_key
 from llmgate_core.transports.selection import AsyncTransportSelector
 
 __all__ = ["RelayCalls"]
@@ -26,9 +26,8 @@ LARGE_BYTES = 256 * 1024
 """Above this, preparing a call could hold up the event loop for more than a few milliseconds."""
 
 
-@hide_keys
 class RelayCalls(BaseClient):
-    """The calls that pass on a request instead of making one."""
+    """The calls that pass on a request instead of making one. Each hides the key first, as `hide_keys` does."""
 
     _transports: AsyncTransportSelector
 
@@ -62,6 +61,7 @@ class RelayCalls(BaseClient):
         Raises:
             LLMGateError: as `completion`.
         """
+        hide_key(arguments)
         preparer = self.preparer
         request = CallRequest(
             family,
@@ -74,13 +74,16 @@ class RelayCalls(BaseClient):
             streams_bytes=True,
             is_relayed=True,
         )
-        size = len(content or b"") or body_bytes
-        del body, content
-        call = preparer.prepare(request) if size <= LARGE_BYTES else await asyncio.to_thread(preparer.prepare, request)
-        observers = preparer.relay_observers
-        if size > LARGE_BYTES and not observers.are_any:
-            call = without_long_values(call)
+        size = len(content) if content else body_bytes
+        del body, content  # they may be large, and the call may take minutes
+        if size <= LARGE_BYTES:
+            call = preparer.prepare(request)
+        else:
+            call = await asyncio.to_thread(preparer.prepare, request)
+            if not preparer.relay_observers.are_any:
+                call = without_long_values(call)
         del request
+        observers = preparer.relay_observers
         steps = call_steps(call, RelayReader(call, observers), observers)
         result: Relayed | AsyncStream[bytes] = await arun(steps, self._transports.choose(call))
         return result
@@ -97,6 +100,7 @@ class RelayCalls(BaseClient):
         Raises:
             ConfigError: an option is not valid, or the certificates to trust cannot be read.
         """
+        hide_key(arguments)
         self._transports.open(addressed(self.preparer, target, arguments))
 
     async def forward(
@@ -128,6 +132,7 @@ class RelayCalls(BaseClient):
             APIError: the provider cannot be reached or is too slow, or there is no key. PluginError: the plugin signs
                 requests in its own way.
         """
+        hide_key(arguments)
         request = UpstreamRequest(method, path, headers=headers)
         outgoing = forwarding(self.preparer, target, request, content, query, arguments)
         return await forward(outgoing, self._transports.choose(outgoing))

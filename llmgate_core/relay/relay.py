@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.calls.results import ResultReader
+from llmgate_core.calls.route_headers import JSON
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers, UpstreamResponse
 from llmgate_core.endpoints.families import Family
@@ -51,15 +52,20 @@ class Relayed:
     """A whole answer, as bytes.
 
     Attributes:
-        headers: the upstream's, all of them; the server decides which to pass on.
+        raw_headers: the upstream's, all of them, as they came; the server decides which to pass on.
         record: ledger, request id, provider, price, and the answer's unchanged usage.
     """
 
     status: int
-    headers: Headers
+    raw_headers: Sequence[tuple[bytes, bytes]]
     content: bytes
     content_type: str
     record: CallRecord
+
+    @property
+    def headers(self) -> Headers:
+        """The upstream's headers by name, made each time that this is read: a server needs few of them."""
+        return Headers(self.raw_headers)
 
     def _get_record(self) -> CallRecord:
         return self.record
@@ -70,11 +76,12 @@ class RelayReader(ResultReader):
 
     def result(self, response: UpstreamResponse, attempts: int) -> Relayed:
         """Return the checked bytes."""
-        call, headers = self._call, response.headers
-        kind = headers.get("content-type") or "application/json"
+        call = self._call
         if call.is_binary or call.operation.sends_text(call.original_call.body):
+            kind = response.headers.get("content-type") or JSON
             content = self._checked_bytes(response, kind)
-            return Relayed(response.status, headers, content, kind, self.record(response, attempts))
+            record = super().record(response, attempts)
+            return Relayed(response.status, response.raw_headers, content, kind, record)
         if response.content.startswith(BOM):
             response.content = response.content[len(BOM) :]
         canonical, losses = self._canonical(response)
@@ -83,20 +90,20 @@ class RelayReader(ResultReader):
         else:
             self._raise_error(canonical, response)
             content, answer = self._encode(canonical, response), canonical
-        record = self.record(response, attempts, losses)
+        record = super().record(response, attempts, losses)
         if answer is None:
             record.end(usage=last_usage(content), tier=None, reading_losses=losses)
         else:
             record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), reading_losses=losses)
-        return Relayed(response.status, headers, content, "application/json", record)
+        return Relayed(response.status, response.raw_headers, content, JSON, record)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
         """Return the last answer of an exchange, as bytes."""
         job = self._exchange_answer(answer)
         last = response or UpstreamResponse(200, (), b"")
-        record = self.record(last, 1)
+        record = super().record(last, 1)
         record.end(usage=job.get("usage"), tier=job.get("service_tier"), reading_losses=())
-        return Relayed(last.status, last.headers, self._encode(job, last), "application/json", record)
+        return Relayed(last.status, last.raw_headers, self._encode(job, last), JSON, record)
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:
@@ -113,7 +120,7 @@ class RelayReader(ResultReader):
         return [b"".join(events) + (b"" if family.ends else DONE_EVENT)]
 
     def record(self, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()) -> CallRecord:
-        """Return the record, with the headers whatever the settings say."""
+        """Return the record of a stream, with the headers whatever the settings say."""
         record = super().record(response, attempts, losses)
         record.headers = response.headers
         return record

@@ -21,7 +21,15 @@ from llmgate_gateway.calls.live_deployment import LiveDeployment
 from llmgate_gateway.calls.stream_usage import ASKED, lacks_usage, refuses_usage, with_usage, without_usage
 from llmgate_gateway.http.errors import STOPPING, outcome_of
 from llmgate_gateway.http.large_work import LARGE_BYTES
-from llmgate_gateway.http.responses import ATTACHMENT, JSON_TYPE, is_clean, ledger_header, may_pass, passed_headers
+from llmgate_gateway.http.responses import (
+    ATTACHMENT,
+    JSON_TYPE,
+    is_clean,
+    ledger_header,
+    may_pass,
+    passed_headers,
+    passed_raw_headers,
+)
 from llmgate_gateway.telemetry.content_log import ContentLog
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 from llmgate_gateway.telemetry.upstream_text import shown_text
@@ -138,7 +146,7 @@ def _whole(
         headers = [(b"content-type", content_type)]
         if content_type != JSON_TYPE[1]:
             headers.append(ATTACHMENT)
-    headers += passed_headers(answer.headers, deployment.key_leaks)
+    headers += passed_raw_headers(answer.raw_headers, deployment.key_leaks)
     headers += _own_headers(call, answer.record, deployment.key_leaks)
     _record_usage(call, deployment, answer.record)
     if record.cost is not None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate_core.serving import MASK, LedgerEntry, encode
+from llmgate_core.serving import MASK, Headers, LedgerEntry, encode
 from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "ledger_header",
     "may_pass",
     "passed_headers",
+    "passed_raw_headers",
     "refuse",
     "send_body",
     "send_reply",
@@ -58,6 +59,8 @@ NO_PAGE = (
 """For every response that is not one of our own pages: whatever its content type, a browser runs nothing of it."""
 PASSED = frozenset({"retry-after", "retry-after-ms", "openai-processing-ms"})  # x-request-id is set apart
 RATE_LIMIT = "x-ratelimit-"
+PASSED_AS_SENT = frozenset(name.encode() for name in PASSED)
+RATE_LIMIT_AS_SENT = RATE_LIMIT.encode()
 MAX_LEDGER_BYTES = 2048
 SLICE_BYTES = 256 * 1024
 MAX_VALUE_CHARACTERS = 512
@@ -155,6 +158,16 @@ def passed_headers(upstream: Mapping[str, str], secrets: KeyLeakDetector) -> lis
         for name, value in upstream.items()
         if (name in PASSED or name.startswith(RATE_LIMIT)) and may_pass(value, secrets) and name.isascii()
     ]
+
+
+def passed_raw_headers(upstream: RawHeaders, secrets: KeyLeakDetector) -> list[tuple[bytes, bytes]]:
+    """Return what `passed_headers` does of headers as they came, of which only those on the list are decoded."""
+    listed = [
+        header
+        for header in upstream
+        if (name := header[0].lower()) in PASSED_AS_SENT or name.startswith(RATE_LIMIT_AS_SENT)
+    ]
+    return passed_headers(Headers(listed), secrets) if listed else []
 
 
 def unmasked_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

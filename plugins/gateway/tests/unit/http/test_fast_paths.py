@@ -18,10 +18,19 @@ from llmgate_gateway.dialects.openai.routes import openai_routes
 from llmgate_gateway.http.body import FORBIDDEN, HARMLESS, check_names, read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.request import ClientRequest
-from llmgate_gateway.http.responses import SLICE_BYTES, RefusedError, Reply, send_reply
+from llmgate_gateway.http.responses import (
+    SLICE_BYTES,
+    RefusedError,
+    Reply,
+    passed_headers,
+    passed_raw_headers,
+    send_reply,
+)
 from llmgate_gateway.http.routes import Routes, builtin_route, request_path
+from llmgate_gateway.telemetry.key_leaks import KeyLeakDetector
 from llmgate_gateway.telemetry.record import RequestRecord
 
+from llmgate_core.serving import Headers, Secret
 from tests.support.examples import examples
 
 ROUTES = Routes([*openai_routes("openai"), builtin_route("GET", "/livez"), builtin_route("GET", "/")])
@@ -181,3 +190,16 @@ def request_with(
 
     scope = {"type": "http", "headers": headers, "method": "POST", "path": "/"}
     return ClientRequest(scope, receive, send or no_send, RequestRecord("req_1", 0.0, "POST"), error_reply)
+
+
+NAMES_OF_HEADERS = st.sampled_from(
+    [b"Retry-After", b"retry-after", b"x-ratelimit-a", b"X-RateLimit-A", b"x-ratelimit-\xc0", b"x-ratelimit", b"server"]
+)
+VALUES_OF_HEADERS = st.sampled_from([b"1", b"", b"a\x01b", b"\xff", OTHER, b"v" * 300, b"x" * 513])
+
+
+@examples(300)
+@given(st.lists(st.tuples(NAMES_OF_HEADERS, VALUES_OF_HEADERS), max_size=5))
+def test_headers_as_they_came_pass_like_those_that_were_decoded(raw: list[tuple[bytes, bytes]]) -> None:
+    key_leaks = KeyLeakDetector([Secret(OTHER.decode())])
+    assert passed_raw_headers(raw, key_leaks) == passed_headers(Headers(raw), key_leaks)
