@@ -40,6 +40,7 @@ WORDS = {
     "AsyncClient": "Client",
     "AsyncClientTransport": "ClientTransport",
     "AsyncConnection": "Connection",
+    "AsyncDecodedResponse": "DecodedResponse",
     "AsyncHTTP1Response": "HTTP1Response",
     "AsyncHTTP1Transport": "HTTP1Transport",
     "AsyncHTTPTransport": "HTTPTransport",

@@ -268,17 +268,18 @@ class AsyncWait:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
-    async def until(self, ends: Moment) -> bool:
-        """Wait for `wake`; False: not before `ends`."""
+    def until(self, ends: Moment) -> asyncio.Future[bool]:
+        """Return what becomes true with `wake`; False: not before `ends`. It is awaited at once."""
+        waiter: asyncio.Future[bool] = self._loop.create_future()
         if ends is not None:
             if monotonic() >= ends:  # the timer alone would lose against an upstream that floods us
-                return False
+                waiter.set_result(False)
+                return waiter
             if self._timer is None or ends < self._timer_at:
                 self._set_timer(ends)
-        waiter: asyncio.Future[bool] = self._loop.create_future()
-        self._waiter = waiter
+        self._waiter = waiter  # after a cancellation it stays, and the connection is closed
         self._ends = ends
-        return await waiter  # after a cancellation it stays, and the connection is closed
+        return waiter
 
     def wake(self, came: bool = True) -> None:
         """End the wait, if there is one."""

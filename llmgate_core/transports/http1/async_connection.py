@@ -78,6 +78,7 @@ class AsyncConnection(asyncio.Protocol):
     Attributes:
         was_used: it has carried an answer before.
         is_sending: a part of the request has not gone out yet.
+        is_paused: nothing more is read before `resume`.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class AsyncConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.was_used = False
         self.is_sending = False
+        self.is_paused = False
         self._owner = owner
         self._loop = loop
         self._socket = sock
@@ -96,7 +98,6 @@ class AsyncConnection(asyncio.Protocol):
         self._reader: ResponseReader | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
         self._buffered_bytes = 0
-        self._is_paused = False
         self._is_blocked = False  # the last block has not gone out yet
         self._has_more_blocks = False  # of an upload
         self._is_closed = False
@@ -142,8 +143,10 @@ class AsyncConnection(asyncio.Protocol):
             self.is_sending = self._has_more_blocks or self._is_blocked
 
     def receive(self, reader: ResponseReader, ends: Moment) -> Awaitable[bool]:
-        """Wait until something came or went; False: not before `ends`."""
-        self.resume(reader)  # what came may hold no byte of the body
+        """Wait until something came or went; False: not before `ends`. The reader's blocks were taken."""
+        self._buffered_bytes = 0
+        if self.is_paused:  # what came may hold no byte of the body
+            self.resume(reader)
         return self._wait.until(ends)
 
     async def wait_until_sent(self, request: TransportRequest) -> None:
@@ -167,7 +170,7 @@ class AsyncConnection(asyncio.Protocol):
         """Go on reading: the reader's blocks were taken."""
         if self._reader is reader:
             self._buffered_bytes = 0
-            if self._is_paused:
+            if self.is_paused:
                 self._resume_reading()
 
     def is_reusable(self) -> bool:
@@ -304,7 +307,7 @@ class AsyncConnection(asyncio.Protocol):
             self._drain_timer = None
         owner = self._owner()
         if owner is not None and reader.reusable and not self.is_sending:
-            if self._is_paused:
+            if self.is_paused:
                 self._resume_reading()
             owner.slots.keep(self)
             return
@@ -324,13 +327,13 @@ class AsyncConnection(asyncio.Protocol):
             self.abort(reader)
 
     def _pause_reading(self) -> None:
-        if self._transport is not None and not self._is_paused:
-            self._is_paused = True
+        if self._transport is not None and not self.is_paused:
+            self.is_paused = True
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self._transport is not None and self._is_paused:
-            self._is_paused = False
+        if self._transport is not None and self.is_paused:
+            self.is_paused = False
             self._transport.resume_reading()
 
     def _unsent_bytes(self) -> int:

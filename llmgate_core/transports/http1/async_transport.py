@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio  # async only
 import weakref  # async only
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from llmgate_core.contract.transport import StaleConnectionError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.transports.waits import Moment
 
-__all__ = ["AsyncHTTP1Response", "AsyncHTTP1Transport"]
+__all__ = ["AsyncDecodedResponse", "AsyncHTTP1Response", "AsyncHTTP1Transport"]
 
 
 class AsyncHTTP1Transport:
@@ -124,31 +125,26 @@ class AsyncHTTP1Transport:
         except BaseException:
             connection.abort(reader)
             raise
-        return AsyncHTTP1Response(self, connection, reader, decoder)
+        if decoder is not None:
+            return AsyncDecodedResponse(self, connection, reader, decoder)
+        return AsyncHTTP1Response(self, connection, reader)
 
 
 class AsyncHTTP1Response:
     """A started answer; see `contract.transport.AsyncTransportResponse`."""
 
-    __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
+    __slots__ = ("_connection", "_reader", "_transport", "raw_headers", "status")
 
-    def __init__(
-        self,
-        transport: AsyncHTTP1Transport,
-        connection: AsyncConnection,
-        reader: ResponseReader,
-        decoder: ContentDecoder | None,
-    ) -> None:
+    def __init__(self, transport: AsyncHTTP1Transport, connection: AsyncConnection, reader: ResponseReader) -> None:
         self.status = reader.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = reader.raw_headers
-        self._decoder = decoder
         self._reader = reader
         self._transport = transport  # a reference for as long as an answer is being read
         self._connection: AsyncConnection | None = None if reader.complete else connection
 
     def take_whole(self) -> bytes | None:
         """Return the whole body if it came together with the head; None: it is read block by block."""
-        if not self._reader.complete or self._decoder is not None:
+        if not self._reader.complete:
             return None
         self._connection = None  # the answer is complete, so the connection has been returned already
         return self._reader.take()
@@ -158,35 +154,25 @@ class AsyncHTTP1Response:
 
         If the wait is cancelled or interrupted, the connection is closed.
         """
-        reader, decoder = self._reader, self._decoder
-        ends: Moment = None  # of the first wait; most reads need none
-        if decoder is not None:  # async only
-            await asyncio.sleep(0)  # other tasks get their turn between the many pieces of one block  # async only
-        while True:
-            if decoder is not None and (piece := decoder.take()):
-                return piece
-            if block := reader.take():
-                if self._connection is not None:  # async only
-                    self._connection.resume(reader)  # async only
-                if decoder is None:
-                    return block
-                decoder.put(block)
-            elif reader.error is not None:
+        reader, connection = self._reader, self._connection
+        ends: Moment = None  # of the first wait; some reads need none
+        while not (block := reader.take()):
+            if reader.error is not None:
                 raise reader.error
-            elif reader.complete or self._connection is None:
+            if reader.complete or connection is None:
                 self._connection = None
-                if decoder is not None:
-                    decoder.finish()
                 return b""
-            else:
-                ends = ends or moment_after(wait_seconds)
-                try:
-                    has_come = await self._connection.receive(reader, ends)
-                except BaseException:
-                    self.abort()
-                    raise
-                if not has_come:
-                    raise TimeoutError
+            ends = ends or moment_after(wait_seconds)
+            try:
+                has_come = await connection.receive(reader, ends)
+            except BaseException:
+                self.abort()
+                raise
+            if not has_come:
+                raise TimeoutError
+        if connection is not None and connection.is_paused:  # async only
+            connection.resume(reader)  # async only
+        return block
 
     async def afinish(self) -> None:
         """After an end marker: let go of the connection, which is kept if the proper end comes soon."""
@@ -212,3 +198,34 @@ class AsyncHTTP1Response:
     def __del__(self) -> None:
         if self._connection is not None:
             self.abort()
+
+
+class AsyncDecodedResponse(AsyncHTTP1Response):
+    """A started answer with a content encoding, which reading it undoes."""
+
+    __slots__ = ("_decoder",)
+
+    def __init__(
+        self,
+        transport: AsyncHTTP1Transport,
+        connection: AsyncConnection,
+        reader: ResponseReader,
+        decoder: ContentDecoder,
+    ) -> None:
+        super().__init__(transport, connection, reader)
+        self._decoder = decoder
+
+    def take_whole(self) -> None:
+        """Return None: decoding takes time, and is done block by block."""
+
+    async def aread_block(self, wait_seconds: float | None) -> bytes:
+        """Return the next bytes of the body, decoded."""
+        decoder, ends = self._decoder, moment_after(wait_seconds)
+        await asyncio.sleep(0)  # other tasks get their turn between the many pieces of one block  # async only
+        while not (piece := decoder.take()):
+            block = await super().aread_block(None if ends is None else max(ends - monotonic(), 0))
+            if not block:
+                decoder.finish()
+                return b""
+            decoder.put(block)
+        return piece

@@ -120,9 +120,9 @@ class ResponseReader:
     def take(self) -> bytes:
         """Return what has come of the body so far, still encoded."""
         blocks = self._blocks
-        if not blocks:
-            return b""
-        block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if len(blocks) == 1:
+            return blocks.pop()
+        block = b"".join(blocks)
         blocks.clear()
         return block
 

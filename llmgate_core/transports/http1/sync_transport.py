@@ -10,6 +10,7 @@ Source: docs/reliability.md, "Sending", and rows R1, R4, R10 to R13, R19, R26 an
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from llmgate_core.contract.transport import StaleConnectionError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.transports.waits import Moment
 
-__all__ = ["HTTP1Response", "HTTP1Transport"]
+__all__ = ["DecodedResponse", "HTTP1Response", "HTTP1Transport"]
 
 
 class HTTP1Transport:
@@ -109,31 +110,26 @@ class HTTP1Transport:
         except BaseException:
             connection.abort(reader)
             raise
-        return HTTP1Response(self, connection, reader, decoder)
+        if decoder is not None:
+            return DecodedResponse(self, connection, reader, decoder)
+        return HTTP1Response(self, connection, reader)
 
 
 class HTTP1Response:
     """A started answer; see `contract.transport.TransportResponse`."""
 
-    __slots__ = ("_connection", "_decoder", "_reader", "_transport", "raw_headers", "status")
+    __slots__ = ("_connection", "_reader", "_transport", "raw_headers", "status")
 
-    def __init__(
-        self,
-        transport: HTTP1Transport,
-        connection: Connection,
-        reader: ResponseReader,
-        decoder: ContentDecoder | None,
-    ) -> None:
+    def __init__(self, transport: HTTP1Transport, connection: Connection, reader: ResponseReader) -> None:
         self.status = reader.status
         self.raw_headers: Sequence[tuple[bytes, bytes]] = reader.raw_headers
-        self._decoder = decoder
         self._reader = reader
         self._transport = transport  # a reference for as long as an answer is being read
         self._connection: Connection | None = None if reader.complete else connection
 
     def take_whole(self) -> bytes | None:
         """Return the whole body if it came together with the head; None: it is read block by block."""
-        if not self._reader.complete or self._decoder is not None:
+        if not self._reader.complete:
             return None
         self._connection = None  # the answer is complete, so the connection has been returned already
         return self._reader.take()
@@ -143,31 +139,23 @@ class HTTP1Response:
 
         If the wait is cancelled or interrupted, the connection is closed.
         """
-        reader, decoder = self._reader, self._decoder
-        ends: Moment = None  # of the first wait; most reads need none
-        while True:
-            if decoder is not None and (piece := decoder.take()):
-                return piece
-            if block := reader.take():
-                if decoder is None:
-                    return block
-                decoder.put(block)
-            elif reader.error is not None:
+        reader, connection = self._reader, self._connection
+        ends: Moment = None  # of the first wait; some reads need none
+        while not (block := reader.take()):
+            if reader.error is not None:
                 raise reader.error
-            elif reader.complete or self._connection is None:
+            if reader.complete or connection is None:
                 self._connection = None
-                if decoder is not None:
-                    decoder.finish()
                 return b""
-            else:
-                ends = ends or moment_after(wait_seconds)
-                try:
-                    has_come = self._connection.receive(reader, ends)
-                except BaseException:
-                    self.abort()
-                    raise
-                if not has_come:
-                    raise TimeoutError
+            ends = ends or moment_after(wait_seconds)
+            try:
+                has_come = connection.receive(reader, ends)
+            except BaseException:
+                self.abort()
+                raise
+            if not has_come:
+                raise TimeoutError
+        return block
 
     def finish(self) -> None:
         """After an end marker: let go of the connection, which is kept if the proper end comes soon."""
@@ -191,3 +179,33 @@ class HTTP1Response:
     def __del__(self) -> None:
         if self._connection is not None:
             self.abort()
+
+
+class DecodedResponse(HTTP1Response):
+    """A started answer with a content encoding, which reading it undoes."""
+
+    __slots__ = ("_decoder",)
+
+    def __init__(
+        self,
+        transport: HTTP1Transport,
+        connection: Connection,
+        reader: ResponseReader,
+        decoder: ContentDecoder,
+    ) -> None:
+        super().__init__(transport, connection, reader)
+        self._decoder = decoder
+
+    def take_whole(self) -> None:
+        """Return None: decoding takes time, and is done block by block."""
+
+    def read_block(self, wait_seconds: float | None) -> bytes:
+        """Return the next bytes of the body, decoded."""
+        decoder, ends = self._decoder, moment_after(wait_seconds)
+        while not (piece := decoder.take()):
+            block = super().read_block(None if ends is None else max(ends - monotonic(), 0))
+            if not block:
+                decoder.finish()
+                return b""
+            decoder.put(block)
+        return piece
