@@ -19,6 +19,7 @@ TIMER_SLACK_SECONDS = 0.002  # an event loop's timer may fire early by its resol
 LONGEST_WAIT = 2_000_000
 """Seconds, 23 days. An operating system's waits count milliseconds in 31 bits; a longer limit cannot be kept."""
 
+FOREVER = float("inf")
 _MISSING: Any = object()
 
 
@@ -130,35 +131,28 @@ class Deadline:
 class EventClock:
     """The waits of one stream: until its first event, then between events. A comment begins the same wait again."""
 
-    __slots__ = ("_deadline", "_ends", "_limit", "_phase")
+    __slots__ = ("_deadline", "_ends", "_idle", "_limit", "_phase", "_total_ends")
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._phase = "first_event"
-        self._limit: float | None = deadline.timeouts.first_event
-        self._begin_wait()
+        self._total_ends = FOREVER if deadline.ends is None else deadline.ends
+        self._idle = FOREVER if deadline.timeouts.idle is None else deadline.timeouts.idle
+        self._limit = FOREVER if deadline.timeouts.first_event is None else deadline.timeouts.first_event
+        self.saw_comment()
 
     def wait(self) -> float | None:
         """Return how long the next read may take."""
-        return None if self._ends is None else max(0.0, self._ends - time.monotonic())
+        return None if self._ends == FOREVER else max(0.0, self._ends - time.monotonic())
 
     def saw_comment(self) -> None:
         """Begin the present wait again: an upstream that sends comments is alive. The total goes on."""
-        self._begin_wait()
+        self._ends = min(time.monotonic() + self._limit, self._total_ends)
 
     def saw_event(self) -> None:
         """Start the wait for the next event."""
-        self._phase = "idle"
-        self._limit = self._deadline.timeouts.idle
-        self._begin_wait()
-
-    def _begin_wait(self) -> None:
-        """Compute when the present wait ends, which is with the whole call at the latest."""
-        ends = self._deadline.ends
-        if self._limit is not None:
-            own = time.monotonic() + self._limit
-            ends = own if ends is None or own < ends else ends
-        self._ends = ends
+        self._phase, self._limit = "idle", self._idle
+        self._ends = min(time.monotonic() + self._limit, self._total_ends)
 
     def error(self) -> APITimeoutError:
         """Return the error of the wait that ran out."""

@@ -21,7 +21,7 @@ MESSAGE = "message"
 
 MAX_EVENT_BYTES = 16_777_216
 MAX_COMMENT_BYTES = 256
-DATA = b"data: "
+DATA, EVENT_END = b"data: ", b"\n\n"
 
 
 def as_event(data: bytes, name: str) -> SSEEvent:
@@ -44,6 +44,7 @@ class SSEDecoder:
         "_after_cr",
         "_bom",
         "_failure",
+        "_is_within",
         "_line",
         "_lines",
         "_max_event_bytes",
@@ -60,6 +61,7 @@ class SSEDecoder:
         self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
         self._max_event_bytes = max_event_bytes
         self._failure = ""
+        self._is_within = True  # what comes next is not certain to begin an event
         self.comments = 0
         self.comment = b""
 
@@ -69,11 +71,15 @@ class SSEDecoder:
         Raises:
             ValueError: an unfinished event has grown past `max_event_bytes`.
         """
+        if not self._is_within and block[-2:] == EVENT_END and block[:6] == DATA:  # one event: a paced stream's blocks
+            data = block[6:-2]
+            if data and data.find(b"\n") < 0 and data.find(b"\r") < 0 and len(block) <= self._max_event_bytes:
+                return [(data, MESSAGE)]
         if self._failure:
             raise ValueError(self._failure)
         events: list[RawEvent] = []
         try:
-            if self._size or self._bom or self._after_cr or block.find(b"\r") >= 0:
+            if self._is_within or block.find(b"\r") >= 0:
                 self._feed_rest(events, block)
             else:
                 self._feed_whole(events, block)
@@ -81,6 +87,8 @@ class SSEDecoder:
             if not events:
                 raise
             self._failure = str(error)  # what came before it is good, and the caller's first
+        finally:
+            self._is_within = bool(self._size or self._bom or self._after_cr or self._failure)
         return events
 
     def _feed_rest(self, events: list[RawEvent], block: bytes) -> None:

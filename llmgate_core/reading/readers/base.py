@@ -8,7 +8,7 @@ Source: docs/reliability.md, rows R2 to R7 and R13.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTr
 from llmgate_core.json_codec import decode_leniently, encode, has_more_values
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.results import HALF_CHARACTERS
-from llmgate_core.reading.sse import SSEDecoder, as_event
+from llmgate_core.reading.sse import RawEvent, SSEDecoder, as_event
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
@@ -31,6 +31,7 @@ __all__ = [
     "USAGE_WORD",
     "EventStreamReader",
     "StreamReader",
+    "failing",
     "is_document_start",
     "with_first",
 ]
@@ -51,6 +52,12 @@ def with_first(chunks: Iterator[Any]) -> Iterator[Any] | None:
     for first in chunks:
         return chain((first,), chunks)
     return None
+
+
+def failing(chunks: Iterable[Any], failure: LLMGateError) -> Iterator[Any]:
+    """Yield the chunks, then raise the failure."""
+    yield from chunks
+    raise failure
 
 
 class StreamReader(Protocol):
@@ -90,7 +97,7 @@ class StreamReader(Protocol):
         ...
 
     def feed(self, block: bytes) -> Iterator[Any]:
-        """Yield the chunks that `block` completes, each made when it is asked for.
+        """Return the chunks that `block` completes; of several each is made when it is asked for.
 
         Raises:
             APIError: an error event, an event that is not a chunk, or one that is too large; after the chunks that
@@ -193,13 +200,37 @@ class EventStreamReader(ABC):
         return self.end.usage if usage is None else usage
 
     def feed(self, block: bytes) -> Iterator[Any]:
-        """Yield the chunks that `block` completes."""
+        """Return the chunks that `block` completes."""
+        try:
+            events = self._decoder.feed(block)
+        except ValueError as error:
+            failure = self._invalid(str(error))
+            self._complete(failure)
+            raise failure from None
+        if len(events) == 1 and self._parser is None:
+            return self._single_chunk(events)
+        return self._chunks(events)
+
+    def _single_chunk(self, events: list[RawEvent]) -> Iterator[Any]:
+        """Return the chunk of a block with one event, as the blocks of a paced stream are. It is made now."""
+        data, name = events[0]
+        if data == DONE_DATA or len(data) > self._max_event_values:
+            return self._chunks(events)
+        try:
+            chunk = self._chunk_of_event(data, name)
+        except APIError as error:
+            self._complete(error)
+            raise
+        self.count += 1
+        if self._failure is None:
+            return iter((chunk,))
+        self._complete(self._failure)
+        return failing((chunk,), self._failure)
+
+    def _chunks(self, events: list[RawEvent]) -> Iterator[Any]:
+        """Yield the chunks of the events of one block."""
         end, is_plain, longest = self.end, self._parser is None, self._max_event_values
         try:
-            try:
-                events = self._decoder.feed(block)
-            except ValueError as error:
-                raise self._invalid(str(error)) from None
             for data, name in events:
                 if len(data) > longest:
                     self._check_values(data)

@@ -7,7 +7,7 @@ Source: docs/decisions/relay-of-bytes.md; docs/reliability.md, rows R3 to R7 and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from llmgate_core.contract.call import JsonObject
@@ -15,7 +15,7 @@ from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.reading.ends import MAX_PARSED_BYTES, finish_reason, is_object, last_usage, type_of_event
-from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader
+from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader, failing
 from llmgate_core.reading.sse import MESSAGE
 from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode
 
@@ -43,30 +43,30 @@ class EventRelay(EventStreamReader):
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         """Return the events that `block` completes as one chunk; an error is raised behind it."""
-        return self._joined(super().feed(block))
+        return self._joined(super().feed, block)
 
     def close(self) -> Iterator[bytes]:
         """Return the last events as one chunk."""
-        return self._joined(super().close())
+        return self._joined(super().close)
 
     def partial(self) -> None:
         """Return None: every event has gone out, and none is kept."""
 
-    def _joined(self, events: Iterator[bytes]) -> Iterator[bytes]:
+    def _joined(self, read: Callable[..., Iterator[bytes]], *blocks: bytes) -> Iterator[bytes]:
         """Return one chunk; while a slow client takes it, nothing else is held."""
-        comments = self.comments
+        comments = self._decoder.comments
         pieces: list[bytes] = []
         failure: LLMGateError | None = None
         try:
-            pieces.extend(events)  # up to an error
+            pieces.extend(read(*blocks))  # up to an error
         except LLMGateError as error:
             failure = error
         if self.end.is_over and not self._family.ends:
             pieces.append(DONE_EVENT)
-        if not pieces and self.count and self.comments != comments:
+        elif not pieces and self.count and self.comments != comments:
             pieces.append(b":%b\n\n" % self._decoder.comment)
         chunks = (b"".join(pieces),) if pieces else ()
-        return iter(chunks) if failure is None else _failing(chunks, failure)
+        return iter(chunks) if failure is None else failing(chunks, failure)
 
     def _chunk_of_event(self, data: bytes, name: str) -> bytes:
         if self._frame is not None and name == MESSAGE and _has_other_text(data, *self._frame):
@@ -131,11 +131,6 @@ class EventRelay(EventStreamReader):
         if self._parser is None and len(data) <= LARGE_BYTES and chunk.get("usage") is None:
             self._frame = _around_text(data)
         return b"data: %b\n\n" % data
-
-
-def _failing(chunks: tuple[bytes, ...], failure: LLMGateError) -> Iterator[bytes]:
-    yield from chunks
-    raise failure
 
 
 def _around_text(data: bytes) -> tuple[bytes, bytes] | None:
