@@ -215,7 +215,7 @@ def _still_open(socks: list[socket.socket]) -> list[socket.socket]:
 
 def test_a_client_that_does_not_read_its_last_bytes_is_dropped(short: GatewayProcess, upstream: FakeUpstream) -> None:
     """The whole answer is in the gateway's buffers, so that no request of the app waits for it to be read."""
-    text = json.dumps({"pad": "x" * 3_000_000, **WHOLE}).encode()
+    text = json.dumps({"pad": "x" * 9_000_000, **WHOLE}).encode()  # more than the system itself takes, up to 4 MiB
     upstream.answers.append(Answer(200, text, {"content-type": "application/json"}))
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
