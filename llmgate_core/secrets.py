@@ -27,7 +27,7 @@ SHORTEST_KEY, SHORTEST_FORM = 4, 8  # a shorter one would match ordinary words; 
 FOREIGN_CHARACTERS = (0, 2, 3)  # of base64, at its beginning, by the number of bytes that come before the key
 MAX_UNESCAPES = 3
 CAPITALS = re.compile("[A-Z]+")
-ESCAPES = re.compile(r"%([0-9a-f]{2})|\\(?:x|u00)([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*([0-9]{2,3});|\\([^ux])")
+ESCAPES = re.compile(r"%([0-9a-f]{2})|\\(?:x|u00)([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*([0-9]{2,3});|\\([^ux%&])")
 
 
 class Secret:

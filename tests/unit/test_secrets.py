@@ -103,6 +103,13 @@ def test_a_piece_in_a_mixture_of_escapes_is_masked(styles: list[Callable[[str], 
     assert mask(f"<{''.join(pieces)}>", [Secret(ASCII_KEY)]) == f"<{MASK}>"
 
 
+@pytest.mark.parametrize("before", ["\\", "\\\\", "\\\\\\"])
+def test_backslashes_before_a_piece_in_percent_signs_hide_nothing_of_it(before: str) -> None:
+    twice = "".join(f"%25{ord(character):02X}" for character in ASCII_KEY[2 : 2 + RUN])
+
+    assert mask(f"{before}{twice} end", [Secret(ASCII_KEY)]).endswith(f"{MASK} end")
+
+
 @each_encoding
 def test_what_is_short_or_of_another_key_stays(name: str) -> None:
     other = ENCODINGS[name]("another-thing-that-is-no-key")

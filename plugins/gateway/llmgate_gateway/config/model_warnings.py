@@ -62,7 +62,7 @@ def _of_row(target: ResolvedModel, info: Any) -> Iterator[str]:
             f"the catalogue knows {row.name!r} as a model of mode {row.mode}: with model_info.mode: {row.mode} the "
             "gateway refuses other requests for it, which now go upstream and fail there"
         )
-    elif mode is not None and _other_endpoint(mode, row.mode):
+    elif isinstance(mode, str) and _other_endpoint(mode, row.mode):
         yield f"model_info.mode is {mode}, and the catalogue knows {row.name!r} as a model of mode {row.mode}"
 
 

@@ -97,6 +97,10 @@ BROKEN: dict[str, tuple[str, Expected]] = {
         "model_list:\n- model_name: m\n  params: {model: openai/m}\n  model_info:\n    mode: chatt\n",
         [(5, "did you mean 'chat'?")],
     ),
+    "list for mode": (
+        "model_list:\n- model_name: m\n  params: {model: openai/gpt-4o}\n  model_info:\n    mode: [chat]\n",
+        [(5, "must be 'chat', 'responses'")],
+    ),
     "unknown size": (GOOD + "general_settings:\n  limits:\n    max_body: 10 sheep\n", [(7, "must be a size")]),
     "base URL without scheme": (
         "model_list:\n- model_name: m\n  params:\n    model: openai/m\n    api_base: localhost:8000\n",
