@@ -47,6 +47,10 @@ def decode_leniently(content: bytes | str) -> tuple[Any, bool]:
     Raises:
         ValueError: `content` is not JSON all the same.
     """
+    try:
+        return decode(content), False
+    except ValueError:
+        pass
     text = content if isinstance(content, str) else content.removeprefix(BOM).decode()
     text = text.removeprefix("\ufeff")
     try:

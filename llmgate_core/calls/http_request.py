@@ -19,7 +19,7 @@ from llmgate_core.contract.transport import StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.settings.base_url import split_base_url
+from llmgate_core.settings.base_url import BaseURL, split_base_url
 
 __all__ = ["RequestBuilder", "spliced"]
 
@@ -100,15 +100,10 @@ class RequestBuilder:
             BadRequestError: an illegal header name or value, or one that callers may not set.
             ConfigError: an illegal base URL or path.
         """
-        route = self._route
-        base = split_base_url(route.base_url)
-        if not request.path.startswith("/") or request.path.startswith("//"):
-            raise ConfigError(f"a plugin's path must begin with one '/', not {request.path[:80]!r}")
+        base, target = _place_of(self._route.base_url, request.path)
         if request.query or base.query:
             names = frozenset(dict(request.query))
-            target = base.target(_quote_path(request.path), urlencode(request.query), names)
-        else:
-            target = base.path + _quote_path(request.path)
+            target = base.target(target[len(base.path) :], urlencode(request.query), names)
         content, content_type = _content_of(request)
         headers = self._headers.of(request.headers, self._extra_headers, content_type=content_type, bearer=bearer)
         return TransportRequest(
@@ -119,10 +114,10 @@ class RequestBuilder:
 def _content_of(request: UpstreamRequest) -> tuple[bytes | StreamedContent, str | None]:
     """Return a request's encoded body and its content type."""
     body = request.body
-    if body is None:
-        return b"", None
     if isinstance(body, bytes):
         return body, JSON if body else None
+    if body is None:
+        return b"", None
     if isinstance(body, (dict, Multipart)):
         raise TypeError("the body of a request on the wire must be encoded")
     return body, body.content_type
@@ -160,8 +155,16 @@ def _has_one_model(content: bytes) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _quote_path(path: str) -> str:
-    return quote(path, safe="/:@!$&'()*+,;=~-._%")
+def _place_of(base_url: str, path: str) -> tuple[BaseURL, str]:
+    """Return the parts of a base URL, and the quoted path of a request below it.
+
+    Raises:
+        ConfigError: an illegal base URL or path.
+    """
+    base = split_base_url(base_url)
+    if not path.startswith("/") or path.startswith("//"):
+        raise ConfigError(f"a plugin's path must begin with one '/', not {path[:80]!r}")
+    return base, base.path + quote(path, safe="/:@!$&'()*+,;=~-._%")
 
 
 def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> BadRequestError:

@@ -51,10 +51,12 @@ class CallObservers:
         error: BaseException | None = None,
     ) -> None:
         """Report to the observers how the call ended; what they raise is logged and changes nothing."""
-        seconds = time.monotonic() - call.started
-        log.debug("%s %s: %s in %.3f s", call.route.provider, call.original_call.family, outcome, seconds)
-        if not self._plugins.on_event:
+        is_logged = log.isEnabledFor(logging.DEBUG)
+        if not is_logged and not self._plugins.on_event:
             return
+        seconds = time.monotonic() - call.started
+        if is_logged:
+            log.debug("%s %s: %s in %.3f s", call.route.provider, call.original_call.family, outcome, seconds)
         counts = usage.model_dump(exclude_unset=True) if hasattr(usage, "model_dump") else usage
         event = CallEvent(call.original_call, call.route, outcome, seconds, chunks, counts, error)
         for observer in self._plugins.on_event:
