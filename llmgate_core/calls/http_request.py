@@ -67,7 +67,7 @@ class RequestBuilder:
         """
         body = request.body
         if isinstance(body, dict):
-            return request.with_body(self._encode(body))
+            return request.with_body(self.encoded_body(body))
         if isinstance(body, Multipart):
             from llmgate_core.files.form_content import FormContent  # most calls upload nothing
 
@@ -78,7 +78,12 @@ class RequestBuilder:
         """Keep the call's body no longer: its request has been encoded, and there will be no other."""
         self._canonical_body = None
 
-    def _encode(self, body: JsonObject) -> bytes:
+    def encoded_body(self, body: JsonObject) -> bytes:
+        """Return a body as JSON; that of the call gets the model.
+
+        Raises:
+            BadRequestError: a parameter cannot be encoded as JSON; the message names it.
+        """
         if body is self._canonical_body and self._route.model:
             body = {"model": self._route.model, **body}
         try:

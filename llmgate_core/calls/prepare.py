@@ -338,9 +338,13 @@ def build_request(
         PluginError: the hook failed. BadRequestError: a parameter cannot be encoded as JSON.
     """
     plugin = target.plugin
+    endpoint = plugin.canonical_endpoint(call, route)
+    if endpoint is not None:
+        as_sent = None if content is None else spliced(content, route.model, request.inputs)
+        return UpstreamRequest(endpoint.method, endpoint.path, as_sent or builder.encoded_body(call.body))
     upstream_request: UpstreamRequest = plugin.transform_request(call, route)
     if content is not None and upstream_request.body is call.body:
-        content_for_model = spliced(content, route.model, request.inputs)
-        if content_for_model is not None:
-            return upstream_request.with_body(content_for_model)
+        as_sent = spliced(content, route.model, request.inputs)
+        if as_sent is not None:
+            return upstream_request.with_body(as_sent)
     return builder.encoded(upstream_request)

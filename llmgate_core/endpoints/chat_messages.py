@@ -14,7 +14,7 @@ from types import MappingProxyType
 from llmgate_core.contract.call import Call, JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 
-__all__ = ["REQUEST_MESSAGE_FIELDS", "without_extensions"]
+__all__ = ["REQUEST_MESSAGE_FIELDS", "has_extensions", "without_extensions"]
 
 REQUEST_MESSAGE_FIELDS = (
     "role",
@@ -39,6 +39,15 @@ EXTENSION_REASONS: Mapping[str, str] = MappingProxyType(
 SOURCE = "OpenAI API reference"
 
 
+def has_extensions(call: Call, unsupported: Mapping[str, str]) -> bool:
+    """Return whether `without_extensions` would leave anything out."""
+    ours, theirs = EXTENSION_REASONS.keys(), unsupported.keys()
+    for message in call.body.get("messages") or ():
+        if not (ours.isdisjoint(message) and theirs.isdisjoint(message)):
+            return True
+    return False
+
+
 def without_extensions(
     call: Call, unsupported: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
@@ -46,10 +55,9 @@ def without_extensions(
 
     `unsupported` are other fields that the upstream does not take, and why.
     """
-    messages = call.body.get("messages") or ()
-    ours, theirs = EXTENSION_REASONS.keys(), unsupported.keys()
-    if all(ours.isdisjoint(message) and theirs.isdisjoint(message) for message in messages):
+    if not has_extensions(call, unsupported):
         return call.body, ()
+    messages = call.body["messages"]
     left_out = {**EXTENSION_REASONS, **unsupported}
     present = set().union(*(left_out.keys() & message.keys() for message in messages))
     cleaned = [{name: item for name, item in message.items() if name not in left_out} for message in messages]

@@ -24,7 +24,7 @@ from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.provider import ParamRule, ProviderInfo
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamRequest, UpstreamResponse
 from llmgate_core.endpoints.files import FileInput, arrange_files
-from llmgate_core.endpoints.openai import ENDPOINTS, endpoint_request
+from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint, canonical_endpoint, endpoint_request
 from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 
 __all__ = ["OpenAICompatible"]
@@ -66,14 +66,26 @@ class OpenAICompatible:
         Raises:
             BadRequestError: an id or a file is missing or malformed.
         """
-        shapes = self.files.get(f"{call.family}.{call.operation}") if self.files else None
+        shapes = self._file_shapes(call)
         if shapes is None:
-            return endpoint_request(call, route, NO_TABLE if route.facts is None else self.unsupported_in_messages)
+            return endpoint_request(call, route, self._unsupported_in_messages(route))
         body, ledger = arrange_files(call, route, shapes, self.source)
         if body is call.body:
             return endpoint_request(call, route)
         endpoint = ENDPOINTS[call.family][call.operation]
         return UpstreamRequest(endpoint.method, endpoint.path, body, ledger=ledger)
+
+    def canonical_endpoint(self, call: Call, route: Route) -> HTTPEndpoint | None:
+        """Return the endpoint to which `transform_request` sends the body as it is; None: ask `transform_request`."""
+        if self._file_shapes(call) is not None:
+            return None
+        return canonical_endpoint(call, route, self._unsupported_in_messages(route))
+
+    def _file_shapes(self, call: Call) -> Mapping[str, FileInput] | None:
+        return self.files.get(f"{call.family}.{call.operation}") if self.files else None
+
+    def _unsupported_in_messages(self, route: Route) -> Mapping[str, str]:
+        return NO_TABLE if route.facts is None else self.unsupported_in_messages
 
     @hookimpl
     def transform_response(

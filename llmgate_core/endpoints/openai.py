@@ -17,11 +17,11 @@ from urllib.parse import quote
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.form import FilePart
 from llmgate_core.contract.upstream import UpstreamRequest
-from llmgate_core.endpoints.chat_messages import without_extensions
+from llmgate_core.endpoints.chat_messages import has_extensions, without_extensions
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import bad_request
 
-__all__ = ["CATALOGUE_NAMES", "ENDPOINTS", "HTTPEndpoint", "endpoint_request", "path_segment"]
+__all__ = ["CATALOGUE_NAMES", "ENDPOINTS", "HTTPEndpoint", "canonical_endpoint", "endpoint_request", "path_segment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +126,33 @@ def endpoint_request(
     Raises:
         BadRequestError: the body lacks an id that the path names, or the id is not valid in a path.
     """
+    endpoint = canonical_endpoint(call, route, unsupported_in_messages)
+    if endpoint is not None:
+        return UpstreamRequest(endpoint.method, endpoint.path, call.body)
     endpoint = ENDPOINTS[route.family][call.operation]
     body, ledger = without_extensions(call, unsupported_in_messages) if route.family == "chat" else (call.body, ())
     if ledger:
         return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
     if FAMILIES[route.family].files and any(map(_holds_file, body.values())):
         return _form_request(endpoint, body, route)
-    if not endpoint.names and not endpoint.query:
-        return UpstreamRequest(endpoint.method, endpoint.path, body if endpoint.has_body else None)
     path = endpoint.path.format(**{name: path_segment(name, body.get(name)) for name in endpoint.names})
     query = [pair for name in endpoint.query if name in body for pair in _query_pairs(name, body[name])]
     apart = {*endpoint.names, *endpoint.query}
     rest = {name: value for name, value in body.items() if name not in apart}
     return UpstreamRequest(endpoint.method, path, rest if rest and endpoint.has_body else None, query=query)
+
+
+def canonical_endpoint(
+    call: Call, route: Route, unsupported_in_messages: Mapping[str, str] = NO_FIELDS
+) -> HTTPEndpoint | None:
+    """Return the endpoint to which the body of a call is sent as it is; None: `endpoint_request` changes it."""
+    endpoint = ENDPOINTS[route.family][call.operation]
+    if endpoint.names or endpoint.query or not endpoint.has_body:
+        return None
+    if route.family == "chat":
+        return None if has_extensions(call, unsupported_in_messages) else endpoint
+    has_file = bool(FAMILIES[route.family].files) and any(map(_holds_file, call.body.values()))
+    return None if has_file else endpoint
 
 
 def _form_request(endpoint: HTTPEndpoint, body: JsonObject, route: Route) -> UpstreamRequest:

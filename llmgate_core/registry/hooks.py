@@ -15,11 +15,12 @@ from typing import Any
 
 import pluggy
 
-from llmgate_core.contract.call import API_VERSION, JsonObject, Route
+from llmgate_core.contract.call import API_VERSION, Call, JsonObject, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.upstream import SSEEvent, StreamParser
 from llmgate_core.endpoints.compatible import OpenAICompatible
+from llmgate_core.endpoints.openai import HTTPEndpoint
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 from llmgate_core.registry.hook_results import PROBLEMS, Problem, of_piece, of_pieces
 
@@ -46,11 +47,14 @@ class BoundPlugin:
     Attributes:
         inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
         encodes_vectors: its embedding endpoint can send vectors as base64.
+        canonical_endpoint: returns the endpoint to which `transform_request` sends the body of a call as it is; None:
+            ask the hook.
         passes_answers: whether on a route it leaves answers as they are, and so reads no call once its request is made.
     """
 
     __slots__ = (
         "auth",
+        "canonical_endpoint",
         "distribution",
         "encodes_vectors",
         "exchange",
@@ -85,6 +89,7 @@ class BoundPlugin:
         self.version = version
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
         self.encodes_vectors = False
+        self.canonical_endpoint: Callable[[Call, Route], HTTPEndpoint | None] = _not_known
         self.passes_answers: Callable[[Route], bool] = _never
 
     def error(self, hook: str | None, reason: str) -> PluginError:
@@ -137,6 +142,8 @@ class HookBinder:
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
             setattr(bound, hook, None if function is None else _bound_hook(bound, hook, function))
+        if isinstance(plugin, OpenAICompatible) and "transform_request" not in wrapped and _has_own_requests(plugin):
+            bound.canonical_endpoint = guarded(bound, "transform_request", plugin.canonical_endpoint)
         if isinstance(plugin, OpenAICompatible) and not wrapped and bound.map_error is None:
             bound.passes_answers = plugin.passes_answers
         return bound
@@ -247,6 +254,19 @@ def _check_version(info: ProviderInfo, refuse: Callable[[str], PluginLoadError])
         ours = ".".join(map(str, API_VERSION))
         way_out = "upgrade llmgate-core" if info.api > API_VERSION else "upgrade the plugin"
         raise refuse(f"it was written for plugin API {major}.{minor}, but this core has {ours}: {way_out}")
+
+
+def _has_own_requests(plugin: OpenAICompatible) -> bool:
+    """Return whether a plugin's requests are those of `OpenAICompatible`."""
+    kind = type(plugin)
+    return (
+        kind.transform_request is OpenAICompatible.transform_request
+        and kind.canonical_endpoint is OpenAICompatible.canonical_endpoint
+    )
+
+
+def _not_known(call: Call, route: Route) -> None:  # as the others
+    """Return None: what a plugin's hook does with a body is not known."""
 
 
 def _never(route: Route) -> bool:  # noqa: ARG001  # as the others
