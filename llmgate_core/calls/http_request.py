@@ -139,11 +139,7 @@ def spliced(content: bytes, new: str, fields: Mapping[str, Any]) -> bytes | None
     if old == new:
         return content
     name = encode(old)
-    if content.count(name) != 1:
-        at = content.find(MODEL)
-        at = -1 if at < 0 else content.find(name, at)
-    else:
-        at = content.find(name)
+    at = content.find(name, content.index(MODEL) + len(MODEL))
     if at < 0:
         return None
     candidate = content[:at] + encode(new) + content[at + len(name) :]

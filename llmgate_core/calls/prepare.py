@@ -309,13 +309,13 @@ def judge_params(
     Raises:
         UnsupportedParamsError: a parameter or value is known to be refused, and the policy is `error`.
     """
-    call, ledger = original_call, tuple[LedgerEntry, ...]()
-    if target.family != call.family:
-        call, dropped = apply_params(call, route, target.plugin, options.policy, judging=False)
-        call, bridged = bridge_call(call, route)
-        ledger = (*dropped, *bridged)
-    call, entries = apply_params(call, route, target.plugin, options.policy)
-    return call, (*ledger, *entries)
+    plugin, policy = target.plugin, options.policy
+    if target.family == original_call.family:
+        return apply_params(original_call, route, plugin, policy)
+    call, dropped = apply_params(original_call, route, plugin, policy, judging=False)
+    call, bridged = bridge_call(call, route)
+    call, entries = apply_params(call, route, plugin, policy)
+    return call, (*dropped, *bridged, *entries)
 
 
 def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:

@@ -92,9 +92,9 @@ class RelayReader(ResultReader):
             content, answer = self._encode(canonical, response), canonical
         record = super().record(response, attempts, losses)
         if answer is None:
-            record.end(usage=last_usage(content), tier=None, reading_losses=losses)
+            record.usage = last_usage(content)
         else:
-            record.end(usage=answer.get("usage"), tier=answer.get("service_tier"), reading_losses=losses)
+            record.usage, record.tier = answer.get("usage"), answer.get("service_tier")
         return Relayed(response.status, response.raw_headers, content, JSON, record)
 
     def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
@@ -102,7 +102,7 @@ class RelayReader(ResultReader):
         job = self._exchange_answer(answer)
         last = response or UpstreamResponse(200, (), b"")
         record = super().record(last, 1)
-        record.end(usage=job.get("usage"), tier=job.get("service_tier"), reading_losses=())
+        record.usage, record.tier = job.get("usage"), job.get("service_tier")
         return Relayed(last.status, last.raw_headers, self._encode(job, last), JSON, record)
 
     @property

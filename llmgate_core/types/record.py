@@ -23,7 +23,7 @@ class CallRecord:
         headers: the upstream's response headers; None unless `return_response_headers` is on.
         attempts: the number of requests that were sent, the first included.
         events: the number of events that a stream has had.
-        usage, tier: of a stream, once it has ended.
+        usage, tier: of a relayed answer, or of a stream once it has ended.
         answer: the whole answer of a stream whose last event contains it.
         price: called with the usage, the service tier and, where the answer counts more than its usage, units;
             returns the cost. None: the price is not known.

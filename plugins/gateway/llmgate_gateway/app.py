@@ -201,27 +201,10 @@ class Gateway:
         await self._stores.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope."""
-        kind = scope["type"]
-        if kind == "http":
-            await self._serve(scope, receive, send)
-        elif kind == "lifespan":
-            await self._live(receive, send)
-        elif kind == "websocket":
-            await receive()
-            await refuse_websocket(scope, send)
-        else:
-            raise NotImplementedError(f"ASGI scope {kind!r}")
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.aclose()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, whatever happens in between, and tell the observers how it ended."""
+        """Serve one ASGI scope. Of a request the observers are told how it ended, whatever happens in between."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
         snapshot = self._snapshot
         record = self._new_record(scope["method"])
         request = ClientRequest(scope, receive, send, record, self._error_reply, self.large_work)
@@ -247,24 +230,42 @@ class Gateway:
             snapshot.release()
             self._observers.end(record)
 
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._live(receive, send)
+        elif kind == "websocket":
+            await receive()
+            await refuse_websocket(scope, send)
+        else:
+            raise NotImplementedError(f"ASGI scope {kind!r}")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
     async def _respond(self, request: ClientRequest, snapshot: ConfigSnapshot) -> None:
         """Take a request through every step, in the order that the module names."""
-        match = self._match(request, snapshot)
-        if request.record.method == "OPTIONS":
+        match, method = self._match(request, snapshot), request.record.method
+        if method == "OPTIONS":
             reply = preflight(snapshot.general.cors, request.headers, match.allowed)
             if reply is not None:
                 await send_early(request, reply)
                 return
-        is_open = match.route is not None and match.route.is_open
-        await authenticate(request, snapshot.keys, snapshot.general, is_open=is_open)
         route = match.route
-        if request.record.method == "GET" and WEBSOCKET in request.headers:
+        is_open = route is not None and route.is_open
+        await authenticate(request, snapshot.keys, snapshot.general, is_open=is_open)
+        if method == "GET" and WEBSOCKET in request.headers:
             raise no_websocket()
-        if route is not None and route.is_open:
+        if route is not None and is_open:
             await self._send_page(request, snapshot, route)
             return
-        client, limits = request.caller.name or address_of(request.scope), snapshot.general.limits
-        self._admission.enter(client, limits, request.caller.max_in_flight)
+        caller = request.caller
+        client = caller.name or address_of(request.scope)
+        self._admission.enter(client, snapshot.general.limits, caller.max_in_flight)
         try:
             if route is None:
                 if not await forward(request, snapshot):
@@ -286,8 +287,8 @@ class Gateway:
         if general.cors.allow_origins:
             request.extra_headers += origin_headers(general.cors, request.headers)
         check_head(request.raw_headers, general.limits)
-        if match.route is not None and match.route.dialect:
-            request.error_reply = self._dialects[match.route.dialect].error_reply
+        if (route := match.route) is not None and route.dialect:
+            request.error_reply = self._dialects[route.dialect].error_reply
         return match
 
     async def _answer(

@@ -69,7 +69,7 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
         raise refuse(
             431, f"More than {limits.max_headers} request headers.", code="request_header_fields_too_large", close=True
         )
-    if sum(map(len, chain.from_iterable(headers))) > limits.max_header:
+    if len(b"".join(chain.from_iterable(headers))) > limits.max_header:
         message = f"The request headers are larger than {limits.max_header} bytes."
         raise refuse(431, message, code="request_header_fields_too_large", close=True)
 

@@ -134,7 +134,7 @@ def _whole(
     content_log: ContentLog | None,
 ) -> Answer:
     """Return a whole answer, its cost among its headers."""
-    record = call.record
+    record, key_leaks = call.record, deployment.key_leaks
     record.upstream_status = answer.status
     if content_log is not None:
         content_log.add(answer.content)
@@ -146,8 +146,8 @@ def _whole(
         headers = [(b"content-type", content_type)]
         if content_type != JSON_TYPE[1]:
             headers.append(ATTACHMENT)
-    headers += passed_raw_headers(answer.raw_headers, deployment.key_leaks)
-    headers += _own_headers(call, answer.record, deployment.key_leaks)
+    headers += passed_raw_headers(answer.raw_headers, key_leaks)
+    headers += _own_headers(call, answer.record, key_leaks)
     _record_usage(call, deployment, answer.record)
     if record.cost is not None:
         headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
@@ -212,14 +212,14 @@ def _show(call: GatewayCall, model: str, arguments: Mapping[str, Any]) -> None:
 
 
 def _record_usage(call: GatewayCall, deployment: LiveDeployment, upstream: CallRecord) -> None:
-    record = call.record
-    record.usage = upstream.usage
-    if upstream.usage is not None:
+    record, usage = call.record, upstream.usage
+    record.usage = usage
+    if usage is not None:
         if deployment.pricing is None:
-            cost = upstream.cost_of(upstream.usage, upstream.tier)
+            cost = upstream.cost_of(usage, upstream.tier)
         else:
             facts = {"pricing": deployment.pricing}
-            cost = cost_of(facts, upstream.usage, as_of="", units=units_of(call.family, call.body))
+            cost = cost_of(facts, usage, as_of="", units=units_of(call.family, call.body))
         record.cost = None if cost is None else float(cost)
 
 

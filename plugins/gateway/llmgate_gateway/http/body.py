@@ -93,13 +93,13 @@ def sent_length(request: ClientRequest) -> int | None:
     Raises:
         RefusedError: 400: it is not clear where the body ends.
     """
-    lengths = request.values(b"content-length")
-    if not lengths:
+    length = request.headers.get(b"content-length")
+    if length is None:
         return None
-    is_one = len(lengths) == 1 or len(set(lengths)) == 1
-    if not is_one or not lengths[0].isdigit() or b"transfer-encoding" in request.headers:
+    is_one = not request.has_repeats or len(set(request.values(b"content-length"))) == 1
+    if not is_one or not length.isdigit() or b"transfer-encoding" in request.headers:
         raise refuse(400, "The length of the request's body is ambiguous.", code="invalid_request", close=True)
-    return int(lengths[0])
+    return int(length)
 
 
 def body_limit(

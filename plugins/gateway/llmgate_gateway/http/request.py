@@ -69,7 +69,7 @@ class ClientRequest:
     """One request and its response.
 
     Attributes:
-        headers: of the request, by lower-case name; of several the last one.
+        headers: of the request, by lower-case name; of several the last one. has_repeats: of one there are several.
         read_bytes, is_read: how much of the body has been read, and whether that is all of it.
         head_sent, finished: how much of the response has been sent.
         stopped_by: what ended it from outside; None: nothing did.
@@ -115,6 +115,7 @@ class ClientRequest:
         self.record = record
         self.raw_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.headers = dict(self.raw_headers)
+        self.has_repeats = len(self.headers) != len(self.raw_headers)
         self.extra_headers: list[tuple[bytes, bytes]] = []
         self.loop = asyncio.get_running_loop()
         self._receive = receive
@@ -126,7 +127,7 @@ class ClientRequest:
         """Return every value of a request header."""
         if name not in self.headers:
             return []
-        if len(self.headers) == len(self.raw_headers):
+        if not self.has_repeats:
             return [self.headers[name]]
         return [value for other, value in self.raw_headers if other == name]
 
@@ -139,14 +140,13 @@ class ClientRequest:
         now = monotonic()
         if self.read_bytes >= self._next_mark:
             self._next_mark, self._waited = self.read_bytes + PROGRESS_BYTES, 0.0
-        self.waiting_since = now - self._waited  # pauses of our own in between do not count
-        self.body_since = now - self.body_waited
+        self.waiting_since = since = now - self._waited  # pauses of our own in between do not count
+        self.body_since = body_since = now - self.body_waited
         self.waiting_for = "body"
         message = await self._receive()
         self.waiting_for = None
         ended = monotonic()
-        self._waited = ended - self.waiting_since
-        self.body_waited = ended - self.body_since
+        self._waited, self.body_waited = ended - since, ended - body_since
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         block, more = message.get("body", b""), message.get("more_body", False)
@@ -194,9 +194,10 @@ class ClientRequest:
 
     async def send_whole(self, status: int, headers: RawHeaders, content: bytes) -> None:
         """Send a whole response, its length included; a large one in slices, so that a slow reader holds up one."""
+        size = len(content)
         head = {"type": "http.response.start", "status": status}
-        head["headers"] = [*headers, (b"content-length", b"%d" % len(content))]
-        if len(content) > SLICE_BYTES:
+        head["headers"] = [*headers, (b"content-length", b"%d" % size)]
+        if size > SLICE_BYTES:
             await self.send(head)
             await send_body(self.send, content)
             return
