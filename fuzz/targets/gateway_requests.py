@@ -17,17 +17,18 @@ from typing import Any, NamedTuple
 
 import h11
 from llmgate_gateway.config.schema.general import Limits, ServerTimeouts
-from llmgate_gateway.server.protocol import GatewayProtocol, ServerConfig
-from uvicorn.server import ServerState
+from llmgate_gateway.server.protocol import GatewayProtocol
+from llmgate_gateway.server.state import ServerState
 
 from fuzz.cuts import ways_to_cut
 
 __all__ = ["INSTRUMENTED", "check"]
 
-INSTRUMENTED = ("llmgate_gateway.server", "uvicorn.protocols.http")
+INSTRUMENTED = ("llmgate_gateway.server",)
 LONGEST_WAIT_STEPS = 2000
 TLS = b"\x16"
 """How a TLS handshake begins; the words of its refusal depend on how much of it comes at once."""
+LIMITS = Limits(max_header=1024, max_headers=20, max_body=4096)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 ANSWER_STATUSES = {200, 400, 408, 413, 431, 503}
 
@@ -91,10 +92,8 @@ class Connection:
         self.served: list[Request] = []
         self.errors: list[str] = []
         self.transport = Transport()
-        self.state = ServerState()
-        self.config = server_config()
-        self.config.loaded_app = self._app
-        self.protocol = GatewayProtocol(config=self.config, server_state=self.state, app_state={}, _loop=self.loop)
+        self.state = ServerState(self._app, limits=LIMITS, timeouts=ServerTimeouts())
+        self.protocol = GatewayProtocol(self.state, self.loop)
         self.loop.set_exception_handler(lambda _, context: self.errors.append(repr(context)))
         self.protocol.connection_made(self.transport)
 
@@ -135,30 +134,15 @@ class Connection:
         self.run()
         assert not self.errors, self.errors
         assert not self.state.tasks, "a request of a closed connection is still being served"
-        assert len(self.config.connections) == 0, "a closed connection still counts"
+        assert len(self.state.limited) == 0, "a closed connection still counts"
 
 
 class Broken(logging.Handler):
-    """Turns an error in uvicorn's log, such as an exception in the app, into a crash."""
+    """Turns an error in the server's log, such as an exception in the app, into a crash."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Raise."""
         raise AssertionError(record.getMessage()) from (record.exc_info or (None, None))[1]
-
-
-@lru_cache(maxsize=1)
-def server_config() -> ServerConfig:
-    """Return the config of all connections of this process, of which one at a time is open."""
-    return ServerConfig(
-        None,
-        limits=Limits(max_header=1024, max_headers=20, max_body=4096),
-        timeouts=ServerTimeouts(),
-        interface="asgi3",
-        ws="none",
-        proxy_headers=False,
-        access_log=False,
-        log_config=None,
-    )
 
 
 @lru_cache(maxsize=1)
@@ -181,7 +165,7 @@ def check(data: bytes) -> None:
 
 def answered(blocks: list[bytes], *, in_between: bool) -> tuple[list[Request], bytes]:
     """Return which requests the app has read, and what the client has received but for dates."""
-    log, handler = logging.getLogger("uvicorn.error"), Broken(logging.ERROR)
+    log, handler = logging.getLogger("llmgate.gateway"), Broken(logging.ERROR)
     log.addHandler(handler)
     try:
         return _answered(blocks, in_between=in_between)

@@ -7,15 +7,16 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from llmgate_gateway.app import Gateway, create_app
 from llmgate_gateway.config import load_config_dict
-from llmgate_gateway.server.protocol import ServerConfig
+from llmgate_gateway.server.listener import Listener
+from llmgate_gateway.server.state import ServerState
+from llmgate_gateway.server.worker import new_event_loop
 from llmgate_gateway.telemetry.record import RequestRecord
 
 PATIENCE_SECONDS = 20.0
@@ -94,19 +95,9 @@ def running_gateway(config: dict[str, Any], **options: Any) -> Iterator[RunningG
 
     app = create_app(load_config_dict(config), observers=[note], **options)
     general = app.config.general
-    settings = ServerConfig(
-        app,
-        limits=general.limits,
-        timeouts=general.timeouts,
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(settings, started)
+    server = Server(ServerState(app, limits=general.limits, timeouts=general.timeouts), started, app.aclose)
     sock = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread = threading.Thread(target=server.run, args=(sock,), daemon=True)
     thread.start()
     assert started.wait(PATIENCE_SECONDS)
     gateway = RunningGateway(app, sock.getsockname()[1], records, ended)
@@ -120,25 +111,36 @@ def running_gateway(config: dict[str, Any], **options: Any) -> Iterator[RunningG
         assert not thread.is_alive()
 
 
-class Server(uvicorn.Server):
-    def __init__(self, settings: ServerConfig, started: threading.Event) -> None:
-        super().__init__(settings)
+class Server:
+    """Serves an app on a socket until it is stopped, and then ends its connections at once."""
+
+    def __init__(
+        self, state: ServerState, started: threading.Event, close: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._state = state
         self._started = started
+        self._close = close
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        self._started.set()
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        await self._stopped.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-        await super().shutdown(sockets)
+    def run(self, sock: socket.socket) -> None:
+        self._loop = new_event_loop()
+        try:
+            self._loop.run_until_complete(self._serve(sock))
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        finally:
+            self._loop.close()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        listener, self._stopped = Listener(self._state), asyncio.Event()
+        await listener.start([sock])
+        self._started.set()
+        await self._stopped.wait()
+        listener.stop()
+        for connection in list(self._state.open):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        await listener.close()
+        if self._close is not None:
+            await self._close()

@@ -31,7 +31,17 @@ class Certificate:
         Raises:
             ConfigError: one of them cannot be read, or they do not belong together.
         """
-        self.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        self.server_context()
+
+    def server_context(self) -> ssl.SSLContext:
+        """Return what the handshakes of a server use.
+
+        Raises:
+            ConfigError: as `check`.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.load_into(context)
+        return context
 
     def load_into(self, context: ssl.SSLContext) -> None:
         """Use the files for the handshakes from now on.

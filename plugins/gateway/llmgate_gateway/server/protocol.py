@@ -3,9 +3,8 @@
 Ambiguous requests, and heads that are too large or never complete, are refused with an error in OpenAI's shape, and the
 connection closes once the client has read it. A few pipelined requests wait for the response to the earlier ones.
 
-It runs in uvicorn's server, which listens and accepts, and shares no code with uvicorn's own protocols: `RequestReader`
-reads requests, an `Exchange` answers each of them, `Closing` ends the connection. A connection has one clock
-(`connections.ConnectionClock`), which runs from its first moment to its last.
+A `Listener` accepts it, `RequestReader` reads requests, an `Exchange` answers each of them, `Closing` ends the
+connection. A connection has one clock (`connections.ConnectionClock`), which runs from its first moment to its last.
 
 Source: RFC 9112, sections 9.3.2 and 9.6; rows R20, R21 and S12 of docs/reliability.md.
 """
@@ -14,23 +13,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from llmgate_gateway.config.schema.general import Limits, ServerTimeouts
 from llmgate_gateway.http.responses import Scope
 from llmgate_gateway.server.closing import Closing
-from llmgate_gateway.server.connections import ConnectionClock, OpenConnections, Phase
+from llmgate_gateway.server.connections import ConnectionClock, Phase
 from llmgate_gateway.server.exchange import Exchange
 from llmgate_gateway.server.half_closed import HalfClosedWatch
 from llmgate_gateway.server.refusals import REFUSALS, Refusal, refusal_bytes, speaks_tls
 from llmgate_gateway.server.request_reader import RequestReader
+from llmgate_gateway.server.state import ServerState
 
-__all__ = ["GatewayProtocol", "ServerConfig"]
+__all__ = ["GatewayProtocol"]
 
 MAX_WAITING: Final = 64
 """Requests of one connection that wait for the response to an earlier one."""
@@ -41,51 +36,12 @@ MAX_UNREAD_BYTES: Final = 64 * 1024
 FOREVER: Final = float("inf")
 
 
-class ServerConfig(uvicorn.Config):
-    """The configuration of uvicorn, and what we limit of a connection.
-
-    Args:
-        on_refusal: called with each answer that is given below the app.
-        count: called with a phase and 1 or -1 when a connection enters or leaves it.
-
-    Attributes:
-        connections: of this worker.
-        draining: the server is stopping: each connection closes after its next response.
-    """
-
-    def __init__(
-        self,
-        app: Any,
-        *,
-        limits: Limits,
-        timeouts: ServerTimeouts,
-        on_refusal: Callable[[Refusal], None] = lambda _: None,
-        count: Callable[[Phase, int], None] | None = None,
-        **others: Any,
-    ) -> None:
-        super().__init__(app, http=GatewayProtocol, **others)
-        self.connections = OpenConnections(limits, count)
-        self.on_refusal = on_refusal
-        self.draining = False
-        self.apply(limits, timeouts)
-
-    def apply(self, limits: Limits, timeouts: ServerTimeouts) -> None:
-        """Use these limits from now on."""
-        self.head_bytes = limits.max_header
-        self.head_lines = limits.max_headers
-        self.dropped_bytes = limits.max_body
-        self.client_timeouts = timeouts
-        self.connections.apply(limits)
-
-    def configure_logging(self) -> None:
-        """Do nothing: the program configures logging."""
-
-
 class GatewayProtocol(asyncio.Protocol):
     """One connection of a client.
 
     Args:
-        config, server_state, app_state: as uvicorn's server gives them to its protocols.
+        state: what it shares with the other connections of its server.
+        loop: the event loop that runs it.
 
     Attributes:
         transport: of the connection.
@@ -97,20 +53,12 @@ class GatewayProtocol(asyncio.Protocol):
     _closing: Closing
     _reader: RequestReader
 
-    def __init__(
-        self,
-        config: ServerConfig,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
+    def __init__(self, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
         self.client: tuple[str, int] | None = None
         self.writable: asyncio.Event | None = None
-        self._config = config
-        self._state = server_state
-        self._app_state = app_state
-        self._loop = _loop or asyncio.get_running_loop()
-        self._clock = ConnectionClock(self._loop, self._on_late, partial(config.connections.change, self))
+        self._state = state
+        self._loop = loop
+        self._clock = ConnectionClock(self._loop, self._on_late, partial(state.limited.change, self))
         self._newest: Exchange | None = None  # incoming bytes belong to it
         self._served: Exchange | None = None
         self._waiting: deque[tuple[Exchange, Scope]] = deque()
@@ -123,12 +71,12 @@ class GatewayProtocol(asyncio.Protocol):
         """Start waiting for the first request, unless there are too many connections."""
         self.transport = transport
         self.client = _address(transport.get_extra_info("peername"))
-        self._closing = Closing(transport, self._clock, self._loop, self._config)
-        self._reader = RequestReader(self, self._config, self._constant_scope())
-        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own protocols only
-        reason = self._config.connections.admit(self)
+        self._closing = Closing(transport, self._clock, self._loop, self._state)
+        self._reader = RequestReader(self, self._state, self._constant_scope())
+        self._state.open.add(self)
+        reason = self._state.limited.admit(self)
         if reason is None:
-            self._clock.enter("head", self._config.client_timeouts.head)
+            self._clock.enter("head", self._state.client_timeouts.head)
         else:
             self._answer_refusal(reason)
             self._finish(lingers=True)
@@ -136,8 +84,8 @@ class GatewayProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting, and tell the request that is being served and those behind it."""
         self._clock.stop()
-        self._config.connections.remove(self)
-        self._state.connections.discard(self)
+        self._state.limited.remove(self)
+        self._state.open.discard(self)
         if self._half_closed is not None:
             self._half_closed.stop()
         self.resume_writing()
@@ -170,7 +118,7 @@ class GatewayProtocol(asyncio.Protocol):
             is_first = self._served is None
             self._refuse("tls" if reason == "invalid" and is_first and speaks_tls(data) else reason)
         elif self._reader.in_request and self._clock.phase == "idle":
-            self._clock.enter("head", self._config.client_timeouts.head)
+            self._clock.enter("head", self._state.client_timeouts.head)
 
     def eof_received(self) -> bool | None:
         """Answer a client that sends no more if it still waits, which is found out; else close the connection."""
@@ -191,10 +139,9 @@ class GatewayProtocol(asyncio.Protocol):
         """Serve a request, or let it wait for the response to an earlier one."""
         if len(self._waiting) >= MAX_WAITING:
             self._reader.refuse("too many waiting")
-        keep_alive = keep_alive and not self._config.draining
+        keep_alive = keep_alive and not self._state.draining
         exchange = Exchange(self, scope, keep_alive=keep_alive, awaits_continue=awaits_continue)
         scope["extensions"] = {"llmgate.client": exchange}
-        scope["state"] = self._app_state.copy()
         is_free = self._newest is None or self._newest.is_complete
         self._newest = exchange
         if is_free:
@@ -221,7 +168,7 @@ class GatewayProtocol(asyncio.Protocol):
         if self._newest is not None and not self._newest.is_complete:
             self._newest.end_body()
         if self._clock.phase == "body":
-            self._clock.enter("idle", self._config.client_timeouts.keep_alive)
+            self._clock.enter("idle", self._state.client_timeouts.keep_alive)
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
@@ -236,13 +183,12 @@ class GatewayProtocol(asyncio.Protocol):
 
     def end_response(self, exchange: Exchange) -> None:
         """Serve the next request, or wait for it."""
-        self._state.total_requests += 1
         if not exchange.keep_alive:
             self._finish()
         if self._closing.has_begun or self.transport.is_closing():
             return
         self.resume_reading()
-        timeouts = self._config.client_timeouts
+        timeouts = self._state.client_timeouts
         if self._waiting:
             self._serve(*self._waiting.popleft())
         elif self._reader.in_body:
@@ -260,13 +206,6 @@ class GatewayProtocol(asyncio.Protocol):
     def end_after_this(self) -> None:
         """Close the connection after the current response."""
         if self._newest is not None and not self._newest.is_complete:
-            self._newest.keep_alive = False
-
-    def shutdown(self) -> None:
-        """Close the connection, after the current response if there is one: uvicorn's server calls it as it stops."""
-        if self._newest is None or self._newest.is_complete:
-            self._closing.close()
-        else:
             self._newest.keep_alive = False
 
     def make_room(self) -> None:
@@ -291,7 +230,7 @@ class GatewayProtocol(asyncio.Protocol):
             self._clock.enter("request", FOREVER)
         if not self._waiting:
             self._waiting_bytes = 0
-        self._state.tasks.add(self._loop.create_task(exchange.run(self._config.loaded_app, scope)))
+        self._state.tasks.add(self._loop.create_task(exchange.run(self._state.app, scope)))
 
     def _refuse(self, reason: str) -> None:
         """Answer what cannot be served, and close the connection; but never inside or instead of another response."""
@@ -312,7 +251,7 @@ class GatewayProtocol(asyncio.Protocol):
         """Send a refusal that no request of the app stands for, and report it."""
         refusal = REFUSALS[reason]
         self.transport.write(refusal_bytes(refusal, self.default_headers))
-        self._config.on_refusal(refusal)
+        self._state.on_refusal(refusal)
 
     def _answer_only_whole_ones(self) -> None:
         """Answer the requests that have come whole, and then close the connection; what follows is not read."""

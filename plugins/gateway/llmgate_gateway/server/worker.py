@@ -1,4 +1,4 @@
-"""Serve the gateway in this process: uvicorn on uvloop, signals, reload, and an orderly end.
+"""Serve the gateway in this process, on uvloop where it is installed: signals, reload, and an orderly end.
 
 On the first SIGTERM or SIGINT the server stops accepting, readiness turns to 503, and requests in flight may end
 within `drain_timeout`; those that are left get an error. On the second they end at once. The exit status is 0 both
@@ -21,16 +21,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import uvicorn
-
 from llmgate_core.serving import errors
 from llmgate_gateway.app import Gateway
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import GatewayConfig
+from llmgate_gateway.server.listener import Listener
 from llmgate_gateway.server.operations import Operations
-from llmgate_gateway.server.protocol import GatewayProtocol, ServerConfig
 from llmgate_gateway.server.reload import POLL_SECONDS, FileWatch, Source, needs_new_start
 from llmgate_gateway.server.start_signals import ignore_late_signals, unblock
+from llmgate_gateway.server.state import ServerState
 from llmgate_gateway.server.watchdog import Watchdog
 from llmgate_gateway.telemetry.shared_memory import SharedValues
 
@@ -40,8 +39,6 @@ log = logging.getLogger("llmgate.gateway")
 
 DATE_SECONDS: Final = 1.0
 """How often the `date` header is updated."""
-LAST_WRITES_SECONDS: Final = 0.5
-"""For the last bytes of an answer to leave, once the app is done with it."""
 
 
 @dataclass(slots=True)
@@ -90,7 +87,7 @@ def serve(
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(server.serve(sockets=list(sockets)))
+        loop.run_until_complete(server.serve(sockets))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()  # not after a failure, when uvloop would wait for what was left open
     finally:
@@ -108,10 +105,8 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-class GatewayServer(uvicorn.Server):
+class GatewayServer:
     """One process that serves one gateway."""
-
-    config: ServerConfig
 
     def __init__(
         self,
@@ -123,25 +118,16 @@ class GatewayServer(uvicorn.Server):
         watch: bool,
         debug: bool,
     ) -> None:
-        general, certificate = gateway.config.general, source.certificate
-        super().__init__(
-            ServerConfig(
-                gateway,
-                limits=general.limits,
-                timeouts=general.timeouts,
-                on_refusal=lambda refusal: gateway.record_refusal(refusal.facts, refusal.detail),
-                count=operations.metrics.count_connection,
-                interface="asgi3",
-                lifespan="on",
-                ws="none",
-                proxy_headers=False,
-                server_header=False,
-                access_log=False,
-                log_config=None,
-                ssl_certfile=None if certificate is None else certificate.certfile,
-                ssl_keyfile=None if certificate is None else certificate.keyfile,
-            )
+        general = gateway.config.general
+        self._state = ServerState(
+            gateway,
+            limits=general.limits,
+            timeouts=general.timeouts,
+            on_refusal=lambda refusal: gateway.record_refusal(refusal.facts, refusal.detail),
+            count=operations.metrics.count_connection,
         )
+        self._tls = None if source.certificate is None else source.certificate.server_context()
+        self._listener = Listener(self._state, self._tls)
         self._gateway = gateway
         self._operations = operations
         self._source = source
@@ -153,9 +139,17 @@ class GatewayServer(uvicorn.Server):
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until stopped. The sockets are closed then."""
+        with self._handled_signals():
+            self._gateway.open_transports()  # before requests are accepted: later, all files may be in use
+            await self._listener.start(sockets)
+            await self._run()
+            await self._close(sockets)
+
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Handle signals on the event loop, in the place of uvicorn."""
+    def _handled_signals(self) -> Iterator[None]:
+        """Handle signals on the event loop."""
         loop = asyncio.get_running_loop()
         wanted: dict[str, Callable[[], None]] = {"SIGTERM": self.stop, "SIGHUP": self.reload}
         wanted["SIGINT"] = self.stop if self._context.parent is None else lambda: None  # the parent passes it on
@@ -185,12 +179,7 @@ class GatewayServer(uvicorn.Server):
         """Read the config again; an invalid one changes nothing."""
         self._start(self._reload())
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Load what requests will need, and then accept them: a file may not be opened any more once many are here."""
-        self._gateway.open_transports()
-        await super().startup(sockets)
-
-    async def main_loop(self) -> None:
+    async def _run(self) -> None:
         """Serve until stopped."""
         gc.freeze()
         gc.enable()
@@ -201,26 +190,24 @@ class GatewayServer(uvicorn.Server):
         if self._watch is not None:
             self._start(self._reload_on_change(self._watch))
         while not self._stopping.is_set():
-            await self.on_tick(0)
+            self._state.update_date()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), DATE_SECONDS)
         watchdog.stop()  # the drain has its own deadline
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def _close(self, sockets: Sequence[socket.socket]) -> None:
         """Stop accepting, let requests in flight end, then close what is left."""
-        self.config.draining = True
-        for server in self.servers:
-            server.close()
-        for sock in sockets or ():
+        self._listener.stop()
+        for sock in sockets:
             sock.close()
-        for connection in self.server_state.connections:
-            if isinstance(connection, GatewayProtocol):
-                connection.end_after_this()
         await self._drain()
-        await self._close_connections()
+        await self._listener.close()
         for task in self._tasks:
             task.cancel()
-        await self.lifespan.shutdown()
+        try:
+            await self._gateway.aclose()
+        except Exception:  # of a plugin or a store, and nothing else is left to be done
+            log.exception("the gateway did not close")
 
     async def _drain(self) -> None:
         seconds = self._gateway.config.general.drain_timeout
@@ -232,21 +219,6 @@ class GatewayServer(uvicorn.Server):
             draining.cancel()
             await self._gateway.drain(0)
         hurrying.cancel()
-
-    async def _close_connections(self) -> None:
-        """Close each connection once its last bytes have been sent, or cannot be."""
-        for connection in tuple(self.server_state.connections):
-            connection.transport.close()
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + LAST_WRITES_SECONDS
-        while (self.server_state.connections or self.server_state.tasks) and loop.time() < ends:
-            await asyncio.sleep(0.01)
-        for connection in tuple(self.server_state.connections):
-            connection.transport.abort()
-        for task in tuple(self.server_state.tasks):
-            task.cancel()
-        if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=LAST_WRITES_SECONDS)
 
     async def _reload(self) -> None:
         async with self._reloading:
@@ -271,8 +243,8 @@ class GatewayServer(uvicorn.Server):
         self._operations.reconfigure(config, debug=self._debug)  # may fail, and then nothing has changed
         self._gateway.take_snapshot(fresh)
         self._apply_limits(config)
-        if self._source.certificate is not None and self.config.ssl is not None:
-            self._source.certificate.load_into(self.config.ssl)
+        if self._source.certificate is not None and self._tls is not None:
+            self._source.certificate.load_into(self._tls)
         self._count_reload(succeeded=True)
         for warning in (*config.warnings, *needs_new_start(before, config)):
             log.warning("%s", warning)
@@ -280,7 +252,7 @@ class GatewayServer(uvicorn.Server):
 
     def _apply_limits(self, config: GatewayConfig) -> None:
         """Apply the limits of a new config to connections; its address and log file need a restart."""
-        self.config.apply(config.general.limits, config.general.timeouts)
+        self._state.apply(config.general.limits, config.general.timeouts)
 
     def _count_reload(self, *, succeeded: bool) -> None:
         if self._context.parent is None:  # else the parent counts them, once for all workers

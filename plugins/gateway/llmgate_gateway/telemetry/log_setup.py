@@ -24,7 +24,7 @@ __all__ = ["LIMITED", "LineHandler", "set_up_logging"]
 MARK: Final = "llmgate_limited"
 LIMITED: Final[Mapping[str, bool]] = MappingProxyType({MARK: True})
 """`extra=LIMITED` marks a message that every request may cause."""
-LOGGERS = ("llmgate", "uvicorn.error", "py.warnings", "asyncio")
+LOGGERS = ("llmgate", "py.warnings", "asyncio")
 
 
 class LineHandler(logging.Handler):

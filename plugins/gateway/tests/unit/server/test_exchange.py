@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from llmgate_gateway.config.schema.general import Limits, ServerTimeouts
-from llmgate_gateway.server.protocol import ServerConfig
+from llmgate_gateway.server.state import ServerState
 
 from tests.support.running_gateway import PATIENCE_SECONDS, Server, read_all
 
@@ -26,12 +26,9 @@ FAILED = b"Internal Server Error"
 def serving(app: App) -> Iterator[int]:
     """Serve an app in a thread, and yield its port."""
     started = threading.Event()
-    settings = ServerConfig(
-        app, limits=Limits(), timeouts=ServerTimeouts(), interface="asgi3", lifespan="off", log_config=None
-    )
     sock = socket.create_server(("127.0.0.1", 0))
-    server = Server(settings, started)
-    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    server = Server(ServerState(app, limits=Limits(), timeouts=ServerTimeouts()), started)
+    thread = threading.Thread(target=server.run, args=(sock,), daemon=True)
     thread.start()
     assert started.wait(PATIENCE_SECONDS)
     try:
