@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from functools import cache
+from types import MappingProxyType, MemberDescriptorType
 from typing import Any
 
 import pluggy
@@ -27,12 +28,14 @@ from llmgate_core.registry.hook_results import PROBLEMS, Problem, of_piece, of_p
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
 REQUIRED_HOOK = "transform_request"
+MARKER = f"{PROJECT}_impl"
 NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 UNCHANGED = frozenset({"transform_response", "stream_parser"})
 """Hooks of which `OpenAICompatible`'s own leave an answer as it is, as if the plugin had none."""
 
 
-def _hooks_of(spec: type) -> dict[str, tuple[str, ...]]:
+@cache
+def _hooks_of(spec: type) -> Mapping[str, tuple[str, ...]]:
     """Return hook name -> argument names of a hook specification."""
     return {
         name: tuple(inspect.signature(function).parameters)[1:]
@@ -104,13 +107,33 @@ class BoundPlugin:
         )
 
 
+class _HookManager(pluggy.PluginManager):
+    """A pluggy manager of our hooks, which looks for them only where one may be.
+
+    For each attribute of a plugin pluggy walks through all of its classes, which takes longer than loading the plugin.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(PROJECT)
+        self._names: frozenset[str] = frozenset()
+        self.add_hookspecs(ProviderHooks)
+        self.add_hookspecs(ExtensionHooks)
+
+    def register(self, plugin: object, name: str | None = None) -> str | None:
+        """Register a plugin, and return its name."""
+        self._names = _possible_hooks(plugin)
+        return super().register(plugin, name)
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Return the marker's options of an attribute; None: it is no hook."""
+        return super().parse_hookimpl_opts(plugin, name) if name in self._names else None
+
+
 class HookBinder:
     """A client's pluggy manager, for provider plugins and extensions."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(ProviderHooks)
-        self._manager.add_hookspecs(ExtensionHooks)
+        self._manager = _HookManager()
         self._provider_hooks = _hooks_of(ProviderHooks)
         self._extension_hooks = _hooks_of(ExtensionHooks)
         self._extensions: list[Any] = []
@@ -195,9 +218,7 @@ class HookBinder:
 
     def _manager_of_one(self, plugin: object) -> pluggy.PluginManager:
         """Return a manager of one provider and all extensions; in a shared one, other providers would answer too."""
-        manager = pluggy.PluginManager(PROJECT)
-        manager.add_hookspecs(ProviderHooks)
-        manager.add_hookspecs(ExtensionHooks)
+        manager = _HookManager()
         for each in (plugin, *self._extensions):
             manager.register(each)
         return manager
@@ -205,12 +226,13 @@ class HookBinder:
     def _check_hooks(
         self,
         plugin: object,
-        specs: dict[str, tuple[str, ...]],
+        specs: Mapping[str, tuple[str, ...]],
         refuse: Callable[[str], PluginLoadError],
         *,
         wrappers: bool,
     ) -> None:
-        for attribute, options in _marked_hooks(plugin):
+        marked = _marked_hooks(plugin)
+        for attribute, options in marked.items():
             function = getattr(plugin, attribute)
             hook = options.get("specname") or attribute
             if hook not in specs:
@@ -224,14 +246,7 @@ class HookBinder:
                     raise refuse(f"hook {hook!r} has the keyword-only argument {parameter.name!r}; make it positional")
                 if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                     raise refuse(f"hook {hook!r} takes *{parameter.name}; name the arguments that it uses")
-        self._check_unmarked(plugin, specs, refuse)
-
-    def _check_unmarked(
-        self, plugin: object, specs: dict[str, tuple[str, ...]], refuse: Callable[[str], PluginLoadError]
-    ) -> None:
-        """Raise if a function has a hook's name but no marker: pluggy would ignore it silently."""
-        marked = {attribute for attribute, _ in _marked_hooks(plugin)}
-        for hook in specs:
+        for hook in specs:  # pluggy would ignore it silently
             if hook not in marked and callable(getattr(plugin, hook, None)):
                 raise refuse(f"{hook!r} lacks the @hookimpl marker")
 
@@ -274,16 +289,31 @@ def _never(route: Route) -> bool:  # noqa: ARG001  # as the others
     return False
 
 
-def _marked_hooks(plugin: object) -> list[tuple[str, dict[str, Any]]]:
-    """Return the attributes with our `hookimpl` marker, without evaluating any property."""
-    marked = []
-    for attribute in dir(plugin):
-        static = inspect.getattr_static(plugin, attribute)
-        function = getattr(static, "__func__", static)
-        options = getattr(function, f"{PROJECT}_impl", None)
-        if isinstance(options, dict):
-            marked.append((attribute, options))
-    return marked
+def _marked_hooks(plugin: object) -> dict[str, dict[str, Any]]:
+    """Return attribute -> options of those with our `hookimpl` marker, without evaluating any property."""
+    possible = _possible_hooks(plugin)
+    options = {
+        attribute: _marker_of(inspect.getattr_static(plugin, attribute))
+        for attribute in dir(plugin)
+        if attribute in possible
+    }
+    return {attribute: marker for attribute, marker in options.items() if isinstance(marker, dict)}
+
+
+def _possible_hooks(plugin: object) -> frozenset[str]:
+    """Return the attributes that have a marker on the object or one of its classes, or whose value is in a slot."""
+    owners = plugin.__mro__ if isinstance(plugin, type) else (plugin, *type(plugin).__mro__)
+    return frozenset(
+        name
+        for owner in owners
+        for name, value in getattr(owner, "__dict__", {}).items()
+        if isinstance(value, MemberDescriptorType) or isinstance(_marker_of(value), dict)
+    )
+
+
+def _marker_of(value: Any) -> Any:
+    marker = getattr(value, MARKER, None)
+    return getattr(getattr(value, "__func__", None), MARKER, None) if marker is None else marker
 
 
 def _with_arguments(function: Callable[..., Any], names: tuple[str, ...], spec: tuple[str, ...]) -> Callable[..., Any]:
