@@ -20,7 +20,7 @@ from typing import NamedTuple
 from plain import Plain
 from rows import Row, show
 from servers import cost, cpu_seconds, gateway, nginx, request_of, resident_mb, upstream
-from turns import forget_proxies
+from turns import clean_environment
 
 ROUNDS = 7
 STARTS = 5
@@ -123,7 +123,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 if a budget is missed")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     options = parser.parse_args()
-    forget_proxies()
+    clean_environment()
     rows = []
 
     def add(found: Iterator[Row]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from plain import KEY, MESSAGES, TEXT
 from rows import show
 from servers import upstream
-from turns import SCENARIOS, MakeSide, forget_proxies, measure
+from turns import SCENARIOS, MakeSide, clean_environment, measure
 
 
 class OpenAI:
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="NAME", help="only measurements whose name contains NAME")
     parser.add_argument("--seconds", type=float, default=8.0, help="time for each comparison (default: 8)")
     options = parser.parse_args()
-    forget_proxies()
+    clean_environment()
     peers = installed()
     with upstream() as origin:
         loop = asyncio.new_event_loop()

@@ -19,7 +19,7 @@ from footprint import measure_first_call, measure_import, measure_install
 from plain import KEY, MESSAGES, TEXT
 from rows import Row, rows_in, show
 from servers import upstream
-from turns import SCENARIOS, forget_proxies, measure
+from turns import SCENARIOS, clean_environment, measure
 
 import llmgate_core
 
@@ -89,7 +89,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.h11:
         sys.modules["httptools"] = None  # type: ignore[assignment]  # an import of it fails
-    forget_proxies()
+    clean_environment()
     names = H11_SIDES if arguments.h11 else SIDES
     ours = {name: partial(Ours, transport=transport) for name, transport in names.items()}
     rows = []

@@ -125,7 +125,11 @@ def one_round(programs: dict[str, Program], n: int, turn: int) -> dict[str, floa
     return times
 
 
-def forget_proxies() -> None:
-    """Remove the proxies from the environment: every upstream of a benchmark is on the loopback."""
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]
+def clean_environment() -> None:
+    """Remove the proxies from the environment, since every upstream is on the loopback, and what forbids bytecode.
+
+    Without bytecode each start of a child would compile more than a hundred modules.
+    """
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name == "PYTHONDONTWRITEBYTECODE":
+            del os.environ[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -68,9 +69,8 @@ class Catalogue:
     def shipped(cls) -> Catalogue:
         """Return the catalogue of this package."""
         catalogue = cls()
-        folder = Path(__file__).with_name("data")
         for name in SHIPPED_FILES:
-            catalogue._merge(decode((folder / name).read_bytes()), name)  # checked by a test, not at every start
+            catalogue._merge(_shipped_file(name), name)  # checked by a test, not at every start
         return catalogue
 
     @classmethod
@@ -224,6 +224,13 @@ class Catalogue:
         if "as_of" in data:
             self._dates[provider] = data["as_of"]
         self._lookups = {}
+
+
+@cache
+def _shipped_file(name: str) -> Mapping[str, Any]:
+    """Return a file of this package. All catalogues share its rows, since merging makes new ones."""
+    content: Mapping[str, Any] = decode(Path(__file__).with_name("data").joinpath(name).read_bytes())
+    return content
 
 
 def _parts(path: str | Path) -> list[Any]:

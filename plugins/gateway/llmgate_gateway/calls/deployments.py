@@ -7,7 +7,6 @@ Source: docs/gateway/configure.md, "Names and stars"; rows S6 and S20 of docs/re
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -135,6 +134,8 @@ class Deployments:
     def unknown_model(self, model: str, caller: Caller) -> RefusedError:
         """Return the refusal of a name that leads to no deployment, with similar names that the caller may use."""
         usable = [name for name in self.names if caller.may_use(name)]
+        import difflib  # only for a name that is wrong
+
         near = difflib.get_close_matches(model[:MAX_SHOWN_CHARACTERS], usable, 3, 0.6)
         hint = f" Similar names: {', '.join(near)}." if near else ""
         message = f"The model {model[:MAX_SHOWN_CHARACTERS]!r} does not exist on this gateway.{hint}"

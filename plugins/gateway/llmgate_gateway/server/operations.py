@@ -14,11 +14,12 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 import llmgate_core
+from llmgate_gateway import pages
 from llmgate_gateway.app import Gateway, Page, PageRequest
 from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
 from llmgate_gateway.http.body import decode_object
@@ -166,7 +167,7 @@ def _explain(request: PageRequest) -> Reply:
 
 def _static_page(name: str) -> Reply:
     """Return a page of this package. Its policy allows its own script and style by their hashes, and nothing else."""
-    content = (files("llmgate_gateway") / "pages" / "ui" / name).read_bytes()
+    content = (Path(pages.__file__).with_name("ui") / name).read_bytes()
     hashes: dict[bytes, str] = {}
     for kind, inside in INLINE.findall(content):
         digest = base64.b64encode(hashlib.sha256(inside).digest()).decode()

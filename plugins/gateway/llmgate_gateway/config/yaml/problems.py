@@ -5,7 +5,6 @@ Pure. No message shows a value of the file, since any value may be a key.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -92,6 +91,8 @@ class Problems:
             return ""
         spelled = {other.lower(): other for other in candidates}
         self._comparisons -= len(spelled)
+        import difflib  # only for a name that is wrong
+
         near = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
         return f", did you mean {spelled[near[0]]!r}?" if near else ""
 
