@@ -17,9 +17,15 @@ client.completion("openai/gpt-4o", [{"role": "user", "content": "Hi"}])
 print("\\n".join(sys.modules))
 """
 NOT_NEEDED = (
-    *("asyncio", "concurrent.futures", "subprocess", "multiprocessing"),
+    *("asyncio", "concurrent.futures", "subprocess", "multiprocessing", "difflib", "http.client", "urllib.request"),
     *("httpx", "httpcore", "anyio", "h11", "certifi", "yaml", "prometheus_client", "logging.config"),
-    *("llmgate_core.client.async_client", "llmgate_core.relay", "llmgate_core.cli", "llmgate_core.testing"),
+    *(
+        "llmgate_core.client.async_client",
+        "llmgate_core.relay",
+        "llmgate_core.cli",
+        "llmgate_core.testing",
+        "llmgate_gateway",
+    ),
     *(
         "llmgate_core.bridges.chat_to_responses",
         "llmgate_core.bridges.responses_to_chat",

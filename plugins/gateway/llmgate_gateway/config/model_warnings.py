@@ -16,7 +16,7 @@ from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.schema.fields import is_loopback
 
 if TYPE_CHECKING:
-    from llmgate_core import Client
+    from llmgate_core import AsyncClient
 
 __all__ = ["model_warnings"]
 
@@ -26,7 +26,7 @@ NOTHING: Mapping[str, Any] = {}
 
 
 def model_warnings(
-    client: Client, families: Iterable[str], entry: Mapping[str, Any], settings: Any, *, keys: bool
+    client: AsyncClient, families: Iterable[str], entry: Mapping[str, Any], settings: Any, *, keys: bool
 ) -> Iterator[str]:
     """Yield what is wrong with an entry whose model resolves.
 
@@ -72,7 +72,7 @@ def _other_endpoint(mode: str, known: str) -> bool:
 
 
 def _missing_key(
-    client: Client, targets: list[ResolvedModel], params: Mapping[str, Any], settings: Mapping[str, Any]
+    client: AsyncClient, targets: list[ResolvedModel], params: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> str:
     if params.get("api_key") is not None or settings.get("api_key") is not None or params.get("extra_headers"):
         return ""

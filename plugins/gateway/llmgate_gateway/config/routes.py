@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llmgate_core import Client, PluginPolicy, Settings
+from llmgate_core import AsyncClient, PluginPolicy, Settings
 from llmgate_core.serving import errors
 from llmgate_gateway.config.model_warnings import model_warnings
 from llmgate_gateway.config.provider_prefixes import model_for
@@ -140,18 +140,19 @@ def plugin_policy(choice: PluginChoice) -> PluginPolicy:
     return PluginPolicy(allow=allow, block=frozenset(choice.block), prefer=choice.prefer)
 
 
-def _client(policy: PluginPolicy, catalogue_file: str | None) -> Client:
-    return Client(settings=Settings(plugins=policy, catalogue_file=catalogue_file))
+def _client(policy: PluginPolicy, catalogue_file: str | None) -> AsyncClient:
+    """Return a client that only resolves models; of the class that serves, so that a start loads no other."""
+    return AsyncClient(settings=Settings(plugins=policy, catalogue_file=catalogue_file))
 
 
-def _load(client: Client) -> None:
+def _load(client: AsyncClient) -> None:
     """Load what a client knows of its plugins; what it would warn of is reported with the config's own warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         client.load()
 
 
-def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | str:
+def _resolve(client: AsyncClient, model: str, mode: str | None) -> dict[str, str] | str:
     """Return family -> plugin for a model string, or why nothing serves it: a family in dispute fails them all."""
     if model.startswith(LIKE_A_KEY):
         return f"it begins with {LIKE_A_KEY!r} like a key, which belongs in api_key; its value is not shown"
@@ -171,7 +172,7 @@ def _resolve(client: Client, model: str, mode: str | None) -> dict[str, str] | s
     return plugins or f"{_most_important(failures)}{_prefix_hint(client, model, mode)}"
 
 
-def _prefix_hint(client: Client, model: str, mode: str | None) -> str:
+def _prefix_hint(client: AsyncClient, model: str, mode: str | None) -> str:
     """Return a hint to add a prefix to an unknown bare name, for which LiteLLM would guess; else an empty string."""
     prefix = client.default_prefix(mode or "chat")
     if "/" in model or prefix is None or client.knows_model(model):
