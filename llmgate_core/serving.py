@@ -11,7 +11,7 @@ from __future__ import annotations
 from llmgate_core import errors
 from llmgate_core.calls.prepared import short_values
 from llmgate_core.calls.retry import is_worth_retrying
-from llmgate_core.catalogue.prices import cost_of, units_of
+from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
@@ -49,6 +49,7 @@ __all__ = [
     "Headers",
     "LedgerEntry",
     "Limits",
+    "ModelPrices",
     "Multipart",
     "Operation",
     "PluginEntryPoint",

@@ -15,7 +15,7 @@ from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.vectors import count_of_inputs
-from llmgate_core.catalogue.prices import Cost, billed_tier, cost_of, units_of
+from llmgate_core.catalogue.prices import Cost, billed_tier, units_of
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
@@ -118,7 +118,7 @@ class ResultReader(ABC):
         if request_units is None:
             request_units = units_of(self._call.family.name, body)
         all_units = {**request_units, **units} if units else request_units
-        return cost_of(row.facts, usage, as_of=row.as_of, tier=tier, units=all_units)
+        return row.prices.cost_of(usage, tier=tier, units=all_units)
 
     def _canonical(self, response: UpstreamResponse) -> tuple[JsonObject | UpstreamResponse, tuple[LedgerEntry, ...]]:
         """Return the answer in the shape of the family that was called, and what that lost.

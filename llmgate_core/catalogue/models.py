@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.catalogue.prices import ModelPrices
 from llmgate_core.catalogue.schema import ROW_KEYS, check_file
 from llmgate_core.errors import ConfigError
 from llmgate_core.json_codec import decode
@@ -43,6 +44,7 @@ class ModelRow:
         name: the name of the row. provider: the provider of the model. mode: the endpoint that serves it.
         prefix: the routing prefix that serves that mode; None: no plugin is known to serve it.
         facts: the whole row, read-only. as_of: the date on which it was checked; empty: not known.
+        prices: the prices in it.
     """
 
     name: str
@@ -51,6 +53,10 @@ class ModelRow:
     prefix: str | None
     facts: ModelFacts
     as_of: str = ""
+    prices: ModelPrices = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prices", ModelPrices(self.facts, self.as_of))
 
 
 class Catalogue:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.serving import FAMILIES, ResolvedModel, errors
-from llmgate_gateway.calls.pricing import own_pricing
+from llmgate_core.serving import FAMILIES, ModelPrices, ResolvedModel, errors
+from llmgate_gateway.calls.pricing import own_prices
 from llmgate_gateway.calls.trusted_certificates import check_ca_file
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, options_for
 from llmgate_gateway.config.provider_prefixes import model_for
@@ -35,7 +35,7 @@ class LiveDeployment:
         client: makes every call with `arguments`, which it resolves once.
         extra_headers: those of `arguments`, which a trace is added to.
         targets: family -> where its calls go; for a pattern, where those of any one model would.
-        pricing: the config's own prices, in the form of the catalogue's; None: the catalogue's hold.
+        own_prices: the config's own prices; None: the catalogue's hold.
         key_leaks: to detect an upstream that repeats our key.
         label: for logs, metrics and headers.
         logs_content: prompts and answers go into the log.
@@ -52,7 +52,7 @@ class LiveDeployment:
     key_leaks: KeyLeakDetector = field(repr=False)
     label: str = ""
     logs_content: bool = False
-    pricing: Mapping[str, Any] | None = None
+    own_prices: ModelPrices | None = None
     asks_usage: bool = False
     takes_usage: bool | None = None
     outcome: str | None = None
@@ -136,7 +136,7 @@ class LiveDeployments:
             KeyLeakDetector(keys),
             entry.label,
             logs_content=config.general.log_content,
-            pricing=own_pricing(entry.model_info, targets),
+            own_prices=own_prices(entry.model_info, targets),
             asks_usage=self._asks_usage,
         )
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.serving import ResolvedModel
+from llmgate_core.serving import ModelPrices, ResolvedModel
 from llmgate_gateway.config import ModelInfo
 
-__all__ = ["own_pricing"]
+__all__ = ["own_prices"]
 
 MILLION = 1_000_000
 TOKEN_PRICES: Mapping[str, str] = MappingProxyType(
@@ -29,7 +29,7 @@ AUDIO_PRICES: Mapping[str, str] = MappingProxyType(
 DEFAULTS = {"input": 0.0, "output": 0.0}
 
 
-def own_pricing(info: ModelInfo, targets: Mapping[str, ResolvedModel]) -> Mapping[str, Any] | None:
+def own_prices(info: ModelInfo, targets: Mapping[str, ResolvedModel]) -> ModelPrices | None:
     """Return the prices of a deployment whose config gives any, over those of the catalogue; None if it gives none."""
     tokens, audio = _prices(info, TOKEN_PRICES), _prices(info, AUDIO_PRICES)
     others: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def own_pricing(info: ModelInfo, targets: Mapping[str, ResolvedModel]) -> Mappin
     pricing = {**known, **others, "standard": {**standard, **tokens}}
     if audio:
         pricing["audio_tokens"] = {**(known.get("audio_tokens") or {}), **audio}
-    return MappingProxyType(pricing)
+    return ModelPrices({"pricing": pricing}, as_of="")
 
 
 def _prices(info: ModelInfo, names: Mapping[str, str]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from llmgate_core import AsyncStream
-from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, cost_of, errors, short_values, units_of
+from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors, short_values, units_of
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.calls.live_deployment import LiveDeployment
@@ -215,11 +215,10 @@ def _record_usage(call: GatewayCall, deployment: LiveDeployment, upstream: CallR
     record, usage = call.record, upstream.usage
     record.usage = usage
     if usage is not None:
-        if deployment.pricing is None:
+        if deployment.own_prices is None:
             cost = upstream.cost_of(usage, upstream.tier)
         else:
-            facts = {"pricing": deployment.pricing}
-            cost = cost_of(facts, usage, as_of="", units=units_of(call.family, call.body))
+            cost = deployment.own_prices.cost_of(usage, units=units_of(call.family, call.body))
         record.cost = None if cost is None else float(cost)
 
 
