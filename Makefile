@@ -22,6 +22,9 @@ PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The tests start hundreds of Python processes, and without it each would compile llmgate again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak fuzz lock clean
 
 help: ## list the targets

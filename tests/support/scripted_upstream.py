@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import uvloop
@@ -73,6 +73,11 @@ class Peer:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.sock.close()
 
+    def hang_up(self) -> None:
+        """Wake the script, which may wait for a client that keeps its connection."""
+        with suppress(OSError):  # the script has closed it
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def _receive(self) -> bytes:
         try:
             data = self.sock.recv(65536)
@@ -123,6 +128,8 @@ class Upstream:
     def stop(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for peer in self.peers:
+            peer.hang_up()
         for thread in self._threads:
             thread.join(PATIENCE)
 
