@@ -17,7 +17,7 @@ from llmgate_core.testing import FakeUpstream
 pytest.register_assert_rewrite("tests.support")
 pytest_plugins = ["llmgate_core.testing.pytest_plugin", "tests.support.plugin_fixtures"]
 
-MAX_EXAMPLES = {"fast": 20, "normal": 200, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
+MAX_EXAMPLES = {"fast": 20, "normal": 100, "full": 10_000}  # a property may ask for fewer: tests/support/examples.py
 LEFT_OUT = {"fast": ("slow", "exhaustive"), "normal": ("exhaustive",), "full": ()}  # markers
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 

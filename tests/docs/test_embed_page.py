@@ -1,7 +1,7 @@
 """Every program of `docs/gateway/embed.md` runs as it stands, against a real small model on this machine.
 
-Each is a process of its own in a folder with the page's config, so that what it imports, warns of and leaves behind is
-its own. What the model says is its affair; that it said something, and how it got there, is checked.
+Each has a process of its own in a folder with the page's config, so that what it imports, warns of and leaves behind is
+its own; there it runs first against a server, with another address and without the transport. What the model says is its affair; that it said something, and how it got there, is checked.
 """
 
 from __future__ import annotations
@@ -51,28 +51,49 @@ SCRIPTS = {name: text for name, text in PROGRAMS.items() if name not in APPS}
 each_script = pytest.mark.parametrize("name", list(SCRIPTS))
 
 
+HTTP_CLIENT = re.compile(r",?\s*http_client=http\b")
+NEXT = "-- the next program --"
+RUN_IN_TURN = f"""
+import gc, runpy, sys
+for path in sys.argv[1:]:
+    runpy.run_path(path, run_name="__main__")
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        print({NEXT!r}, file=stream, flush=True)
+"""
+
+
+def with_config(folder: Path) -> Path:
+    (config,) = (block.text for block in blocks(PAGE) if block.language == "yaml")
+    (folder / "config.yaml").write_text(config, "utf-8")
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (config,) = (block.text for block in blocks(PAGE) if block.language == "yaml")
-    (tmp_path / "config.yaml").write_text(config, "utf-8")
-    return tmp_path
+    return with_config(tmp_path)
 
 
-def run(program: str, folder: Path, **environment: str) -> tuple[str, str]:
-    """Run a program to its end, and return what it printed and what it said on standard error."""
-    path = folder / "program.py"
-    path.write_text(program, "utf-8")
+def run_in_turn(programs: list[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Run programs in one process, which imports a framework once, to its end.
+
+    Returns:
+        What each printed, and what each said on standard error; last what was printed and said at the end.
+    """
+    paths = [folder / f"program_{number}.py" for number in range(len(programs))]
+    for path, program in zip(paths, programs, strict=True):
+        path.write_text(program, "utf-8")
     done = subprocess.run(
-        [sys.executable, path.name],
+        [sys.executable, "-c", RUN_IN_TURN, *(path.name for path in paths)],
         cwd=folder,
-        env=clean_environment(**OFFLINE, **environment),
+        env=clean_environment(**OFFLINE),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
+    return done.stdout.split(NEXT), done.stderr.split(NEXT)
 
 
 def test_the_page_has_a_program_for_each_way_and_framework() -> None:
@@ -80,35 +101,29 @@ def test_the_page_has_a_program_for_each_way_and_framework() -> None:
     assert sorted(PROGRAMS) == sorted([*wanted, *APPS])
 
 
-@each_script
-def test_a_program_gets_an_answer_of_the_local_model_without_a_server_and_ends_cleanly(name: str, folder: Path) -> None:
-    printed, said = run(SCRIPTS[name], folder)
-    assert printed.strip()
-    assert [end for end in LOOSE_ENDS if end in said] == [], said
-
-
-@pytest.fixture
-def served(folder: Path) -> Iterator[GatewayProcess]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    folder = with_config(tmp_path_factory.mktemp("served"))
     with gateway_process("serve", "--config", "config.yaml", folder=folder, environment={}) as gateway:
         yield gateway
+        assert gateway.stop() == 0
 
 
-HTTP_CLIENT = re.compile(r",?\s*http_client=http\b")
-
-
-def test_the_same_programs_talk_to_a_server_when_told_another_address_and_no_transport(
-    folder: Path, served: GatewayProcess
+@each_script
+def test_a_program_gets_an_answer_of_a_server_at_another_address_and_without_one_and_ends_cleanly(
+    name: str, folder: Path, served: GatewayProcess
 ) -> None:
-    for name, program in SCRIPTS.items():
-        text, count = HTTP_CLIENT.subn("", program)
-        assert count == 1, name
-        printed, _ = run(text.replace("http://gateway", served.url), folder)
-        assert printed.strip(), name
-    assert served.stop() == 0
-    records = [json.loads(line) for line in served.out]
-    assert {(record["status"], record["plugin"]) for record in records} == {(200, "llmgate-local")}
-    assert {record["operation"] for record in records} == {"create"}
-    assert len(records) >= len(SCRIPTS)
+    text, count = HTTP_CLIENT.subn("", SCRIPTS[name])
+    assert count == 1
+    logged = len(served.out)
+    printed, (_, *said) = run_in_turn([text.replace("http://gateway", served.url), SCRIPTS[name]], folder)
+    assert [bool(each.strip()) for each in printed] == [True, True, False]
+    assert [end for end in LOOSE_ENDS if end in "".join(said)] == [], said
+    served.wait_for(lambda: len(served.out) > logged, "the request of the first program")
+    records = [json.loads(line) for line in served.out[logged:]]
+    assert {(record["status"], record["plugin"], record["operation"]) for record in records} == {
+        (200, "llmgate-local", "create")
+    }
 
 
 @pytest.mark.parametrize("name", APPS)
