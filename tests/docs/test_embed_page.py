@@ -1,7 +1,8 @@
 """Every program of `docs/gateway/embed.md` runs as it stands, against a real small model on this machine.
 
 Each has a process of its own in a folder with the page's config, so that what it imports, warns of and leaves behind is
-its own; there it runs first against a server, with another address and without the transport. What the model says is its affair; that it said something, and how it got there, is checked.
+its own; there it runs first against a server, with another address and without the transport. What the model says is
+its affair; that it said something, and how it got there, is checked.
 """
 
 from __future__ import annotations
