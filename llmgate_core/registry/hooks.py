@@ -125,7 +125,7 @@ class _HookManager(pluggy.PluginManager):
         return super().register(plugin, name)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        """Return the marker's options of an attribute; None: it is no hook."""
+        """Return the marker's options of an attribute; None: it has no marker."""
         return super().parse_hookimpl_opts(plugin, name) if name in self._names else None
 
 

@@ -36,7 +36,7 @@ def as_count(value: Any) -> int:
     """Return a count.
 
     Raises:
-        NotKnownError: it is none.
+        NotKnownError: it makes no sense.
     """
     if type(value) is int and value in COUNTS:
         return value
@@ -47,7 +47,7 @@ def as_number(value: Any) -> float:
     """Return a price or an amount.
 
     Raises:
-        NotKnownError: it is none.
+        NotKnownError: it makes no sense.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT and isfinite(value):
         return value
@@ -58,7 +58,7 @@ def as_seconds(value: Any) -> float:
     """Return a number of seconds; the videos API sends it as a string.
 
     Raises:
-        NotKnownError: it is none.
+        NotKnownError: it makes no sense.
     """
     if isinstance(value, str) and value.isdecimal() and len(value) < 10:
         return int(value)

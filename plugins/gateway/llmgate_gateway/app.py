@@ -201,7 +201,7 @@ class Gateway:
         await self._stores.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope. Of a request the observers are told how it ended, whatever happens in between."""
+        """Serve one ASGI scope. Observers see how each request ended, whatever happens in between."""
         if scope["type"] != "http":
             await self._serve_other(scope, receive, send)
             return
