@@ -165,7 +165,7 @@ class ChoiceReader(_ChunkReader):
     def _record_chunk(self, chunk: Any, piece: Any) -> Any:
         self._pieces.append(piece)
         choices = chunk.choices
-        if chunk.usage is not None or len(choices or ()) != 1 or choices[0].finish_reason:
+        if chunk.usage is not None or not choices or len(choices) > 1 or choices[0].finish_reason:
             self.end.see_chunk(chunk)  # the others, one per token, cannot end the stream
         elif tier := chunk.service_tier:
             self.end.tier = tier

@@ -63,6 +63,8 @@ class EventRelay(EventStreamReader):
             failure = error
         if self.end.is_over and not self._family.ends:
             pieces.append(DONE_EVENT)
+        elif len(pieces) == 1 and failure is None:
+            return iter(pieces)
         elif not pieces and self.count and self.comments != comments:
             pieces.append(b":%b\n\n" % self._decoder.comment)
         chunks = (b"".join(pieces),) if pieces else ()

@@ -120,6 +120,8 @@ class ResponseReader:
     def take(self) -> bytes:
         """Return what has come of the body so far, still encoded."""
         blocks = self._blocks
+        if not blocks:
+            return b""
         if len(blocks) == 1:
             return blocks.pop()
         block = b"".join(blocks)
