@@ -20,7 +20,6 @@ from llmgate_gateway.telemetry.metrics import Metrics
 from llmgate_gateway.telemetry.record import RequestRecord
 
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.catalogue.prices import cost_of
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.events import fold_events
 from llmgate_core.reading.sse import SSEDecoder
@@ -98,7 +97,7 @@ def costs() -> dict[str, tuple[Callable[[], Any], float]]:
     return {
         "a line of the access log": (lambda: log.line(RECORD), 5.0),
         "counting a request": (lambda: metrics.observe(RECORD), 6.0),
-        "the cost of a chat answer": (lambda: cost_of(row.facts, USAGE, as_of="2026-11-22", tier="default"), 10.0),
+        "the cost of a chat answer": (lambda: row.prices.cost_of(USAGE, tier="default"), 10.0),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.catalogue.prices.amounts import COUNTS, MILLION, NotKnownError, as_number
+from llmgate_core.catalogue.prices.amounts import MAX_COUNT, MILLION, NotKnownError, as_number
 from llmgate_core.catalogue.prices.tier import KINDS, TierPrices, cached_price
 from llmgate_core.catalogue.prices.units import has_unseen_searches
 from llmgate_core.catalogue.prices.usage import token_fields
@@ -24,7 +24,7 @@ class TextPrices:
         NotKnownError: the row has no such prices, or others that may apply to the same usage.
     """
 
-    __slots__ = ("cached_input", "input", "input_counts", "output")
+    __slots__ = ("cached_input", "input", "max_input", "output")
 
     def __init__(self, prices: TierPrices) -> None:
         if any(f"{kind}_tokens" in prices.pricing for kind in KINDS) or has_unseen_searches(prices):
@@ -33,12 +33,14 @@ class TextPrices:
         self.input = as_number(of_text.get("input"))
         self.cached_input = as_number(cached_price(of_text))
         self.output = as_number(of_text.get("output"))
-        self.input_counts = COUNTS if above is None else range(int(above) + 1)
+        self.max_input = MAX_COUNT if above is None else above
 
     def parts(self, usage: dict[str, Any]) -> dict[str, float] | None:
         """Return the cost of each part of a usage that counts text only; None: the usage may count more."""
         read, written, details, written_details = token_fields(usage)
-        if type(read) is not int or read not in self.input_counts or type(written) is not int or written not in COUNTS:
+        if type(read) is not int or not 0 <= read <= self.max_input:
+            return None
+        if type(written) is not int or not 0 <= written <= MAX_COUNT:
             return None
         cached = None
         if details is not None:

@@ -16,20 +16,24 @@ from llmgate_core.catalogue.prices.model import general_parts
 from llmgate_core.catalogue.prices.text import TextPrices
 from llmgate_core.catalogue.prices.tier import TierPrices
 from llmgate_core.catalogue.prices.usage import TIERS, billed_tier
+from tests.support.examples import examples
 
 AS_OF = "2026-11-22"
 SHIPPED = Catalogue.shipped()
 ROWS = [row.facts for name in SHIPPED.names() if (row := SHIPPED.lookup("openai", name)) and row.facts.get("pricing")]
 CHAT = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 
-PRICES = st.sampled_from([0, 0.0, 1, 2.5, 1e-9, 10**12, -1.0, math.nan, math.inf, True, None])
-COUNTS = st.one_of(
-    st.integers(0, 5),
-    st.integers(0, 400_000),
-    st.sampled_from([128_000, 128_001, 200_000, 200_001, 272_000, 272_001, MAX_COUNT, MAX_COUNT + 1]),
-)
-ODD = st.sampled_from([None, -1, 1.5, 2.0, 10**400, math.nan, math.inf, "12", "", True, False, [], [1], {}, {"a": 1}])
-VALUES = st.one_of(COUNTS, COUNTS, COUNTS, ODD)
+
+def mostly(usual: st.SearchStrategy[Any], *odd: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for usual values, and once in ten times for an odd one."""
+    return st.integers(0, 9).flatmap(lambda number: usual if number < 9 else st.sampled_from(odd))
+
+
+PRICES = mostly(st.sampled_from([0, 0.0, 1, 2.5, 1e-9]), 10**12, 10**13, -1.0, math.nan, math.inf, True, None)
+EDGES = (128_000, 128_001, 200_000, 200_001, 272_000, 272_001, MAX_COUNT, MAX_COUNT + 1)
+COUNTS = mostly(st.one_of(st.integers(0, 5), st.integers(0, 300_000)), *EDGES)
+ODD = (None, -1, 1.5, 2.0, 10**400, math.nan, math.inf, "12", "", True, False, [], [1], {}, {"a": 1})
+VALUES = mostly(COUNTS, *ODD)
 
 
 def objects(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -66,7 +70,8 @@ ODD_ROWS = objects(
 NAMES = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "text_tokens", "reasoning_tokens")
 SPLITS = objects({}, {"audio_tokens": VALUES, "image_tokens": VALUES, "text_tokens": VALUES})
 COUNTED = objects({}, {**dict.fromkeys(NAMES, VALUES), "cached_tokens_details": SPLITS})
-DETAILS = st.one_of(st.none(), objects({}, {"cached_tokens": COUNTS}), COUNTED, ODD)
+USUAL = objects({}, {"cached_tokens": st.integers(0, 3), "audio_tokens": st.just(0), "reasoning_tokens": COUNTS})
+DETAILS = mostly(st.one_of(st.none(), USUAL, USUAL, COUNTED), *ODD)
 
 
 def shape(read: str, written: str, details: str, written_details: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -75,20 +80,18 @@ def shape(read: str, written: str, details: str, written_details: str) -> st.Sea
     )
 
 
-USAGES = st.one_of(
-    st.none(),
-    st.just({}),
-    shape("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details"),
-    shape("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details"),
+CHATS = shape("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+RESPONSES = shape("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+OTHERS = st.one_of(
     shape("input_tokens", "output_tokens", "input_token_details", "output_tokens_details"),
-    objects(
-        {}, {"prompt_tokens": VALUES, "input_tokens": VALUES, "total_tokens": VALUES, "input_tokens_details": DETAILS}
-    ),
+    objects({}, {"prompt_tokens": VALUES, "input_tokens": VALUES, "total_tokens": VALUES}),
     objects({"type": st.just("duration")}, {"seconds": VALUES}),
 )
+USAGES = mostly(st.one_of(CHATS, RESPONSES, OTHERS), None, {})
 UNITS = st.one_of(
     st.none(),
     st.just({}),
+    st.just({"web_search_calls": 0}),
     objects(
         {},
         {
@@ -101,7 +104,7 @@ UNITS = st.one_of(
         },
     ),
 )
-TIER_NAMES = st.sampled_from([None, *[name for name in TIERS if name is not None], "scale", ""])
+TIER_NAMES = st.one_of(st.just(None), st.just("default"), st.sampled_from([*TIERS, "scale", ""]))
 
 
 def general_cost(facts: Any, usage: Any, tier: str | None, units: Any) -> Cost | None:
@@ -125,7 +128,8 @@ def shown(cost: Cost | None) -> Any:
 CALLS = st.lists(st.tuples(USAGES, TIER_NAMES, UNITS), min_size=3, max_size=6)
 
 
-@given(facts=st.one_of(st.sampled_from(ROWS), ODD_ROWS), calls=CALLS)
+@examples(1_000)
+@given(facts=st.one_of(st.sampled_from(ROWS), st.sampled_from(ROWS), ODD_ROWS), calls=CALLS)
 @example(ROWS[0], [(CHAT, tier, None) for tier in TIERS])
 def test_both_ways_come_to_the_same_cost(facts: Any, calls: list[tuple[Any, str | None, Any]]) -> None:
     prices = ModelPrices(facts, AS_OF)  # of several calls, since it keeps what it has read of a tier
@@ -155,6 +159,29 @@ def test_an_ordinary_answer_takes_the_short_way_with_most_models(usage: Any) -> 
         taken += parts is not None
         assert parts == general_parts(prices, usage, {})
     assert taken > 100
+
+
+@pytest.mark.parametrize("made", [{"audio_tokens": 5}, {"image_tokens": 5}, 5, "text", [1]])
+def test_an_answer_that_is_not_only_text_has_no_cost_by_prices_of_text(made: Any) -> None:
+    row = SHIPPED.lookup("openai", "gpt-4o")
+    assert row is not None
+    assert row.prices.cost_of({**CHAT, "completion_tokens_details": made}) is None
+    assert row.prices.cost_of({**CHAT, "completion_tokens_details": {}}) == 0.0075
+
+
+def test_input_is_long_by_the_same_threshold_either_way() -> None:
+    checked = 0
+    for facts in ROWS:
+        long = facts["pricing"].get("standard", {}).get("long_context")
+        if not long:
+            continue
+        for above in (0, 1):
+            usage = {"prompt_tokens": long["above_input_tokens"] + above, "completion_tokens": 1}
+            for tier in ("standard", "batch", "flex", "priority"):
+                found = ModelPrices(facts, AS_OF).cost_of(usage, tier=tier, units={})
+                assert shown(found) == shown(general_cost(facts, usage, tier, {}))
+                checked += found is not None
+    assert checked > 20
 
 
 def test_a_row_without_prices_has_no_cost() -> None:
