@@ -7,6 +7,7 @@ property with all its examples.
 
 from __future__ import annotations
 
+import gc
 import shutil
 
 import pytest
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason="needs Chromium, which `make chromium` installs"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep garbage collection from looking through all modules and 13,000 tests again and again: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def _deselect(marker: str, config: pytest.Config, items: list[pytest.Item]) -> None:
