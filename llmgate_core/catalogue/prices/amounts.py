@@ -32,10 +32,10 @@ class NotKnownError(Exception):
 
 
 def as_count(value: Any) -> int:
-    """Return a count.
+    """Return the value if it is a count.
 
     Raises:
-        NotKnownError: it makes no sense.
+        NotKnownError: it is not.
     """
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
@@ -43,10 +43,10 @@ def as_count(value: Any) -> int:
 
 
 def as_number(value: Any) -> float:
-    """Return a price or an amount.
+    """Return the value if it is a price or an amount.
 
     Raises:
-        NotKnownError: it makes no sense.
+        NotKnownError: it is not.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT and isfinite(value):
         return value
@@ -57,7 +57,7 @@ def as_seconds(value: Any) -> float:
     """Return a number of seconds; the videos API sends it as a string.
 
     Raises:
-        NotKnownError: it makes no sense.
+        NotKnownError: the value is not such a number.
     """
     if isinstance(value, str) and value.isdecimal() and len(value) < 10:
         return int(value)

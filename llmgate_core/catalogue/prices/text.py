@@ -1,8 +1,8 @@
 """What an ordinary answer costs: text that was read and written, and how much of what was read came from the cache.
 
-A short way for what most calls are. It has prices only for what it fully understands, and these are the same as those
-of `tokens.py`. Everything else is left to the general way: audio, images, a cache that was written, long input, other
-units, odd counts.
+The short way, which most answers take. It prices only what it fully understands, to the same sum as `tokens.py`, and
+leaves everything else to the general way: audio, images, tokens written to the cache, long input, other units, odd
+counts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TextPrices:
         self.max_input = MAX_COUNT if above is None else above
 
     def parts(self, usage: dict[str, Any]) -> dict[str, float] | None:
-        """Return the cost of each part of a usage that counts text only; None: the usage may count more."""
+        """Return the cost of each part of a usage that counts text only; None: the general way has to decide."""
         read, written, details, written_details = token_fields(usage)
         if type(read) is not int or not 0 <= read <= self.max_input:
             return None

@@ -1,4 +1,4 @@
-"""What tokens cost: text, audio and images, read, written, and kept in a cache. The general way, with every rule.
+"""What tokens of text, audio and images cost, read, written or kept in a cache. The general way, with every rule.
 
 Source: the field `pricing` of `data/openai.json`.
 """
