@@ -53,7 +53,7 @@ async def _send_blocks(
         await request.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         async for block in body:
             record.events += 1
-            await request.send({"type": "http.response.body", "body": block, "more_body": True})
+            await request.send_block(block)
     except errors.LLMGateError as error:
         record_failure(record, error)
         return error

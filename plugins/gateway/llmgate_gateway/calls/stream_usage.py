@@ -60,7 +60,7 @@ def refuses_usage(error: errors.LLMGateError) -> bool:
 async def without_usage(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield a stream's blocks of whole events without what the option has added: an event, and a null in each other."""
     async for block in stream:
-        kept = block if USAGE_WORD not in block else b"".join(map(_kept, block.split(EVENT_END)[:-1]))
+        kept = block if block.find(USAGE_WORD) < 0 else b"".join(map(_kept, block.split(EVENT_END)[:-1]))
         if kept:
             yield kept
 

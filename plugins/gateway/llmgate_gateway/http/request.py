@@ -60,6 +60,10 @@ class ServerExchange(Protocol):
         """Call `on_disconnect` when the client disconnects; at once if it has."""
         ...
 
+    def send_now(self, block: bytes) -> bool:
+        """Send a block of the body, of which more follows; False: not sent, since the client reads too slowly."""
+        ...
+
     def abort(self) -> None:
         """Drop the connection, with what has not been sent."""
         ...
@@ -190,6 +194,17 @@ class ClientRequest:
             self._ends_event = message.get("body", b"").endswith(EVENT_END)
         self.waiting_for, self.waiting_since = "reader", monotonic()
         await self._send(message)
+        self.waiting_for = None
+
+    async def send_block(self, block: bytes) -> None:
+        """Send a block of a body of which more follows, as fast as the client reads."""
+        if self.comment_seconds is not None:
+            self._ends_event = block.endswith(EVENT_END)
+        self.waiting_since = monotonic()
+        if self._server is not None and self._server.send_now(block):
+            return
+        self.waiting_for = "reader"
+        await self._send({"type": "http.response.body", "body": block, "more_body": True})
         self.waiting_for = None
 
     async def send_whole(self, status: int, headers: RawHeaders, content: bytes) -> None:

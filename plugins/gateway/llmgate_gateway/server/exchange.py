@@ -155,6 +155,14 @@ class Exchange:
         else:
             self._begin(message["status"], message.get("headers", ()))
 
+    def send_now(self, block: bytes) -> bool:
+        """Send a block of the body without waiting, as `send` does; False: it has to be sent by `send`."""
+        if self._connection.writable is not None or not self.has_begun or self.is_complete:
+            return False
+        if not self.is_disconnected:
+            self._send_body(block, follows=True)
+        return True
+
     def add_body(self, block: bytes) -> None:
         """Add bytes of the body that have come."""
         self._blocks.append(block)
