@@ -38,19 +38,20 @@ class SSEDecoder:
     Attributes:
         comments: how many comments have come so far.
         comment: the last one, without its colon, cut at `MAX_COMMENT_BYTES`.
+        is_within: what comes next may not begin an event: something waits, or this is the first block.
     """
 
     __slots__ = (
         "_after_cr",
         "_bom",
         "_failure",
-        "_is_within",
         "_line",
         "_lines",
         "_max_event_bytes",
         "_size",
         "comment",
         "comments",
+        "is_within",
     )
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -61,7 +62,7 @@ class SSEDecoder:
         self._bom = b"\xef\xbb\xbf"  # dropped from the first line only
         self._max_event_bytes = max_event_bytes
         self._failure = ""
-        self._is_within = True  # what comes next is not certain to begin an event
+        self.is_within = True
         self.comments = 0
         self.comment = b""
 
@@ -71,7 +72,7 @@ class SSEDecoder:
         Raises:
             ValueError: an unfinished event has grown past `max_event_bytes`.
         """
-        if not self._is_within and block[-2:] == EVENT_END and block[:6] == DATA:  # one event: a paced stream's blocks
+        if not self.is_within and block[-2:] == EVENT_END and block[:6] == DATA:  # one event: a paced stream's blocks
             data = block[6:-2]
             if data and data.find(b"\n") < 0 and data.find(b"\r") < 0 and len(block) <= self._max_event_bytes:
                 return [(data, MESSAGE)]
@@ -79,7 +80,7 @@ class SSEDecoder:
             raise ValueError(self._failure)
         events: list[RawEvent] = []
         try:
-            if self._is_within or block.find(b"\r") >= 0:
+            if self.is_within or block.find(b"\r") >= 0:
                 self._feed_rest(events, block)
             else:
                 self._feed_whole(events, block)
@@ -88,7 +89,7 @@ class SSEDecoder:
                 raise
             self._failure = str(error)  # what came before it is good, and the caller's first
         finally:
-            self._is_within = bool(self._size or self._bom or self._after_cr or self._failure)
+            self.is_within = bool(self._size or self._bom or self._after_cr or self._failure)
         return events
 
     def _feed_rest(self, events: list[RawEvent], block: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -130,6 +130,10 @@ def joined(found: Outcome) -> Outcome:
 
 class ThoroughRelay(EventRelay):
     """Decodes every event."""
+
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        self._frame = None
+        return super().feed(block)
 
     def _chunk_of_event(self, data: bytes, name: str) -> bytes:
         self._frame = None
