@@ -18,7 +18,7 @@ ATHERIS := build/atheris
 # The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
 NEWEST_ONLY := tests/docs plugins/gateway/tests/behaviour/clients plugins/gateway/tests/behaviour/operations/test_tracing.py
 LOCAL := --editable . $(patsubst %/pyproject.toml,--editable ./%,$(filter plugins/%,$(PROJECTS)))
-PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=loadfile
+PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=worksteal
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 

@@ -8,6 +8,7 @@ property with all its examples.
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 
 import pytest
@@ -33,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for depth, examples in MAX_EXAMPLES.items():
         settings.register_profile(depth, max_examples=examples, deadline=None, database=None)
     settings.load_profile(config.getoption("--depth"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `--numprocesses=auto` means: two for each core, as many tests wait."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

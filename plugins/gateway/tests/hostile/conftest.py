@@ -153,6 +153,13 @@ class Hostile:
         found: list[dict[str, Any]] = wait_for(lambda: self.lines()[count:], "a line of the access log")
         return found[0]
 
+    def wait_for_lines(self, error_code: str, count: int) -> None:
+        """Wait until so many lines of the access log have this error code."""
+        wait_for(
+            lambda: sum(line.get("error_code") == error_code for line in self.lines()) == count,
+            f"{count} lines with {error_code}",
+        )
+
     def _status(self, name: str) -> str:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return next(line.split()[1] for line in text.splitlines() if line.startswith(name))

@@ -122,10 +122,9 @@ def test_clients_that_do_not_read_hold_little_memory_and_are_dropped(gateway: An
     upstream.wait_disconnect(count=20)
     assert (gateway.peak_kib() - before) / 20 < 4000
     assert sent[0] / 20 < 12_000_000  # the kernel's buffers of both connections
+    gateway.wait_for_lines("client_does_not_read", 20)
     for sock in socks:
         sock.close()
-    cut = [line for line in gateway.lines() if line.get("error_code") == "client_does_not_read"]
-    assert len(cut) == 20
     assert [line for line in gateway.err if '"level":"error"' in line] == []
 
 
