@@ -175,3 +175,28 @@ def test_a_request_that_ends_late_does_not_stop_the_watch_of_the_next_one() -> N
             while watched.is_set():
                 gone.wait(0.01)
         assert gone.wait(PATIENCE_SECONDS)
+
+
+def test_a_block_is_sent_at_once_only_to_a_client_that_reads() -> None:
+    sent: list[bool] = []
+    refused = threading.Event()
+    block = b"x" * 65_536
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        ours = scope["extensions"]["llmgate.client"]
+        sent.append(ours.send_now(b"before the head"))
+        await send(start())
+        while ours.send_now(block):
+            sent.append(True)
+            await asyncio.sleep(0)
+        refused.set()
+        await send(body(b"the rest"))
+        sent.append(ours.send_now(b"behind the end"))
+
+    with serving(app) as port, closing(socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)) as sock:
+        sock.sendall(LAST)
+        assert refused.wait(PATIENCE_SECONDS)
+        answer = read_all(sock)
+    assert [sent[0], sent[-1]] == [False, False]
+    assert answer.count(b"10000\r\nx") == len(sent) - 2
+    assert answer.endswith(b"8\r\nthe rest\r\n0\r\n\r\n")
