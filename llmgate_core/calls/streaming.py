@@ -110,18 +110,15 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
     failure: LLMGateError | None = None
     try:
         yield OpenStream(call.family.name, call.original_call.model, record, reader.partial)
-        emit, read = Emit(stream.first_chunks), Read(None)  # the same ones for every token that comes alone
-        yield emit
+        yield Emit(stream.first_chunks)
         clock.saw_event()
         while not reader.end.is_over:
             seen, comments = reader.count, reader.comments
-            read.wait_seconds = clock.wait()
-            try:
-                block = b"" if answer.is_read else (yield read)
+            try:  # not `_next_block`, since this runs for every token that comes alone
+                block = b"" if answer.is_read else (yield Read(clock.wait()))
             except (TimeoutError, APIConnectionError) as cut:
                 raise _read_error(reader, clock, cut) from None
-            emit.chunks = reader.feed(block) if block else reader.close()
-            yield emit
+            yield Emit(reader.feed(block) if block else reader.close())
             if reader.count != seen:
                 clock.saw_event()
             elif reader.comments != comments:

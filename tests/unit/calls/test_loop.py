@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from copy import copy
 from typing import Any, NamedTuple
 
 import pytest
@@ -85,7 +84,7 @@ class Played:
             except StopIteration as end:
                 assert waiting == []
                 return end.value
-            self.steps.append(copy(step))  # a stream uses one object for all its reads
+            self.steps.append(step)
             advance, reply = self.generator.send, None
             if isinstance(step, Emit):
                 try:
