@@ -30,6 +30,8 @@ from llmgate_core.client.functions import default_client
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from tests.support.paths import GOLDEN_CASES
 
+pytestmark = pytest.mark.usefixtures("trusts_one_certificate")
+
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(GOLDEN_CASES.glob("*.json"))}
 
 RUN = {"audio", "bridge", "chat", "embedding", "image", "moderation", "responses", "text_completion", "video"}
@@ -229,7 +231,7 @@ class Runner:
         return {**call, "kwargs": kwargs}
 
     def _trusting(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._authority.configure_trust(context)
         return context
 

@@ -12,6 +12,8 @@ from llmgate_core import APIConnectionError, APITimeoutError, RateLimitError, Ti
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.caller import HI, MODEL, Caller, chat
 
+pytestmark = pytest.mark.usefixtures("trusts_one_certificate")
+
 GOOD = Answer.json(chat())
 RETRIED = [408, 409, 429, 500, 502, 503, 504, 529]
 NOT_RETRIED = [400, 401, 402, 403, 404, 405, 410, 413, 415, 418, 422, 451]

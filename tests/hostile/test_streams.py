@@ -22,6 +22,8 @@ from llmgate_core import (
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.caller import Caller, chat, chunk, partial_text, text_of
 
+pytestmark = pytest.mark.usefixtures("trusts_one_certificate")
+
 NEVER = threading.Event()
 SSE = {"content-type": "text/event-stream"}
 A, B, END = (json.dumps(piece) for piece in (chunk("a"), chunk("b"), chunk(finish_reason="stop")))

@@ -35,6 +35,8 @@ from llmgate_core import (
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from tests.support.caller import Caller, assert_clean, chat, chunk, partial_text, text_of
 
+pytestmark = pytest.mark.usefixtures("trusts_one_certificate")
+
 NEVER = threading.Event()
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}

@@ -1,16 +1,33 @@
-"""What the tests of every plugin share: the SDK that calls the upstream, both ways, and the parts of a form."""
+"""What the tests of every plugin share: the SDK that calls the upstream, parts of a form, a short list of trust."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from email import message_from_bytes
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from llmgate_core import AsyncClient, AsyncStream, Client, Stream
 from llmgate_core.testing import FakeUpstream, ReceivedRequest
+
+
+@pytest.fixture(scope="session")
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of one authority's certificate."""
+    path = tmp_path_factory.mktemp("certificates") / "one.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture
+def trusts_one_certificate(one_certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save every new transport the reading of the system's hundreds of certificates."""
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(one_certificate))
 
 
 @pytest.fixture(params=["sync", "async"])

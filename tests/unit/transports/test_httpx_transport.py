@@ -71,6 +71,8 @@ from tests.unit.transports.http1.test_both_transports import (  # noqa: F401
     test_status_and_headers_come_as_they_were_sent,
 )
 
+pytestmark = pytest.mark.usefixtures("trusts_one_certificate")
+
 KEY = "sk-secret-0123456789"
 
 
