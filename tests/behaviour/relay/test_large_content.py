@@ -113,6 +113,7 @@ async def relayed(client: AsyncClient) -> Any:
     return await call
 
 
+PATIENCE_SECONDS = 20.0
 WHOLE = {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant"}}]}
 
 
@@ -131,7 +132,9 @@ def test_the_loop_turns_while_a_large_answer_is_converted(upstream: FakeUpstream
         def transform_response(self, call: Any, route: Any, response: Any) -> Any:
             before = turns
             result = super().transform_response(call, route, response)
-            time.sleep(0.1)  # as longer work would
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while turns == before and time.monotonic() < ends:
+                time.sleep(0.01)  # on the loop, it would never turn
             converted.append(turns - before)
             return result
 
