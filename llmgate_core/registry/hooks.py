@@ -329,7 +329,8 @@ def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> 
 
     A request that `OpenAICompatible` itself makes need not be judged.
     """
-    if getattr(function, "__func__", None) is not vars(OpenAICompatible).get(hook):
+    own = vars(OpenAICompatible).get(hook)
+    if own is None or getattr(function, "__func__", None) is not own:
         return guarded(bound, hook, function, PROBLEMS.get(hook))
     return None if hook in UNCHANGED else guarded(bound, hook, function)
 
