@@ -55,8 +55,14 @@ def test_a_whole_answer_comes_late(gateway: Any, upstream: Any) -> None:
 
 
 def test_a_stream_comes_whole(gateway: Any, upstream: Any) -> None:
-    upstream.answers.append(Answer(200, [EVENT, EVENT, END], SSE, pause_seconds=0.1))
-    answer = read_all(half_closed(gateway, chat(stream=True)))
+    release = threading.Event()
+    upstream.answers.append(Answer(200, [EVENT, EVENT, END], SSE, hold=release))
+    sock = half_closed(gateway, chat(stream=True))
+    assert (
+        sock.recv(len(INTERIM)) == INTERIM
+    )  # once an answer has begun, the end of the input means that the client left
+    release.set()
+    answer = read_all(sock)
     assert answer.count(EVENT) == 2
     assert b"data: [DONE]" in answer
 
