@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
-from llmgate_core.calls.addresses import Addresses
+from llmgate_core.calls.addresses import Address, Addresses
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers
 from llmgate_core.calls.parameters import apply_params
@@ -113,11 +113,8 @@ class CallPreparer:
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options)
         body, left_out = complete_body(request, family, options)
-        address = self.addresses.address(target, options, require_key=require_key)
-        route = address.route
-        if address.may_reroute and (other := self.router.rerouted(target, body)) is not target:
-            address = address.for_target(other, options)
-            target, route = other, address.route
+        address = self._addressed(target, body, options, require_key=require_key)
+        target, route = address.target, address.route
         is_ignored = address.ignores_stream and operation.streams
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(
@@ -142,10 +139,7 @@ class CallPreparer:
         ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
         if left_out or entries or upstream_request.ledger:
             ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
-        if ledger and not request.is_relayed:
-            self.observers.warn(route, ledger)
-        if address.announces_shutdown:
-            self.observers.announce_shutdown(target)
+        self._warn(request, address, ledger)
         return PreparedCall(
             original_call=original_call,
             upstream_call=upstream_call,
@@ -163,6 +157,21 @@ class CallPreparer:
             fake_stream=fake_stream,
             started=started,
         )
+
+    def _addressed(
+        self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
+    ) -> Address:
+        """Return where a call goes; on the provider's own host it may be another of the plugin's endpoints."""
+        address = self.addresses.address(target, options, require_key=require_key)
+        if address.may_reroute and (other := self.router.rerouted(target, body)) is not target:
+            return address.for_target(other, options)
+        return address
+
+    def _warn(self, request: CallRequest, address: Address, ledger: tuple[LedgerEntry, ...]) -> None:
+        if ledger and not request.is_relayed:
+            self.observers.warn(address.route, ledger)
+        if address.announces_shutdown:
+            self.observers.announce_shutdown(address.target)
 
 
 def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
