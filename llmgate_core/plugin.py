@@ -22,11 +22,12 @@ from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE
 from llmgate_core.catalogue.values import Requires, ValueRule, judge_value
 from llmgate_core.contract.call import API_VERSION, Call, JsonObject, ModelFacts, Route
 from llmgate_core.contract.call_event import CallEvent
+from llmgate_core.contract.credential import Credential, Credentials
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
-from llmgate_core.contract.provider import ParamRule, ProviderInfo
+from llmgate_core.contract.provider import Option, ParamRule, ProviderInfo
 from llmgate_core.contract.transport import (
     AsyncTransport,
     AsyncTransportResponse,
@@ -39,11 +40,16 @@ from llmgate_core.contract.upstream import (
     Auth,
     Converted,
     Exchange,
+    FrameDecoder,
+    Framing,
     Headers,
     Progress,
+    Served,
     Sleep,
     SSEEvent,
+    StreamAnswer,
     StreamParser,
+    StreamRewriter,
     UpstreamRequest,
     UpstreamResponse,
 )
@@ -77,10 +83,14 @@ __all__ = [
     "CallEvent",
     "ChatOverResponses",
     "Converted",
+    "Credential",
+    "Credentials",
     "Deadline",
     "Exchange",
     "FileInput",
     "FilePart",
+    "FrameDecoder",
+    "Framing",
     "Headers",
     "Job",
     "JsonObject",
@@ -90,6 +100,7 @@ __all__ = [
     "ModelFacts",
     "Multipart",
     "OpenAICompatible",
+    "Option",
     "Origin",
     "ParamRule",
     "Progress",
@@ -99,9 +110,12 @@ __all__ = [
     "Route",
     "SSEEvent",
     "Secret",
+    "Served",
     "Sleep",
+    "StreamAnswer",
     "StreamParser",
     "StreamRepair",
+    "StreamRewriter",
     "Timeouts",
     "Transport",
     "TransportRequest",

@@ -65,7 +65,7 @@ class ResultReader(ABC):
         limits = call.limits
         return self._event_reader(
             call.family,
-            self._parser(),
+            self._parser(head),
             head,
             max_event_bytes=limits.event,
             max_event_values=limits.event_values,
@@ -84,9 +84,10 @@ class ResultReader(ABC):
     def error_of(self, response: UpstreamResponse) -> APIError:
         """Return the error for an answer of status 300 and above: the plugin's, else by status and code."""
         call = self._call
+        error = error_of_status(response, call.secrets)
         map_error = call.target.plugin.map_error
-        error = map_error(call.upstream_call, call.route, response) if map_error is not None else None
-        return error if isinstance(error, APIError) else error_of_status(response, call.secrets)
+        mapped = None if map_error is None else map_error(call.upstream_call, call.route, response, error)
+        return mapped if isinstance(mapped, APIError) else error
 
     def not_a_stream(self, response: UpstreamResponse) -> APIResponseValidationError:
         """Return the error for a whole document in answer to a stream request."""
@@ -150,13 +151,13 @@ class ResultReader(ABC):
             raise plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
         return answer
 
-    def _parser(self) -> StreamParser | None:
+    def _parser(self, head: UpstreamResponse) -> StreamParser | None:
         """Return what makes canonical events of this upstream's; None: they are canonical already."""
         call = self._call
         plugin = call.target.plugin
         parser: StreamParser | None = None
         if plugin.stream_parser is not None:
-            parser = plugin.stream_parser(call.upstream_call, call.route)
+            parser = plugin.stream_parser(call.upstream_call, call.route, head)
         if parser is not None:
             parser = cast(StreamParser, GuardedParser(plugin, parser))
         return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser

@@ -57,9 +57,11 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
         APIConnectionError: not reached, or broken. PluginError: the `auth` flow failed.
     """
     build, auth = call.builder.transport_request, call.target.plugin.auth
-    flow_of = auth(call.route) if auth is not None else None
+    flow_of = auth(request, call.route, None, time.time()) if auth is not None else None
     if flow_of is None:
         return Answer((yield Send(build(request, bearer=True, new_connection=new_connection))))
+    if isinstance(flow_of, UpstreamRequest):
+        return Answer((yield Send(build(flow_of, new_connection=new_connection))))
     flow = guarded(call.target.plugin, "auth", flow_of, of_flow)(request)
     advance = guarded(call.target.plugin, "auth", flow.send, of_request, ends=True)
     outgoing = advance(None)

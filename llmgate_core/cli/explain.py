@@ -115,8 +115,8 @@ def _curl(prepared: PreparedCall) -> str:
     scheme, host, port = request.origin
     netloc = host if (scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
     parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]
-    if prepared.target.plugin.info.env_key is not None:
-        parts.append(f'-H "authorization: Bearer ${prepared.target.plugin.info.env_key}"')
+    for variable in prepared.target.plugin.info.key_variables[:1]:
+        parts.append(f'-H "authorization: Bearer ${variable}"')
     headers = [(name, value) for name, value in request.headers if "boundary=" not in value]  # curl sets it
     parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
     parts += _body(prepared.request.body)

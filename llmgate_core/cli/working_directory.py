@@ -29,21 +29,21 @@ def trusted_variables(variables: Mapping[str, str], *, brings_key: bool) -> dict
     if harmless == variables.keys():
         return dict(variables)
     providers = tuple(_installed_providers())
-    keys = {provider.env_key for provider in providers} & variables.keys()
+    keys = {name for provider in providers for name in provider.key_variables} & variables.keys()
     companions = set() if brings_key else _companions(variables, providers)
     return {name: value for name, value in variables.items() if name in harmless | keys | companions}
 
 
 def _companions(variables: Mapping[str, str], providers: tuple[ProviderInfo, ...]) -> set[str]:
     """Return the base URLs, organizations and projects whose every provider has its key in the same file."""
-    declared: dict[str, list[str | None]] = {}
+    declared: dict[str, list[tuple[str, ...]]] = {}
     for provider in providers:
         for name in (*provider.env_base_url, *provider.env_organization, *provider.env_project):
-            declared.setdefault(name, []).append(provider.env_key)
+            declared.setdefault(name, []).append(provider.key_variables)
     return {
         name
         for name in variables
-        if name in declared and all(variables.get(key or "", "").strip() for key in declared[name])
+        if name in declared and all(any(variables.get(key, "").strip() for key in keys) for keys in declared[name])
     }
 
 

@@ -7,7 +7,7 @@ Pure data: no I/O, no policy. A call moves in one direction through these shapes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
@@ -23,7 +23,7 @@ __all__ = [
     "Route",
 ]
 
-API_VERSION = (1, 0)
+API_VERSION = (1, 1)
 """Version of the plugin contract, independent of the package version: (major, minor)."""
 
 JsonObject = dict[str, Any]
@@ -75,6 +75,8 @@ class Route:
         param_policy: what to do with a parameter that the upstream does not support: `error`, `drop` or
             `forward`. Hooks that convert a call apply it through `Ledger`.
         is_provider_host: True if the base URL is the provider's, False for another server with a compatible API.
+        options: the provider's declared options that are set, by name; the secret ones are in `secrets`.
+        hosts: `ProviderInfo.hosts`, with the options filled in.
     """
 
     provider: str
@@ -90,6 +92,9 @@ class Route:
     reason: str = ""
     param_policy: str = "error"
     is_provider_host: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
     def bad_request(self, param: str, message: str) -> BadRequestError:
         """Return the error for a malformed request; `message` says what is wrong and what is accepted."""

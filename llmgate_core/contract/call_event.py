@@ -6,25 +6,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmgate_core.contract.call import Call, Route
+    from llmgate_core.contract.ledger import LedgerEntry
 
 __all__ = ["CallEvent", "Outcome"]
 
-Outcome = Literal["finished", "truncated", "failed", "cancelled"]
+Outcome = Literal["finished", "truncated", "failed", "cancelled", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """The end of one call, in exactly one of four ways.
+    """The end of one call, in exactly one of five ways.
 
     Attributes:
         call: the call as the caller made it, `metadata` included.
         outcome: `finished`, `truncated` (the upstream closed the connection early), `failed` (an error), or
-            `cancelled` (the caller closed or dropped the stream, or cancelled the task).
+            `cancelled` (the caller closed or dropped the stream, or cancelled the task), `refused` (nothing was sent: a
+            parameter, a missing key, an extension).
         seconds: from the start of the call to its end.
         chunks: how many chunks the caller got, 0 for a whole answer.
         usage: the last usage that the upstream sent, as a dict; None if it sent none.
-        error: what was raised; None unless failed or truncated.
+        error: what was raised; None unless failed, truncated or refused.
+        cost: what the call cost, in US dollars, as a `Cost`; None: not known.
+        ledger: what was changed on the way, in order.
+        attempts: how many requests were sent for it, 0 if none.
+        request_id: the upstream's id of the last one; None if it gave none.
+        caller: in a gateway, the name of the key that the client used; else None.
     """
 
     call: Call
@@ -34,3 +43,8 @@ class CallEvent:
     chunks: int = 0
     usage: dict[str, Any] | None = None
     error: BaseException | None = None
+    cost: float | None = None
+    ledger: Sequence[LedgerEntry] = ()
+    attempts: int = 0
+    request_id: str | None = None
+    caller: str | None = None

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
     from llmgate_core.contract.call import Call, JsonObject, Route
     from llmgate_core.contract.call_event import CallEvent
+    from llmgate_core.contract.credential import Credential, Credentials
     from llmgate_core.contract.provider import ParamRule
     from llmgate_core.contract.transport import AsyncTransport, Transport
     from llmgate_core.contract.upstream import (
         Auth,
         Converted,
         Exchange,
+        Served,
         StreamParser,
+        StreamRewriter,
         UpstreamRequest,
         UpstreamResponse,
     )
-    from llmgate_core.errors import LLMGateError
+    from llmgate_core.errors import APIError, LLMGateError
 
     Canonical = JsonObject | Converted | UpstreamResponse
 
@@ -52,20 +55,48 @@ class ProviderHooks:
         """Judge one parameter; None: unknown, pass it on."""
 
     @hookspec(firstresult=True)
-    def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
-        """Return a parser for one stream; None: the upstream's chunks are canonical."""
+    def stream_parser(self, call: Call, route: Route, response: UpstreamResponse) -> StreamParser | None:
+        """Return a parser for one stream; None: the upstream's chunks are canonical.
+
+        `response` has status and headers, and no content.
+        """
 
     @hookspec(firstresult=True)
-    def auth(self, route: Route) -> Auth | None:
-        """Return the authorization flow; None: send the key as a bearer token."""
+    def credentials(self, route: Route) -> Credentials | None:
+        """Return a generator that fetches a token; None: the key is all that is needed.
+
+        Core keeps the token until it expires, fetches it once for all callers, renews it after a 401, and masks it.
+        """
 
     @hookspec(firstresult=True)
-    def map_error(self, call: Call, route: Route, response: UpstreamResponse) -> LLMGateError | None:
-        """Return the error for a status of 300 or above; None: core chooses by status and code."""
+    def auth(
+        self, request: UpstreamRequest, route: Route, credential: Credential | None, now: float
+    ) -> UpstreamRequest | Auth | None:
+        """Return the request with what authorizes it, for example a signature; None: send the token, or the key.
+
+        It sees the final bytes and the final URL of every request, also those of an exchange. `now` is the time in
+        seconds since 1970. A hook of contract 1.0, `auth(route)`, returns a flow.
+        """
+
+    @hookspec(firstresult=True)
+    def map_error(self, call: Call, route: Route, response: UpstreamResponse, error: APIError) -> LLMGateError | None:
+        """Return the error for a status of 300 or above; None: core's own.
+
+        `error` is core's own, by status and code, with message, request id and `retry_after`: change it and return it,
+        or make another.
+        """
 
     @hookspec(firstresult=True)
     def exchange(self, call: Call, route: Route) -> Exchange | None:
         """Return a generator of several requests; None: one request, one response."""
+
+    @hookspec(firstresult=True)
+    def serve(self, call: Call, route: Route) -> Served | None:
+        """Answer the call in this process, without an upstream; None: send a request.
+
+        The one hook that may be async. It returns the canonical answer, or an iterator of canonical chunks if the call
+        is a stream. Core runs it in a thread, or on the event loop if it is async, and keeps the call's deadlines.
+        """
 
     @hookspec(firstresult=True)
     def list_models(self, route: Route) -> Sequence[str] | None:
@@ -77,12 +108,31 @@ class ProviderHooks:
 
 
 class ExtensionHooks:
-    """The hooks of an extension; it may also wrap provider hooks."""
+    """The hooks of an extension; it may also wrap provider hooks.
+
+    The three that rewrite see canonical data of every call, whatever the plugin, the wire or the caller's program.
+    """
 
     @hookspec
     def before_call(self, call: Call, route: Route) -> None:
         """Inspect a call before it is sent; raise an error of `llmgate_core.errors` to stop it."""
 
     @hookspec
+    def rewrite_call(self, call: Call, route: Route) -> JsonObject | None:
+        """Return another canonical body for the call; None: leave it as it is."""
+
+    @hookspec
+    def rewrite_answer(self, call: Call, route: Route, answer: JsonObject) -> JsonObject | None:
+        """Return another canonical answer; None: leave it as it is. `call` is the call as it was rewritten."""
+
+    @hookspec
+    def rewrite_stream(self, call: Call, route: Route) -> StreamRewriter | None:
+        """Return an object that rewrites the chunks of one stream; None: leave them as they are."""
+
+    @hookspec
     def on_event(self, event: CallEvent) -> None:
         """Observe the end of a call; an exception is logged and changes nothing."""
+
+    @hookspec
+    def register_gateway(self, gateway: Any) -> None:
+        """Add pages, middleware or stores to a gateway that is about to start; see docs/gateway/extend.md."""

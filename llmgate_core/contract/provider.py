@@ -6,32 +6,70 @@ Pure data: core reads it and decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ParamRule", "ProviderInfo"]
+__all__ = ["Option", "ParamRule", "ProviderInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value besides the key that a provider needs, such as a region or a second secret.
+
+    It comes from `provider_options` of the call, of the client or of a gateway's deployment, else from the environment,
+    else it is the default. A request to a gateway cannot set it.
+
+    Attributes:
+        name: in `provider_options`, in `Route.options` or `Route.secrets`, and in braces in URLs of `ProviderInfo`.
+        env: environment variables; the first one that is set wins.
+        default: None: the option may be missing, unless it is required.
+        secret: it is in `Route.secrets`, and no log, error or repr shows it.
+        required: a call without it is an error before anything is sent.
+        help: one sentence for errors, `llmgate explain` and `llmgate plugins`.
+    """
+
+    name: str
+    env: tuple[str, ...] = ()
+    default: str | None = None
+    secret: bool = False
+    required: bool = False
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderInfo:
     """Everything that core needs to know about a provider.
 
+    In `base_url` and `hosts`, `{name}` stands for the option of that name: `https://{region}.acme.example`.
+
     Attributes:
         api: the version of the plugin contract that the plugin was written for.
         name: the provider's name in errors, ledger and catalogue.
-        base_url: where requests go unless the caller or the environment sets another one.
-        env_key: the environment variable with the key; None for a provider that needs no key.
+        base_url: where requests go unless the caller or the environment sets another one; empty: the plugin has no
+            upstream, it serves calls itself (hook `serve`).
+        env_key: the environment variable with the key, or several, of which the first one that is set wins; None for a
+            provider that needs no key.
         env_base_url, env_organization, env_project: environment variables; the first one that is set wins.
         env_key_optional: True if a missing key is not an error.
         organization_header, project_header: header names; None if the provider has none.
         operations: the operations that the plugin serves besides `create`, as `family.operation`, for example
             `responses.retrieve`; core rejects any other operation before it calls the plugin.
+        headers: sent with every request, such as a version of the API.
+        key_header: the header with the key.
+        key_prefix: what comes before the key in it; None: `Bearer ` in `authorization`, nothing in another header.
+        request_id_header: the response header with the upstream's id of a request.
+        rate_limit_headers: the provider's response header -> the `x-ratelimit-...` that a gateway's clients know.
+        hosts: further origins that requests may go to, such as `https://login.acme.example`; see
+            `UpstreamRequest.origin`.
+        streams: False: the provider does not stream, so core sends such calls without `stream` and returns the
+            answer as one burst of chunks.
+        options: what the provider needs besides the key.
     """
 
     api: tuple[int, int]
     name: str
-    base_url: str
-    env_key: str | None = None
+    base_url: str = ""
+    env_key: str | tuple[str, ...] | None = None
     env_base_url: tuple[str, ...] = ()
     env_organization: tuple[str, ...] = ()
     env_project: tuple[str, ...] = ()
@@ -39,6 +77,19 @@ class ProviderInfo:
     organization_header: str | None = None
     project_header: str | None = None
     operations: frozenset[str] = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key_header: str = "authorization"
+    key_prefix: str | None = None
+    request_id_header: str = "x-request-id"
+    rate_limit_headers: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    streams: bool = True
+    options: tuple[Option, ...] = ()
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that may hold the key; the first one that is set wins."""
+        return (self.env_key,) if isinstance(self.env_key, str) else self.env_key or ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ Pure data and protocols: no I/O, no policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
@@ -23,11 +23,16 @@ __all__ = [
     "Auth",
     "Converted",
     "Exchange",
+    "FrameDecoder",
+    "Framing",
     "Headers",
     "Progress",
     "SSEEvent",
+    "Served",
     "Sleep",
+    "StreamAnswer",
     "StreamParser",
+    "StreamRewriter",
     "UpstreamRequest",
     "UpstreamResponse",
 ]
@@ -94,6 +99,11 @@ class UpstreamRequest:
         headers: besides `content-type` and authorization, which core sets unless given here.
         query: added to the path, percent-encoded.
         ledger: what the conversion lost or changed, made with `Ledger`.
+        origin: where to send it instead of the base URL, as one of `Route.hosts`; the path is then the whole one. The
+            key is sent there only by the hook `auth`.
+        retry: whether it may be sent again after a failure. None: always, but not a POST of an exchange, which could
+            make a second job.
+        url: the absolute URL as it goes over the wire. Core sets it before the hook `auth` sees the request.
     """
 
     method: str
@@ -102,6 +112,9 @@ class UpstreamRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=dict)
     ledger: tuple[LedgerEntry, ...] = ()
+    origin: str | None = None
+    retry: bool | None = None
+    url: str = ""
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
         """Return a copy with `headers` added; they replace headers of the same name."""
@@ -109,7 +122,9 @@ class UpstreamRequest:
 
     def with_body(self, body: JsonObject | Multipart | FormBody | bytes | None) -> UpstreamRequest:
         """Return a copy that has `body` instead."""
-        return UpstreamRequest(self.method, self.path, body, self.headers, self.query, self.ledger)
+        return UpstreamRequest(
+            self.method, self.path, body, self.headers, self.query, self.ledger, self.origin, self.retry, self.url
+        )
 
 
 class UpstreamResponse:
@@ -175,12 +190,41 @@ class Converted:
     ledger: tuple[LedgerEntry, ...] = ()
 
 
+class FrameDecoder(Protocol):
+    """Cuts the bytes of a stream into events, one object per stream. No I/O.
+
+    Core limits how much may wait inside it, and how long an event may take.
+    """
+
+    def feed(self, block: bytes) -> Sequence[SSEEvent]:
+        """Return the events that `block` completes, oldest first.
+
+        Raises:
+            ValueError: the bytes are not such a stream.
+        """
+        ...
+
+    def close(self) -> Sequence[SSEEvent]:
+        """Return the events that the end of the body completes.
+
+        Raises:
+            ValueError: it ended within an event.
+        """
+        ...
+
+
+Framing = Literal["sse", "lines", "aws-eventstream"] | FrameDecoder
+"""How the bytes of a stream are cut into events: server-sent events; one event a line, such as NDJSON, blank lines left
+out; AWS event stream messages, whose event name is `:event-type`; or a decoder of the plugin's own."""
+
+
 class StreamParser(Protocol):
     """Converts the upstream's events to canonical chunks, one object per stream. No I/O.
 
-    A parser may also have these attributes: `ledger`, a list of entries that are added to the stream's ledger;
-    `usage`, for observers and cost if no chunk contains it; `done`, true after the last event of the stream; a
-    function `failed(error)` that returns the chunks which report a failed upstream to the reader.
+    A parser may also have these attributes: `framing`, a `Framing`, without which the stream is read as server-sent
+    events; `ledger`, a list of entries that are added to the stream's ledger; `usage`, for observers and cost if no
+    chunk contains it; `done`, true after the last event of the stream; a function `failed(error)` that returns the
+    chunks which report a failed upstream to the reader.
     """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
@@ -196,9 +240,21 @@ class StreamParser(Protocol):
         ...
 
 
+class StreamRewriter(Protocol):
+    """Rewrites the canonical chunks or events of one stream, for an extension. No I/O."""
+
+    def feed(self, chunk: JsonObject) -> Sequence[JsonObject]:
+        """Return what the caller gets for `chunk`: none, one or several. What is held back comes later."""
+        ...
+
+    def close(self) -> Sequence[JsonObject]:
+        """Return what was held back, when the stream has ended."""
+        ...
+
+
 Auth = Callable[[UpstreamRequest], Generator[UpstreamRequest, UpstreamResponse, None]]
-"""Takes the final request, yields the requests to send and receives the response to each, so that it can
-sign the request or fetch a token first. The last request it yields is the call itself."""
+"""The authorization flow of contract 1.0: takes the final request, yields the requests to send and receives the
+response to each. The last request it yields is the call itself. Since 1.1, fetch tokens with the hook `credentials`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,5 +271,15 @@ class Progress:
     job: JsonObject
 
 
-Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", JsonObject]
-"""Several requests for one call, for example to create a job and poll it. Returns the response."""
+@dataclass(frozen=True, slots=True)
+class StreamAnswer:
+    """Returned by an exchange instead of an answer: send this request, and read its answer as the call's stream."""
+
+    request: UpstreamRequest
+
+
+Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", "JsonObject | StreamAnswer"]
+"""Several requests for one call, for example to create a job and poll it. Returns the answer or a `StreamAnswer`."""
+
+Served = JsonObject | Awaitable[JsonObject] | Iterator[JsonObject] | AsyncIterator[JsonObject]
+"""What a plugin without an upstream returns: the canonical answer, or the chunks of a stream, now or later."""

@@ -67,7 +67,9 @@ def _of_parser(value: Any) -> str | None:
 
 
 def _of_auth(value: Any) -> str | None:
-    return None if value is None or callable(value) else f"{_kind(value)}, not a function that makes a generator"
+    if value is None or callable(value):
+        return None
+    return of_request(value)
 
 
 def _of_exchange(value: Any) -> str | None:

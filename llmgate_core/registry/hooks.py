@@ -58,6 +58,7 @@ class BoundPlugin:
     __slots__ = (
         "auth",
         "canonical_endpoint",
+        "credentials",
         "distribution",
         "encodes_vectors",
         "exchange",
@@ -67,6 +68,7 @@ class BoundPlugin:
         "map_error",
         "name",
         "passes_answers",
+        "serve",
         "stream_parser",
         "supports_param",
         "transform_request",
@@ -80,8 +82,10 @@ class BoundPlugin:
     supports_param: Callable[..., Any] | None
     stream_parser: Callable[..., Any] | None
     auth: Callable[..., Any] | None
+    credentials: Callable[..., Any] | None
     map_error: Callable[..., Any] | None
     exchange: Callable[..., Any] | None
+    serve: Callable[..., Any] | None
     list_models: Callable[..., Any] | None
     transport: Callable[..., Any] | None
 

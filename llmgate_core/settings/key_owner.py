@@ -36,7 +36,7 @@ class KeyOwner:
 
     def has_variable(self, name: str) -> bool:
         """Return whether an environment variable may hold the owner's key; of an unknown owner any may."""
-        return not self.infos or any(info.env_key == name for info in self.infos)
+        return not self.infos or any(name in info.key_variables for info in self.infos)
 
 
 def _origins(infos: Iterable[ProviderInfo]) -> Iterable[object]:

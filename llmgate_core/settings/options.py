@@ -218,14 +218,15 @@ def _key_of_environment(
     require_key: bool,
     is_known_model: bool,
 ) -> Secret | None:
-    if info.env_key is None:
+    variables = info.key_variables
+    if not variables:
         return None
-    is_kept_back = key_owner is not None and key_owner.has_variable(info.env_key)
-    key = None if is_kept_back else read_secret(info.env_key)
-    if key is not None and settings.bind_key_to_host:
-        _check_host(base_url, info)
-    if key is not None:
-        return checked_key(key, info.env_key)
+    is_kept_back = key_owner is not None and any(map(key_owner.has_variable, variables))
+    variable = None if is_kept_back else next((name for name in variables if read_secret(name) is not None), None)
+    if variable is not None and settings.bind_key_to_host:
+        _check_host(base_url, info, variable)
+    if variable is not None and (key := read_secret(variable)) is not None:
+        return checked_key(key, variable)
     if not require_key or info.env_key_optional:
         return None
     if is_kept_back and key_owner is not None:
@@ -233,7 +234,7 @@ def _key_of_environment(
     if not is_known_model and is_loopback(split_base_url(base_url).origin.host):
         return None
     raise AuthenticationError(
-        f"no API key for {info.name}: set {info.env_key}, or pass api_key=",
+        f"no API key for {info.name}: set {' or '.join(variables)}, or pass api_key=",
         status_code=401,
         code="missing_api_key",
         provider=info.name,
@@ -262,7 +263,7 @@ def variables_of(info: ProviderInfo, options: Options, client: ClientOptions, se
     is_key_given = _given_key(options.passed, client, settings) is not None
     return (
         *(() if is_url_given else info.env_base_url),
-        *(() if is_key_given or info.env_key is None else (info.env_key,)),
+        *(() if is_key_given else info.key_variables),
         *unless_given("organization", info.env_organization),
         *unless_given("project", info.env_project),
     )
@@ -313,10 +314,10 @@ def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | No
     return value
 
 
-def _check_host(base_url: str, info: ProviderInfo) -> None:
+def _check_host(base_url: str, info: ProviderInfo, variable: str) -> None:
     if split_base_url(base_url).origin != split_base_url(info.base_url).origin:
         raise AuthenticationError(
-            f"bind_key_to_host: the key in {info.env_key} goes to {info.base_url} only; pass api_key= for another host",
+            f"bind_key_to_host: the key in {variable} goes to {info.base_url} only; pass api_key= for another host",
             status_code=401,
             code="key_bound_to_host",
             provider=info.name,

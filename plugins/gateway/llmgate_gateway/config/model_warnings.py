@@ -83,6 +83,7 @@ def _missing_key(
     except errors.LLMGateError:
         return ""  # starting reports it
     host = urlsplit(place.base_url).hostname or ""
-    if place.api_key is not None or info.env_key is None or info.env_key_optional or is_loopback(host):
+    if place.api_key is not None or not info.key_variables or info.env_key_optional or is_loopback(host):
         return ""
-    return f"there is no key for the upstream, so its requests will be refused: set {info.env_key}, or give api_key"
+    variables = " or ".join(info.key_variables)
+    return f"there is no key for the upstream, so its requests will be refused: set {variables}, or give api_key"

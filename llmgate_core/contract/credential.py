@@ -1,0 +1,36 @@
+"""What authorizes requests besides the key: a token that is fetched, kept and renewed. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.secrets import Secret
+
+if TYPE_CHECKING:
+    from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
+
+__all__ = ["Credential", "Credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A token that the hook `credentials` has fetched. No string shows it.
+
+    Attributes:
+        token: sent in place of the key, unless the hook `auth` does something else with it.
+        expires_in: seconds until it expires; core fetches another one a little earlier. None: it is kept until an
+            upstream answers 401.
+        secrets: further secrets that came with it, such as a session key; by name.
+        details: whatever else the hook `auth` needs; not secret.
+    """
+
+    token: Secret
+    expires_in: float | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Credentials = Generator["UpstreamRequest", "UpstreamResponse", Credential]
+"""Yields the requests to send and receives the response to each; returns the credential. The requests carry no key."""
