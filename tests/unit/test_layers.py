@@ -141,6 +141,18 @@ def _foreign(folder: Path, own: str, allowed: set[str]) -> list[str]:
     ]
 
 
+def test_core_decides_nothing_by_a_providers_name() -> None:
+    providers = ("openai", "anthropic", "gemini", "google", "azure", "bedrock", "vertex", "local", "ollama", "mistral")
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.value!r}"
+        for path in modules_of(ROOT / "llmgate_core").values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.strip("/").lower() in providers or node.value.lower().startswith(("openai/", "azure/"))
+    ]
+    assert offenders == []
+
+
 def test_the_gateway_reads_no_attribute_behind_a_door() -> None:
     # an import rule does not see `client.preparer.router`: what a server needs is a method of the client
     inner = {name for name in vars(Client(settings=Settings())) if name != "settings"} | {"preparer"}
