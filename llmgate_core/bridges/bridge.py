@@ -50,7 +50,7 @@ def bridge_response(
 
     chat = answer if isinstance(answer, dict) else response.json()
     if reported := error_reported_by(chat):
-        raise error_of_object(reported, response.status, response.headers, (route.api_key,))
+        raise error_of_object(reported, response.status, response.headers, route.all_secrets)
     if not isinstance(chat, dict) or not isinstance(chat.get("choices"), list):
         raise APIResponseValidationError(
             f"HTTP {response.status}: the response is not a chat completion", status_code=response.status

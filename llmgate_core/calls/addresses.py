@@ -22,13 +22,12 @@ from llmgate_core.settings.options import (
     Destination,
     Options,
     destination_for,
-    is_provider_host,
     take_options,
     variables_of,
 )
 from llmgate_core.settings.settings import Settings
 
-__all__ = ["Address", "Addresses"]
+__all__ = ["Address", "Addresses", "build_route"]
 
 MAX_KEPT = 1024  # bounded, since callers choose the models
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
@@ -57,8 +56,17 @@ class Address:
     def for_target(self, target: ResolvedModel, options: Options) -> Address:
         """Return the address of another endpoint of the same plugin and host."""
         route = self.route
-        destination = Destination(route.base_url, route.api_key, route.organization, route.project)
-        other = build_route(target, destination, options, is_provider_host=route.is_provider_host)
+        destination = Destination(
+            route.base_url,
+            route.api_key,
+            route.organization,
+            route.project,
+            route.options,
+            route.secrets,
+            route.hosts,
+            route.is_provider_host,
+        )
+        other = build_route(target, destination, options)
         return _address(target, other, self.environment)
 
 
@@ -140,8 +148,7 @@ class Addresses:
             key_owner=target.key_owner,
             is_known_model=target.row is not None,
         )
-        is_home = is_provider_host(destination.base_url, info)
-        route = build_route(target, destination, options, is_provider_host=is_home)
+        route = build_route(target, destination, options)
         return _address(target, route, environment)
 
 
@@ -158,7 +165,7 @@ def _address(target: ResolvedModel, route: Route, environment: EnvironmentState)
     )
 
 
-def build_route(target: ResolvedModel, destination: Destination, options: Options, *, is_provider_host: bool) -> Route:
+def build_route(target: ResolvedModel, destination: Destination, options: Options) -> Route:
     """Return where a call goes."""
     return Route(
         provider=target.plugin.info.name,
@@ -173,5 +180,8 @@ def build_route(target: ResolvedModel, destination: Destination, options: Option
         preview_features=options.preview_features,
         reason=target.reason,
         param_policy=options.policy.unsupported,
-        is_provider_host=is_provider_host,
+        is_provider_host=destination.is_provider_host,
+        options=destination.options,
+        secrets=destination.secrets,
+        hosts=destination.hosts,
     )

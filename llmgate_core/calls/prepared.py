@@ -78,7 +78,7 @@ class PreparedCall:
     @property
     def secrets(self) -> tuple[Secret | None, ...]:
         """The keys that no string about this call may hold."""
-        return (self.route.api_key,)
+        return self.route.all_secrets
 
 
 def short_values(body: Mapping[str, Any]) -> dict[str, Any]:

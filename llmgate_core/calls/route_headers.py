@@ -23,6 +23,7 @@ USER_AGENT = "llmgate/0.1"
 HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
+BEARER = "Bearer "
 
 Pairs = list[tuple[str, str]]
 
@@ -35,12 +36,15 @@ class RouteHeaders:
         info: the provider's, for the names of its headers.
     """
 
-    __slots__ = ("_info", "_route", "_usual")
+    __slots__ = ("_info", "_key_header", "_key_prefix", "_route", "_usual")
 
     def __init__(self, route: Route, info: ProviderInfo) -> None:
         self._route = route
         self._info = info
-        self._usual: Pairs | None = None  # of a request with a JSON body and the key as a bearer token
+        self._key_header = info.key_header.lower()
+        is_bearer = self._key_header == "authorization" and info.key_prefix is None
+        self._key_prefix = BEARER if is_bearer else info.key_prefix or ""
+        self._usual: Pairs | None = None  # of a request with a JSON body and the key
 
     def of(self, headers: Mapping[str, str], extra_headers: Any, *, content_type: str | None, bearer: bool) -> Pairs:
         """Return the headers of a request.
@@ -49,7 +53,7 @@ class RouteHeaders:
             headers: the plugin's own.
             extra_headers: the caller's own, which win.
             content_type: of the body; None: there is no body.
-            bearer: send the key as a bearer token, unless the plugin set authorization itself.
+            bearer: send the key in the provider's header for it, unless the plugin set that header itself.
 
         Raises:
             BadRequestError: an illegal header name or value, or one that callers may not set.
@@ -71,7 +75,7 @@ class RouteHeaders:
             raise bad_request(EXTRA_HEADERS, f"extra_headers must be an object of names and values, not {kind}")
         if extra_headers:
             for name, value in extra_headers.items():
-                headers[_checked_name(name)] = value
+                headers[_checked_name(name, self._key_header)] = value
         return [(name, _checked_value(name, value)) for name, value in headers.items()]
 
     def _of_core(self, content_type: str | None, *, bearer: bool) -> dict[str, Any]:
@@ -79,8 +83,10 @@ class RouteHeaders:
         headers: dict[str, Any] = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
         if content_type is not None:
             headers["content-type"] = content_type
+        for name, value in info.headers.items():
+            headers[name.lower()] = value
         if bearer and route.api_key is not None:
-            headers["authorization"] = f"Bearer {route.api_key.reveal()}"
+            headers[self._key_header] = f"{self._key_prefix}{route.api_key.reveal()}"
         if route.organization and info.organization_header:
             headers[info.organization_header] = route.organization
         if route.project and info.project_header:
@@ -100,12 +106,12 @@ def _checked_value(name: str, value: Any) -> str:
     return text
 
 
-def _checked_name(name: object) -> str:
+def _checked_name(name: object, key_header: str) -> str:
     if not isinstance(name, str) or HEADER_NAME.fullmatch(name) is None:
         raise bad_request(
             EXTRA_HEADERS, f"extra_headers: {name!r} is not a valid header name: use letters, digits and '-'"
         )
-    if name.lower() in NOT_FOR_CALLERS:
+    if name.lower() in NOT_FOR_CALLERS or name.lower() == key_header:
         raise bad_request(
             EXTRA_HEADERS, f"extra_headers may not set {name!r}; use api_key for the key, api_base for the host"
         )

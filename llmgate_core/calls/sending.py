@@ -8,9 +8,10 @@ Source: docs/reliability.md, rows R4 and R9 to R12.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.steps import Close, Read, Send, Steps
 from llmgate_core.contract.transport import StaleConnectionError
@@ -27,6 +28,10 @@ ERROR_BODY_SECONDS = 5.0  # an error's message is not worth a long wait
 class Answer:
     """A started answer.
 
+    Args:
+        response: the transport's.
+        names: the upstream's names of headers that have another name here.
+
     Attributes:
         head: status and headers; its content once it was read.
         is_read: the content has been read.
@@ -34,8 +39,9 @@ class Answer:
 
     __slots__ = ("_take_whole", "head", "is_read")
 
-    def __init__(self, response: Any) -> None:
-        self.head = UpstreamResponse(response.status, response.raw_headers, b"")
+    def __init__(self, response: Any, names: Mapping[bytes, bytes]) -> None:
+        headers = in_our_names(response.raw_headers, names) if names else response.raw_headers
+        self.head = UpstreamResponse(response.status, headers, b"")
         self.is_read = False
         self._take_whole: Callable[[], bytes | None] | None = getattr(response, "take_whole", None)
 
@@ -56,18 +62,18 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
         StaleConnectionError: a kept connection was closed; send the request again.
         APIConnectionError: not reached, or broken. PluginError: the `auth` flow failed.
     """
-    build, auth = call.builder.transport_request, call.target.plugin.auth
+    build, auth, names = call.builder.transport_request, call.target.plugin.auth, call.target.plugin.header_names
     flow_of = auth(request, call.route, None, time.time()) if auth is not None else None
     if flow_of is None:
-        return Answer((yield Send(build(request, bearer=True, new_connection=new_connection))))
+        return Answer((yield Send(build(request, bearer=True, new_connection=new_connection))), names)
     if isinstance(flow_of, UpstreamRequest):
-        return Answer((yield Send(build(flow_of, new_connection=new_connection))))
+        return Answer((yield Send(build(flow_of, new_connection=new_connection))), names)
     flow = guarded(call.target.plugin, "auth", flow_of, of_flow)(request)
     advance = guarded(call.target.plugin, "auth", flow.send, of_request, ends=True)
     outgoing = advance(None)
     while True:
         encoded = call.builder.encoded(outgoing)
-        answer = Answer((yield Send(build(encoded, new_connection=new_connection))))
+        answer = Answer((yield Send(build(encoded, new_connection=new_connection))), names)
         if outgoing.path != request.path or answer.head.status == 401:
             yield from _read_for_auth(call, answer)
         try:

@@ -22,6 +22,7 @@ from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import shown_base_url
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of
+from llmgate_core.settings.provider_options import PROVIDER_OPTIONS, hidden_options
 from llmgate_core.settings.settings import (
     ParamPolicy,
     PluginPolicy,
@@ -64,6 +65,7 @@ class BaseClient(ABC):
         plugins: PluginPolicy | None = None,
         extensions: Sequence[Any] | None = None,
         settings: Settings | None = None,
+        provider_options: Mapping[str, str | Secret] | None = None,
     ) -> None:
         """Make a client. It connects to nothing and reads no file; the first call does.
 
@@ -87,9 +89,11 @@ class BaseClient(ABC):
             extensions: extensions to load, by entry-point name or as objects; None: the setting.
             settings: the settings for everything else; None: those of the module `llmgate_core`. With a `Settings` of
                 its own the client shares nothing with the module.
+            provider_options: what the provider needs besides the key, by the names that its plugin declares; each one
+                that is None: the environment, then the plugin's default.
 
         Raises:
-            ConfigError: the transport is not known, or the key is not a string.
+            ConfigError: the transport is not known, or the key or an option is not a string.
         """
         self.settings = module_settings() if settings is None else settings
         if transport is not None:
@@ -107,6 +111,7 @@ class BaseClient(ABC):
             transport=transport,
             ca_file=ca_file,
             limits=limits or Limits(),
+            provider_options=hidden_options(provider_options),
         )
         self._plugins = plugins
         self._extensions = extensions
@@ -139,6 +144,8 @@ class BaseClient(ABC):
         if unknown:
             raise bad_request(unknown[0], f"{unknown[0]!r} is not an option of a call, see docs/guide/options.md")
         hide_key(defaults)
+        if PROVIDER_OPTIONS in given and PROVIDER_OPTIONS in self._defaults:  # each of them by itself
+            defaults[PROVIDER_OPTIONS] = {**self._defaults[PROVIDER_OPTIONS], **defaults[PROVIDER_OPTIONS]}
         client = copy(self)
         client._parent = self._parent or self
         client._defaults = defaults
@@ -265,7 +272,8 @@ class BaseClient(ABC):
             **arguments: the options of the call, docs/guide/options.md.
 
         Returns:
-            A `Destination`, whose `api_key` is None if there is no key, or if it is kept back from the plugin.
+            A `Destination`, whose `api_key` is None if there is no key, or if it is kept back from the plugin. Options
+            that are not set are left out.
 
         Raises:
             ConfigError: an option has a value that it cannot have.

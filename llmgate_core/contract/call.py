@@ -92,9 +92,14 @@ class Route:
     reason: str = ""
     param_policy: str = "error"
     is_provider_host: bool = True
-    options: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict, hash=False)
     hosts: tuple[str, ...] = ()
+
+    @property
+    def all_secrets(self) -> tuple[Secret | None, ...]:
+        """The key and the secret options: what no string about a call may hold."""
+        return (self.api_key, *self.secrets.values()) if self.secrets else (self.api_key,)
 
     def bad_request(self, param: str, message: str) -> BadRequestError:
         """Return the error for a malformed request; `message` says what is wrong and what is accepted."""

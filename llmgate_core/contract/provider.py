@@ -77,11 +77,11 @@ class ProviderInfo:
     organization_header: str | None = None
     project_header: str | None = None
     operations: frozenset[str] = frozenset()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     key_header: str = "authorization"
     key_prefix: str | None = None
     request_id_header: str = "x-request-id"
-    rate_limit_headers: Mapping[str, str] = field(default_factory=dict)
+    rate_limit_headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     hosts: tuple[str, ...] = ()
     streams: bool = True
     options: tuple[Option, ...] = ()

@@ -90,6 +90,6 @@ def _raise_failure(job: JsonObject, route: Route, response: UpstreamResponse | N
     code = reported.get("code") if isinstance(reported, dict) else None
     is_policy = status_error_class(400, str(code)) is not BadRequestError
     headers = None if response is None else response.headers
-    error = error_of_object(reported, 400 if is_policy else 200, headers, (route.api_key,))
+    error = error_of_object(reported, 400 if is_policy else 200, headers, route.all_secrets)
     error.partial, error.provider, error.model = job, route.provider, route.model
     raise error

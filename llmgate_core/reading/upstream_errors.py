@@ -172,7 +172,7 @@ def complete_error(error: LLMGateError, route: Route) -> None:
     error.model = error.model or route.model
     error.host = error.host or _host_in(route.base_url)
     error.attempts = 1 if error.attempts is None else error.attempts
-    secrets = (route.api_key,)
+    secrets = route.all_secrets
     for name in ("message", "code", "type", "param", "request_id", "body"):
         value = getattr(error, name)
         if isinstance(value, str):

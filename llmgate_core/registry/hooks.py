@@ -24,6 +24,7 @@ from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.openai import HTTPEndpoint
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
 from llmgate_core.registry.hook_results import PROBLEMS, Problem, of_piece, of_pieces
+from llmgate_core.registry.provider_info import header_names, problem_of
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
@@ -52,6 +53,7 @@ class BoundPlugin:
         encodes_vectors: its embedding endpoint can send vectors as base64.
         canonical_endpoint: returns the endpoint to which `transform_request` sends the body of a call as it is; None:
             ask the hook.
+        header_names: headers of the upstream's answers -> the names that they have here; see `ProviderInfo`.
         passes_answers: whether on a route it leaves answers as they are, and so reads no call once its request is made.
     """
 
@@ -62,6 +64,7 @@ class BoundPlugin:
         "distribution",
         "encodes_vectors",
         "exchange",
+        "header_names",
         "info",
         "inputs",
         "list_models",
@@ -94,6 +97,7 @@ class BoundPlugin:
         self.name = name
         self.distribution = distribution
         self.version = version
+        self.header_names = header_names(info)
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
         self.encodes_vectors = False
         self.canonical_endpoint: Callable[[Call, Route], HTTPEndpoint | None] = _not_known
@@ -155,6 +159,8 @@ class HookBinder:
         info = getattr(plugin, "info", None)
         if not isinstance(info, ProviderInfo):
             raise refuse("it has no `info = ProviderInfo(...)`")
+        if (problem := problem_of(info, serves=hasattr(plugin, "serve"))) is not None:
+            raise refuse(problem)
         _check_version(info, refuse)
         self._check_hooks(plugin, self._provider_hooks, refuse, wrappers=False)
         if not hasattr(plugin, REQUIRED_HOOK):

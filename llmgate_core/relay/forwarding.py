@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from llmgate_core.calls.addresses import build_route
+from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.calls.route_headers import RouteHeaders
@@ -28,7 +30,7 @@ from llmgate_core.contract.transport import (
 from llmgate_core.contract.upstream import Headers, UpstreamRequest
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
-from llmgate_core.settings.options import Options, destination_for, is_provider_host
+from llmgate_core.settings.options import Options, destination_for
 
 __all__ = ["Addressed", "Forwarded", "Forwarding", "addressed", "forward", "forwarding"]
 
@@ -55,12 +57,12 @@ class Forwarded:
     """A started answer. Close it, whatever happens.
 
     Attributes:
-        headers: the upstream's, all of them. api_key: the key that must not be in what is passed on.
+        headers: the upstream's, all of them, in OpenAI's names. secrets: what must not be in what is passed on.
     """
 
     status: int
     headers: Headers
-    api_key: Secret | None
+    secrets: tuple[Secret | None, ...]
     _response: AsyncTransportResponse
     _deadline: Deadline
 
@@ -98,17 +100,7 @@ def addressed(
     destination = destination_for(
         info, options, preparer.client, preparer.settings, require_key=require_key, key_owner=target.key_owner
     )
-    route = Route(
-        provider=info.name,
-        prefix=target.prefix,
-        family=target.family,
-        model="",
-        base_url=destination.base_url,
-        api_key=destination.api_key,
-        organization=destination.organization,
-        project=destination.project,
-        is_provider_host=is_provider_host(destination.base_url, info),
-    )
+    route = build_route(replace(target, model="", row=None), destination, options)
     return Addressed(options, route, target)
 
 
@@ -163,5 +155,5 @@ async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarde
         if not isinstance(request.content, bytes):
             raise connection_error(stale) from None
         response = await transport.asend(replace(request, new_connection=True))
-    headers = Headers(response.raw_headers)
-    return Forwarded(response.status, headers, forwarding.route.api_key, response, forwarding.deadline)
+    headers = Headers(in_our_names(response.raw_headers, forwarding.target.plugin.header_names))
+    return Forwarded(response.status, headers, forwarding.route.all_secrets, response, forwarding.deadline)

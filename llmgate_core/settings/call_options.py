@@ -38,6 +38,9 @@ class CallOptions(TypedDict, total=False):
     project: str | None
     """Sent as `OpenAI-Project`; an empty string sends none, whatever the environment says."""
 
+    provider_options: Mapping[str, str | Secret] | None
+    """What the provider needs besides the key, by the names that its plugin declares, such as `{"region": "eu"}`."""
+
     timeout: float | Timeouts | httpx.Timeout | None
     """Seconds for the whole call, retries and the whole stream included, or a `Timeouts`."""
 

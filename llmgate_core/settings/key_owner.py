@@ -32,11 +32,20 @@ class KeyOwner:
 
     def has_host(self, base_url: str) -> bool:
         """Return whether a base URL is on a host of the owner's."""
-        return split_base_url(base_url)[0] in set(_origins(self.infos))
+        try:
+            return split_base_url(base_url)[0] in set(_origins(self.infos))
+        except ConfigError:
+            return False  # no URL, or one with options in it, is not known to be the owner's
 
     def has_variable(self, name: str) -> bool:
-        """Return whether an environment variable may hold the owner's key; of an unknown owner any may."""
-        return not self.infos or any(name in info.key_variables for info in self.infos)
+        """Return whether an environment variable may hold the owner's key or a secret; of an unknown owner any may."""
+        return not self.infos or any(name in _variables(info) for info in self.infos)
+
+
+def _variables(info: ProviderInfo) -> Iterable[str]:
+    yield from info.key_variables
+    for option in info.options:
+        yield from option.env
 
 
 def _origins(infos: Iterable[ProviderInfo]) -> Iterable[object]:

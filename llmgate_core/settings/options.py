@@ -22,7 +22,17 @@ from llmgate_core.settings.environment import first_set, read_secret
 from llmgate_core.settings.foreign_arguments import refuse_foreign
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.policy import Policy
+from llmgate_core.settings.provider_options import (
+    PROVIDER_OPTIONS,
+    GivenOptions,
+    ProviderValues,
+    hidden_options,
+    missing_option,
+    provider_values,
+    variables_of_options,
+)
 from llmgate_core.settings.settings import Settings
+from llmgate_core.settings.url_templates import fill, names_in
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +43,6 @@ __all__ = [
     "Options",
     "destination_for",
     "hide_key",
-    "is_provider_host",
     "secret_of",
     "take_options",
     "variables_of",
@@ -60,6 +69,7 @@ class ClientOptions:
     transport: str | None = None
     ca_file: str | None = None
     limits: Limits = field(default_factory=Limits)
+    provider_options: GivenOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +91,37 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The host of one call, and the caller's credentials for it."""
+    """The host of one call, and the caller's credentials for it.
+
+    Attributes:
+        base_url: empty if the plugin has no upstream.
+        options: the provider's options that are set; the secret ones are in `secrets`.
+        hosts: the other origins that the plugin may send requests to.
+        is_provider_host: the base URL is on the provider's own host or a subdomain of it.
+    """
 
     base_url: str
     api_key: Secret | None
     organization: str | None
     project: str | None
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict, hash=False)
+    hosts: tuple[str, ...] = ()
+    is_provider_host: bool = True
 
 
 def hide_key(arguments: dict[str, Any]) -> None:
-    """Make the key a `Secret`, in place, so that no frame of a traceback shows it.
+    """Make the key and each of the provider's options a `Secret`, in place, so that no frame of a traceback shows it.
 
     Raises:
-        ConfigError: the key is not a string.
+        ConfigError: the key or an option is not a string.
     """
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
         arguments["api_key"] = None
         arguments["api_key"] = secret_of(key)
+    if arguments.get(PROVIDER_OPTIONS) is not None:
+        arguments[PROVIDER_OPTIONS] = hidden_options(arguments.pop(PROVIDER_OPTIONS))
 
 
 def secret_of(key: object) -> Secret | None:
@@ -125,6 +148,8 @@ def take_options(
     passed = {name: arguments.pop(name) for name in list(arguments) if name in OPTION_NAMES} if arguments else {}
     if defaults:
         passed = {**defaults, **{name: value for name, value in passed.items() if value is not None}}
+        if PROVIDER_OPTIONS in defaults:  # each of them by itself
+            passed[PROVIDER_OPTIONS] = {**defaults[PROVIDER_OPTIONS], **passed[PROVIDER_OPTIONS]}
     if arguments:
         refuse_foreign(arguments)
     if passed:
@@ -177,21 +202,27 @@ def destination_for(
     """
     passed = options.passed
     named_url = _resolve("api_base", passed, client, settings)
-    base_url = named_url or first_set(info.env_base_url) or info.base_url
+    base_url = named_url or first_set(info.env_base_url)
+    owner = key_owner
+    if named_url or (owner is not None and owner.has_host(base_url or info.base_url)):
+        owner = None  # the caller says where the key goes, or it goes to its owner anyway
+    values = provider_values(info, passed.get(PROVIDER_OPTIONS), client.provider_options, owner, needs_all=require_key)
+    if values.kept_back and owner is not None and require_key:
+        raise _kept_back(owner, info)
+    home = _home_of(info, values, is_needed=not base_url)
+    base_url = base_url or home
     if not isinstance(base_url, str):
         raise ConfigError(f"api_base must be a URL like https://your-host/v1, not {type(base_url).__name__}")
     base_url = without_last_slash(base_url)
-    if named_url or (key_owner is not None and key_owner.has_host(base_url)):
-        key_owner = None  # the caller says where the key goes, or it goes to its owner anyway
     key = _given_key(passed, client, settings)
     if key is None:
         key = _key_of_environment(
-            info, base_url, settings, key_owner, require_key=require_key, is_known_model=is_known_model
+            info, base_url, home, settings, owner, require_key=require_key, is_known_model=is_known_model
         )
-    elif key_owner is not None:
+    elif owner is not None:
         key = None
         if require_key:
-            raise _kept_back(key_owner, info)
+            raise _kept_back(owner, info)
     else:
         key = checked_key(key, "api_key")
     return Destination(
@@ -199,7 +230,27 @@ def destination_for(
         key,
         _header_value("organization", _resolve("organization", passed, client, settings), info.env_organization),
         _header_value("project", _resolve("project", passed, client, settings), info.env_project),
+        values.options,
+        values.secrets,
+        _hosts_of(info, values),
+        is_provider_host(base_url, home),
     )
+
+
+def _home_of(info: ProviderInfo, values: ProviderValues, *, is_needed: bool) -> str:
+    """Return the provider's own base URL; empty if an option in it has no value and another URL is used."""
+    for name in names_in(info.base_url):
+        if name not in values.options:
+            if is_needed:
+                raise missing_option(info, name)
+            return ""
+    return fill(info.base_url, values.options)
+
+
+def _hosts_of(info: ProviderInfo, values: ProviderValues) -> tuple[str, ...]:
+    """Return the provider's further origins, but for those whose options have no value."""
+    known = [host for host in info.hosts if all(name in values.options for name in names_in(host))]
+    return tuple(fill(host, values.options) for host in known) if known else ()
 
 
 def _given_key(passed: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Secret | None:
@@ -212,6 +263,7 @@ def _given_key(passed: Mapping[str, Any], client: ClientOptions, settings: Setti
 def _key_of_environment(
     info: ProviderInfo,
     base_url: str,
+    home: str,
     settings: Settings,
     key_owner: KeyOwner | None,
     *,
@@ -224,7 +276,7 @@ def _key_of_environment(
     is_kept_back = key_owner is not None and any(map(key_owner.has_variable, variables))
     variable = None if is_kept_back else next((name for name in variables if read_secret(name) is not None), None)
     if variable is not None and settings.bind_key_to_host:
-        _check_host(base_url, info, variable)
+        _check_host(base_url, home, info, variable)
     if variable is not None and (key := read_secret(variable)) is not None:
         return checked_key(key, variable)
     if not require_key or info.env_key_optional:
@@ -266,14 +318,17 @@ def variables_of(info: ProviderInfo, options: Options, client: ClientOptions, se
         *(() if is_key_given else info.key_variables),
         *unless_given("organization", info.env_organization),
         *unless_given("project", info.env_project),
+        *(variables_of_options(info) if info.options else ()),
     )
 
 
-def is_provider_host(base_url: str, info: ProviderInfo) -> bool:
-    """Return whether a base URL is on the provider's own host or a subdomain of it."""
-    if base_url == info.base_url:
+def is_provider_host(base_url: str, home: str) -> bool:
+    """Return whether a base URL is on the host of the provider's own one, `home`, or on a subdomain of it."""
+    if base_url == home:
         return True
-    host, providers_host = split_base_url(base_url).origin.host, split_base_url(info.base_url).origin.host
+    if not home:
+        return False
+    host, providers_host = split_base_url(base_url).origin.host, split_base_url(home).origin.host
     return host == providers_host or host.endswith(f".{providers_host}")
 
 
@@ -314,10 +369,13 @@ def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | No
     return value
 
 
-def _check_host(base_url: str, info: ProviderInfo, variable: str) -> None:
-    if split_base_url(base_url).origin != split_base_url(info.base_url).origin:
+def _check_host(base_url: str, home: str, info: ProviderInfo, variable: str) -> None:
+    if base_url == home:
+        return
+    if not home or split_base_url(base_url).origin != split_base_url(home).origin:
+        own = home or info.base_url or info.name
         raise AuthenticationError(
-            f"bind_key_to_host: the key in {variable} goes to {info.base_url} only; pass api_key= for another host",
+            f"bind_key_to_host: the key in {variable} goes to {own} only; pass api_key= for another host",
             status_code=401,
             code="key_bound_to_host",
             provider=info.name,

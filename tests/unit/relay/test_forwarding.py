@@ -99,7 +99,7 @@ def test_no_status_is_judged_tried_again_or_followed(forward: Any, upstream: Fak
 
     assert (got.answer.status, got.content, len(upstream.received)) == (status, body, 1)
     assert got.answer.headers.get_list("x-a") == ["1", "2"]
-    assert got.answer.api_key == Secret(KEY)
+    assert got.answer.secrets == (Secret(KEY),)
     assert KEY not in repr(got.answer)
 
 
@@ -193,7 +193,7 @@ def test_the_calls_own_arguments_say_where_to_and_with_which_key(forward: Any, u
     (request,) = upstream.received
     assert (request["path"], request["headers"]["x-a"]) == ("/other/x", "1")
     assert request["headers"]["authorization"] == "Bearer sk-another-1234567"
-    assert got.answer.api_key == Secret("sk-another-1234567")
+    assert got.answer.secrets == (Secret("sk-another-1234567"),)
 
 
 @pytest.mark.parametrize("path", ["x", "//evil.example/x", "", "http://evil.example/"])

@@ -20,15 +20,16 @@ OF_A_CALL_ONLY = {
     "poll_seconds",
     "on_progress",
 }
+OF_ONE_PROVIDER = {"provider_options"}
 
 
 def test_an_option_of_a_call_is_a_setting_too_unless_it_makes_sense_for_one_call_only() -> None:
-    assert OPTION_NAMES - SETTINGS == OF_A_CALL_ONLY
+    assert OPTION_NAMES - SETTINGS == OF_A_CALL_ONLY | OF_ONE_PROVIDER
 
 
-def test_an_option_of_a_client_is_a_setting_but_for_its_limits() -> None:
+def test_an_option_of_a_client_is_a_setting_but_for_its_limits_and_what_one_provider_needs() -> None:
     beyond_settings = CLIENT - SETTINGS
-    assert beyond_settings == {"limits"}
+    assert beyond_settings == {"limits"} | OF_ONE_PROVIDER
 
 
 def test_both_clients_spell_out_the_same_parameters() -> None:

@@ -137,7 +137,7 @@ async def _error_body(upstream: Forwarded) -> bytes:
         size += len(block)
         if size > MAX_ERROR_BYTES:
             break
-    content = mask(b"".join(blocks)[:MAX_ERROR_BYTES].decode("utf-8", "replace"), (upstream.api_key,))
+    content = mask(b"".join(blocks)[:MAX_ERROR_BYTES].decode("utf-8", "replace"), upstream.secrets)
     if not content.startswith(("{", "[")):
         raise errors.APIStatusError(f"HTTP {upstream.status}", status_code=upstream.status, attempts=1)
     return content.encode()
