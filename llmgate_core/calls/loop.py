@@ -8,18 +8,17 @@ Source: docs/decisions/one-call-loop.md; docs/reliability.md, rows R1, R14, R15,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from llmgate_core.calls.answers import read_body, read_error
 from llmgate_core.calls.observers import CallObservers, outcome_of
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
-from llmgate_core.calls.retry import log_retry, wait_after
-from llmgate_core.calls.sending import connection_error, read_body, read_error, send
+from llmgate_core.calls.sending import send
 from llmgate_core.calls.steps import Close, Compute, Emit, OpenStream, Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, stream_steps
-from llmgate_core.contract.transport import StaleConnectionError
+from llmgate_core.calls.tries import Try, with_retries
 from llmgate_core.contract.upstream import Exchange, Progress, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, without_frames
 from llmgate_core.reading.upstream_errors import complete_error
@@ -30,8 +29,6 @@ __all__ = ["call_steps"]
 
 LARGE_BYTES = 1024 * 1024
 """Above this, reading an answer could hold up an event loop for more than a few milliseconds."""
-Try = Callable[[int, bool], Steps]
-"""One try of a request: its number, from 1, and whether it needs a new connection."""
 
 
 def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObservers) -> Steps:
@@ -64,7 +61,7 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
 
 
 def _stream_opening(call: PreparedCall, reader: ResultReader) -> Steps:
-    return _with_retries(call, lambda attempt, new_connection: open_stream(call, reader, attempt, new_connection))
+    return with_retries(call, lambda attempt, new_connection: open_stream(call, reader, attempt, new_connection))
 
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:
@@ -89,7 +86,7 @@ def _result_steps(call: PreparedCall, reader: ResultReader) -> Steps:
             return reader.result(response, attempt)
         return (yield Compute(partial(reader.result, response, attempt)))
 
-    return _with_retries(call, once)
+    return with_retries(call, once)
 
 
 def _answer(call: PreparedCall, reader: ResultReader, request: UpstreamRequest, *, new_connection: bool) -> Steps:
@@ -123,7 +120,7 @@ def _exchange_steps(call: PreparedCall, reader: ResultReader, exchange: Exchange
                 yield step
                 step = advance(None)
             else:
-                response = yield from _with_retries(call, _tries_of(call, reader, step))
+                response = yield from with_retries(call, _tries_of(call, reader, step))
                 step = advance(response)
     except StopIteration as end:
         return reader.exchange_result(end.value, response)
@@ -149,33 +146,3 @@ def _check_sleep(call: PreparedCall, step: Sleep) -> None:
     remaining = call.deadline.remaining()
     if remaining is not None and step.seconds >= remaining:
         raise call.deadline.error("total")
-
-
-def _with_retries(call: PreparedCall, try_once: Try) -> Steps:
-    """Try a request until it succeeds or may not be tried again.
-
-    A kept connection that turned out to be closed is replaced at once. That replay counts as one of the tries; where
-    no retries are allowed there may be one all the same, as nothing shows that the upstream saw the first.
-    """
-    attempt, new_connection = 0, False
-    while True:
-        attempt += 1
-        try:
-            return (yield from try_once(attempt, new_connection))
-        except StaleConnectionError as stale:
-            failure = connection_error(stale)
-            if attempt <= max(1, call.options.max_retries):
-                new_connection = True
-                complete_error(failure, call.route)
-                log_retry(call, failure, attempt, 0.0)
-                continue
-        except APIError as error:
-            failure = error
-        wait = wait_after(call, failure, attempt)
-        if wait is None:
-            try:
-                raise failure
-            finally:
-                del failure
-        log_retry(call, failure, attempt, wait)
-        yield Sleep(wait)

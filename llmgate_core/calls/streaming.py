@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from llmgate_core.calls.answers import Answer, read_body, read_error
 from llmgate_core.calls.observers import CallObservers, outcome_of
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
-from llmgate_core.calls.sending import Answer, read_body, read_error, send
+from llmgate_core.calls.sending import send
 from llmgate_core.calls.steps import Emit, Finish, OpenStream, Read, Steps
 from llmgate_core.contract.call_event import Outcome
 from llmgate_core.contract.limits import EventClock

@@ -14,10 +14,10 @@ from typing import Any
 
 from llmgate_core.calls.addresses import build_route
 from llmgate_core.calls.answer_headers import in_our_names
+from llmgate_core.calls.answers import connection_error
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.calls.route_headers import RouteHeaders
-from llmgate_core.calls.sending import connection_error
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.transport import (
