@@ -93,6 +93,7 @@ WORDS = {
     "an `AsyncStream": "a `Stream",
     "asend": "send",
     "atrace": "trace",
+    "await_end": "wait",
     "await_future": "wait_for_future",
     "awatch": "watch",
     "handle_async_request": "handle_request",

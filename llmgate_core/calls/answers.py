@@ -18,7 +18,7 @@ from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import APIConnectionError, APIError, APIResponseValidationError, StreamTruncatedError
 
 if TYPE_CHECKING:
-    from llmgate_core.calls.prepared import PreparedCall
+    from llmgate_core.calls.outgoing import OutgoingCall
 
 __all__ = ["Answer", "connection_error", "read_body", "read_error"]
 
@@ -50,7 +50,7 @@ class Answer:
         return None if self._take_whole is None else self._take_whole()
 
 
-def read_body(call: PreparedCall, answer: Answer, limit: int) -> Steps:
+def read_body(call: OutgoingCall, answer: Answer, limit: int) -> Steps:
     """Read the rest of a body of at most `limit` bytes into `answer.head`, unless it is there already.
 
     Raises:
@@ -68,7 +68,7 @@ def read_body(call: PreparedCall, answer: Answer, limit: int) -> Steps:
     answer.head.content = content
 
 
-def _read_blocks(call: PreparedCall, answer: Answer, limit: int) -> Steps:
+def _read_blocks(call: OutgoingCall, answer: Answer, limit: int) -> Steps:
     """Read what follows the head, block by block, and return it."""
     deadline, size, blocks = call.deadline, 0, []
     try:
@@ -84,7 +84,7 @@ def _read_blocks(call: PreparedCall, answer: Answer, limit: int) -> Steps:
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
-def read_error(call: PreparedCall, answer: Answer) -> Steps:
+def read_error(call: OutgoingCall, answer: Answer) -> Steps:
     """Read the start of an error's body into `answer.head`; that it breaks off or never ends is not another error."""
     if answer.is_read:
         return

@@ -6,7 +6,7 @@ import asyncio  # sync: import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from llmgate_core.calls.steps import Compute, Emit, OpenStream, Read, Send, Sleep, Steps
+from llmgate_core.calls.steps import AwaitFlight, Compute, Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import AsyncTransport, AsyncTransportResponse
 from llmgate_core.reading.async_stream import AsyncStream
 from llmgate_core.reading.streams import StreamStop
@@ -42,10 +42,8 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
                     reply = response = None
                     if isinstance(step, Send):
                         reply = response = await transport.asend(step.request)
-                    elif isinstance(step, Sleep):
-                        await asyncio.sleep(step.seconds)  # sync: time.sleep(step.seconds)
-                    elif isinstance(step, Compute):
-                        reply = await asyncio.to_thread(step.function)  # sync: reply = step.function()
+                    else:
+                        reply = await _reply_to(step)
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
                 advance, reply = steps.throw, error
@@ -55,6 +53,17 @@ async def arun(steps: Steps, transport: AsyncTransport) -> Any:
         reply = None  # a traceback of this error holds this frame
         if response is not None:
             await response.aclose()
+
+
+async def _reply_to(step: Any) -> Any:
+    """Do a step that neither sends nor reads."""
+    if isinstance(step, Sleep):
+        await asyncio.sleep(step.seconds)  # sync: time.sleep(step.seconds)
+    elif isinstance(step, AwaitFlight):
+        await step.flight.await_end(step.wait_seconds)
+    elif isinstance(step, Compute):
+        return await asyncio.to_thread(step.function)  # sync: return step.function()
+    return None
 
 
 async def _chunks(steps: Steps, response: AsyncTransportResponse | None, stop: StreamStop) -> AsyncIterator[Any]:

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from llmgate_core.calls.route_headers import JSON, RouteHeaders
-from llmgate_core.contract.call import JsonObject, Route
+from llmgate_core.contract.call import API_VERSION, JsonObject, Route
 from llmgate_core.contract.form import Multipart
 from llmgate_core.contract.limits import Deadline, Limits
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.settings.base_url import BaseURL, split_base_url
+from llmgate_core.settings.base_url import BaseURL, is_loopback, split_base_url
+from llmgate_core.transports.http_syntax import host_header
 
-__all__ = ["RequestBuilder", "spliced"]
+__all__ = ["RequestBuilder", "origin_problem", "spliced"]
+
+BARE_HEADERS = RouteHeaders(
+    Route(provider="", prefix="", family="", model="", base_url=""), ProviderInfo(api=API_VERSION, name="")
+)
+"""Those that every request has, whatever it is for."""
 
 MODEL = b'"model"'
 ANY_MODEL = re.compile(rb'"(?:m|\\u006d)(?:o|\\u006f)(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006c)"', re.IGNORECASE)
@@ -91,8 +99,24 @@ class RequestBuilder:
         except ValueError as error:
             raise _unencodable(body, self._route, error) from None
 
+    def final_request(self, request: UpstreamRequest) -> UpstreamRequest:
+        """Return `request` as the hook `auth` sees it: with the URL and the headers that it is sent with.
+
+        Raises:
+            BadRequestError, ConfigError: as `transport_request`.
+        """
+        outgoing = self.transport_request(request)
+        scheme, url = outgoing.origin.scheme, host_header(outgoing.origin) + outgoing.target
+        return replace(request, headers=dict(outgoing.headers), url=f"{scheme}://{url}")
+
     def transport_request(
-        self, request: UpstreamRequest, *, bearer: bool = False, new_connection: bool = False
+        self,
+        request: UpstreamRequest,
+        *,
+        bearer: bool = False,
+        new_connection: bool = False,
+        headers: RouteHeaders | None = None,
+        is_bare: bool = False,
     ) -> TransportRequest:
         """Join path and base URL, put the headers together, check both.
 
@@ -100,19 +124,29 @@ class RequestBuilder:
             request: its body is encoded.
             bearer: send the key as a bearer token, unless the plugin set authorization itself.
             new_connection: do not send it on a connection that was kept.
+            headers: those with a token in the place of the key; None: those of the route.
+            is_bare: add nothing that belongs to the route or the caller, as for every request to another origin.
 
         Raises:
             BadRequestError: an illegal header name or value, or one that callers may not set.
-            ConfigError: an illegal base URL or path.
+            ConfigError: an illegal base URL or path, or an origin that the plugin does not declare.
         """
-        base, target = _place_of(self._route.base_url, request.path)
+        if request.origin is None:
+            base, target = _place_of(self._route.base_url, request.path)
+        else:
+            base, target = _place_elsewhere(self._route, request)
+            is_bare = True
         if request.query or base.query:
             names = frozenset(dict(request.query))
             target = base.target(target[len(base.path) :], urlencode(request.query), names)
         content, content_type = _content_of(request)
-        headers = self._headers.of(request.headers, self._extra_headers, content_type=content_type, bearer=bearer)
+        if is_bare:
+            pairs = BARE_HEADERS.of(request.headers, None, content_type=content_type, bearer=False)
+        else:
+            of_route = headers or self._headers
+            pairs = of_route.of(request.headers, self._extra_headers, content_type=content_type, bearer=bearer)
         return TransportRequest(
-            request.method, base.origin, target, headers, content, self._deadline, self._limits, new_connection
+            request.method, base.origin, target, pairs, content, self._deadline, self._limits, new_connection
         )
 
 
@@ -166,6 +200,43 @@ def _place_of(base_url: str, path: str) -> tuple[BaseURL, str]:
     if not path.startswith("/") or path.startswith("//"):
         raise ConfigError(f"a plugin's path must begin with one '/', not {path[:80]!r}")
     return base, base.path + quote(path, safe="/:@!$&'()*+,;=~-._%")
+
+
+def origin_problem(route: Route, origin: str | None) -> str | None:
+    """Return what is wrong with the origin of a request, to be read after "hook NAME returned"; None: nothing.
+
+    It must be exactly that of the base URL or one that the plugin declares, the latter with TLS unless it is this
+    machine: nothing that belongs to a caller goes to any other host.
+    """
+    if origin is None:
+        return None
+    try:
+        wanted = split_base_url(origin)
+    except ConfigError:
+        return f"a request to {origin[:80]!r}, which is not an origin such as 'https://login.acme.example'"
+    if wanted.path or wanted.query:
+        return f"a request to {origin[:80]!r}, which has more than scheme, host and port; the rest belongs in path"
+    if wanted.origin == split_base_url(route.base_url).origin:
+        return None
+    if not any(wanted.origin == split_base_url(host).origin for host in route.hosts):
+        declared = ", ".join(route.hosts) or "none"
+        return f"a request to {origin[:80]!r}, which ProviderInfo.hosts does not declare; declared: {declared}"
+    if wanted.origin.scheme != "https" and not is_loopback(wanted.origin.host):
+        return f"a request to {origin[:80]!r}, which has no TLS; only this machine may be reached by http"
+    return None
+
+
+def _place_elsewhere(route: Route, request: UpstreamRequest) -> tuple[BaseURL, str]:
+    """Return an origin that the plugin declares, and the quoted path of a request there.
+
+    Raises:
+        ConfigError: it does not declare it, or an illegal path.
+    """
+    origin = request.origin or ""
+    problem = origin_problem(route, origin)
+    if problem is not None:
+        raise ConfigError(f"refused: {problem}")
+    return _place_of(origin, request.path)
 
 
 def _unencodable(body: Mapping[str, Any], route: Route, error: ValueError) -> BadRequestError:

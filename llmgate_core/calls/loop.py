@@ -126,7 +126,7 @@ def _exchange_steps(call: PreparedCall, reader: ResultReader, exchange: Exchange
         return reader.exchange_result(end.value, response)
     except APIError as error:
         error.partial = job if error.partial is None else error.partial
-        complete_error(error, call.route)
+        complete_error(error, call.route, call.secrets)
         raise
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.addresses import Address, Addresses
+from llmgate_core.calls.credentials import CredentialStore
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers
 from llmgate_core.calls.parameters import apply_params
@@ -89,6 +90,7 @@ class CallPreparer:
         self.observers.warn_of(notice.message for notice in self.notices() if not notice.is_raised)
         self.router = Router(self.plugins, self.catalogue)
         self.addresses = Addresses(client, settings)
+        self.credentials = CredentialStore()
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> CallPreparer:
         """Return one that shares everything but has these options for every call that does not say otherwise."""
@@ -156,6 +158,7 @@ class CallPreparer:
             output_type=output_type_of(request.arguments) if request.arguments else None,
             fake_stream=fake_stream,
             started=started,
+            credentials=None if target.plugin.credentials is None else self.credentials.of_call(target.plugin, route),
         )
 
     def _addressed(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from llmgate_core.calls.credentials import CallCredentials
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.vectors import ENCODING
 from llmgate_core.catalogue.prices import units_of
@@ -40,6 +41,7 @@ class PreparedCall:
         fake_stream: the caller asked for a stream but the upstream is called without one; whether the chunks made
             of its answer include the usage.
         started: when the call began, by the monotonic clock.
+        credentials: the tokens that it uses; None: the plugin does not fetch any.
         units: what the request asks for, for its price; None: the body of `original_call` says it.
     """
 
@@ -59,6 +61,7 @@ class PreparedCall:
     fake_stream: FakeStream
     started: float
     units: Mapping[str, Any] | None = None
+    credentials: CallCredentials | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -78,7 +81,8 @@ class PreparedCall:
     @property
     def secrets(self) -> tuple[Secret | None, ...]:
         """The keys that no string about this call may hold."""
-        return self.route.all_secrets
+        keys = self.route.all_secrets
+        return keys if self.credentials is None else (*keys, *self.credentials.secrets)
 
 
 def short_values(body: Mapping[str, Any]) -> dict[str, Any]:

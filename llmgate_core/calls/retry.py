@@ -17,7 +17,7 @@ from llmgate_core.errors import APIConnectionError, APIError
 from llmgate_core.reading.upstream_errors import complete_error
 
 if TYPE_CHECKING:
-    from llmgate_core.calls.prepared import PreparedCall
+    from llmgate_core.calls.outgoing import OutgoingCall
 
 __all__ = ["is_worth_retrying", "log_retry", "wait_after", "wait_before_retry"]
 
@@ -36,7 +36,7 @@ codes that end in `_spend_limit_exceeded`.
 """
 
 
-def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | None:
+def wait_after(call: OutgoingCall, error: APIError, attempt: int) -> float | None:
     """Return how many seconds to wait before the next try; None: raise the error, which is complete now.
 
     Args:
@@ -44,9 +44,11 @@ def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | Non
         error: what the attempt ended with.
         attempt: how many requests were sent, from 1.
     """
+    if call.credentials is not None and error is call.credentials.failure:
+        return None  # the requests for it have been tried again already
     if error.attempts != 0:  # 0: refused before anything was sent
         error.attempts = attempt
-    complete_error(error, call.route)
+    complete_error(error, call.route, call.secrets)
     return wait_before_retry(
         error,
         attempt=attempt,
@@ -57,7 +59,7 @@ def wait_after(call: PreparedCall, error: APIError, attempt: int) -> float | Non
     )
 
 
-def log_retry(call: PreparedCall, error: APIError, attempt: int, wait: float) -> None:
+def log_retry(call: OutgoingCall, error: APIError, attempt: int, wait: float) -> None:
     """Write one line about a try that failed and is repeated after `wait` seconds; no words of client or upstream."""
     what = error.status_code or error.phase or error.code or "no answer"
     tries = max(2, call.options.max_retries + 1)  # a kept connection that was closed is replaced in any case

@@ -14,11 +14,12 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from llmgate_core.calls.flights import Flight
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Sleep
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["Close", "Compute", "Emit", "Finish", "OpenStream", "Read", "Send", "Sleep", "Steps"]
+__all__ = ["AwaitFlight", "Close", "Compute", "Emit", "Finish", "OpenStream", "Read", "Send", "Sleep", "Steps"]
 
 
 @dataclass(slots=True)
@@ -47,6 +48,18 @@ class Compute:
     """
 
     function: Callable[[], Any]
+
+
+@dataclass(slots=True)
+class AwaitFlight:
+    """Wait until another call has ended its flight; the reply is None.
+
+    Attributes:
+        wait_seconds: how long; None: no limit.
+    """
+
+    flight: Flight[Any]
+    wait_seconds: float | None
 
 
 @dataclass(slots=True)
@@ -80,5 +93,5 @@ class Emit:
     chunks: Iterable[Any]
 
 
-Steps = Generator[Send | Read | Compute | Sleep | Finish | Close | OpenStream | Emit, Any, Any]
+Steps = Generator[Send | Read | Compute | Sleep | AwaitFlight | Finish | Close | OpenStream | Emit, Any, Any]
 """Yields steps, receives what came of each, and returns a result."""

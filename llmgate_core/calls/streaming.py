@@ -128,7 +128,7 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         outcome = "finished"
     except LLMGateError as error:
         failure, outcome = error, outcome_of(error)
-        complete_error(error, call.route)
+        complete_error(error, call.route, call.secrets)
         if isinstance(error, APIError):
             without_frames(error)
         yield Emit(reader.failed(error))

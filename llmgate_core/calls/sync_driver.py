@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.calls.steps import Compute, Emit, OpenStream, Read, Send, Sleep, Steps
+from llmgate_core.calls.steps import AwaitFlight, Compute, Emit, OpenStream, Read, Send, Sleep, Steps
 from llmgate_core.contract.transport import Transport, TransportResponse
 from llmgate_core.reading.streams import StreamStop
 from llmgate_core.reading.sync_stream import Stream
@@ -42,10 +42,8 @@ def run(steps: Steps, transport: Transport) -> Any:
                     reply = response = None
                     if isinstance(step, Send):
                         reply = response = transport.send(step.request)
-                    elif isinstance(step, Sleep):
-                        time.sleep(step.seconds)
-                    elif isinstance(step, Compute):
-                        reply = step.function()
+                    else:
+                        reply = _reply_to(step)
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001  # the steps decide
                 advance, reply = steps.throw, error
@@ -55,6 +53,17 @@ def run(steps: Steps, transport: Transport) -> Any:
         reply = None  # a traceback of this error holds this frame
         if response is not None:
             response.close()
+
+
+def _reply_to(step: Any) -> Any:
+    """Do a step that neither sends nor reads."""
+    if isinstance(step, Sleep):
+        time.sleep(step.seconds)
+    elif isinstance(step, AwaitFlight):
+        step.flight.wait(step.wait_seconds)
+    elif isinstance(step, Compute):
+        return step.function()
+    return None
 
 
 def _chunks(steps: Steps, response: TransportResponse | None, stop: StreamStop) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from llmgate_core.errors import APIError
 from llmgate_core.reading.upstream_errors import complete_error
 
 if TYPE_CHECKING:
-    from llmgate_core.calls.prepared import PreparedCall
+    from llmgate_core.calls.outgoing import OutgoingCall
 
 __all__ = ["Try", "with_retries"]
 
@@ -26,7 +26,7 @@ Try = Callable[[int, bool], Steps]
 """One try of a request: its number, from 1, and whether it needs a new connection."""
 
 
-def with_retries(call: PreparedCall, try_once: Try) -> Steps:
+def with_retries(call: OutgoingCall, try_once: Try) -> Steps:
     """Try a request until it succeeds or may not be tried again.
 
     A kept connection that turned out to be closed is replaced at once. That replay counts as one of the tries; where
@@ -41,7 +41,7 @@ def with_retries(call: PreparedCall, try_once: Try) -> Steps:
             failure = connection_error(stale)
             if attempt <= max(1, call.options.max_retries):
                 new_connection = True
-                complete_error(failure, call.route)
+                complete_error(failure, call.route, call.secrets)
                 log_retry(call, failure, attempt, 0.0)
                 continue
         except APIError as error:

@@ -19,7 +19,8 @@ class Credential:
     """A token that the hook `credentials` has fetched. No string shows it.
 
     Attributes:
-        token: sent in place of the key, unless the hook `auth` does something else with it.
+        token: sent in place of the key, unless the hook `auth` does something else with it. A string becomes a
+            `Secret`, here and in `secrets`.
         expires_in: seconds until it expires; core fetches another one a little earlier. None: it is kept until an
             upstream answers 401.
         secrets: further secrets that came with it, such as a session key; by name.
@@ -30,6 +31,16 @@ class Credential:
     expires_in: float | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", _secret(self.token))
+        if isinstance(self.secrets, Mapping):
+            object.__setattr__(self, "secrets", {name: _secret(value) for name, value in self.secrets.items()})
+
+
+def _secret(value: Any) -> Any:
+    """Return a string as a `Secret`; core judges everything else."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 Credentials = Generator["UpstreamRequest", "UpstreamResponse", Credential]

@@ -161,8 +161,8 @@ def error_reported_by(answer: Any) -> Any:
     return None
 
 
-def complete_error(error: LLMGateError, route: Route) -> None:
-    """Fill in what an error of an answer lacks, and take the key out of it.
+def complete_error(error: LLMGateError, route: Route, secrets: Sequence[Secret | None] = ()) -> None:
+    """Fill in what an error of an answer lacks, and take the keys of the route and all `secrets` out of it.
 
     An upstream may echo the key anywhere; and the error that ours was made from repeats its input.
     """
@@ -172,12 +172,14 @@ def complete_error(error: LLMGateError, route: Route) -> None:
     error.model = error.model or route.model
     error.host = error.host or _host_in(route.base_url)
     error.attempts = 1 if error.attempts is None else error.attempts
-    secrets = route.all_secrets
+    secrets = (*route.all_secrets, *secrets)
     for name in ("message", "code", "type", "param", "request_id", "body"):
         value = getattr(error, name)
         if isinstance(value, str):
             setattr(error, name, mask(value, secrets))
     error.args = (error.message,)
+    if isinstance(error.response_headers, Headers):
+        error.response_headers = error.response_headers.masked(secrets)
     if error.__cause__ is None:
         error.__context__ = None
 

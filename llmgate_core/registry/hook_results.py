@@ -32,7 +32,10 @@ def of_request(value: Any) -> str | None:
         return f"a request whose body is {_kind(body)}, not a dict, bytes, a form or None"
     if headers != {} and not _is_headers(headers):
         return "a request whose headers are not a mapping of strings"
-    return None if not query or _is_query(query) else "a request whose query is not a mapping of strings"
+    if query and not _is_query(query):
+        return "a request whose query is not a mapping of strings"
+    is_origin = request.origin is None or isinstance(request.origin, str)
+    return None if is_origin else f"a request whose origin is {_kind(request.origin)}, not a string"
 
 
 def _is_headers(headers: Any) -> bool:
@@ -72,6 +75,10 @@ def _of_auth(value: Any) -> str | None:
     return of_request(value)
 
 
+def _of_credentials(value: Any) -> str | None:
+    return None if value is None or hasattr(value, "throw") else f"{_kind(value)}, not a generator"
+
+
 def _of_exchange(value: Any) -> str | None:
     return None if value is None or hasattr(value, "throw") else f"{_kind(value)}, not a generator"
 
@@ -101,6 +108,7 @@ def _kind(value: Any) -> str:
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(
     {
         "auth": _of_auth,
+        "credentials": _of_credentials,
         "exchange": _of_exchange,
         "map_error": _of_error,
         "stream_parser": _of_parser,

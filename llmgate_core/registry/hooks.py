@@ -49,6 +49,7 @@ class BoundPlugin:
     """A provider plugin, ready to be called. A hook that it does not implement, or that changes nothing, is None.
 
     Attributes:
+        instance: the plugin itself.
         inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
         encodes_vectors: its embedding endpoint can send vectors as base64.
         canonical_endpoint: returns the endpoint to which `transform_request` sends the body of a call as it is; None:
@@ -67,6 +68,7 @@ class BoundPlugin:
         "header_names",
         "info",
         "inputs",
+        "instance",
         "list_models",
         "map_error",
         "name",
@@ -97,6 +99,7 @@ class BoundPlugin:
         self.name = name
         self.distribution = distribution
         self.version = version
+        self.instance: object = None
         self.header_names = header_names(info)
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
         self.encodes_vectors = False
@@ -168,6 +171,7 @@ class HookBinder:
         if not self._manager.is_registered(plugin):
             self._register(plugin, refuse)
         bound = BoundPlugin(info, name, distribution, version)
+        bound.instance = plugin
         if isinstance(plugin, OpenAICompatible):
             bound.inputs = plugin.inputs
             bound.encodes_vectors = plugin.encodes_vectors

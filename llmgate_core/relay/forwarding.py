@@ -1,7 +1,7 @@
 """Send one request to a provider unchanged, below its base URL and with its key: for resources without a plugin.
 
-One try, but for a kept connection that turned out to be closed; what is streamed up cannot be sent twice. Nothing of
-the answer is judged; a redirect is not followed.
+One try, but for a kept connection that turned out to be closed, and for a credential that was refused; what is streamed
+up cannot be sent twice, and cannot be signed. Nothing else of the answer is judged; a redirect is not followed.
 
 Source: docs/reliability.md, rows R26 and S13.
 """
@@ -11,15 +11,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from llmgate_core.calls.addresses import build_route
 from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.answers import connection_error
+from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.credentials import CallCredentials, Kept
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.calls.route_headers import RouteHeaders
+from llmgate_core.calls.sending import authorized
+from llmgate_core.calls.token_requests import credential_steps, renewal_steps
 from llmgate_core.contract.call import Route
-from llmgate_core.contract.limits import Deadline
+from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.transport import (
     AsyncTransport,
     AsyncTransportResponse,
@@ -46,10 +51,25 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class Forwarding(Addressed):
-    """A request ready to be forwarded."""
+    """A request ready to be forwarded.
 
-    request: TransportRequest
+    Attributes:
+        content: the body; a streamed one can be read once. query: as the client wrote it, without `?`.
+    """
+
+    request: UpstreamRequest
+    content: bytes | StreamedContent
+    query: str
+    builder: RequestBuilder
+    limits: Limits
     deadline: Deadline
+    credentials: CallCredentials | None
+
+    @property
+    def secrets(self) -> tuple[Secret | None, ...]:
+        """What must not be in what is passed on."""
+        keys = self.route.all_secrets
+        return keys if self.credentials is None else (*keys, *self.credentials.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +135,69 @@ def forwarding(
     """Return the request ready to be sent.
 
     Raises:
-        APIError: no key, or an illegal header or path. PluginError: the plugin signs requests in its own way.
+        APIError: no key, or an illegal header or path. PluginError: the plugin signs requests, and a body that is
+            streamed cannot be signed.
     """
     plugin = target.plugin
-    if plugin.auth is not None:
-        raise plugin.error("auth", "requests cannot be forwarded for a plugin with the hook auth")
+    if plugin.auth is not None and not isinstance(content, bytes):
+        raise plugin.error("auth", "a body that is streamed cannot be forwarded for a plugin with the hook auth")
     address = addressed(preparer, target, arguments, require_key=True)
     options, route = address.options, address.route
-    deadline = Deadline(options.timeouts)
+    deadline, limits = Deadline(options.timeouts), preparer.client.limits
     builder = RequestBuilder(
         route,
         RouteHeaders(route, plugin.info),
         extra_headers=options.passed.get("extra_headers"),
         deadline=deadline,
-        limits=preparer.client.limits,
+        limits=limits,
     )
-    outgoing = builder.transport_request(request, bearer=True)
-    outgoing = replace(outgoing, content=content, target=_with_query(outgoing.target, query))
-    return Forwarding(options, route, target, outgoing, deadline)
+    builder.transport_request(request, bearer=True)  # raises what is wrong with it before anything is sent
+    credentials = None if plugin.credentials is None else preparer.credentials.of_call(plugin, route)
+    return Forwarding(options, route, target, request, content, query, builder, limits, deadline, credentials)
+
+
+async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarded:
+    """Send the request and return its answer once the head is here.
+
+    A credential that is refused is replaced once, but what is streamed up cannot be sent twice: the next request has
+    the new one.
+
+    Raises:
+        APIConnectionError: not reached or broken, or nothing in time. APIError: there is no credential.
+    """
+    credentials, kept = forwarding.credentials, None
+    if credentials is not None:
+        kept = await arun(credential_steps(forwarding, credentials), transport)
+    response = await _sent(_outgoing(forwarding, kept), transport)
+    if credentials is not None and kept is not None and response.status == 401:
+        if isinstance(forwarding.content, bytes):
+            await response.aclose()
+            kept = await arun(renewal_steps(forwarding, credentials, kept), transport)
+            response = await _sent(_outgoing(forwarding, kept), transport)
+        else:
+            credentials.store.drop(credentials.key, kept)
+    raw_headers = in_our_names(response.raw_headers, forwarding.target.plugin.header_names)
+    headers = Headers(raw_headers if kept is None else kept.masked(raw_headers))
+    return Forwarded(response.status, headers, forwarding.secrets, response, forwarding.deadline)
+
+
+def _outgoing(forwarding: Forwarding, kept: Kept | None) -> TransportRequest:
+    """Return the request as it goes over the wire.
+
+    Raises:
+        PluginError: the hook `auth` failed, or is one of contract 1.0, which returns a flow.
+    """
+    request, content = forwarding.request, forwarding.content
+    plugin = forwarding.target.plugin
+    if plugin.auth is not None and isinstance(content, bytes):  # it has to see what is sent
+        query = parse_qsl(forwarding.query, keep_blank_values=True)
+        signed = authorized(forwarding, replace(request, body=content or None, query=query), kept)
+        if not isinstance(signed, TransportRequest):
+            raise plugin.error("auth", "requests cannot be forwarded for a plugin whose hook auth returns a flow")
+        return signed
+    headers = None if kept is None else kept.headers
+    outgoing = forwarding.builder.transport_request(request, bearer=True, headers=headers)
+    return replace(outgoing, content=content, target=_with_query(outgoing.target, forwarding.query))
 
 
 def _with_query(target: str, query: str) -> str:
@@ -142,18 +207,10 @@ def _with_query(target: str, query: str) -> str:
     return f"{target}{'&' if '?' in target else '?'}{query}"
 
 
-async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarded:
-    """Send the request and return its answer once the head is here.
-
-    Raises:
-        APIConnectionError: not reached or broken, or nothing in time.
-    """
-    request = forwarding.request
+async def _sent(request: TransportRequest, transport: AsyncTransport) -> AsyncTransportResponse:
     try:
-        response = await transport.asend(request)
+        return await transport.asend(request)
     except StaleConnectionError as stale:
         if not isinstance(request.content, bytes):
             raise connection_error(stale) from None
-        response = await transport.asend(replace(request, new_connection=True))
-    headers = Headers(in_our_names(response.raw_headers, forwarding.target.plugin.header_names))
-    return Forwarded(response.status, headers, forwarding.route.all_secrets, response, forwarding.deadline)
+        return await transport.asend(replace(request, new_connection=True))
