@@ -38,12 +38,13 @@ class Kept:
     """A credential, and what is made of it once.
 
     Attributes:
+        credential: None: the plugin has said that the key is all that is needed.
         headers: of requests with the token in the place of the key.
         fresh_until: by the store's clock.
         plugin: whose it is; held, so that no later object gets its `id`.
     """
 
-    credential: Credential
+    credential: Credential | None
     headers: RouteHeaders
     fresh_until: float
     plugin: BoundPlugin
@@ -52,7 +53,7 @@ class Kept:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The token and what else came with it."""
-        return (self.credential.token, *self.credential.secrets.values())
+        return _secrets_of(self.credential)
 
     def masked(self, raw_headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
         """Return an answer's headers without the token, should the upstream repeat it."""
@@ -153,17 +154,13 @@ class CallCredentials:
         self.failure: LLMGateError | None = None
         self.is_renewed = False
 
-    def kept_as(self, credential: Credential, asked: float) -> Kept:
+    def kept_as(self, credential: Credential | None, asked: float) -> Kept:
         """Return a credential as it is kept; `asked` is when it was asked for, by the store's clock."""
-        route = replace(self.route, api_key=credential.token)
-        secrets = (credential.token, *credential.secrets.values())
-        return Kept(
-            credential,
-            RouteHeaders(route, self.plugin.info),
-            self.store.fresh_until(asked, credential.expires_in),
-            self.plugin,
-            SecretFinder(secrets),
-        )
+        route = self.route if credential is None else replace(self.route, api_key=credential.token)
+        expires_in = None if credential is None else credential.expires_in
+        fresh_until = self.store.fresh_until(asked, expires_in)
+        finder = SecretFinder(_secrets_of(credential))
+        return Kept(credential, RouteHeaders(route, self.plugin.info), fresh_until, self.plugin, finder)
 
     def use(self, kept: Kept) -> Kept:
         """Note that the call uses a credential, so that its secrets are masked."""
@@ -172,6 +169,10 @@ class CallCredentials:
 
     def __repr__(self) -> str:
         return f"CallCredentials({self.plugin.name})"
+
+
+def _secrets_of(credential: Credential | None) -> tuple[Secret, ...]:
+    return () if credential is None else (credential.token, *credential.secrets.values())
 
 
 def checked_credential(plugin: BoundPlugin, value: object) -> Credential:

@@ -50,7 +50,7 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
         return (yield from _send_once(call, request, None, new_connection))
     kept = yield from credential_steps(call, credentials)
     answer = yield from _send_once(call, request, kept, new_connection)
-    if answer.head.status == 401 and not credentials.is_renewed:
+    if answer.head.status == 401 and kept.credential is not None and not credentials.is_renewed:
         yield Close()
         kept = yield from renewal_steps(call, credentials, kept)
         answer = yield from _send_once(call, request, kept, new_connection)

@@ -38,7 +38,7 @@ NAMES_NO_VALUE = (LookupError, TypeError, AttributeError)
 
 
 def credential_steps(call: OutgoingCall, credentials: CallCredentials) -> Steps:
-    """Return the `Kept` credential of a call, which is fetched if there is none; None: it needs none but the key.
+    """Return the `Kept` credential of a call, which is fetched if there is none.
 
     Raises:
         APIError: it could not be fetched; every call that waited for it gets an error of its own. APITimeoutError: the
@@ -102,7 +102,7 @@ def _follower_steps(call: OutgoingCall, credentials: CallCredentials, flight: Cr
     try:
         yield AwaitFlight(flight, call.deadline.wait(max(0.0, flight.ends - time.monotonic())))
     except TimeoutError:
-        if call.deadline.remaining() == 0.0:
+        if time.monotonic() < flight.ends or call.deadline.remaining() == 0.0:
             raise _told(call, credentials, call.deadline.error("total")) from None
         credentials.store.end(credentials.key, flight, None)  # its call is lost
         return None
@@ -110,6 +110,8 @@ def _follower_steps(call: OutgoingCall, credentials: CallCredentials, flight: Cr
     if not isinstance(outcome, LLMGateError):
         return outcome
     credentials.failure = failure = copy(outcome)
+    if isinstance(failure, APIError):
+        failure.model = call.route.model or None
     raise failure
 
 
@@ -130,9 +132,9 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
     plugin, now = credentials.plugin, credentials.store.now
     hook: Any = plugin.credentials
     steps = hook(credentials.route)
-    if steps is None:
-        raise plugin.error(HOOK, "hook credentials returned None, not a generator")
     asked, answer = now(), None
+    if steps is None:
+        return credentials.kept_as(None, asked)
     try:
         while True:
             request = _next_request(plugin, credentials, steps, answer)

@@ -169,7 +169,7 @@ async def forward(forwarding: Forwarding, transport: AsyncTransport) -> Forwarde
     if credentials is not None:
         kept = await arun(credential_steps(forwarding, credentials), transport)
     response = await _sent(_outgoing(forwarding, kept), transport)
-    if credentials is not None and kept is not None and response.status == 401:
+    if credentials is not None and kept is not None and kept.credential is not None and response.status == 401:
         if isinstance(forwarding.content, bytes):
             await response.aclose()
             kept = await arun(renewal_steps(forwarding, credentials, kept), transport)

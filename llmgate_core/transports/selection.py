@@ -6,18 +6,19 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from llmgate_core.contract.call import Route
-from llmgate_core.contract.transport import AsyncTransport, Transport
+from llmgate_core.contract.transport import AsyncTransport, Origin, Transport
 from llmgate_core.errors import ConfigError
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.base_url import split_base_url
 from llmgate_core.settings.options import Options
 from llmgate_core.settings.proxies import proxy_for
+from llmgate_core.transports.by_origin import AsyncTransportByOrigin, TransportByOrigin
 from llmgate_core.transports.options import TransportOptions
 from llmgate_core.transports.per_process import PerProcess
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["AsyncTransportSelector", "TransportSelector"]
 
@@ -65,7 +66,11 @@ class TransportSelector:
         session = call.options.client_session
         if session is not None:
             return self._sessions.get(session, _wrap_user_client)
-        transport = self._caches.get().of_kind(_kind_for(call))
+        cache = self._caches.get()
+        transport = cache.of_kind(_kind_for(call))
+        others = {origin: cache.of_kind(kind) for origin, kind in _other_kinds(call)} if call.route.hosts else {}
+        if others:
+            transport = TransportByOrigin(transport, others)
         hook = call.target.plugin.transport
         chosen = None if hook is None else hook(call.route, transport)
         return transport if chosen is None else chosen
@@ -93,7 +98,11 @@ class AsyncTransportSelector:
         session = call.options.aclient_session
         if session is not None:
             return self._sessions.get(session, _wrap_async_user_client)
-        transport = self._caches.get().of_kind(_kind_for(call), loop)
+        cache = self._caches.get()
+        transport = cache.of_kind(_kind_for(call), loop)
+        others = {origin: cache.of_kind(kind, loop) for origin, kind in _other_kinds(call)} if call.route.hosts else {}
+        if others:
+            transport = AsyncTransportByOrigin(transport, others)
         hook = call.target.plugin.transport
         chosen = None if hook is None else hook(call.route, transport)
         return transport if chosen is None else chosen
@@ -163,10 +172,19 @@ class _LastSession(Generic[T]):
         return last[1]
 
 
-def _kind_for(call: Outgoing) -> Kind:
-    origin = split_base_url(call.route.base_url).origin
+def _kind_for(call: Outgoing, origin: Origin | None = None) -> Kind:
+    origin = origin or split_base_url(call.route.base_url).origin
     proxy = None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host, origin.port)
     return Kind(call.options.transport, proxy, call.options.ca_file)
+
+
+def _other_kinds(call: Outgoing) -> Iterator[tuple[Origin, Kind]]:
+    """Yield the further origins of a call that need another transport than its base URL: another proxy, or none."""
+    usual = _kind_for(call)
+    for host in call.route.hosts:
+        origin = split_base_url(host).origin
+        if (kind := _kind_for(call, origin)) != usual:
+            yield origin, kind
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
