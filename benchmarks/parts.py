@@ -22,7 +22,7 @@ from llmgate_gateway.telemetry.record import RequestRecord
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.framing.sse import SSEDecoder
 
 ROUNDS = 7
 USES = 2_000

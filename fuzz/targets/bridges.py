@@ -19,10 +19,10 @@ from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import decode, encode
+from llmgate_core.reading.framing.sse import SSEDecoder, as_event
 from llmgate_core.reading.readers.base import EventStreamReader
 from llmgate_core.reading.readers.chunks import chunk_reader
 from llmgate_core.reading.readers.relay import EventRelay
-from llmgate_core.reading.sse import SSEDecoder, as_event
 
 __all__ = ["INSTRUMENTED", "check", "mutated"]
 

@@ -14,11 +14,11 @@ import zlib
 
 from fuzz.cuts import ways_to_cut
 from llmgate_core.contract.upstream import SSEEvent
-from llmgate_core.reading.sse import MAX_EVENT_BYTES, SSEDecoder, as_event
+from llmgate_core.reading.framing.sse import MAX_EVENT_BYTES, SSEDecoder, as_event
 
 __all__ = ["INSTRUMENTED", "check"]
 
-INSTRUMENTED = ("llmgate_core.reading.sse",)
+INSTRUMENTED = ("llmgate_core.reading.framing.sse",)
 SMALL_LIMIT = 40
 LONG_STREAM_BYTES = 16 * 1024
 Outcome = tuple[list[SSEEvent], int, bytes, bool]

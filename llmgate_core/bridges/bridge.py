@@ -21,7 +21,8 @@ from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by
 
 if TYPE_CHECKING:
-    from llmgate_core.contract.upstream import SSEEvent
+    from llmgate_core.contract.upstream import Framing, SSEEvent
+    from llmgate_core.errors import LLMGateError
     from llmgate_core.secrets import Secret
 
 __all__ = ["bridge_call", "bridge_response", "bridge_stream"]
@@ -77,6 +78,7 @@ class BridgedStream:
         self._secrets = secrets
         self._events = ResponsesStream(original_call, route)
         self._end = EndOfStream(FAMILIES["chat"])
+        self.framing: Framing = getattr(chat, "framing", "sse")
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -91,7 +93,8 @@ class BridgedStream:
         """
         if event.data == DONE:
             self._end.see_done()
-        return [piece for chunk in self._chunks(event) for piece in self._events.feed_chunk(chunk)]
+        pieces = [piece for chunk in self._chunks(event) for piece in self._events.feed_chunk(chunk)]
+        return [*pieces, *self.close()] if getattr(self._chat, "done", False) else pieces
 
     def close(self) -> list[JsonObject]:
         """Return the last events.
@@ -101,7 +104,13 @@ class BridgedStream:
         """
         rest = [] if self._chat is None else list(self._chat.close())
         pieces = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
-        return [*pieces, *self._events.close(done=self._end.is_over or self._chat is not None)]
+        is_done = self._end.is_over or getattr(self._chat, "done", False)
+        return [*pieces, *self._events.close(done=is_done)]
+
+    def error(self, event: SSEEvent) -> LLMGateError | None:
+        """Return the error that an event reports, if the chat's parser knows it."""
+        report = getattr(self._chat, "error", None)
+        return None if report is None else report(event)
 
     def failed(self, error: APIError) -> list[JsonObject]:
         """Return the events that report a failed upstream, with the response so far."""

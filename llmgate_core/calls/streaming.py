@@ -58,7 +58,7 @@ def open_stream(call: PreparedCall, results: ResultReader, attempt: int, new_con
 def _first_chunks(
     call: PreparedCall, results: ResultReader, answer: Answer, reader: StreamReader, clock: EventClock
 ) -> Steps:
-    comments = reader.comments
+    life = reader.signs_of_life
     block = yield from _next_block(answer, reader, clock)
     if reader.rejects_documents and is_document_start(block):
         yield from read_body(call, answer, call.limits.body)
@@ -70,8 +70,8 @@ def _first_chunks(
             return chunks
         if reader.end.is_over:
             return iter(())
-        if reader.comments != comments:
-            comments = reader.comments
+        if reader.signs_of_life != life:
+            life = reader.signs_of_life
             clock.saw_comment()
         block = yield from _next_block(answer, reader, clock)
     return with_first(reader.close()) or iter(())
@@ -114,7 +114,7 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         yield Emit(stream.first_chunks)
         clock.saw_event()
         while not reader.end.is_over:
-            seen, comments = reader.count, reader.comments
+            seen, life = reader.count, reader.signs_of_life
             try:  # not `_next_block`, since this runs for every token that comes alone
                 block = b"" if answer.is_read else (yield Read(clock.wait()))
             except (TimeoutError, APIConnectionError) as cut:
@@ -122,7 +122,7 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
             yield Emit(reader.feed(block) if block else reader.close())
             if reader.count != seen:
                 clock.saw_event()
-            elif reader.comments != comments:
+            elif reader.signs_of_life != life:
                 clock.saw_comment()
         yield Finish()
         outcome = "finished"

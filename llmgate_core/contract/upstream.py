@@ -40,10 +40,18 @@ __all__ = [
 
 @dataclass(slots=True)
 class SSEEvent:
-    """One dispatched event: `event` is its type, `data` its data lines joined by newlines."""
+    """One event of a stream, whatever its framing.
+
+    Attributes:
+        data: the data lines of a server-sent event joined by newlines, the line, or the payload of a message as text.
+        event: its type; `message` if it has none.
+        is_error: the upstream reports an error with it, such as an exception of an AWS event stream. An event of the
+            type `error` does so too.
+    """
 
     data: str
     event: str = "message"
+    is_error: bool = False
 
 
 NOT_FOR_ERRORS = frozenset({"location", "set-cookie"})
@@ -193,7 +201,8 @@ class Converted:
 class FrameDecoder(Protocol):
     """Cuts the bytes of a stream into events, one object per stream. No I/O.
 
-    Core limits how much may wait inside it, and how long an event may take.
+    Core limits how much may wait inside it, and how long an event may take. A `ValueError` is the upstream's fault, any
+    other exception is the plugin's.
     """
 
     def feed(self, block: bytes) -> Sequence[SSEEvent]:
@@ -223,8 +232,12 @@ class StreamParser(Protocol):
 
     A parser may also have these attributes: `framing`, a `Framing`, without which the stream is read as server-sent
     events; `ledger`, a list of entries that are added to the stream's ledger; `usage`, for observers and cost if no
-    chunk contains it; `done`, true after the last event of the stream; a function `failed(error)` that returns the
-    chunks which report a failed upstream to the reader.
+    chunk contains it; `done`, true after the last event of the stream; a function `error(event)` that returns the error
+    which an event reports, None: core's own by code and type; a function `failed(error)` that returns the chunks which
+    report a failed upstream to the reader.
+
+    The stream is complete once the parser is `done`, has made a chunk with a `finish_reason` (or, of typed events, one
+    of the family's last), or the event was `[DONE]`. A stream that ends before is truncated, whatever `close` returns.
     """
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:

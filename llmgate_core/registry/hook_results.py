@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from llmgate_core.contract.form import Multipart
-from llmgate_core.contract.upstream import Progress, Sleep, UpstreamRequest
+from llmgate_core.contract.upstream import Framing, Progress, Sleep, UpstreamRequest
 from llmgate_core.errors import LLMGateError
 
-__all__ = ["PROBLEMS", "Problem", "of_flow", "of_piece", "of_pieces", "of_request", "of_step"]
+__all__ = [
+    "PROBLEMS",
+    "Problem",
+    "of_events",
+    "of_flow",
+    "of_framing",
+    "of_piece",
+    "of_pieces",
+    "of_reported_error",
+    "of_request",
+    "of_step",
+]
 
+FRAMINGS: tuple[str, ...] = get_args(get_args(Framing)[0])
 Problem = Callable[[Any], "str | None"]
 
 
@@ -63,10 +75,39 @@ def of_piece(value: Any) -> str | None:
     return None if isinstance(value, dict) else f"a parser that makes {_kind(value)} of an event, not dicts"
 
 
+def of_events(value: Any) -> str | None:
+    """Judge what a decoder of frames makes of a block."""
+    if not isinstance(value, (list, tuple)):
+        return f"a decoder that makes {_kind(value)} of a block, not a list of SSEEvents"
+    for event in value:
+        if not all(isinstance(getattr(event, name, None), str) for name in ("data", "event")):
+            return f"a decoder that makes {_kind(event)} of a block, not SSEEvents whose data and event are strings"
+    return None
+
+
+def of_framing(value: Any) -> str | None:
+    """Judge the framing of a parser."""
+    is_own = not isinstance(value, (str, type)) and _has_feed_and_close(value)
+    if is_own or (isinstance(value, str) and value in FRAMINGS):
+        return None
+    names = ", ".join(map(repr, FRAMINGS))
+    return f"a parser whose framing is {value!r:.80}, not {names} or an object with feed and close"
+
+
+def of_reported_error(value: Any) -> str | None:
+    """Judge the error that a parser makes of an event."""
+    problem = _of_error(value)
+    return None if problem is None else f"a parser whose error(event) makes {problem}"
+
+
 def _of_parser(value: Any) -> str | None:
-    if value is None or all(callable(getattr(value, name, None)) for name in ("feed", "close")):
+    if value is None or _has_feed_and_close(value):
         return None
     return f"{_kind(value)}, which has no feed and close"
+
+
+def _has_feed_and_close(value: Any) -> bool:
+    return all(callable(getattr(value, name, None)) for name in ("feed", "close"))
 
 
 def _of_auth(value: Any) -> str | None:

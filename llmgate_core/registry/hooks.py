@@ -12,18 +12,26 @@ import inspect
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType, MemberDescriptorType
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
 from llmgate_core.contract.call import API_VERSION, Call, JsonObject, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.contract.upstream import SSEEvent, StreamParser
+from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent, StreamParser
 from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.openai import HTTPEndpoint
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
-from llmgate_core.registry.hook_results import PROBLEMS, Problem, of_piece, of_pieces
+from llmgate_core.registry.hook_results import (
+    PROBLEMS,
+    Problem,
+    of_events,
+    of_framing,
+    of_piece,
+    of_pieces,
+    of_reported_error,
+)
 from llmgate_core.registry.provider_info import header_names, problem_of
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
@@ -356,12 +364,14 @@ def guarded(
     problem_of: Problem | None = None,
     *,
     ends: bool = False,
+    passed: tuple[type[Exception], ...] = (LLMGateError,),
 ) -> Callable[..., Any]:
     """Wrap a hook: what it raises, and a result that `problem_of` refuses, is a `PluginError` that names it.
 
-    llmgate's own errors pass unchanged, and with `ends` the end of a generator, of which `function` is the `send`.
+    Errors in `passed` pass unchanged, and with `ends` the end of a generator, of which `function` is the `send`.
     """
-    passed = (LLMGateError, StopIteration) if ends else (LLMGateError,)
+    if ends:
+        passed = (*passed, StopIteration)
 
     def call(*values: Any) -> Any:
         try:
@@ -378,15 +388,20 @@ def guarded(
 
 
 class GuardedParser:
-    """A plugin's stream parser, whose exceptions and odd results are a `PluginError`."""
+    """A plugin's stream parser, whose exceptions and odd results are a `PluginError`.
 
-    __slots__ = ("_bound", "_close", "_feed", "_parser")
+    Attributes:
+        framing: the parser's own, checked.
+    """
+
+    __slots__ = ("_bound", "_close", "_feed", "_parser", "framing")
 
     def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
         self._bound = bound
         self._parser = parser
         self._feed = guarded(bound, "stream_parser", parser.feed, of_pieces)
         self._close = guarded(bound, "stream_parser", parser.close, of_pieces)
+        self.framing = _guarded_framing(bound, getattr(parser, "framing", "sse"))
 
     def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
         """Return the chunks of an event."""
@@ -404,5 +419,33 @@ class GuardedParser:
                 yield piece
 
     def __getattr__(self, name: str) -> Any:
-        """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `failed`."""
-        return getattr(self._parser, name)
+        """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `error`, `failed`."""
+        value = getattr(self._parser, name)
+        problem_of = PROBLEMS_OF_PARSER.get(name)
+        return value if problem_of is None else guarded(self._bound, "stream_parser", value, problem_of)
+
+
+PROBLEMS_OF_PARSER: Mapping[str, Problem] = MappingProxyType({"error": of_reported_error, "failed": of_pieces})
+"""Optional function of a parser -> what judges its results."""
+
+
+def _guarded_framing(bound: BoundPlugin, framing: Any) -> Framing:
+    """Return a framing, of a decoder of the plugin's own the guarded one.
+
+    Raises:
+        PluginError: it is no framing.
+    """
+    if (problem := of_framing(framing)) is not None:
+        raise bound.error("stream_parser", f"hook stream_parser returned {problem}")
+    return cast(Framing, framing) if isinstance(framing, str) else GuardedDecoder(bound, framing)
+
+
+class GuardedDecoder:
+    """A plugin's own decoder of frames, whose exceptions, but for ValueError, and odd results are a `PluginError`."""
+
+    __slots__ = ("close", "feed")
+
+    def __init__(self, bound: BoundPlugin, decoder: FrameDecoder) -> None:
+        passed = (LLMGateError, ValueError)  # the upstream's fault
+        self.feed = guarded(bound, "stream_parser", decoder.feed, of_events, passed=passed)
+        self.close = guarded(bound, "stream_parser", decoder.close, of_events, passed=passed)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmgate_core.testing.aws_messages import event_message
+
 if TYPE_CHECKING:
     import threading
 
@@ -66,14 +68,33 @@ class Answer:
         return cls(status, json.dumps(value).encode(), {"content-type": "application/json", **_header_names(headers)})
 
     @classmethod
-    def sse(cls, events: str | Iterable[str | dict[str, Any]], *, done: bool = True, **headers: str) -> Answer:
-        """Return an event stream: a string sent unchanged, or one `data:` event and network write for each item.
+    def sse(
+        cls, events: str | Iterable[str | dict[str, Any] | tuple[str, Any]], *, done: bool = True, **headers: str
+    ) -> Answer:
+        """Return an event stream: a string sent unchanged, or one event and network write for each item.
 
-        With `done` it ends with `data: [DONE]`.
+        An item is the data, as text or as an object, or a pair of the event's name and the data. With `done` it ends
+        with `data: [DONE]`.
         """
         end = [b"data: [DONE]\n\n"] if done else []
         parts = [events.encode()] if isinstance(events, str) else [_event(event) for event in events]
         return cls(200, parts + end, {"content-type": "text/event-stream", **_header_names(headers)})
+
+    @classmethod
+    def lines(cls, values: Iterable[Any], **headers: str) -> Answer:
+        """Return NDJSON: one line and network write for each value; a string is a line as it is."""
+        parts = [f"{_text(value)}\n".encode() for value in values]
+        return cls(200, parts, {"content-type": "application/x-ndjson", **_header_names(headers)})
+
+    @classmethod
+    def eventstream(cls, messages: Iterable[tuple[str, Any] | bytes], **headers: str) -> Answer:
+        """Return an AWS event stream: one message and network write for each item.
+
+        An item is a pair of the event's name and its payload, as text or as an object; or bytes sent as they are. A
+        name that ends in `Exception` makes an exception, as those of AWS do.
+        """
+        parts = [item if isinstance(item, bytes) else event_message(item[0], _text(item[1])) for item in messages]
+        return cls(200, parts, {"content-type": "application/vnd.amazon.eventstream", **_header_names(headers)})
 
     @property
     def keeps_connection(self) -> bool:
@@ -128,9 +149,15 @@ def _header_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def _event(event: str | dict[str, Any]) -> bytes:
-    text = event if isinstance(event, str) else json.dumps(event)
-    return f"data: {text}\n\n".encode()
+def _event(event: str | dict[str, Any] | tuple[str, Any]) -> bytes:
+    if isinstance(event, tuple):
+        name, data = event
+        return f"event: {name}\ndata: {_text(data)}\n\n".encode()
+    return f"data: {_text(event)}\n\n".encode()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _reason(status: int) -> str:

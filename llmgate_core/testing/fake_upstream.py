@@ -51,6 +51,7 @@ class FakeUpstream:
 
     Attributes:
         base_url: for `api_base`, for example `http://127.0.0.1:40123/v1`.
+        origin: the same without a path, for an API without `/v1`.
         port: the port it listens on.
         answers: the script: each request takes the first answer. Append to it at any time.
         otherwise: the answer when `answers` is empty: an `Answer`, or a function of the request.
@@ -77,7 +78,8 @@ class FakeUpstream:
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/v1"
+        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.base_url = f"{self.origin}/v1"
         self._start(self._accept)
 
     def wait_received(self, count: int, within_seconds: float = 10.0) -> None:

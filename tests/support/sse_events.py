@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmgate_core.contract.upstream import SSEEvent
-from llmgate_core.reading.sse import SSEDecoder, as_event
+from llmgate_core.reading.framing.sse import SSEDecoder, as_event
 
 __all__ = ["sse_events"]
 

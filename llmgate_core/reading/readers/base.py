@@ -8,20 +8,20 @@ Source: docs/reliability.md, rows R2 to R7 and R13.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits
-from llmgate_core.contract.upstream import SSEEvent, StreamParser, UpstreamResponse
+from llmgate_core.contract.upstream import StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import APIError, APIStatusError, LLMGateError, StreamTruncatedError
-from llmgate_core.json_codec import decode_leniently, encode, has_more_values
+from llmgate_core.json_codec import has_more_values
+from llmgate_core.reading.framing.sse import RawEvent, SSEDecoder
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
-from llmgate_core.reading.results import HALF_CHARACTERS
-from llmgate_core.reading.sse import RawEvent, SSEDecoder, as_event
+from llmgate_core.reading.readers.parsed import ParsedStream
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by, lenient_decode, validation_error
 from llmgate_core.secrets import Secret
 
@@ -65,7 +65,8 @@ class StreamReader(Protocol):
 
     Attributes:
         end: what the stream has said about its end.
-        count: chunks made so far. comments: comments of the event stream so far.
+        count: chunks made so far.
+        signs_of_life: comments, and events that a parser took, so far: the upstream is alive though it sends no chunk.
         rejects_documents: a plain document is not such a stream.
         answer: the whole answer, where the last event held one.
         usage: the last usage seen, a typed object or a dict.
@@ -77,7 +78,7 @@ class StreamReader(Protocol):
     rejects_documents: bool
 
     @property
-    def comments(self) -> int:
+    def signs_of_life(self) -> int:
         """See above."""
         ...
 
@@ -127,9 +128,10 @@ class StreamReader(Protocol):
 
 
 class EventStreamReader(ABC):
-    """Reads one stream of server-sent events. A subclass says what an event becomes; see `StreamReader`.
+    """Reads one stream of events. A subclass says what an event becomes; see `StreamReader`.
 
-    With a plugin's parser, events go to it, and its pieces become chunks; without one each event is a chunk.
+    With a plugin's parser, events go to it, and its pieces become chunks; without one each server-sent event is a
+    chunk.
     """
 
     __slots__ = (
@@ -138,6 +140,7 @@ class EventStreamReader(ABC):
         "_family",
         "_max_event_values",
         "_notes",
+        "_parsed",
         "_parser",
         "_response",
         "_secrets",
@@ -164,11 +167,25 @@ class EventStreamReader(ABC):
         self._decoder = SSEDecoder(max_event_bytes)
         self._max_event_values = max_event_values
         self._failure: APIError | None = None  # what the chunk that was made last says, raised behind it
-        self._notes: tuple[LedgerEntry, ...] = ()  # of reading, besides the parser's
+        self._notes: tuple[LedgerEntry, ...] = ()  # of reading
         self.end = EndOfStream(family)
         self.answer: Any = None
         self.count = 0
         self.rejects_documents = True
+        self._parsed = None if parser is None else self._parsed_by(parser, max_event_bytes)
+
+    def _parsed_by(self, parser: StreamParser, max_event_bytes: int) -> ParsedStream:
+        parsed = ParsedStream(
+            parser,
+            self.end,
+            server_sent=self._decoder,
+            max_event_bytes=max_event_bytes,
+            max_event_values=self._max_event_values,
+            error_of=self._error_of,
+            invalid=self._invalid,
+        )
+        self.rejects_documents = parsed.rejects_documents
+        return parsed
 
     @abstractmethod
     def _chunk_of_event(self, data: bytes, name: str) -> Any:
@@ -183,33 +200,33 @@ class EventStreamReader(ABC):
         """Return the answer so far."""
 
     @property
-    def comments(self) -> int:
-        """How many comments have come."""
-        return self._decoder.comments
+    def signs_of_life(self) -> int:
+        """How many comments and events of a parser have come."""
+        return self._decoder.comments if self._parsed is None else self._decoder.comments + self._parsed.events
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
         """What the plugin's parser and reading noted."""
-        noted: Sequence[LedgerEntry] = getattr(self._parser, "ledger", ())
+        noted: Sequence[LedgerEntry] = () if self._parsed is None else self._parsed.ledger
         return (*noted, *self._notes) if self._notes else noted
 
     @property
     def usage(self) -> Any:
         """The last usage that was seen, by the plugin's parser or by us."""
-        usage = getattr(self._parser, "usage", None)
+        usage = None if self._parsed is None else self._parsed.usage
         return self.end.usage if usage is None else usage
 
     def feed(self, block: bytes) -> Iterator[Any]:
         """Return the chunks that `block` completes."""
+        if self._parsed is not None:
+            return self._parsed_chunks(self._parsed.feed, block)
         try:
             events = self._decoder.feed(block)
         except ValueError as error:
             failure = self._invalid(str(error))
             self._complete(failure)
             raise failure from None
-        if len(events) == 1 and self._parser is None:
-            return self._single_chunk(events)
-        return self._chunks(events)
+        return self._single_chunk(events) if len(events) == 1 else self._chunks(events)
 
     def _single_chunk(self, events: list[RawEvent]) -> Iterator[Any]:
         """Return the chunk of a block with one event, as the blocks of a paced stream are. It is made now."""
@@ -229,23 +246,35 @@ class EventStreamReader(ABC):
 
     def _chunks(self, events: list[RawEvent]) -> Iterator[Any]:
         """Yield the chunks of the events of one block."""
-        end, is_plain, longest = self.end, self._parser is None, self._max_event_values
+        end, longest = self.end, self._max_event_values
         try:
             for data, name in events:
                 if len(data) > longest:
                     self._check_values(data)
-                if is_plain and data != DONE_DATA:  # one event, one chunk: it runs for every token
-                    chunk = self._chunk_of_event(data, name)
-                    self.count += 1
-                    yield chunk
-                else:
-                    for chunk in self._chunks_of(as_event(data, name)):
-                        self.count += 1
-                        yield chunk
+                if data == DONE_DATA:
+                    if (problem := end.see_done()) is not None:
+                        raise self.truncated(problem)
+                    return
+                chunk = self._chunk_of_event(data, name)
+                self.count += 1
+                yield chunk
                 if self._failure is not None:
                     raise self._failure
                 if end.is_over:
                     return
+        except APIError as error:
+            self._complete(error)
+            raise
+
+    def _parsed_chunks(self, read: Callable[..., Iterator[JsonObject]], *blocks: bytes) -> Iterator[Any]:
+        """Yield the chunks of what the parser makes."""
+        try:
+            for piece in read(*blocks):
+                chunk = self._chunk_of_piece(piece)
+                self.count += 1
+                yield chunk
+                if self._failure is not None:
+                    raise self._failure
         except APIError as error:
             self._complete(error)
             raise
@@ -255,45 +284,12 @@ class EventStreamReader(ABC):
         if has_more_values(data, self._max_event_values):
             raise self._invalid(f"it holds more than {self._max_event_values} values (Limits.event_values)")
 
-    def _chunks_of(self, event: SSEEvent) -> Iterator[Any]:
-        """Yield the chunks of an event that goes to the parser, or of `[DONE]`: none."""
-        parser = self._parser
-        if parser is None:
-            if (problem := self.end.see_done()) is not None:
-                raise self.truncated(problem)
-            return
-        if event.event == "error":
-            raise self._error_event(event.data)
-        if "\\u" in event.data:
-            event = self._without_half_characters(event)
-        for piece in parser.feed(event):
-            yield self._chunk_of_piece(piece)
-            if self._failure is not None:
-                return
-        if event.data == DONE and not self.end.is_over:
-            for piece in parser.close():
-                yield self._chunk_of_piece(piece)
-            self.end.is_over = True
-        elif getattr(parser, "done", False):
-            self.end.is_over = True
-
     def close(self) -> Iterator[Any]:
         """Yield the last chunks when the body has ended."""
-        if self._parser is None:
-            if (problem := self.end.see_close()) is not None:
-                raise self.truncated(problem)
-            return
-        try:
-            for piece in self._parser.close():
-                chunk = self._chunk_of_piece(piece)
-                self.count += 1
-                yield chunk
-                if self._failure is not None:
-                    raise self._failure
-        except APIError as error:
-            self._complete(error)
-            raise
-        self.end.is_over = True
+        if self._parsed is not None:
+            yield from self._parsed_chunks(self._parsed.close)
+        elif (problem := self.end.see_close()) is not None:
+            raise self.truncated(problem)
 
     def truncated(self, why: str) -> APIError:
         """Return the error of a stream that broke off, with the answer so far."""
@@ -315,17 +311,6 @@ class EventStreamReader(ABC):
             return self.end.see_event(event)
         except ValueError as error:
             raise self._invalid(str(error)) from None
-
-    def _without_half_characters(self, event: SSEEvent) -> SSEEvent:
-        """Return an event whose JSON a parser can read: lone surrogates, which no decoder takes, are replaced."""
-        try:
-            value, has_replacements = decode_leniently(event.data)
-        except ValueError:
-            return event
-        if not has_replacements:
-            return event
-        self._note(HALF_CHARACTERS)
-        return SSEEvent(encode(value).decode(), event.event)
 
     def _note(self, entry: LedgerEntry) -> None:
         if entry not in self._notes:

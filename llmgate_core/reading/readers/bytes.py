@@ -22,7 +22,7 @@ class ByteReader:
 
     answer: Any = None
     usage: Any = None
-    comments: int = 0
+    signs_of_life: int = 0
     ledger: Sequence[LedgerEntry] = ()
 
     def __init__(self, family: Family, response: UpstreamResponse) -> None:

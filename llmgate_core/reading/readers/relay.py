@@ -15,8 +15,8 @@ from llmgate_core.endpoints.families import Family
 from llmgate_core.errors import LLMGateError
 from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.reading.ends import MAX_PARSED_BYTES, finish_reason, is_object, last_usage, type_of_event
+from llmgate_core.reading.framing.sse import MESSAGE
 from llmgate_core.reading.readers.base import ERROR_WORD, USAGE_WORD, EventStreamReader, failing
-from llmgate_core.reading.sse import MESSAGE
 from llmgate_core.reading.upstream_errors import error_reported_by, lenient_decode
 
 __all__ = ["DONE_EVENT", "EventRelay", "event_bytes"]
@@ -69,7 +69,7 @@ class EventRelay(EventStreamReader):
             pieces.append(DONE_EVENT)
         elif len(pieces) == 1 and failure is None:
             return iter(pieces)
-        elif not pieces and self.count and self.comments != comments:
+        elif not pieces and self.count and self._decoder.comments != comments:
             pieces.append(b":%b\n\n" % self._decoder.comment)
         chunks = (b"".join(pieces),) if pieces else ()
         return iter(chunks) if failure is None else failing(chunks, failure)
@@ -96,9 +96,7 @@ class EventRelay(EventStreamReader):
         return self._record_chunk(chunk, data)
 
     def _check_values(self, data: bytes) -> None:
-        """Refuse nothing that needs no parser: it is passed on without being parsed."""
-        if self._parser is not None:
-            super()._check_values(data)
+        """Refuse nothing: what needs no parser is passed on without being parsed."""
 
     def _is_large(self, data: bytes) -> bool:
         return len(data) > MAX_PARSED_BYTES or has_more_values(data, MAX_PARSED_VALUES)

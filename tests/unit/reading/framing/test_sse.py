@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.contract.upstream import SSEEvent
-from llmgate_core.reading.sse import SSEDecoder, as_event
+from llmgate_core.reading.framing.sse import SSEDecoder, as_event
 from tests.support.examples import examples
 
 STREAM = (
