@@ -74,6 +74,13 @@ class PreparedCall:
         return self.upstream_call.family != self.original_call.family
 
     @property
+    def streams_usage(self) -> bool:
+        """Whether a stream that is made of a whole answer includes the usage."""
+        options = self.original_call.body.get("stream_options")
+        asked = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        return asked or self.fake_stream == "with usage"
+
+    @property
     def encodes_vectors(self) -> bool:
         """Whether vectors come as base64 though the caller did not ask for that."""
         return ENCODING in self.upstream_call.body and ENCODING not in self.original_call.body

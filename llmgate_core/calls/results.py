@@ -50,8 +50,10 @@ class ResultReader(ABC):
         """
 
     @abstractmethod
-    def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
-        """Return the result of what a plugin's exchange ended with; `response` is its last.
+    def exchange_result(
+        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    ) -> Any:
+        """Return the result of what a plugin's exchange ended with; `response` is its last of so many `attempts`.
 
         Raises:
             APIError: not the promised shape. PluginError: `answer` is not a dict.
@@ -141,15 +143,26 @@ class ResultReader(ABC):
                 f"hook transform_response returned {type(answer).__name__}, not a dict or the response itself",
             )
         if call.is_bridged:
-            converted = bridge_response(call.original_call, call.route, answer, response)
-            answer, ledger = converted.body, (*ledger, *converted.ledger)
+            answer, losses = self._bridged(answer, response)
+            ledger = (*ledger, *losses)
         return answer, ledger
 
-    def _exchange_answer(self, answer: object) -> JsonObject:
+    def _exchange_answer(
+        self, answer: object, response: UpstreamResponse
+    ) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        """Return what an exchange ended with in the shape of the family that was called, and what that lost."""
+        call = self._call
         if not isinstance(answer, dict):
-            plugin = self._call.target.plugin
-            raise plugin.error("exchange", f"hook exchange ended with {type(answer).__name__}, not a dict")
-        return answer
+            raise call.target.plugin.error(
+                "exchange", f"hook exchange ended with {type(answer).__name__}, not a dict or a StreamAnswer"
+            )
+        return self._bridged(answer, response) if call.is_bridged else (answer, ())
+
+    def _bridged(
+        self, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
+    ) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        converted = bridge_response(self._call.original_call, self._call.route, answer, response)
+        return converted.body, converted.ledger
 
     def _parser(self, head: UpstreamResponse) -> StreamParser | None:
         """Return what makes canonical events of this upstream's; None: they are canonical already."""
@@ -163,8 +176,8 @@ class ResultReader(ABC):
         return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
 
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:
-        """Return a whole answer as the chunks or events of a fake stream."""
-        return unfold(self._call.family.name, answer, with_usage=self._call.fake_stream == "with usage")
+        """Return a whole answer as the chunks or events of a stream."""
+        return unfold(self._call.family.name, answer, with_usage=self._call.streams_usage)
 
 
 class TypedReader(ResultReader):
@@ -175,10 +188,13 @@ class TypedReader(ResultReader):
         canonical, losses = self._canonical(response)
         return self._typed_result(canonical, response, attempts, losses)
 
-    def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Any:
+    def exchange_result(
+        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    ) -> Any:
         """Return the typed result of an exchange."""
         last = response or UpstreamResponse(200, (), b"")
-        return self._typed_result(self._exchange_answer(answer), last, 1)
+        canonical, bridged = self._exchange_answer(answer, last)
+        return self._typed_result(canonical, last, attempts, (*losses, *bridged))
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:

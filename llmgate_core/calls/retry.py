@@ -18,8 +18,9 @@ from llmgate_core.reading.upstream_errors import complete_error
 
 if TYPE_CHECKING:
     from llmgate_core.calls.outgoing import OutgoingCall
+    from llmgate_core.contract.upstream import UpstreamRequest
 
-__all__ = ["is_worth_retrying", "log_retry", "wait_after", "wait_before_retry"]
+__all__ = ["is_worth_retrying", "log_retry", "may_be_repeated", "wait_after", "wait_before_retry"]
 
 log = logging.getLogger("llmgate")
 
@@ -34,6 +35,18 @@ NEVER_RETRIED_CODE = re.compile(
 Source: OpenAI API reference, `insufficient_quota`, `billing_hard_limit_reached`, `credit_balance_exhausted` and the
 codes that end in `_spend_limit_exceeded`.
 """
+
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+"""Methods of which a second request changes nothing that the first did not. Source: RFC 9110, section 9.2.2."""
+
+
+def may_be_repeated(call: OutgoingCall, request: UpstreamRequest) -> bool:
+    """Return whether a request of an exchange may be sent again, though the upstream may have acted on it already."""
+    if request.retry is not None:
+        return request.retry
+    names = (*request.headers, *(call.options.passed.get("extra_headers") or ()))
+    return request.method.upper() in IDEMPOTENT or any(str(name).lower() == "idempotency-key" for name in names)
 
 
 def wait_after(call: OutgoingCall, error: APIError, attempt: int) -> float | None:

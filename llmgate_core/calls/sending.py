@@ -15,6 +15,7 @@ from llmgate_core.calls.credentials import Kept
 from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.prepared import PreparedCall
+from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.steps import Close, Send, Steps
 from llmgate_core.calls.token_requests import credential_steps, renewal_steps
 from llmgate_core.contract.transport import TransportRequest
@@ -22,7 +23,7 @@ from llmgate_core.contract.upstream import Auth, UpstreamRequest
 from llmgate_core.registry.hook_results import of_flow, of_request
 from llmgate_core.registry.hooks import guarded
 
-__all__ = ["authorized", "send"]
+__all__ = ["authorized", "send", "whole_answer"]
 
 
 def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool = False) -> Steps:
@@ -56,6 +57,20 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
         answer = yield from _send_once(call, request, kept, new_connection)
     answer.head.raw_headers = kept.masked(answer.head.raw_headers)
     return answer
+
+
+def whole_answer(call: PreparedCall, reader: ResultReader, request: UpstreamRequest, *, new_connection: bool) -> Steps:
+    """Send a request and read its whole answer. Returns an `UpstreamResponse`.
+
+    Raises:
+        APIError: its status is 300 or above, or it is too large, late or cut short.
+    """
+    answer = yield from send(call, request, new_connection=new_connection)
+    if answer.head.status >= 300:
+        yield from read_error(call, answer)
+        raise reader.error_of(answer.head)
+    yield from read_body(call, answer, call.limits.body)
+    return answer.head
 
 
 def _send_once(call: PreparedCall, request: UpstreamRequest, kept: Kept | None, new_connection: bool) -> Steps:

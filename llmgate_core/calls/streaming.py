@@ -20,6 +20,7 @@ from llmgate_core.calls.sending import send
 from llmgate_core.calls.steps import Emit, Finish, OpenStream, Read, Steps
 from llmgate_core.contract.call_event import Outcome
 from llmgate_core.contract.limits import EventClock
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, without_frames
 from llmgate_core.reading.readers.base import StreamReader, is_document_start, with_first
 from llmgate_core.reading.upstream_errors import complete_error
@@ -39,14 +40,16 @@ class StartedStream:
     record: CallRecord
 
 
-def open_stream(call: PreparedCall, results: ResultReader, attempt: int, new_connection: bool) -> Steps:
-    """Open a stream up to its first chunks. Returns a `StartedStream`.
+def open_stream(
+    call: PreparedCall, results: ResultReader, request: UpstreamRequest, attempt: int, new_connection: bool
+) -> Steps:
+    """Open the stream that a request is answered with, up to its first chunks. Returns a `StartedStream`.
 
     Raises:
         APIError: an error status, an error as first event, a whole document, or nothing in time.
     """
     clock = EventClock(call.deadline)  # one wait over head and first event
-    answer = yield from send(call, call.request, new_connection=new_connection)
+    answer = yield from send(call, request, new_connection=new_connection)
     if answer.head.status >= 300:
         yield from read_error(call, answer)
         raise results.error_of(answer.head)

@@ -2,7 +2,7 @@
 
 What may be tried again, and when, is decided in `retry.py`.
 
-Source: docs/reliability.md, rows R14 and R15.
+Source: docs/reliability.md, rows R14, R15 and R26.
 """
 
 from __future__ import annotations
@@ -26,20 +26,27 @@ Try = Callable[[int, bool], Steps]
 """One try of a request: its number, from 1, and whether it needs a new connection."""
 
 
-def with_retries(call: OutgoingCall, try_once: Try) -> Steps:
+NOT_SENT = frozenset({"connect", "pool"})
+"""Phases of an error in which no byte of a request has left: there was no connection yet."""
+
+
+def with_retries(call: OutgoingCall, try_once: Try, *, is_repeatable: bool = True) -> Steps:
     """Try a request until it succeeds or may not be tried again.
 
     A kept connection that turned out to be closed is replaced at once. That replay counts as one of the tries; where
     no retries are allowed there may be one all the same, as nothing shows that the upstream saw the first.
+
+    A request that is not repeatable goes out on a new connection from the start, since one that was kept may break
+    when the upstream has the request already; and it is tried again only where no connection could be made.
     """
-    attempt, new_connection = 0, False
+    attempt, new_connection = 0, not is_repeatable
     while True:
         attempt += 1
         try:
             return (yield from try_once(attempt, new_connection))
         except StaleConnectionError as stale:
             failure = connection_error(stale)
-            if attempt <= max(1, call.options.max_retries):
+            if is_repeatable and attempt <= max(1, call.options.max_retries):
                 new_connection = True
                 complete_error(failure, call.route, call.secrets)
                 log_retry(call, failure, attempt, 0.0)
@@ -47,7 +54,7 @@ def with_retries(call: OutgoingCall, try_once: Try) -> Steps:
         except APIError as error:
             failure = error
         wait = wait_after(call, failure, attempt)
-        if wait is None:
+        if wait is None or not (is_repeatable or failure.phase in NOT_SENT):
             try:
                 raise failure
             finally:

@@ -56,7 +56,14 @@ def _is_headers(headers: Any) -> bool:
 
 def of_step(value: Any) -> str | None:
     """Judge what an exchange yields."""
-    return None if isinstance(value, (Sleep, Progress)) else of_request(value)
+    if isinstance(value, Progress):
+        job: Any = value.job
+        return None if isinstance(job, dict) else f"a Progress of {_kind(job)}, not a dict"
+    if isinstance(value, Sleep):
+        seconds: Any = value.seconds
+        is_time = isinstance(seconds, (int, float)) and 0 <= seconds < float("inf")
+        return None if is_time else f"a Sleep of {seconds!r:.40}, not a number of seconds from 0"
+    return of_request(value)
 
 
 def of_flow(value: Any) -> str | None:

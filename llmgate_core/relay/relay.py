@@ -97,11 +97,13 @@ class RelayReader(ResultReader):
             record.usage, record.tier = answer.get("usage"), answer.get("service_tier")
         return Relayed(response.status, response.raw_headers, content, JSON, record)
 
-    def exchange_result(self, answer: object, response: UpstreamResponse | None) -> Relayed:
+    def exchange_result(
+        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    ) -> Relayed:
         """Return the last answer of an exchange, as bytes."""
-        job = self._exchange_answer(answer)
         last = response or UpstreamResponse(200, (), b"")
-        record = super().record(last, 1)
+        job, bridged = self._exchange_answer(answer, last)
+        record = super().record(last, attempts, (*losses, *bridged))
         record.usage, record.tier = job.get("usage"), job.get("service_tier")
         return Relayed(last.status, last.raw_headers, self._encode(job, last), JSON, record)
 

@@ -17,6 +17,7 @@ from llmgate_core import (
     InternalServerError,
     LLMGateError,
     NotFoundError,
+    PluginError,
     RateLimitError,
     Settings,
     StreamTruncatedError,
@@ -334,8 +335,9 @@ class Jobs(OpenAICompatible):
 
     info = ProviderInfo(api=(1, 0), name="acme", base_url="http://127.0.0.1:9/v1")
 
-    def __init__(self, *, sleeps: float = 0.5) -> None:
+    def __init__(self, *, sleeps: float = 0.5, retry: bool | None = None) -> None:
         self.sleeps = sleeps
+        self.retry = retry
         self.signed: list[Any] = []
 
     @hookimpl
@@ -353,7 +355,7 @@ class Jobs(OpenAICompatible):
             while job["status"] != "done":
                 yield Progress(job)
                 yield ExchangeSleep(self.sleeps)
-                job = (yield UpstreamRequest("POST", "/jobs/poll", {"id": job["id"]})).json()
+                job = (yield UpstreamRequest("POST", "/jobs/poll", {"id": job["id"]}, retry=self.retry)).json()
             return job["answer"]
 
         return steps()
@@ -375,11 +377,78 @@ def test_an_auth_flow_sees_the_bytes_of_every_request_of_an_exchange() -> None:
     assert jobs == [{"id": "j1", "status": "running"}]
 
 
-def test_each_request_of_an_exchange_is_tried_again_by_itself() -> None:
-    played = Played(plugin=Jobs(), max_retries=1)
-    played.run(Head(), STARTED, b"", *FAILURE, Head(), DONE, b"")
+def test_each_request_of_an_exchange_that_allows_it_is_tried_again_by_itself() -> None:
+    played = Played(plugin=Jobs(retry=True), max_retries=1)
+    result = played.run(Head(), STARTED, b"", *FAILURE, Head(), DONE, b"")
     sent = [step.request.target for step in played.steps if isinstance(step, Send)]
     assert sent == ["/v1/jobs", "/v1/jobs/poll", "/v1/jobs/poll"]
+    assert result.attempts == 3
+
+
+STALE = StaleConnectionError()
+STALE.__cause__ = APIConnectionError("closed", code="closed")
+AFTER_IT_WAS_SENT: dict[str, tuple[Any, ...]] = {
+    "500": FAILURE,
+    "429": (Head(429), b"{}", b""),
+    "reset": (APIConnectionError("reset", code="reset", phase="first_event"),),
+    "timeout": (APITimeoutError("slow", phase="first_event"),),
+    "stale connection": (STALE,),
+    "body cut": (Head(), APIConnectionError("reset", code="reset", phase="body")),
+}
+
+
+@pytest.mark.parametrize("failure", AFTER_IT_WAS_SENT)
+def test_a_post_of_an_exchange_is_sent_once_on_a_new_connection(failure: str) -> None:
+    played = Played(plugin=Jobs(), max_retries=3)
+    with pytest.raises(LLMGateError):
+        played.run(*AFTER_IT_WAS_SENT[failure])
+    (sent,) = (step.request for step in played.steps if isinstance(step, Send))
+    assert sent.new_connection
+
+
+def test_a_post_of_an_exchange_that_reached_no_one_is_tried_again() -> None:
+    refused = APIConnectionError("refused", code="connect", phase="connect")
+    result = Played(plugin=Jobs(), max_retries=1).run(refused, Head(), STARTED, b"", Head(), DONE, b"")
+    assert result.attempts == 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "tries"), [({"Idempotency-Key": "k"}, 2), ({"x-idempotency-key": "k"}, 1), ({}, 1)]
+)
+def test_an_idempotency_key_allows_to_repeat_a_post(headers: dict[str, str], tries: int) -> None:
+    played = Played(plugin=Jobs(), max_retries=1, extra_headers=headers)
+    with pytest.raises(InternalServerError) as caught:
+        played.run(*FAILURE * tries)
+    assert caught.value.attempts == tries
+
+
+class Once(OpenAICompatible):
+    """Does not allow to repeat its only request."""
+
+    info = ProviderInfo(api=(1, 1), name="acme", base_url="http://127.0.0.1:9/v1")
+
+    @hookimpl
+    def transform_request(self, call: Any, route: Any) -> Any:
+        return UpstreamRequest("POST", "/once", call.body, retry=False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_plain_request_may_forbid_to_be_repeated(stream: bool) -> None:
+    played = Played(plugin=Once(), max_retries=3, stream=stream)
+    with pytest.raises(InternalServerError):
+        played.run(*FAILURE)
+    assert [step.request.new_connection for step in played.steps if isinstance(step, Send)] == [True]
+
+
+@pytest.mark.parametrize("odd", [ExchangeSleep(-1), ExchangeSleep(float("nan")), ExchangeSleep(None), Progress([])])  # type: ignore[arg-type]
+def test_a_sleep_or_a_state_that_is_none_is_a_mistake_of_the_exchange(odd: Any) -> None:
+    class Odd(Jobs):
+        @hookimpl
+        def exchange(self, call: Any, route: Any) -> Any:
+            yield odd
+
+    with pytest.raises(PluginError, match="exchange"):
+        Played(plugin=Odd()).run()
 
 
 def test_a_failed_exchange_says_how_far_its_job_was() -> None:
