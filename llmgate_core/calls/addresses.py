@@ -40,7 +40,7 @@ class Address:
     Attributes:
         headers: of the requests that go there.
         environment: what it was read from.
-        ignores_stream: the model is documented to ignore `stream`.
+        ignores_stream: the provider does not stream, or the model is documented to ignore `stream`.
         may_reroute: some requests go to another endpoint of the provider; see `Router.rerouted`.
         announces_shutdown: callers are warned of the model's end.
     """
@@ -159,7 +159,7 @@ def _address(target: ResolvedModel, route: Route, environment: EnvironmentState)
         route,
         RouteHeaders(route, target.plugin.info),
         environment,
-        ignores_stream=ignores(facts, "stream"),
+        ignores_stream=not target.plugin.info.streams or ignores(facts, "stream"),
         may_reroute=route.is_provider_host and may_reroute(target),
         announces_shutdown=bool(facts.get("announce_shutdown")),
     )

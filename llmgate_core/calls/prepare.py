@@ -117,7 +117,7 @@ class CallPreparer:
         body, left_out = complete_body(request, family, options)
         address = self._addressed(target, body, options, require_key=require_key)
         target, route = address.target, address.route
-        is_ignored = address.ignores_stream and operation.streams
+        is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
         fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
         original_call = build_call(
             request, operation, body, options, route.provider, is_fake_stream=fake_stream is not None
@@ -138,7 +138,7 @@ class CallPreparer:
         if request.content is not None and upstream_call is original_call and not fake_stream:
             content = _content_of(request, body, options)
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
-        ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(route, is_ignored=is_ignored),) if fake_stream else ()
+        ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(target, is_ignored=is_ignored),) if fake_stream else ()
         if left_out or entries or upstream_request.ledger:
             ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
         self._warn(request, address, ledger)
@@ -267,10 +267,14 @@ def _take_fake_stream(body: dict[str, Any]) -> FakeStream:
     return "with usage" if with_usage else "plain"
 
 
-def _fake_stream_entry(route: Route, *, is_ignored: bool) -> LedgerEntry:
+def _fake_stream_entry(target: ResolvedModel, *, is_ignored: bool) -> LedgerEntry:
     if not is_ignored:
         return FAKE_STREAM
-    return LedgerEntry("stream", "emulated", IGNORED_STREAM, source_of(route.facts or {}))
+    info = target.plugin.info
+    if not info.streams:
+        reason = f"{info.name} does not stream: sent without it, returned as one burst"
+        return LedgerEntry("stream", "emulated", reason, f"plugin {target.plugin.name}")
+    return LedgerEntry("stream", "emulated", IGNORED_STREAM, source_of({} if target.row is None else target.row.facts))
 
 
 def build_call(
