@@ -30,6 +30,7 @@ TWINS = {
     "llmgate_core/transports/async_upload.py": "llmgate_core/transports/sync_upload.py",
     "llmgate_core/transports/http1/async_connect.py": "llmgate_core/transports/http1/sync_connect.py",
     "llmgate_core/transports/http1/async_transport.py": "llmgate_core/transports/http1/sync_transport.py",
+    "llmgate_core/transports/in_process/async_transport.py": "llmgate_core/transports/in_process/sync_transport.py",
     "llmgate_core/transports/user_client/async_transport.py": "llmgate_core/transports/user_client/sync_transport.py",
 }
 """Asynchronous module -> synchronous module, both relative to the checkout."""
@@ -45,6 +46,8 @@ WORDS = {
     "AsyncHTTP1Transport": "HTTP1Transport",
     "AsyncHTTPTransport": "HTTPTransport",
     "AsyncHTTPXTransport": "HTTPXTransport",
+    "AsyncInProcessResponse": "InProcessResponse",
+    "AsyncInProcessTransport": "InProcessTransport",
     "AsyncLane": "Lane",
     "AsyncLaneStream": "LaneStream",
     "AsyncMediaCalls": "MediaCalls",
@@ -89,6 +92,7 @@ WORDS = {
     "async_stream": "sync_stream",
     "awrite_block": "write_block",
     "anext": "next",
+    "aopened": "opened",
     "aread_block": "read_block",
     "an `AsyncStream": "a `Stream",
     "asend": "send",

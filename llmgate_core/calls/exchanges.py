@@ -12,17 +12,16 @@ from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.retry import may_be_repeated
 from llmgate_core.calls.sending import whole_answer
 from llmgate_core.calls.steps import Sleep, Steps
-from llmgate_core.calls.streaming import open_stream
+from llmgate_core.calls.streaming import open_stream, whole_in_place_of_stream
 from llmgate_core.calls.tries import with_retries
 from llmgate_core.contract.call import JsonObject
-from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Exchange, Progress, StreamAnswer, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError
 from llmgate_core.reading.upstream_errors import complete_error
 from llmgate_core.registry.hook_results import of_request, of_step
 from llmgate_core.registry.hooks import guarded
 
-__all__ = ["exchange_of", "exchange_steps", "whole_in_place_of_stream"]
+__all__ = ["exchange_of", "exchange_steps"]
 
 STREAMS_SINCE = (1, 1)
 """The first version of the contract in which an exchange is asked for a stream too."""
@@ -119,10 +118,13 @@ class _Requests:
 
 def _end_steps(call: PreparedCall, reader: ResultReader, requests: _Requests, ended_with: object) -> Steps:
     """Return what the caller gets of the value that an exchange has returned."""
-    if not isinstance(ended_with, StreamAnswer):
-        losses = whole_in_place_of_stream(call)
-        return reader.exchange_result(ended_with, requests.last, requests.sent, losses)
     plugin = call.target.plugin
+    if isinstance(ended_with, dict):
+        last = requests.last or UpstreamResponse(200, (), b"")
+        return reader.canonical_result(ended_with, last, requests.sent, whole_in_place_of_stream(call))
+    if not isinstance(ended_with, StreamAnswer):
+        kind = type(ended_with).__name__
+        raise plugin.error("exchange", f"hook exchange ended with {kind}, not a dict or a StreamAnswer")
     if not call.upstream_call.stream:
         raise plugin.error(
             "exchange", "hook exchange ended with a StreamAnswer, but the call asks for no stream: return a dict"
@@ -130,14 +132,6 @@ def _end_steps(call: PreparedCall, reader: ResultReader, requests: _Requests, en
     if (problem := of_request(ended_with.request)) is not None:
         raise plugin.error("exchange", f"hook exchange ended with a StreamAnswer of {problem}")
     return (yield from requests.stream_of(ended_with.request))
-
-
-def whole_in_place_of_stream(call: PreparedCall) -> tuple[LedgerEntry, ...]:
-    """Return the ledger's entry for a whole answer that the caller, who asked for a stream, gets as one burst."""
-    if not call.upstream_call.stream:
-        return ()
-    reason = f"{call.route.provider} answers this call as a whole: returned as one burst"
-    return (LedgerEntry("stream", "emulated", reason, f"plugin {call.target.plugin.name}"),)
 
 
 def _report_progress(call: PreparedCall, job: JsonObject) -> None:

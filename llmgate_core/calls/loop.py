@@ -57,7 +57,21 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
 
 
 def _answer_steps(call: PreparedCall, reader: ResultReader) -> Steps:
-    """Return the steps to a result or a `StartedStream`: of one request, or of the plugin's exchange."""
+    """Return the steps to a result or a `StartedStream`: of the plugin itself, or of an upstream."""
+    if call.target.plugin.serve is not None:
+        return _served_or_sent(call, reader)
+    return _sent_steps(call, reader)
+
+
+def _served_or_sent(call: PreparedCall, reader: ResultReader) -> Steps:
+    from llmgate_core.calls.in_process import served_steps  # needed by plugins with a model of their own only
+
+    answer = yield from served_steps(call, reader)
+    return (yield from _sent_steps(call, reader)) if answer is None else answer
+
+
+def _sent_steps(call: PreparedCall, reader: ResultReader) -> Steps:
+    """Return the steps of one request, or of the plugin's exchange."""
     exchange = exchange_of(call)
     if exchange is not None:
         return exchange_steps(call, reader, exchange)

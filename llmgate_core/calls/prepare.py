@@ -39,6 +39,8 @@ from llmgate_core.settings.settings import Settings
 __all__ = ["CallPreparer", "CallRequest"]
 
 FAKE_STREAM = LedgerEntry("stream", "emulated", "fake_stream: sent without it, returned as one burst", "caller")
+NO_REQUEST = UpstreamRequest("POST", "/")
+"""Stands for the request of a plugin that has only the hook `serve`: none is sent."""
 IGNORED_STREAM = "this model is documented to ignore it: sent without it, returned as one burst"
 
 
@@ -354,6 +356,8 @@ def build_request(
         PluginError: the hook failed. BadRequestError: a parameter cannot be encoded as JSON.
     """
     plugin = target.plugin
+    if plugin.transform_request is None:
+        return NO_REQUEST
     endpoint = plugin.canonical_endpoint(call, route)
     if endpoint is not None:
         as_sent = None if content is None else spliced(content, route.model, request.inputs)

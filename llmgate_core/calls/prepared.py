@@ -100,7 +100,8 @@ def short_values(body: Mapping[str, Any]) -> dict[str, Any]:
 def without_long_values(call: PreparedCall) -> PreparedCall:
     """Return a call without the long values of its body, which its request holds as bytes, unless a hook reads them."""
     plugin = call.target.plugin
-    if call.is_bridged or not plugin.passes_answers(call.route) or not isinstance(call.request.body, bytes):
+    is_read_again = call.is_bridged or plugin.serve is not None or not plugin.passes_answers(call.route)
+    if is_read_again or not isinstance(call.request.body, bytes):
         return call
     if plugin.exchange is not None and plugin.exchange(call.upstream_call, call.route) is not None:
         return call

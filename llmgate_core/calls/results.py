@@ -50,24 +50,30 @@ class ResultReader(ABC):
         """
 
     @abstractmethod
-    def exchange_result(
-        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    def canonical_result(
+        self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Any:
-        """Return the result of what a plugin's exchange ended with; `response` is its last of so many `attempts`.
+        """Return the result of a whole answer that a plugin has made itself, by an exchange or in this process.
+
+        Args:
+            answer: in the shape of the family that carries the call.
+            response: the last one.
+            attempts: how many requests were sent.
+            losses: what reading it lost.
 
         Raises:
-            APIError: not the promised shape. PluginError: `answer` is not a dict.
+            APIError: not the promised shape.
         """
 
-    def stream_reader(self, head: UpstreamResponse) -> StreamReader:
-        """Return the reader of a started stream of chunks, or of bytes."""
+    def stream_reader(self, head: UpstreamResponse, parser: StreamParser | None = None) -> StreamReader:
+        """Return the reader of a started stream of chunks, or of bytes; `parser` is used in place of the plugin's."""
         call = self._call
         if call.is_binary:
             return ByteReader(call.family, head)
         limits = call.limits
         return self._event_reader(
             call.family,
-            self._parser(head),
+            self._parser(head, parser),
             head,
             max_event_bytes=limits.event,
             max_event_values=limits.event_values,
@@ -147,16 +153,9 @@ class ResultReader(ABC):
             ledger = (*ledger, *losses)
         return answer, ledger
 
-    def _exchange_answer(
-        self, answer: object, response: UpstreamResponse
-    ) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-        """Return what an exchange ended with in the shape of the family that was called, and what that lost."""
-        call = self._call
-        if not isinstance(answer, dict):
-            raise call.target.plugin.error(
-                "exchange", f"hook exchange ended with {type(answer).__name__}, not a dict or a StreamAnswer"
-            )
-        return self._bridged(answer, response) if call.is_bridged else (answer, ())
+    def _carried(self, answer: JsonObject, response: UpstreamResponse) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        """Return a canonical answer in the shape of the family that was called, and what that lost."""
+        return self._bridged(answer, response) if self._call.is_bridged else (answer, ())
 
     def _bridged(
         self, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
@@ -164,15 +163,14 @@ class ResultReader(ABC):
         converted = bridge_response(self._call.original_call, self._call.route, answer, response)
         return converted.body, converted.ledger
 
-    def _parser(self, head: UpstreamResponse) -> StreamParser | None:
+    def _parser(self, head: UpstreamResponse, parser: StreamParser | None) -> StreamParser | None:
         """Return what makes canonical events of this upstream's; None: they are canonical already."""
         call = self._call
         plugin = call.target.plugin
-        parser: StreamParser | None = None
-        if plugin.stream_parser is not None:
+        if parser is None and plugin.stream_parser is not None:
             parser = plugin.stream_parser(call.upstream_call, call.route, head)
-        if parser is not None:
-            parser = cast(StreamParser, GuardedParser(plugin, parser))
+            if parser is not None:
+                parser = cast(StreamParser, GuardedParser(plugin, parser))
         return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
 
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:
@@ -188,13 +186,12 @@ class TypedReader(ResultReader):
         canonical, losses = self._canonical(response)
         return self._typed_result(canonical, response, attempts, losses)
 
-    def exchange_result(
-        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    def canonical_result(
+        self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Any:
-        """Return the typed result of an exchange."""
-        last = response or UpstreamResponse(200, (), b"")
-        canonical, bridged = self._exchange_answer(answer, last)
-        return self._typed_result(canonical, last, attempts, (*losses, *bridged))
+        """Return the typed result."""
+        canonical, bridged = self._carried(answer, response)
+        return self._typed_result(canonical, response, attempts, (*losses, *bridged))
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:

@@ -19,6 +19,7 @@ from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.sending import send
 from llmgate_core.calls.steps import Emit, Finish, OpenStream, Read, Steps
 from llmgate_core.contract.call_event import Outcome
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import EventClock
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import APIConnectionError, APIError, LLMGateError, without_frames
@@ -26,7 +27,7 @@ from llmgate_core.reading.readers.base import StreamReader, is_document_start, w
 from llmgate_core.reading.upstream_errors import complete_error
 from llmgate_core.types.record import CallRecord
 
-__all__ = ["StartedStream", "open_stream", "stream_steps"]
+__all__ = ["StartedStream", "open_stream", "started_stream", "stream_steps", "whole_in_place_of_stream"]
 
 
 @dataclass(slots=True)
@@ -53,9 +54,27 @@ def open_stream(
     if answer.head.status >= 300:
         yield from read_error(call, answer)
         raise results.error_of(answer.head)
-    reader = results.stream_reader(answer.head)
+    return (yield from started_stream(call, results, answer, results.stream_reader(answer.head), clock, attempt))
+
+
+def started_stream(
+    call: PreparedCall, results: ResultReader, answer: Answer, reader: StreamReader, clock: EventClock, attempt: int
+) -> Steps:
+    """Read a stream up to its first chunks. Returns a `StartedStream`.
+
+    Raises:
+        APIError: as `open_stream`.
+    """
     first_chunks = yield from _first_chunks(call, results, answer, reader, clock)
     return StartedStream(answer, reader, clock, first_chunks, results.record(answer.head, attempt))
+
+
+def whole_in_place_of_stream(call: PreparedCall) -> tuple[LedgerEntry, ...]:
+    """Return the ledger's entry for a whole answer that the caller, who asked for a stream, gets as one burst."""
+    if not call.upstream_call.stream:
+        return ()
+    reason = f"{call.route.provider} answers this call as a whole: returned as one burst"
+    return (LedgerEntry("stream", "emulated", reason, f"plugin {call.target.plugin.name}"),)
 
 
 def _first_chunks(

@@ -36,7 +36,9 @@ from llmgate_core.registry.provider_info import header_names, problem_of
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
-REQUIRED_HOOK = "transform_request"
+REQUIRED_HOOKS = ("transform_request", "serve")
+"""A plugin has one of them, or both."""
+ASYNC_HOOKS = frozenset({"serve"})
 MARKER = f"{PROJECT}_impl"
 NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 UNCHANGED = frozenset({"transform_response", "stream_parser"})
@@ -63,6 +65,7 @@ class BoundPlugin:
         canonical_endpoint: returns the endpoint to which `transform_request` sends the body of a call as it is; None:
             ask the hook.
         header_names: headers of the upstream's answers -> the names that they have here; see `ProviderInfo`.
+        serves_async: its hook `serve` is an asynchronous function or generator.
         passes_answers: whether on a route it leaves answers as they are, and so reads no call once its request is made.
     """
 
@@ -82,6 +85,7 @@ class BoundPlugin:
         "name",
         "passes_answers",
         "serve",
+        "serves_async",
         "stream_parser",
         "supports_param",
         "transform_request",
@@ -90,7 +94,7 @@ class BoundPlugin:
         "version",
     )
 
-    transform_request: Callable[..., Any]
+    transform_request: Callable[..., Any] | None
     transform_response: Callable[..., Any] | None
     supports_param: Callable[..., Any] | None
     stream_parser: Callable[..., Any] | None
@@ -111,6 +115,7 @@ class BoundPlugin:
         self.header_names = header_names(info)
         self.inputs: Mapping[str, Container[str]] = NO_INPUTS
         self.encodes_vectors = False
+        self.serves_async = False
         self.canonical_endpoint: Callable[[Call, Route], HTTPEndpoint | None] = _not_known
         self.passes_answers: Callable[[Route], bool] = _never
 
@@ -174,8 +179,8 @@ class HookBinder:
             raise refuse(problem)
         _check_version(info, refuse)
         self._check_hooks(plugin, self._provider_hooks, refuse, wrappers=False)
-        if not hasattr(plugin, REQUIRED_HOOK):
-            raise refuse(f"it does not implement the hook {REQUIRED_HOOK}")
+        if not any(hasattr(plugin, hook) for hook in REQUIRED_HOOKS):
+            raise refuse(f"it implements neither of the hooks {' and '.join(REQUIRED_HOOKS)}")
         if not self._manager.is_registered(plugin):
             self._register(plugin, refuse)
         bound = BoundPlugin(info, name, distribution, version)
@@ -183,6 +188,7 @@ class HookBinder:
         if isinstance(plugin, OpenAICompatible):
             bound.inputs = plugin.inputs
             bound.encodes_vectors = plugin.encodes_vectors
+        bound.serves_async = _is_async(getattr(plugin, "serve", None))
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
@@ -259,7 +265,7 @@ class HookBinder:
             hook = options.get("specname") or attribute
             if hook not in specs:
                 raise refuse(f"unknown hook {hook!r}; known hooks: {', '.join(sorted(specs))}")
-            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            if hook not in ASYNC_HOOKS and _is_async(function):
                 raise refuse(f"hook {hook!r} is async; hooks only transform data, and core does the waiting")
             if (options.get("wrapper") or options.get("hookwrapper")) and not wrappers:
                 raise refuse(f"hook {hook!r} is a wrapper; only extensions may wrap")
@@ -300,6 +306,10 @@ def _has_own_requests(plugin: OpenAICompatible) -> bool:
         kind.transform_request is OpenAICompatible.transform_request
         and kind.canonical_endpoint is OpenAICompatible.canonical_endpoint
     )
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _not_known(call: Call, route: Route) -> None:  # as the others

@@ -16,6 +16,7 @@ from typing import Any
 
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.route_headers import JSON
+from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers, UpstreamResponse
 from llmgate_core.endpoints.families import Family
@@ -97,15 +98,14 @@ class RelayReader(ResultReader):
             record.usage, record.tier = answer.get("usage"), answer.get("service_tier")
         return Relayed(response.status, response.raw_headers, content, JSON, record)
 
-    def exchange_result(
-        self, answer: object, response: UpstreamResponse | None, attempts: int, losses: Sequence[LedgerEntry] = ()
+    def canonical_result(
+        self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Relayed:
-        """Return the last answer of an exchange, as bytes."""
-        last = response or UpstreamResponse(200, (), b"")
-        job, bridged = self._exchange_answer(answer, last)
-        record = super().record(last, attempts, (*losses, *bridged))
-        record.usage, record.tier = job.get("usage"), job.get("service_tier")
-        return Relayed(last.status, last.raw_headers, self._encode(job, last), JSON, record)
+        """Return the answer, as bytes."""
+        canonical, bridged = self._carried(answer, response)
+        record = super().record(response, attempts, (*losses, *bridged))
+        record.usage, record.tier = canonical.get("usage"), canonical.get("service_tier")
+        return Relayed(response.status, response.raw_headers, self._encode(canonical, response), JSON, record)
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:

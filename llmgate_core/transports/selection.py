@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
+    from llmgate_core.transports.in_process.workers import Workers
+
 __all__ = ["AsyncTransportSelector", "TransportSelector"]
 
 T = TypeVar("T", Transport, AsyncTransport)
@@ -62,7 +64,14 @@ class TransportSelector:
         self._sessions: _LastSession[Transport] = _LastSession()
 
     def choose(self, call: Outgoing) -> Transport:
-        """Return the caller's own client, the plugin's transport, or ours."""
+        """Return the caller's own client, the plugin's transport, or ours; or one that asks the plugin itself first."""
+        if call.target.plugin.serve is None:
+            return self._to_upstream(call)
+        from llmgate_core.transports.in_process.sync_transport import InProcessTransport
+
+        return InProcessTransport(self._caches.get().workers(), lambda: self._to_upstream(call))
+
+    def _to_upstream(self, call: Outgoing) -> Transport:
         session = call.options.client_session
         if session is not None:
             return self._sessions.get(session, _wrap_user_client)
@@ -77,8 +86,10 @@ class TransportSelector:
 
     def close(self) -> None:
         """Close every connection of this process."""
-        for transport in self._caches.get().take_all():
+        cache = self._caches.get()
+        for transport in cache.take_all():
             transport.close()
+        cache.close_workers()
 
 
 class AsyncTransportSelector:
@@ -89,11 +100,19 @@ class AsyncTransportSelector:
         self._sessions: _LastSession[AsyncTransport] = _LastSession()
 
     def choose(self, call: Outgoing) -> AsyncTransport:
-        """Return the caller's own client, the plugin's transport, or ours.
+        """Return the caller's own client, the plugin's transport, or ours; or one that asks the plugin itself first.
 
         Raises:
             ConfigError: the running event loop is not one of asyncio.
         """
+        if call.target.plugin.serve is None:
+            return self._to_upstream(call)
+        _running_loop()
+        from llmgate_core.transports.in_process.async_transport import AsyncInProcessTransport
+
+        return AsyncInProcessTransport(self._caches.get().workers(), lambda: self._to_upstream(call))
+
+    def _to_upstream(self, call: Outgoing) -> AsyncTransport:
         loop = _running_loop()
         session = call.options.aclient_session
         if session is not None:
@@ -113,7 +132,7 @@ class AsyncTransportSelector:
         Raises:
             ConfigError: the certificates to trust cannot be read.
         """
-        if call.options.aclient_session is None:
+        if call.options.aclient_session is None and call.route.base_url:
             transport = self._caches.get().of_kind(_kind_for(call), _running_loop())
             load_certificates = getattr(transport, "load_certificates", None)
             if load_certificates is not None and call.route.base_url.startswith("https:"):
@@ -132,6 +151,21 @@ class TransportCache(Generic[T]):
         self._make: Callable[[Kind], T] = make
         self._lock = threading.Lock()
         self._transports: dict[asyncio.AbstractEventLoop | None, dict[Kind, T]] = {}
+        self._workers: Workers | None = None
+
+    def workers(self) -> Workers:
+        """Return what runs the functions of plugins that answer in this process, made on first use."""
+        with self._lock:
+            if self._workers is None:
+                from llmgate_core.transports.in_process.workers import Workers
+
+                self._workers = Workers()
+            return self._workers
+
+    def close_workers(self) -> None:
+        """End the event loop in a thread, if there is one."""
+        if self._workers is not None:
+            self._workers.close()
 
     def of_kind(self, kind: Kind, loop: asyncio.AbstractEventLoop | None = None) -> T:
         """Return the transport of this kind, made on first use; other threads may run other loops."""

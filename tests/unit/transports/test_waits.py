@@ -61,6 +61,8 @@ def test_no_module_but_waits_waits_by_itself(path: Path) -> None:
     ]
     if path.name == "quiet_logs.py":  # `quietly` wraps what `await_until` receives
         bare = [entry for entry in bare if entry[1] != "steps"]
+    if path.name == "production.py":  # a plugin's own awaitable, in a task that the reader's deadline cancels
+        bare = [entry for entry in bare if entry[1] != "value"]
     assert bare == []
     unlimited = [
         (value.lineno, ast.unparse(value))

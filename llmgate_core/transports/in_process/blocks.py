@@ -1,0 +1,93 @@
+"""What the hook `serve` has returned -> the bytes of an answer: one JSON document, or one event for each chunk.
+
+Pure. What the contract does not allow is a `PluginError` that says what was returned and what to return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from llmgate_core.json_codec import encode
+from llmgate_core.reading.accumulate.chunks import fold
+from llmgate_core.reading.accumulate.events import fold_events
+from llmgate_core.transports.in_process.request import CHUNKS, WHOLE
+
+if TYPE_CHECKING:
+    from llmgate_core.contract.call import JsonObject
+    from llmgate_core.errors import PluginError
+    from llmgate_core.transports.in_process.request import InProcessRequest
+
+__all__ = ["Blocks", "is_asynchronous", "is_whole"]
+
+HOOK = "serve"
+LIFE_SIGN = b" "
+"""Stands before a JSON document for each chunk that it is made of: it shows that the function goes on."""
+
+
+def is_asynchronous(value: object) -> bool:
+    """Return whether a value must be awaited or iterated on an event loop."""
+    return hasattr(value, "__await__") or hasattr(value, "__aiter__")
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole answer, or what can be neither that nor chunks."""
+    is_object = isinstance(value, (Mapping, str, bytes, type)) or hasattr(value, "model_dump")
+    return is_object or not hasattr(value, "__iter__")
+
+
+class Blocks:
+    """Encodes the answer to one call. Chunks are added up where the caller asks for no stream."""
+
+    def __init__(self, request: InProcessRequest) -> None:
+        self._request = request
+        self._is_stream: bool = request.call.stream
+        self._chunks: list[JsonObject] = []
+        self._count = 0
+
+    @property
+    def content_type(self) -> bytes:
+        """Of an answer that comes in chunks."""
+        return CHUNKS if self._is_stream else WHOLE
+
+    def whole(self, answer: Any) -> bytes:
+        """Return a whole answer as a document."""
+        if not isinstance(answer, dict):
+            raise self.error(f"returned {type(answer).__name__}, not a dict or an iterator of dicts")
+        return self._encoded(answer)
+
+    def chunk(self, chunk: Any) -> bytes:
+        """Return what there is to hand over of the next chunk."""
+        self._count += 1
+        if not isinstance(chunk, dict):
+            raise self.error(f"made a chunk that is {type(chunk).__name__}, not a dict")
+        if self._is_stream:
+            return b"data: %b\n\n" % self._encoded(chunk)
+        self._chunks.append(chunk)
+        return LIFE_SIGN
+
+    def rest(self) -> bytes:
+        """Return what there is to hand over after the last chunk."""
+        if not self._count:
+            raise self.error("ended without a chunk")
+        return b"" if self._is_stream else self._encoded(self._folded())
+
+    def error(self, problem: str) -> PluginError:
+        """Return the error for what the hook did."""
+        error: PluginError = self._request.plugin.error(HOOK, f"hook {HOOK} {problem}")
+        return error
+
+    def _folded(self) -> JsonObject:
+        family = self._request.call.family
+        if family in ("chat", "text_completion"):
+            return fold(family, self._chunks)
+        whole = fold_events(family, self._chunks)
+        if whole is None:
+            raise self.error(f"returned chunks, which make no answer of {family}: return a dict")
+        return whole
+
+    def _encoded(self, value: JsonObject) -> bytes:
+        try:
+            return encode(value)
+        except (ValueError, TypeError, RecursionError) as problem:
+            raise self.error(f"made what cannot be encoded as JSON: {problem}") from problem
