@@ -25,7 +25,7 @@ from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims, normalise
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.listing import listed_models
-from llmgate_core.registry.registry import load_claim
+from llmgate_core.registry.loading import load_claim
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     try:
         given = _parsed(words)
-        load_dotenv(given.env_file, brings_key=_brings_key(given))
+        if given.env_file is not None or _reads_dotenv(given):
+            load_dotenv(given.env_file, brings_key=_brings_key(given))
         status: int = given.run(given)
     except LLMGateError as error:
         say_error(f"llmgate: {error}")
@@ -74,6 +75,11 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return given
+
+
+def _reads_dotenv(given: argparse.Namespace) -> bool:
+    """Return whether a command may need a key. To find out which variables are keys, plugins are imported."""
+    return given.command != "plugin" and not (given.command == "plugins" and given.action is not None)
 
 
 def _brings_key(given: argparse.Namespace) -> bool:
@@ -105,12 +111,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     env_help = "read every variable of this file, instead of the keys in .env of this directory"
     parser.add_argument("--env-file", metavar="PATH", help=env_help)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    called = _command_of(words)
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text)
-        _ADD[name](command)
-        command.add_argument("--json", action="store_true", help="print one JSON object per line")
         command.set_defaults(run=_runner(name))
-    called = _command_of(words)
+        if name in _ADD:
+            _ADD[name](command)
+            command.add_argument("--json", action="store_true", help="print one JSON object per line")
+        elif name == called:
+            importlib.import_module(f"llmgate_core.cli.{name}").add_arguments(command)
     if called not in COMMANDS:
         add_installed_commands(commands, called)
     return parser
@@ -163,6 +172,17 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default="", help="list only models whose name starts with this")
 
 
+def _add_plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        nargs="?",
+        choices=("lock", "verify"),
+        help="lock: write down what may run; verify: compare what is installed with it, importing nothing",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the lock; none: LLMGATE_PLUGINS_LOCK or plugins.lock")
+
+
 def _add_nothing(parser: argparse.ArgumentParser) -> None:
     """Add nothing: the command takes no arguments."""
 
@@ -170,7 +190,7 @@ def _add_nothing(parser: argparse.ArgumentParser) -> None:
 _ADD = {
     "chat": _add_chat,
     "models": _add_models,
-    "plugins": _add_nothing,
+    "plugins": _add_plugins,
     "explain": _add_explain,
     "doctor": _add_nothing,
 }

@@ -57,7 +57,7 @@ def _add(commands: Any, name: str, claim: PluginEntryPoint, *, is_called: bool) 
         owner, help_text = FIRST_PARTY_COMMANDS.get(name, ("", ""))
         commands.add_parser(name, help=help_text if owner == claim.distribution else f"from {claim.distribution}")
         return
-    from llmgate_core.registry.registry import load_claim  # imports pluggy, which --help does not need
+    from llmgate_core.registry.loading import load_claim  # imports pluggy, which --help does not need
 
     command = load_claim(claim)
     if not all(hasattr(command, needed) for needed in ("help", "add_arguments", "run")):

@@ -1,4 +1,4 @@
-"""`llmgate plugins`: list what is installed, what it serves, and why a plugin failed."""
+"""`llmgate plugins`: list what is installed, what it serves, and why a plugin failed; lock it, and verify that."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 
+from llmgate_core.cli.plugins_lock import lock, verify
 from llmgate_core.client.sync_client import Client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import PluginError
@@ -16,9 +17,13 @@ from llmgate_core.terminal import say, say_error
 
 __all__ = ["client_without_warnings", "run", "state_of"]
 
+ACTIONS = {"lock": lock, "verify": verify}
+
 
 def run(given: argparse.Namespace) -> int:
-    """Print one claim per line, including those of broken plugins."""
+    """Print one claim per line, including those of broken plugins; or do what the action says."""
+    if given.action is not None:
+        return ACTIONS[given.action](given)
     preparer = client_without_warnings().preparer
     registry = preparer.plugins
     shown = set[str]()
@@ -53,6 +58,8 @@ def state_of(registry: PluginRegistry, claim: PluginEntryPoint) -> str:
     """Return `ready`, `switched off`, `loaded when named`, `read`, or why it cannot be used; loads the plugin."""
     if not registry.is_allowed(claim):
         return "switched off"
+    if (problem := registry.problem(claim)) is not None:
+        return problem
     for notice in registry.notices():
         if notice.claim == claim and not (notice.is_decided or notice.is_raised):
             return notice.message

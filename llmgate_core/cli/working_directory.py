@@ -50,7 +50,11 @@ def _companions(variables: Mapping[str, str], providers: tuple[ProviderInfo, ...
 def _installed_providers() -> Iterator[ProviderInfo]:
     """Yield what every plugin that is installed and allowed says of its provider; imports them."""
     plugins = Client().preparer.plugins
-    for family, prefix in plugins.claims():
+    try:
+        claims = plugins.claims()
+    except LLMGateError:  # the lock of plugins cannot be read; what the command does with plugins says so
+        return
+    for family, prefix in claims:
         try:
             yield plugins.get(family, prefix).info
         except LLMGateError:  # `llmgate plugins` shows why

@@ -18,11 +18,11 @@ class PluginNotice:
     """One thing about the installed plugins that a user should know or decide.
 
     Attributes:
-        subject: `prefix`, `key`, `models`, `group`, `name` or `distribution`.
+        subject: `prefix`, `key`, `models`, `claim`, `name` or `distribution`.
         message: what it is, with the distributions concerned and the way to decide.
         claim: the entry point that it is about; None: it is about no single one.
         is_decided: the user's settings ask for it, so nothing is left to do.
-        is_raised: a call that it affects raises an error with the same text, so no warning is needed.
+        is_raised: no warning is needed, as a call that it affects raises an error with the same text, or none does.
     """
 
     subject: str

@@ -6,36 +6,41 @@ error each time and does not affect other routes.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.providers import provider_info, shipped_providers
 from llmgate_core.endpoints.families import FAMILIES
-from llmgate_core.errors import ConfigError, LLMGateError, PluginConflictError, PluginError, PluginNotInstalledError
+from llmgate_core.errors import (
+    ConfigError,
+    PluginConflictError,
+    PluginError,
+    PluginLoadError,
+    PluginNotInstalledError,
+)
+from llmgate_core.registry.claim_problems import is_meant, nearest, unusable_claims
 from llmgate_core.registry.entry_points import (
-    GROUP_PREFIX,
     PluginEntryPoint,
     first_party,
     installed_claims,
     normalise,
+    shadowed_distributions,
     unreadable_distributions,
 )
-from llmgate_core.registry.hooks import BoundPlugin, HookBinder, load_error
+from llmgate_core.registry.hooks import BoundPlugin, HookBinder
 from llmgate_core.registry.install_hints import install_command
+from llmgate_core.registry.loading import check_info, load_claim, refused
 from llmgate_core.registry.model_files import add_models
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
+from llmgate_core.registry.plugin_lock import refusals
 from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
 
-__all__ = ["PluginRegistry", "load_claim"]
-
-OTHER_GROUPS = frozenset({"commands", "extensions", "models"})
-"""Groups of entry points that core reads besides the families; those with a dot belong to other distributions."""
+__all__ = ["PluginRegistry", "allowed_claims"]
 
 
 class PluginRegistry:
@@ -47,6 +52,8 @@ class PluginRegistry:
         self._hooks = HookBinder()
         self._ownership: Ownership | None = None
         self._all_claims: tuple[PluginEntryPoint, ...] = ()
+        self._unusable: Mapping[PluginEntryPoint, str] = {}
+        self._locked_out: Mapping[str, str] = {}
         self._of_models: tuple[PluginNotice, ...] = ()
         self._added: dict[tuple[str, str], BoundPlugin] = {}
         self._bound: dict[str, BoundPlugin] = {}
@@ -67,9 +74,28 @@ class PluginRegistry:
         if ownership is None:
             with self._lock:
                 self._all_claims = installed_claims()
-                allowed = filter(self._allowed, self._all_claims)
-                ownership = self._ownership = Ownership(allowed, self._policy.prefer)
+                self._locked_out = refusals()
+                self._unusable = unusable_claims(self._all_claims, self._locked_out)
+                usable = (claim for claim in self._all_claims if claim not in self._unusable and self._allowed(claim))
+                ownership = self._ownership = Ownership(usable, self._policy.prefer)
         return ownership
+
+    def problem(self, claim: PluginEntryPoint) -> str | None:
+        """Return why an allowed claim cannot be used, whatever its module has: its name is wrong, or a lock forbids it.
+
+        Raises:
+            ConfigError: the lock of plugins cannot be read.
+        """
+        self.claims()
+        reason = self._unusable.get(claim)
+        return None if reason is None else f"{shown((claim,))}: {reason}"
+
+    def unusable(self, family: str, prefix: str) -> PluginLoadError | None:
+        """Return the error of the claim that would serve a route, if it could be used; None: there is no such claim."""
+        for claim in self.installed():
+            if claim in self._unusable and self._allowed(claim) and is_meant(claim, family, prefix):
+                return refused(claim, self._unusable[claim])
+        return None
 
     def installed(self) -> tuple[PluginEntryPoint, ...]:
         """Return every claim of every installed distribution, including those that the policy blocks."""
@@ -83,13 +109,14 @@ class PluginRegistry:
         """
         notices: list[PluginNotice] = []
         for claim in self.installed():
-            if claim.family == "models" and self._allowed(claim):
+            if claim.family == "models" and self._allowed(claim) and claim not in self._unusable:
                 notices += add_models(catalogue, claim, self.ownership)
         self._of_models = tuple(notices)
 
     def notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins."""
-        return (*self.ownership.notices(), *self._of_models, *self._of_groups(), *self._of_names(), *_of_files())
+        ownership = self.ownership.notices()
+        return (*ownership, *self._of_models, *self._of_claims(), *self._of_names(), *_of_files())
 
     def key_owner(self, family: str, prefix: str) -> KeyOwner | None:
         """Return the owner of a prefix's key; None if the plugin that serves the prefix may have it.
@@ -116,21 +143,20 @@ class PluginRegistry:
                 continue  # `llmgate plugins` shows why; its hosts are not known
         return KeyOwner(prefix, claim.distribution, tuple(infos))
 
-    def _of_groups(self) -> Iterator[PluginNotice]:
-        known = (*FAMILIES, *OTHER_GROUPS)
-        for claim in self._all_claims:
-            if claim.family not in known and "." not in claim.family:
-                near = _nearest(claim.family, known)
-                hint = f"; did its author mean {GROUP_PREFIX}{near}?" if near else ""
-                group = f"{GROUP_PREFIX}{claim.family}"
-                message = f"{shown((claim,))}: {claim.prefix!r} is never served: there is no group {group}{hint}"
-                yield PluginNotice("group", message, claim)
+    def _of_claims(self) -> Iterator[PluginNotice]:
+        """Yield why claims cannot be used: of a locked distribution only once."""
+        said = set[tuple[str, str]]()
+        for claim, reason in self._unusable.items():
+            if self._allowed(claim) and (claim.distribution, reason) not in said:
+                said.add((claim.distribution, reason))
+                is_raised = claim.distribution in self._locked_out
+                yield PluginNotice("claim", f"{shown((claim,))}: {reason}", claim, is_raised=is_raised)
 
     def _of_names(self) -> Iterator[PluginNotice]:
         """Yield the names of the policy that match no installed distribution."""
         installed = {claim.distribution for claim in self._all_claims}
         for name in sorted((self._policy.block | (self._policy.allow or frozenset())) - installed):
-            near = _nearest(name, sorted(installed))
+            near = nearest(name, sorted(installed))
             hint = f"; did you mean {near!r}?" if near else ""
             message = (
                 f"{ENVIRONMENT_LIST} or the plugin settings name {name!r}, but no plugin of that name is installed"
@@ -197,8 +223,10 @@ class PluginRegistry:
         refused = self.ownership.refused.get((family, prefix), ())
         return "; ".join(self.ownership.refusal(claim) for claim in refused)
 
-    def not_served(self, family: str, prefix: str) -> PluginNotInstalledError:
+    def not_served(self, family: str, prefix: str) -> PluginError:
         """Return the error for a prefix that nothing serves, with what would serve it."""
+        if (unusable := self.unusable(family, prefix)) is not None:
+            return unusable
         owner = first_party().get(family, {}).get(prefix)
         claims = [claim for claim in self._all_claims if (claim.family, claim.prefix) == (family, prefix)]
         blocked = [claim for claim in claims if not self._allowed(claim)]
@@ -218,6 +246,7 @@ class PluginRegistry:
         if claim.value not in self._bound:
             try:
                 plugin = load_claim(claim)
+                check_info(claim, getattr(plugin, "info", None))
                 self._bound[claim.value] = self._hooks.bind(
                     plugin, name=claim.value, distribution=claim.distribution, version=claim.version
                 )
@@ -227,15 +256,12 @@ class PluginRegistry:
         return self._bound[claim.value]
 
     def _allowed(self, claim: PluginEntryPoint) -> bool:
-        policy = self._policy
-        allowed = policy.allow is None or claim.distribution in policy.allow
-        return allowed and claim.distribution not in policy.block
+        return _allows(self._policy, claim)
 
     def _add_extension(self, extension: Any) -> None:
         if isinstance(extension, str):
             key = ("extensions", extension)
-            allowed = filter(self._allowed, installed_claims())
-            claims = [claim for claim in allowed if (claim.family, claim.prefix) == key]
+            claims = [claim for claim in filter(self._allowed, installed_claims()) if _key(claim) == key]
             if not claims:
                 raise ConfigError(f"no installed and allowed distribution has the extension {extension!r}")
             if len(claims) > 1:
@@ -251,32 +277,14 @@ class PluginRegistry:
             self._hooks.add_extension(extension, type(extension).__name__)
 
 
-def load_claim(claim: PluginEntryPoint) -> Any:
-    """Import the object that an entry point names.
-
-    Raises:
-        PluginLoadError: it cannot be imported.
-    """
-    module, _, path = claim.value.partition(":")
-    try:
-        target: Any = importlib.import_module(module)
-        for attribute in filter(None, path.split(".")):
-            target = getattr(target, attribute)
-    except LLMGateError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = f"{claim.value} cannot be imported: {type(error).__name__}: {error}"
-        raise load_error(reason, name=claim.value, distribution=claim.distribution, version=claim.version) from error
-    return target
-
-
-def _nearest(name: str, names: Sequence[str]) -> str | None:
-    import difflib  # only for a name that is wrong
-
-    return next(iter(difflib.get_close_matches(name, names, 1)), None)
+def _key(claim: PluginEntryPoint) -> tuple[str, str]:
+    return claim.family, claim.prefix
 
 
 def _of_files() -> Iterator[PluginNotice]:
+    for name, used, ignored in shadowed_distributions():
+        message = f"{name} is installed twice: {used} is used, {ignored} further down the path is not; uninstall one"
+        yield PluginNotice("distribution", message, is_raised=True)
     for folder, reason in unreadable_distributions():
         yield PluginNotice("distribution", f"the entry points in {folder} are left out, they cannot be read: {reason}")
 
@@ -290,6 +298,17 @@ def _conflict(family: str, prefix: str, claims: Sequence[PluginEntryPoint]) -> P
         plugin=claims[0].value,
         version=claims[0].version,
     )
+
+
+def allowed_claims(policy: PluginPolicy) -> list[PluginEntryPoint]:
+    """Return the claims of every installed distribution that a policy and the environment allow."""
+    narrowed = _with_environment(policy)
+    return [claim for claim in installed_claims() if _allows(narrowed, claim)]
+
+
+def _allows(policy: PluginPolicy, claim: PluginEntryPoint) -> bool:
+    allowed = policy.allow is None or claim.distribution in policy.allow
+    return allowed and claim.distribution not in policy.block
 
 
 def _with_environment(policy: PluginPolicy) -> PluginPolicy:

@@ -14,7 +14,7 @@ from typing import Any
 from llmgate_core.catalogue.models import Catalogue, ModelRow
 from llmgate_core.catalogue.rules import effort_of
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
-from llmgate_core.errors import BadRequestError, UnknownModelError, bad_request
+from llmgate_core.errors import BadRequestError, PluginError, UnknownModelError, bad_request
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.settings.key_owner import KeyOwner
@@ -169,7 +169,11 @@ class Router:
                 "model", f"the prefix '{prefix}/' of {model!r} is served for {', '.join(others)}, not for {family}"
             )
 
-    def _unknown(self, family: str, model: str) -> UnknownModelError:
+    def _unknown(self, family: str, model: str) -> UnknownModelError | PluginError:
+        for prefix, _ in split_prefix(model[:MAX_CACHED_CHARACTERS]):
+            for served in (family, FAMILIES[family].bridged_over):
+                if served is not None and (unusable := self._plugins.unusable(served, prefix)) is not None:
+                    return unusable
         shown = repr(model if len(model) <= 200 else model[:200] + "...")
         if rivals := self._catalogue.rivals(model[:200]):
             return self._unknown_model(

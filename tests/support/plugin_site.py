@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,11 @@ def provider_module(name: str, base_url: str, *, env_key: str | None = None) -> 
         "class Responses(ResponsesCompatible):\n    info = INFO\n"
         "plugin, responses = Compatible(), Responses()\n"
     )
+
+
+def record_hash(path: Path) -> str:
+    """Return the hash of a file as RECORD writes it."""
+    return urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
 
 
 class PluginSite:
@@ -70,6 +77,19 @@ class PluginSite:
         (metadata / "entry_points.txt").write_text("\n\n".join(sections) + "\n")
         self._put_on_path()
         return package
+
+    def write_record(self, package: str) -> None:
+        """Write the RECORD of a distribution, as an installer does: every file and its hash."""
+        metadata = self.folder / f"{package}-1.2.dist-info"
+        files = [path for folder in (self.folder / package, metadata) for path in sorted(folder.rglob("*"))]
+        lines = [
+            f"{path.relative_to(self.folder).as_posix()},sha256={record_hash(path)},{path.stat().st_size}"
+            for path in files
+            if path.is_file() and "__pycache__" not in path.parts and path.name != "RECORD"
+        ]
+        lines += [f"{metadata.name}/RECORD,,", f"{package}/__pycache__/__init__.cpython-311.pyc,,"]
+        (metadata / "RECORD").write_text("\n".join(lines) + "\n")
+        self._put_on_path()
 
     def _put_on_path(self) -> None:
         """Put the folder on the path under a spelling that is new, since what is installed is read once per path."""

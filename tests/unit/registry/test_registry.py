@@ -68,11 +68,12 @@ def test_an_installed_plugin_is_routed_to_by_its_prefix(install: Install) -> Non
     assert route_of(client(), "acme/turbo/v2") == ("acme", "acme", "turbo/v2")
 
 
-def test_a_dot_is_another_spelling_of_a_slash_and_the_longest_prefix_wins(install: Install) -> None:
-    install("llmgate-acme-b", GOOD, "acme", "acme.deep")
+def test_a_prefix_is_served_as_its_entry_point_writes_it_and_the_longest_one_wins(install: Install) -> None:
+    install("llmgate-acme-b", GOOD, "acme", "acme/deep", "z.ai")
     made = client()
     assert route_of(made, "acme/deep/m") == ("acme", "acme/deep", "m")
     assert route_of(made, "acme/other/m") == ("acme", "acme", "other/m")
+    assert route_of(made, "z.ai/glm") == ("acme", "z.ai", "glm")
 
 
 BROKEN = {

@@ -1,0 +1,55 @@
+"""Import what an entry point names, if the lock of plugins allows it: all code of plugins enters the process here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from llmgate_core.contract.provider import ProviderInfo
+from llmgate_core.errors import LLMGateError, PluginLoadError
+from llmgate_core.registry.entry_points import PluginEntryPoint, claim_mistakes
+from llmgate_core.registry.hooks import load_error
+from llmgate_core.registry.plugin_lock import info_refusal, refusals
+
+__all__ = ["check_info", "import_claim", "load_claim", "refused"]
+
+
+def load_claim(claim: PluginEntryPoint) -> Any:
+    """Import the object that an entry point names, if the lock of plugins allows it. All code of plugins enters here.
+
+    Raises:
+        PluginLoadError: it cannot be imported, or the lock forbids it. ConfigError: the lock cannot be read.
+    """
+    if (reason := refusals().get(claim.distribution) or claim_mistakes().get(claim)) is not None:
+        raise refused(claim, reason)
+    return import_claim(claim)
+
+
+def import_claim(claim: PluginEntryPoint) -> Any:
+    """Import the object that an entry point names, whatever the lock says: to write a lock.
+
+    Raises:
+        PluginLoadError: it cannot be imported.
+    """
+    module, _, path = claim.value.partition(":")
+    try:
+        target: Any = importlib.import_module(module)
+        for attribute in filter(None, path.split(".")):
+            target = getattr(target, attribute)
+    except LLMGateError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise refused(claim, f"{claim.value} cannot be imported: {type(error).__name__}: {error}") from error
+    return target
+
+
+def refused(claim: PluginEntryPoint, reason: str) -> PluginLoadError:
+    """Return the error for a claim that cannot be used."""
+    return load_error(reason, name=claim.value, distribution=claim.distribution, version=claim.version)
+
+
+def check_info(claim: PluginEntryPoint, info: object) -> None:
+    """Raise if the provider names a host or a variable that the lock of plugins does not have."""
+    reason = info_refusal(claim.distribution, info) if isinstance(info, ProviderInfo) else None
+    if reason is not None:
+        raise refused(claim, reason)
