@@ -354,7 +354,7 @@ def config(folder: Path) -> str:
     return str(path)
 
 
-def outputs(folder: Path, environment: dict[str, str]) -> list[str]:
+def outputs(folder: Path, environment: dict[str, str], *, refuses: bool) -> list[str]:
     """Do everything that would run the plugin's code, each in a process of its own; return what was said."""
     commands = [
         ["-c", CALL],
@@ -373,10 +373,10 @@ def outputs(folder: Path, environment: dict[str, str]) -> list[str]:
         ["serve", "--config", config(folder), "--port", "0"], folder=folder, environment=environment
     )
     try:
-        gateway.wait_for(lambda: gateway.process.poll() is not None or gateway.err, "an end or a line")
-        gateway.wait_for(
-            lambda: gateway.process.poll() is not None or "listening on" in "".join(gateway.err), "an end or a start"
-        )
+        if refuses:
+            assert gateway.end() != 0
+        else:
+            gateway.wait_started()
     finally:
         gateway.close()
     return [*said, "".join(gateway.err)]
@@ -385,11 +385,11 @@ def outputs(folder: Path, environment: dict[str, str]) -> list[str]:
 @pytest.mark.slow
 def test_no_code_of_a_refused_plugin_runs(acme: Path, watched: dict[str, str], tmp_path: Path) -> None:
     witness = tmp_path / "witness"
-    outputs(tmp_path, watched)
+    outputs(tmp_path, watched, refuses=False)
     assert "llmgate_acme" in witness.read_text()  # the hook sees it where it may run
     witness.unlink()
     (acme / "more.py").write_text("")
-    for said in outputs(tmp_path, watched):
+    for said in outputs(tmp_path, watched, refuses=True):
         assert "llmgate_acme/more.py is not in RECORD" in said
     assert not witness.exists()
 
