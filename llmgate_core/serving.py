@@ -15,6 +15,7 @@ from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
+from llmgate_core.contract.provider import Option
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import Headers
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE, Family, Operation
@@ -52,6 +53,7 @@ __all__ = [
     "ModelPrices",
     "Multipart",
     "Operation",
+    "Option",
     "PluginEntryPoint",
     "Relayed",
     "ResolvedModel",

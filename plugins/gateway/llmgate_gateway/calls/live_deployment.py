@@ -126,6 +126,7 @@ class LiveDeployments:
                 "project": destinations[0].project or "",
             }
         keys = [*options.extra_headers.values(), *(it.api_key for it in destinations)]
+        keys += [secret for it in destinations for secret in it.secrets.values()]
         return LiveDeployment(
             entry,
             options,
@@ -171,6 +172,7 @@ def _arguments(options: DeploymentOptions, headers: Mapping[str, str]) -> dict[s
         "api_base": options.api_base,
         "organization": options.organization,
         "project": options.project,
+        "provider_options": dict(options.provider_options) or None,
         "timeout": options.timeouts,
         "max_retries": options.max_retries,
         "param_policy": options.param_policy,

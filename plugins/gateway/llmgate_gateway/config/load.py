@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -187,6 +188,7 @@ def _load(
     if not has_variables:
         environment = {}
     variables = expand(root, os.environ if environment is None else environment, problems)
+    _move_options(root, problems)
     arrange(root, problems)
     if has_variables:
         report_unset(root, variables, problems)
@@ -206,6 +208,18 @@ def _load(
     if file is None or problems.mistakes:
         raise problems.error()
     return GatewayConfig.of(file, root, problems)
+
+
+def _move_options(root: Node, problems: Problems) -> None:
+    from llmgate_gateway.config.declared_options import has_foreign_keys, move_options
+
+    if not has_foreign_keys(root):
+        return
+    from llmgate_gateway.config.routes import client_of_tree, targets_of  # loads the client and reads the disk
+
+    client = client_of_tree(root)
+    if client is not None:
+        move_options(root, partial(targets_of, client), problems)
 
 
 def _warn_of_litellms_master_key(file: ConfigFile, variables: Mapping[str, str], problems: Problems) -> None:

@@ -42,8 +42,8 @@ def model_warnings(
     targets = [client.resolve(family, model_for(client, family, model, has_star="*" in model)) for family in families]
     if "*" not in model:
         yield from _of_row(targets[0], entry.get("model_info"))
-    if keys and (missing := _missing_key(client, targets, params, settings if isinstance(settings, dict) else NOTHING)):
-        yield missing
+    if keys:
+        yield from _missing(client, targets[0], params, settings if isinstance(settings, dict) else NOTHING)
 
 
 def _of_row(target: ResolvedModel, info: Any) -> Iterator[str]:
@@ -71,19 +71,33 @@ def _other_endpoint(mode: str, known: str) -> bool:
     return mode != known and not {mode, known} <= TEXT_MODES and FAMILY_OF_MODE.get(mode) is not None
 
 
-def _missing_key(
-    client: AsyncClient, targets: list[ResolvedModel], params: Mapping[str, Any], settings: Mapping[str, Any]
-) -> str:
-    if params.get("api_key") is not None or settings.get("api_key") is not None or params.get("extra_headers"):
-        return ""
+def _missing(
+    client: AsyncClient, target: ResolvedModel, params: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what the upstream needs and does not get."""
+    info, given = target.plugin.info, params.get("provider_options") or NOTHING
     base = params.get("api_base") or settings.get("api_base")
-    info = targets[0].plugin.info
+    names = {option.name for option in info.options}
+    own = {name: value for name, value in given.items() if name in names} if isinstance(given, Mapping) else {}
     try:
-        place = client.destination(targets[0], api_base=base if isinstance(base, str) else None)
+        place = client.destination(
+            target, api_base=base if isinstance(base, str) else None, provider_options=own or None
+        )
+    except errors.ConfigError as error:
+        if info.options:
+            yield str(error)
+        return  # starting reports the rest
     except errors.LLMGateError:
-        return ""  # starting reports it
-    host = urlsplit(place.base_url).hostname or ""
-    if place.api_key is not None or not info.key_variables or info.env_key_optional or is_loopback(host):
-        return ""
-    variables = " or ".join(info.key_variables)
-    return f"there is no key for the upstream, so its requests will be refused: set {variables}, or give api_key"
+        return  # as well
+    for option in info.options:
+        if option.required and option.name not in place.options and option.name not in place.secrets:
+            way_out = f"set {' or '.join(option.env)}, or give it" if option.env else "give it"
+            yield (
+                f"the plugin needs the option {option.name!r}, so requests will fail: {way_out} under provider_options"
+            )
+    has_key = place.api_key is not None or any(part.get("api_key") is not None for part in (params, settings))
+    if has_key or params.get("extra_headers") or not info.key_variables or info.env_key_optional:
+        return
+    if not is_loopback(urlsplit(place.base_url).hostname or ""):
+        variables = " or ".join(info.key_variables)
+        yield f"there is no key for the upstream, so its requests will be refused: set {variables}, or give api_key"

@@ -26,6 +26,7 @@ class DeploymentOptions:
 
     Attributes:
         api_key, api_base, organization, project: None: the plugin's own variable or default.
+        provider_options: what the plugin needs besides the key; values are secrets.
         ca_file: the certificates to trust; None: the usual ones.
         timeouts: limits in seconds. max_retries: after the first try.
         param_policy: `error`, `drop` or `forward`. additional_drop_params: dropped from every request.
@@ -48,6 +49,7 @@ class DeploymentOptions:
     extra_headers: Mapping[str, Secret] = field(repr=False)
     extra_body: Mapping[str, Any] = field(repr=False)
     request_defaults: Mapping[str, Any] = field(repr=False)
+    provider_options: Mapping[str, Secret] = field(repr=False)
 
 
 def options_for(config: GatewayConfig, deployment: Deployment) -> DeploymentOptions:
@@ -74,6 +76,7 @@ def options_for(config: GatewayConfig, deployment: Deployment) -> DeploymentOpti
         extra_headers=MappingProxyType(dict(params.extra_headers)),
         extra_body=MappingProxyType(params.extra_body),
         request_defaults=MappingProxyType({**router.default_params, **params.request_defaults}),
+        provider_options=MappingProxyType(dict(params.provider_options)),
     )
 
 

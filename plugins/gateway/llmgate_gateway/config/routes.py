@@ -8,7 +8,7 @@ Source: rows S20, R31 and R35 of docs/reliability.md.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgate_core import AsyncClient, PluginPolicy, Settings
-from llmgate_core.serving import errors
+from llmgate_core.serving import ResolvedModel, errors
+from llmgate_gateway.config.declared_options import check_options
 from llmgate_gateway.config.model_warnings import model_warnings
 from llmgate_gateway.config.provider_prefixes import model_for
 from llmgate_gateway.config.schema.deployment import UNSERVED_MODES, Deployment, Params
@@ -25,7 +26,16 @@ from llmgate_gateway.config.schema.model import GatewayConfig
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Problem, Problems
 
-__all__ = ["FAMILIES_OF_MODE", "Served", "check_routes", "check_tree", "installed_prefixes", "plugin_policy"]
+__all__ = [
+    "FAMILIES_OF_MODE",
+    "Served",
+    "check_routes",
+    "check_tree",
+    "client_of_tree",
+    "installed_prefixes",
+    "plugin_policy",
+    "targets_of",
+]
 
 FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -93,13 +103,10 @@ def check_tree(root: Node, problems: Problems, *, has_variables: bool = True) ->
     where the config's variables are here, a missing key for the upstream.
     """
     content = root.plain()
-    try:
-        choice = PluginChoice.model_validate(content.get("plugins") or {})
-    except ValidationError:
-        return  # reported already; without it the allowed plugins are not known
     settings = content.get("settings")
-    catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
-    client = _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
+    client = _client_of(content)
+    if client is None:
+        return  # reported already; without it the allowed plugins are not known
     try:
         _load(client)
     except errors.LLMGateError as error:
@@ -119,6 +126,37 @@ def check_tree(root: Node, problems: Problems, *, has_variables: bool = True) ->
         elif plugins:
             for warning in model_warnings(client, plugins, entry, settings, keys=has_variables):
                 problems.warn(*root.find(path), warning)
+            check_options(root, path[:-1], targets_of(client, model, mode), problems)
+
+
+def client_of_tree(root: Node) -> AsyncClient | None:
+    """Return a client that resolves the models of a config; None if it cannot be made, which a later check reports."""
+    client = _client_of(root.plain())
+    try:
+        if client is not None:
+            _load(client)
+    except errors.LLMGateError:
+        return None
+    return client
+
+
+def targets_of(client: AsyncClient, model: str, mode: str | None) -> Iterator[ResolvedModel]:
+    """Yield where the calls of a model go, in every family that a plugin serves it for."""
+    for family in FAMILIES_OF_MODE.get(mode or "", FAMILIES):
+        try:
+            yield client.resolve(family, model_for(client, family, model, has_star="*" in model))
+        except errors.LLMGateError:
+            continue
+
+
+def _client_of(content: Mapping[str, Any]) -> AsyncClient | None:
+    try:
+        choice = PluginChoice.model_validate(content.get("plugins") or {})
+    except ValidationError:
+        return None
+    settings = content.get("settings") or content.get("litellm_settings")
+    catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
+    return _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
 
 
 def _model_and_mode(entry: Any) -> tuple[Any, Any]:

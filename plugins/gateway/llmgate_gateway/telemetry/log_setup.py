@@ -24,6 +24,7 @@ __all__ = ["LIMITED", "LineHandler", "set_up_logging"]
 MARK: Final = "llmgate_limited"
 LIMITED: Final[Mapping[str, bool]] = MappingProxyType({MARK: True})
 """`extra=LIMITED` marks a message that every request may cause."""
+LEAST_SECRET_CHARACTERS = 20
 LOGGERS = ("llmgate", "py.warnings", "asyncio")
 
 
@@ -119,5 +120,10 @@ def secrets_of(config: GatewayConfig) -> list[Secret]:
     general = config.general
     secrets: list[Secret | None] = [general.master_key, config.settings.api_key, *(key.key for key in general.keys)]
     for deployment in config.deployments:
-        secrets += [deployment.params.api_key, *deployment.params.extra_headers.values()]
+        params = deployment.params
+        secrets += [params.api_key, *params.extra_headers.values()]
+        # only the plugin, which is not loaded here, says which are secret; the names of regions and models are shorter
+        secrets += [
+            value for value in params.provider_options.values() if len(value.reveal()) >= LEAST_SECRET_CHARACTERS
+        ]
     return [secret for secret in secrets if secret is not None]

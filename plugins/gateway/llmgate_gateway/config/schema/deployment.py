@@ -25,6 +25,7 @@ from llmgate_gateway.config.schema.fields import (
     ModelString,
     Names,
     Price,
+    ProviderOptions,
     Seconds,
     masked,
 )
@@ -114,6 +115,8 @@ class Params(ConfigModel):
     """The organization that requests are billed to."""
     project: HeaderText | None = None
     """The project that requests are billed to."""
+    provider_options: ProviderOptions = Field(default_factory=dict, repr=False)
+    """What the model's plugin needs besides the key, such as a region. A key beside `model` that it declares is one."""
     timeout: Timeout | None = None
     """Seconds in total, or limits by phase."""
     max_retries: Count | None = None

@@ -27,6 +27,7 @@ __all__ = [
     "Names",
     "Number",
     "Price",
+    "ProviderOptions",
     "Seconds",
     "is_loopback",
 ]
@@ -95,6 +96,17 @@ def _headers(value: Any) -> Any:
         else:
             raise ValueError(f"the header {name} must be a string of printable ASCII (the value is not shown)")
     return headers
+
+
+def _provider_options(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a mapping of options to strings")
+    for name, text in value.items():
+        if not isinstance(name, str) or not isinstance(text, str | Secret):
+            raise ValueError(f"the option {name!r:.80} must be a string; put it in quotes")
+        if isinstance(text, str) and SHELL_VARIABLE.fullmatch(text.strip()):
+            raise ValueError(f"the option {name!r:.80} is a shell variable; write os.environ/NAME")
+    return {name: text if isinstance(text, Secret) else Secret(text) for name, text in value.items()}
 
 
 def _base_url(value: str) -> str:
@@ -185,6 +197,13 @@ Headers = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
 """Headers to send; their values are secrets too."""
+ProviderOptions = Annotated[
+    Mapping[str, Secret],
+    PlainValidator(_provider_options),
+    PlainSerializer(lambda options: dict.fromkeys(options, MASK), dict[str, str]),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+"""What a plugin needs besides the key; each may be a secret."""
 Options = Annotated[dict[str, Any], PlainSerializer(masked, dict[str, Any])]
 """What an extension is given; it may hold secrets."""
 HeaderText = Annotated[str, Field(min_length=1), AfterValidator(_header_text)]
