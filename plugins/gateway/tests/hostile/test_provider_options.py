@@ -84,7 +84,7 @@ def test_a_client_cannot_override_an_option(upstream: FakeUpstream) -> None:
 
 
 def test_a_relayed_body_cannot_override_an_option(upstream: FakeUpstream) -> None:
-    body = {"messages": [], "provider_options": {"region": "evil"}, "region": "evil"}
+    body = {"messages": [{"role": "user", "content": "hi"}], "provider_options": {"region": "evil"}, "region": "evil"}
 
     async def relay() -> None:
         async with AsyncClient(settings=Settings(), api_key="k-1234567", provider_options={"region": "eu"}) as client:
