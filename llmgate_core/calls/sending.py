@@ -22,6 +22,7 @@ from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Auth, UpstreamRequest
 from llmgate_core.registry.hook_results import of_flow, of_request
 from llmgate_core.registry.hooks import guarded
+from llmgate_core.secrets import mask
 
 __all__ = ["authorized", "send", "whole_answer"]
 
@@ -111,7 +112,7 @@ def check_origin(call: OutgoingCall, request: UpstreamRequest, hook: str) -> Non
     """
     problem = origin_problem(call.route, request.origin)
     if problem is not None:
-        raise call.target.plugin.error(hook, f"hook {hook} returned {problem}")
+        raise call.target.plugin.error(hook, mask(f"hook {hook} returned {problem}", call.secrets))
 
 
 def _flow_steps(call: PreparedCall, request: UpstreamRequest, flow_of: Auth, new_connection: bool) -> Steps:

@@ -8,6 +8,7 @@ Source: docs/plugins/credentials.md; docs/reliability.md, rows R4, R11 and R14.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -143,7 +144,8 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             asked = now()
             answer = yield from with_retries(call, _tries_of(call, request))
     finally:
-        steps.close()
+        with suppress(Exception):  # a generator that yields when it is closed, for example
+            steps.close()
 
 
 def _next_request(

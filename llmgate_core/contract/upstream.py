@@ -95,9 +95,11 @@ class Headers(dict[str, str]):
         return [value for header, value in self._raw if header == lower_name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UpstreamRequest:
     """A request as a plugin builds it; core joins the path to the route's base URL and adds the key.
+
+    Its repr shows neither headers, query nor body, in which a plugin may put a key.
 
     Attributes:
         path: begins with `/`, relative to the base URL; never an absolute URL.
@@ -123,6 +125,10 @@ class UpstreamRequest:
     origin: str | None = None
     retry: bool | None = None
     url: str = ""
+
+    def __repr__(self) -> str:
+        at = "" if self.origin is None else f" at {self.origin}"
+        return f"UpstreamRequest({self.method} {self.path}{at})"
 
     def with_headers(self, headers: Mapping[str, str]) -> UpstreamRequest:
         """Return a copy with `headers` added; they replace headers of the same name."""

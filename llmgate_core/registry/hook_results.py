@@ -124,7 +124,8 @@ def _of_auth(value: Any) -> str | None:
 
 
 def _of_credentials(value: Any) -> str | None:
-    return None if value is None or hasattr(value, "throw") else f"{_kind(value)}, not a generator"
+    is_generator = all(callable(getattr(value, name, None)) for name in ("send", "close"))
+    return None if value is None or is_generator else f"{_kind(value)}, not a generator"
 
 
 def _of_exchange(value: Any) -> str | None:
