@@ -65,6 +65,11 @@ def exchange(value: Any) -> Iterator[Any]:
     yield returned(value)
 
 
+def ended(value: Any) -> Iterator[Any]:
+    return returned(value)
+    yield
+
+
 def request(**fields: Any) -> UpstreamRequest:
     return UpstreamRequest(**{"method": "POST", "path": "/x", "body": {}, **fields})
 
@@ -77,6 +82,9 @@ MISTAKES: dict[str, tuple[str, bool, Callable[[Any], Any]]] = {
     "headers": ("transform_request", False, lambda value: request(headers=returned(value))),
     "header": ("transform_request", False, lambda value: request(headers={"a": value} if value != "x" else 5)),
     "query": ("transform_request", False, lambda value: request(query=returned(value))),
+    "credentials": ("credentials", False, returned),
+    "a token's request": ("credentials", False, exchange),
+    "a credential": ("credentials", False, ended),
     "supports_param": ("supports_param", False, returned),
     "transform_response": ("transform_response", False, returned),
     "auth": ("auth", False, returned),
