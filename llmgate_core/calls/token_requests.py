@@ -142,7 +142,7 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             if isinstance(request, Credential):
                 return credentials.kept_as(request, asked)
             asked = now()
-            answer = yield from with_retries(call, _tries_of(call, request))
+            answer = yield from with_retries(call, _tries_of(call, request), is_repeatable=request.retry is not False)
     finally:
         with suppress(Exception):  # a generator that yields when it is closed, for example
             steps.close()
