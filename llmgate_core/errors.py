@@ -71,6 +71,7 @@ __all__ = [
     "UnprocessableEntityError",
     "UnsupportedParamsError",
     "bad_request",
+    "code_of",
     "status_error_class",
     "without_frames",
 ]
@@ -158,6 +159,8 @@ class APIError(LLMGateError):
         partial: what a broken stream had sent so far, in the shape of the complete response.
         body: the start of the raw response body, at most 2,048 bytes; never part of the request.
         response_headers: the upstream's headers, with case-insensitive names; None if there was no response.
+        retry: whether another try may succeed; None: by status and code. The header `x-should-retry` sets it, and so
+            may a plugin's `map_error`. An account without money is never tried again.
         is_reported: True if the last event of the broken stream already carries this error.
     """
 
@@ -181,6 +184,7 @@ class APIError(LLMGateError):
         partial: Any = None,
         body: str | None = None,
         response_headers: Any = None,
+        retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.response_headers = response_headers
@@ -196,7 +200,7 @@ class APIError(LLMGateError):
         self.attempts = attempts
         self.partial = partial
         self.body = body
-        self._should_retry: str | None = None  # the upstream's `x-should-retry` header
+        self.retry = retry
 
     @property
     def target(self) -> str:
@@ -364,6 +368,27 @@ _BY_CODE_OF_400: Mapping[str, type[APIError]] = {
     "image_content_policy_violation": ContentPolicyViolationError,
     "bio_policy": ContentPolicyViolationError,
 }
+
+
+_CODE_OF_CLASS: Mapping[type[APIError], str] = {
+    ContextWindowExceededError: "context_length_exceeded",
+    ContentPolicyViolationError: "content_policy_violation",
+    UnsupportedParamsError: "unsupported_parameter",
+    AuthenticationError: "invalid_api_key",
+    UnknownModelError: "model_not_found",
+    RateLimitError: "rate_limit_exceeded",
+}
+
+
+def code_of(error: LLMGateError) -> str | None:
+    """Return an error's code; where it has none, the one that OpenAI uses for its class, if there is one.
+
+    A plugin chooses a class by the upstream's own words, and a server's clients see codes only.
+    """
+    code: str | None = getattr(error, "code", None)
+    if code is not None:
+        return code
+    return next((_CODE_OF_CLASS[kind] for kind in type(error).__mro__ if kind in _CODE_OF_CLASS), None)
 
 
 def status_error_class(status: int, code: str | None, kind: str | None = None) -> type[APIError]:

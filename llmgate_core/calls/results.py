@@ -1,31 +1,38 @@
 """The way back of one call: what its answer becomes. Typed results here; `relay/` has the way that keeps bytes.
 
-Pure.
+Pure but for the clock, which says when a converted answer was made.
 
 Source: docs/reliability.md, rows R5 and R8.
 """
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from llmgate_core.bridges.bridge import bridge_response, bridge_stream
+from llmgate_core.calls.fill_ins import filled_answer, filled_stream
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
-from llmgate_core.calls.vectors import count_of_inputs
+from llmgate_core.calls.vectors import count_of_inputs, packed_as_asked
 from llmgate_core.catalogue.prices import Cost, billed_tier, units_of
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
-from llmgate_core.errors import APIError, APIResponseValidationError
+from llmgate_core.errors import APIResponseValidationError, LLMGateError
 from llmgate_core.reading.accumulate.chunks import unfold
-from llmgate_core.reading.readers.base import StreamReader
+from llmgate_core.reading.readers.base import ERROR_WORD, StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
 from llmgate_core.reading.readers.chunks import chunk_reader
 from llmgate_core.reading.results import HALF_CHARACTERS, binary_result, typed_result
-from llmgate_core.reading.upstream_errors import error_of_status, validation_error
+from llmgate_core.reading.upstream_errors import (
+    error_instead_of_answer,
+    error_of_object,
+    error_of_status,
+    validation_error,
+)
 from llmgate_core.registry.hooks import GuardedParser
 from llmgate_core.types.loose import validated
 from llmgate_core.types.record import CallRecord
@@ -89,13 +96,13 @@ class ResultReader(ABC):
     def burst(self, result: Any) -> list[Any]:
         """Return a result as the chunks of a fake stream."""
 
-    def error_of(self, response: UpstreamResponse) -> APIError:
+    def error_of(self, response: UpstreamResponse) -> LLMGateError:
         """Return the error for an answer of status 300 and above: the plugin's, else by status and code."""
         call = self._call
         error = error_of_status(response, call.secrets)
         map_error = call.target.plugin.map_error
         mapped = None if map_error is None else map_error(call.upstream_call, call.route, response, error)
-        return mapped if isinstance(mapped, APIError) else error
+        return error if mapped is None else cast(LLMGateError, mapped)
 
     def not_a_stream(self, response: UpstreamResponse) -> APIResponseValidationError:
         """Return the error for a whole document in answer to a stream request."""
@@ -140,6 +147,7 @@ class ResultReader(ABC):
         answer: Any = response
         ledger: tuple[LedgerEntry, ...] = ()
         if plugin.transform_response is not None:
+            self._raise_error_in(response)
             answer = plugin.transform_response(call.upstream_call, call.route, response)
         if isinstance(answer, Converted):
             answer, ledger = answer.body, answer.ledger
@@ -148,14 +156,34 @@ class ResultReader(ABC):
                 "transform_response",
                 f"hook transform_response returned {type(answer).__name__}, not a dict or the response itself",
             )
+        if isinstance(answer, dict):
+            answer = self._completed(answer)
         if call.is_bridged:
             answer, losses = self._bridged(answer, response)
             ledger = (*ledger, *losses)
         return answer, ledger
 
     def _carried(self, answer: JsonObject, response: UpstreamResponse) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-        """Return a canonical answer in the shape of the family that was called, and what that lost."""
+        """Return a canonical answer, with what it lacks, in the shape of the family that was called, and what that lost."""
+        answer = self._completed(answer)
         return self._bridged(answer, response) if self._call.is_bridged else (answer, ())
+
+    def _completed(self, answer: JsonObject) -> JsonObject:
+        """Return a converted answer with what it lacks."""
+        call = self._call
+        answer = filled_answer(call.upstream_call, call.route.model, answer, time.time())
+        return packed_as_asked(call.original_call, answer) if call.family.name == "embedding" else answer
+
+    def _raise_error_in(self, response: UpstreamResponse) -> None:
+        """Raise the error that a new answer is, before a plugin looks for what an error does not have."""
+        if self._call.original_call.operation != "create" or ERROR_WORD not in response.content:
+            return
+        try:
+            reported = error_instead_of_answer(response.json())
+        except APIResponseValidationError:  # not JSON, which may be what the plugin waits for
+            return
+        if reported:
+            raise error_of_object(reported, response.status, response.headers, self._call.secrets)
 
     def _bridged(
         self, answer: JsonObject | UpstreamResponse, response: UpstreamResponse
@@ -171,6 +199,8 @@ class ResultReader(ABC):
             parser = plugin.stream_parser(call.upstream_call, call.route, head)
             if parser is not None:
                 parser = cast(StreamParser, GuardedParser(plugin, parser))
+        if parser is not None:
+            parser = filled_stream(parser, call.upstream_call, call.route.model, time.time())
         return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
 
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:

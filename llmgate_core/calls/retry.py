@@ -66,7 +66,6 @@ def wait_after(call: OutgoingCall, error: APIError, attempt: int) -> float | Non
         error,
         attempt=attempt,
         max_retries=call.options.max_retries,
-        should_retry=error._should_retry,
         remaining_seconds=call.deadline.remaining(),
         jitter=random.random(),  # noqa: S311  # spreads retries; nothing secret
     )
@@ -87,7 +86,6 @@ def wait_before_retry(
     *,
     attempt: int,
     max_retries: int,
-    should_retry: str | None,
     remaining_seconds: float | None,
     jitter: float,
 ) -> float | None:
@@ -97,11 +95,10 @@ def wait_before_retry(
         error: what the attempt ended with; the caller has seen nothing of an answer yet.
         attempt: how many requests were sent, from 1.
         max_retries: further tries allowed in all.
-        should_retry: the `x-should-retry` header, if any.
         remaining_seconds: until the call's deadline; None: no deadline.
         jitter: a random number from 0 to 1.
     """
-    if attempt > max_retries or not _may_pass(error, should_retry):
+    if attempt > max_retries or not is_worth_retrying(error):
         return None
     if error.retry_after is not None:
         if error.retry_after > MAX_RETRY_AFTER_SECONDS:
@@ -113,15 +110,11 @@ def wait_before_retry(
 
 
 def is_worth_retrying(error: APIError) -> bool:
-    """Return whether another try may get another answer, by its status, its code and the upstream's own word."""
-    return _may_pass(error, error._should_retry)
-
-
-def _may_pass(error: APIError, should_retry: str | None) -> bool:
+    """Return whether another try may get another answer: by its code, the word of upstream or plugin, its status."""
     if any(NEVER_RETRIED_CODE.fullmatch(word) for word in (error.code, error.type) if word):
         return False
-    if should_retry in ("true", "false"):
-        return should_retry == "true"
+    if error.retry is not None:
+        return error.retry
     if error.status_code is not None and error.status_code >= 300:
         return error.status_code in (408, 409, 429) or error.status_code >= 500
     return isinstance(error, APIConnectionError) and error.phase != "total" and error.code != "tls_certificate"

@@ -1,17 +1,20 @@
-"""How the vectors of an embedding call are sent, and how many there have to be.
+"""How the vectors of an embedding call are sent and returned, and how many there have to be.
 
 Pure.
 """
 
 from __future__ import annotations
 
+import struct
+from base64 import b64encode
 from dataclasses import replace
+from typing import Any
 
-from llmgate_core.contract.call import Call
+from llmgate_core.contract.call import Call, JsonObject
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.options import Options
 
-__all__ = ["ENCODING", "asking_for_base64", "count_of_inputs"]
+__all__ = ["ENCODING", "asking_for_base64", "count_of_inputs", "packed_as_asked"]
 
 ENCODING = "encoding_format"
 MANY_INPUTS = 100
@@ -32,3 +35,27 @@ def asking_for_base64(original_call: Call, call: Call, target: ResolvedModel, op
     if count_of_inputs(call.body.get("input")) < MANY_INPUTS:
         return call
     return replace(call, body={**call.body, ENCODING: "base64"})
+
+
+def packed_as_asked(original_call: Call, answer: JsonObject) -> JsonObject:
+    """Return an answer with its lists of numbers as base64 of little-endian float32, where the caller asked for that.
+
+    OpenAI's SDKs ask for it in every call. What is not a list of numbers stays as it is.
+
+    Source: OpenAI API reference, `encoding_format` of an embedding.
+    """
+    rows = answer.get("data")
+    if original_call.body.get(ENCODING) != "base64" or not isinstance(rows, list):
+        return answer
+    return {**answer, "data": [_packed_row(row) for row in rows]}
+
+
+def _packed_row(row: Any) -> Any:
+    vector = row.get("embedding") if isinstance(row, dict) else None
+    if not isinstance(vector, list) or not vector:
+        return row
+    try:
+        packed = struct.pack(f"<{len(vector)}f", *vector)
+    except (struct.error, OverflowError):
+        return row
+    return {**row, "embedding": b64encode(packed).decode()}

@@ -29,6 +29,7 @@ from llmgate_core.secrets import Secret, mask
 __all__ = [
     "STATUS_OF_WORD",
     "complete_error",
+    "error_instead_of_answer",
     "error_of_object",
     "error_of_status",
     "error_reported_by",
@@ -90,9 +91,25 @@ STATUS_OF_WORD: Mapping[str, int] = MappingProxyType(
         "vector_store_timeout": 500,
         "overloaded_error": 503,
         "service_unavailable": 503,
+        "validationException": 400,
+        "accessDeniedException": 403,
+        "resourceNotFoundException": 404,
+        "modelTimeoutException": 408,
+        "throttlingException": 429,
+        "serviceQuotaExceededException": 429,
+        "internalServerException": 500,
+        "modelStreamErrorException": 500,
+        "modelNotReadyException": 503,
+        "serviceUnavailableException": 503,
     }
 )
-"""The status that an error object inside a 200 would have had, by its code, else its type."""
+"""The status that an error object inside a 200 would have had, by its code, else its type.
+
+The exceptions are those of AWS event streams, by their `:exception-type`.
+"""
+
+SHOULD_RETRY: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
+"""The header `x-should-retry`. Source: the OpenAI SDK, which obeys it."""
 
 
 def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]) -> APIError:
@@ -117,8 +134,7 @@ def error_of_status(response: UpstreamResponse, secrets: Sequence[Secret | None]
         body=excerpt,
         response_headers=response.headers.masked(secrets),
     )
-    should_retry = response.headers.get("x-should-retry")
-    error._should_retry = should_retry if should_retry in ("true", "false") else None
+    error.retry = SHOULD_RETRY.get(response.headers.get("x-should-retry", ""))
     return error
 
 
@@ -159,6 +175,15 @@ def error_reported_by(answer: Any) -> Any:
         if hasattr(choice, "get") and (error := choice.get("error")):
             return error
     return None
+
+
+def error_instead_of_answer(answer: Any) -> Any:
+    """Return the error object of a document that is an error rather than an answer, or None.
+
+    A response or a job that has failed has its id: it is an answer, which says so.
+    """
+    reported = error_reported_by(answer)
+    return reported if reported and (not answer.get("id") or answer.get("choices")) else None
 
 
 def complete_error(error: LLMGateError, route: Route, secrets: Sequence[Secret | None] = ()) -> None:

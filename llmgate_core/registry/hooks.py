@@ -443,7 +443,7 @@ def _guarded_framing(bound: BoundPlugin, framing: Any) -> Framing:
     """Return a framing, of a decoder of the plugin's own the guarded one.
 
     Raises:
-        PluginError: it is no framing.
+        PluginError: it is not one of the framings, nor a decoder.
     """
     if (problem := of_framing(framing)) is not None:
         raise bound.error("stream_parser", f"hook stream_parser returned {problem}")

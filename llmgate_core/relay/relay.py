@@ -20,14 +20,14 @@ from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Headers, UpstreamResponse
 from llmgate_core.endpoints.families import Family
-from llmgate_core.errors import LLMGateError
+from llmgate_core.errors import LLMGateError, code_of
 from llmgate_core.json_codec import BOM, decode, encode
 from llmgate_core.reading.ends import MAX_PARSED_BYTES, is_object, last_usage
 from llmgate_core.reading.readers.base import StreamReader
 from llmgate_core.reading.readers.relay import DONE_EVENT, EventRelay, event_bytes
 from llmgate_core.reading.upstream_errors import (
+    error_instead_of_answer,
     error_of_object,
-    error_reported_by,
     is_document,
     lenient_decode,
     validation_error,
@@ -168,8 +168,7 @@ class RelayReader(ResultReader):
             raise self._invalid(response, "the answer cannot be encoded as JSON") from None
 
     def _raise_error(self, answer: Any, response: UpstreamResponse) -> None:
-        reported = error_reported_by(answer)
-        if reported and (not answer.get("id") or answer.get("choices")):  # a response or job that failed has its id
+        if reported := error_instead_of_answer(answer):
             raise error_of_object(reported, response.status, response.headers, self._call.secrets)
 
     def _invalid(self, response: UpstreamResponse, why: str) -> LLMGateError:
@@ -182,7 +181,7 @@ def error_object(error: LLMGateError) -> dict[str, Any]:
         "message": getattr(error, "message", None) or str(error),
         "type": getattr(error, "type", None) or _type_of(getattr(error, "status_code", None)),
         "param": getattr(error, "param", None),
-        "code": getattr(error, "code", None),
+        "code": code_of(error),
     }
 
 

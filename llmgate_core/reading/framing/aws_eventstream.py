@@ -78,7 +78,7 @@ class AWSEventDecoder:
     def _size_of_message(self, start: int) -> int:
         """Return the size of the message that begins there, 0 if it is not complete.
 
-        A wrong length is found as soon as the prelude is here, so that nobody waits for bytes that never come.
+        A wrong length is found as soon as the prelude is here, so that no one waits for bytes that never come.
         """
         waiting = len(self._buffer) - start
         if waiting < PRELUDE_BYTES:

@@ -15,7 +15,13 @@ __all__ = ["CanonicalChunks"]
 
 
 class CanonicalChunks:
-    """The parser of a stream that is made in this process: each event is a chunk, and the end is the end."""
+    """The parser of a stream that is made in this process: each event is a chunk, and the end is the end.
+
+    Attributes:
+        done: the end has come.
+    """
+
+    done = False
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
         """Return the event's chunk."""
@@ -23,4 +29,5 @@ class CanonicalChunks:
 
     def close(self) -> Sequence[JsonObject]:
         """Return nothing: what makes the chunks says itself when it has failed."""
+        self.done = True
         return ()

@@ -81,7 +81,7 @@ class ParsedStream:
         """Yield the pieces that `block` completes.
 
         Raises:
-            LLMGateError: an event reports an error, is too large, or is no event at all; the parser failed.
+            LLMGateError: an event reports an error, is too large, or cannot be read; the parser failed.
         """
         try:
             events = self._decoder.feed(block)
@@ -168,7 +168,7 @@ def _error_in(event: SSEEvent) -> object:
 
 
 def _is_broken_json(data: str) -> bool:
-    """Return whether an event begins as JSON does and is none, which is the upstream's fault and not the parser's."""
+    """Return whether an event begins like JSON but is not JSON, which is the upstream's fault and not the parser's."""
     if not data.lstrip().startswith(("{", "[")):
         return False
     try:

@@ -261,7 +261,7 @@ def test_an_error_object_instead_of_bytes_is_an_error_of_its_own_class(relay: Re
 
 
 def test_a_job_that_is_waited_for_comes_back_as_it_ended(relay: Relay, upstream: FakeUpstream) -> None:
-    job = {"id": "resp_1", "object": "response", "model": "gpt-5", "output": []}
+    job = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-5", "output": []}
     usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
     upstream.answers.append(Answer.json({**job, "status": "queued"}))
     upstream.answers.append(Answer.json({**job, "status": "completed", "usage": usage}))

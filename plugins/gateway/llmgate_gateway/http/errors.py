@@ -149,7 +149,7 @@ def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
     if _is_upstream_auth(error):
         said = "" if isinstance(error, errors.AuthenticationError) else f" It says: {_upstream_message(error)}"
         return NEUTRAL["auth"] + said, UPSTREAM_AUTH  # the message of a 401 may show parts of the key
-    return _upstream_message(error), code
+    return _upstream_message(error), errors.code_of(error)
 
 
 def _is_upstream_auth(error: errors.LLMGateError) -> bool:

@@ -1,0 +1,159 @@
+"""What core adds to a converted answer: the fields of a canonical one that an upstream with another API does not have.
+
+Only to what a plugin made: an answer that it left as it is stays as it is. Nothing that is there is overwritten; null
+counts as missing.
+
+Pure.
+
+Source: OpenAI API reference: the required fields of a chat completion, a text completion, an embedding, a response, and
+of their chunks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+from llmgate_core.contract.call import Call, JsonObject
+from llmgate_core.contract.upstream import SSEEvent, StreamParser
+
+__all__ = ["filled_answer", "filled_stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What every answer of a family has.
+
+    Attributes:
+        kind, chunk_kind: the `object` of a whole answer and of a chunk; None: a chunk has none.
+        id_prefix: of an id; empty: an answer has no id.
+        created: the name of the time it was made at; None: it has none.
+        items: the list whose objects have an `index`; None: they have none.
+        item_kind: the `object` of these; None: they have none.
+    """
+
+    kind: str
+    chunk_kind: str | None = None
+    id_prefix: str = ""
+    created: str | None = None
+    items: str | None = None
+    item_kind: str | None = None
+
+
+SHAPES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "chat": Shape("chat.completion", "chat.completion.chunk", "chatcmpl-", "created", "choices"),
+        "text_completion": Shape("text_completion", "text_completion", "cmpl-", "created", "choices"),
+        "embedding": Shape("list", items="data", item_kind="embedding"),
+        "responses": Shape("response", id_prefix="resp_", created="created_at"),
+        "moderation": Shape("", id_prefix="modr-"),
+    }
+)
+PARTS_OF_TOTAL = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
+
+
+def filled_answer(call: Call, model: str, answer: JsonObject, now: float) -> JsonObject:
+    """Return a whole converted answer with what it lacks; the same object if it lacks nothing.
+
+    Args:
+        call: as the plugin got it.
+        model: the upstream's name for the model.
+        answer: what the plugin made.
+        now: seconds since 1970.
+    """
+    shape = SHAPES.get(call.family)
+    if shape is None or call.operation != "create":
+        return answer
+    return _filled(answer, shape, shape.kind, _head(shape, model, now))
+
+
+def _head(shape: Shape, model: str, now: float) -> JsonObject:
+    """Return the fields that all chunks of a stream share."""
+    head: JsonObject = {"model": model} if model else {}
+    if shape.id_prefix:
+        head["id"] = shape.id_prefix + uuid.uuid4().hex
+    if shape.created is not None:
+        head[shape.created] = int(now)
+    return head
+
+
+def _filled(answer: JsonObject, shape: Shape, kind: str | None, head: JsonObject) -> JsonObject:
+    added: JsonObject = {name: value for name, value in head.items() if answer.get(name) is None}
+    if kind and answer.get("object") is None:
+        added["object"] = kind
+    items = answer.get(shape.items) if shape.items else None
+    if shape.items and isinstance(items, list):
+        added[shape.items] = [_filled_item(item, at, shape) for at, item in enumerate(items)]
+    if (usage := _filled_usage(answer.get("usage"), shape)) is not None:
+        added["usage"] = usage
+    return {**answer, **added} if added else answer
+
+
+def _filled_item(item: Any, at: int, shape: Shape) -> Any:
+    if not isinstance(item, dict):
+        return item
+    added: JsonObject = {} if item.get("index") is not None else {"index": at}
+    if shape.item_kind and item.get("object") is None:
+        added["object"] = shape.item_kind
+    message = item.get("message")
+    if isinstance(message, dict) and message.get("role") is None:
+        added["message"] = {**message, "role": "assistant"}
+    return {**item, **added} if added else item
+
+
+def _filled_usage(usage: Any, shape: Shape) -> JsonObject | None:
+    """Return a usage with its total; None: nothing is missing, or its parts are."""
+    if not isinstance(usage, dict) or usage.get("total_tokens") is not None:
+        return None
+    for names in PARTS_OF_TOTAL:
+        parts = [usage.get(name) for name in names]
+        if shape.item_kind == "embedding" and parts[1] is None:
+            parts[1] = 0  # an embedding's usage has no other part
+        if all(type(part) is int for part in parts):
+            return {**usage, "total_tokens": sum(part for part in parts if part is not None)}
+    return None
+
+
+class FilledStream:
+    """A plugin's parser, whose chunks have what they lack: one id and one time for the whole stream.
+
+    Once the plugin has given an id, a time or a model itself, that is the one of the chunks after it.
+    """
+
+    __slots__ = ("_head", "_parser", "_shape")
+
+    def __init__(self, parser: StreamParser, shape: Shape, model: str, now: float) -> None:
+        self._parser = parser
+        self._shape = shape
+        self._head = _head(shape, model, now)
+
+    def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
+        """Yield the chunks of an event."""
+        return self._filled(self._parser.feed(event))
+
+    def close(self) -> Iterator[JsonObject]:
+        """Yield the last chunks."""
+        return self._filled(self._parser.close())
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an optional attribute of the parser: `framing`, `ledger`, `usage`, `done`, `error`, `failed`."""
+        return getattr(self._parser, name)
+
+    def _filled(self, pieces: Iterable[JsonObject]) -> Iterator[JsonObject]:
+        head, shape = self._head, self._shape
+        for piece in pieces:
+            for name in head:
+                if piece.get(name) is not None:
+                    head[name] = piece[name]
+            yield _filled(piece, shape, shape.chunk_kind, head)
+
+
+def filled_stream(parser: StreamParser, call: Call, model: str, now: float) -> StreamParser:
+    """Return a parser whose chunks have what they lack; the same object for typed events, which need nothing."""
+    shape = SHAPES.get(call.family)
+    if shape is None or shape.chunk_kind is None:
+        return parser
+    return cast(StreamParser, FilledStream(parser, shape, model, now))
