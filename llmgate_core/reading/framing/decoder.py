@@ -54,7 +54,7 @@ class LimitedDecoder:
         Raises:
             ValueError: an event is larger than `max_event_bytes`, or that much came without an event.
         """
-        events = self._decoder.feed(block)
+        events = self._decoder.feed(block) if block else ()
         self._waiting = 0 if events else self._waiting + len(block)
         if self._waiting > self._max_event_bytes or any(len(event.data) > self._max_event_bytes for event in events):
             raise ValueError(f"event exceeds {self._max_event_bytes} bytes")

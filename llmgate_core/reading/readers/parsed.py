@@ -96,6 +96,7 @@ class ParsedStream:
             StreamTruncatedError: it ended within an event, or nothing said that the answer was complete.
             LLMGateError: as `feed`.
         """
+        yield from self.feed(b"")  # of a decoder that has failed behind good events it raises the failure
         try:
             events = self._decoder.close()
         except ValueError as error:
