@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
@@ -44,6 +45,8 @@ class Blocks:
         self._is_stream: bool = request.call.stream
         self._chunks: list[JsonObject] = []
         self._count = 0
+        self._is_complete = False
+        self._last_events = FAMILIES[request.call.family].ends
 
     @property
     def content_type(self) -> bytes:
@@ -61,6 +64,7 @@ class Blocks:
         self._count += 1
         if not isinstance(chunk, dict):
             raise self.error(f"made a chunk that is {type(chunk).__name__}, not a dict")
+        self._is_complete = self._is_complete or _is_last(chunk, self._last_events)
         if self._is_stream:
             return b"data: %b\n\n" % self._encoded(chunk)
         self._chunks.append(chunk)
@@ -70,6 +74,9 @@ class Blocks:
         """Return what there is to hand over after the last chunk."""
         if not self._count:
             raise self.error("ended without a chunk")
+        if not self._is_complete:
+            last = f"of type {' or '.join(sorted(self._last_events))}" if self._last_events else "with a finish_reason"
+            raise self.error(f"ended without a chunk {last}, so that its answer may have been cut off")
         return b"" if self._is_stream else self._encoded(self._folded())
 
     def error(self, problem: str) -> PluginError:
@@ -91,3 +98,13 @@ class Blocks:
             return encode(value)
         except (ValueError, TypeError, RecursionError) as problem:
             raise self.error(f"made what cannot be encoded as JSON: {problem}") from problem
+
+
+def _is_last(chunk: JsonObject, last_events: frozenset[str]) -> bool:
+    """Return whether a chunk says that the answer is complete; whether it is well-formed is judged where it is read."""
+    if last_events:
+        return isinstance(chunk.get("type"), str) and chunk["type"] in last_events
+    choices = chunk.get("choices")
+    if not isinstance(choices, list):
+        return False
+    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
