@@ -18,7 +18,7 @@ ROOM = 4  # blocks that a function may be ahead of the reader
 
 
 class StoppedError(Exception):
-    """Raised in the function's thread or task: nobody reads on."""
+    """Raised in the function's thread or task: the reader has stopped."""
 
 
 class Channel:
@@ -54,7 +54,7 @@ class Channel:
         """Hand over a block. Returns what to wait for before the next one; None: there is room.
 
         Raises:
-            StoppedError: nobody reads on.
+            StoppedError: the reader wants no more.
         """
         if self.has_stopped():
             raise StoppedError

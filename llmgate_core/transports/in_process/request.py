@@ -22,14 +22,18 @@ WHOLE, CHUNKS = b"application/json", b"text/event-stream"
 
 @dataclass(slots=True, repr=False)
 class InProcessRequest(TransportRequest):
-    """What the hook is called with, and whose it is. `_HERE` is no address: nothing is connected to."""
+    """What the hook `serve` is called with, and whose it is.
+
+    Attributes:
+        plugin: a `BoundPlugin`. call, route: of contract.call.
+    """
 
     plugin: Any = None
     call: Any = None
     route: Any = None
 
 
-_HERE = Origin("in-process", "", 0)
+_HERE = Origin("in-process", "", 0)  # nothing connects to it
 
 
 def in_process_request(
