@@ -57,6 +57,9 @@ NULLABLE_ITEM_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Type of an item -> those of its typed fields that may be null in a request."""
 
+DOCUMENTED_OBJECTS = frozenset({"custom", "file", "function", "image_url", "input_audio"})
+"""The objects inside of content parts and tool calls."""
+
 TYPED_FIELDS = frozenset(
     {
         "action", "arguments", "call_id", "code", "content", "encrypted_content", "id", "input", "name", "outputs",
@@ -105,12 +108,16 @@ def _has_extras(message: Any) -> bool:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Return parts or calls without the nulls in them, at any depth."""
+    """Return parts or calls without nulls in their documented fields.
+
+    What a provider has added, such as a signature, and arguments that are an object stay as they are.
+    """
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    given = {name: item for name, item in value.items() if item is not None}
+    return {name: _without_nulls(item) if name in DOCUMENTED_OBJECTS else item for name, item in given.items()}
 
 
 def without_item_nulls(items: list[Any]) -> list[Any]:

@@ -16,9 +16,11 @@ from urllib.parse import quote
 
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.form import FilePart
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.chat_messages import has_extensions, without_extensions
 from llmgate_core.endpoints.families import FAMILIES
+from llmgate_core.endpoints.sealed_reasoning import has_sealed_items, without_sealed_items
 from llmgate_core.errors import bad_request
 
 __all__ = ["CATALOGUE_NAMES", "ENDPOINTS", "HTTPEndpoint", "canonical_endpoint", "endpoint_request", "path_segment"]
@@ -130,7 +132,7 @@ def endpoint_request(
     if endpoint is not None:
         return UpstreamRequest(endpoint.method, endpoint.path, call.body)
     endpoint = ENDPOINTS[route.family][call.operation]
-    body, ledger = without_extensions(call, unsupported_in_messages) if route.family == "chat" else (call.body, ())
+    body, ledger = _without_extensions(call, route, unsupported_in_messages)
     if ledger:
         return UpstreamRequest(endpoint.method, endpoint.path, {"model": route.model, **body}, ledger=ledger)
     if FAMILIES[route.family].files and any(map(_holds_file, body.values())):
@@ -151,8 +153,19 @@ def canonical_endpoint(
         return None
     if route.family == "chat":
         return None if has_extensions(call, unsupported_in_messages) else endpoint
+    if route.family == "responses":
+        return None if has_sealed_items(call) else endpoint
     has_file = bool(FAMILIES[route.family].files) and any(map(_holds_file, call.body.values()))
     return None if has_file else endpoint
+
+
+def _without_extensions(
+    call: Call, route: Route, unsupported_in_messages: Mapping[str, str]
+) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+    """Return the body without our own extensions of messages and items, which no upstream takes."""
+    if route.family == "chat":
+        return without_extensions(call, unsupported_in_messages)
+    return without_sealed_items(call) if route.family == "responses" else (call.body, ())
 
 
 def _form_request(endpoint: HTTPEndpoint, body: JsonObject, route: Route) -> UpstreamRequest:

@@ -17,6 +17,7 @@ from llmgate_core.bridges.fields import listed, other_fields, text_of_value
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
+from llmgate_core.endpoints.sealed_reasoning import is_sealed
 from llmgate_core.errors import bad_request
 
 __all__ = ["input_of"]
@@ -193,6 +194,9 @@ class _Conversation:
     def _add_reasoning(self, index: int, item: Any) -> None:
         if not isinstance(item, Mapping):
             raise bad_request(MESSAGES, f"messages[{index}].reasoning_items must be a list of objects")
+        if item.get("type", "reasoning") != "reasoning" or is_sealed(item.get("encrypted_content")):
+            self._ledger.dropped(MESSAGES, "reasoning of another provider can only be read by that provider")
+            return
         if not item.get("encrypted_content") and not self._stored:
             self._ledger.dropped(
                 MESSAGES, "reasoning that is neither stored upstream nor encrypted cannot be sent back"

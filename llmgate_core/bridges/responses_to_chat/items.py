@@ -13,6 +13,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from llmgate_core.bridges.fields import listed, other_fields
+from llmgate_core.bridges.responses_to_chat.output import place_of_item
+from llmgate_core.bridges.responses_to_chat.sealing import Unsealed, Unsealing
 from llmgate_core.bridges.responses_to_chat.tools import Tools
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
@@ -50,25 +52,28 @@ BUILT_IN = frozenset(
 )
 CHAT_PARTS = frozenset({"text", "image_url", "file", "input_audio", "refusal"})
 PARAGRAPH = "\n\n"
+NOTHING_FOLLOWS = "no assistant message follows the reasoning"
 OF_ITEMS = frozenset({"type", "id", "status", "created_by"})
 """Fields that name an item and say how far it is; they mean something to the server that stored it only."""
+OF_CALLS = frozenset({"call_id", "namespace", "name", "arguments", "input"})
 OF_ANSWERS = frozenset({"annotations", "logprobs"})
 """Fields of the text of an earlier answer, which the model does not need again."""
 OF_TEXTS = OF_ANSWERS | {"type", "text", "prompt_cache_breakpoint"}
 
 
 def chat_messages(
-    body: Mapping[str, Any], tools: Tools, ledger: Ledger, left_out: MutableMapping[str, None]
+    body: Mapping[str, Any], tools: Tools, provider: str, ledger: Ledger, left_out: MutableMapping[str, None]
 ) -> list[JsonObject]:
     """Return the messages for `instructions` and `input`.
 
-    `left_out` receives the names of fields, such as the ids of items, without which the messages say the same.
+    `provider` gets back the reasoning that it signed, and no other one. `left_out` receives the names of fields, such
+    as the ids of items, without which the messages say the same.
 
     Raises:
         BadRequestError: the input is missing or malformed.
         UnsupportedParamsError: chat has no counterpart for an item or a part, and the policy is `error`.
     """
-    conversation = _Conversation(tools, ledger, left_out)
+    conversation = _Conversation(tools, Unsealing(provider, ledger), ledger, left_out)
     instructions = body.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
         raise bad_request("instructions", f"instructions must be a string, not {type(instructions).__name__}")
@@ -110,14 +115,25 @@ def _as_parts(content: Any) -> list[JsonObject]:
 
 
 class _Conversation:
-    """Collects messages; outputs are inserted once all calls have a message."""
+    """Collects messages; outputs are inserted once all calls have a message.
 
-    def __init__(self, tools: Tools, ledger: Ledger, left_out: MutableMapping[str, None]) -> None:
+    The items of one bridged answer become one chat message again, which its upstream may have signed as a whole. Their
+    ids say so; where a client has dropped them, sealed reasoning does: it begins a message or continues the last one,
+    and what the assistant says right after it belongs to that message too.
+    """
+
+    def __init__(self, tools: Tools, unsealing: Unsealing, ledger: Ledger, left_out: MutableMapping[str, None]) -> None:
         self.messages: list[JsonObject] = []
         self._tools = tools
         self._ledger = ledger
         self._left_out = left_out
+        self._unsealing = unsealing
         self._reasoning: list[str] = []  # for the assistant message that follows
+        self._signed: list[JsonObject] | None = None  # reasoning items for that message; None: it is not signed
+        self._is_signed = False  # the last message is, and the assistant has not stopped speaking
+        self._place: tuple[str, int] = ("", 0)  # of the assistant's last item: its answer, and its index there
+        self._calls: list[tuple[JsonObject, dict[str, Any]]] = []  # each call, and fields that its item had besides
+        self._signed_calls: dict[str, JsonObject] = {}  # id of a call to come -> the fields of its provider
         self._takes_calls = False  # the last item added was an assistant's message or call
         self._call_indexes: dict[str, int] = {}  # call id -> index of the message with the call
         self._outputs: list[tuple[int | None, str, JsonObject]] = []
@@ -143,8 +159,9 @@ class _Conversation:
 
     def complete(self) -> list[JsonObject]:
         """Return the messages, with each call's output right after the message with the call."""
-        if self._reasoning:
-            self._ledger.dropped("input", "no assistant message follows the reasoning")
+        if self._reasoning or self._signed:
+            self._ledger.dropped("input", NOTHING_FOLLOWS)
+        self._note_lost_of_calls()
         answers: dict[int, list[JsonObject]] = {}
         for call_index, call_id, message in self._outputs:
             index = self._call_indexes.get(call_id) if call_index is None else call_index
@@ -156,6 +173,16 @@ class _Conversation:
             return self.messages
         return [each for index, message in enumerate(self.messages) for each in (message, *answers.get(index, ()))]
 
+    def _note_lost_of_calls(self) -> None:
+        """Record the fields of call items that chat calls have no place for, and that were not sealed either."""
+        for call, other in self._calls:
+            if lost := [name for name in other if name not in call]:
+                self._ledger.lost("input", f"a chat call has no {listed(lost)}")
+
+    def _end_turn(self) -> None:
+        """Note that somebody else speaks: what follows begins another message."""
+        self._takes_calls = self._is_signed = False
+
     def _add_message(self, item: Mapping[str, Any]) -> None:
         role, content = item.get("role"), item.get("content")
         if role not in ROLES:
@@ -166,16 +193,30 @@ class _Conversation:
             self._ledger.lost("input", "chat messages have no phase")
         self._note_others(item, OF_ITEMS | {"role", "content", "phase"}, "a chat message")
         if role == "assistant":
-            self._add_assistant(content)
+            self._add_assistant(content, joins=self._continues(item) or (self._is_signed and not self._begins))
             return
-        self._takes_calls = False
+        self._end_turn()
+        if self._signed is not None:
+            self._ledger.dropped("input", NOTHING_FOLLOWS)
+            self._signed = None
         parts = None if isinstance(content, str) else self._parts(content)
         if parts or parts is None:
             self.messages.append({"role": role, "content": content if parts is None else _collapse(parts)})
         elif not content:  # otherwise each of its parts has been recorded
             self._ledger.dropped("input", "the message has no content")
 
-    def _add_assistant(self, content: Any) -> None:
+    def _continues(self, item: Mapping[str, Any]) -> bool:
+        """Return whether the assistant's item belongs to the last message: its id says that it is from that answer."""
+        before, self._place = self._place, place_of_item(item.get("id"))
+        answer, index = self._place
+        is_same = answer != "" and answer == before[0] and index > before[1]
+        return is_same and not self._begins and self._last_is_assistants
+
+    @property
+    def _last_is_assistants(self) -> bool:
+        return bool(self.messages) and self.messages[-1]["role"] == "assistant"
+
+    def _add_assistant(self, content: Any, *, joins: bool) -> None:
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)
         text = "".join(part["text"] for part in parts if part["type"] == "text")
         refusal = "".join(part["refusal"] for part in parts if part["type"] == "refusal")
@@ -184,16 +225,32 @@ class _Conversation:
                 self._ledger.unsupported("input", f"an assistant message cannot have a part of type {part['type']!r}")
             else:
                 self._note_others(part, {"type", "text", "refusal"}, "the text of an assistant message")
-        if text or refusal:
+        if (text or refusal) and joins:
+            self._continue_text(text, refusal)
+        elif text or refusal:
             self._assistant({"content": text or None, **({"refusal": refusal} if refusal else {})})
         else:
             self._ledger.dropped("input", "the assistant message is empty")
+
+    @property
+    def _begins(self) -> bool:
+        """Whether reasoning is waiting for another message of the assistant."""
+        return bool(self._reasoning) or self._signed is not None
+
+    def _continue_text(self, text: str, refusal: str) -> None:
+        message = self.messages[-1]
+        message["content"] = (message["content"] or "") + text or None
+        if refusal:
+            message["refusal"] = message.get("refusal", "") + refusal
 
     def _assistant(self, fields: JsonObject) -> JsonObject:
         message: JsonObject = {"role": "assistant", **fields}
         if self._reasoning:
             message["reasoning_content"] = PARAGRAPH.join(self._reasoning)
             self._reasoning = []
+        if self._signed:
+            message["reasoning_items"] = self._signed
+        self._is_signed, self._signed = self._signed is not None, None
         self.messages.append(message)
         self._takes_calls = True
         return message
@@ -203,17 +260,20 @@ class _Conversation:
             raise bad_request("input", f"input: a {item['type']} has no call_id")
         if not isinstance(item.get("name"), str):
             raise bad_request("input", f"input: a {item['type']} has no name")
-        self._note_others(item, OF_ITEMS | {"call_id", "namespace", "name", "arguments", "input"}, "a chat call")
-        joins = self._takes_calls and not self._reasoning
+        self._note_others(item, OF_ITEMS | item.keys(), "a chat call")
+        joins = self._continues(item) or (self._takes_calls and not self._begins)
         message = self.messages[-1] if joins else self._assistant({"content": None})
-        message.setdefault("tool_calls", []).append(self._tools.call(item))
+        call = self._tools.call(item)
+        call.update(self._signed_calls.pop(call["id"], {}))
+        message.setdefault("tool_calls", []).append(call)
+        self._calls.append((call, other_fields(item, OF_ITEMS | OF_CALLS)))
         self._call_indexes[item["call_id"]] = len(self.messages) - 1
 
     def _add_output(self, item: Mapping[str, Any]) -> None:
         call_id = item.get("call_id")
         if not isinstance(call_id, str):
             raise bad_request("input", f"input: a {item['type']} has no call_id")
-        self._takes_calls = False
+        self._end_turn()
         self._note_others(item, OF_ITEMS | {"call_id", "output"}, "a tool message")
         message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
         self._outputs.append((self._call_indexes.get(call_id), call_id, message))
@@ -232,16 +292,37 @@ class _Conversation:
         return self._ledger.forwards("input", f"a tool message takes text only, not {kind}")
 
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
-        if item.get("encrypted_content"):
-            self._ledger.dropped("input", "encrypted reasoning can only be read by the model that produced it")
+        sealed = item.get("encrypted_content")
+        unsealed = self._unsealing.open(sealed) if sealed else None
         self._note_others(item, OF_ITEMS | {"encrypted_content", "content", "summary"}, "chat's reasoning")
+        self._place = place_of_item(item.get("id"))
         raw, summary = _joined_text(item.get("content"), ""), _joined_text(item.get("summary"), PARAGRAPH)
         if raw and summary:
             self._left_out["summary"] = None  # of the text, which is sent
-        if raw or summary:
+        if unsealed is not None:
+            self._add_signed(unsealed, raw or summary)
+        elif raw or summary:
             self._reasoning.append(raw or summary)
-        elif not item.get("encrypted_content"):
+        elif not sealed:
             self._ledger.dropped("input", "reasoning without text means something to the server that stored it only")
+
+    def _add_signed(self, unsealed: Unsealed, text: str) -> None:
+        """Put signed reasoning on the message that it belongs to: the last one, or the next."""
+        spoken = self.messages[-1] if self._last_is_assistants else None
+        if not unsealed.continues or spoken is None:
+            self._signed_calls = dict(unsealed.calls)
+            self._reasoning += [text] if text else []
+            self._signed = [*(self._signed or ()), *unsealed.items]
+            return
+        for call in spoken.get("tool_calls", ()):
+            call.update(unsealed.calls.get(call["id"], {}))
+        self._signed_calls.update(unsealed.calls)
+        if text := "".join([*self._reasoning, text]):
+            spoken["reasoning_content"] = spoken.get("reasoning_content", "") + text
+            self._reasoning = []
+        if unsealed.items:
+            spoken["reasoning_items"] = [*spoken.get("reasoning_items", ()), *unsealed.items]
+        self._takes_calls = self._is_signed = True
 
     def _note_others(self, fields: Mapping[str, Any], known: AbstractSet[str], owner: str) -> None:
         """Record the fields that chat has no place for, and the names of an item's own."""

@@ -30,6 +30,7 @@ __all__ = [
     "message_item",
     "other_fields_of_call",
     "outcome_of",
+    "place_of_item",
     "reasoning_item",
     "service_tier_of",
     "text_of",
@@ -76,6 +77,12 @@ class Ids:
     def item(self, prefix: str, index: int) -> str:
         """Return the id of the item at `index` of the output."""
         return f"{prefix}_{self._suffix}_{index}"
+
+
+def place_of_item(item_id: Any) -> tuple[str, int]:
+    """Return the answer that an item is from and its index there, as `Ids` made the id; ("", 0) for any other id."""
+    answer, _, index = string_of(item_id).partition("_")[2].rpartition("_")
+    return (answer, int(index)) if answer and index.isascii() and index.isdigit() and len(index) < 9 else ("", 0)
 
 
 def echo(call: Call, route: Route) -> JsonObject:
@@ -192,9 +199,12 @@ def _join_parts(parts: Any) -> str:
     return "".join(string_of(part.get("text")) for part in objects_of(parts))
 
 
-def reasoning_item(id: str, text: str) -> JsonObject:
-    """Return a finished reasoning item."""
-    return {"id": id, "type": "reasoning", "summary": [{"type": "summary_text", "text": text}]}
+def reasoning_item(id: str, text: str, sealed: str | None = None) -> JsonObject:
+    """Return a finished reasoning item; `sealed` is its encrypted content, without which it may have a text only."""
+    item: JsonObject = {"id": id, "type": "reasoning", "summary": []}
+    if text:
+        item["summary"] = [{"type": "summary_text", "text": text}]
+    return item if sealed is None else {**item, "encrypted_content": sealed}
 
 
 def message_item(id: str, parts: list[JsonObject], status: str = "completed") -> JsonObject:

@@ -50,6 +50,7 @@ STATE: Mapping[str, str] = MappingProxyType(
 """Parameter -> why it is rejected."""
 MAX_TOOL_CALLS = OPENAI_PARAMETERS["responses"]["max_tool_calls"]
 LOGPROBS = "message.output_text.logprobs"
+ENCRYPTED = "reasoning.encrypted_content"
 MAX_NAMED_FIELDS = 20
 CONVERTED = frozenset(
     {
@@ -110,7 +111,7 @@ def _chat_body(call: Call, route: Route, ledger: Ledger, *, merge_system: bool) 
     _refuse_state(body, ledger)
     tools = Tools(body, route, ledger)
     left_out: dict[str, None] = {}
-    messages = chat_messages(body, tools, ledger, left_out)
+    messages = chat_messages(body, tools, route.provider, ledger, left_out)
     if merge_system:
         merged = with_one_system_message(messages)
         if merged is not messages:
@@ -186,7 +187,9 @@ def _add_logprobs(chat: JsonObject, body: JsonObject, ledger: Ledger) -> None:
     if not isinstance(include, (list, tuple)):
         raise bad_request("include", f"include must be a list, not {type(include).__name__}")
     for value in include:
-        if value != LOGPROBS:
+        if value == ENCRYPTED:
+            ledger.bridged("include", "a response always has the signed reasoning of models that sign it")
+        elif value != LOGPROBS:
             ledger.lost("include", f"chat has no {value!r:.80}")
     count = body.get("top_logprobs")
     if LOGPROBS in include or count:

@@ -28,6 +28,7 @@ from llmgate_core.bridges.responses_to_chat.output import (
     usage_of,
     with_cut_item,
 )
+from llmgate_core.bridges.responses_to_chat.sealing import Sealing
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
 from llmgate_core.contract.call import Call, JsonObject, Route
@@ -62,7 +63,7 @@ CHOICE_FIELDS = frozenset({"index", "message", "delta", "finish_reason", "logpro
 MESSAGE_FIELDS = frozenset(
     {
         *("role", "content", "refusal", "annotations", "tool_calls", "function_call", "reasoning_content"),
-        *("reasoning", *WITHOUT_ITEM),
+        *("reasoning", "reasoning_items", *WITHOUT_ITEM),
     }
 )
 LOGPROBS_FIELDS = frozenset({"content", "refusal"})
@@ -102,7 +103,9 @@ def _convert(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -
     response["status"] = status
     response["incomplete_details"] = details
     response["model"] = string_of(answer.get("model")) or route.model
-    response["output"] = with_cut_item(_output(choice, ids, ToolNames(call.body.get("tools")), ledger), status)
+    response["output"] = with_cut_item(
+        _output(choice, ids, ToolNames(call.body.get("tools")), route.provider, ledger), status
+    )
     response["service_tier"] = service_tier_of(answer.get("service_tier"))
     finish_usage(response, usage_of(answer.get("usage")))
     return Converted(response, ledger.entries)
@@ -184,37 +187,75 @@ def record_without_text(annotations: Any, logprobs: Any, ledger: Ledger) -> None
         ledger.lost("logprobs", NO_TEXT)
 
 
-def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, ledger: Ledger) -> list[JsonObject]:
+def _output(choice: Mapping[str, Any], ids: Ids, names: ToolNames, provider: str, ledger: Ledger) -> list[JsonObject]:
     message = object_of(choice.get("message"))
     record_lost_fields(message, ledger)
     record_lost_logprobs(choice.get("logprobs"), ledger)
     reasoning, content, refusal = text_of(message)
     if not content:
         record_without_text(annotations_of(message), logprobs_of(choice.get("logprobs")), ledger)
-    output: list[JsonObject] = []
-    if reasoning:
-        output.append(reasoning_item(ids.item("rs", 0), reasoning))
+    output = _Output(ids, Sealing(provider, ledger), reasoning, message.get("reasoning_items"))
     if content or refusal:
         parts = [_text_part(content, message, choice.get("logprobs"), ledger)] if content else []
         if refusal:
             parts.append({"type": "refusal", "refusal": refusal})
-        output.append(message_item(ids.item("msg", len(output)), parts))
+        output.add_message(parts)
     for call in _calls(message):
-        name, arguments = call_parts(call)
         record_call(call, ledger)
-        output.append(
-            call_item(
-                names,
-                ids,
-                len(output),
-                call_id=call.get("id"),
-                name=name,
-                arguments=arguments,
-                is_custom=bool(object_of(call.get("custom"))),
-                other=other_fields_of_call(call),
-            )
+        output.add_call(call, names)
+    return output.whole()
+
+
+class _Output:
+    """The items of one answer: its reasoning first, which also carries what the next call has for its upstream only."""
+
+    def __init__(self, ids: Ids, sealing: Sealing, reasoning: str, reasoning_items: Any) -> None:
+        self._items: list[JsonObject] = []
+        self._ids = ids
+        self._sealing = sealing
+        self._reasoning = reasoning
+        sealing.add_items(reasoning_items)
+
+    @property
+    def _has_reasoning(self) -> bool:
+        return bool(self._reasoning) or self._sealing.is_waiting
+
+    def _add_reasoning(self) -> None:
+        if self._has_reasoning:
+            index = len(self._items)
+            sealed = self._sealing.seal(continues=index > 0)
+            self._items.append(reasoning_item(self._ids.item("rs", index), self._reasoning, sealed))
+            self._reasoning = ""
+
+    def add_message(self, parts: list[JsonObject]) -> None:
+        """Add the message."""
+        self._add_reasoning()
+        self._items.append(message_item(self._ids.item("msg", len(self._items)), parts))
+
+    def add_call(self, call: Mapping[str, Any], names: ToolNames) -> None:
+        """Add a tool call, behind the reasoning item with its signature if it has one."""
+        name, arguments = call_parts(call)
+        other = other_fields_of_call(call)
+        index = len(self._items) + (self._has_reasoning or bool(other))
+        if other:
+            self._sealing.add_call(call.get("id") or self._ids.item("call", index), other)
+        self._add_reasoning()
+        item = call_item(
+            names,
+            self._ids,
+            index,
+            call_id=call.get("id"),
+            name=name,
+            arguments=arguments,
+            is_custom=bool(object_of(call.get("custom"))),
+            other=other,
         )
-    return output
+        self._items.append(item)
+
+    def whole(self) -> list[JsonObject]:
+        """Return all items."""
+        self._add_reasoning()
+        return self._items
 
 
 def annotations_of(message: Mapping[str, Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from llmgate_core.bridges.responses_to_chat.output import (
     annotation_of,
     echo,
     logprobs_of,
+    other_fields_of_call,
     outcome_of,
     service_tier_of,
     text_of,
@@ -33,6 +34,7 @@ from llmgate_core.bridges.responses_to_chat.response import (
     record_service_tier,
     record_without_text,
 )
+from llmgate_core.bridges.responses_to_chat.sealing import Sealing
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
@@ -93,6 +95,7 @@ class ResponsesStream:
         self._route = route
         self._ledger = Ledger(route, SOURCE)
         self._names = ToolNames(call.body.get("tools"))
+        self._sealing = Sealing(route.provider, self._ledger)
         self._events = Events()
         self._head: JsonObject | None = None  # the response without output, once the stream has begun
         self._ids = Ids("none")
@@ -206,6 +209,8 @@ class ResponsesStream:
         reasoning, content, refusal = text_of(delta)
         if reasoning:
             self._reasoning().add(reasoning)
+        if delta.get("reasoning_items"):
+            self._add_reasoning_items(delta["reasoning_items"])
         record_lost_logprobs(choice.get("logprobs"), self._ledger)
         logprobs = logprobs_of(choice["logprobs"]) if choice.get("logprobs") else []
         if content:
@@ -230,6 +235,12 @@ class ResponsesStream:
             self._open = ReasoningItem(self._events, self._ids.item("rs", index), index)
             self._open_index = index
         return self._open
+
+    def _add_reasoning_items(self, items: Any) -> None:
+        """Keep them for the open reasoning item or a new one; those in the midst of a text wait for its end."""
+        self._sealing.add_items(items)
+        if self._sealing.is_waiting and not isinstance(self._open, MessageItem):
+            self._reasoning()
 
     def _message(self) -> MessageItem:
         if not isinstance(self._open, MessageItem):
@@ -261,31 +272,53 @@ class ResponsesStream:
 
     def _add_call(self, piece: Mapping[str, Any]) -> None:
         record_call(piece, self._ledger)
-        key = self._places.key_of(piece)
+        key, other = self._places.key_of(piece), other_fields_of_call(piece)
         if key not in self._calls:
+            if other:
+                reasoning_index = self._reasoning_index()
+                self._sealing.add_call(piece.get("id") or self._ids.item("call", reasoning_index + 1), other)
             self._close_open()
             index = self._take_index()
             self._calls[key] = (index, CallItem(self._events, self._ids, self._names, index))
+        elif other and (call_id := self._calls[key][1].call_id):
+            self._sealing.add_call(call_id, other)
         self._calls[key][1].add(piece)
+
+    def _reasoning_index(self) -> int:
+        """Open a reasoning item, where none is open, and return its index."""
+        self._reasoning()
+        return self._open_index
 
     def _take_index(self) -> int:
         self._next_index += 1
         return self._next_index - 1
 
-    def _close_open(self, status: str = "completed") -> None:
+    def _close_open(self) -> None:
         if self._open is not None:
-            self._output[self._open_index] = self._open.close(status)
+            self._close(self._open_index, self._open, "completed")
             self._open = None
 
     def _close_all(self, status: str) -> None:
-        """Close open items in output order; only the last one can be truncated."""
+        """Close open items in output order; only the last one can be truncated.
+
+        What has come too late for any reasoning item gets one of its own, behind them.
+        """
         last = self._next_index - 1
         open_items: dict[int, Any] = dict(self._calls.values())
         if self._open is not None:
             open_items[self._open_index] = self._open
             self._open = None
         for index in sorted(open_items):
-            self._output[index] = open_items[index].close(status if index == last else "completed")
+            self._close(index, open_items[index], status if index == last else "completed")
+        if self._sealing.is_waiting:
+            self._reasoning()
+            self._close_open()
+
+    def _close(self, index: int, item: ReasoningItem | MessageItem | CallItem, status: str) -> None:
+        if isinstance(item, ReasoningItem):
+            self._output[index] = item.close(self._sealing.seal(continues=index > 0))
+        else:
+            self._output[index] = item.close(status)
 
     def _so_far(self) -> list[JsonObject]:
         open_items: dict[int, Any] = dict(self._calls.values())

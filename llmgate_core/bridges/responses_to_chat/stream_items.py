@@ -47,7 +47,7 @@ class Events:
 
 
 class ReasoningItem:
-    """The model's reasoning, as one summary part."""
+    """The model's reasoning, as one summary part, which begins with the first text."""
 
     def __init__(self, events: Events, id: str, index: int) -> None:
         self._events = events
@@ -55,18 +55,13 @@ class ReasoningItem:
         self._index = index
         self._at: JsonObject = {"item_id": id, "output_index": index}
         self._texts: list[str] = []
-        events.add(
-            "response.output_item.added", output_index=index, item={"id": id, "type": "reasoning", "summary": []}
-        )
-        events.add(
-            "response.reasoning_summary_part.added",
-            **self._at,
-            summary_index=0,
-            part={"type": "summary_text", "text": ""},
-        )
+        events.add("response.output_item.added", output_index=index, item=reasoning_item(id, ""))
 
     def add(self, text: str) -> None:
         """Send a piece of text."""
+        if not self._texts:
+            part = {"type": "summary_text", "text": ""}
+            self._events.add("response.reasoning_summary_part.added", **self._at, summary_index=0, part=part)
         self._texts.append(text)
         self._events.add("response.reasoning_summary_text.delta", **self._at, summary_index=0, delta=text)
 
@@ -74,16 +69,12 @@ class ReasoningItem:
         """Return the item so far."""
         return reasoning_item(self._id, "".join(self._texts))
 
-    def close(self, status: str) -> JsonObject:  # noqa: ARG002  # the other items have a status
-        """Send the remaining events and return the finished item."""
-        item, text = self.snapshot(), "".join(self._texts)
-        self._events.add("response.reasoning_summary_text.done", **self._at, summary_index=0, text=text)
-        self._events.add(
-            "response.reasoning_summary_part.done",
-            **self._at,
-            summary_index=0,
-            part={"type": "summary_text", "text": text},
-        )
+    def close(self, sealed: str | None) -> JsonObject:
+        """Send the remaining events and return the finished item; `sealed` is its encrypted content."""
+        item = reasoning_item(self._id, "".join(self._texts), sealed)
+        for part in item["summary"]:
+            self._events.add("response.reasoning_summary_text.done", **self._at, summary_index=0, text=part["text"])
+            self._events.add("response.reasoning_summary_part.done", **self._at, summary_index=0, part=part)
         self._events.add("response.output_item.done", output_index=self._index, item=item)
         return item
 
@@ -212,6 +203,11 @@ class CallItem:
             self._announce()
         if self._at and not self._waits_for_end:
             self._send("".join(self._unsent))
+
+    @property
+    def call_id(self) -> str | None:
+        """The id of the call; None: no piece had one yet."""
+        return self._call_id
 
     @property
     def _waits_for_end(self) -> bool:

@@ -82,7 +82,7 @@ def test_the_chat_call_keeps_who_asked_and_how(at: At) -> None:
             [],
         ),
         ({"top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}, []),
-        ({"include": ["reasoning.encrypted_content"]}, {}, [("include", "dropped", True)]),
+        ({"include": ["reasoning.encrypted_content"]}, {}, [("include", "bridged", False)]),
         ({"store": True}, {}, [("store", "dropped", True)]),
         ({"store": False}, {}, [("store", "dropped", False)]),
         ({"truncation": "auto"}, {}, [("truncation", "dropped", True)]),
