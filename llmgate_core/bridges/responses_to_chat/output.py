@@ -200,7 +200,7 @@ def _join_parts(parts: Any) -> str:
 
 
 def reasoning_item(id: str, text: str, sealed: str | None = None) -> JsonObject:
-    """Return a finished reasoning item; `sealed` is its encrypted content, without which it may have a text only."""
+    """Return a finished reasoning item; `sealed` is its encrypted content, without which it may only have text."""
     item: JsonObject = {"id": id, "type": "reasoning", "summary": []}
     if text:
         item["summary"] = [{"type": "summary_text", "text": text}]
