@@ -9,6 +9,7 @@ Source: the fields of `data/openai.json`; `tests/data/models.schema.json` is the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,8 +21,13 @@ __all__ = ["FILE_KEYS", "ROW_KEYS", "check_file", "usable_part"]
 STRING, FLAG, NUMBER, COUNT = "a string", "true or false", "a number", "a whole number"
 STRINGS, ANYTHING = "a list of strings", "anything"
 ANY_KEY = "*"
+CACHE_WRITE_OF_A_LIFETIME = "cache_write_<lifetime>"
+"""Stands for every key such as `cache_write_5m` or `cache_write_1h`."""
+LIFETIME = re.compile(r"cache_write_[1-9][0-9]{0,3}[smhd]")
+OWN_FACTS = "x-"
+"""Begins the key of facts that only the plugin reads: `x-acme` in the rows of the provider `acme`."""
 
-_PRICES = dict.fromkeys(("input", "output", "cached_input", "cache_write", "cache_write_12h"), NUMBER)
+_PRICES = dict.fromkeys(("input", "output", "cached_input", "cache_write", CACHE_WRITE_OF_A_LIFETIME), NUMBER)
 _TIER = {**_PRICES, "long_context": {**_PRICES, "above_input_tokens": COUNT}}
 _SAMPLING = ("free", "only_1", "free_when_effort_none", "unsupported")
 _EACH_NUMBER = {ANY_KEY: NUMBER}
@@ -115,7 +121,8 @@ def check_file(data: object, source: str) -> None:
         ConfigError: `source`, the path of the key, and what is wrong with it.
     """
     try:
-        _check(_file(data), _FILE, "")
+        file = _file(data)
+        _check(file, {**_FILE, "models": {ANY_KEY: _row_of(file)}}, "")
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
 
@@ -132,9 +139,10 @@ def usable_part(data: object) -> tuple[dict[str, Any], list[str]]:
         raise ConfigError(f"models must be an object, not {file['models']!r:.80}")
     rows: dict[str, Any] = {}
     mistakes: list[str] = []
+    shape = _row_of(file)
     for name, row in file["models"].items():
         try:
-            _check(row, _ROW, f"models.{name}")
+            _check(row, shape, f"models.{name}")
         except ConfigError as error:
             mistakes.append(str(error))
             continue
@@ -149,6 +157,11 @@ def _file(data: object) -> Mapping[str, Any]:
     if isinstance(data, Mapping) and isinstance(data.get("provider"), str) and "models" in data:
         return data
     raise ConfigError("a catalogue is an object with `provider` (a string) and `models` (an object)")
+
+
+def _row_of(file: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the shape of the file's rows: ours, and the namespace of its provider."""
+    return {**_ROW, f"{OWN_FACTS}{file['provider']}": {ANY_KEY: ANYTHING}}
 
 
 def _check(value: object, shape: Any, path: str) -> None:
@@ -167,6 +180,8 @@ def _check_object(value: object, shape: Mapping[str, Any], path: str) -> None:
     for key, item in value.items():
         place = f"{path}.{key}" if path else str(key)
         wanted = shape.get(key, shape.get(ANY_KEY))
+        if isinstance(key, str) and LIFETIME.fullmatch(key):
+            wanted = shape.get(CACHE_WRITE_OF_A_LIFETIME, wanted)
         if wanted is None:
             raise ConfigError(f"{place} is not a key of a catalogue{_nearest(key, shape)}")
         _check(item, wanted, place)

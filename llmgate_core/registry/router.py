@@ -180,6 +180,13 @@ class Router:
                 f"{shown} is a model of several plugins: write its prefix, {' or '.join(f'{it}/' for it in rivals)}",
                 model,
             )
+        if self._plugins.knows(family, model.strip("/")):
+            prefix = f"{model.strip('/')}/"
+            return self._unknown_model(
+                f"{shown} names the prefix {prefix} and no model: write the name of a model behind it, as in "
+                f"'{prefix}MODEL'",
+                model,
+            )
         similar = self._catalogue.near(model[:200])
         hints = f"; similar names: {', '.join(similar)}" if similar else ""
         prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"

@@ -237,7 +237,7 @@ class ResponsesStream:
         return self._open
 
     def _add_reasoning_items(self, items: Any) -> None:
-        """Keep them for the open reasoning item or a new one; those that come while a message is open wait for its end."""
+        """Keep them for the open reasoning item or a new one. While a message is open they wait for its end."""
         self._sealing.add_items(items)
         if self._sealing.is_waiting and not isinstance(self._open, MessageItem):
             self._reasoning()

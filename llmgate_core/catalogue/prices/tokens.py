@@ -1,10 +1,11 @@
 """What tokens of text, audio and images cost, read, written or kept in a cache. The general way, with every rule.
 
-Source: the field `pricing` of `data/openai.json`.
+Source: the field `pricing` of `data/openai.json`; docs/plugins/facts-and-prices.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from llmgate_core.catalogue.prices.tier import TierPrices, cached_price
 from llmgate_core.catalogue.prices.usage import token_fields
 
 __all__ = ["token_parts"]
+
+USUAL_LIFETIME = "30m"
+OF_LIFETIME = re.compile(r"cache_write_([1-9][0-9]{0,3}[smhd])_tokens").fullmatch
+"""Which of the `cache_write_tokens` are kept how long, such as `cache_write_1h_tokens`."""
 
 
 def token_parts(prices: TierPrices, usage: Mapping[str, Any], units: Mapping[str, Any]) -> dict[str, float]:
@@ -53,13 +58,27 @@ def _add_input(
     if stored:
         if kinds:
             raise NotKnownError  # the upstream does not say which kind of tokens was stored
-        lifetime = units.get("cache_ttl", "30m")
-        price = of_text.get("cache_write" if lifetime == "30m" else f"cache_write_{lifetime}")
-        add_part(parts, "cache_write", stored, price)
+        _add_stored(parts, of_text, stored, details, units)
     add_part(parts, "input", text - cached - stored, of_text.get("input"))
     add_part(parts, "cached_input", cached, cached_price(of_text))
     for kind, count in kinds.items():
         add_part(parts, f"{kind}_input", count, prices.of_kind(kind, "input"))
+
+
+def _add_stored(
+    parts: dict[str, float],
+    of_text: Mapping[str, Any],
+    stored: int,
+    details: Mapping[str, Any],
+    units: Mapping[str, Any],
+) -> None:
+    """Price tokens written to the cache: those of which the usage says for how long, and the rest of them."""
+    counts = {found[1]: as_count(count) for name, count in details.items() if count and (found := OF_LIFETIME(name))}
+    for lifetime, count in counts.items():
+        add_part(parts, f"cache_write_{lifetime}", count, of_text.get(f"cache_write_{lifetime}"))
+    lifetime = units.get("cache_ttl", USUAL_LIFETIME)
+    price = of_text.get("cache_write" if lifetime == USUAL_LIFETIME else f"cache_write_{lifetime}")
+    add_part(parts, "cache_write", as_count(stored - sum(counts.values())), price)
 
 
 def _add_output(

@@ -44,7 +44,8 @@ def own_prices(info: ModelInfo, targets: Mapping[str, ResolvedModel]) -> ModelPr
     standard = {**(known.get("standard") or DEFAULTS)}
     if "input" in tokens:
         standard.pop("long_context", None)
-        standard["cached_input"] = standard["cache_write"] = tokens["input"]  # unless they have prices of their own
+        caches = ("cached_input", "cache_write", *(name for name in standard if name.startswith("cache_write_")))
+        standard.update(dict.fromkeys(caches, tokens["input"]))  # unless they have prices of their own
     pricing = {**known, **others, "standard": {**standard, **tokens}}
     if audio:
         pricing["audio_tokens"] = {**(known.get("audio_tokens") or {}), **audio}
