@@ -31,6 +31,7 @@ COMMANDS = {
     "plugins": "list the installed plugins, what they serve, and why one failed",
     "explain": "show where a call would go and how each parameter is handled, without sending it",
     "doctor": "check this installation",
+    "plugin": "begin a plugin, or check one",
 }
 
 

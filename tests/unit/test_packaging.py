@@ -84,7 +84,8 @@ def test_a_wheel_holds_our_package_and_nothing_else(
     metadata = f"{package(folder)}-{pyproject(folder)['project']['version']}.dist-info"
     assert {name.split("/")[0] for name in files} == {package(folder), metadata}
     assert {name for name in files if name.endswith((".pth", ".pyc", "customize.py"))} == set()
-    sources = {str(path.relative_to(folder).as_posix()) for path in (folder / package(folder)).rglob("*.py")}
+    paths = [path for kind in ("*.py", "*.tmpl") for path in (folder / package(folder)).rglob(kind)]
+    sources = {str(path.relative_to(folder).as_posix()) for path in paths}
     assert sources | {f"{package(folder)}/py.typed"} <= set(files)
     assert b"\nRequires-Dist: " in files[f"{metadata}/METADATA"]
     assert b"file:" not in files[f"{metadata}/METADATA"].split(b"\n\n")[0]  # below it comes the README
