@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.registry.entry_points import GROUP_PREFIX, PluginEntryPoint, claim_mistakes
+from llmgate_core.settings.near_name import near_name
 
 __all__ = ["is_meant", "nearest", "unusable_claims"]
 
@@ -35,14 +36,14 @@ def unusable_claims(
 def _mistaken_group(claim: PluginEntryPoint) -> str | None:
     if claim.family in KNOWN_GROUPS or "." in claim.family:
         return None
-    near = nearest(claim.family, KNOWN_GROUPS)
+    near = near_name(claim.family, KNOWN_GROUPS)
     hint = f"; did its author mean {GROUP_PREFIX}{near}?" if near else f"; the groups are {', '.join(KNOWN_GROUPS)}"
     return f"{claim.prefix!r} is never served: there is no group {GROUP_PREFIX}{claim.family}{hint}"
 
 
 def is_meant(claim: PluginEntryPoint, family: str, prefix: str) -> bool:
     """Return whether the author of a claim meant it for a route, although it is misspelt."""
-    meant = claim.family if claim.family in KNOWN_GROUPS else nearest(claim.family, KNOWN_GROUPS)
+    meant = claim.family if claim.family in KNOWN_GROUPS else near_name(claim.family, KNOWN_GROUPS)
     return meant == family and prefix in (claim.prefix, claim.prefix.lower())
 
 

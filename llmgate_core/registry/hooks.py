@@ -23,6 +23,7 @@ from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent, Stre
 from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.openai import HTTPEndpoint
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
+from llmgate_core.registry.hook_mistakes import copy_of, of_arguments, of_hook_name, of_plugin
 from llmgate_core.registry.hook_results import (
     PROBLEMS,
     Problem,
@@ -33,6 +34,7 @@ from llmgate_core.registry.hook_results import (
     of_reported_error,
 )
 from llmgate_core.registry.provider_info import header_names, problem_of
+from llmgate_core.settings.environment import read
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
 
@@ -40,6 +42,11 @@ REQUIRED_HOOKS = ("transform_request", "serve")
 """A plugin has one of them, or both."""
 ASYNC_HOOKS = frozenset({"serve"})
 MARKER = f"{PROJECT}_impl"
+HOOKS_WITH_CALL = frozenset(
+    {"exchange", "map_error", "serve", "stream_parser", "transform_request", "transform_response"}
+)
+BODY_CHECK_VARIABLE = "LLMGATE_CHECK_PLUGINS"
+"""If it is set, a hook that changes the caller's body is an error. For the tests of plugins."""
 NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 UNCHANGED = frozenset({"transform_response", "stream_parser"})
 """Hooks of which `OpenAICompatible`'s own leave an answer as it is, as if the plugin had none."""
@@ -172,9 +179,9 @@ class HookBinder:
         def refuse(reason: str) -> PluginLoadError:
             return load_error(reason, name=name, distribution=distribution, version=version)
 
-        info = getattr(plugin, "info", None)
-        if not isinstance(info, ProviderInfo):
-            raise refuse("it has no `info = ProviderInfo(...)`")
+        if (problem := of_plugin(plugin)) is not None:
+            raise refuse(problem)
+        info: ProviderInfo = plugin.info  # type: ignore[attr-defined]  # judged above
         if (problem := problem_of(info, serves=hasattr(plugin, "serve"))) is not None:
             raise refuse(problem)
         _check_version(info, refuse)
@@ -264,16 +271,13 @@ class HookBinder:
             function = getattr(plugin, attribute)
             hook = options.get("specname") or attribute
             if hook not in specs:
-                raise refuse(f"unknown hook {hook!r}; known hooks: {', '.join(sorted(specs))}")
+                raise refuse(of_hook_name(hook, specs))
             if hook not in ASYNC_HOOKS and _is_async(function):
                 raise refuse(f"hook {hook!r} is async; hooks only transform data, and core does the waiting")
             if (options.get("wrapper") or options.get("hookwrapper")) and not wrappers:
                 raise refuse(f"hook {hook!r} is a wrapper; only extensions may wrap")
-            for parameter in inspect.signature(function).parameters.values():
-                if parameter.kind is parameter.KEYWORD_ONLY:
-                    raise refuse(f"hook {hook!r} has the keyword-only argument {parameter.name!r}; make it positional")
-                if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                    raise refuse(f"hook {hook!r} takes *{parameter.name}; name the arguments that it uses")
+            if (problem := of_arguments(hook, function, specs[hook])) is not None:
+                raise refuse(problem)
         for hook in specs:  # pluggy would ignore it silently
             if hook not in marked and callable(getattr(plugin, hook, None)):
                 raise refuse(f"{hook!r} lacks the @hookimpl marker")
@@ -363,6 +367,8 @@ def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> 
     """
     own = vars(OpenAICompatible).get(hook)
     if own is None or getattr(function, "__func__", None) is not own:
+        if hook in HOOKS_WITH_CALL and read(BODY_CHECK_VARIABLE) is not None:
+            function = checks_body(bound, hook, function)
         return guarded(bound, hook, function, PROBLEMS.get(hook))
     return None if hook in UNCHANGED else guarded(bound, hook, function)
 
@@ -392,6 +398,22 @@ def guarded(
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
         if problem_of is not None and (problem := problem_of(value)) is not None:
             raise bound.error(hook, f"hook {hook} returned {problem}")
+        return value
+
+    return call
+
+
+def checks_body(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a hook whose first argument is the call: to change `call.body` is a `PluginError`.
+
+    It compares the whole body with a copy, so it is for the tests of a plugin.
+    """
+
+    def call(called: Call, *values: Any) -> Any:
+        before = copy_of(called.body)
+        value = function(called, *values)
+        if called.body != before:
+            raise bound.error(hook, f"hook {hook} changed call.body; return a new dict, as in {{**call.body, ...}}")
         return value
 
     return call

@@ -10,6 +10,7 @@ from llmgate_core.errors import LLMGateError, PluginLoadError
 from llmgate_core.registry.entry_points import PluginEntryPoint, claim_mistakes
 from llmgate_core.registry.hooks import load_error
 from llmgate_core.registry.plugin_lock import info_refusal, refusals
+from llmgate_core.settings.near_name import near_name
 
 __all__ = ["check_info", "import_claim", "load_claim", "refused"]
 
@@ -35,12 +36,24 @@ def import_claim(claim: PluginEntryPoint) -> Any:
     try:
         target: Any = importlib.import_module(module)
         for attribute in filter(None, path.split(".")):
+            if not hasattr(target, attribute):
+                raise refused(claim, _no_attribute(claim, target, attribute))
             target = getattr(target, attribute)
     except LLMGateError:
         raise
     except (Exception, SystemExit) as error:
         raise refused(claim, f"{claim.value} cannot be imported: {type(error).__name__}: {error}") from error
     return target
+
+
+def _no_attribute(claim: PluginEntryPoint, target: object, attribute: str) -> str:
+    near = near_name(attribute, [name for name in dir(target) if not name.startswith("_")])
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"{claim.value} cannot be imported: {type(target).__name__} {_name_of(target)} has no {attribute!r}{hint}"
+
+
+def _name_of(target: object) -> str:
+    return str(getattr(target, "__name__", "object"))
 
 
 def refused(claim: PluginEntryPoint, reason: str) -> PluginLoadError:
