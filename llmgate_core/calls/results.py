@@ -164,7 +164,7 @@ class ResultReader(ABC):
         return answer, ledger
 
     def _carried(self, answer: JsonObject, response: UpstreamResponse) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
-        """Return a canonical answer, with what it lacks, in the shape of the family that was called, and what that lost."""
+        """Return a canonical answer, completed, in the shape of the family that was called, and what that lost."""
         answer = self._completed(answer)
         return self._bridged(answer, response) if self._call.is_bridged else (answer, ())
 
