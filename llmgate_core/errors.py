@@ -154,7 +154,7 @@ class APIError(LLMGateError):
         model: the upstream's name for the model.
         host: the host that was called, with its port if the URL has one.
         phase: the step in which a connection or a wait failed: `pool`, `connect`, `first_event`, `idle`,
-            `total`; `body` for a truncated response.
+            `total`; `body` for a truncated response; `credentials` if a token for the call could not be fetched.
         attempts: number of requests sent, including the first; 0 if the error was found before sending.
         partial: what a broken stream had sent so far, in the shape of the complete response.
         body: the start of the raw response body, at most 2,048 bytes; never part of the request.

@@ -23,7 +23,7 @@ from llmgate_core import (
     Timeouts,
 )
 from llmgate_core.contract.transport import StaleConnectionError
-from llmgate_core.plugin import OpenAICompatible, ProviderInfo, hookimpl
+from llmgate_core.plugin import Credential, OpenAICompatible, ProviderInfo, UpstreamRequest, hookimpl
 from llmgate_core.serving import Secret
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 
@@ -218,23 +218,115 @@ def test_without_a_key_nothing_is_sent(forward: Any, upstream: FakeUpstream) -> 
 
 
 class Signing(OpenAICompatible):
-    """A provider that signs its requests."""
+    """A provider that signs its requests, by repeating what it saw."""
+
+    info = ProviderInfo(api=(1, 1), name="signing", base_url="http://127.0.0.1:9/v1")
+
+    @hookimpl
+    def auth(self, request: UpstreamRequest) -> Any:
+        return request.with_headers({"x-signed": f"{request.method} {request.url} {request.body!r}"})
+
+
+class Flow(OpenAICompatible):
+    """The same in contract 1.0."""
 
     info = ProviderInfo(api=(1, 0), name="signing", base_url="http://127.0.0.1:9/v1")
 
     @hookimpl
     def auth(self, route: Any) -> Any:
-        raise AssertionError("not asked for a signature")
+        def flow(request: UpstreamRequest) -> Iterator[Any]:
+            yield request
+
+        return flow
 
 
-def test_a_plugin_that_signs_requests_cannot_be_forwarded_to(within: Any, upstream: FakeUpstream) -> None:
-    async def use(client: AsyncClient, _: Any) -> Any:
-        client.add_plugin(Signing(), family="chat", prefix="signing")
-        await client.forward(client.resolve("chat", "signing/m"), "GET", "/x", headers={})
+class Tokens(OpenAICompatible):
+    """A provider that wants a token, from its own host."""
 
-    with pytest.raises(PluginError):
-        within(use)
+    info = ProviderInfo(api=(1, 1), name="tokens", base_url="http://127.0.0.1:9/v1")
+
+    @hookimpl
+    def credentials(self) -> Iterator[Any]:
+        answer = yield UpstreamRequest("POST", "/token", b"")
+        return Credential(answer.json()["token"])
+
+
+@pytest.fixture
+def forward_to(within: Any) -> Any:
+    """Return a function that forwards requests to a plugin, one after another; it returns their statuses."""
+
+    def call(plugin: object, *contents: Any, path: str = "/x", query: str = "") -> list[int]:
+        async def use(client: AsyncClient, _: Any) -> list[int]:
+            client.add_plugin(plugin, family="chat", prefix="mine")
+            target, statuses = client.resolve("chat", "mine/m"), []
+            for content in contents:
+                answer = await client.forward(target, "POST", path, query=query, headers={"x-a": "1"}, content=content)
+                statuses.append(answer.status)
+                await answer.aclose()
+            return statuses
+
+        statuses: list[int] = within(use)
+        return statuses
+
+    return call
+
+
+def test_a_whole_body_is_signed_with_the_query_and_the_headers(forward_to: Any, upstream: FakeUpstream) -> None:
+    upstream.otherwise = Answer()
+    assert forward_to(Signing(), b"body", b"", path="/a%2Fb", query="q=1&after=f%2F1") == [200, 200]
+    url = f"{upstream.base_url}/a%2Fb?q=1&after=f%2F1"
+    signed = [request["headers"]["x-signed"] for request in upstream.received]
+    assert signed == [f"POST {url} b'body'", f"POST {url} None"]
+    assert [request["body"] for request in upstream.received] == [b"body", b""]
+    assert upstream.received[0]["path"] == "/v1/a%2Fb?q=1&after=f%2F1"
+    assert {request["headers"].get("authorization") for request in upstream.received} == {None}
+
+
+@pytest.mark.parametrize("plugin", [Signing(), Flow()], ids=["a streamed body", "a flow"])
+def test_what_cannot_be_signed_is_not_forwarded(forward_to: Any, upstream: FakeUpstream, plugin: object) -> None:
+    with pytest.raises(PluginError) as caught:
+        forward_to(plugin, Upload() if isinstance(plugin, Signing) else b"body")
+    assert caught.value.hook == "auth"
     assert upstream.received == []
+
+
+def test_a_token_that_is_refused_is_replaced_and_a_whole_body_sent_again(
+    forward_to: Any, upstream: FakeUpstream
+) -> None:
+    upstream.answers += [Answer.json({"token": "t-1"}), Answer(401), Answer.json({"token": "t-2"}), Answer(), Answer()]
+    assert forward_to(Tokens(), b"body", b"more") == [200, 200]
+    sent = [request["headers"].get("authorization") for request in upstream.received]
+    assert sent == [None, "Bearer t-1", None, "Bearer t-2", "Bearer t-2"]
+    assert [request["body"] for request in upstream.received] == [b"", b"body", b"", b"body", b"more"]
+
+
+def test_a_streamed_body_is_not_sent_again_but_the_next_request_has_another_token(
+    forward_to: Any, upstream: FakeUpstream
+) -> None:
+    upstream.answers += [Answer.json({"token": "t-1"}), Answer(401), Answer.json({"token": "t-2"}), Answer()]
+    uploads = [Upload(), Upload()]
+    assert forward_to(Tokens(), *uploads) == [401, 200]
+    assert [upload.readings for upload in uploads] == [1, 1]
+    assert [request["headers"].get("authorization") for request in upstream.received][1::2] == [
+        "Bearer t-1",
+        "Bearer t-2",
+    ]
+
+
+def test_a_token_that_the_upstream_repeats_is_masked_and_told_to_who_passes_the_answer_on(
+    within: Any, upstream: FakeUpstream
+) -> None:
+    upstream.answers += [Answer.json({"token": "token-canary-6677"}), Answer(200, b"", {"x-echo": "token-canary-6677"})]
+
+    async def use(client: AsyncClient, _: Any) -> Any:
+        client.add_plugin(Tokens(), family="chat", prefix="mine")
+        answer = await client.forward(client.resolve("chat", "mine/m"), "GET", "/x", headers={})
+        await answer.aclose()
+        return answer
+
+    answer = within(use)
+    assert answer.headers["x-echo"] == "***"
+    assert answer.secrets == (Secret(KEY), Secret("token-canary-6677"))
 
 
 class StaleOnce(OpenAICompatible):
