@@ -107,7 +107,8 @@ class RequestBuilder:
         """
         outgoing = self.transport_request(request)
         scheme, url = outgoing.origin.scheme, host_header(outgoing.origin) + outgoing.target
-        return replace(request, headers=dict(outgoing.headers), url=f"{scheme}://{url}")
+        headers = {name.lower(): value for name, value in outgoing.headers}
+        return replace(request, headers=headers, url=f"{scheme}://{url}")
 
     def transport_request(
         self,

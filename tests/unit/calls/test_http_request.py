@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from llmgate_core import BadRequestError, ConfigError, Timeouts
-from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.http_request import RequestBuilder, origin_problem
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline, Limits
@@ -98,3 +99,72 @@ def test_headers_that_a_caller_may_not_set_are_refused(headers: Any) -> None:
     with pytest.raises(BadRequestError) as caught:
         builder(headers).transport_request(UpstreamRequest("GET", "/x"))
     assert (caught.value.param, caught.value.attempts) == ("extra_headers", 0)
+
+
+# --- other hosts ---
+
+LOGIN = "https://login.acme.test:8443"
+TO_LOGIN = replace(ROUTE, hosts=("https://login.acme.test:8443/", "http://plain.acme.test", "http://localhost:9"))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, LOGIN, "https://LOGIN.acme.test:8443", "https://acme.test", "https://acme.test:443/", "http://localhost:9"],
+)
+def test_the_base_urls_origin_and_the_declared_ones_will_do(origin: str | None) -> None:
+    assert origin_problem(TO_LOGIN, origin) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://login.acme.test", "does not declare"),
+        ("http://login.acme.test:8443", "does not declare"),
+        ("https://evil.test", "does not declare"),
+        ("https://login.acme.test:8443/path", "more than"),
+        ("https://login.acme.test:8443?q", "more than"),
+        ("http://plain.acme.test", "TLS"),
+        ("login.acme.test", "not an origin"),
+        ("https://me@login.acme.test:8443", "not an origin"),
+        ("https://login.acme.test:8443#x", "not an origin"),
+        ("", "not an origin"),
+    ],
+)
+def test_any_other_origin_is_refused_also_by_what_makes_the_request_on_the_wire(origin: str, said: str) -> None:
+    problem = origin_problem(TO_LOGIN, origin)
+    assert problem is not None
+    assert said in problem
+    made = RequestBuilder(
+        TO_LOGIN, RouteHeaders(TO_LOGIN, INFO), extra_headers=None, deadline=Deadline(Timeouts()), limits=Limits()
+    )
+    with pytest.raises(ConfigError):
+        made.transport_request(UpstreamRequest("POST", "/x", origin=origin), bearer=True)
+
+
+def test_a_request_to_another_origin_has_its_own_headers_only() -> None:
+    made = RequestBuilder(
+        TO_LOGIN,
+        RouteHeaders(TO_LOGIN, INFO),
+        extra_headers={"x-extra": "1"},
+        deadline=Deadline(Timeouts()),
+        limits=Limits(),
+    )
+    request = UpstreamRequest("POST", "/a b", b"{}", {"X-Own": "1"}, {"q": "1"}, origin=LOGIN)
+    sent = made.transport_request(request, bearer=True)
+    assert (sent.origin.host, sent.origin.port, sent.target) == ("login.acme.test", 8443, "/a%20b?q=1")
+    assert {"authorization", "acme-org", "x-extra"}.isdisjoint(dict(sent.headers))
+    assert (dict(sent.headers)["x-own"], dict(sent.headers)["content-type"]) == ("1", "application/json")
+
+
+def test_the_hook_auth_sees_the_url_and_the_headers_that_are_sent_but_not_the_key() -> None:
+    made = builder({"x-extra": "2"})
+    request = UpstreamRequest("POST", "/a b", b"{}", {"X-Own": "1"}, {"q": "ü"}, retry=False)
+    final, sent = made.final_request(request), made.transport_request(request)
+    assert final.url == f"https://acme.test{sent.target}" == "https://acme.test/v1/a%20b?q=%C3%BC"
+    assert final.headers == {name.lower(): value for name, value in sent.headers}
+    assert final.headers["acme-org"] == "org"
+    assert (final.path, final.query, final.body, final.retry) == (request.path, request.query, request.body, False)
+    signed = final.with_headers({"Authorization": "s"}).with_body(b"{ }")
+    assert (signed.retry, signed.url, signed.origin) == (False, final.url, None)
+    again = made.transport_request(signed, is_bare=True)
+    assert (again.target, dict(again.headers)) == (sent.target, {**final.headers, "authorization": "s"})
