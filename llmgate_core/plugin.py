@@ -59,6 +59,7 @@ from llmgate_core.endpoints.openai import endpoint_request, path_segment
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.jobs import Job
+from llmgate_core.reading.readers.canonical import CanonicalParser
 from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.secrets import Secret
@@ -81,6 +82,7 @@ __all__ = [
     "Auth",
     "Call",
     "CallEvent",
+    "CanonicalParser",
     "ChatOverResponses",
     "Converted",
     "Credential",

@@ -56,7 +56,7 @@ def chat_reader() -> EventStreamReader:
 
 def responses_reader() -> EventStreamReader:
     """Return a reader of Responses events over an upstream of chat."""
-    return _reader("responses", bridge_stream(ASKED, BACK, None, ()))
+    return _reader("responses", bridge_stream(ASKED, BACK, None))
 
 
 def chat_relay() -> EventStreamReader:
@@ -66,7 +66,7 @@ def chat_relay() -> EventStreamReader:
 
 def responses_relay() -> EventStreamReader:
     """Return the same as `responses_reader`, to be passed on."""
-    return _relay("responses", bridge_stream(ASKED, BACK, None, ()))
+    return _relay("responses", bridge_stream(ASKED, BACK, None))
 
 
 def _reader(family: str, parser: Any) -> EventStreamReader:
@@ -123,7 +123,7 @@ def check_ledger(events: list[SSEEvent]) -> None:
 
 def check_text(events: list[SSEEvent]) -> None:
     """Assert that the text of a chat stream's first choice is the text of the response, in its order."""
-    parser, sent, made = bridge_stream(ASKED, BACK, None, ()), "", ""
+    parser, sent, made = bridge_stream(ASKED, BACK, None), "", ""
     try:
         for event in events:
             pieces = parser.feed(event)

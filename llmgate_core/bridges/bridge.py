@@ -16,14 +16,13 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import APIError, APIResponseValidationError
-from llmgate_core.json_codec import decode
+from llmgate_core.reading.readers.canonical import CanonicalParser
 from llmgate_core.reading.readers.end_of_stream import DONE, EndOfStream
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by
 
 if TYPE_CHECKING:
     from llmgate_core.contract.upstream import Framing, SSEEvent
     from llmgate_core.errors import LLMGateError
-    from llmgate_core.secrets import Secret
 
 __all__ = ["bridge_call", "bridge_response", "bridge_stream"]
 
@@ -59,23 +58,18 @@ def bridge_response(
     return response_object(original_call, route, chat)
 
 
-def bridge_stream(
-    original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
-) -> StreamParser:
+def bridge_stream(original_call: Call, route: Route, chat: StreamParser | None) -> StreamParser:
     """Return the parser that converts a chat stream to Responses events; `chat` is the plugin's own parser, if any."""
-    return BridgedStream(original_call, route, chat, secrets)
+    return BridgedStream(original_call, route, CanonicalParser() if chat is None else chat)
 
 
 class BridgedStream:
     """Converts chat events to Responses events."""
 
-    def __init__(
-        self, original_call: Call, route: Route, chat: StreamParser | None, secrets: Sequence[Secret | None]
-    ) -> None:
+    def __init__(self, original_call: Call, route: Route, chat: StreamParser) -> None:
         from llmgate_core.bridges.responses_to_chat import ResponsesStream
 
         self._chat = chat
-        self._secrets = secrets
         self._events = ResponsesStream(original_call, route)
         self._end = EndOfStream(FAMILIES["chat"])
         self.framing: Framing = getattr(chat, "framing", "sse")
@@ -93,7 +87,7 @@ class BridgedStream:
         """
         if event.data == DONE:
             self._end.see_done()
-        pieces = [piece for chunk in self._chunks(event) for piece in self._events.feed_chunk(chunk)]
+        pieces = [piece for chunk in self._chat.feed(event) for piece in self._events.feed_chunk(chunk)]
         return [*pieces, *self.close()] if getattr(self._chat, "done", False) else pieces
 
     def close(self) -> list[JsonObject]:
@@ -102,8 +96,7 @@ class BridgedStream:
         Raises:
             StreamTruncatedError: the chat stream had no end marker.
         """
-        rest = [] if self._chat is None else list(self._chat.close())
-        pieces = [event for chunk in rest for event in self._events.feed_chunk(chunk)]
+        pieces = [event for chunk in self._chat.close() for event in self._events.feed_chunk(chunk)]
         is_done = self._end.is_over or getattr(self._chat, "done", False)
         return [*pieces, *self._events.close(done=is_done)]
 
@@ -115,18 +108,3 @@ class BridgedStream:
     def failed(self, error: APIError) -> list[JsonObject]:
         """Return the events that report a failed upstream, with the response so far."""
         return self._events.failed(error)
-
-    def _chunks(self, event: SSEEvent) -> Sequence[JsonObject]:
-        if self._chat is not None:
-            return self._chat.feed(event)
-        if event.data == DONE:
-            return ()
-        try:
-            chunk = decode(event.data)
-        except ValueError as error:
-            raise APIResponseValidationError(f"an event of the stream is not JSON: {error}") from None
-        if not isinstance(chunk, dict):
-            raise APIResponseValidationError("an event of the stream is not an object")
-        if reported := error_reported_by(chunk):
-            raise error_of_object(reported, 200, None, self._secrets)
-        return (chunk,)

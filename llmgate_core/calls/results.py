@@ -201,7 +201,7 @@ class ResultReader(ABC):
                 parser = cast(StreamParser, GuardedParser(plugin, parser))
         if parser is not None:
             parser = filled_stream(parser, call.upstream_call, call.route.model, time.time())
-        return bridge_stream(call.original_call, call.route, parser, call.secrets) if call.is_bridged else parser
+        return bridge_stream(call.original_call, call.route, parser) if call.is_bridged else parser
 
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:
         """Return a whole answer as the chunks or events of a stream."""

@@ -158,5 +158,5 @@ def test_a_stream_of_responses_that_can_be_read_can_be_read_as_chat(data: st.Dat
 def test_a_stream_of_chat_that_can_be_read_can_be_read_as_responses(data: st.DataObject, answer: JsonObject) -> None:
     chunks = data.draw(spoilt(data.draw(chunks_of(answer))))
     unbridged = failure_of("chat", chunks, None, done=True)
-    bridged = failure_of("responses", chunks, bridge_stream(ASKED, BACK, None, ()), done=True)
+    bridged = failure_of("responses", chunks, bridge_stream(ASKED, BACK, None), done=True)
     assert bridged is None or unbridged is not None, bridged
