@@ -44,7 +44,10 @@ class Job:
     running: frozenset[str] | None = None
 
     def steps(self, call: Call, route: Route, request: UpstreamRequest) -> Exchange:
-        """Send `request`, then poll the job that it answers with; return the job that has ended.
+        """Send `request`, then poll the job that it answers with, at the same origin; return the job that has ended.
+
+        An exchange goes on from there with `job = yield from JOB.steps(call, route, request)`. The request is sent
+        once, unless it says `retry=True` or has an `idempotency-key`; a poll is repeated like any GET.
 
         Raises:
             APIError: the job failed, by the code of its error; it is in `partial`.
@@ -62,7 +65,8 @@ class Job:
             if not self._is_running(status):
                 return job
             yield Sleep(self._wait_after(response) if call.poll_seconds is None else call.poll_seconds)
-            response = yield UpstreamRequest("GET", self.path.format(id=path_segment("id", job["id"])))
+            path = self.path.format(id=path_segment("id", job["id"]))
+            response = yield UpstreamRequest("GET", path, origin=request.origin)
 
     def _is_running(self, status: str) -> bool:
         return status not in self.completed if self.running is None else status in self.running
