@@ -97,6 +97,7 @@ def test_a_whole_answer(kind: str, ask: Served) -> None:
     result = ask(plugin, "completion", f"mine/{model}", HI)
     assert result.choices[0].message.content == "hello"
     assert (result.choices[0].finish_reason, result.usage.total_tokens, result.attempts) == ("stop", 3, 1)
+    assert (result.object, result.model, bool(result.id), result.created > 0) == ("chat.completion", model, True, True)
     assert emulated(result) == []
 
 
@@ -106,6 +107,8 @@ def test_a_stream(kind: str, ask: Served) -> None:
     chunks, stream = ask(plugin, "completion", f"mine/{model}", HI, stream=True, stream_options={"include_usage": True})
     assert text_of(chunks) == "hello"
     assert chunks[-1].usage.total_tokens == 3
+    assert {(piece.object, piece.model) for piece in chunks} == {("chat.completion.chunk", model)}
+    assert len({(piece.id, piece.created) for piece in chunks}) == 1
     assert emulated(stream) == (["stream"] if kind in WHOLE else [])
 
 
