@@ -9,7 +9,7 @@ Besides it such a program uses what `llmgate_core` itself gives out.
 from __future__ import annotations
 
 from llmgate_core import errors
-from llmgate_core.calls.prepared import short_values
+from llmgate_core.calls.prepared import CONVERTED, short_values
 from llmgate_core.calls.retry import is_worth_retrying
 from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
 from llmgate_core.contract.form import FilePart, Multipart
@@ -36,6 +36,7 @@ from llmgate_core.terminal import say, say_error
 from llmgate_core.types.record import CallRecord
 
 __all__ = [
+    "CONVERTED",
     "ENDPOINTS",
     "FAMILIES",
     "FAMILY_OF_MODE",

@@ -9,12 +9,12 @@ import argparse
 import shlex
 from typing import Any
 
-from llmgate_core.calls.prepared import PreparedCall
+from llmgate_core.calls.prepared import CONVERTED, PreparedCall
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.files.form_content import FormContent
-from llmgate_core.json_codec import decode, encode
+from llmgate_core.json_codec import encode
 from llmgate_core.terminal import say
 
 __all__ = ["run"]
@@ -73,27 +73,17 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
 
 
 def _fates(prepared: PreparedCall) -> list[dict[str, Any]]:
-    entries = {entry.parameter: entry for entry in prepared.ledger}
+    entries, converted = {entry.parameter: entry for entry in prepared.ledger}, prepared.names_converted()
     fates: list[dict[str, Any]] = []
     for name in prepared.original_call.body:
         entry = entries.pop(name, None)
-        if entry is None and not _is_sent_as_given(prepared, name):
-            reason = "the plugin sends it in another form or place"
-            fates.append({"parameter": name, "fate": "converted", "reason": reason, "source": "", "lossy": False})
+        if name in converted:
+            fates.append({"parameter": name, "fate": "converted", "reason": CONVERTED, "source": "", "lossy": False})
         elif entry is None:
             fates.append({"parameter": name, "fate": "kept", "reason": "as given", "source": "", "lossy": False})
         else:
             fates.append(_fate(entry))
     return fates + [_fate(entry) for entry in entries.values()]
-
-
-def _is_sent_as_given(prepared: PreparedCall, name: str) -> bool:
-    """Return whether the request has the parameter as the caller gave it; of a form that is not asked."""
-    content = prepared.request.body
-    if not isinstance(content, bytes):
-        return True
-    sent = decode(content)
-    return isinstance(sent, dict) and name in sent and sent[name] == prepared.original_call.body[name]
 
 
 def _fate(entry: Any) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from llmgate_core.serving import FAMILIES, LedgerEntry, Multipart, decode, errors
+from llmgate_core.serving import CONVERTED, FAMILIES, LedgerEntry, Multipart, decode, errors
 from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
 from llmgate_gateway.http.caller import Caller
@@ -62,7 +62,7 @@ def explain(routes: Routes, deployments: Deployments, caller: Caller, question: 
                 "plugin": target.plugin.distribution or target.plugin.name,
                 "because": prepared.route.reason,
             },
-            "parameters": _fates(parameters, prepared.ledger, refused),
+            "parameters": _fates(parameters, prepared, refused),
             "refused": list(refused.values()),
             "request": request,
             "curl": _curl(request),
@@ -110,16 +110,16 @@ def _top_level(param: str | None) -> str:
     return (param or "").partition(".")[0].partition("[")[0]
 
 
-def _fates(
-    parameters: Mapping[str, Any], ledger: Sequence[LedgerEntry], refused: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    entries = {entry.parameter: entry for entry in ledger}
+def _fates(parameters: Mapping[str, Any], prepared: Any, refused: Mapping[str, str]) -> list[dict[str, Any]]:
+    entries, converted = {entry.parameter: entry for entry in prepared.ledger}, prepared.names_converted()
     fates: list[dict[str, Any]] = []
     for name in parameters:
         if name in refused:
             fates.append({"parameter": name, "fate": "refused", "reason": refused[name], "lossy": True})
         elif name in entries:
             fates.append(_fate(entries.pop(name)))
+        elif name in converted:
+            fates.append({"parameter": name, "fate": "converted", "reason": CONVERTED, "lossy": False})
         else:
             fates.append({"parameter": name, "fate": "kept", "reason": "as given", "lossy": False})
     return fates + [_fate(entry) for entry in entries.values()]
