@@ -203,6 +203,13 @@ class ResultReader(ABC):
             parser = filled_stream(parser, call.upstream_call, call.route.model, time.time())
         return bridge_stream(call.original_call, call.route, parser) if call.is_bridged else parser
 
+    def _invalid_answer(self, made_by: str | None, error: APIResponseValidationError) -> LLMGateError:
+        """Return the error for an answer that is not canonical: the plugin's fault where one of its hooks made it."""
+        if made_by is None or self._call.is_bridged:
+            return error
+        reason = f"hook {made_by} returned an answer that is not canonical: {error.message}"
+        return self._call.target.plugin.error(made_by, reason)
+
     def _pieces(self, answer: JsonObject) -> list[JsonObject]:
         """Return a whole answer as the chunks or events of a stream."""
         return unfold(self._call.family.name, answer, with_usage=self._call.streams_usage)
@@ -214,14 +221,16 @@ class TypedReader(ResultReader):
     def result(self, response: UpstreamResponse, attempts: int) -> Any:
         """Return the typed result."""
         canonical, losses = self._canonical(response)
-        return self._typed_result(canonical, response, attempts, losses)
+        made_by = None if canonical is response else "transform_response"
+        return self._typed_result(canonical, response, attempts, losses, made_by)
 
     def canonical_result(
         self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Any:
         """Return the typed result."""
         canonical, bridged = self._carried(answer, response)
-        return self._typed_result(canonical, response, attempts, (*losses, *bridged))
+        made_by = "serve" if self._call.target.plugin.exchange is None else "exchange"
+        return self._typed_result(canonical, response, attempts, (*losses, *bridged), made_by)
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:
@@ -237,14 +246,18 @@ class TypedReader(ResultReader):
         canonical: JsonObject | UpstreamResponse,
         response: UpstreamResponse,
         attempts: int,
-        losses: Sequence[LedgerEntry] = (),
+        losses: Sequence[LedgerEntry],
+        made_by: str | None,
     ) -> Any:
         call = self._call
         if call.operation.is_binary:
             return binary_result(response, self.record(response, attempts, losses), call.secrets)
         is_new, secrets = call.original_call.operation == "create", call.secrets
         kind = call.family.result_type(call.original_call.operation, is_parsed=call.output_type is not None)
-        result = typed_result(kind, canonical, response, secrets, is_new=is_new)
+        try:
+            result = typed_result(kind, canonical, response, secrets, is_new=is_new)
+        except APIResponseValidationError as error:
+            raise self._invalid_answer(made_by, error) from None
         if response.has_replacements:
             losses = (*losses, HALF_CHARACTERS)
         result.attach(self.record(response, attempts, losses))

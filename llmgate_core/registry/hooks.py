@@ -40,6 +40,7 @@ __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"
 
 REQUIRED_HOOKS = ("transform_request", "serve")
 """A plugin has one of them, or both."""
+CORE = "llmgate_core."
 ASYNC_HOOKS = frozenset({"serve"})
 MARKER = f"{PROJECT}_impl"
 HOOKS_WITH_CALL = frozenset(
@@ -442,6 +443,13 @@ class GuardedParser:
     def close(self) -> Iterable[JsonObject]:
         """Return the last chunks."""
         return self._pieces(self._close())
+
+    def invalid_chunk(self, why: str) -> PluginError | None:
+        """Return the error for a chunk that is not canonical; None: core's own parser passed on the upstream's."""
+        if type(self._parser).__module__.startswith(CORE):
+            return None
+        reason = f"hook stream_parser returned a parser whose chunk is not canonical: {why}"
+        return self._bound.error("stream_parser", reason)
 
     def _pieces(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
         following = guarded(self._bound, "stream_parser", iter(pieces).__next__, of_piece, ends=True)

@@ -312,6 +312,12 @@ class EventStreamReader(ABC):
         except ValueError as error:
             raise self._invalid(str(error)) from None
 
+    def _invalid_piece(self, why: str) -> LLMGateError:
+        """Return the error for a converted chunk that is not canonical: the plugin's fault where it made the chunk."""
+        of_plugin = getattr(self._parser, "invalid_chunk", None)
+        blamed: LLMGateError | None = None if of_plugin is None else of_plugin(why)
+        return blamed or self._invalid(why)
+
     def _note(self, entry: LedgerEntry) -> None:
         if entry not in self._notes:
             self._notes = (*self._notes, entry)

@@ -130,7 +130,7 @@ class _ChunkReader(EventStreamReader):
         try:
             return validated(self._chunk_type, piece)
         except (ValidationError, RecursionError) as error:
-            raise self._invalid(why_invalid(error)) from None
+            raise self._invalid_piece(why_invalid(error)) from None
 
 
 class ChoiceReader(_ChunkReader):
