@@ -30,7 +30,8 @@ CORE_LAYERS = (
     "relay",
     "client serving",
     "__init__",
-    "cli testing",
+    "testing",
+    "cli",
     "__main__",
 )
 """Rooms of core, lowest first: a room imports lower layers only. A room is a folder, or a module at the top."""
