@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,8 @@ __all__ = ["PackagingChecks"]
 PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
 OTHER_GROUPS = frozenset({"models", "extensions", "commands"})
 EDITABLE = ("__editable__", "_editable_impl_", "__editables_finder")
-HEAVY = (
-    "aiohttp", "anthropic", "boto3", "botocore", "cohere", "google.genai", "grpc", "mistralai", "numpy", "openai",
-    "pandas", "requests", "tiktoken", "torch", "transformers", "vertexai",
-)  # fmt: skip
-"""Modules that a plugin needs not to make a request, and that take long to import."""
+MAX_MODULES = 20
+"""Of another package: one with more takes long to import, as the SDKs of vendors do."""
 IMPORT_SECONDS = 60
 
 PROBE = """
@@ -171,8 +169,8 @@ class PackagingChecks(Checks):
             yield f"it cannot be imported alone: {ended.stderr.strip().splitlines()[-1:]}"
             return
         found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-        loaded = set(found["modules"])
-        yield from (f"importing it loads {name}" for name in HEAVY if name in loaded)
+        for package, count in _foreign(found["modules"], own={module.partition(".")[0] for module in modules}):
+            yield f"importing it loads {count} modules of {package}"
         yield from (f"importing it defines the pydantic model {name}" for name in found["models"])
         yield from (f"importing it does {what}" for what in dict.fromkeys(found["seen"]))
 
@@ -203,6 +201,14 @@ class PackagingChecks(Checks):
         """Return whether it is installed in place."""
         origin = self.installed().read_text("direct_url.json")
         return bool(origin and json.loads(origin).get("dir_info", {}).get("editable"))
+
+
+def _foreign(modules: list[str], *, own: set[str]) -> Iterator[tuple[str, int]]:
+    """Yield the packages, neither Python's nor the plugin's own, of which many modules were loaded."""
+    counts = Counter(module.partition(".")[0] for module in modules)
+    for package, count in counts.items():
+        if count > MAX_MODULES and package not in sys.stdlib_module_names and package not in {*own, "llmgate_core"}:
+            yield package, count
 
 
 def _of_claim(claim: PluginEntryPoint) -> Iterator[str]:
