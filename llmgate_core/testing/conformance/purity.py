@@ -115,7 +115,9 @@ class PurityChecks(Checks):
     def hooks_of(self, call: PreparedCall, sample: Sample) -> Iterator[tuple[str, Callable[[], Any]]]:
         """Yield the hooks that make a request and read its answer, ready to be called."""
         plugin, upstream_call, route = call.target.plugin, call.upstream_call, call.route
-        yield "transform_request", lambda: plugin.transform_request(upstream_call, route)
+        if plugin.transform_request is not None:
+            make = plugin.transform_request
+            yield "transform_request", lambda: make(upstream_call, route)
         if plugin.supports_param is not None:
             judge = plugin.supports_param
             yield "supports_param", lambda: [judge(route, name, value) for name, value in upstream_call.body.items()]

@@ -21,7 +21,7 @@ from llmgate_core.files.uploads import file_part
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.reading.sse import SSEDecoder
+from llmgate_core.reading.framing.sse import SSEDecoder
 from llmgate_core.testing.conformance.bench import KEY, Bench
 from llmgate_core.testing.conformance.samples import Sample
 
