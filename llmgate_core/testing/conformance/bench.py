@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.client.sync_client import Client
 from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import LLMGateError
+from llmgate_core.registry.provider_info import header_names
 from llmgate_core.settings.settings import PluginPolicy, Settings
 from llmgate_core.testing.conformance.samples import Sample
 from llmgate_core.testing.conformance.wire import Wire
@@ -205,7 +207,8 @@ class Bench:
         named = {"content-type": "application/json", self.request_id_header: REQUEST_ID}
         named |= {} if self.wire is None else self.wire.headers
         named |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return UpstreamResponse(status, [(name.encode(), value.encode()) for name, value in named.items()], content)
+        raw_headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+        return UpstreamResponse(status, in_our_names(raw_headers, header_names(self.plugin.info)), content)
 
     @property
     def request_id_header(self) -> str:

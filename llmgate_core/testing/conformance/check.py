@@ -66,6 +66,7 @@ def check(function: Callable[[Any], Findings]) -> Callable[[Any], None]:
 
     @wraps(function)
     def run(self: Any) -> None:
+        __tracebackhide__ = True  # pytest then shows the findings alone
         _deliver(judged(self, function))
 
     run.is_check = True  # type: ignore[attr-defined]
@@ -97,6 +98,7 @@ def judged(case: Any, function: Callable[[Any], Findings]) -> CheckResult:
 
 def _deliver(result: CheckResult) -> None:
     """Say to pytest what became of a check."""
+    __tracebackhide__ = True
     if result.outcome == "failed":
         raise ConformanceError(str(result), result.findings)
     if result.outcome == "not applicable":

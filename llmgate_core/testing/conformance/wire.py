@@ -17,8 +17,8 @@ from llmgate_core.testing.conformance.samples import Reply, Sample
 
 __all__ = ["Event", "Wire", "line_frame", "openai_error", "sse_frame"]
 
-Event = Mapping[str, Any] | str | tuple[str, Mapping[str, Any]]
-"""One event of a stream: its JSON, or its text, or its name and its JSON."""
+Event = Mapping[str, Any] | str | tuple[str, Mapping[str, Any] | str]
+"""One event of a stream: its JSON as an object or as text, or a pair of its name and that."""
 
 
 def sse_frame(event: Event) -> bytes:
