@@ -9,6 +9,7 @@ Besides it such a program uses what `llmgate_core` itself gives out.
 from __future__ import annotations
 
 from llmgate_core import errors
+from llmgate_core.calls.explained import ExplainedRequest, StandIns, explained
 from llmgate_core.calls.prepared import CONVERTED, short_values
 from llmgate_core.calls.retry import is_worth_retrying
 from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
@@ -44,6 +45,7 @@ __all__ = [
     "OPENAI_PARAMETERS",
     "OPTION_NAMES",
     "CallRecord",
+    "ExplainedRequest",
     "Family",
     "FilePart",
     "Forwarded",
@@ -60,6 +62,7 @@ __all__ = [
     "ResolvedModel",
     "Secret",
     "SecretFinder",
+    "StandIns",
     "StreamedContent",
     "Timeouts",
     "content_type_of",
@@ -69,6 +72,7 @@ __all__ = [
     "error_object",
     "error_tail",
     "errors",
+    "explained",
     "has_more_values",
     "install_command",
     "installed_claims",

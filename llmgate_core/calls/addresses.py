@@ -6,7 +6,7 @@ It holds until a setting changes, or an environment variable that it was read fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.catalogue.rules import ignores
 from llmgate_core.contract.call import Route
 from llmgate_core.registry.router import ResolvedModel, may_reroute
+from llmgate_core.secrets import Secret
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import EnvironmentState
 from llmgate_core.settings.foreign_arguments import refuse_foreign
@@ -25,7 +26,9 @@ from llmgate_core.settings.options import (
     take_options,
     variables_of,
 )
+from llmgate_core.settings.provider_options import missing_option
 from llmgate_core.settings.settings import Settings
+from llmgate_core.settings.stand_ins import secret_variable, stand_in
 
 __all__ = ["Address", "Addresses", "build_route"]
 
@@ -148,8 +151,26 @@ class Addresses:
             key_owner=target.key_owner,
             is_known_model=target.row is not None,
         )
+        if not require_key:
+            destination = _with_stand_ins(target, destination)
         route = build_route(target, destination, options)
         return _address(target, route, environment)
+
+
+def _with_stand_ins(target: ResolvedModel, destination: Destination) -> Destination:
+    """Return a destination with stand-ins for required secrets that are missing: nothing is sent there.
+
+    Raises:
+        ConfigError: a required option that is no secret has no value.
+    """
+    info = target.plugin.info
+    secrets = dict(destination.secrets)
+    for option in info.options:
+        if option.secret and option.required and option.name not in secrets and target.key_owner is None:
+            secrets[option.name] = Secret(stand_in(secret_variable(info, option)))
+        elif option.required and not option.secret and option.name not in destination.options:
+            raise missing_option(info, option.name)
+    return replace(destination, secrets=secrets)
 
 
 def _address(target: ResolvedModel, route: Route, environment: EnvironmentState) -> Address:

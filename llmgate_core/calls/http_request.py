@@ -67,6 +67,17 @@ class RequestBuilder:
         self._limits = limits
         self._canonical_body = canonical_body
 
+    def for_route(self, route: Route, headers: RouteHeaders) -> RequestBuilder:
+        """Return a builder of the same call for another route."""
+        return RequestBuilder(
+            route,
+            headers,
+            extra_headers=self._extra_headers,
+            deadline=self._deadline,
+            limits=self._limits,
+            canonical_body=self._canonical_body,
+        )
+
     def encoded(self, request: UpstreamRequest) -> UpstreamRequest:
         """Return `request` with its body as bytes, or as a form that is read while it is sent.
 

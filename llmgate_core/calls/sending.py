@@ -82,7 +82,12 @@ def _send_once(call: PreparedCall, request: UpstreamRequest, kept: Kept | None, 
 
 
 def authorized(
-    call: OutgoingCall, request: UpstreamRequest, kept: Kept | None, *, new_connection: bool = False
+    call: OutgoingCall,
+    request: UpstreamRequest,
+    kept: Kept | None,
+    *,
+    new_connection: bool = False,
+    now: float | None = None,
 ) -> TransportRequest | Auth:
     """Return a request as it goes over the wire; of a hook `auth` of contract 1.0 the flow that yields it.
 
@@ -92,7 +97,7 @@ def authorized(
     builder, auth = call.builder, call.target.plugin.auth
     if auth is not None:
         credential = None if kept is None else kept.credential
-        signed: Any = auth(builder.final_request(request), call.route, credential, time.time())
+        signed: Any = auth(builder.final_request(request), call.route, credential, time.time() if now is None else now)
         if isinstance(signed, UpstreamRequest):
             check_origin(call, signed, "auth")
             encoded = builder.encoded(signed)

@@ -9,12 +9,14 @@ import argparse
 import shlex
 from typing import Any
 
+from llmgate_core.calls.explained import ExplainedRequest, Explanation, StandIns, explained
 from llmgate_core.calls.prepared import CONVERTED, PreparedCall
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.files.form_content import FormContent
 from llmgate_core.json_codec import encode
+from llmgate_core.settings.stand_ins import secret_variable
 from llmgate_core.terminal import say
 
 __all__ = ["run"]
@@ -40,12 +42,12 @@ def run(given: argparse.Namespace) -> int:
     refusals: list[str] = []
     prepared = _prepare(client, given, refusals)
     fates = _fates(prepared)
+    explanation = explained(prepared)
     if given.json:
-        route = {name: getattr(prepared.route, name) for name in ("provider", "prefix", "model", "base_url", "reason")}
-        curl = _curl(prepared)
-        say(encode({"route": route, "parameters": fates, "refused": refusals, "curl": curl}).decode())
+        say(encode(_as_json(prepared, fates, refusals, explanation)).decode())
     else:
         _print(prepared, fates, refusals)
+        _print_requests(explanation)
     return 1 if refusals else 0
 
 
@@ -96,37 +98,77 @@ def _fate(entry: Any) -> dict[str, Any]:
     }
 
 
+def _as_json(
+    prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str], explanation: Explanation
+) -> dict[str, Any]:
+    route = {name: getattr(prepared.route, name) for name in ("provider", "prefix", "model", "base_url", "reason")}
+    requests = [
+        {"purpose": request.purpose or "the call", "curl": _curl(request, explanation.stand_ins)}
+        for request in explanation.requests
+    ]
+    return {
+        "route": route,
+        "options": _options(prepared),
+        "parameters": fates,
+        "refused": refusals,
+        "curl": requests[-1]["curl"] if requests else "",
+        "requests": requests,
+        "notes": list(explanation.notes),
+    }
+
+
+def _options(prepared: PreparedCall) -> dict[str, str]:
+    """Return the provider's options that are set; of a secret one the variable that has it."""
+    info, route = prepared.target.plugin.info, prepared.route
+    secret = {it.name: f"${secret_variable(info, it)}" for it in info.options if it.name in route.secrets}
+    return {**route.options, **secret}
+
+
 def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str]) -> None:
     route, plugin = prepared.route, prepared.target.plugin
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
     say(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {origin}")
     say(f"because     {route.reason}")
-    say(f"base URL    {route.base_url}")
+    say(f"base URL    {route.base_url or 'none'}")
+    for name, value in _options(prepared).items():
+        say(f"option      {name}: {value}")
     for fate in fates:
         source = f" [{fate['source']}]" if fate["source"] else ""
         lossy = " (lossy)" if fate["lossy"] else ""
         say(f"parameter   {fate['parameter']}: {fate['fate']}{lossy}: {fate['reason']}{source}")
     for refusal in refusals:
         say(f"REFUSED     {refusal}")
-    say(f"request     {_curl(prepared)}")
 
 
-def _curl(prepared: PreparedCall) -> str:
-    """Return the request as a curl command with the key's environment variable instead of the key."""
-    request = prepared.builder.transport_request(prepared.request)
-    scheme, host, port = request.origin
-    netloc = host if (scheme, port) in (("http", 80), ("https", 443)) else f"{host}:{port}"
-    parts = ["curl", shlex.quote(f"{scheme}://{netloc}{request.target}")]
-    for variable in prepared.target.plugin.info.key_variables[:1]:
-        parts.append(f'-H "authorization: Bearer ${variable}"')
-    headers = [(name, value) for name, value in request.headers if "boundary=" not in value]  # curl sets it
-    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
-    parts += _body(prepared.request.body)
-    return " ".join(parts)
+def _print_requests(explanation: Explanation) -> None:
+    for note in explanation.notes:
+        say(f"note        {note}")
+    for request in explanation.requests:
+        if request.purpose:
+            say(f"next        {request.purpose}")
+        if request.computes_url:
+            say("note        the URL has a part that is computed by the plugin's auth")
+        say(f"request     {_curl(request, explanation.stand_ins)}")
 
 
-def _body(body: object) -> list[str]:
+def _curl(sent: ExplainedRequest, stand_ins: StandIns) -> str:
+    """Return a request as a curl command, with the variables of keys and secrets in their place."""
+    body = _body(sent.body, stand_ins)
+    parts = ["curl", stand_ins.word(sent.url)]
+    if sent.request.method != ("POST" if body else "GET"):
+        parts += ["-X", sent.request.method]
+    headers = [(name, value) for name, value in sent.headers if "boundary=" not in value]  # curl sets it
+    parts += [f"-H {stand_ins.word(f'{name}: {value}')}" for name, value in headers]
+    return " ".join([*parts, *body])
+
+
+def _body(body: object, stand_ins: StandIns) -> list[str]:
     if isinstance(body, FormContent):
-        fields = [f"-F {shlex.quote(f'{name}={value}')}" for name, value in body.form.fields]
+        fields = [f"-F {stand_ins.word(f'{name}={value}')}" for name, value in body.form.fields]
         return fields + [f"-F {shlex.quote(f'{name}=@{part.filename}')}" for name, part in body.form.files]
-    return [f"-d {shlex.quote(body.decode())}"] if isinstance(body, bytes) and body else []
+    if not isinstance(body, bytes) or not body:
+        return []
+    try:
+        return [f"-d {stand_ins.word(body.decode())}"]
+    except UnicodeDecodeError:
+        return ["--data-binary @body"]

@@ -9,12 +9,22 @@ Source: rows S15 and S18 of docs/reliability.md.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from llmgate_core.serving import CONVERTED, FAMILIES, LedgerEntry, Multipart, decode, errors
+from llmgate_core.serving import (
+    CONVERTED,
+    FAMILIES,
+    ExplainedRequest,
+    LedgerEntry,
+    Multipart,
+    StandIns,
+    decode,
+    encode,
+    errors,
+    explained,
+)
 from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
 from llmgate_gateway.http.caller import Caller
@@ -48,7 +58,12 @@ def explain(routes: Routes, deployments: Deployments, caller: Caller, question: 
     parameters = {name: value for name, value in body.items() if name != "model"}
     prepared, refused = _prepare(selection, route, parameters)
     is_operator = caller.models is None and caller.name in (None, "master")
-    request = _request(prepared, selection, show_host=is_operator)
+    explanation = explained(prepared)
+    stand_ins = explanation.stand_ins
+    requests = [
+        _request(sent, prepared, selection, show_host=is_operator, stand_ins=stand_ins) for sent in explanation.requests
+    ]
+    last = requests[-1] if requests else {}
     target = selection.target
     return json_reply(
         {
@@ -64,8 +79,11 @@ def explain(routes: Routes, deployments: Deployments, caller: Caller, question: 
             },
             "parameters": _fates(parameters, prepared, refused),
             "refused": list(refused.values()),
-            "request": request,
-            "curl": _curl(request),
+            "options": _options(prepared, is_operator=is_operator),
+            "request": {name: last[name] for name in ("method", "url", "headers", "body") if name in last},
+            "curl": last.get("curl", ""),
+            "requests": requests,
+            "notes": list(explanation.notes),
         }
     )
 
@@ -133,20 +151,29 @@ def _reason(entry: LedgerEntry) -> str:
     return f"{entry.reason} [{entry.source}]" if entry.source else entry.reason
 
 
-def _request(prepared: Any, selection: Selection, *, show_host: bool) -> dict[str, Any]:
-    """Return the upstream request, without keys."""
-    request, route = prepared.request, prepared.route
-    base, _, base_query = route.base_url.partition("?")
-    query = "&".join(filter(None, (MASK if base_query else "", urlencode(request.query))))  # the config's may be a key
-    if not show_host:
-        base = f"{urlsplit(base).scheme}://upstream"
-    url = base + request.path + (f"?{query}" if query else "")
-    sent = prepared.builder.transport_request(request)
+def _request(
+    sent: ExplainedRequest, prepared: Any, selection: Selection, *, show_host: bool, stand_ins: StandIns
+) -> dict[str, Any]:
+    """Return one upstream request as data, with variables in the place of keys, and as a command."""
     configured = {name.lower() for name in selection.deployment.extra_headers}
     headers = {name: MASK if name.lower() in configured else value for name, value in sent.headers}
-    if route.api_key is not None:
-        headers["authorization"] = f"Bearer {MASK}"
-    return {"method": request.method, "url": url, "headers": headers, "body": _body(request.body)}
+    url = _url(sent, prepared.route.base_url, show_host=show_host)
+    request = {"method": sent.request.method, "url": url, "headers": headers, "body": _body(sent.body)}
+    shown: dict[str, Any] = decode(stand_ins.shown(encode(request).decode()))
+    return {"purpose": sent.purpose or "the call", **shown, "curl": _curl(request, stand_ins)}
+
+
+def _url(sent: ExplainedRequest, base_url: str, *, show_host: bool) -> str:
+    """Return where a request goes, without the query of the config's base URL: it may be a key."""
+    base, _, base_query = base_url.partition("?")
+    url, _, query = sent.url.partition("?")
+    if not show_host:
+        parts = urlsplit(url)
+        url = f"{parts.scheme}://upstream{parts.path.removeprefix(urlsplit(base).path)}"
+    if base_query:
+        own = [pair for pair in query.split("&") if pair not in base_query.split("&")]
+        query = "&".join([MASK, *own])
+    return f"{url}?{query}" if query else url
 
 
 def _body(body: object) -> Any:
@@ -162,12 +189,17 @@ def _body(body: object) -> Any:
     return None
 
 
-def _curl(request: Mapping[str, Any]) -> str:
-    parts = ["curl", "-X", request["method"], shlex.quote(request["url"])]
+def _options(prepared: Any, *, is_operator: bool) -> dict[str, str]:
+    """Return the provider's options that are set: to the operator, and without the secret ones."""
+    return {**prepared.route.options, **dict.fromkeys(prepared.route.secrets, MASK)} if is_operator else {}
+
+
+def _curl(request: Mapping[str, Any], stand_ins: StandIns) -> str:
+    parts = ["curl", "-X", request["method"], stand_ins.word(request["url"])]
     for name, value in request["headers"].items():
         if name not in ("user-agent", "accept", "accept-encoding"):
-            parts += ["-H", shlex.quote(f"{name}: {value}")]
+            parts += ["-H", stand_ins.word(f"{name}: {value}")]
     if request["body"] is not None:
         content = json.dumps(request["body"], ensure_ascii=False)
-        parts += ["-d", shlex.quote(content) if len(content) <= MAX_CURL_CHARACTERS else "@body.json"]
+        parts += ["-d", stand_ins.word(content) if len(content) <= MAX_CURL_CHARACTERS else "@body.json"]
     return " ".join(parts)

@@ -223,7 +223,7 @@ def test_the_wire_request_curl_and_python_are_shown(
         "document.getElementById('code').textContent.includes('POST ') && document.getElementById('code').textContent"
     )
     assert f"POST {upstream.base_url}/chat/completions" in wire
-    assert "authorization: Bearer ***" in wire
+    assert "authorization: Bearer $OPENAI_API_KEY" in wire
     assert "sk-upstream" not in wire
     browser.run('document.getElementById(\'prompt\').value = "it\'s \\\\ \\"so\\" $HOME"')
     browser.run("document.getElementById('tab-wire').focus()")
