@@ -158,7 +158,15 @@ class RequestBuilder:
             of_route = headers or self._headers
             pairs = of_route.of(request.headers, self._extra_headers, content_type=content_type, bearer=bearer)
         return TransportRequest(
-            request.method, base.origin, target, pairs, content, self._deadline, self._limits, new_connection
+            request.method,
+            base.origin,
+            target,
+            pairs,
+            content,
+            self._deadline,
+            self._limits,
+            new_connection,
+            request.origin is not None and base.origin != split_base_url(self._route.base_url).origin,
         )
 
 

@@ -76,6 +76,8 @@ class TransportRequest:
         deadline: how long each phase may take, and when the whole call ends.
         limits: sizes at which to stop.
         new_connection: send it on a new connection, not on one that was kept.
+        is_elsewhere: it goes to another host than the base URL's, so what a caller's own HTTP client adds for that host
+            (headers, query, authorization) stays out of it.
     """
 
     method: str
@@ -86,6 +88,7 @@ class TransportRequest:
     deadline: Deadline
     limits: Limits = field(repr=False)
     new_connection: bool = False
+    is_elsewhere: bool = False
 
     def at(self, origin: Origin, path_prefix: str = "") -> TransportRequest:
         """Return a copy that goes to another origin, for transports that wrap another one."""

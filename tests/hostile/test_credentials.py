@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
 
 from llmgate_core import (
@@ -369,3 +371,23 @@ def test_a_request_of_an_exchange_to_a_declared_host_has_no_key_and_none_of_the_
     there = login.received[0]["headers"]
     assert {"authorization", "x-mine", "acme-org", "x-version"}.isdisjoint(there)
     assert CANARY not in repr(there)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_what_a_callers_own_http_client_adds_for_its_host_goes_to_no_other(
+    upstream: FakeUpstream, login: FakeUpstream, library: Any
+) -> None:
+    login.otherwise = Answer.json({"token": "t-1"})
+    upstream.otherwise = Answer.json(chat())
+    own = {"headers": {"x-own": CANARY, "authorization": CANARY}, "params": {"own": CANARY}, "auth": ("me", CANARY)}
+    with library.Client(**own, cookies={"own": CANARY}) as session:
+        known: dict[str, Any] = {"api_key": KEY, "api_base": upstream.base_url, "client_session": session}
+        client = Client(settings=Settings(), **known)
+        client.add_plugin(Tokens(origin_of(login)), family="chat", prefix="acme")
+        client.completion("acme/m", HI)
+        client.close()
+    (asked,), (sent,) = login.received, upstream.received
+    assert (asked["path"], asked["body"]) == ("/token", KEY.encode())
+    assert CANARY not in repr(asked)
+    assert "authorization" not in asked["headers"]
+    assert sent["headers"]["x-own"] == CANARY  # which is where the caller wants it

@@ -1,9 +1,10 @@
 """HTTP clients as transports: a caller's own `httpx` or `httpx2` client, or whatever has the same methods.
 
 A caller's client stays the caller's: it is never closed, and its proxies, certificates, hooks and auth hold; but no
-redirect is followed and no cookie of its jar is sent. It is used by protocol: `build_request`,
-`send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`. `transport="httpx"` and proxies from the
-environment go through the same adapter, without a client (`llmgate_core.transports.async_lanes`).
+redirect is followed, no cookie of its jar is sent, and nothing that it adds by itself goes to a plugin's further hosts.
+It is used by protocol: `build_request`, `send(request, stream=True)`, and answers with `iter_bytes` or `aiter_bytes`.
+`transport="httpx"` and proxies from the environment go through the same adapter, without a client
+(`llmgate_core.transports.async_lanes`).
 
 What a caller's client cannot keep of the promises of `contract.transport`:
 

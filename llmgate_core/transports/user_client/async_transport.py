@@ -117,12 +117,12 @@ class AsyncUserClientTransport(AsyncClientTransport):
     def __init__(self, client: Any) -> None:
         super().__init__(client.build_request)
         self._client = client
-        self._send_options = send_options_of(client)
+        self._send_options = {elsewhere: send_options_of(client, is_elsewhere=elsewhere) for elsewhere in (False, True)}
         self._affinities = LoopAffinities()  # async only
 
     async def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:  # noqa: ARG002  # it has its own connections
-        # sync: return self._client.send(outgoing, **self._send_options)
-        response = await self._client.send(outgoing, **self._send_options)  # async only
+        # sync: return self._client.send(outgoing, **self._send_options[request.is_elsewhere])
+        response = await self._client.send(outgoing, **self._send_options[request.is_elsewhere])  # async only
         self._affinities.settle(request.origin)  # async only
         return response  # async only
 

@@ -10,6 +10,7 @@ from llmgate_core.transports.http_syntax import encoded_headers, peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from llmgate_core.contract.transport import TransportRequest
     from llmgate_core.errors import LLMGateError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from llmgate_core.transports.sync_upload import Upload
 
 __all__ = ["ConnectionTrace", "build_request", "end_of", "raw_headers_of", "send_options_of", "waits_of"]
+
+OF_THE_CONNECTION = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding"})
 
 
 class DeadConnectionError(Exception):
@@ -95,13 +98,22 @@ def build_request(
     )
     if "cookie" in outgoing.headers and b"cookie" not in names:
         del outgoing.headers["cookie"]  # from the client's jar: what one call received is not for another
+    if request.is_elsewhere:
+        _take_out_own(outgoing, names | OF_THE_CONNECTION, request.target)
     return outgoing
 
 
-def send_options_of(client: Any) -> dict[str, Any]:
+def _take_out_own(outgoing: Any, kept: AbstractSet[bytes], target: str) -> None:
+    """Remove the headers and the query that a client adds to each of its requests: they were meant for another host."""
+    for name in [name for name in outgoing.headers if name.lower().encode("latin-1") not in kept]:
+        del outgoing.headers[name]
+    outgoing.url = outgoing.url.copy_with(raw_path=target.encode("ascii"))
+
+
+def send_options_of(client: Any, *, is_elsewhere: bool = False) -> dict[str, Any]:
     """Return the keyword arguments for the client's `send`, as far as it takes them."""
     options: dict[str, Any] = {"stream": True, "follow_redirects": False}
-    if getattr(client, "auth", None) is None:
+    if is_elsewhere or getattr(client, "auth", None) is None:
         options["auth"] = None  # so that nothing replaces our authorization; a client's own auth is meant to
     parameters = inspect.signature(client.send).parameters
     return {name: value for name, value in options.items() if name in parameters}

@@ -109,10 +109,10 @@ class UserClientTransport(ClientTransport):
     def __init__(self, client: Any) -> None:
         super().__init__(client.build_request)
         self._client = client
-        self._send_options = send_options_of(client)
+        self._send_options = {elsewhere: send_options_of(client, is_elsewhere=elsewhere) for elsewhere in (False, True)}
 
     def _send(self, outgoing: Any, request: TransportRequest, trace: ConnectionTrace) -> Any:  # noqa: ARG002  # it has its own connections
-        return self._client.send(outgoing, **self._send_options)
+        return self._client.send(outgoing, **self._send_options[request.is_elsewhere])
 
     def close(self) -> None:
         """Do nothing: the client is the caller's."""
