@@ -37,8 +37,8 @@ class Timeouts:
         connect: name look-up, TCP and TLS of one connection.
         pool: wait for a free connection.
         first_event: from the request sent to the head of the answer and its first event.
-        idle: between two events of a stream, two blocks of a body, or two that the upstream takes of an
-            upload; comments do not count.
+        idle: between two events or comments of a stream, two blocks of a body, or two that the upstream takes of an
+            upload.
     """
 
     total: float | None = 600.0
