@@ -39,15 +39,19 @@ def served_steps(call: PreparedCall, reader: ResultReader) -> Steps:
 def _asked_once(call: PreparedCall, reader: ResultReader) -> Steps:
     plugin = call.target.plugin
     clock = EventClock(call.deadline)
-    request = in_process_request(plugin, call.upstream_call, call.route, call.deadline, call.limits)
+    request = in_process_request(
+        plugin, call.upstream_call, call.route, call.deadline, call.limits, is_binary=call.is_binary
+    )
     answer = Answer((yield Send(request)), {})
     head = answer.head
     if head.status == NOT_SERVED:
         if plugin.transform_request is None:
             raise plugin.error("serve", "hook serve returned None, but there is no transform_request for an upstream")
         return None
-    if (b"content-type", CHUNKS) in head.raw_headers:
+    if call.upstream_call.stream and (call.is_binary or (b"content-type", CHUNKS) in head.raw_headers):
         stream = reader.stream_reader(head, CanonicalChunks())
         return (yield from started_stream(call, reader, answer, stream, clock, 1))
     yield from read_body(call, answer, call.limits.body)
+    if call.is_binary:
+        return reader.bytes_result(head, 1)
     return reader.canonical_result(head.json(), head, 1, whole_in_place_of_stream(call))

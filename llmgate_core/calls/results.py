@@ -57,6 +57,14 @@ class ResultReader(ABC):
         """
 
     @abstractmethod
+    def bytes_result(self, response: UpstreamResponse, attempts: int) -> Any:
+        """Return the result of an answer of bytes, such as audio.
+
+        Raises:
+            APIError: it is empty, or a document.
+        """
+
+    @abstractmethod
     def canonical_result(
         self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Any:
@@ -223,6 +231,10 @@ class TypedReader(ResultReader):
         canonical, losses = self._canonical(response)
         made_by = None if canonical is response else "transform_response"
         return self._typed_result(canonical, response, attempts, losses, made_by)
+
+    def bytes_result(self, response: UpstreamResponse, attempts: int) -> Any:
+        """Return the bytes, with what is known of their call."""
+        return binary_result(response, self.record(response, attempts), self._call.secrets)
 
     def canonical_result(
         self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()

@@ -300,5 +300,7 @@ class StreamAnswer:
 Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", "JsonObject | StreamAnswer"]
 """Several requests for one call, for example to create a job and poll it. Returns the answer or a `StreamAnswer`."""
 
-Served = JsonObject | Awaitable[JsonObject] | Iterator[JsonObject] | AsyncIterator[JsonObject]
-"""What a plugin without an upstream returns: the canonical answer, or the chunks of a stream, now or later."""
+Piece = JsonObject | bytes
+Served = Piece | Awaitable[Piece] | Iterator[Piece] | AsyncIterator[Piece]
+"""What a plugin without an upstream returns: the canonical answer, or the chunks of a stream, now or later. Of a family
+whose answers are bytes, such as speech, they are bytes."""

@@ -79,10 +79,7 @@ class RelayReader(ResultReader):
         """Return the checked bytes."""
         call = self._call
         if call.is_binary or call.operation.sends_text(call.original_call.body):
-            kind = response.headers.get("content-type") or JSON
-            content = self._checked_bytes(response, kind)
-            record = super().record(response, attempts)
-            return Relayed(response.status, response.raw_headers, content, kind, record)
+            return self.bytes_result(response, attempts)
         if response.content.startswith(BOM):
             response.content = response.content[len(BOM) :]
         canonical, losses = self._canonical(response)
@@ -98,6 +95,12 @@ class RelayReader(ResultReader):
             record.usage, record.tier = answer.get("usage"), answer.get("service_tier")
         return Relayed(response.status, response.raw_headers, content, JSON, record)
 
+    def bytes_result(self, response: UpstreamResponse, attempts: int) -> Relayed:
+        """Return the answer as it came, if it is one of text or bytes."""
+        kind = response.headers.get("content-type") or JSON
+        content = self._checked_bytes(response, kind)
+        return Relayed(response.status, response.raw_headers, content, kind, super().record(response, attempts))
+
     def canonical_result(
         self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
     ) -> Relayed:
@@ -105,7 +108,10 @@ class RelayReader(ResultReader):
         canonical, bridged = self._carried(answer, response)
         record = super().record(response, attempts, (*losses, *bridged))
         record.usage, record.tier = canonical.get("usage"), canonical.get("service_tier")
-        return Relayed(response.status, response.raw_headers, self._encode(canonical, response), JSON, record)
+        content, kind = self._encode(canonical, response), JSON
+        if self._call.operation.sends_text(self._call.original_call.body) and isinstance(canonical.get("text"), str):
+            content, kind = canonical["text"].encode(), "text/plain; charset=utf-8"
+        return Relayed(response.status, response.raw_headers, content, kind, record)
 
     @property
     def _event_reader(self) -> Callable[..., StreamReader]:

@@ -12,7 +12,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.json_codec import encode
 from llmgate_core.reading.accumulate.chunks import fold
 from llmgate_core.reading.accumulate.events import fold_events
-from llmgate_core.transports.in_process.request import CHUNKS, WHOLE
+from llmgate_core.transports.in_process.request import BYTES, CHUNKS, WHOLE
 
 if TYPE_CHECKING:
     from llmgate_core.contract.call import JsonObject
@@ -43,27 +43,38 @@ class Blocks:
     def __init__(self, request: InProcessRequest) -> None:
         self._request = request
         self._is_stream: bool = request.call.stream
+        self._is_binary = request.is_binary
+        self._kind = bytes if request.is_binary else dict
         self._chunks: list[JsonObject] = []
         self._count = 0
         self._is_complete = False
         self._last_events = FAMILIES[request.call.family].ends
 
     @property
-    def content_type(self) -> bytes:
-        """Of an answer that comes in chunks."""
-        return CHUNKS if self._is_stream else WHOLE
+    def type_of_whole(self) -> bytes:
+        """The content type of a whole answer."""
+        return BYTES if self._is_binary else WHOLE
+
+    @property
+    def type_of_chunks(self) -> bytes:
+        """The content type of an answer that comes in chunks."""
+        return CHUNKS if self._is_stream and not self._is_binary else self.type_of_whole
 
     def whole(self, answer: Any) -> bytes:
-        """Return a whole answer as a document."""
-        if not isinstance(answer, dict):
-            raise self.error(f"returned {type(answer).__name__}, not a dict or an iterator of dicts")
-        return self._encoded(answer)
+        """Return a whole answer as a document, or its bytes."""
+        if not isinstance(answer, self._kind):
+            kind = self._kind.__name__
+            raise self.error(f"returned {type(answer).__name__}, not {kind} or an iterator of {kind}")
+        return answer if isinstance(answer, bytes) else self._encoded(answer)
 
     def chunk(self, chunk: Any) -> bytes:
         """Return what there is to hand over of the next chunk."""
         self._count += 1
-        if not isinstance(chunk, dict):
-            raise self.error(f"made a chunk that is {type(chunk).__name__}, not a dict")
+        if not isinstance(chunk, self._kind):
+            raise self.error(f"made a chunk that is {type(chunk).__name__}, not {self._kind.__name__}")
+        if isinstance(chunk, bytes):
+            self._is_complete = True
+            return chunk
         self._is_complete = self._is_complete or _is_last(chunk, self._last_events)
         if self._is_stream:
             return b"data: %b\n\n" % self._encoded(chunk)
@@ -77,7 +88,7 @@ class Blocks:
         if not self._is_complete:
             last = f"of type {' or '.join(sorted(self._last_events))}" if self._last_events else "with a finish_reason"
             raise self.error(f"ended without a chunk {last}, so that its answer may have been cut off")
-        return b"" if self._is_stream else self._encoded(self._folded())
+        return b"" if self._is_stream or self._is_binary else self._encoded(self._folded())
 
     def error(self, problem: str) -> PluginError:
         """Return the error for what the hook did."""

@@ -58,8 +58,9 @@ class Channel:
         """
         if self.has_stopped():
             raise StoppedError
-        self._blocks.append(block)
-        _wake(self._reader)
+        if block:  # an empty one would be the end
+            self._blocks.append(block)
+            _wake(self._reader)
         if len(self._blocks) < ROOM:
             return None
         waiting: Future[None] = Future()

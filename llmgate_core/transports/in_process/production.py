@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from llmgate_core.errors import LLMGateError
 from llmgate_core.transports.in_process.blocks import Blocks, is_asynchronous, is_whole
 from llmgate_core.transports.in_process.channel import Channel, StoppedError
-from llmgate_core.transports.in_process.request import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,18 +178,18 @@ class Production:
         if answer is None:
             self.channel.open(None)
             return
-        document = self._blocks.whole(answer)
-        self.channel.open(WHOLE)
-        self.channel.put(document)
+        whole = self._blocks.whole(answer)
+        self.channel.open(self._blocks.type_of_whole)
+        self.channel.put(whole)
 
     def _open_stream(self) -> None:
         """Open a stream before its first chunk, for which there is a limit of its own."""
         if self._request.call.stream:
-            self.channel.open(self._blocks.content_type)
+            self.channel.open(self._blocks.type_of_chunks)
 
     def _open_document(self) -> None:
         """Open a document that is made of chunks with the first of them."""
-        self.channel.open(self._blocks.content_type)
+        self.channel.open(self._blocks.type_of_chunks)
 
     def _finish(self, rest: bytes) -> None:
         if rest:

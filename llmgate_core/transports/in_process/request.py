@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from llmgate_core.contract.limits import Deadline, Limits
     from llmgate_core.registry.hooks import BoundPlugin
 
-__all__ = ["CHUNKS", "NOT_SERVED", "WHOLE", "InProcessRequest", "in_process_request"]
+__all__ = ["BYTES", "CHUNKS", "NOT_SERVED", "WHOLE", "InProcessRequest", "in_process_request"]
 
 NOT_SERVED = 0
 """The status of an answer that the plugin did not give: its hook returned None."""
-WHOLE, CHUNKS = b"application/json", b"text/event-stream"
-"""The content types of what a plugin answers: a JSON document, or one event for each chunk."""
+WHOLE, CHUNKS, BYTES = b"application/json", b"text/event-stream", b"application/octet-stream"
+"""The content types of what a plugin answers: a JSON document, one event for each chunk, or bytes as they are."""
 
 
 @dataclass(slots=True, repr=False)
@@ -25,19 +25,22 @@ class InProcessRequest(TransportRequest):
     """What the hook `serve` is called with, and whose it is.
 
     Attributes:
-        plugin: a `BoundPlugin`. call, route: of contract.call.
+        plugin: a `BoundPlugin`. call, route: of contract.call. is_binary: the answer is bytes.
     """
 
     plugin: Any = None
     call: Any = None
     route: Any = None
+    is_binary: bool = False
 
 
 _HERE = Origin("in-process", "", 0)  # nothing connects to it
 
 
 def in_process_request(
-    plugin: BoundPlugin, call: Call, route: Route, deadline: Deadline, limits: Limits
+    plugin: BoundPlugin, call: Call, route: Route, deadline: Deadline, limits: Limits, *, is_binary: bool
 ) -> InProcessRequest:
     """Return the request for a call, which has the deadline and the limits of any other."""
-    return InProcessRequest("SERVE", _HERE, "", [], b"", deadline, limits, plugin=plugin, call=call, route=route)
+    return InProcessRequest(
+        "SERVE", _HERE, "", [], b"", deadline, limits, plugin=plugin, call=call, route=route, is_binary=is_binary
+    )

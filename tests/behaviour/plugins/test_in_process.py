@@ -135,6 +135,20 @@ def test_another_family(ask: Served) -> None:
     assert ask(plugin, "embedding", "mine/m", "hi", family="embedding").data[0].embedding == [0.5, 1.0]
 
 
+@pytest.mark.parametrize("kind", ["whole", "iterator", "asynchronous"])
+def test_speech_is_bytes(kind: str, ask: Served) -> None:
+    makes: dict[str, Any] = {"whole": lambda: b"abc", "iterator": lambda: iter([b"a", b"", b"bc"])}
+    makes["asynchronous"] = lambda: later(b"ab", b"c")
+    plugin = made(lambda self, call, route: makes[kind]())
+    speech: Any = {"family": "speech"}
+    assert ask(plugin, "speech", "mine/m", "hi", "alloy", **speech).content == b"abc"
+    blocks, _ = ask(plugin, "speech", "mine/m", "hi", "alloy", stream=True, **speech)
+    assert b"".join(blocks) == b"abc"
+    for wrong in ({"a": 1}, "abc", [b"a", "b"], [{}]):
+        with pytest.raises(PluginError, match="bytes"):
+            ask(made(lambda self, call, route, wrong=wrong: wrong), "speech", "mine/m", "hi", "alloy", **speech)
+
+
 def test_what_is_not_served_is_sent(ask: Served, upstream: FakeUpstream) -> None:
     upstream.otherwise = Answer.json(answer("from afar"))
     info = ProviderInfo(api=(1, 1), name="mine", base_url=upstream.base_url)
@@ -498,3 +512,31 @@ def test_the_gateway_serves_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert response["output"][0]["content"][0]["text"] == "hello"
             events = gateway.post("/v1/responses", {"model": model, "input": "hi", "stream": True}).text
             assert re.findall(r"^event: (.*)$", events, re.MULTILINE)[-1] == "response.completed"
+
+
+SOUNDS = """
+from llmgate_core.plugin import ProviderInfo, hookimpl
+class Sounds:
+    info = ProviderInfo(api=(1, 1), name="sounds")
+    @hookimpl
+    def serve(self, call, route):
+        return b"RIFF" if route.family == "speech" else {"text": "hi"}
+plugin = Sounds()
+"""
+
+
+def test_the_gateway_passes_on_speech_and_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_points = {"speech:sounds": "plugin", "transcription:sounds": "plugin"}
+    PluginSite(tmp_path, monkeypatch).install("stranger-sounds", entry_points, source=SOUNDS)
+    modes = {"speaks": "audio_speech", "hears": "audio_transcription"}
+    models = [
+        {"model_name": name, "params": {"model": "sounds/m"}, "model_info": {"mode": mode}}
+        for name, mode in modes.items()
+    ]
+    with running_gateway({"model_list": models}) as gateway:
+        speech = gateway.post("/v1/audio/speech", {"model": "speaks", "input": "hi", "voice": "alloy"})
+        assert (speech.status_code, speech.content) == (200, b"RIFF")
+        for wanted, content in (("json", '{"text":"hi"}'), ("text", "hi")):
+            form = {"model": "hears", "response_format": wanted}
+            reply = gateway.http.post("/v1/audio/transcriptions", data=form, files={"file": ("a.wav", b"RIFF")})
+            assert (reply.status_code, reply.text) == (200, content)
