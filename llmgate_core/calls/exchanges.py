@@ -78,6 +78,7 @@ class _Requests:
         sent: how many were sent, all tries included.
         last: the answer to the last one.
         job: its state, for the error.
+        has_made_a_job: a request was answered that must not be repeated, and so must not the whole call.
     """
 
     def __init__(self, call: PreparedCall, reader: ResultReader) -> None:
@@ -86,16 +87,18 @@ class _Requests:
         self.sent = 0
         self.last: UpstreamResponse | None = None
         self.job: JsonObject | None = None
+        self.has_made_a_job = False
 
     def answer_to(self, request: UpstreamRequest) -> Steps:
         """Send a request and return its whole answer."""
-        encoded = self._call.builder.encoded(request)
+        encoded, is_repeatable = self._call.builder.encoded(request), may_be_repeated(self._call, request)
 
         def once(_: int, new_connection: bool) -> Steps:
             self.sent += 1
             return whole_answer(self._call, self._reader, encoded, new_connection=new_connection)
 
-        self.last = yield from with_retries(self._call, once, is_repeatable=may_be_repeated(self._call, request))
+        self.last = yield from with_retries(self._call, once, is_repeatable=is_repeatable)
+        self.has_made_a_job = self.has_made_a_job or not is_repeatable
         return self.last
 
     def stream_of(self, request: UpstreamRequest) -> Steps:
@@ -113,6 +116,8 @@ class _Requests:
         if error.attempts != 0 or self.sent > 1:  # 0: refused before it was sent
             error.attempts = self.sent
         error.partial = self.job if error.partial is None else error.partial
+        if self.has_made_a_job:
+            error.retry = False
         complete_error(error, self._call.route, self._call.secrets)
 
 

@@ -25,7 +25,6 @@ __all__ = ["Try", "with_retries"]
 Try = Callable[[int, bool], Steps]
 """One try of a request: its number, from 1, and whether it needs a new connection."""
 
-
 NOT_SENT = frozenset({"connect", "pool"})
 """Phases of an error in which no byte of a request has left: there was no connection yet."""
 
@@ -37,7 +36,8 @@ def with_retries(call: OutgoingCall, try_once: Try, *, is_repeatable: bool = Tru
     no retries are allowed there may be one all the same, as nothing shows that the upstream saw the first.
 
     A request that is not repeatable goes out on a new connection from the start, since one that was kept may break
-    when the upstream has the request already; and it is tried again only where no connection could be made.
+    when the upstream has the request already; and it is tried again only where no connection could be made. The error
+    then says so to callers who would repeat the whole call.
     """
     attempt, new_connection = 0, not is_repeatable
     while True:
@@ -53,8 +53,10 @@ def with_retries(call: OutgoingCall, try_once: Try, *, is_repeatable: bool = Tru
                 continue
         except APIError as error:
             failure = error
+        if not is_repeatable and failure.phase not in NOT_SENT and failure.attempts != 0:  # 0: refused before
+            failure.retry = False
         wait = wait_after(call, failure, attempt)
-        if wait is None or not (is_repeatable or failure.phase in NOT_SENT):
+        if wait is None:
             try:
                 raise failure
             finally:

@@ -261,6 +261,23 @@ def test_a_stream_that_fails_after_the_job_says_how_many_requests_were_sent(
 # --- the gateway ---
 
 
+@pytest.mark.parametrize("failure", ["500", "429", "reset", "poll"])
+def test_a_client_of_the_gateway_is_told_not_to_make_a_second_job(
+    failure: str, upstream: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(sketch_poller.__file__).read_text("utf-8")
+    PluginSite(tmp_path, monkeypatch).install("stranger-poller", {"chat:poller": "plugin"}, source=source)
+    params = {"model": "poller/m", "api_base": upstream.base_url, "api_key": "k", "max_retries": 0}
+    upstream.otherwise = jobs = Jobs(*([] if failure == "poll" else [AFTER_THE_JOB_WAS_MADE[failure]]))
+    if failure == "poll":
+        upstream.answers = [Answer.json({"id": "j1", "status": "running"}), Answer.json({}, 500)]
+    with running_gateway({"model_list": [{"model_name": "m", "params": params}]}) as gateway:
+        reply = gateway.chat()
+        assert reply.status_code in (429, 500, 502)
+        assert reply.headers["x-should-retry"] == "false"
+    assert jobs.made == (0 if failure == "poll" else 1)
+
+
 def test_the_gateway_answers_in_the_family_that_was_called(
     jobs: Jobs, upstream: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,8 @@ def _headers_of(error: errors.LLMGateError) -> RawHeaders:
     if error.request_id and is_clean(error.request_id) and len(error.request_id) <= MAX_VALUE_CHARACTERS:
         headers.append((b"x-request-id", error.request_id.encode()))
     has_tried = error.attempts is not None and error.attempts > 1
-    if has_tried or (_is_retried_by_clients(error) and not is_worth_retrying(error)):
+    is_final = error.retry is False  # such as that of a job, of which a client's retry would make a second one
+    if has_tried or is_final or (_is_retried_by_clients(error) and not is_worth_retrying(error)):
         headers.append((b"x-should-retry", b"false"))
     return headers
 
