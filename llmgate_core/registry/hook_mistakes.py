@@ -14,7 +14,7 @@ __all__ = ["copy_of", "of_arguments", "of_hook_name", "of_plugin"]
 
 
 def of_plugin(plugin: object) -> str | None:
-    """Return why an object is no plugin; None: it may be one."""
+    """Return why an object cannot be a plugin; None: it may be one."""
     if isinstance(plugin, type):
         return f"it is the class {plugin.__name__}, not an object of it: write `plugin = {plugin.__name__}()`"
     if isinstance(plugin, ModuleType):

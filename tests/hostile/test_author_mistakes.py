@@ -89,7 +89,7 @@ MISTAKES = {
     # --- entry points ---
     "an attribute that is not there": Mistake("did you mean 'plugin'?", entry_point="acme = llmgate_acme:plugn"),
     "a module that is not there": Mistake("No module named", entry_point="acme = llmgate_acne:plugin"),
-    "a value that is no object": Mistake("write it as 'module:object'", entry_point="acme = llmgate-acme plugin"),
+    "a value that is not an object": Mistake("write it as 'module:object'", entry_point="acme = llmgate-acme plugin"),
     "a misspelt group": Mistake("did its author mean llmgate.chat?", group="chats"),
     "a capital letter": Mistake("write 'acme'", entry_point="Acme = llmgate_acme:plugin"),
     "an entry point twice": Mistake(
@@ -148,7 +148,7 @@ MISTAKES = {
         hook("transform_request", "call, route", "return {}[1]"),
         hook="transform_request",
     ),
-    "an exchange that is no generator": Mistake(
+    "an exchange that is not a generator": Mistake(
         "not a generator", "request", hook("exchange", "call, route", "return {}"), hook="exchange"
     ),
     # --- answers ---

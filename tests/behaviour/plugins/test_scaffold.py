@@ -175,3 +175,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path)
 def test_a_wire_of_its_own_begins_with_chat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert new(tmp_path, "acme", "--family", "embedding") == 2
     assert "--openai-compatible" in capsys.readouterr().err
+
+
+def test_the_page_shows_the_pyproject_that_is_written(tmp_path: Path) -> None:
+    assert new(tmp_path, "acme", "--openai-compatible", "--family", "chat", "--family", "embedding") == 0
+    page = (ROOT / "docs" / "plugins" / "publishing.md").read_text("utf-8")
+    assert f"```toml\n{(tmp_path / 'llmgate-acme' / 'pyproject.toml').read_text('utf-8')}```" in page
