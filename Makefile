@@ -91,6 +91,7 @@ reference: venv ## write docs/reference.md from signatures and docstrings
 bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/parts.py
+	$(BIN)/python benchmarks/discovery.py
 
 bench-check: venv ## fail if a budget is missed by 15 % in the median of five runs; six minutes (ARGS="--only stream")
 	$(BIN)/python benchmarks/check.py $(ARGS)

@@ -27,7 +27,7 @@ __all__ = ["InstalledFiles", "installed_files"]
 OF_INSTALLER = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"})
 MAX_FILES = 20_000
 MAX_NAMED = 3
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _hash_of(path: Path) -> str:
     """Return the hash of a file as RECORD writes it; empty if it cannot be read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", buffering=0) as file:
             while block := file.read(BLOCK_BYTES):
                 digest.update(block)
     except OSError:
