@@ -12,7 +12,7 @@ from llmgate_core.testing.conformance.check import CheckResult, NotApplicableErr
 from llmgate_core.testing.conformance.samples import Sample
 from llmgate_core.testing.conformance.wire import Wire
 
-__all__ = ["Checks", "loaded_plugin", "results_of"]
+__all__ = ["Checks", "checks_of", "loaded_plugin", "results_of"]
 
 KIT = __name__.rpartition(".")[0]
 
@@ -39,6 +39,7 @@ class Checks:
         wire: how the provider's answers look; None: only what needs no answer is checked.
         options: values of `provider_options`, for a plugin that requires some.
         known_failures: check -> why it fails. It must fail: a known failure that passes is an error.
+        last_result: what became of the check that ran last, for the report.
     """
 
     family: ClassVar[str]
@@ -50,6 +51,7 @@ class Checks:
     options: ClassVar[Mapping[str, str]] = {}
     known_failures: ClassVar[Mapping[str, str]] = {}
     samples: ClassVar[tuple[Sample, ...]] = ()
+    last_result: CheckResult | None = None
     _bench: ClassVar[Bench | None] = None
 
     def __init_subclass__(cls) -> None:
@@ -119,10 +121,15 @@ def _is_check(cls: type, name: str) -> bool:
     return bool(getattr(getattr(cls, name, None), "is_check", False))
 
 
+def checks_of(cls: type[Checks]) -> tuple[str, ...]:
+    """Return the names of a class's checks, in alphabetical order."""
+    return tuple(name for name in sorted(dir(cls)) if _is_check(cls, name))
+
+
 def results_of(cls: type[Checks], *names: str) -> list[CheckResult]:
     """Run the checks of a class without pytest, or only those that are named, in alphabetical order."""
     case = cls()
-    wanted = names or tuple(name for name in sorted(dir(cls)) if _is_check(cls, name))
+    wanted = names or checks_of(cls)
     try:
         return [judged(case, getattr(cls, name).findings_of) for name in wanted]
     finally:

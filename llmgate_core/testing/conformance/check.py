@@ -67,7 +67,8 @@ def check(function: Callable[[Any], Findings]) -> Callable[[Any], None]:
     @wraps(function)
     def run(self: Any) -> None:
         __tracebackhide__ = True  # pytest then shows the findings alone
-        _deliver(judged(self, function))
+        self.last_result = judged(self, function)  # pytest makes an instance for each test; the report reads it
+        _deliver(self.last_result)
 
     run.is_check = True  # type: ignore[attr-defined]
     run.findings_of = function  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from llmgate_core.contract.call import API_VERSION
 from llmgate_core.testing.conformance.base import Checks, loaded_plugin
 from llmgate_core.testing.conformance.check import CheckResult
 
-__all__ = ["report_of", "subject_of"]
+__all__ = ["report_of", "row_of", "subject_of"]
 
 SCHEMA = 1
 
@@ -36,9 +36,12 @@ def _version_of(distribution: str | None) -> str | None:
         return None
 
 
-def report_of(runs: Iterable[tuple[Mapping[str, Any], Iterable[CheckResult]]]) -> dict[str, Any]:
-    """Return the report of several classes of checks, with how many checks ended how."""
-    listed = [{**subject, "checks": [_row_of(result) for result in results]} for subject, results in runs]
+def report_of(runs: Iterable[tuple[Mapping[str, Any], list[dict[str, Any]]]]) -> dict[str, Any]:
+    """Return the report of several classes of checks, with how many checks ended how.
+
+    `runs` has for each class its subject and a row for each check.
+    """
+    listed = [{**subject, "checks": rows} for subject, rows in runs]
     outcomes = [row["outcome"] for run in listed for row in run["checks"]]
     counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
     return {
@@ -50,7 +53,8 @@ def report_of(runs: Iterable[tuple[Mapping[str, Any], Iterable[CheckResult]]]) -
     }
 
 
-def _row_of(result: CheckResult) -> dict[str, Any]:
+def row_of(result: CheckResult) -> dict[str, Any]:
+    """Return what became of one check."""
     row: dict[str, Any] = {"check": result.check, "outcome": result.outcome, "purpose": result.purpose}
     if result.findings:
         row["findings"] = list(result.findings)

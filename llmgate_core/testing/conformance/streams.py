@@ -180,6 +180,7 @@ class StreamChecks(Checks):
             if self.wire is not None and self.wire.events is None:
                 yield "the capability streaming is claimed, but the wire has no `events`"
             return
+        _ = self.the_wire  # without one, nothing says whether the provider streams
         try:
             call = self.bench.prepare(self.samples[0], stream=True)
         except UnsupportedParamsError:
