@@ -60,6 +60,7 @@ from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.jobs import Job
 from llmgate_core.reading.readers.canonical import CanonicalParser
+from llmgate_core.reading.text_rewriter import TextRewriter, map_strings
 from llmgate_core.reading.upstream_errors import error_of_object
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.secrets import Secret
@@ -118,6 +119,7 @@ __all__ = [
     "StreamParser",
     "StreamRepair",
     "StreamRewriter",
+    "TextRewriter",
     "Timeouts",
     "Transport",
     "TransportRequest",
@@ -137,6 +139,7 @@ __all__ = [
     "judge_by_catalogue",
     "judge_metadata",
     "judge_value",
+    "map_strings",
     "path_segment",
     "provider_info",
     "say_error",

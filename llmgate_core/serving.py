@@ -25,9 +25,11 @@ from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.files.uploads import content_type_of
 from llmgate_core.json_codec import decode, encode, has_more_values
 from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims, normalise
+from llmgate_core.registry.extensions import Extension
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.listing import listed_models
 from llmgate_core.registry.loading import load_claim
+from llmgate_core.registry.registry import load_extensions, register_extensions
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
@@ -46,6 +48,7 @@ __all__ = [
     "OPTION_NAMES",
     "CallRecord",
     "ExplainedRequest",
+    "Extension",
     "Family",
     "FilePart",
     "Forwarded",
@@ -79,8 +82,10 @@ __all__ = [
     "is_worth_retrying",
     "listed_models",
     "load_claim",
+    "load_extensions",
     "mask",
     "normalise",
+    "register_extensions",
     "say",
     "say_error",
     "short_values",

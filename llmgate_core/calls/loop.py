@@ -33,8 +33,10 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
     Raises:
         LLMGateError: the call failed; all retries are behind it.
     """
+    is_let_through = False
     try:
         observers.before(call)
+        is_let_through = True
         answer = yield from _answer_steps(call, reader)
     except LLMGateError as error:
         failure = error
@@ -44,12 +46,13 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
     else:
         if isinstance(answer, StartedStream):
             return (yield from stream_steps(call, answer, observers))
-        observers.ended(call, "finished", usage=getattr(answer, "usage", None))
+        observers.ended(call, "finished", answer=answer)
         is_burst = call.fake_stream or call.upstream_call.stream
         return (yield from _burst_steps(call, reader, answer)) if is_burst else answer
     if isinstance(failure, APIError):
         without_frames(failure)
-    observers.ended(call, outcome_of(failure), error=failure)
+    was_sent = is_let_through and getattr(failure, "attempts", None) != 0
+    observers.ended(call, outcome_of(failure) if was_sent else "refused", error=failure)
     try:
         raise failure
     finally:

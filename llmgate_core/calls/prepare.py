@@ -15,12 +15,14 @@ from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.addresses import Address, Addresses
 from llmgate_core.calls.credentials import CredentialStore
 from llmgate_core.calls.http_request import RequestBuilder, spliced
-from llmgate_core.calls.observers import CallObservers, RelayObservers
+from llmgate_core.calls.observers import CallObservers, RelayObservers, new_request_id
 from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import canonical_body, json_body, output_type_of
+from llmgate_core.calls.rewriting import Rewriting, RewrittenCall
 from llmgate_core.calls.vectors import asking_for_base64
 from llmgate_core.catalogue.models import Catalogue
+from llmgate_core.catalogue.prices import ModelPrices
 from llmgate_core.catalogue.rules import source_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.form import FilePart
@@ -29,7 +31,7 @@ from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Family, Operation
 from llmgate_core.endpoints.near_names import near_misses
-from llmgate_core.errors import BadRequestError, UnsupportedParamsError, bad_request
+from llmgate_core.errors import BadRequestError, LLMGateError, UnsupportedParamsError, bad_request
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
@@ -58,6 +60,9 @@ class CallRequest:
             else has to change.
         allows_local_files: a string in a file's place is a path of this machine.
         streams_bytes: an answer of bytes is passed on as it comes.
+        request_id: the id that a server has given the call; empty: it gets one if an extension sees it.
+        caller: who called, for observers; None: not known.
+        prices: those that hold instead of the catalogue's; None: the catalogue's do.
         is_relayed: another program's request: `inputs` are JSON and are sent as they came, and since that program reads
             the ledger, losses are no warnings here.
     """
@@ -71,6 +76,9 @@ class CallRequest:
     allows_local_files: bool = True
     streams_bytes: bool = False
     is_relayed: bool = False
+    request_id: str = ""
+    caller: str | None = None
+    prices: ModelPrices | None = None
 
 
 class CallPreparer:
@@ -83,7 +91,9 @@ class CallPreparer:
         self.client = client
         self.plugins = plugins
         self.observers = observers
-        self.relay_observers = RelayObservers(plugins)
+        self.relay_observers = RelayObservers(plugins, lambda _: observers.delivery)
+        rewriting = Rewriting(plugins)
+        self.rewriting = rewriting if rewriting.are_any else None
         catalogue = Catalogue.shipped()
         self.plugins.add_models_to(catalogue)
         if settings.catalogue_file is not None:
@@ -108,22 +118,60 @@ class CallPreparer:
     def prepare(self, request: CallRequest, *, require_key: bool = True) -> PreparedCall:
         """Return the call ready to be sent; nothing has touched the network yet.
 
+        Args:
+            request: what the caller asks for.
+            require_key: the call will be sent. False: it is prepared to be shown, so observers do not see a refusal.
+
         Raises:
             LLMGateError: whatever can be known to be wrong before sending.
         """
         started = time.monotonic()
         family = FAMILIES[request.family]
         operation = family.operations[request.operation]
+        if self.observers.are_any and not request.request_id:
+            request.request_id = new_request_id()
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options)
-        body, left_out = complete_body(request, family, options)
-        address = self._addressed(target, body, options, require_key=require_key)
-        target, route = address.target, address.route
-        is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
-        fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
-        original_call = build_call(
-            request, operation, body, options, route.provider, is_fake_stream=fake_stream is not None
-        )
+        route: Route | None = None
+        call: Call | None = None
+        try:
+            body, ledger = complete_body(request, family, options)
+            address = self._addressed(target, body, options, require_key=require_key)
+            target, route = address.target, address.route
+            is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
+            fake_stream = _take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
+            built = build_call(
+                request, operation, body, options, route.provider, is_fake_stream=fake_stream is not None
+            )
+            if fake_stream:
+                ledger = (_fake_stream_entry(target, is_ignored=is_ignored), *ledger)
+            rewriting: RewrittenCall | None = None
+            if self.rewriting is None:
+                call = built
+            else:
+                rewriting = self.rewriting.of_call(built, route)
+                call, ledger = rewriting.call, ledger + rewriting.ledger
+            as_sent = None if call is not built or fake_stream else request.content
+            return self._prepared(request, call, rewriting, address, options, ledger, fake_stream, as_sent, started)
+        except LLMGateError as error:
+            if require_key and self.observers.delivery is not None:
+                self._report_refusal(request, call, route or _bare_route(target), started, error)
+            raise
+
+    def _prepared(
+        self,
+        request: CallRequest,
+        original_call: Call,
+        rewriting: RewrittenCall | None,
+        address: Address,
+        options: Options,
+        ledger: tuple[LedgerEntry, ...],
+        fake_stream: FakeStream,
+        content: bytes | None,
+        started: float,
+    ) -> PreparedCall:
+        """Return a call whose body is complete, ready to be sent; `content` are the bytes that say the same."""
+        family, target, route = FAMILIES[request.family], address.target, address.route
         upstream_call, entries = judge_params(original_call, route, target, options)
         if target.plugin.encodes_vectors and not request.is_relayed:
             upstream_call = asking_for_base64(original_call, upstream_call, target, options)
@@ -136,19 +184,19 @@ class CallPreparer:
             limits=self.client.limits,
             canonical_body=upstream_call.body,
         )
-        content = None
-        if request.content is not None and upstream_call is original_call and not fake_stream:
-            content = _content_of(request, body, options)
+        if content is not None and upstream_call is original_call:
+            content = _content_of(request, original_call.body, options)
+        else:
+            content = None
         upstream_request = build_request(request, content, upstream_call, route, target, builder)
-        ledger: tuple[LedgerEntry, ...] = (_fake_stream_entry(target, is_ignored=is_ignored),) if fake_stream else ()
-        if left_out or entries or upstream_request.ledger:
-            ledger += tuple(dict.fromkeys((*left_out, *entries, *upstream_request.ledger)))
+        if ledger or entries or upstream_request.ledger:
+            ledger = tuple(dict.fromkeys((*ledger, *entries, *upstream_request.ledger)))
         self._warn(request, address, ledger)
         return PreparedCall(
             original_call=original_call,
             upstream_call=upstream_call,
             family=family,
-            operation=operation,
+            operation=family.operations[request.operation],
             target=target,
             route=route,
             ledger=ledger,
@@ -161,7 +209,24 @@ class CallPreparer:
             fake_stream=fake_stream,
             started=started,
             credentials=None if target.plugin.credentials is None else self.credentials.of_call(target.plugin, route),
+            rewriting=rewriting,
+            prices=request.prices,
+            caller=request.caller,
         )
+
+    def _report_refusal(
+        self, request: CallRequest, call: Call | None, route: Route, started: float, error: LLMGateError
+    ) -> None:
+        """Tell the observers; of a call that no extension has rewritten yet they see no body, since one might have."""
+        if call is None:
+            call = Call(
+                request.family,
+                "" if request.model is None else str(request.model),
+                {},
+                request_id=request.request_id,
+                operation=request.operation,
+            )
+        self.observers.refused(call, route, started, error, request.caller)
 
     def _addressed(
         self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
@@ -177,6 +242,11 @@ class CallPreparer:
             self.observers.warn(address.route, ledger)
         if address.announces_shutdown:
             self.observers.announce_shutdown(address.target)
+
+
+def _bare_route(target: ResolvedModel) -> Route:
+    """Return what is known of the route of a call that was refused before it had one."""
+    return Route(target.plugin.info.name, target.prefix, target.family, target.model, "")
 
 
 def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
@@ -313,6 +383,7 @@ def build_call(
         body=body,
         stream=stream,
         metadata=body.get("metadata"),
+        request_id=request.request_id,
         operation=request.operation,
         wait=bool(options.passed.get("wait")),
         poll_seconds=options.passed.get("poll_seconds"),

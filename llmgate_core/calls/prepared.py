@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from llmgate_core.calls.credentials import CallCredentials
 from llmgate_core.calls.http_request import RequestBuilder
+from llmgate_core.calls.rewriting import RewrittenCall
 from llmgate_core.calls.vectors import ENCODING
-from llmgate_core.catalogue.prices import units_of
+from llmgate_core.catalogue.prices import ModelPrices, units_of
 from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
@@ -44,6 +45,9 @@ class PreparedCall:
             of its answer include the usage.
         started: when the call began, by the monotonic clock.
         credentials: the tokens that it uses; None: the plugin does not fetch any.
+        rewriting: takes its answer back through the extensions; None: none rewrites anything.
+        prices: those that hold instead of the catalogue's; None: the catalogue's do.
+        caller: who called, for observers; None: not known.
         units: what the request asks for, for its price; None: the body of `original_call` says it.
     """
 
@@ -62,6 +66,9 @@ class PreparedCall:
     output_type: Any
     fake_stream: FakeStream
     started: float
+    rewriting: RewrittenCall | None = None
+    prices: ModelPrices | None = None
+    caller: str | None = None
     units: Mapping[str, Any] | None = None
     credentials: CallCredentials | None = None
 

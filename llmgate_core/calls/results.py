@@ -16,6 +16,7 @@ from llmgate_core.bridges.bridge import bridge_response, bridge_stream
 from llmgate_core.calls.fill_ins import filled_answer, filled_stream
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
+from llmgate_core.calls.rewriting import RewrittenCall, RewrittenStream
 from llmgate_core.calls.vectors import count_of_inputs, packed_as_asked
 from llmgate_core.catalogue.prices import Cost, billed_tier, units_of
 from llmgate_core.contract.call import JsonObject
@@ -25,12 +26,14 @@ from llmgate_core.errors import APIResponseValidationError, LLMGateError
 from llmgate_core.reading.accumulate.chunks import unfold
 from llmgate_core.reading.readers.base import ERROR_WORD, StreamReader
 from llmgate_core.reading.readers.bytes import ByteReader
+from llmgate_core.reading.readers.checked_chunks import CheckedChunks
 from llmgate_core.reading.readers.chunks import chunk_reader
 from llmgate_core.reading.results import HALF_CHARACTERS, binary_result, typed_result
 from llmgate_core.reading.upstream_errors import (
     error_instead_of_answer,
     error_of_object,
     error_of_status,
+    error_reported_by,
     validation_error,
 )
 from llmgate_core.registry.hooks import GuardedParser
@@ -133,16 +136,16 @@ class ResultReader(ABC):
         )
 
     def _price(self, usage: Any, tier: str | None, units: Mapping[str, Any] | None = None) -> Cost | None:
-        row = self._call.target.row
-        if row is None:
+        call, row = self._call, self._call.target.row
+        prices = call.prices or (None if row is None else row.prices)
+        if prices is None:
             return None
-        body = self._call.original_call.body
-        tier = billed_tier(tier, usage, body.get("service_tier"))
-        request_units = self._call.units
+        body, request_units = call.original_call.body, call.units
         if request_units is None:
-            request_units = units_of(self._call.family.name, body)
+            request_units = units_of(call.family.name, body)
         all_units = {**request_units, **units} if units else request_units
-        return row.prices.cost_of(usage, tier=tier, units=all_units)
+        tier = None if call.prices is not None else billed_tier(tier, usage, body.get("service_tier"))
+        return prices.cost_of(usage, tier=tier, units=all_units)
 
     def _canonical(self, response: UpstreamResponse) -> tuple[JsonObject | UpstreamResponse, tuple[LedgerEntry, ...]]:
         """Return the answer in the shape of the family that was called, and what that lost.
@@ -174,7 +177,36 @@ class ResultReader(ABC):
     def _carried(self, answer: JsonObject, response: UpstreamResponse) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
         """Return a canonical answer, completed, in the shape of the family that was called, and what that lost."""
         answer = self._completed(answer)
-        return self._bridged(answer, response) if self._call.is_bridged else (answer, ())
+        ledger: tuple[LedgerEntry, ...] = ()
+        if self._call.is_bridged:
+            answer, ledger = self._bridged(answer, response)
+        answer, entries = self._rewritten_object(answer)
+        return answer, (*ledger, *entries)
+
+    def _rewritten(
+        self, answer: JsonObject | UpstreamResponse
+    ) -> tuple[JsonObject | UpstreamResponse, tuple[LedgerEntry, ...]]:
+        """Return an answer as the extensions rewrite it, and which did. An error in it passes: it is raised later.
+
+        Raises:
+            PluginError: an extension failed. LLMGateError: an extension refuses the answer.
+        """
+        call = self._call
+        if call.rewriting is None or not call.rewriting.reads_answers or call.operation.is_binary:
+            return answer, ()
+        parsed = answer.json() if isinstance(answer, UpstreamResponse) else answer
+        if not isinstance(parsed, dict):
+            return answer, ()
+        rewritten, entries = self._rewritten_object(parsed)
+        return (rewritten if entries else answer), entries
+
+    def _rewritten_object(self, answer: JsonObject) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        """Return what `_rewritten` does, of an answer that is parsed."""
+        call = self._call
+        is_error = error_reported_by(answer) and not answer.get("id")
+        if call.rewriting is None or not call.rewriting.reads_answers or is_error:
+            return answer, ()
+        return call.rewriting.answer(answer)
 
     def _completed(self, answer: JsonObject) -> JsonObject:
         """Return a converted answer with what it lacks."""
@@ -209,7 +241,19 @@ class ResultReader(ABC):
                 parser = cast(StreamParser, GuardedParser(plugin, parser))
         if parser is not None:
             parser = filled_stream(parser, call.upstream_call, call.route.model, time.time())
-        return bridge_stream(call.original_call, call.route, parser) if call.is_bridged else parser
+        if call.is_bridged:
+            parser = bridge_stream(call.original_call, call.route, parser)
+        return parser if call.rewriting is None else self._rewritten_stream(call.rewriting, parser, head)
+
+    def _rewritten_stream(
+        self, rewriting: RewrittenCall, parser: StreamParser | None, head: UpstreamResponse
+    ) -> StreamParser | None:
+        call = self._call
+        stages = rewriting.stages()
+        if not stages:
+            return parser
+        parser = parser or CheckedChunks(call.family, head, call.secrets)
+        return cast(StreamParser, RewrittenStream(parser, stages))
 
     def _invalid_answer(self, made_by: str | None, error: APIResponseValidationError) -> LLMGateError:
         """Return the error for an answer that is not canonical: the plugin's fault where one of its hooks made it."""
@@ -230,6 +274,9 @@ class TypedReader(ResultReader):
         """Return the typed result."""
         canonical, losses = self._canonical(response)
         made_by = None if canonical is response else "transform_response"
+        if self._call.rewriting is not None:
+            canonical, entries = self._rewritten(canonical)
+            losses += entries
         return self._typed_result(canonical, response, attempts, losses, made_by)
 
     def bytes_result(self, response: UpstreamResponse, attempts: int) -> Any:

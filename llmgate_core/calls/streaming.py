@@ -159,4 +159,4 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         usage, ledger = reader.usage, reader.ledger
         record.end(usage=usage, tier=reader.end.tier, reading_losses=ledger, answer=reader.answer, events=reader.count)
         observers.warn(call.route, ledger)
-        observers.ended(call, outcome, chunks=reader.count, usage=usage, error=failure)
+        observers.ended(call, outcome, record=record, chunks=reader.count, error=failure)

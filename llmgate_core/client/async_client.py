@@ -48,6 +48,7 @@ class AsyncClient(
     async def aclose(self) -> None:
         """Close the connections of the running event loop. Your own HTTP client stays open."""
         await self._transports.aclose()
+        await self._drain_events()  # async only
 
     async def __aenter__(self) -> AsyncClient:
         return self

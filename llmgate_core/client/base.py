@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.calls.event_delivery import EventDelivery, InlineDelivery
 from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepare import CallPreparer, CallRequest
 from llmgate_core.calls.prepared import PreparedCall
@@ -14,6 +15,7 @@ from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.errors import bad_request
 from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.extensions import ExtensionHook
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.registry.registry import PluginRegistry
@@ -86,7 +88,8 @@ class BaseClient(ABC):
                 setting.
             limits: sizes in bytes above which an answer is refused; None: the defaults of `Limits`.
             plugins: which installed plugins may be used; None: the setting.
-            extensions: extensions to load, by entry-point name or as objects; None: the setting.
+            extensions: extensions to load: objects, names of entry points, or mappings with `name` and `options`; None:
+                the setting.
             settings: the settings for everything else; None: those of the module `llmgate_core`. With a `Settings` of
                 its own the client shares nothing with the module.
             provider_options: what the provider needs besides the key, by the names that its plugin declares; each one
@@ -125,6 +128,10 @@ class BaseClient(ABC):
     @abstractmethod
     def _open(self) -> None:
         """Make what chooses and keeps the connections."""
+
+    def _delivery(self, observers: Sequence[ExtensionHook]) -> EventDelivery:
+        """Return what takes the events of calls to the observers."""
+        return InlineDelivery(observers)
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
         """Return a client with options that hold for each of its calls, unless the call says otherwise.
@@ -199,7 +206,7 @@ class BaseClient(ABC):
     def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> CallPreparer:
         plugins, extensions, _ = wanted
         registry = PluginRegistry(plugins, extensions)
-        preparer = CallPreparer(self.settings, self._options, registry, CallObservers(registry))
+        preparer = CallPreparer(self.settings, self._options, registry, CallObservers(registry, self._delivery))
         for plugin, family, prefix in self._added:
             registry.add(plugin, family, prefix, replace=True)
         return preparer

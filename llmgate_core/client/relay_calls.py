@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.event_delivery import EventDelivery, ThreadDelivery
 from llmgate_core.calls.loop import call_steps
 from llmgate_core.calls.prepare import CallRequest
 from llmgate_core.calls.prepared import without_long_values
+from llmgate_core.catalogue.prices import ModelPrices
 from llmgate_core.client.base import BaseClient
 from llmgate_core.contract.transport import StreamedContent
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.reading.async_stream import AsyncStream
+from llmgate_core.registry.extensions import ExtensionHook
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded, addressed, forward, forwarding
 from llmgate_core.relay.relay import Relayed, RelayReader
@@ -27,9 +30,21 @@ LARGE_BYTES = 256 * 1024
 
 
 class RelayCalls(BaseClient):
-    """The calls that pass on a request instead of making one. Each hides the key first, as `hide_keys` does."""
+    """The calls that pass on a request instead of making one. Each hides the key first, as `hide_keys` does.
+
+    As all of an asynchronous client's, they never wait for its observers.
+    """
 
     _transports: AsyncTransportSelector
+
+    def _delivery(self, observers: Sequence[ExtensionHook]) -> EventDelivery:
+        return ThreadDelivery(observers)
+
+    async def _drain_events(self) -> None:
+        """Wait until the observers have seen every event, for `DRAIN_SECONDS` at most."""
+        built = (self._parent or self)._built  # not `preparer`, which would read the disk
+        if built is not None and (delivery := built[0].observers.delivery) is not None:
+            await asyncio.to_thread(delivery.drain)
 
     async def relay(
         self,
@@ -40,6 +55,9 @@ class RelayCalls(BaseClient):
         content: bytes | None = None,
         body_bytes: int = 0,
         operation: str = "create",
+        request_id: str = "",
+        caller: str | None = None,
+        prices: ModelPrices | None = None,
         **arguments: Any,
     ) -> Relayed | AsyncStream[bytes]:
         """Pass on a request of another program: the result is not typed, and bytes that need no change are kept.
@@ -52,6 +70,9 @@ class RelayCalls(BaseClient):
             body_bytes: how many there were, where `content` is not given. A large call is prepared in a thread, and
                 its body is freed once the request is made.
             operation: what of the family is called, such as `create`.
+            request_id: the server's id of the call, for extensions; empty: it gets one.
+            caller: who called, for observers.
+            prices: those that hold for its cost; None: the catalogue's.
             **arguments: options, docs/guide/options.md, and parameters that the request does not have.
 
         Returns:
@@ -73,6 +94,9 @@ class RelayCalls(BaseClient):
             allows_local_files=False,
             streams_bytes=True,
             is_relayed=True,
+            request_id=request_id,
+            caller=caller,
+            prices=prices,
         )
         size = len(content) if content else body_bytes
         del body, content  # they may be large, and the call may take minutes
@@ -80,7 +104,7 @@ class RelayCalls(BaseClient):
             call = preparer.prepare(request)
         else:
             call = await asyncio.to_thread(preparer.prepare, request)
-            if not preparer.relay_observers.are_any:
+            if not preparer.relay_observers.are_any and call.rewriting is None:
                 call = without_long_values(call)
         del request
         observers = preparer.relay_observers

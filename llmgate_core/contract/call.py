@@ -41,7 +41,8 @@ class Call:
         body: the canonical (OpenAI-shaped) request without `model`. Hooks must not change it.
         stream: whether the caller asked for a stream.
         metadata: the caller's labels, for observers; sent upstream only if the body has them too.
-        request_id: llmgate's id of this call, for logs and events.
+        request_id: llmgate's id of this call, for logs and events: in a gateway the request's, else one of its
+            own where an extension is loaded; empty otherwise.
         operation: the operation of the family, for example `create`, or `retrieve` with the id in the body.
         wait: create a job and wait until it has ended, through the hook `exchange`.
         poll_seconds: seconds between two polls of a job; None: the plugin chooses.

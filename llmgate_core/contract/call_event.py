@@ -21,7 +21,9 @@ class CallEvent:
     """The end of one call, in exactly one of five ways.
 
     Attributes:
-        call: the call as the caller made it, `metadata` included.
+        call: the call as the caller made it and extensions rewrote it, `metadata` included. If it was refused before
+            extensions had rewritten it, its body is empty.
+        route: where it goes; if it was refused before that was known, without base URL and key.
         outcome: `finished`, `truncated` (the upstream closed the connection early), `failed` (an error), or
             `cancelled` (the caller closed or dropped the stream, or cancelled the task), `refused` (nothing was sent: a
             parameter, a missing key, an extension).
@@ -29,9 +31,9 @@ class CallEvent:
         chunks: how many chunks the caller got, 0 for a whole answer.
         usage: the last usage that the upstream sent, as a dict; None if it sent none.
         error: what was raised; None unless failed, truncated or refused.
-        cost: what the call cost, in US dollars, as a `Cost`; None: not known.
+        cost: what the call cost, as a `Cost`: US dollars as a float, with `source` and `breakdown`; None: not known.
         ledger: what was changed on the way, in order.
-        attempts: how many requests were sent for it, 0 if none.
+        attempts: how many requests were sent for it, 0 if none, or if it was cancelled before the answer began.
         request_id: the upstream's id of the last one; None if it gave none.
         caller: in a gateway, the name of the key that the client used; else None.
     """
@@ -43,7 +45,7 @@ class CallEvent:
     chunks: int = 0
     usage: dict[str, Any] | None = None
     error: BaseException | None = None
-    cost: float | None = None
+    cost: Any = None
     ledger: Sequence[LedgerEntry] = ()
     attempts: int = 0
     request_id: str | None = None

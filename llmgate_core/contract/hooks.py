@@ -119,15 +119,24 @@ class ExtensionHooks:
 
     @hookspec
     def rewrite_call(self, call: Call, route: Route) -> JsonObject | None:
-        """Return another canonical body for the call; None: leave it as it is."""
+        """Return another canonical body for the call; None: leave it as it is.
+
+        A new dict without `model` and with the same `stream`. The extension that was enabled first is asked first.
+        """
 
     @hookspec
     def rewrite_answer(self, call: Call, route: Route, answer: JsonObject) -> JsonObject | None:
-        """Return another canonical answer; None: leave it as it is. `call` is the call as it was rewritten."""
+        """Return another canonical answer; None: leave it as it is. The last extension is asked first.
+
+        `call` is the call as this extension saw it in `rewrite_call`, so what it hid there can be restored here.
+        """
 
     @hookspec
     def rewrite_stream(self, call: Call, route: Route) -> StreamRewriter | None:
-        """Return an object that rewrites the chunks of one stream; None: leave them as they are."""
+        """Return an object that rewrites the chunks of one stream; None: leave them as they are.
+
+        `call` is as in `rewrite_answer`.
+        """
 
     @hookspec
     def on_event(self, event: CallEvent) -> None:

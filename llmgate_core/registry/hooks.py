@@ -12,17 +12,18 @@ import inspect
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType, MemberDescriptorType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pluggy
 
 from llmgate_core.contract.call import API_VERSION, Call, JsonObject, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent, StreamParser
+from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent, StreamParser, UpstreamRequest
 from llmgate_core.endpoints.compatible import OpenAICompatible
-from llmgate_core.endpoints.openai import HTTPEndpoint
+from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
+from llmgate_core.registry.extensions import Extension, ExtensionHook
 from llmgate_core.registry.hook_mistakes import copy_of, of_arguments, of_hook_name, of_plugin
 from llmgate_core.registry.hook_results import (
     PROBLEMS,
@@ -168,7 +169,7 @@ class HookBinder:
         self._manager = _HookManager()
         self._provider_hooks = _hooks_of(ProviderHooks)
         self._extension_hooks = _hooks_of(ExtensionHooks)
-        self._extensions: list[Any] = []
+        self._extensions: list[Extension] = []
 
     def bind(self, plugin: object, *, name: str, distribution: str | None, version: str | None) -> BoundPlugin:
         """Check and register `plugin`.
@@ -207,29 +208,42 @@ class HookBinder:
             bound.passes_answers = plugin.passes_answers
         return bound
 
-    def add_extension(self, extension: object, name: str) -> None:
-        """Check and register an extension: its observers, and its wrappers around provider hooks.
+    def add_extension(self, extension: Extension) -> None:
+        """Check and register an extension: its own hooks, and its wrappers around provider hooks.
 
         Raises:
-            PluginLoadError: an invalid hook.
+            PluginLoadError: an invalid hook, or none at all.
         """
-
-        def refuse(reason: str) -> PluginLoadError:
-            return load_error(reason, name=name, distribution=None, version=None)
-
-        self._check_hooks(extension, {**self._provider_hooks, **self._extension_hooks}, refuse, wrappers=True)
-        self._register(extension, refuse)
+        plugin, refuse = extension.object, extension.load_error
+        self._check_hooks(plugin, {**self._provider_hooks, **self._extension_hooks}, refuse, wrappers=True)
+        marked = _marked_hooks(plugin)
+        if not marked:
+            raise refuse(f"it has no hook; those of extensions are {', '.join(sorted(self._extension_hooks))}")
+        for attribute, options in marked.items():
+            hook = options.get("specname") or attribute
+            is_wrapper = bool(options.get("wrapper") or options.get("hookwrapper"))
+            if is_wrapper and hook in self._extension_hooks:
+                raise refuse(f"hook {hook!r} cannot be a wrapper: it is called for each extension by itself")
+            if not is_wrapper and hook in self._provider_hooks:
+                raise refuse(f"hook {hook!r} belongs to providers; an extension may wrap it: @hookimpl(wrapper=True)")
+        self._register(plugin, refuse)
         self._extensions.append(extension)
 
-    def extension_hooks(self, hook: str) -> tuple[Callable[..., Any], ...]:
-        """Return the functions that implement an extension hook, in the order in which the extensions were enabled."""
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions that were added."""
+        return tuple(self._extensions)
+
+    def extension_hooks(self, hook: str) -> tuple[ExtensionHook, ...]:
+        """Return the implementations of an extension hook, in the order in which the extensions were enabled."""
         caller = getattr(self._manager.hook, hook)
         by_plugin = {id(impl.plugin): impl for impl in caller.get_hookimpls()}
-        return tuple(
-            _with_arguments(impl.function, tuple(impl.argnames), self._extension_hooks[hook])
-            for extension in self._extensions
-            if (impl := by_plugin.get(id(extension))) is not None
-        )
+        found: list[ExtensionHook] = []
+        for extension in self._extensions:
+            if (impl := by_plugin.get(id(extension.object))) is not None:
+                function = _with_arguments(impl.function, tuple(impl.argnames), self._extension_hooks[hook])
+                found.append(ExtensionHook(extension, hook, function))
+        return tuple(found)
 
     def _register(self, plugin: object, refuse: Callable[[str], PluginLoadError]) -> None:
         try:
@@ -250,12 +264,16 @@ class HookBinder:
         if not wrapped:
             return _with_arguments(impl.function, tuple(impl.argnames), arguments)
         caller_of_one = getattr(self._manager_of_one(plugin).hook, hook)
-        return lambda *values: caller_of_one(**dict(zip(arguments, values, strict=True)))
+
+        def call_wrapped(*values: Any) -> Any:
+            return caller_of_one(**dict(zip(arguments, values, strict=True)))
+
+        return _with_model(call_wrapped) if hook == "transform_request" else call_wrapped
 
     def _manager_of_one(self, plugin: object) -> pluggy.PluginManager:
         """Return a manager of one provider and all extensions; in a shared one, other providers would answer too."""
         manager = _HookManager()
-        for each in (plugin, *self._extensions):
+        for each in (plugin, *(extension.object for extension in self._extensions)):
             manager.register(each)
         return manager
 
@@ -361,6 +379,25 @@ def _with_arguments(function: Callable[..., Any], names: tuple[str, ...], spec: 
     return lambda *values: function(*[values[index] for index in indexes])
 
 
+def _with_model(transform_request: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a hook that extensions wrap, so that a body which one of them replaced has the model as the plugin's has.
+
+    Core adds it to the call's own body only; a new dict that goes to the same place needs it as well.
+    """
+
+    def with_model(call: Call, route: Route) -> Any:
+        request = transform_request(call, route)
+        if not isinstance(request, UpstreamRequest) or not isinstance(request.body, dict) or request.body is call.body:
+            return request
+        endpoint = ENDPOINTS.get(call.family, {}).get(call.operation)
+        is_canonical = endpoint is not None and (endpoint.method, endpoint.path) == (request.method, request.path)
+        if not is_canonical or not route.model or "model" in request.body:
+            return request
+        return request.with_body({"model": route.model, **request.body})
+
+    return with_model
+
+
 def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any] | None:
     """Return a hook, guarded; None where it is the one of `OpenAICompatible` that returns what it gets.
 
@@ -374,8 +411,16 @@ def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> 
     return None if hook in UNCHANGED else guarded(bound, hook, function)
 
 
+class HookOwner(Protocol):
+    """A plugin or an extension, by which an error is named."""
+
+    def error(self, hook: str | None, reason: str) -> PluginError:
+        """Return a `PluginError` that names it."""
+        ...
+
+
 def guarded(
-    bound: BoundPlugin,
+    bound: HookOwner,
     hook: str,
     function: Callable[..., Any],
     problem_of: Problem | None = None,

@@ -28,6 +28,7 @@ from llmgate_core.registry.entry_points import (
     shadowed_distributions,
     unreadable_distributions,
 )
+from llmgate_core.registry.extensions import Extension, configured, given_extension, named_options
 from llmgate_core.registry.hooks import BoundPlugin, HookBinder
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.loading import check_info, load_claim, refused
@@ -40,7 +41,7 @@ from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
 
-__all__ = ["PluginRegistry", "allowed_claims"]
+__all__ = ["PluginRegistry", "allowed_claims", "load_extensions", "register_extensions"]
 
 
 class PluginRegistry:
@@ -60,8 +61,12 @@ class PluginRegistry:
         self._failed: dict[str, PluginError] = {}
         for extension in extensions:
             self._add_extension(extension)
-        self.before_call = self._hooks.extension_hooks("before_call")
-        self.on_event = self._hooks.extension_hooks("on_event")
+        self.extension_hooks = self._hooks.extension_hooks
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The client's extensions, in the order in which they were enabled."""
+        return self._hooks.extensions
 
     def claims(self) -> Mapping[tuple[str, str], tuple[PluginEntryPoint, ...]]:
         """Return (family, prefix) -> the claims that are served: the policy allows them, and they own the prefix."""
@@ -258,23 +263,57 @@ class PluginRegistry:
     def _allowed(self, claim: PluginEntryPoint) -> bool:
         return _allows(self._policy, claim)
 
-    def _add_extension(self, extension: Any) -> None:
-        if isinstance(extension, str):
-            key = ("extensions", extension)
-            claims = [claim for claim in filter(self._allowed, installed_claims()) if _key(claim) == key]
-            if not claims:
-                raise ConfigError(f"no installed and allowed distribution has the extension {extension!r}")
-            if len(claims) > 1:
-                raise PluginConflictError(
-                    f"the extension {extension!r} is claimed by {shown(claims)}; block one with "
-                    f"{ENVIRONMENT_LIST}=-NAME",
-                    distribution=claims[0].distribution,
-                    plugin=claims[0].value,
-                    version=claims[0].version,
-                )
-            self._hooks.add_extension(load_claim(claims[0]), extension)
-        else:
-            self._hooks.add_extension(extension, type(extension).__name__)
+    def _add_extension(self, given: Any) -> None:
+        named = named_options(given)
+        if named is None:
+            self._hooks.add_extension(given if isinstance(given, Extension) else given_extension(given))
+            return
+        name, options = named
+        claim = self._claim_of_extension(name)
+        loaded = Extension(load_claim(claim), name, claim.distribution, claim.version)
+        self._hooks.add_extension(configured(loaded, options))
+
+    def _claim_of_extension(self, name: str) -> PluginEntryPoint:
+        allowed = filter(self._allowed, installed_claims())
+        claims = [claim for claim in allowed if _key(claim) == ("extensions", name)]
+        if not claims:
+            raise ConfigError(f"no installed and allowed distribution has the extension {name!r}")
+        if len(claims) > 1:
+            raise PluginConflictError(
+                f"the extension {name!r} is claimed by {shown(claims)}; block one with {ENVIRONMENT_LIST}=-NAME",
+                distribution=claims[0].distribution,
+                plugin=claims[0].value,
+                version=claims[0].version,
+            )
+        return claims[0]
+
+
+def load_extensions(given: Sequence[Any], policy: PluginPolicy) -> tuple[Extension, ...]:
+    """Return extensions, loaded and checked once, which several clients may be given.
+
+    Args:
+        given: as the argument `extensions` of a client.
+        policy: which distributions may bring them.
+
+    Raises:
+        ConfigError: one is not installed, or not given as an extension can be. PluginLoadError: one cannot be used.
+        PluginConflictError: several distributions have it.
+    """
+    return PluginRegistry(policy, given).extensions
+
+
+def register_extensions(extensions: Sequence[Extension], gateway: object) -> None:
+    """Call the hook `register_gateway` of each extension that has it.
+
+    Raises:
+        PluginError: a hook failed; the message has the reason and the name of the extension.
+    """
+    for hook in PluginRegistry(PluginPolicy(), extensions).extension_hooks("register_gateway"):
+        try:
+            hook(gateway)
+        except Exception as error:
+            reason = f"hook {hook.name} raised {type(error).__name__}: {error}"
+            raise hook.extension.error(hook.name, reason) from error
 
 
 def _key(claim: PluginEntryPoint) -> tuple[str, str]:

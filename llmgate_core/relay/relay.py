@@ -88,6 +88,10 @@ class RelayReader(ResultReader):
         else:
             self._raise_error(canonical, response)
             content, answer = self._encode(canonical, response), canonical
+        if call.rewriting is not None:
+            rewritten, entries = self._rewritten(canonical)
+            losses += entries
+            content = self._encode(rewritten, response) if isinstance(rewritten, dict) else content
         record = super().record(response, attempts, losses)
         if answer is None:
             record.usage = last_usage(content)
@@ -96,10 +100,11 @@ class RelayReader(ResultReader):
         return Relayed(response.status, response.raw_headers, content, JSON, record)
 
     def bytes_result(self, response: UpstreamResponse, attempts: int) -> Relayed:
-        """Return the answer as it came, if it is one of text or bytes."""
+        """Return the answer as it came, or as extensions rewrite its text, if it is one of text or bytes."""
         kind = response.headers.get("content-type") or JSON
-        content = self._checked_bytes(response, kind)
-        return Relayed(response.status, response.raw_headers, content, kind, super().record(response, attempts))
+        content, entries = self._rewritten_text(self._checked_bytes(response, kind))
+        record = super().record(response, attempts, entries)
+        return Relayed(response.status, response.raw_headers, content, kind, record)
 
     def canonical_result(
         self, answer: JsonObject, response: UpstreamResponse, attempts: int, losses: Sequence[LedgerEntry] = ()
@@ -132,6 +137,15 @@ class RelayReader(ResultReader):
         record = super().record(response, attempts, losses)
         record.headers = response.headers
         return record
+
+    def _rewritten_text(self, content: bytes) -> tuple[bytes, tuple[LedgerEntry, ...]]:
+        """Return an answer of plain text as the extensions rewrite it, for which it is `{"text": …}`."""
+        rewriting = self._call.rewriting
+        if rewriting is None or not rewriting.reads_answers or self._call.operation.is_binary:
+            return content, ()
+        answer = {"text": content.decode("utf-8", "replace")}
+        answer, entries = rewriting.answer(answer)
+        return (str(answer.get("text", "")).encode() if entries else content), entries
 
     def _checked_bytes(self, response: UpstreamResponse, kind: str) -> bytes:
         """Return an answer of text or bytes.

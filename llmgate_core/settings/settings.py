@@ -66,7 +66,7 @@ class Settings:
         transport: `http1`, our own HTTP/1.1, or `httpx`.
         ca_file: PEM file, or directory, of the certificates to trust instead of the default ones. None: those of
             `SSL_CERT_FILE` and `SSL_CERT_DIR`; without these, certifi's and the system's.
-        extensions: extensions to load, by entry-point name or as objects.
+        extensions: extensions to load: objects, names of entry points, or mappings with `name` and `options`.
         plugins: which installed plugins may be used.
         catalogue_file: the path of a JSON file whose rows override the catalogue's.
     """

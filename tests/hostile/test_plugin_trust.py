@@ -486,7 +486,11 @@ def test_a_group_that_is_never_read_is_named(site: PluginSite) -> None:
 def test_an_extension_that_two_distributions_bring_is_a_conflict_until_one_is_blocked(
     site: PluginSite, home: FakeUpstream
 ) -> None:
-    source = "class Meter: pass\nplugin = Meter()\n"
+    source = (
+        "from llmgate_core.plugin import hookimpl\n"
+        "class Meter:\n    @hookimpl\n    def on_event(self, event): pass\n"
+        "plugin = Meter()\n"
+    )
     for name in ("llmgate-meter", "llmgate-a-meter"):
         site.install(name, {"extensions:meter": "plugin"}, source=source)
     with client(extensions=["meter"]) as made, pytest.raises(PluginConflictError, match=r"llmgate-a-meter.*-meter"):

@@ -13,17 +13,20 @@ import inspect
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 
+from llmgate_core.serving import Extension
 from llmgate_gateway.access.authenticate import FRESH_SECONDS, authenticate, check_key_again
 from llmgate_gateway.access.cors import origin_headers, preflight
 from llmgate_gateway.access.limits import Admission, address_of, check_head
 from llmgate_gateway.access.opening import open_stores
 from llmgate_gateway.calls.passthrough import forward
+from llmgate_gateway.calls.registration import NOTHING_REGISTERED, registered
 from llmgate_gateway.calls.sending import send_answer
 from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
+from llmgate_gateway.config.extensions import extensions_of
 from llmgate_gateway.dialects.contract import Dialect
 from llmgate_gateway.dialects.loading import load_dialects
 from llmgate_gateway.http.body import read_whole
@@ -107,13 +110,19 @@ class Gateway:
     ) -> None:
         config = config_of(config)
         self._dialects = load_dialects(config.general.dialects, config.plugins)
-        self._stores = open_stores(config.general.stores, config.plugins)
-        self._counts_usage = counts_usage
-        self._snapshot = ConfigSnapshot(config, self._stores, counts_usage=counts_usage)
-        self._observers = RequestObservers(on_begin, observers)
-        self._on_call = tuple(on_call)
         self._pages = {_page_key(name): page for name, page in (pages or {}).items()}
         self._routes = _routes_of(self._dialects.values(), self._pages)
+        extensions = extensions_of(config.settings, config.plugins)
+        added = registered(extensions, config, self._routes) if extensions else NOTHING_REGISTERED
+        if added.pages:
+            self._pages.update(added.pages)
+            self._routes = _routes_of(self._dialects.values(), self._pages)
+        self._middleware = added.middleware
+        self._stores = replace(open_stores(config.general.stores, config.plugins), **added.stores)
+        self._counts_usage = counts_usage
+        self._snapshot = self._new_snapshot(config, extensions)
+        self._observers = RequestObservers(on_begin, observers)
+        self._on_call = tuple(on_call)
         self._error_reply = next(iter(self._dialects.values())).error_reply
         self._admission = Admission()
         self.large_work = LargeWork()
@@ -145,7 +154,8 @@ class Gateway:
     def reconfigure(self, config: GatewayConfig) -> None:
         """Serve new requests by another config; those in flight keep theirs, and its connections until they end.
 
-        Stores and dialects stay what they were.
+        Stores and dialects stay what they were, and what extensions have registered; so do the extensions themselves
+        where the config names the same ones with the same options.
 
         Raises:
             LLMGateError: a plugin or a middleware does not load. Nothing has changed then.
@@ -158,7 +168,14 @@ class Gateway:
         Raises:
             LLMGateError: a plugin or a middleware does not load.
         """
-        return ConfigSnapshot(config, self._stores, counts_usage=self._counts_usage)
+        old = self._snapshot
+        named = (config.settings.extensions, config.plugins)
+        if named == (old.config.settings.extensions, old.config.plugins):
+            return self._new_snapshot(config, old.extensions)
+        return self._new_snapshot(config, extensions_of(config.settings, config.plugins))
+
+    def _new_snapshot(self, config: GatewayConfig, extensions: Sequence[Extension]) -> ConfigSnapshot:
+        return ConfigSnapshot(config, self._stores, extensions, self._middleware, counts_usage=self._counts_usage)
 
     def take_snapshot(self, fresh: ConfigSnapshot) -> None:
         """Serve new requests by a snapshot of `prepare`."""

@@ -465,7 +465,7 @@ def test_an_error_of_before_call_stops_the_call(upstream: FakeUpstream) -> None:
     observer = Observer()
     with client(upstream, extensions=[Guard(), observer]) as made, pytest.raises(BadRequestError, match="no gpt-4o"):
         made.completion("gpt-4o", HI)
-    assert (observer.outcomes, upstream.connections) == ([("failed", 0)], 0)
+    assert (observer.outcomes, upstream.connections) == ([("refused", 0)], 0)
 
 
 def test_every_sync_call_ends_in_exactly_one_way(upstream: FakeUpstream) -> None:

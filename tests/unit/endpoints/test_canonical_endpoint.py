@@ -20,6 +20,7 @@ from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.openai import ENDPOINTS
 from llmgate_core.errors import BadRequestError
 from llmgate_core.plugin import hookimpl
+from llmgate_core.registry.extensions import Extension
 from llmgate_core.registry.hooks import HookBinder
 from tests.support.examples import examples
 
@@ -90,7 +91,7 @@ class Wraps:
 def test_the_hook_is_asked_where_it_may_do_something_else(plugin: Any, extension: Any, asks: bool) -> None:
     binder = HookBinder()
     if extension is not None:
-        binder.add_extension(extension, "wraps")
+        binder.add_extension(Extension(extension, "wraps"))
     bound = binder.bind(plugin, name="openai", distribution=None, version=None)
     route = Route("openai", "openai", "chat", "m", "https://x.test/v1")
     assert (bound.canonical_endpoint(Call("chat", "m", {}), route) is None) is asks

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, count
 
 from llmgate_core import AsyncClient
-from llmgate_core.serving import ENDPOINTS, FAMILIES, ResolvedModel, errors, listed_models
+from llmgate_core.serving import ENDPOINTS, FAMILIES, Extension, ResolvedModel, errors, listed_models
 from llmgate_gateway.access.keys import forbidden_model
 from llmgate_gateway.calls.contract import GatewayCall
 from llmgate_gateway.calls.live_deployment import LiveDeployment, LiveDeployments, has_star, resolve
@@ -52,10 +52,12 @@ class Deployments:
         clients: what calls are made with.
     """
 
-    def __init__(self, config: GatewayConfig, *, asks_usage: bool = False) -> None:
+    def __init__(
+        self, config: GatewayConfig, extensions: Sequence[Extension] = (), *, asks_usage: bool = False
+    ) -> None:
         self._names = ModelNames(config)
         self._default_models = config.general.default_models
-        live = LiveDeployments(config, asks_usage=asks_usage)
+        live = LiveDeployments(config, extensions, asks_usage=asks_usage)
         self._live = {id(entry): live.make(entry) for entry in config.deployments}
         self.clients: Sequence[AsyncClient] = tuple(live.clients.values())
         self._selections: dict[tuple[str, str, str], tuple[Selection, ...]] = {}

@@ -8,12 +8,12 @@ Source: docs/gateway/configure.md; rows S6 and S20 of docs/reliability.md.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.serving import FAMILIES, ModelPrices, ResolvedModel, errors
+from llmgate_core.serving import FAMILIES, Extension, ModelPrices, ResolvedModel, errors
 from llmgate_gateway.calls.pricing import own_prices
 from llmgate_gateway.calls.trusted_certificates import check_ca_file
 from llmgate_gateway.config import Deployment, DeploymentOptions, GatewayConfig, options_for
@@ -100,8 +100,9 @@ class LiveDeployments:
         clients: what calls are made with, by the settings in which they differ.
     """
 
-    def __init__(self, config: GatewayConfig, *, asks_usage: bool) -> None:
+    def __init__(self, config: GatewayConfig, extensions: Sequence[Extension], *, asks_usage: bool) -> None:
         self._config = config
+        self._extensions = extensions
         self._asks_usage = asks_usage
         self.clients: dict[tuple[bool, str | None], AsyncClient] = {}
 
@@ -144,11 +145,15 @@ class LiveDeployments:
     def _client(self, *, preview: bool, ca_file: str | None) -> AsyncClient:
         client = self.clients.get((preview, ca_file))
         if client is None:
-            client = self.clients[preview, ca_file] = _client(self._config, preview=preview, ca_file=ca_file)
+            client = self.clients[preview, ca_file] = _client(
+                self._config, self._extensions, preview=preview, ca_file=ca_file
+            )
         return client
 
 
-def _client(config: GatewayConfig, *, preview: bool, ca_file: str | None) -> AsyncClient:
+def _client(
+    config: GatewayConfig, extensions: Sequence[Extension], *, preview: bool, ca_file: str | None
+) -> AsyncClient:
     settings = config.settings
     if ca_file is not None:
         check_ca_file(ca_file)
@@ -157,7 +162,7 @@ def _client(config: GatewayConfig, *, preview: bool, ca_file: str | None) -> Asy
             enable_preview_features=preview,
             bind_key_to_host=settings.bind_key_to_host,
             transport=settings.transport,
-            extensions=settings.extensions,
+            extensions=extensions,
             plugins=plugin_policy(config.plugins),
             catalogue_file=settings.catalogue_file,
             ca_file=ca_file,

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+from llmgate_core.serving import Extension
 from llmgate_gateway.access.keys import KeyRing
 from llmgate_gateway.access.stores import Stores
 from llmgate_gateway.calls.contract import Middleware, MiddlewareSetup, chain
@@ -29,11 +30,13 @@ class ConfigSnapshot:
 
     Args:
         stores: of the gateway; they outlive the snapshot.
+        extensions: those of `settings.extensions`, loaded. middleware: what extensions have added, outermost.
         counts_usage: something counts the tokens of its calls.
 
     Attributes:
         handler: answers a call: every middleware, then the deployment that is selected.
         client_limits: how long clients may take.
+        extensions: as given.
         users: requests that hold this snapshot.
 
     Raises:
@@ -46,21 +49,33 @@ class ConfigSnapshot:
         "client_limits",
         "config",
         "deployments",
+        "extensions",
         "general",
         "handler",
         "keys",
         "users",
     )
 
-    def __init__(self, config: GatewayConfig, stores: Stores, *, counts_usage: bool = False) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        stores: Stores,
+        extensions: Sequence[Extension] = (),
+        middleware: Sequence[Middleware] = (),
+        *,
+        counts_usage: bool = False,
+    ) -> None:
         self.config = config
+        self.extensions = extensions
         self.general = config.general
         timeouts = config.general.timeouts
         self.client_limits = ClientLimits(timeouts.body, timeouts.write, config.general.limits.min_body_rate)
         self.keys = KeyRing(config, stores.keys)
-        self.deployments = Deployments(config, asks_usage=_asks_usage(config, counts_usage=counts_usage))
-        call = partial(call_upstream, deployments=self.deployments, keeps_body=bool(config.general.middleware))
-        self.handler = chain(_middleware_of(config, stores), call)
+        self.deployments = Deployments(
+            config, extensions, asks_usage=_asks_usage(config, counts_usage=counts_usage or bool(middleware))
+        )
+        layers = (*middleware, *_middleware_of(config, stores))
+        self.handler = chain(layers, partial(call_upstream, deployments=self.deployments, keeps_body=bool(layers)))
         self.users = 0
         self._is_retired = False
         self._closing: asyncio.Task[None] | None = None
@@ -103,7 +118,8 @@ class ConfigSnapshot:
 
 def _asks_usage(config: GatewayConfig, *, counts_usage: bool) -> bool:
     setting = config.general.stream_usage
-    return (counts_usage or bool(config.general.middleware)) if setting is None else setting
+    counts = counts_usage or bool(config.general.middleware or config.settings.extensions)
+    return counts if setting is None else setting
 
 
 def _middleware_of(config: GatewayConfig, stores: Stores) -> Sequence[Middleware]:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from llmgate_core import AsyncStream
-from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors, short_values, units_of
+from llmgate_core.serving import FAMILIES, CallRecord, Operation, Relayed, errors, short_values
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.calls.deployments import Deployments
 from llmgate_gateway.calls.live_deployment import LiveDeployment
@@ -100,7 +100,16 @@ async def _relay_with_usage(
     body, content = with_usage(call.body, call.content)
     try:
         answer = await deployment.client.relay(
-            call.family, model, body, content=content, body_bytes=call.size, operation=call.operation, **arguments
+            call.family,
+            model,
+            body,
+            content=content,
+            body_bytes=call.size,
+            operation=call.operation,
+            request_id=call.record.request_id,
+            caller=call.caller.name,
+            prices=deployment.own_prices,
+            **arguments,
         )
     except errors.LLMGateError as error:
         if not refuses_usage(error):
@@ -122,7 +131,16 @@ def _relay(
     if call.size > LARGE_BYTES and not keeps_body:
         call.body, call.content = short_values(body), None
     return deployment.client.relay(
-        call.family, model, body, content=content, body_bytes=call.size, operation=call.operation, **arguments
+        call.family,
+        model,
+        body,
+        content=content,
+        body_bytes=call.size,
+        operation=call.operation,
+        request_id=call.record.request_id,
+        caller=call.caller.name,
+        prices=deployment.own_prices,
+        **arguments,
     )
 
 
@@ -148,7 +166,7 @@ def _whole(
             headers.append(ATTACHMENT)
     headers += passed_raw_headers(answer.raw_headers, key_leaks)
     headers += _own_headers(call, answer.record, key_leaks)
-    _record_usage(call, deployment, answer.record)
+    _record_usage(call, answer.record)
     if record.cost is not None:
         headers.append((b"x-llmgate-cost", b"%.10f" % record.cost))
     deployment.record_outcome("finished", None)
@@ -179,7 +197,7 @@ def _stream(
             if content_log is not None:
                 content_log.end(is_text=is_events)
             record.ledger = tuple(dict.fromkeys((*record.ledger, *stream.record.ledger)))  # reading may have lost more
-            _record_usage(call, deployment, stream.record)
+            _record_usage(call, stream.record)
             record.upstream_events = max(stream.record.events, record.events)
             if record.error_code != STOPPING.code:
                 deployment.record_outcome(record.outcome, record.error_code)
@@ -211,14 +229,11 @@ def _show(call: GatewayCall, model: str, arguments: Mapping[str, Any]) -> None:
     )
 
 
-def _record_usage(call: GatewayCall, deployment: LiveDeployment, upstream: CallRecord) -> None:
+def _record_usage(call: GatewayCall, upstream: CallRecord) -> None:
     record, usage = call.record, upstream.usage
     record.usage = usage
     if usage is not None:
-        if deployment.own_prices is None:
-            cost = upstream.cost_of(usage, upstream.tier)
-        else:
-            cost = deployment.own_prices.cost_of(usage, units=units_of(call.family, call.body))
+        cost = upstream.cost_of(usage, upstream.tier)
         record.cost = None if cost is None else float(cost)
 
 

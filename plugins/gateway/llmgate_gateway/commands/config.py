@@ -105,6 +105,8 @@ def _summary(config: GatewayConfig, served: tuple[Served, ...]) -> Iterator[str]
     needed = sorted({plugin for entry in served for plugin in entry.families.values()})
     if needed:
         yield f"plugins: {', '.join(needed)}"
+    if config.settings.extensions:
+        yield f"extensions: {', '.join(entry.name for entry in config.settings.extensions)}"
     keys = (config.general.master_key is not None) + len(config.general.keys)
     yield f"keys for clients: {keys or 'none, so anyone who reaches the gateway may use it'}"
     for warning in config.warnings:

@@ -10,19 +10,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from llmgate_core.serving import PluginEntryPoint, errors, installed_claims, load_claim, normalise
-from llmgate_gateway.config.schema.file_schema import PluginChoice
+from llmgate_core.serving import (
+    Extension,
+    PluginEntryPoint,
+    errors,
+    installed_claims,
+    load_claim,
+    load_extensions,
+    normalise,
+)
+from llmgate_gateway.config.routes import plugin_policy
+from llmgate_gateway.config.schema.file_schema import CallSettings, ConfigFile, PluginChoice
 from llmgate_gateway.config.schema.general import GeneralSettings
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
 
-__all__ = ["BUILTIN_DIALECTS", "DIALECTS", "MIDDLEWARE", "STORES", "check_extensions", "load_extension"]
+__all__ = [
+    "BUILTIN_DIALECTS",
+    "DIALECTS",
+    "MIDDLEWARE",
+    "STORES",
+    "check_extensions",
+    "extensions_of",
+    "load_extension",
+]
 
 MIDDLEWARE: Final = "middleware"
 STORES: Final = "stores"
 DIALECTS: Final = "dialects"
 """The groups of entry points, without `llmgate.gateway.` before them."""
 BUILTIN_DIALECTS: Final = ("openai",)
+CORE_GROUP: Final = "llmgate.extensions"
 
 
 def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
@@ -42,8 +60,23 @@ def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
     return load_claim(found[0])
 
 
-def check_extensions(general: GeneralSettings, plugins: PluginChoice, root: Node, problems: Problems) -> None:
-    """Put every extension that the config names, and that not one distribution has, into `problems`."""
+def extensions_of(settings: CallSettings, plugins: PluginChoice) -> tuple[Extension, ...]:
+    """Return the extensions of `settings.extensions`, loaded and configured.
+
+    Raises:
+        LLMGateError: one is not installed or not allowed, several have it, or it does not load or take its options.
+    """
+    given = [{"name": entry.name, "options": entry.options} for entry in settings.extensions]
+    return load_extensions(given, plugin_policy(plugins))
+
+
+def check_extensions(file: ConfigFile, root: Node, problems: Problems, *, loads: bool) -> None:
+    """Put every extension that the config names, and that not one distribution has, into `problems`.
+
+    With `loads` also those of `settings.extensions` that do not load, or do not take their options.
+    """
+    general, plugins = file.general_settings, file.plugins
+    _check_core_extensions(file.settings, plugins, root, problems, loads=loads)
     for path, kind, name in _extensions_of(general):
         entries = _installed(kind, plugins)
         found, installed = [entry for entry in entries if entry.prefix == name], [entry.prefix for entry in entries]
@@ -53,6 +86,22 @@ def check_extensions(general: GeneralSettings, plugins: PluginChoice, root: Node
             problems.add(place, written, _not_installed(kind, name) + near)
         elif len(found) > 1:
             problems.add(place, written, _conflict(name, found))
+
+
+def _check_core_extensions(
+    settings: CallSettings, plugins: PluginChoice, root: Node, problems: Problems, *, loads: bool
+) -> None:
+    installed = _installed(CORE_GROUP, plugins)
+    for index, entry in enumerate(settings.extensions):
+        place, written = root.find(("settings", "extensions", index))
+        if all(claim.prefix != entry.name for claim in installed):
+            near = problems.did_you_mean(entry.name, [claim.prefix for claim in installed])
+            problems.add(place, written, _not_installed(CORE_GROUP, entry.name) + near)
+        elif loads:
+            try:
+                extensions_of(settings.model_copy(update={"extensions": (entry,)}), plugins)
+            except errors.LLMGateError as error:
+                problems.add(place, written, str(error))
 
 
 def _extensions_of(general: GeneralSettings) -> Iterator[tuple[Path, str, str]]:
@@ -74,7 +123,7 @@ def _installed(kind: str, plugins: PluginChoice) -> list[PluginEntryPoint]:
     return [
         entry
         for entry in installed_claims()
-        if entry.family == f"gateway.{kind}"
+        if f"llmgate.{entry.family}" == (kind if kind == CORE_GROUP else f"llmgate.gateway.{kind}")
         and entry.distribution not in block
         and (allow is None or entry.distribution in allow)
     ]
@@ -86,4 +135,5 @@ def _conflict(name: str, found: Iterable[PluginEntryPoint]) -> str:
 
 
 def _not_installed(kind: str, name: str) -> str:
-    return f"nothing installed and allowed has {name!r} among its entry points of the group llmgate.gateway.{kind}"
+    group = kind if kind == CORE_GROUP else f"llmgate.gateway.{kind}"
+    return f"nothing installed and allowed has {name!r} among its entry points of the group {group}"

@@ -200,7 +200,7 @@ def _load(
     if file is not None and plugins:
         from llmgate_gateway.config.extensions import check_extensions  # reads the disk
 
-        check_extensions(file.general_settings, file.plugins, root, problems)
+        check_extensions(file, root, problems, loads=has_variables)
     if plugins:
         from llmgate_gateway.config.routes import check_tree  # loads the client and reads the disk
 

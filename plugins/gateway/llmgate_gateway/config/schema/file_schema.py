@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from llmgate_gateway.config.schema.config_model import ConfigModel
 from llmgate_gateway.config.schema.deployment import Deployment, Policy, Timeout
 from llmgate_gateway.config.schema.fields import BaseURL, Count, HeaderText, Key, ModelName, Names
-from llmgate_gateway.config.schema.general import GeneralSettings
+from llmgate_gateway.config.schema.general import Extensions, GeneralSettings
 
 __all__ = ["Alias", "CallSettings", "ConfigFile", "PluginChoice", "RouterSettings"]
 
@@ -51,8 +51,8 @@ class CallSettings(ConfigModel):
     """Never send a key of the environment to another host than the provider's."""
     transport: Literal["http1", "httpx"] = "http1"
     """The HTTP transport to upstreams."""
-    extensions: Names = ()
-    """Extensions to load, by the names of their entry points."""
+    extensions: Extensions = ()
+    """Extensions to load, which see every call; each a name, or a mapping with `name` and `options`."""
     catalogue_file: str | None = None
     """A JSON file with rows that override those of the catalogue."""
     set_verbose: bool = False

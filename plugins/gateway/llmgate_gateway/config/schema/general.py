@@ -21,6 +21,7 @@ __all__ = [
     "ClientKey",
     "Cors",
     "Extension",
+    "Extensions",
     "GeneralSettings",
     "KeyLimits",
     "Limits",
@@ -138,6 +139,14 @@ def _extension_of(value: Any) -> Any:
 
 
 AnyExtension = Annotated[Extension, BeforeValidator(_extension_of)]
+
+
+def _list_of(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Extensions = Annotated[tuple[AnyExtension, ...], BeforeValidator(_list_of)]
+"""Extensions in a list; a single name is a list of one."""
 
 
 class StoreSettings(ConfigModel):

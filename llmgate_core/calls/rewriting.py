@@ -1,0 +1,299 @@
+"""Let the extensions of a client rewrite calls, answers and streams, in the shapes of the family that was called.
+
+Pure. Calls pass the extensions in the order in which they were enabled, answers in the reverse order: what the first
+one hides from the others on the way out, it restores last.
+
+Source: docs/plugins/extensions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, cast
+
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.ledger import LedgerEntry
+from llmgate_core.contract.upstream import SSEEvent, StreamParser, StreamRewriter
+from llmgate_core.endpoints.families import FAMILIES, Family
+from llmgate_core.errors import APIError
+from llmgate_core.reading.upstream_errors import error_reported_by
+from llmgate_core.registry.extensions import Extension, ExtensionHook
+from llmgate_core.registry.hook_results import Problem
+from llmgate_core.registry.hooks import guarded
+from llmgate_core.registry.registry import PluginRegistry
+
+__all__ = ["Rewriting", "RewrittenStream", "StreamStage"]
+
+SOURCE = "docs/plugins/extensions.md"
+
+
+class Rewriting:
+    """The hooks of a client's extensions that rewrite.
+
+    Attributes:
+        are_any: there are such hooks. reads_answers: one may rewrite whole answers.
+    """
+
+    def __init__(self, plugins: PluginRegistry) -> None:
+        calls = {hook.extension: hook for hook in _guarded_hooks(plugins, "rewrite_call")}
+        self.layers = tuple((extension, calls.get(extension)) for extension in plugins.extensions)
+        self.answers = _guarded_hooks(plugins, "rewrite_answer")[::-1]
+        self.streams = _guarded_hooks(plugins, "rewrite_stream")[::-1]
+        self.are_any = bool(calls or self.answers or self.streams)
+        self.reads_answers = bool(self.answers)
+
+    def of_call(self, call: Call, route: Route) -> RewrittenCall:
+        """Return a call as the extensions rewrite it.
+
+        Raises:
+            PluginError: a hook failed, or returned what no body may be. LLMGateError: an extension refuses the call.
+        """
+        seen: dict[Extension, Call] = {}
+        entries: dict[LedgerEntry, None] = {}
+        for extension, hook in self.layers:
+            seen[extension] = call
+            body = None if hook is None else hook(call, route)
+            if body is None:
+                continue
+            if (problem := _problem_of_body(body, call)) is not None:
+                raise extension.error("rewrite_call", f"hook rewrite_call returned {problem}")
+            call = replace(call, body=dict(body), metadata=body.get("metadata"))  # a copy, should it be `call.body`
+            entries[_entry("request", extension)] = None
+        return RewrittenCall(self, call, route, seen, tuple(entries))
+
+
+class RewrittenCall:
+    """One call on its way back through the extensions: each sees the call as it saw it on the way out.
+
+    So an extension that hides something can restore it without keeping anything between the two.
+
+    Attributes:
+        call: as the last extension left it. ledger: which extensions rewrote it.
+    """
+
+    __slots__ = ("_rewriting", "_route", "_seen", "call", "ledger")
+
+    def __init__(
+        self,
+        rewriting: Rewriting,
+        call: Call,
+        route: Route,
+        seen: Mapping[Extension, Call],
+        ledger: tuple[LedgerEntry, ...],
+    ) -> None:
+        self._rewriting = rewriting
+        self._route = route
+        self._seen = seen
+        self.call = call
+        self.ledger = ledger
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether an extension may rewrite a whole answer."""
+        return self._rewriting.reads_answers
+
+    def answer(self, answer: JsonObject) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        """Return an answer as the extensions rewrite it, and which of them did; the same answer if none did.
+
+        Raises:
+            PluginError: a hook failed, or returned no dict. LLMGateError: an extension refuses the answer.
+        """
+        entries: dict[LedgerEntry, None] = {}
+        for hook in self._rewriting.answers:
+            with _never_retried():
+                rewritten = hook(self._seen[hook.extension], self._route, answer)
+            if rewritten is not None:
+                answer = rewritten
+                entries[_entry("answer", hook.extension)] = None
+        return answer, tuple(entries)
+
+    def stages(self) -> list[StreamStage]:
+        """Return what rewrites the chunks of the call's stream, in the order in which they pass; none: nothing does.
+
+        Raises:
+            PluginError: a hook failed, or returned an object without `feed` and `close`. LLMGateError: an extension
+                refuses the stream.
+        """
+        stages: list[StreamStage] = []
+        for hook in self._rewriting.streams:
+            with _never_retried():
+                rewriter = hook(self._seen[hook.extension], self._route)
+            if rewriter is not None:
+                stages.append(StreamStage(hook.extension, rewriter, FAMILIES[self.call.family]))
+        return stages
+
+
+class StreamStage:
+    """An extension's rewriter of one stream, whose exceptions and odd results are a `PluginError`.
+
+    It is closed before the last event passes, since callers stop reading there.
+    """
+
+    __slots__ = ("_close", "_extension", "_family", "_feed", "_is_closed", "is_changing")
+
+    def __init__(self, extension: Extension, rewriter: StreamRewriter, family: Family) -> None:
+        self._extension = extension
+        self._family = family
+        self._feed = guarded(extension, "rewrite_stream", rewriter.feed, _of_pieces)
+        self._close = guarded(extension, "rewrite_stream", rewriter.close, _of_pieces)
+        self._is_closed = False
+        self.is_changing = False
+
+    @property
+    def entry(self) -> LedgerEntry:
+        """What the ledger says of a stream that it has changed."""
+        return _entry("answer", self._extension)
+
+    def feed(self, chunk: JsonObject) -> list[JsonObject]:
+        """Return what comes out for one chunk."""
+        pieces = self._list(self._feed, chunk)
+        self.is_changing = self.is_changing or pieces != [chunk]
+        if not self._is_last(chunk):
+            return pieces
+        last = next((index for index, piece in enumerate(pieces) if self._is_last(piece)), None)
+        if last is None:
+            raise self._extension.error("rewrite_stream", f"its rewriter keeps the last event, {chunk['type']}")
+        pieces[last:last] = self.close()
+        return pieces
+
+    def close(self) -> list[JsonObject]:
+        """Return what was held back, once."""
+        if self._is_closed:
+            return []
+        self._is_closed = True
+        pieces = self._list(self._close)
+        self.is_changing = self.is_changing or bool(pieces)
+        return pieces
+
+    def _list(self, function: Callable[..., Any], *values: Any) -> list[JsonObject]:
+        """Return the pieces that a function makes; it may be a generator."""
+        with _never_retried():
+            pieces = guarded(self._extension, "rewrite_stream", lambda: list(function(*values)))()
+        if any(type(piece) is not dict for piece in pieces):
+            raise self._extension.error("rewrite_stream", "its rewriter returned a list of other things than dicts")
+        return cast("list[JsonObject]", pieces)
+
+    def _is_last(self, piece: Mapping[str, Any]) -> bool:
+        return self._family.stops_at_end and piece.get("type") in self._family.ends
+
+
+class RewrittenStream:
+    """A parser whose chunks pass through the extensions of a client. A chunk that reports an error passes unchanged."""
+
+    def __init__(self, parser: StreamParser, stages: Sequence[StreamStage]) -> None:
+        self._parser = parser
+        self._stages = stages
+        self._is_refused = False
+
+    @property
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """The parser's entries, and which extensions have changed the stream."""
+        entries = (stage.entry for stage in self._stages if stage.is_changing)
+        return tuple(dict.fromkeys((*getattr(self._parser, "ledger", ()), *entries)))
+
+    def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
+        """Yield the chunks of an event."""
+        for chunk in self._parser.feed(event):
+            yield from self.rewritten(chunk)
+        if getattr(self._parser, "done", False):  # then the reader does not close the parser
+            yield from self.rest()
+
+    def close(self) -> Iterator[JsonObject]:
+        """Yield the last chunks."""
+        for chunk in self._parser.close():
+            yield from self.rewritten(chunk)
+        yield from self.rest()
+
+    def rewritten(self, chunk: JsonObject) -> Iterator[JsonObject]:
+        """Yield what comes out of all stages for one canonical chunk."""
+        if error_reported_by(chunk) and not chunk.get("type"):
+            yield chunk
+        else:
+            yield from self._through(0, chunk)
+
+    def rest(self) -> Iterator[JsonObject]:
+        """Yield what the stages have held back: called once the stream has ended well."""
+        for index in range(len(self._stages)):
+            for piece in self._of_stage(index, None):
+                yield from self._through(index + 1, piece)
+
+    def failed(self, error: APIError) -> Sequence[JsonObject]:
+        """Return the chunks in which the parser reports an error, none for one of an extension's: they repeat text."""
+        report = getattr(self._parser, "failed", None)
+        return () if report is None or self._is_refused else cast("Sequence[JsonObject]", report(error))
+
+    def _through(self, index: int, chunk: JsonObject) -> Iterator[JsonObject]:
+        if index == len(self._stages):
+            yield chunk
+            return
+        for piece in self._of_stage(index, chunk):
+            yield from self._through(index + 1, piece)
+
+    def _of_stage(self, index: int, chunk: JsonObject | None) -> list[JsonObject]:
+        stage = self._stages[index]
+        try:
+            return stage.close() if chunk is None else stage.feed(chunk)
+        except Exception:
+            self._is_refused = True
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an optional attribute of the parser, such as `usage` or `done`."""
+        return getattr(self._parser, name)
+
+
+def _guarded_hooks(plugins: PluginRegistry, name: str) -> tuple[ExtensionHook, ...]:
+    return tuple(
+        ExtensionHook(hook.extension, name, guarded(hook.extension, name, hook.function, PROBLEMS[name]))
+        for hook in plugins.extension_hooks(name)
+    )
+
+
+@contextmanager
+def _never_retried() -> Iterator[None]:
+    """Mark the error of an extension that refuses what the upstream has sent: another try would cost as much again."""
+    try:
+        yield
+    except APIError as error:
+        error.retry = False
+        raise
+
+
+def _entry(parameter: str, extension: Extension) -> LedgerEntry:
+    return LedgerEntry(parameter, "rewritten", f"by the extension {extension.name!r}", SOURCE)
+
+
+def _problem_of_body(body: Mapping[str, Any], call: Call) -> str | None:
+    """Return what keeps a dict from being the body of a call; None: nothing."""
+    if not all(isinstance(name, str) for name in body):
+        return "a body with names that are not strings"
+    if "model" in body:
+        return "a body with a model, which the route says"
+    if bool(body.get("stream")) != bool(call.body.get("stream")):
+        return "a body with another 'stream' than the caller's program asked for"
+    required = FAMILIES[call.family].required if call.operation == "create" else ()
+    missing = [name for name in required if body.get(name) is None]
+    return f"a body without {missing[0]!r}" if missing else None
+
+
+def _of_object(value: Any) -> str | None:
+    return None if value is None or isinstance(value, dict) else f"{type(value).__name__}, not a dict or None"
+
+
+def _of_rewriter(value: Any) -> str | None:
+    if value is None or all(callable(getattr(value, name, None)) for name in ("feed", "close")):
+        return None
+    return f"{type(value).__name__}, which has no feed and close"
+
+
+def _of_pieces(value: Any) -> str | None:
+    is_list = hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
+    return None if is_list else f"a rewriter that makes {type(value).__name__} of a chunk, not a list of dicts"
+
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType(
+    {"rewrite_answer": _of_object, "rewrite_call": _of_object, "rewrite_stream": _of_rewriter}
+)

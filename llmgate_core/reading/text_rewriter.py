@@ -1,0 +1,126 @@
+"""Rewrite the text in a stream, wherever its chunks cut it: a `StreamRewriter` for extensions.
+
+Pure. Knows the places of text in the chunks and events of chat, text completion and Responses, and no provider.
+
+Source: docs/plugins/extensions.md; OpenAI API reference, the stream sections of each endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmgate_core.contract.call import JsonObject
+
+__all__ = ["TextRewriter", "map_strings"]
+
+TEXTS = frozenset({"content", "reasoning_content", "reasoning", "refusal"})
+"""Fields of a chat delta that hold text, besides the arguments of tool calls."""
+PLACE_OF_EVENT = ("type", "output_index", "content_index", "summary_index")
+ALL = object()
+
+Rewrite = Callable[[str, bool], "tuple[str, str]"]
+ChunkOf = Callable[[str], JsonObject]
+_Place = tuple[Any, Any]
+"""The index of a choice or the id of an item, and which of its fields."""
+
+
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return JSON in which `change` has been applied to every string but the names of fields."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [map_strings(item, change) for item in value]
+    if isinstance(value, dict):
+        return {name: map_strings(item, change) for name, item in value.items()}
+    return value
+
+
+class TextRewriter:
+    """Rewrites all text in one stream: the content of each choice, the arguments of each tool call, and so on.
+
+    Args:
+        rewrite: called for each of them with the characters that have come and are not out yet, and whether these are
+            the last; returns what goes out now, and what is held back until more has come. What it holds back from
+            the last characters is dropped.
+    """
+
+    def __init__(self, rewrite: Rewrite) -> None:
+        self._rewrite = rewrite
+        self._held: dict[_Place, tuple[str, ChunkOf]] = {}  # what is held back, and what makes a chunk of it
+
+    def feed(self, chunk: JsonObject) -> list[JsonObject]:
+        """Return the chunks that take the place of one."""
+        if isinstance(chunk.get("type"), str):
+            return self._of_event(chunk)
+        choices, sent = [], chunk.get("choices")
+        if not isinstance(sent, list):
+            return [chunk]
+        before: list[JsonObject] = []
+        for choice in sent:
+            is_dict = isinstance(choice, dict)
+            choices.append(self._of_choice(chunk, choice) if is_dict else choice)
+            if is_dict and choice.get("finish_reason"):
+                before += self._flushed(choice.get("index"))
+        return [*before, {**chunk, "choices": choices}]
+
+    def close(self) -> list[JsonObject]:
+        """Return what was held back."""
+        return self._flushed(ALL)
+
+    def _of_event(self, event: JsonObject) -> list[JsonObject]:
+        kind, item = event["type"], event.get("item_id")
+        if kind.endswith(".delta") and isinstance(event.get("delta"), str):
+            place = (item, tuple(event.get(name) for name in PLACE_OF_EVENT))
+            text = self._ready(place, event["delta"], lambda text: {**event, "delta": text})
+            return [{**event, "delta": text}] if text else []
+        ended = self._flushed(ALL if item is None else item)
+        return [*ended, map_strings(event, lambda text: self._rewrite(text, True)[0])]
+
+    def _of_choice(self, chunk: JsonObject, choice: JsonObject) -> JsonObject:
+        index, is_end, delta = choice.get("index"), bool(choice.get("finish_reason")), choice.get("delta")
+
+        def ready(name: str, text: Any, around: ChunkOf) -> Any:
+            def chunk_of(text: str) -> JsonObject:
+                return {**chunk, "usage": None, "choices": [{"index": index, **around(text), "finish_reason": None}]}
+
+            return self._ready((index, name), text, chunk_of, is_end=is_end) if isinstance(text, str) else text
+
+        if "text" in choice:
+            return {**choice, "text": ready("text", choice["text"], lambda text: {"text": text})}
+        if not isinstance(delta, dict):
+            return choice
+        delta = {name: ready(name, value, _in_delta(name)) if name in TEXTS else value for name, value in delta.items()}
+        if isinstance(delta.get("tool_calls"), list):
+            delta["tool_calls"] = [_of_tool_call(call, ready) for call in delta["tool_calls"]]
+        return {**choice, "delta": delta}
+
+    def _ready(self, place: _Place, text: str, chunk_of: ChunkOf, *, is_end: bool = False) -> str:
+        held, _ = self._held.pop(place, ("", None))
+        out, held = self._rewrite(held + text, is_end)
+        if held:
+            self._held[place] = held, chunk_of
+        return out
+
+    def _flushed(self, owner: Any) -> list[JsonObject]:
+        """Return what was held back of one choice or item, or of all."""
+        places = [place for place in self._held if owner is ALL or place[0] == owner]
+        ended = [self._held.pop(place) for place in places]
+        return [chunk_of(self._rewrite(held, True)[0]) for held, chunk_of in ended]
+
+
+def _in_delta(name: str) -> ChunkOf:
+    return lambda text: {"delta": {name: text}}
+
+
+def _of_tool_call(call: Any, ready: Callable[[str, Any, ChunkOf], Any]) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or "arguments" not in function:
+        return call
+    number = call.get("index")
+
+    def around(text: str) -> JsonObject:
+        return {"delta": {"tool_calls": [{"index": number, "function": {"arguments": text}}]}}
+
+    arguments = ready(f"tool call {number}", function["arguments"], around)
+    return {**call, "function": {**function, "arguments": arguments}}
