@@ -58,6 +58,12 @@ def done(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     return run.stdout
 
 
+@pytest.fixture(autouse=True)
+def no_module_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what another test may have imported under the name of the new plugin, which counts as taken."""
+    monkeypatch.delitem(sys.modules, "llmgate_acme", raising=False)
+
+
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
     with fake_upstream() as running:
