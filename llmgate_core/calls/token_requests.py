@@ -88,7 +88,7 @@ def _leader_steps(call: OutgoingCall, credentials: CallCredentials, flight: Cred
     except LLMGateError as error:
         failure = _told(call, credentials, error)
         if getattr(failure, "phase", None) != "total":
-            outcome = copy(failure)
+            outcome = failure
         raise
     finally:
         store.end(key, flight, outcome)
