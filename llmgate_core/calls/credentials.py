@@ -121,6 +121,10 @@ class CredentialStore:
             flights.pop(key, None)
         flight.end(outcome)
 
+    def matches(self, text: str) -> bool:
+        """Return whether a string has a piece of a token that is kept."""
+        return any(kept.finder.matches(text) for kept in list(self._states.get().kept.values()))
+
     def fresh_until(self, asked: float, expires_in: float | None) -> float:
         """Return until when a credential is used that was asked for at `asked`."""
         if expires_in is None:

@@ -259,6 +259,13 @@ class BaseClient(ABC):
         """Return whether the catalogue has a row for a model, named without a prefix, as in `gpt-4o`."""
         return self.preparer.catalogue.find(name) is not None
 
+    def repeats_credential(self, text: str) -> bool:
+        """Return whether a string has a piece of a token that a plugin has fetched and that is kept now.
+
+        For servers that write down what an upstream sends; errors and headers have no token in them already.
+        """
+        return self.preparer.credentials.matches(text)
+
     def default_prefix(self, mode: str) -> str | None:
         """Return the prefix of the default provider for a mode of the catalogue; None if no provider is the default.
 

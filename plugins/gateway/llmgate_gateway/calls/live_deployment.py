@@ -128,6 +128,7 @@ class LiveDeployments:
             }
         keys = [*options.extra_headers.values(), *(it.api_key for it in destinations)]
         keys += [secret for it in destinations for secret in it.secrets.values()]
+        fetches_tokens = any(target.plugin.credentials is not None for target in targets.values())
         return LiveDeployment(
             entry,
             options,
@@ -135,7 +136,7 @@ class LiveDeployments:
             arguments,
             headers,
             targets,
-            KeyLeakDetector(keys),
+            KeyLeakDetector(keys, client.repeats_credential if fetches_tokens else None),
             entry.label,
             logs_content=config.general.log_content,
             own_prices=own_prices(entry.model_info, targets),

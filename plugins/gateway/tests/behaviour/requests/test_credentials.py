@@ -36,7 +36,7 @@ def config_of(api_base: str, key: str, **params: Any) -> dict[str, Any]:
             {"model_name": "m", "params": {**known, **params}},
             {"model_name": "n", "params": {**known, **params}},
         ],
-        "general_settings": {"passthrough": "m"},
+        "general_settings": {"passthrough": "m", "log_content": True},
     }
 
 
@@ -101,6 +101,16 @@ def answered_chat() -> bytes:
     body = answered(request).body
     assert isinstance(body, bytes)
     return body
+
+
+def test_a_token_in_an_answer_is_not_logged_with_the_content(gateway: RunningGateway, hosts: Hosts) -> None:
+    assert gateway.chat().status_code == 200
+    (token,) = hosts.valid
+    hosts.api.answers.append(Answer(200, answered_chat().replace(b"Hello!", token.encode())))
+    assert token in gateway.chat().text
+    first, second = gateway.wait_records(2)
+    assert "Hello!" in first.extra["response"]
+    assert second.extra["response"] == "***"
 
 
 def test_a_client_learns_nothing_of_why_there_is_no_token(gateway: RunningGateway, hosts: Hosts) -> None:
