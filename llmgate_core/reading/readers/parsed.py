@@ -165,7 +165,7 @@ def _error_in(event: SSEEvent) -> object:
     if event.event in ("error", "message"):
         return reported
     fields = reported if isinstance(reported, Mapping) else {"message": reported}
-    return {"code": event.event, **fields}
+    return {**fields, "code": fields.get("code") or event.event}
 
 
 def _is_broken_json(data: str) -> bool:
