@@ -14,7 +14,7 @@ from llmgate_core.calls.steps import Send, Steps
 from llmgate_core.calls.streaming import started_stream, whole_in_place_of_stream
 from llmgate_core.contract.limits import EventClock
 from llmgate_core.errors import APIError
-from llmgate_core.reading.readers.canonical import CanonicalChunks
+from llmgate_core.reading.readers.canonical import CanonicalParser
 from llmgate_core.reading.upstream_errors import complete_error
 from llmgate_core.transports.in_process.request import CHUNKS, NOT_SERVED, in_process_request
 
@@ -49,7 +49,7 @@ def _asked_once(call: PreparedCall, reader: ResultReader) -> Steps:
             raise plugin.error("serve", "hook serve returned None, but there is no transform_request for an upstream")
         return None
     if call.upstream_call.stream and (call.is_binary or (b"content-type", CHUNKS) in head.raw_headers):
-        stream = reader.stream_reader(head, CanonicalChunks())
+        stream = reader.stream_reader(head, CanonicalParser())
         return (yield from started_stream(call, reader, answer, stream, clock, 1))
     yield from read_body(call, answer, call.limits.body)
     if call.is_binary:

@@ -14,7 +14,7 @@ from llmgate_core.json_codec import decode
 from llmgate_core.reading.readers.end_of_stream import DONE
 from llmgate_core.reading.upstream_errors import error_of_object, error_reported_by
 
-__all__ = ["CanonicalChunks", "CanonicalParser"]
+__all__ = ["CanonicalParser"]
 
 
 class CanonicalParser:
@@ -43,23 +43,4 @@ class CanonicalParser:
 
     def close(self) -> Sequence[JsonObject]:
         """Return nothing; core knows by the chunks whether the stream is complete."""
-        return ()
-
-
-class CanonicalChunks:
-    """The parser of a stream that is made in this process: each event is a chunk, and the end is the end.
-
-    Attributes:
-        done: the end has come.
-    """
-
-    done = False
-
-    def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
-        """Return the event's chunk."""
-        return (decode(event.data),)
-
-    def close(self) -> Sequence[JsonObject]:
-        """Return nothing: what makes the chunks says itself when it has failed."""
-        self.done = True
         return ()

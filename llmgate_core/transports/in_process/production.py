@@ -50,13 +50,16 @@ class Production:
         self._workers = workers
         self._loop = loop
         self._task: asyncio.Task[bool] | None = None
+        self._has_begun = False
 
     def start(self) -> None:
         """Call the function, where it belongs."""
-        if self._request.plugin.serves_async:
-            self._start_task(None)
-        else:
-            self._start_thread(None)
+        start = self._start_task if self._request.plugin.serves_async else self._start_thread
+        try:
+            start(None)
+        except RuntimeError as error:  # there can be no more threads, or the client is being closed
+            self._fail(self._blocks.error(f"could not be run: {error}"))
+            self._end()
 
     def stop(self) -> None:
         """Want no more of it. A task is cancelled; a thread sees it when it hands over its next chunk."""
@@ -67,12 +70,14 @@ class Production:
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def say_that_it_goes_on(self, *, is_late: bool) -> None:
-        """Log that its thread cannot be stopped, as a warning where the call ran out of time."""
+        """Log that its thread cannot be stopped, as a warning where the call ran out of time; if it has begun at all."""
+        if not self._has_begun:
+            return
         level = logging.WARNING if is_late else logging.INFO
         log.log(
             level,
-            "%s: hook serve goes on after its call has ended, since a thread cannot be stopped; its thread is free "
-            "again when it returns or makes its next chunk",
+            "%s: hook serve goes on after its call has ended: a thread cannot be stopped, and ends when the function "
+            "returns or makes its next chunk",
             self._request.plugin.name,
         )
 
@@ -98,6 +103,7 @@ class Production:
             self._end()
 
     def _call(self) -> Any:
+        self._has_begun = True
         return self._request.plugin.serve(self._request.call, self._request.route)
 
     def _run(self, value: Any) -> None:
@@ -206,7 +212,8 @@ class Production:
 
     def _end(self) -> None:
         self.channel.end()
-        self.ended.set_result(None)
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 def _is_running(loop: asyncio.AbstractEventLoop) -> bool:

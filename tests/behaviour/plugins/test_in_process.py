@@ -480,6 +480,31 @@ def test_many_calls_at_once_share_a_bounded_number_of_threads() -> None:
     assert 1 < most <= 32
 
 
+def test_a_call_that_waits_for_a_thread_until_its_deadline_is_late_and_never_runs(
+    stuck: Stuck, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[Any] = []
+
+    def serve(self: Any, call: Any, route: Any) -> Any:
+        calls.append(call)
+        return stuck.function()
+
+    async def main() -> None:
+        async with AsyncClient(settings=Settings()) as client:
+            client.add_plugin(made(serve), family="chat", prefix="mine")
+            first = [asyncio.create_task(client.completion("mine/m", HI)) for _ in range(32)]
+            while len(calls) < 32:
+                await asyncio.sleep(0.01)
+            with pytest.raises(APITimeoutError):
+                await client.completion("mine/m", HI, timeout=0.1)
+            assert "goes on" not in caplog.text
+            stuck.may_end.set()
+            await asyncio.gather(*first)
+
+    asyncio.run(main())
+    assert len(calls) == 32
+
+
 def test_a_client_of_the_callers_own_has_no_effect(ask: Served) -> None:
     plugin = sketch_in_process.plugin
     ask(plugin, "completion", "mine/function", HI, **{"client_session" if ask.is_sync else "aclient_session": object()})
