@@ -70,7 +70,7 @@ class Production:
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def say_that_it_goes_on(self, *, is_late: bool) -> None:
-        """Log that its thread cannot be stopped, as a warning where the call ran out of time; if it has begun at all."""
+        """Log that what has begun cannot be stopped, as a warning where the call ran out of time."""
         if not self._has_begun:
             return
         level = logging.WARNING if is_late else logging.INFO
