@@ -353,6 +353,15 @@ def test_a_function_that_takes_too_long_is_late(
         assert "a thread cannot be stopped" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["coroutine", "later"])
+def test_a_late_task_is_cancelled_while_its_client_is_open(kind: str, stuck: Stuck) -> None:
+    with Client(settings=Settings()) as client:
+        client.add_plugin(made(lambda self, call, route: getattr(stuck, kind)()), family="chat", prefix="mine")
+        with pytest.raises(APITimeoutError):
+            client.completion("mine/m", HI, timeout=0.1)
+        assert stuck.has_ended.wait(PATIENCE_SECONDS / 2)
+
+
 def test_chunks_keep_a_whole_answer_alive(ask: Served) -> None:
     def slow(self: Any, call: Any, route: Any) -> Iterator[Any]:
         for _ in range(5):
