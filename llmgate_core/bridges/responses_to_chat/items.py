@@ -9,11 +9,11 @@ Source: OpenAI API reference, `InputParam` and `ChatCompletionRequestMessage`; B
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from llmgate_core.bridges.fields import listed, other_fields
 from llmgate_core.bridges.responses_to_chat.output import place_of_item
+from llmgate_core.bridges.responses_to_chat.parts import OF_ITEMS, Parts, collapse
 from llmgate_core.bridges.responses_to_chat.sealing import Unsealed, Unsealing
 from llmgate_core.bridges.responses_to_chat.tools import Tools
 from llmgate_core.contract.call import JsonObject
@@ -50,15 +50,9 @@ BUILT_IN = frozenset(
         "program_output",
     }
 )
-CHAT_PARTS = frozenset({"text", "image_url", "file", "input_audio", "refusal"})
 PARAGRAPH = "\n\n"
 NOTHING_FOLLOWS = "no assistant message follows the reasoning"
-OF_ITEMS = frozenset({"type", "id", "status", "created_by"})
-"""Fields that name an item and say how far it is; they mean something to the server that stored it only."""
 OF_CALLS = frozenset({"call_id", "namespace", "name", "arguments", "input"})
-OF_ANSWERS = frozenset({"annotations", "logprobs"})
-"""Fields of the text of an earlier answer, which the model does not need again."""
-OF_TEXTS = OF_ANSWERS | {"type", "text", "prompt_cache_breakpoint"}
 
 
 def chat_messages(
@@ -127,6 +121,7 @@ class _Conversation:
         self._tools = tools
         self._ledger = ledger
         self._left_out = left_out
+        self._parts = Parts(ledger, left_out)
         self._unsealing = unsealing
         self._reasoning: list[str] = []  # for the assistant message that follows
         self._signed: list[JsonObject] | None = None  # reasoning items for that message; None: it is not signed
@@ -191,7 +186,7 @@ class _Conversation:
             )
         if item.get("phase") is not None:
             self._ledger.lost("input", "chat messages have no phase")
-        self._note_others(item, OF_ITEMS | {"role", "content", "phase"}, "a chat message")
+        self._parts.note_others(item, OF_ITEMS | {"role", "content", "phase"}, "a chat message")
         if role == "assistant":
             self._add_assistant(content, joins=self._continues(item) or (self._is_signed and not self._begins))
             return
@@ -199,9 +194,9 @@ class _Conversation:
         if self._signed is not None:
             self._ledger.dropped("input", NOTHING_FOLLOWS)
             self._signed = None
-        parts = None if isinstance(content, str) else self._parts(content)
+        parts = None if isinstance(content, str) else self._parts.of(content)
         if parts or parts is None:
-            self.messages.append({"role": role, "content": content if parts is None else _collapse(parts)})
+            self.messages.append({"role": role, "content": content if parts is None else collapse(parts)})
         elif not content:  # otherwise each of its parts has been recorded
             self._ledger.dropped("input", "the message has no content")
 
@@ -217,14 +212,14 @@ class _Conversation:
         return bool(self.messages) and self.messages[-1]["role"] == "assistant"
 
     def _add_assistant(self, content: Any, *, joins: bool) -> None:
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts(content)
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else self._parts.of(content)
         text = "".join(part["text"] for part in parts if part["type"] == "text")
         refusal = "".join(part["refusal"] for part in parts if part["type"] == "refusal")
         for part in parts:
             if part["type"] not in ("text", "refusal"):
                 self._ledger.unsupported("input", f"an assistant message cannot have a part of type {part['type']!r}")
             else:
-                self._note_others(part, {"type", "text", "refusal"}, "the text of an assistant message")
+                self._parts.note_others(part, {"type", "text", "refusal"}, "the text of an assistant message")
         if (text or refusal) and joins:
             self._continue_text(text, refusal)
         elif text or refusal:
@@ -260,7 +255,7 @@ class _Conversation:
             raise bad_request("input", f"input: a {item['type']} has no call_id")
         if not isinstance(item.get("name"), str):
             raise bad_request("input", f"input: a {item['type']} has no name")
-        self._note_others(item, OF_ITEMS | item.keys(), "a chat call")
+        self._parts.note_others(item, OF_ITEMS | item.keys(), "a chat call")
         joins = self._continues(item) or (self._takes_calls and not self._begins)
         message = self.messages[-1] if joins else self._assistant({"content": None})
         call = self._tools.call(item)
@@ -274,7 +269,7 @@ class _Conversation:
         if not isinstance(call_id, str):
             raise bad_request("input", f"input: a {item['type']} has no call_id")
         self._end_turn()
-        self._note_others(item, OF_ITEMS | {"call_id", "output"}, "a tool message")
+        self._parts.note_others(item, OF_ITEMS | {"call_id", "output"}, "a tool message")
         message = {"role": "tool", "tool_call_id": call_id, "content": self._output(item.get("output"))}
         self._outputs.append((self._call_indexes.get(call_id), call_id, message))
 
@@ -285,8 +280,8 @@ class _Conversation:
             raise bad_request(
                 "input", f"input: an output must be a string or a list of parts, not {type(output).__name__}"
             )
-        parts = self._parts(output)
-        return _collapse([part for part in parts if part["type"] == "text" or self._forwards_to_tool(part["type"])])
+        parts = self._parts.of(output)
+        return collapse([part for part in parts if part["type"] == "text" or self._forwards_to_tool(part["type"])])
 
     def _forwards_to_tool(self, kind: str) -> bool:
         return self._ledger.forwards("input", f"a tool message takes text only, not {kind}")
@@ -294,7 +289,7 @@ class _Conversation:
     def _add_reasoning(self, item: Mapping[str, Any]) -> None:
         sealed = item.get("encrypted_content")
         unsealed = self._unsealing.open(sealed) if sealed else None
-        self._note_others(item, OF_ITEMS | {"encrypted_content", "content", "summary"}, "chat's reasoning")
+        self._parts.note_others(item, OF_ITEMS | {"encrypted_content", "content", "summary"}, "chat's reasoning")
         self._place = place_of_item(item.get("id"))
         raw, summary = _joined_text(item.get("content"), ""), _joined_text(item.get("summary"), PARAGRAPH)
         if raw and summary:
@@ -323,70 +318,6 @@ class _Conversation:
         if unsealed.items:
             spoken["reasoning_items"] = [*spoken.get("reasoning_items", ()), *unsealed.items]
         self._takes_calls = self._is_signed = True
-
-    def _note_others(self, fields: Mapping[str, Any], known: AbstractSet[str], owner: str) -> None:
-        """Record the fields that chat has no place for, and the names of an item's own."""
-        if lost := other_fields(fields, known):
-            self._ledger.lost("input", f"{owner} has no {listed(lost)}")
-        self._left_out.update(dict.fromkeys(other_fields(fields, fields.keys() - (OF_ITEMS & known) | {"type"})))
-
-    def _parts(self, content: Any) -> list[JsonObject]:
-        if content is not None and not isinstance(content, Sequence):
-            raise bad_request(
-                "input", f"input: content must be a string or a list of parts, not {type(content).__name__}"
-            )
-        chat_parts = (self._part(part) for part in content or ())
-        return [part for part in chat_parts if part is not None]
-
-    def _part(self, part: Any) -> JsonObject | None:
-        if not isinstance(part, Mapping):
-            raise bad_request("input", f"input: a part must be an object, not {type(part).__name__}")
-        kind = part.get("type")
-        if kind in ("input_text", "output_text"):
-            self._note_others(part, OF_TEXTS, "chat's text")
-            self._left_out.update(dict.fromkeys(other_fields(part, part.keys() - OF_ANSWERS)))
-            return _with_breakpoint({"type": "text", "text": part.get("text") or ""}, part)
-        if kind == "input_image":
-            return self._image(part)
-        if kind == "input_file":
-            return self._file(part)
-        if kind in CHAT_PARTS:
-            return dict(part)
-        self._ledger.unsupported("input", f"chat has no part of type {kind!r:.80}")
-        return None
-
-    def _image(self, part: Mapping[str, Any]) -> JsonObject | None:
-        if part.get("image_url") is None:
-            self._ledger.unsupported("input", "chat accepts images by URL or data URL, not by file_id")
-            return None
-        self._note_others(part, {"type", "image_url", "detail", "prompt_cache_breakpoint"}, "chat's image")
-        image = {"url": part["image_url"]}
-        if part.get("detail") is not None:
-            image["detail"] = part["detail"]
-        return _with_breakpoint({"type": "image_url", "image_url": image}, part)
-
-    def _file(self, part: Mapping[str, Any]) -> JsonObject | None:
-        file = {name: part[name] for name in ("file_id", "filename", "file_data") if part.get(name) is not None}
-        if part.get("file_url") is not None:
-            if not self._ledger.forwards("input", "chat accepts files by file_id or file_data, not by file_url"):
-                return None
-            file["file_url"] = part["file_url"]
-        known = {"type", "file_id", "filename", "file_data", "file_url", "prompt_cache_breakpoint"}
-        self._note_others(part, known, "chat's file")
-        return _with_breakpoint({"type": "file", "file": file}, part)
-
-
-def _with_breakpoint(chat_part: JsonObject, part: Mapping[str, Any]) -> JsonObject:
-    if part.get("prompt_cache_breakpoint") is not None:
-        chat_part["prompt_cache_breakpoint"] = part["prompt_cache_breakpoint"]
-    return chat_part
-
-
-def _collapse(parts: list[JsonObject]) -> Any:
-    """Return text-only parts as one string, which every chat upstream accepts."""
-    if all(part.keys() == {"type", "text"} for part in parts):
-        return "\n".join(part["text"] for part in parts)
-    return parts
 
 
 def _joined_text(parts: Any, separator: str) -> str:
