@@ -1,7 +1,8 @@
 """The fields of a chat message that may be sent, and our own extensions of messages, which may not.
 
-Pure. Answers have our extensions, and histories that were stored as JSON bring them back: `reasoning_items` are for
-the next turn over /responses, `provider_specific_fields` for the caller. POST /chat/completions knows neither.
+Pure. Answers have our extensions, and histories that were stored as JSON bring them back: `reasoning_items` are what
+the plugin that made them must get back unchanged, `provider_specific_fields` are for the caller. POST /chat/completions
+knows neither.
 
 Source: OpenAI API reference, messages of POST /chat/completions; docs/guide/bridges.md.
 """

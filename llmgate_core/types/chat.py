@@ -127,7 +127,7 @@ class _Extended(Result):
 
     @property
     def reasoning_items(self) -> list[Document] | None:
-        """The complete reasoning items of a bridged response."""
+        """What the provider must get back unchanged in the next turn, such as signed reasoning."""
         items: list[Document] | None = self._extension("reasoning_items")
         return items
 
