@@ -32,6 +32,9 @@ ADVICE = "write a test file with a Wire, see docs/plugins/testing.md"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("distribution", metavar="DISTRIBUTION", help="an installed distribution, such as llmgate-acme")
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the report as one JSON object"
+    )
     parser.add_argument("--verbose", action="store_true", help="also list the checks that passed or do not apply")
 
 

@@ -40,7 +40,10 @@ class ParityChecks(Checks):
 
     @check
     def test_errors_are_equal(self) -> Findings:
-        """An error is of the same class in every way, and has the same status and message."""
+        """An error is of the same class in every way, and has the same status and message.
+
+        As above. `map_error` gets the same response in all of them.
+        """
         wire = self.the_wire
         for status in (400, 503):
             wanted: Any = None
