@@ -21,8 +21,7 @@ class LedgerEntry:
 
     Attributes:
         parameter: the request parameter, or the name of a conversion step that concerns no parameter.
-        action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated`, `bridged` or
-            `rewritten`.
+        action: `dropped`, `renamed`, `replaced`, `forwarded`, `kept local`, `emulated`, `bridged` or `rewritten`.
         reason: why. source: the document that says so.
         lossy: whether the change lost something that the caller asked for.
     """
