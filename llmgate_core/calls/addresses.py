@@ -161,7 +161,7 @@ def _with_stand_ins(target: ResolvedModel, destination: Destination) -> Destinat
     """Return a destination with stand-ins for required secrets that are missing: nothing is sent there.
 
     Raises:
-        ConfigError: a required option that is no secret has no value.
+        ConfigError: a required option that is not secret has no value.
     """
     info = target.plugin.info
     secrets = dict(destination.secrets)

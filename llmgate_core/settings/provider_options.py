@@ -31,7 +31,7 @@ __all__ = [
 
 PROVIDER_OPTIONS = "provider_options"
 GivenOptions = Mapping[str, Any]
-"""Option -> its value, which is a `Secret` until the plugin says that it is none."""
+"""Option -> its value, which is a `Secret` until it is known to be not secret."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -1,4 +1,4 @@
-"""What stands in the place of a secret where a call is shown and not sent: the name of the variable that has it."""
+"""What replaces a secret where a call is shown and not sent: the name of the variable that has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PREFIXES = ("LLMGATE_VALUE_OF_", "LLMGATE_OTHER_VALUE_OF_")
 
 
 def stand_in(variable: str, variant: int = 0) -> str:
-    """Return a text that no encoding of a URL, a form or JSON changes; there are two for each variable."""
+    """Return a string that no encoding of a URL, a form or JSON changes; there are two for each variable."""
     return f"{PREFIXES[variant]}{variable}"
 
 
