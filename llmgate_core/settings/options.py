@@ -283,7 +283,7 @@ def _key_of_environment(
         return None
     if is_kept_back and key_owner is not None:
         raise _kept_back(key_owner, info)
-    if not is_known_model and is_loopback(split_base_url(base_url).origin.host):
+    if not is_known_model and base_url and is_loopback(split_base_url(base_url).origin.host):
         return None
     raise AuthenticationError(
         f"no API key for {info.name}: set {' or '.join(variables)}, or pass api_key=",

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import Client, Settings
+from llmgate_core import Client, Settings, errors
 from llmgate_core.cli import main
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 from tests.support.plugin_site import PluginSite
@@ -191,6 +191,26 @@ def test_a_plugin_that_may_serve_says_so_and_is_not_run(install: Callable[..., N
     install(SERVES)
     (note,) = explanation()["notes"]
     assert "serve" in note
+
+
+def test_a_plugin_without_a_url_is_answered_in_this_process(
+    install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = "info = ProviderInfo(api=(1, 1), name='acme', env_key='ACME_API_KEY')"
+    install(f"\n    {info}{SERVES}")
+    for command in (["explain", "acme/m"], ["plugins"], ["doctor"]):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert main(command) == 0
+        assert command != ["explain", "acme/m"] or "answered in this process" in out.getvalue()
+    monkeypatch.delenv("ACME_API_KEY")
+    with Client(settings=Settings(bind_key_to_host=True)) as client:
+        with pytest.raises(errors.AuthenticationError) as caught:
+            client.completion("acme/m", "hi")
+        assert caught.value.code == "missing_api_key"
+        monkeypatch.setenv("ACME_API_KEY", KEY)
+        with pytest.raises(errors.PluginError, match="a model would run"):
+            client.completion("acme/m", "hi")
 
 
 def test_without_variables_their_names_are_shown_all_the_same(
