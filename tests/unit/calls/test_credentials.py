@@ -176,6 +176,7 @@ def test_a_token_that_was_refused_is_dropped_only_while_it_is_the_kept_one() -> 
     assert store.kept(call.key) is None
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # threads of other tests
 def test_a_child_process_starts_without_the_tokens_and_fetches_of_its_parent() -> None:
     store = CredentialStore()
     call = used(store)
