@@ -288,7 +288,9 @@ class TypedReader(ResultReader):
     ) -> Any:
         """Return the typed result."""
         canonical, bridged = self._carried(answer, response)
-        made_by = "serve" if self._call.target.plugin.exchange is None else "exchange"
+        made_by: str | None = "serve"
+        if self._call.target.plugin.exchange is not None:
+            made_by = None if response.has_parsed(answer) else "exchange"  # None: the upstream made it
         return self._typed_result(canonical, response, attempts, (*losses, *bridged), made_by)
 
     @property

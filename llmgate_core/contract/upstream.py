@@ -183,6 +183,10 @@ class UpstreamResponse:
                     ) from None
         return self._json
 
+    def has_parsed(self, value: object) -> bool:
+        """Return whether a value is the very object that `json()` has returned: the upstream's own words."""
+        return value is not None and value is self._json
+
     def repair(self) -> bool:
         """Make JSON of content with a byte order mark or lone surrogates; return whether it is JSON now."""
         try:
