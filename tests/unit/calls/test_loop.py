@@ -385,6 +385,13 @@ def test_each_request_of_an_exchange_that_allows_it_is_tried_again_by_itself() -
     assert result.attempts == 3
 
 
+def test_an_exchange_of_contract_1_0_is_not_asked_for_a_stream() -> None:
+    played = Played(plugin=Jobs(), stream=True)
+    played.run(Head(), sse(chunk("Hello", "stop"), "[DONE]"))
+    (sent,) = (step.request for step in played.steps if isinstance(step, Send))
+    assert (sent.target, len(played.chunks)) == ("/v1/chat/completions", 1)
+
+
 STALE = StaleConnectionError()
 STALE.__cause__ = APIConnectionError("closed", code="closed")
 AFTER_IT_WAS_SENT: dict[str, tuple[Any, ...]] = {
