@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.chat_to_responses.output import ITEM_ORDER, key_in_order
 from llmgate_core.bridges.chat_to_responses.parts import MESSAGES, input_parts, is_plain_text, shown_kind
-from llmgate_core.bridges.fields import listed, other_fields, text_of_value
+from llmgate_core.bridges.fields import listed, object_of, other_fields, text_of_value
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.endpoints.chat_messages import REQUEST_MESSAGE_FIELDS
@@ -150,6 +151,16 @@ class _Conversation:
         self.items.append(_message(message["role"], content, extras))
 
     def _add_assistant(self, index: int, message: Mapping[str, Any]) -> None:
+        start = len(self.items)
+        self._add_items_of_assistant(index, message)
+        order = object_of(message.get("provider_specific_fields")).get(ITEM_ORDER)
+        if isinstance(order, list):
+            places = {key: place for place, key in enumerate(order) if isinstance(key, str)}
+            self.items[start:] = sorted(
+                self.items[start:], key=lambda item: places.get(key_in_order(object_of(item)), len(order))
+            )
+
+    def _add_items_of_assistant(self, index: int, message: Mapping[str, Any]) -> None:
         extras = _extras(message, self._ledger)
         if message.get("audio") is not None and self._ledger.forwards(
             "audio", "POST /responses takes no assistant audio"

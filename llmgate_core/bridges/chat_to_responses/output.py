@@ -8,6 +8,7 @@ Source: OpenAI API reference, `OutputItem`, `ResponseUsage` and `ChatCompletionR
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import dropwhile
 from math import isfinite
 from types import MappingProxyType
 from typing import Any
@@ -18,11 +19,13 @@ from llmgate_core.contract.ledger import Ledger
 
 __all__ = [
     "CALLS",
+    "ITEM_ORDER",
     "ReasoningText",
     "chat_usage",
     "content_parts",
     "finish_reason",
     "identity",
+    "key_in_order",
     "nested_citation",
     "other_fields_of_call",
     "output_items",
@@ -39,6 +42,8 @@ CALLS: Mapping[str, str] = MappingProxyType({"function_call": "function", "custo
 
 ARGUMENTS: Mapping[str, str] = MappingProxyType({"function": "arguments", "custom": "input"})
 SHOWN = frozenset({"message", "reasoning", *CALLS})
+ITEM_ORDER = "item_order"
+"""The field of `provider_specific_fields` with the order of an answer's items, where reasoning is not all in front."""
 UNANSWERABLE = frozenset(
     {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_approval_request"}
 )
@@ -186,7 +191,7 @@ def response_id(response: Mapping[str, Any]) -> JsonObject:
     return {"response_id": identifier} if isinstance(identifier, str) else {}
 
 
-def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]], *, one_document: bool) -> JsonObject:
+def side_fields(response: Mapping[str, Any], output: Sequence[Mapping[str, Any]], *, one_document: bool) -> JsonObject:
     """Return the message fields that chat does not document: reasoning to send back, images, and unconverted data.
 
     The response's id is on the message too, because callers keep the message.
@@ -210,13 +215,30 @@ def side_fields(response: Mapping[str, Any], output: Iterable[Mapping[str, Any]]
             raw.append(item)
             if kind == "image_generation_call" and isinstance(item.get("result"), str):
                 images.append(_image(item))
-    specific = {**response_id(response), "annotations": annotations, "output_items": raw}
+    specific = {**response_id(response), "annotations": annotations, "output_items": raw, ITEM_ORDER: _order(output)}
     side: JsonObject = {
         "reasoning_items": reasoning,
         "images": images,
         "provider_specific_fields": {name: value for name, value in specific.items() if value},
     }
     return {name: value for name, value in side.items() if value}
+
+
+def key_in_order(item: Mapping[str, Any]) -> str:
+    """Return what names an item in `item_order`: the id of reasoning, a call's `call_id`, a message's type."""
+    kind = item.get("type")
+    return string_of(item.get("id") if kind == "reasoning" else item.get("call_id") if kind in CALLS else kind)
+
+
+def _order(output: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the order of the items of an answer; empty where all reasoning comes first, as it will be sent back.
+
+    A chat message does not say what comes between two calls, and the model must find its reasoning where it was.
+    """
+    shown = [item for item in output if item.get("type") in SHOWN]
+    rest = list(dropwhile(lambda item: item["type"] == "reasoning", shown))
+    is_usual = all(item["type"] != "reasoning" for item in rest)
+    return [] if is_usual else list(dict.fromkeys(map(key_in_order, shown)))
 
 
 def response_fields(response: Mapping[str, Any]) -> JsonObject:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmgate_core.bridges.chat_to_responses.output import side_fields
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from tests.support.bridge_data import HI, HI_ITEM, items, lossy, request
 
@@ -365,3 +366,22 @@ def test_a_call_of_an_unknown_kind_is_refused_or_sent_as_the_policy_says() -> No
         request([*HI, said])
     assert items([*HI, said], policy="drop") == [HI_ITEM, item("assistant", "a")]
     assert items([*HI, said], policy="forward") == [HI_ITEM, item("assistant", "a"), odd]
+
+
+def test_reasoning_between_calls_goes_back_between_them() -> None:
+    thoughts = [{"type": "reasoning", "id": f"rs_{n}", "summary": [], "encrypted_content": "e"} for n in "12"]
+    calls = [function_call(f"call_{n}") for n in "12"]
+    output = [thoughts[0], calls[0], thoughts[1], calls[1]]
+    message = side_fields({"id": "resp_1"}, output, one_document=False)
+    message |= {"role": "assistant", "content": None, "tool_calls": [tool_call("call_1"), tool_call("call_2")]}
+    assert items([*HI, message])[1:] == output
+    for order in ("x", [1, {}], [], None, ["nothing", "rs_2"]):
+        message["provider_specific_fields"]["item_order"] = order
+        told = items([*HI, message])[1:]
+        assert len(told) == len(output)
+        assert all(each in output for each in told)
+
+
+def test_reasoning_in_front_has_no_order_to_tell() -> None:
+    output: list[dict[str, Any]] = [{"type": "reasoning", "id": "rs_1", "summary": []}, item("assistant", [])]
+    assert "item_order" not in side_fields({"id": "resp_1"}, output, one_document=False)["provider_specific_fields"]
