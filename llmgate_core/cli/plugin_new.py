@@ -26,6 +26,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "write the folder of a new plugin: a package, its entry points and its tests"
 TEMPLATES = Path(__file__).with_name("templates") / "plugin"
 SUFFIX = ".tmpl"
+CONFORMANCE = f"test_conformance.py{SUFFIX}"
 CORE_VERSION = "0.1"
 NAME = re.compile(r"[a-z][a-z0-9]*([._-][a-z0-9]+)*")
 MAX_CHARACTERS = 60
@@ -118,6 +119,8 @@ def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     folder = TEMPLATES / kind
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         relative = path.relative_to(folder).as_posix().removesuffix(SUFFIX)
+        if path.name == CONFORMANCE and "chat" not in values["families"]:
+            continue  # its wire is that of chat
         name = {"gitignore": ".gitignore"}.get(relative, relative)
         name = re.sub(r"^module/", f"{values['module']}/", name)
         yield name, Template(path.read_text(encoding="utf-8")).substitute(values)
