@@ -264,7 +264,9 @@ def test_two_versions_on_the_path_are_named_and_the_first_one_serves(site: Plugi
         sys.path.remove(str(metadata.parent))
 
 
-@pytest.mark.parametrize("policy", [{"block": {"llmgate-acne"}}, {"allow": {"llmgate-acne", "llmgate-acme"}}], ids=str)
+@pytest.mark.parametrize(
+    "policy", [{"block": {"llmgate-acne"}}, {"allow": {"llmgate-acne", "llmgate-acme"}}], ids=["block", "allow"]
+)
 def test_a_name_in_the_settings_that_matches_nothing_is_named(site: PluginSite, policy: dict[str, Any]) -> None:
     install(site, Mistake(""), "https://a.example")
     assert "did you mean 'llmgate-acme'?" in notices(PluginPolicy(**policy))
