@@ -13,6 +13,7 @@ from llmgate_core.testing.conformance.check import Findings, NotApplicableError,
 from llmgate_core.testing.conformance.comparing import differences, expected, seen
 from llmgate_core.testing.conformance.mutations import mutated
 from llmgate_core.testing.conformance.samples import Sample
+from llmgate_core.testing.conformance.ways import synchronous
 
 __all__ = ["AnswerChecks", "blamed"]
 
@@ -129,11 +130,20 @@ class AnswerChecks(Checks):
 
     def answer_to(self, sample: Sample) -> Any:
         """Return the canonical answer to a sample."""
-        return self.bench.read(self.bench.prepare(sample), self.the_wire.content(sample.reply))
+        call, wire = self.bench.prepare(sample), self.the_wire
+        if not self.bench.is_exchange(call):
+            return self.bench.read(call, wire.content(sample.reply))
+        self.scripted(wire.answer(sample.reply, stream=False))
+        ending = synchronous("http1")(self.bench, sample, False)
+        if ending.error is not None:
+            raise ending.error
+        return ending.answer
 
     def json_of(self, sample: Sample) -> Mapping[str, Any]:
         """Return the provider's JSON for a sample."""
         whole = self.the_wire.whole(sample.reply)
+        if self.bench.is_exchange(self.bench.prepare(sample)):
+            raise NotApplicableError("the plugin makes several requests of a call, and reads the answer itself")
         if isinstance(whole, bytes):
             raise NotApplicableError("the provider's answers are bytes, not JSON")
         return whole

@@ -6,11 +6,13 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from llmgate_core.testing.answer import Answer
 from llmgate_core.testing.conformance.bench import Bench
 from llmgate_core.testing.conformance.capabilities import Capabilities
 from llmgate_core.testing.conformance.check import CheckResult, NotApplicableError, judged
 from llmgate_core.testing.conformance.samples import Sample
 from llmgate_core.testing.conformance.wire import Wire
+from llmgate_core.testing.fake_upstream import FakeUpstream, ReceivedRequest
 
 __all__ = ["Checks", "checks_of", "loaded_plugin", "results_of"]
 
@@ -95,7 +97,19 @@ class Checks:
         """The wire, for a check that needs one."""
         if self.wire is None:
             raise NotApplicableError("the class has no `wire`, which says how the provider's answers look")
+        self.require_requests()
         return self.wire
+
+    def scripted(self, answer: Answer) -> FakeUpstream:
+        """Return the upstream, which gives this answer to every call, and theirs to requests beside it."""
+        upstream = self.bench.fresh_upstream()
+        upstream.otherwise = answer if self.wire is None else self.wire.script(answer)
+        return upstream
+
+    def calls_in(self, upstream: FakeUpstream) -> list[ReceivedRequest]:
+        """Return what the upstream received, without requests beside the calls."""
+        beside = None if self.wire is None else self.wire.beside
+        return [request for request in upstream.received if beside is None or beside(request) is None]
 
     def can(self, capability: str) -> bool:
         """Return whether a capability is claimed; an empty name always is."""
@@ -105,6 +119,11 @@ class Checks:
         """End a check that does not apply without a capability."""
         if not self.can(capability):
             raise NotApplicableError(f"the capability {capability!r} is not claimed")
+
+    def require_requests(self) -> None:
+        """End a check that does not apply to a plugin which answers in this process."""
+        if not hasattr(self.bench.plugin, "transform_request"):
+            raise NotApplicableError("the plugin answers in this process and sends no request")
 
     def sample(self, name: str) -> Sample:
         """Return a sample of the family by its name, its reply the one that the wire has for it."""

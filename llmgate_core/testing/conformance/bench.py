@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmgate_core.calls.answer_headers import in_our_names
@@ -19,6 +20,7 @@ from llmgate_core.contract.upstream import UpstreamResponse
 from llmgate_core.errors import LLMGateError
 from llmgate_core.registry.provider_info import header_names
 from llmgate_core.settings.settings import PluginPolicy, Settings
+from llmgate_core.testing.conformance.check import NotApplicableError
 from llmgate_core.testing.conformance.samples import Sample
 from llmgate_core.testing.conformance.wire import Wire
 from llmgate_core.testing.fake_upstream import FakeUpstream
@@ -67,13 +69,23 @@ class Bench:
     def __init__(
         self, plugin: Any, family: str, model: str, wire: Wire | None, options: Mapping[str, str] | None = None
     ) -> None:
-        self.plugin = plugin
+        self._upstream: FakeUpstream | None = None
+        self._client: Client | None = None
+        self.plugin = self._kept_here(plugin)
         self.family = family
         self.model = f"{PREFIX}/{model}"
         self.wire = wire
         self.options = dict(options or {})
-        self._upstream: FakeUpstream | None = None
-        self._client: Client | None = None
+
+    def _kept_here(self, plugin: Any) -> Any:
+        """Return the plugin, its other hosts replaced by the fake upstream: nothing may leave this machine."""
+        info: Any = getattr(plugin, "info", None)
+        if not getattr(info, "hosts", ()):
+            return plugin
+        copied = copy(plugin)
+        origin = f"http://127.0.0.1:{self.upstream.port}"
+        copied.info = replace(info, hosts=tuple(origin for _ in info.hosts))
+        return copied
 
     @property
     def upstream(self) -> FakeUpstream:
@@ -194,6 +206,14 @@ class Bench:
         for chunk in chunks:
             read.chunks.append(chunk if isinstance(chunk, bytes) else chunk.model_dump(exclude_unset=True))
 
+    def is_exchange(self, call: PreparedCall) -> bool:
+        """Return whether the plugin makes several requests of a call."""
+        exchange = call.target.plugin.exchange
+        steps = None if exchange is None else exchange(call.upstream_call, call.route)
+        if steps is not None:
+            steps.close()
+        return steps is not None
+
     def error_of(self, call: PreparedCall, content: bytes, status: int, **headers: str) -> Any:
         """Return the error for an answer of status 300 and above.
 
@@ -235,6 +255,8 @@ class Bench:
 
 def sent_by(call: PreparedCall) -> Sent:
     """Return the request of a prepared call as it would go over the wire."""
+    if call.target.plugin.transform_request is None:
+        raise NotApplicableError("the plugin answers in this process and sends no request")
     request = call.builder.transport_request(call.request)
     content = request.content if isinstance(request.content, bytes) else b"".join(request.content.blocks())
     headers: Sequence[tuple[str, str]] = request.headers

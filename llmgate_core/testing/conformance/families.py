@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from llmgate_core.testing.conformance.answers import AnswerChecks, ChatAnswerChecks
 from llmgate_core.testing.conformance.base import Checks
+from llmgate_core.testing.conformance.contract import ContractChecks
 from llmgate_core.testing.conformance.delivery import DeliveryChecks
 from llmgate_core.testing.conformance.failures import FailureChecks
 from llmgate_core.testing.conformance.malformed import ChatCallChecks, InputChecks
@@ -44,6 +45,7 @@ class Conformance(
     FailureChecks,
     SecrecyChecks,
     DeliveryChecks,
+    ContractChecks,
     Checks,
 ):
     """The checks that every family has."""

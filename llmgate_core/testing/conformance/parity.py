@@ -48,8 +48,7 @@ class ParityChecks(Checks):
         for status in (400, 503):
             wanted: Any = None
             for name, way in WAYS.items():
-                upstream = self.bench.fresh_upstream()
-                upstream.otherwise = wire.failure(status, "conformance says no")
+                self.scripted(wire.failure(status, "conformance says no"))
                 error: Any = way(self.bench, self.samples[0], False).error
                 found = (type(error).__name__, getattr(error, "status_code", None), str(error))
                 wanted = wanted or found
@@ -83,10 +82,9 @@ class ParityChecks(Checks):
         self, way: Way, sample: Sample, stream: bool, wanted: Mapping[str, Any]
     ) -> tuple[ReceivedRequest | None, list[str]]:
         """Return what the upstream received of a call, and what is wrong with its answer."""
-        upstream = self.bench.fresh_upstream()
-        upstream.otherwise = self.the_wire.answer(sample.reply, stream=stream)
+        upstream = self.scripted(self.the_wire.answer(sample.reply, stream=stream))
         ending = way(self.bench, sample, stream)
-        received = upstream.received[0] if upstream.received else None
+        received = next(iter(self.calls_in(upstream)), None)
         if ending.error is not None:
             return received, [f"{type(ending.error).__name__}: {str(ending.error)[:200]}"]
         found = seen(self.family, ending.answer, stream=stream)
@@ -123,8 +121,7 @@ class BridgeChecks(ParityChecks):
                 continue
             asked = Sample(sample.name, {"input": sample.inputs["messages"][0]["content"]}, sample.reply)
             for stream in (False, True) if self.can("streaming") and self.the_wire.events else (False,):
-                upstream = self.bench.fresh_upstream()
-                upstream.otherwise = self.the_wire.answer(sample.reply, stream=stream)
+                self.scripted(self.the_wire.answer(sample.reply, stream=stream))
                 ending = way(self.bench, asked, stream)
                 case = f"{sample.name}{', streamed' if stream else ''}"
                 if ending.error is not None:

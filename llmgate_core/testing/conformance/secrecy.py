@@ -90,12 +90,11 @@ class SecrecyChecks(Checks):
     def requests(self) -> Iterator[ReceivedRequest]:
         """Send each claimed sample, and yield what the upstream received."""
         for sample in self.claimed_samples():
-            upstream = self.bench.fresh_upstream()
-            upstream.otherwise = self.the_wire.answer(sample.reply, stream=False)
+            upstream = self.scripted(self.the_wire.answer(sample.reply, stream=False))
             ending = synchronous("http1")(self.bench, sample, False)
             if ending.error is not None:
                 raise ending.error
-            yield from upstream.received
+            yield from self.calls_in(upstream)
 
     def misplaced(self, request: ReceivedRequest) -> Iterator[str]:
         """Yield each place of a request, besides the declared header, that has the key."""
@@ -110,8 +109,7 @@ class SecrecyChecks(Checks):
 
     def error_for(self, answer: Answer) -> LLMGateError | None:
         """Return the error that an answer of the upstream's ends in."""
-        upstream = self.bench.fresh_upstream()
-        upstream.otherwise = answer
+        self.scripted(answer)
         return synchronous("http1")(self.bench, self.samples[0], False).error
 
 

@@ -157,8 +157,8 @@ class StreamChecks(Checks):
         `stream_parser` must return an object of its own for each stream; nothing about a stream may be kept in the
         plugin or in its class.
         """
-        first, second = self.sample(self.samples[0].name), self.sample(self.samples[-1].name)
-        samples = [sample for sample in (first, second, first) if self.can(sample.needs)]
+        first, *others = self.streamed_samples()
+        samples = [first, *others[-1:], first]
         wanted = [self.read(sample).folded for sample in samples]
         reads = self.bench.read_streams_by_turns(
             [(self.prepared(sample), self.the_wire.frames(sample.reply)) for sample in samples]

@@ -14,6 +14,7 @@ from typing import Any
 from llmgate_core.testing.answer import Answer
 from llmgate_core.testing.conformance import openai_wires
 from llmgate_core.testing.conformance.samples import Reply, Sample
+from llmgate_core.testing.fake_upstream import ReceivedRequest
 
 __all__ = ["Event", "Wire", "line_frame", "openai_error", "sse_frame"]
 
@@ -52,6 +53,8 @@ class Wire:
         stream_type: the content type of a stream.
         headers: response headers that the provider always sends.
         has_end_marker: the last event says that the stream is over.
+        beside: a request -> its answer, if it is not the one whose answer is read: one for a token, or of a job. None:
+            there are no others.
         replies: sample -> the reply that your answer for it holds, where you give recorded answers.
     """
 
@@ -62,6 +65,7 @@ class Wire:
     stream_type: str = "text/event-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
     has_end_marker: bool = True
+    beside: Callable[[ReceivedRequest], Answer | None] | None = None
     replies: Mapping[str, Reply] = field(default_factory=dict)
 
     def adapted(self, sample: Sample) -> Sample:
@@ -94,6 +98,11 @@ class Wire:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content = json.dumps(self.error(status, message)).encode()
         return Answer(status, content, {"content-type": "application/json", **self.headers, **named})
+
+    def script(self, answer: Answer) -> Answer | Callable[[ReceivedRequest], Answer]:
+        """Return what a fake upstream does: it gives this answer, and to other requests theirs."""
+        beside = self.beside
+        return answer if beside is None else lambda request: beside(request) or answer
 
     @classmethod
     def openai_chat(cls) -> Wire:
