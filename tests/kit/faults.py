@@ -507,3 +507,17 @@ class Newer(Quill):
 @fault("test_keys_travel_encrypted", "the base URL is http")
 class PlainHTTP(Quill):
     info = replace(Quill.info, base_url="http://api.quill.example/v1")
+
+
+@fault("test_cost", "cached tokens are counted as new ones")
+class CachedAsNew(Quill):
+    def usage_of(self, used):
+        usage = super().usage_of(used)
+        return usage and {**usage, "prompt_tokens_details": {"cached_tokens": 0}}
+
+
+@fault("test_explained_is_sent", "another request is made where the key is not the real one")
+class LooksAtKey(Quill):
+    def path_of(self, route):
+        is_real = route.api_key is not None and route.api_key.reveal().startswith("sk-")
+        return "/messages" if is_real else "/demo"

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from llmgate_core.client.sync_client import Client
 from llmgate_core.errors import APIError, LLMGateError, PluginError
+from llmgate_core.json_codec import encode
+from llmgate_core.settings.settings import Settings
 from llmgate_core.testing.conformance.base import Checks
-from llmgate_core.testing.conformance.bench import sent_by
+from llmgate_core.testing.conformance.bench import PREFIX, sent_by
 from llmgate_core.testing.conformance.check import Findings, NotApplicableError, check
 from llmgate_core.testing.conformance.comparing import differences, expected, seen
 from llmgate_core.testing.conformance.mutations import mutated
 from llmgate_core.testing.conformance.samples import Sample
-from llmgate_core.testing.conformance.ways import synchronous
+from llmgate_core.testing.conformance.ways import METHODS, synchronous
 
 __all__ = ["AnswerChecks", "blamed"]
 
 UNKNOWN = "x_conformance_unknown"
+PRICED = "conformance-priced"
+INPUT, CACHED, OUTPUT = 100, 10, 1000
+"""Prices of a million tokens, in US dollars."""
 
 
 def blamed(error: BaseException | None) -> str | None:
@@ -60,6 +68,27 @@ class AnswerChecks(Checks):
         """
         for sample in self.claimed_samples():
             yield from self.wrong_values(sample, only=USAGE)
+
+    @check
+    def test_cost(self) -> Findings:
+        """With the prices of a model, the cost of an answer follows from its usage.
+
+        Cached tokens cost less than the others, so they must be counted in
+        `prompt_tokens_details.cached_tokens`, or `input_tokens_details.cached_tokens` of a response.
+        """
+        if self.family not in IDENTITY:
+            raise NotApplicableError(f"the family {self.family} is not priced by tokens alone")
+        sample = self.sample("text")
+        reply = sample.reply
+        fresh = reply.input_tokens - reply.cached_tokens
+        wanted = (fresh * INPUT + reply.cached_tokens * CACHED + reply.output_tokens * OUTPUT) / 1_000_000
+        with TemporaryDirectory() as folder, self.priced_client(Path(folder)) as client:
+            self.scripted(self.the_wire.answer(reply, stream=False))
+            method = getattr(client, METHODS.get(self.family, self.family))
+            given = {**sample.inputs, **sample.arguments, **self.bench.own_options()}
+            answer = method(model=f"{PREFIX}/{PRICED}", **given)
+            if answer.cost is None or abs(answer.cost - wanted) > wanted / 1000:
+                yield f"the cost should be {wanted:g} US dollars, not {answer.cost!r}"
 
     @check
     def test_identity(self) -> Findings:
@@ -127,6 +156,17 @@ class AnswerChecks(Checks):
                 yield f"{content!r}: {wrong}"
 
     # --- what the checks share ---
+
+    def priced_client(self, folder: Path) -> Client:
+        """Return a client whose catalogue has a model with prices."""
+        mode = {"text_completion": "completion"}.get(self.family, self.family)
+        prices = {"standard": {"input": INPUT, "cached_input": CACHED, "output": OUTPUT}}
+        rows = {PRICED: {"mode": mode, "pricing": prices}}
+        file = folder / "models.json"
+        file.write_bytes(encode({"provider": self.bench.plugin.info.name, "models": rows}))
+        options = self.bench.client_options(settings=Settings(catalogue_file=str(file)))
+        client: Client = self.bench.equipped(Client(**options))
+        return client
 
     def answer_to(self, sample: Sample) -> Any:
         """Return the canonical answer to a sample."""

@@ -8,11 +8,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from llmgate_core.calls.explained import COMPUTED, Explanation, explained
 from llmgate_core.errors import LLMGateError
+from llmgate_core.settings.stand_ins import key_variable
 from llmgate_core.testing.answer import Answer
 from llmgate_core.testing.conformance.base import Checks
 from llmgate_core.testing.conformance.bench import KEY
-from llmgate_core.testing.conformance.check import Findings, check
+from llmgate_core.testing.conformance.check import Findings, NotApplicableError, check
 from llmgate_core.testing.conformance.ways import synchronous
 from llmgate_core.testing.fake_upstream import ReceivedRequest
 
@@ -85,7 +87,49 @@ class SecrecyChecks(Checks):
             if KEY[:20] in repr(value):
                 yield f"the repr of the {name} has the key"
 
+    @check
+    def test_explained_is_sent(self) -> Findings:
+        """What `llmgate explain` shows is what is sent: method, URL, headers and body, with variables for the key.
+
+        It runs `transform_request` and `auth` with stand-ins for all secrets. A hook that takes a key apart, or behaves
+        differently without one, makes it lie.
+        """
+        for sample in self.claimed_samples():
+            call = self.bench.prepare(sample)
+            explanation = explained(call)
+            if not explanation.requests:
+                yield f"{sample.name}: no request is shown: {' '.join(explanation.notes)}"
+                continue
+            if self.bench.is_exchange(call):
+                raise NotApplicableError("of several requests only the first can be shown")
+            upstream = self.scripted(self.the_wire.answer(sample.reply, stream=False))
+            synchronous("http1")(self.bench, sample, False)
+            for request in self.calls_in(upstream):
+                wrong = self.wrongly_shown(explanation, request)
+                yield from (f"{sample.name}: {difference}" for difference in wrong)
+
     # --- what the checks share ---
+
+    def wrongly_shown(self, explanation: Explanation, request: ReceivedRequest) -> Iterator[str]:
+        """Yield what differs between the request that is shown and the one that was received."""
+        shown = explanation.requests[-1]
+        variable = f"${key_variable(self.bench.plugin.info)}"
+        path = request["path"]
+        if (shown.request.method, shown.request.target) != (request["method"], path):
+            yield f"{shown.request.method} {shown.request.target} is shown, {request['method']} {path} is sent"
+        if isinstance(shown.body, bytes) and shown.body != request["body"]:
+            yield "the body that is shown is not the one that is sent"
+        for name, value in shown.headers:
+            sent = request["headers"].get(name.lower(), "")
+            is_secret = any(option.secret for option in self.bench.plugin.info.options)
+            if value == COMPUTED or "boundary=" in value or is_secret or self.uses_tokens():
+                continue
+            if explanation.stand_ins.shown(value) != sent.replace(KEY, variable):
+                yield f"the header {name} is shown as {explanation.stand_ins.shown(value)!r:.80}, and is not sent so"
+
+    def uses_tokens(self) -> bool:
+        """Return whether a token is sent in the place of the key."""
+        return hasattr(self.bench.plugin, "credentials")
 
     def requests(self) -> Iterator[ReceivedRequest]:
         """Send each claimed sample, and yield what the upstream received."""
