@@ -92,6 +92,7 @@ class CallPreparer:
         self.plugins = plugins
         self.observers = observers
         self.relay_observers = RelayObservers(plugins, lambda _: observers.delivery)
+        self.names_calls = bool(plugins.extensions)  # else nothing reads the ids
         rewriting = Rewriting(plugins)
         self.rewriting = rewriting if rewriting.are_any else None
         catalogue = Catalogue.shipped()
@@ -128,7 +129,7 @@ class CallPreparer:
         started = time.monotonic()
         family = FAMILIES[request.family]
         operation = family.operations[request.operation]
-        if self.observers.are_any and not request.request_id:
+        if self.names_calls and not request.request_id:
             request.request_id = new_request_id()
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options)

@@ -253,10 +253,14 @@ class ResultReader(ABC):
         if not stages:
             return parser
         parser = parser or CheckedChunks(call.family, head, call.secrets)
-        return cast(StreamParser, RewrittenStream(parser, stages))
+        return cast(StreamParser, RewrittenStream(call.family, parser, stages))
 
     def _invalid_answer(self, made_by: str | None, error: APIResponseValidationError) -> LLMGateError:
         """Return the error for an answer that is not canonical: the plugin's fault where one of its hooks made it."""
+        rewriter = None if self._call.rewriting is None else self._call.rewriting.rewriter
+        if rewriter is not None:
+            reason = f"hook {rewriter.name} returned an answer that is not canonical: {error.message}"
+            return rewriter.extension.error(rewriter.name, reason)
         if made_by is None or self._call.is_bridged:
             return error
         reason = f"hook {made_by} returned an answer that is not canonical: {error.message}"

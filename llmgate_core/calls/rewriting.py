@@ -9,7 +9,7 @@ Source: docs/plugins/extensions.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -19,6 +19,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, StreamRewriter
 from llmgate_core.endpoints.families import FAMILIES, Family
 from llmgate_core.errors import APIError
+from llmgate_core.reading.readers.end_of_stream import EndOfStream
 from llmgate_core.reading.upstream_errors import error_reported_by
 from llmgate_core.registry.extensions import Extension, ExtensionHook
 from llmgate_core.registry.hook_results import Problem
@@ -72,9 +73,10 @@ class RewrittenCall:
 
     Attributes:
         call: as the last extension left it. ledger: which extensions rewrote it.
+        rewriter: what has rewritten a whole answer last; None: nothing has.
     """
 
-    __slots__ = ("_rewriting", "_route", "_seen", "call", "ledger")
+    __slots__ = ("_rewriting", "_route", "_seen", "call", "ledger", "rewriter")
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class RewrittenCall:
         self._seen = seen
         self.call = call
         self.ledger = ledger
+        self.rewriter: ExtensionHook | None = None
 
     @property
     def reads_answers(self) -> bool:
@@ -106,7 +109,7 @@ class RewrittenCall:
             with _never_retried():
                 rewritten = hook(self._seen[hook.extension], self._route, answer)
             if rewritten is not None:
-                answer = rewritten
+                answer, self.rewriter = rewritten, hook
                 entries[_entry("answer", hook.extension)] = None
         return answer, tuple(entries)
 
@@ -183,10 +186,17 @@ class StreamStage:
 class RewrittenStream:
     """A parser whose chunks pass through the extensions of a client. A chunk that reports an error passes unchanged."""
 
-    def __init__(self, parser: StreamParser, stages: Sequence[StreamStage]) -> None:
+    def __init__(self, family: Family, parser: StreamParser, stages: Sequence[StreamStage]) -> None:
         self._parser = parser
         self._stages = stages
+        self._end = EndOfStream(family)  # what the upstream says, whatever the stages keep
         self._is_refused = False
+        self._is_closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has ended, and the stages have held nothing back."""
+        return self._is_closed and (self._end.is_complete or bool(getattr(self._parser, "done", False)))
 
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -212,6 +222,7 @@ class RewrittenStream:
         if error_reported_by(chunk) and not chunk.get("type"):
             yield chunk
         else:
+            self._see(chunk)
             yield from self._through(0, chunk)
 
     def rest(self) -> Iterator[JsonObject]:
@@ -219,11 +230,18 @@ class RewrittenStream:
         for index in range(len(self._stages)):
             for piece in self._of_stage(index, None):
                 yield from self._through(index + 1, piece)
+        self._is_closed = True
 
     def failed(self, error: APIError) -> Sequence[JsonObject]:
         """Return the chunks in which the parser reports an error, none for one of an extension's: they repeat text."""
         report = getattr(self._parser, "failed", None)
         return () if report is None or self._is_refused else cast("Sequence[JsonObject]", report(error))
+
+    def _see(self, chunk: JsonObject) -> None:
+        """Note whether the upstream ends; whether it is a chunk at all is for the reader to say."""
+        with suppress(AttributeError, TypeError, ValueError):
+            if not self._end.see_event(chunk):
+                self._end.see_chunk(chunk)
 
     def _through(self, index: int, chunk: JsonObject) -> Iterator[JsonObject]:
         if index == len(self._stages):
@@ -241,7 +259,7 @@ class RewrittenStream:
             raise
 
     def __getattr__(self, name: str) -> Any:
-        """Return an optional attribute of the parser, such as `usage` or `done`."""
+        """Return an optional attribute of the parser, such as `usage` or `framing`."""
         return getattr(self._parser, name)
 
 

@@ -26,7 +26,7 @@ from llmgate_core import (
     StreamTruncatedError,
     UnsupportedParamsError,
 )
-from llmgate_core.plugin import FilePart, ProviderInfo, UpstreamRequest, hookimpl
+from llmgate_core.plugin import FilePart, ProviderInfo, StreamAnswer, UpstreamRequest, hookimpl
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.plugin_site import PluginSite
 
@@ -173,6 +173,22 @@ def test_what_an_extension_removes_appears_nowhere(upstream: FakeUpstream) -> No
     asyncio.run(run())
     assert upstream.received[0]["json"] == {"model": "gpt-4o", "messages": HI}
     assert "hush" not in repr(watch.events)
+
+
+def test_on_the_way_back_an_extension_sees_the_call_that_it_saw_before(upstream: FakeUpstream) -> None:
+    upstream.answers += [Answer.json(CHAT), Answer.sse(STREAM)]
+    seen: list[tuple[str, str]] = []
+
+    def watching(name: str) -> Hooks:
+        def look(call: Any) -> None:
+            seen.append((name, call.body["messages"][0]["content"]))
+
+        return Hooks(rewrite_answer=look, rewrite_stream=look)
+
+    with client(upstream, watching("first"), Marker("+a"), watching("last")) as made:
+        made.completion("openai/gpt-4o", HI)
+        made.completion("openai/gpt-4o", HI, stream=True).whole()
+    assert seen == [("last", "hi+a"), ("first", "hi")] * 2
 
 
 def test_a_call_that_no_extension_changes_keeps_its_bytes(upstream: FakeUpstream) -> None:
@@ -335,6 +351,69 @@ def test_an_exchange_is_rewritten_like_any_other_call(upstream: FakeUpstream) ->
     assert answer.choices[0].message.content == "hello+a"
     assert json.loads(relayed.content)["choices"][0]["message"]["content"] == "hello+a"
     assert [request["json"]["messages"][0]["content"] for request in upstream.received] == ["hi+a", "hi+a"]
+
+
+class Served:
+    """A plugin that answers in this process."""
+
+    info = ProviderInfo(api=(1, 1), name="served", base_url="http://127.0.0.1:1/v1")
+
+    @hookimpl
+    def serve(self, call: Any) -> Any:
+        return iter(STREAM) if call.stream else {**CHAT, "asked": call.body["messages"][0]["content"]}
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_model_of_this_process_is_rewritten_too(is_stream: bool, upstream: FakeUpstream) -> None:
+    watch = Watch()
+
+    async def run() -> Any:
+        async with aclient(upstream, Marker("+a"), watch) as made:
+            made.add_plugin(Served(), family="chat", prefix="served")
+            answer = await made.completion("served/x", HI, stream=is_stream)
+            return await answer.whole() if is_stream else answer
+
+    answer = asyncio.run(run())
+    assert sorted(answer.choices[0].message.content) == sorted("hello+a")
+    assert is_stream or answer.asked == "hi+a"
+    assert [(event.outcome, event.call.body["messages"][0]["content"]) for event in watch.events] == [
+        ("finished", "hi+a")
+    ]
+
+
+class EndsInStream(Poller):
+    """A plugin whose exchange ends in a stream."""
+
+    @hookimpl
+    def exchange(self, call: Any, route: Any) -> Iterator[Any]:
+        yield UpstreamRequest("POST", "/jobs", call.body)
+        return StreamAnswer(UpstreamRequest("GET", "/jobs/1"))
+
+
+def test_the_stream_that_ends_an_exchange_is_rewritten(upstream: FakeUpstream) -> None:
+    upstream.answers += [Answer.json({}), Answer.sse(STREAM)]
+    with client(upstream, Marker("+a")) as made:
+        made.add_plugin(EndsInStream(), family="chat", prefix="poller")
+        whole = made.completion("poller/x", HI, stream=True).whole()
+    assert sorted(whole.choices[0].message.content) == sorted("hello+a")
+
+
+def test_an_answer_that_an_extension_breaks_is_its_fault(upstream: FakeUpstream) -> None:
+    upstream.answers += [Answer.json(CHAT)]
+    with (
+        client(upstream, Hooks(rewrite_answer=lambda answer: {**answer, "choices": "none"})) as made,
+        pytest.raises(PluginError, match=r"'Hooks'.*rewrite_answer"),
+    ):
+        made.completion("openai/gpt-4o", HI)
+
+
+def test_a_stream_whose_finish_reason_an_extension_keeps_is_not_called_cut(upstream: FakeUpstream) -> None:
+    upstream.answers += [Answer.sse(STREAM, done=False)]
+    keeps = SimpleNamespace(
+        feed=lambda chunk: [c for c in [chunk] if not c["choices"] or not c["choices"][0]["finish_reason"]], close=list
+    )
+    with client(upstream, Hooks(rewrite_stream=lambda call: keeps)) as made:
+        assert "".join(made.completion("openai/gpt-4o", HI, stream=True).text()) == "hello"
 
 
 @pytest.mark.parametrize(
