@@ -21,8 +21,9 @@ def expected(family: str, reply: Reply, *, stream: bool = False) -> Seen:
             "finish_reason": reply.finish_reason,
             "input tokens": reply.input_tokens,
             "output tokens": reply.output_tokens,
-            "cached tokens": reply.cached_tokens,
         }
+        if reply.cached_tokens:
+            values["cached tokens"] = reply.cached_tokens
         if family != "text_completion":
             values["tool calls"] = [(call.id, call.name, json.loads(call.arguments)) for call in reply.tool_calls]
         if family == "chat":

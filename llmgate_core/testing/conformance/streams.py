@@ -92,11 +92,11 @@ class StreamChecks(Checks):
         """
         sample = self.awkward_sample()
         content, call = b"".join(self.the_wire.frames(sample.reply)), self.prepared(sample)
-        wanted = _timeless(self.bench.read_stream(call, [content]).chunks)
+        wanted = _settled(self.bench.read_stream(call, [content]).chunks)
         splits = [[content[:size], content[size:]] for size in range(1, len(content), len(content) // 200 + 1)]
         splits.append([content[place : place + 1] for place in range(len(content))])
         for blocks in splits:
-            if _timeless(self.bench.read_stream(call, blocks).chunks) != wanted:
+            if _settled(self.bench.read_stream(call, blocks).chunks) != wanted:
                 yield f"{sample.name}: other chunks where the first block has {len(blocks[0])} bytes"
 
     @check
@@ -166,7 +166,7 @@ class StreamChecks(Checks):
         for sample, alone, beside in zip(samples, wanted, reads, strict=True):
             if beside.error is not None:
                 yield f"{sample.name}, beside another stream: {type(beside.error).__name__}: {beside.error}"
-            elif _timeless([beside.folded]) != _timeless([alone]):
+            elif _settled([beside.folded]) != _settled([alone]):
                 yield f"{sample.name}, beside another stream, adds up to something else"
 
     @check
@@ -298,10 +298,12 @@ def _shape(value: Any) -> Any:
     return [_shape(item) for item in value] if isinstance(value, list) else type(value).__name__
 
 
-def _timeless(chunks: Sequence[Any]) -> list[Any]:
-    """Return chunks without the time, which core fills in where the provider sends none."""
+def _settled(chunks: Sequence[Any]) -> list[Any]:
+    """Return chunks without their id and time, which core makes up where the provider sends none."""
     return [
-        {name: value for name, value in chunk.items() if name != "created"} if isinstance(chunk, Mapping) else chunk
+        {name: value for name, value in chunk.items() if name not in ("id", "created")}
+        if isinstance(chunk, Mapping)
+        else chunk
         for chunk in chunks
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmgate_core.testing.answer import Answer
@@ -53,6 +53,7 @@ class Wire:
         stream_type: the content type of a stream.
         headers: response headers that the provider always sends.
         has_end_marker: the last event says that the stream is over.
+        counts_cached: the provider says how many of the input tokens were cached.
         beside: a request -> its answer, if it is not the one whose answer is read: one for a token, or of a job. None:
             there are no others.
         replies: sample -> the reply that your answer for it holds, where you give recorded answers.
@@ -65,12 +66,14 @@ class Wire:
     stream_type: str = "text/event-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
     has_end_marker: bool = True
+    counts_cached: bool = True
     beside: Callable[[ReceivedRequest], Answer | None] | None = None
     replies: Mapping[str, Reply] = field(default_factory=dict)
 
     def adapted(self, sample: Sample) -> Sample:
         """Return a sample with the reply that this wire has for it."""
-        return sample.with_reply(self.replies[sample.name]) if sample.name in self.replies else sample
+        reply = self.replies.get(sample.name, sample.reply)
+        return sample.with_reply(reply if self.counts_cached else replace(reply, cached_tokens=0))
 
     def content(self, reply: Reply) -> bytes:
         """Return the body of a whole answer."""
