@@ -68,7 +68,7 @@ MISTAKES: dict[str, tuple[str, dict[str, str], Callable[[Path], None] | None]] =
     "another's prefix": ("test_ownership", {"chat:openai/acme": "plugin"}, None),
     "an upper bound": ("test_metadata", ENTRY, change("llmgate-core>=0.1", "llmgate-core<0.2,>=0.1")),
     "no dependency": ("test_metadata", ENTRY, change("Requires-Dist: llmgate-core>=0.1\n", "")),
-    "no license": ("test_metadata", ENTRY, change("License-Expression: Apache-2.0\n", "")),
+    "no summary": ("test_metadata", ENTRY, change("Summary: Acme for llmgate\n", "")),
     "no py.typed": ("test_typed", ENTRY, without_marker),
     "a pth file": ("test_no_pth_file", ENTRY, with_pth),
     "a variable is not named": ("test_readme", ENTRY, change("ACME_API_KEY", "a key")),

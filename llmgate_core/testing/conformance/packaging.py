@@ -97,7 +97,7 @@ class PackagingChecks(Checks):
 
     @check
     def test_metadata(self) -> Findings:
-        """The metadata says what pip and people need: a summary, a license, Python, and core without an upper bound.
+        """The metadata says what pip and people need: a summary, Python's version, and core without an upper bound.
 
         `dependencies = ["llmgate-core>=0.1"]`: an upper bound keeps your users from upgrading; `info.api` already says
         which contract you need.
@@ -106,8 +106,6 @@ class PackagingChecks(Checks):
         for field in ("Summary", "Requires-Python"):
             if not metadata.get(field):
                 yield f"{field} is missing: set it in [project]"
-        if not (metadata.get("License-Expression") or metadata.get("License") or metadata.get("License-File")):
-            yield "there is no license: set `license` in [project]"
         needed = [line for line in self.installed().requires or () if re.match(r"llmgate[-_.]core\b", line, re.I)]
         if not needed:
             yield "it does not depend on llmgate-core"
