@@ -1,10 +1,11 @@
-"""Forty ways to break the reference plugin, each with the check that finds it.
+"""Ways to break the reference plugin, each with the check that finds it.
 
 Each fault is a mistake that an author can make; `docs/plugins/kit-faults.md` is written from this table.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -521,3 +522,102 @@ class LooksAtKey(Quill):
     def path_of(self, route):
         is_real = route.api_key is not None and route.api_key.reveal().startswith("sk-")
         return "/messages" if is_real else "/demo"
+
+
+# --- what happens around a call ---
+
+
+@fault("test_serves_the_family", "calls of the family are refused")
+class RefusesFamily(Quill):
+    @hookimpl
+    def transform_request(self, call, route):
+        raise route.bad_request("model", f"Quill has no {route.family}")
+
+
+@fault("test_mistyped_errors", "a field of an error is read unguarded")
+class TrustsErrorFields(Quill):
+    @hookimpl
+    def map_error(self, call, route, response, error):
+        error.message = response.json()["message"].strip()
+        return error
+
+
+@fault("test_key_in_no_error", "the key is in the message of an error")
+class KeyInError(Quill):
+    @hookimpl
+    def map_error(self, call, route, response, error):
+        return KeyedError(error.message, status_code=response.status, key=route.api_key.reveal())
+
+
+class KeyedError(errors.BadRequestError):
+    """An error that keeps what it should not."""
+
+    def __init__(self, message, *, status_code, key):
+        super().__init__(message, status_code=status_code)
+        self.key = key
+
+
+@fault("test_errors_are_equal", "errors are numbered")
+class NumbersErrors(Quill):
+    count = 0
+
+    @hookimpl
+    def map_error(self, call, route, response, error):
+        self.count += 1
+        error.message += f" ({self.count})"
+        return error
+
+
+@fault("test_all_ways_are_equal", "asynchronous calls are not served")
+class OnlySynchronous(Quill):
+    @hookimpl
+    def transport(self, route, inner):
+        if hasattr(inner, "asend"):
+            raise errors.ConfigError("Quill has no asynchronous transport")
+        return inner
+
+
+@fault("test_responses_over_chat", "the usage has a total only")
+class TotalOnly(Quill):
+    def usage_of(self, used):
+        usage = super().usage_of(used)
+        return usage and {"total_tokens": usage["total_tokens"]}
+
+
+class Leaky:
+    """A transport or a response of one, whose connections are never closed."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def send(self, request):
+        return Leaky(self.inner.send(request))
+
+    async def asend(self, request):
+        return await asyncio.shield(self.inner.asend(request))
+
+    def close(self):
+        pass
+
+    def abort(self):
+        pass
+
+    async def aclose(self):
+        pass
+
+
+@fault("test_closing_a_stream_closes_the_connection", "a transport of its own leaves the connection open")
+class LeavesOpen(Quill):
+    @hookimpl
+    def transport(self, route, inner):
+        return inner if hasattr(inner, "asend") else Leaky(inner)
+
+
+@fault("test_cancelling_closes_the_connection", "a transport of its own goes on when it is cancelled")
+class GoesOn(Quill):
+    @hookimpl
+    def transport(self, route, inner):
+        return Leaky(inner) if hasattr(inner, "asend") else inner

@@ -1,6 +1,6 @@
 """The reference plugin of the kit: a provider with an API of its own, in the manner of Anthropic's Messages.
 
-It keeps the whole contract. `faults.py` has forty ways to break it, each a small override.
+It keeps the whole contract. `faults.py` has dozens of ways to break it, each a small override.
 """
 
 from __future__ import annotations

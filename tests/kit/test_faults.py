@@ -19,7 +19,13 @@ CAPABILITIES = Capabilities(
 )
 
 
-@pytest.mark.parametrize("name", FAULTS)
+SLOW = ("test_closing_a_stream_closes_the_connection", "test_cancelling_closes_the_connection")  # they wait
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if it.check in SLOW else []) for name, it in FAULTS.items()],
+)
 def test_a_fault_is_found_by_its_check(name: str) -> None:
     fault = FAULTS[name]
     attributes = {"plugin": fault.make(), "capabilities": CAPABILITIES, "wire": WIRE, "__module__": __name__}

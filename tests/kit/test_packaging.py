@@ -59,6 +59,12 @@ def appended(line: str) -> Callable[[Path], None]:
     return apply
 
 
+def rows_of_another(site: Path) -> None:
+    (site / "llmgate_acme" / "models.json").write_text('{"provider": "openai", "models": {"x": {"mode": "chat"}}}')
+    with (site / "llmgate_acme-1.2.dist-info" / "entry_points.txt").open("a") as file:
+        file.write("\n[llmgate.models]\nacme = llmgate_acme:models.json\n")
+
+
 ENTRY = {"chat:acme": "plugin"}
 MISTAKES: dict[str, tuple[str, dict[str, str], Callable[[Path], None] | None]] = {
     "a class": ("test_entry_points", {"chat:acme": "Acme"}, None),
@@ -71,6 +77,7 @@ MISTAKES: dict[str, tuple[str, dict[str, str], Callable[[Path], None] | None]] =
     "no summary": ("test_metadata", ENTRY, change("Summary: Acme for llmgate\n", "")),
     "no py.typed": ("test_typed", ENTRY, without_marker),
     "a pth file": ("test_no_pth_file", ENTRY, with_pth),
+    "rows of another provider": ("test_models_file", ENTRY, rows_of_another),
     "a variable is not named": ("test_readme", ENTRY, change("ACME_API_KEY", "a key")),
     "no model string": ("test_readme", ENTRY, change("acme/large", "it")),
     "no README": ("test_readme", ENTRY, change("Set ACME_API_KEY and call acme/large.", "")),
@@ -103,7 +110,7 @@ CHECKS = sorted({check for check, _, _ in MISTAKES.values()})
 
 def test_a_distribution_that_keeps_the_rules_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = results_of(installed(tmp_path, monkeypatch, ENTRY), *CHECKS)
-    assert {result.check: result.findings for result in results if result.outcome != "passed"} == {}
+    assert {result.check: result.findings for result in results if result.outcome == "failed"} == {}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -19,7 +19,7 @@ from llmgate_core.testing.fake_upstream import fake_upstream
 
 __all__ = ["DeliveryChecks"]
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 5.0
 FINAL = (400, 401, 403, 404, 422)
 """Statuses after which asking again cannot help."""
 
