@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +64,13 @@ class RepeatsJobs(Poller):
         return (yield UpstreamRequest("POST", "/jobs", call.body, retry=True)).json()
 
 
+class SleepsInAuth(SignedPlugin):
+    @hookimpl
+    def auth(self, request: Any, route: Any, credential: Any, now: float) -> Any:
+        time.sleep(0.001)
+        return super().auth(request, route, credential, now)
+
+
 class SignsByClock(SignedPlugin):
     @hookimpl
     def auth(self, request: Any, route: Any, credential: Any, now: float) -> Any:
@@ -81,6 +89,7 @@ class FetchesEachTime(OAuthPlugin):
     [
         pytest.param(RepeatsJobs(), JOBS, "test_jobs_are_made_once", id="jobs"),
         pytest.param(SignsByClock(), SIGNED, "test_signatures", id="signature"),
+        pytest.param(SleepsInAuth(), SIGNED, "test_hooks_do_not_wait", id="auth that sleeps"),
         pytest.param(FetchesEachTime("https://login.acme.example"), OAUTH, "test_tokens", id="token"),
         pytest.param(SignedPlugin(), {}, "test_options", id="options"),
     ],

@@ -107,7 +107,9 @@ class Bench:
     def client(self) -> Client:
         """A client whose calls go to the upstream, without retries."""
         if self._client is None:
-            self._client = self.equipped(Client(**self.client_options()))
+            client = Client(**self.client_options())
+            self._client = client
+            self.equipped(client)
         return self._client
 
     def client_options(self, **options: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ __all__ = ["PurityChecks"]
 
 THREADS = 8
 ROUNDS = 12
+NOW = 1_700_000_000.0
 
 
 class PurityChecks(Checks):
@@ -121,7 +122,16 @@ class PurityChecks(Checks):
         if plugin.supports_param is not None:
             judge = plugin.supports_param
             yield "supports_param", lambda: [judge(route, name, value) for name, value in upstream_call.body.items()]
-        if self.wire is None:
+        if plugin.exchange is not None:
+            begin = plugin.exchange
+            yield "exchange", lambda: _first_step(begin(upstream_call, route))
+        if plugin.auth is not None and plugin.credentials is None:
+            auth = plugin.auth
+            yield "auth", lambda: auth(replace(call.request, url=f"{route.base_url}/"), route, None, NOW)
+        if plugin.list_models is not None:
+            names = plugin.list_models
+            yield "list_models", lambda: names(route)
+        if self.wire is None or self.bench.is_exchange(call):
             return
         yield "transform_response", lambda: self.bench.read(call, self.the_wire.content(sample.reply))
         if self.can("streaming") and self.wire.events is not None:
@@ -140,6 +150,13 @@ class PurityChecks(Checks):
                 with watched() as seen:
                     run()
                 yield from (f"{sample.name}: {name} {what}" for what in seen.of(kind))
+
+
+def _first_step(steps: Any) -> None:
+    """Let an exchange come to its first request."""
+    if steps is not None:
+        next(steps, None)
+        steps.close()
 
 
 def _copied(value: Any) -> Any:
