@@ -26,6 +26,7 @@ from llmgate_core.testing.conformance.wire import Wire
 __all__ = ["add_arguments", "run"]
 
 NOT_CHECKED = "not checked: {count} checks need to know how the provider answers; {advice}"
+LOADS = "test_loads"
 ADVICE = "write a test file with a Wire, see docs/plugins/testing.md"
 
 
@@ -82,8 +83,14 @@ def _class_for(claim: PluginEntryPoint) -> type[Checks]:
 
 
 def _names_of(cls: type[Checks], *, is_first: bool) -> list[str]:
-    """Return the checks to run; those of packaging once, as they are about the whole distribution."""
-    return [name for name in checks_of(cls) if is_first or not hasattr(PackagingChecks, name)]
+    """Return the checks to run.
+
+    Those of packaging run once, as they are about the whole distribution. Of a plugin that cannot be loaded nothing
+    else is checked: every other check would say the same again.
+    """
+    (loads,) = results_of(cls, LOADS)
+    names = [LOADS, *checks_of(PackagingChecks)] if loads.outcome == "failed" else checks_of(cls)
+    return [name for name in names if is_first or not hasattr(PackagingChecks, name)]
 
 
 def _speaks_openai(claim: PluginEntryPoint) -> bool:

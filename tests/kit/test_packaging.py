@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from llmgate_core.cli import main
 from llmgate_core.testing import ChatConformance, results_of
 from tests.support.plugin_site import PluginSite
 
@@ -103,6 +105,19 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, entry_points: dict[
     monkeypatch.setenv("PYTHONPATH", str(folder))
     attributes = {"plugin": "llmgate_acme:plugin", "distribution": "llmgate-acme", "__module__": __name__}
     return type("TestAcme", (ChatConformance,), attributes)
+
+
+def test_of_a_plugin_that_does_not_load_nothing_else_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(tmp_path, monkeypatch, ENTRY)
+    appended("import there_is_no_such_module\n")(tmp_path)
+    assert main(["plugin", "check", "llmgate-acme", "--json"]) == 1
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    outcomes = {row["check"]: row["outcome"] for row in run["checks"]}
+    assert outcomes["test_loads"] == "failed"
+    assert "test_text" not in outcomes
+    assert "test_metadata" in outcomes
 
 
 CHECKS = sorted({check for check, _, _ in MISTAKES.values()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from llmgate_core.contract.call import API_VERSION
@@ -16,7 +17,9 @@ SCHEMA = 1
 
 def subject_of(cls: type[Checks]) -> dict[str, Any]:
     """Return what a class of checks is about: plugin, distribution, version, API."""
-    info = getattr(loaded_plugin(cls.plugin), "info", None)
+    info: Any = None
+    with suppress(Exception):  # the checks say what is wrong with a plugin that does not load
+        info = getattr(loaded_plugin(cls.plugin), "info", None)
     return {
         "plugin": cls.plugin if isinstance(cls.plugin, str) else type(cls.plugin).__name__,
         "family": cls.family,
