@@ -22,6 +22,9 @@ WORDS = frozenset(
 )
 """Strings of a delta that say what it is and come whole; every other string is text, and grows."""
 
+LISTS_OF_PARTS = frozenset({"content", "reasoning", "reasoning_content"})
+"""Lists of a delta whose text comes in pieces; the items of every other list are whole, and may be opaque."""
+
 
 def fold(family: str, chunks: Iterable[Mapping[str, Any]]) -> JsonObject:
     """Return the complete response that `chunks` of `chat` or `text_completion` add up to.
@@ -139,7 +142,7 @@ def _fold_delta(message: JsonObject, delta: Mapping[str, Any]) -> None:
             elif value:
                 message[name] = value
         elif isinstance(value, list):
-            message[name] = extended(message.get(name), value)
+            message[name] = extended(message.get(name), value, of_parts=name in LISTS_OF_PARTS)
         elif isinstance(value, Mapping):
             message[name] = merged(message.get(name), value)
         elif value is not None:

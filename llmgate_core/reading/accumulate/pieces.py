@@ -36,19 +36,19 @@ def grown(old: Any, text: str) -> Any:
         old.append(text)
         return old
     if isinstance(old, Parts):
-        return extended(old, [{"type": "text", "text": text}]) if text else old
+        return extended(old, [{"type": "text", "text": text}], of_parts=True) if text else old
     return Pieces((old, text)) if isinstance(old, str) and old else Pieces((text,))
 
 
-def extended(old: Any, items: list[Any]) -> Any:
-    """Return a list with more items; a text part continues the text part before it."""
+def extended(old: Any, items: list[Any], *, of_parts: bool = False) -> Any:
+    """Return a list with more items. In a list `of_parts` a text part continues the text part before it."""
     if isinstance(old, Pieces):
         old = Parts([{"type": "text", "text": old}] if any(old) else ())
     elif not isinstance(old, Parts):
         old = Parts()
     for item in items:
         last = old[-1] if old else None
-        if _is_text_part(item) and _is_text_part(last) and item["type"] == last["type"]:
+        if of_parts and _is_text_part(item) and _is_text_part(last) and item["type"] == last["type"]:
             old[-1] = {**last, "text": grown(last["text"], item["text"])}
         else:
             old.append(item)

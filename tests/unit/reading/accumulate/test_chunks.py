@@ -81,6 +81,14 @@ def test_the_last_word_on_a_field_of_the_answer_wins_and_padding_is_left_out() -
         ),
         ([{"annotations": [1]}, {"annotations": [2]}], {"annotations": [1, 2]}),
         ([{"new": "a"}, {"new": "b"}, {"new": None}], {"new": "ab"}),
+        (
+            [{"content": [{"type": "text", "text": "a"}]}, {"content": [{"type": "text", "text": "b"}]}],
+            {"content": [{"type": "text", "text": "ab"}]},
+        ),
+        (  # not parts of a text: each item is whole, whatever it looks like
+            [{"reasoning_items": [{"type": "t", "text": "a"}]}, {"reasoning_items": [{"type": "t", "text": "b"}]}],
+            {"reasoning_items": [{"type": "t", "text": "a"}, {"type": "t", "text": "b"}]},
+        ),
     ],
 )  # fmt: skip
 def test_each_part_of_a_message_grows_in_its_own_way(deltas: list[dict[str, Any]], message: dict[str, Any]) -> None:
