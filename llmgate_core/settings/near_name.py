@@ -15,7 +15,7 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
     names = sorted(known)
     bare = _without_marks(name)
     for candidate in names:
-        if _without_marks(candidate) == bare:
+        if _without_marks(candidate) == bare or _are_swapped(name, candidate):
             return candidate
     import difflib  # only for names that are not known
 
@@ -25,3 +25,11 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
 
 def _without_marks(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
+
+
+def _are_swapped(name: str, candidate: str) -> bool:
+    """Return whether two names differ by two neighbouring letters that changed places, as `regoin` and `region` do."""
+    if len(name) != len(candidate):
+        return False
+    at = [index for index, pair in enumerate(zip(name, candidate, strict=True)) if pair[0] != pair[1]]
+    return len(at) == 2 and at[1] - at[0] == 1 and name[at[0]] + name[at[1]] == candidate[at[1]] + candidate[at[0]]
