@@ -123,8 +123,8 @@ clean: ## remove .venv, caches and build results
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Once for each state of the lock file and the projects. Hashes for what others made; ours need no build tools but those.
-$(VENV)/.installed: $(LOCK) $(PROJECTS)
+# Once for each state of the lock file, the projects and their pages, which pip copies into the metadata. Hashes for what others made; ours need no build tools but those.
+$(VENV)/.installed: $(LOCK) $(PROJECTS) $(wildcard plugins/*/README.md)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'llmgate needs Python 3.10 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \

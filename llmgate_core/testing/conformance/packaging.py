@@ -139,7 +139,8 @@ class PackagingChecks(Checks):
     def test_readme(self) -> Findings:
         """The README names every environment variable that the plugin reads, and a model string to try.
 
-        People find a plugin by its page on an index, which is the README: set `readme` in [project].
+        People find a plugin by its page on an index, which is the README: set `readme` in [project]. Install the
+        package again after a change, even if it is editable: pip has copied the README into the metadata.
         """
         metadata = self.installed().metadata
         text = str(metadata.get("Description") or metadata.get_payload() or "")
