@@ -15,15 +15,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import yaml
 
 from llmgate_core import Client
-from llmgate_core.serving import say, say_error
+from llmgate_core.serving import ResolvedModel, say, say_error
 from llmgate_gateway.config import ConfigProblems
+from llmgate_gateway.config.declared_options import OPTIONS, move_options, secret_options
 from llmgate_gateway.config.litellm.known_keys import LIKE_A_SECRET, Note, arrange
 from llmgate_gateway.config.load import load_config_text, read_document
+from llmgate_gateway.config.routes import client_of_tree, targets_of
 from llmgate_gateway.config.yaml.document import Node
 from llmgate_gateway.config.yaml.environment import PREFIX, SECTION
 from llmgate_gateway.config.yaml.problems import Path, Problem, Problems, shown_path
@@ -104,8 +107,11 @@ class Migration:
 
 def migrate(root: Node, problems: Problems) -> Migration:
     """Return what becomes of a config; changes `root`."""
-    notes = arrange(root, problems, keeps_refused=True)
-    variables = _Variables()
+    client = client_of_tree(root)
+    targets = partial(targets_of, client) if client is not None else _no_targets
+    moved = move_options(root, targets, problems)
+    notes = [*moved, *arrange(root, problems, keeps_refused=True)]
+    variables = _Variables(secret_options(root, targets))
     variables.take_from(root)
     notes = [note for note in notes if note.path[0] != SECTION]
     notes += variables.notes
@@ -115,6 +121,11 @@ def migrate(root: Node, problems: Problems) -> Migration:
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     mistakes, warnings = _verdict(text)
     return Migration(tuple(sorted(notes, key=lambda note: note.line)), text, mistakes, warnings)
+
+
+def _no_targets(model: str, mode: str | None) -> tuple[ResolvedModel, ...]:  # as the others
+    """Return nothing: which plugins the config allows is not known."""
+    return ()
 
 
 def _verdict(text: str) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
@@ -162,6 +173,7 @@ def _line(note: Note) -> str:
 class _Variables:
     """Puts references in place of keys, one variable a key."""
 
+    secret_options: frozenset[str] = frozenset()
     notes: list[Note] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -172,7 +184,7 @@ class _Variables:
             for name, entry in section.node.value.items():
                 why = "values are not written; set them in the environment, or copy this section by hand"
                 self.notes.append(Note(entry.line, (SECTION, name), "ignored", why))
-        for path, node, wanted in _keys(root):
+        for path, node, wanted in _keys(root, self.secret_options):
             if isinstance(node.value, str) and not node.value.startswith(PREFIX):
                 name = self._name(node.value, wanted)
                 node.value = f"{PREFIX}{name}"
@@ -191,13 +203,13 @@ class _Variables:
         return self.names[key]
 
 
-def _keys(root: Node) -> Iterator[tuple[Path, Node, str]]:
+def _keys(root: Node, secret_options: frozenset[str]) -> Iterator[tuple[Path, Node, str]]:
     """Yield path, node and a name for a variable, for every value that is a key by its place."""
     for index, item in enumerate(_list(root, "model_list")):
         name = _variable(_text(item, "model_name"))
         params: Any = item.value.get("params") if isinstance(item.value, dict) else None
         if params is not None and isinstance(params.node.value, dict):
-            yield from _secrets(params.node, ("model_list", index, params.written), name)
+            yield from _secrets(params.node, ("model_list", index, params.written), name, secret_options)
     general, settings = root.value.get("general_settings"), root.value.get("settings")
     if general is not None and isinstance(general.node.value, dict):
         if (master := general.node.value.get("master_key")) is not None:
@@ -210,7 +222,9 @@ def _keys(root: Node) -> Iterator[tuple[Path, Node, str]]:
         yield from _secrets(settings.node, (settings.written,), "LLMGATE")
 
 
-def _secrets(node: Node, path: Path, name: str) -> Iterator[tuple[Path, Node, str]]:
+def _secrets(
+    node: Node, path: Path, name: str, secret_options: frozenset[str] = frozenset()
+) -> Iterator[tuple[Path, Node, str]]:
     for key, entry in node.value.items():
         if key == "api_key" or (LIKE_A_SECRET.search(key) and isinstance(entry.node.value, str)):
             yield (*path, entry.written), entry.node, f"{name}_{_variable(key)}"
@@ -218,6 +232,10 @@ def _secrets(node: Node, path: Path, name: str) -> Iterator[tuple[Path, Node, st
             for header, inner in entry.node.value.items():
                 if LIKE_A_HEADER_SECRET.search(header):
                     yield (*path, entry.written, header), inner.node, f"{name}_{_variable(header)}"
+        elif key == OPTIONS and isinstance(entry.node.value, dict):
+            for option, inner in entry.node.value.items():
+                if option in secret_options or LIKE_A_SECRET.search(option):
+                    yield (*path, entry.written, option), inner.node, f"{name}_{_variable(option)}"
 
 
 def _list(node: Node, key: str) -> list[Node]:

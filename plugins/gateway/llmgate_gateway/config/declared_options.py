@@ -8,15 +8,16 @@ Source: `Option` of the plugin contract; docs/gateway/configure.md, "provider_op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from llmgate_core.serving import Option, ResolvedModel
 from llmgate_gateway.config.litellm.fates import fate_of, request_params
+from llmgate_gateway.config.litellm.known_keys import Note
 from llmgate_gateway.config.schema.deployment import Params
 from llmgate_gateway.config.yaml.document import Entry, Node
 from llmgate_gateway.config.yaml.problems import Path, Problems
 
-__all__ = ["OPTIONS", "check_options", "has_foreign_keys", "move_options"]
+__all__ = ["OPTIONS", "check_options", "has_foreign_keys", "move_options", "secret_options"]
 
 OPTIONS = "provider_options"
 SPELLINGS = ("params", "litellm_params")
@@ -29,16 +30,27 @@ def has_foreign_keys(root: Node) -> bool:
     return any(_foreign_keys(params) for _, params, _ in _all_params(root))
 
 
-def move_options(root: Node, targets_of: TargetsOf, problems: Problems) -> None:
-    """Move each key beside `model` that the model's plugin declares as an option into `provider_options`, in place."""
+def move_options(root: Node, targets_of: TargetsOf, problems: Problems) -> list[Note]:
+    """Move each key beside `model` that the model's plugin declares as an option into `provider_options`, in place.
+
+    Returns what was done with each. A key that only looks like an option is a mistake.
+    """
+    notes: list[Note] = []
     for path, params, mode in _all_params(root):
-        keys = _foreign_keys(params)
-        model = params.value["model"].node if keys and "model" in params.value else None
-        if model is None or model.unset or not isinstance(model.value, str):
+        if not (keys := _foreign_keys(params)):
             continue
-        declared = {option.name for option in _declared(targets_of(model.value, mode))}
-        if own := [key for key in keys if key in declared]:
-            _move(params, own, path, problems)
+        declared = {option.name for option in _declared_for(params, mode, targets_of)}
+        notes += _move(params, [key for key in keys if key in declared], path, problems)
+        for key in keys:
+            if key not in declared and (near := problems.did_you_mean(key, declared, cutoff=0.8)):
+                problems.add(*root.find((*path, key)), f"unknown key{near}")
+    return notes
+
+
+def secret_options(root: Node, targets_of: TargetsOf) -> frozenset[str]:
+    """Return the options that a plugin of one of the config's models declares as secret."""
+    declared = (option for _, params, mode in _all_params(root) for option in _declared_for(params, mode, targets_of))
+    return frozenset(option.name for option in declared if option.secret)
 
 
 def check_options(root: Node, path: Path, targets: Iterable[ResolvedModel], problems: Problems) -> None:
@@ -60,6 +72,12 @@ def check_options(root: Node, path: Path, targets: Iterable[ResolvedModel], prob
             problems.warn(*place, "the secret is written in the file; os.environ/NAME keeps it out")
 
 
+def _declared_for(params: Node, mode: str | None, targets_of: TargetsOf) -> Iterator[Option]:
+    entry = params.value.get("model")
+    model = None if entry is None or entry.node.unset else entry.node.value
+    return _declared(targets_of(model, mode)) if isinstance(model, str) else iter(())
+
+
 def _declared(targets: Iterable[ResolvedModel]) -> Iterator[Option]:
     for target in targets:
         yield from target.plugin.info.options
@@ -74,8 +92,12 @@ def _all_params(root: Node) -> Iterator[tuple[Path, Node, str | None]]:
         for spelling in SPELLINGS:
             params = entry.value.get(spelling)
             if params is not None and isinstance(params.node.value, dict):
-                mode = _node_at(entry, ("model_info", "mode"))
-                yield ("model_list", index, spelling), params.node, mode.value if mode is not None else None
+                yield ("model_list", index, spelling), params.node, _mode_of(entry)
+
+
+def _mode_of(entry: Node) -> str | None:
+    node = _node_at(entry, ("model_info", "mode"))
+    return node.value if node is not None and isinstance(node.value, str) else None
 
 
 def _foreign_keys(params: Node) -> list[str]:
@@ -89,7 +111,9 @@ def _is_known(key: str) -> bool:
     return fate is not None and fate.what == "moved"
 
 
-def _move(params: Node, keys: Iterable[str], path: Path, problems: Problems) -> None:
+def _move(params: Node, keys: Sequence[str], path: Path, problems: Problems) -> Iterator[Note]:
+    if not keys:
+        return
     entry = params.value.get(OPTIONS)
     if entry is None or entry.node.value is None:
         line, column = params.place
@@ -102,6 +126,7 @@ def _move(params: Node, keys: Iterable[str], path: Path, problems: Problems) -> 
             problems.add((moved.line, moved.column), (*path, key), f"is also in {OPTIONS}; keep one of them")
         elif moved.node.value is not None:
             entry.node.value[key] = moved
+            yield Note(moved.line, (*path, key), "spelled differently", f"now {OPTIONS}.{key}")
 
 
 def _node_at(node: Node, path: Path) -> Node | None:

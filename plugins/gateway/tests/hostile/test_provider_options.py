@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from llmgate_gateway import GatewayTransport
 from llmgate_gateway.config import ConfigProblems, load_config
 
 from llmgate_core import AsyncClient, Settings
+from llmgate_core.cli import main
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.plugin_site import PluginSite
 
@@ -128,6 +130,8 @@ def problems_of(tmp_path: Path, params: str) -> str:
     ("params", "says"),
     [
         ("      provider_options: {regions: eu, client_secret: os.environ/S}\n", "did you mean 'region'"),
+        ("      provider_options: {regoin: eu, client_secret: os.environ/S}\n", "did you mean 'region'"),
+        ("      regoin: eu\n", "did you mean 'region'"),
         ("      provider_options: {zone: eu, client_secret: os.environ/S}\n", "region, token_url, client_secret"),
         ("      provider_options: {region: 1, client_secret: os.environ/S}\n", "must be a string"),
         ("      provider_options: [region, os.environ/S]\n", "must be a mapping"),
@@ -149,3 +153,18 @@ def test_a_config_with_options_shows_none(tmp_path: Path) -> None:
     config = load_config(file)
     shown = repr(config) + str([deployment.model_dump() for deployment in config.deployments])
     assert SECRET not in shown
+
+
+def test_migrate_moves_options_to_their_place_and_writes_no_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, written = tmp_path / "litellm.yaml", tmp_path / "config.yaml"
+    file.write_text(json.dumps(config_of(**BESIDE)))
+    assert main(["migrate", str(file), "-o", str(written)]) == 0
+    (entry,) = yaml.safe_load(written.read_text())["model_list"]
+    options = {"region": "eu", "client_secret": "os.environ/M_CLIENT_SECRET"}
+    assert entry["params"].pop("provider_options") == options
+    assert entry["params"] == {"model": "acme/large", "api_key": "os.environ/M_API_KEY"}
+    told = capsys.readouterr().out
+    assert "litellm_params.region: spelled differently: now provider_options.region" in told
+    assert SECRET not in told

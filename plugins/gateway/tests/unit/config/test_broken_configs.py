@@ -50,6 +50,10 @@ BROKEN: dict[str, tuple[str, Expected]] = {
     "list as key": (GOOD + "? [a]\n: b\n", [(5, "a key must be a string")]),
     "control character": (GOOD + "plugins: \x07\n", [(5, "control character")]),
     "unknown escape": ('model_list:\n- model_name: "\\q"\n', [(2, "")]),
+    "list as mode of a model with a key that only a plugin knows": (
+        GOOD + "    region: eu\n  model_info: {mode: [chat]}\n",
+        [(6, "mode")],
+    ),
     # keys
     "unknown section": (GOOD + "genral_settings: {}\n", [(5, "did you mean 'general_settings'?")]),
     "unknown key": (GOOD + "general_settings:\n  master_kee: x\n", [(6, "did you mean 'master_key'?")]),
