@@ -161,8 +161,9 @@ def _usage_of(answer: Any, record: CallRecord | None) -> dict[str, Any] | None:
     usage: Any = getattr(answer, "usage", None)
     if usage is None and record is not None:
         usage = record.usage
-    if hasattr(usage, "model_dump"):
-        usage = usage.model_dump(exclude_unset=True)
+    dump = getattr(usage, "model_dump", None)
+    if dump is not None:
+        usage = dump(exclude_unset=True)
     return usage if isinstance(usage, dict) else None
 
 
