@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import warnings
@@ -13,10 +14,10 @@ import httpx
 import pytest
 import yaml
 from llmgate_gateway import GatewayTransport
+from llmgate_gateway.commands import migrate
 from llmgate_gateway.config import ConfigProblems, load_config
 
 from llmgate_core import AsyncClient, Settings
-from llmgate_core.cli import main
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.plugin_site import PluginSite
 
@@ -160,7 +161,9 @@ def test_migrate_moves_options_to_their_place_and_writes_no_secret(
 ) -> None:
     file, written = tmp_path / "litellm.yaml", tmp_path / "config.yaml"
     file.write_text(json.dumps(config_of(**BESIDE)))
-    assert main(["migrate", str(file), "-o", str(written)]) == 0
+    parser = argparse.ArgumentParser()
+    migrate.command.add_arguments(parser)
+    assert migrate.command.run(parser.parse_args([str(file), "-o", str(written)])) == 0
     (entry,) = yaml.safe_load(written.read_text())["model_list"]
     options = {"region": "eu", "client_secret": "os.environ/M_CLIENT_SECRET"}
     assert entry["params"].pop("provider_options") == options
