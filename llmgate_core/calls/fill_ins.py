@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from llmgate_core.contract.call import Call, JsonObject
 from llmgate_core.contract.upstream import SSEEvent, StreamParser
+from llmgate_core.reading.accumulate.tool_calls import CallPlaces
 
 __all__ = ["filled_answer", "filled_stream"]
 
@@ -120,15 +121,17 @@ def _filled_usage(usage: Any, shape: Shape) -> JsonObject | None:
 class FilledStream:
     """A plugin's parser, whose chunks have what they lack: one id and one time for the whole stream.
 
-    Once the plugin has given an id, a time or a model itself, that is the one of the chunks after it.
+    Once the plugin has given an id, a time or a model itself, that is the one of the chunks after it. Pieces of tool
+    calls get the index of their call.
     """
 
-    __slots__ = ("_head", "_parser", "_shape")
+    __slots__ = ("_head", "_parser", "_places", "_shape")
 
     def __init__(self, parser: StreamParser, shape: Shape, model: str, now: float) -> None:
         self._parser = parser
         self._shape = shape
         self._head = _head(shape, model, now)
+        self._places: dict[Any, CallPlaces] = {}  # by the index of a choice
 
     def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
         """Yield the chunks of an event."""
@@ -148,7 +151,31 @@ class FilledStream:
             for name in head:
                 if piece.get(name) is not None:
                     head[name] = piece[name]
-            yield _filled(piece, shape, shape.chunk_kind, head)
+            yield self._with_indexes(_filled(piece, shape, shape.chunk_kind, head))
+
+    def _with_indexes(self, chunk: JsonObject) -> JsonObject:
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not any(map(_tool_calls_of, choices)):
+            return chunk
+        return {**chunk, "choices": [self._indexed(choice) for choice in choices]}
+
+    def _indexed(self, choice: Any) -> Any:
+        if not (calls := _tool_calls_of(choice)):
+            return choice
+        places = self._places.setdefault(choice["index"], CallPlaces())
+        keys = [places.key_of(call) if isinstance(call, dict) else (0, 0) for call in calls]
+        indexed = [
+            {**call, "index": key[0]} if isinstance(call, dict) and call.get("index") is None else call
+            for call, key in zip(calls, keys, strict=True)
+        ]
+        return {**choice, "delta": {**choice["delta"], "tool_calls": indexed}}
+
+
+def _tool_calls_of(choice: Any) -> list[Any]:
+    """Return the pieces of tool calls in the choice of a chunk."""
+    delta = choice.get("delta") if isinstance(choice, dict) else None
+    calls = delta.get("tool_calls") if isinstance(delta, dict) else None
+    return calls if isinstance(calls, list) and isinstance(choice["index"], int) else []
 
 
 def filled_stream(parser: StreamParser, call: Call, model: str, now: float) -> StreamParser:

@@ -147,6 +147,23 @@ def test_what_the_plugin_says_first_holds_for_the_chunks_behind_it() -> None:
     assert [(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks] == [("a", 5, "large-2")] * 2
 
 
+def test_the_pieces_of_a_tool_call_have_its_index() -> None:
+    def piece(*calls: Any, **choice: Any) -> dict[str, Any]:
+        return {"choices": [{"delta": {"tool_calls": [*calls]}, **choice}]}
+
+    first, second = ({"id": name, "function": {"name": "f", "arguments": "{"}} for name in "ab")
+    rest = {"function": {"arguments": "}"}}
+    source = Parser(
+        piece(first, second), piece(rest), piece({"index": 0, **rest}), piece(first, index=1), piece("odd", None)
+    )
+    parser: Any = filled_stream(source, call(), "large", NOW)
+    chunks = [*parser.feed(SSEEvent("")), *parser.close()]
+    calls = [each["choices"][0]["delta"]["tool_calls"] for each in chunks]
+    assert [[one.get("index") for one in some] for some in calls[:4]] == [[0, 1], [1], [0], [0]]
+    assert calls[4] == ["odd", None]
+    assert "index" not in first
+
+
 def test_typed_events_are_left_as_they_are() -> None:
     source = Parser()
     assert filled_stream(source, call("responses"), "large", NOW) is source
