@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgate_core.calls.flights import Flight
 from llmgate_core.calls.route_headers import HEADER_VALUE, RouteHeaders
@@ -24,7 +24,10 @@ from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.secrets import Secret, SecretFinder
 from llmgate_core.transports.per_process import PerProcess
 
-__all__ = ["CallCredentials", "CredentialFlight", "CredentialStore", "Kept", "checked_credential"]
+if TYPE_CHECKING:
+    from llmgate_core.calls.outgoing import OutgoingCall
+
+__all__ = ["CallCredentials", "CredentialFlight", "CredentialStore", "Kept", "checked_credential", "requests_repeated"]
 
 MAX_KEPT = 1024  # bounded, since callers choose the keys
 MARGIN_SECONDS = 60.0
@@ -145,9 +148,10 @@ class CallCredentials:
         secrets: of all that were used.
         failure: why none could be fetched.
         is_renewed: one was refused and replaced.
+        repeats: requests that were sent once more, with the new one.
     """
 
-    __slots__ = ("failure", "is_renewed", "key", "plugin", "route", "secrets", "store")
+    __slots__ = ("failure", "is_renewed", "key", "plugin", "repeats", "route", "secrets", "store")
 
     def __init__(self, store: CredentialStore, plugin: BoundPlugin, route: Route, key: bytes) -> None:
         self.store = store
@@ -157,6 +161,7 @@ class CallCredentials:
         self.secrets: tuple[Secret, ...] = ()
         self.failure: LLMGateError | None = None
         self.is_renewed = False
+        self.repeats = 0
 
     def kept_as(self, credential: Credential | None, asked: float) -> Kept:
         """Return a credential as it is kept; `asked` is when it was asked for, by the store's clock."""
@@ -173,6 +178,11 @@ class CallCredentials:
 
     def __repr__(self) -> str:
         return f"CallCredentials({self.plugin.name})"
+
+
+def requests_repeated(call: OutgoingCall) -> int:
+    """Return how many requests of a call were sent once more, since their credential had been refused."""
+    return 0 if call.credentials is None else call.credentials.repeats
 
 
 def _secrets_of(credential: Credential | None) -> tuple[Secret, ...]:

@@ -7,6 +7,7 @@ Source: docs/plugins/jobs.md; docs/reliability.md, row R14.
 
 from __future__ import annotations
 
+from llmgate_core.calls.credentials import requests_repeated
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.retry import may_be_repeated
@@ -23,14 +24,14 @@ from llmgate_core.registry.hooks import guarded
 
 __all__ = ["exchange_of", "exchange_steps"]
 
-STREAMS_SINCE = (1, 1)
-"""The first version of the contract in which an exchange is asked for a stream too."""
+SINCE_1_1 = (1, 1)
+"""The first version of the contract in which an exchange is asked for a stream too, and sees its requests' errors."""
 
 
 def exchange_of(call: PreparedCall) -> Exchange | None:
     """Return the plugin's exchange for a call; None: one request, one answer."""
     plugin = call.target.plugin
-    if plugin.exchange is None or (call.upstream_call.stream and plugin.info.api < STREAMS_SINCE):
+    if plugin.exchange is None or (call.upstream_call.stream and plugin.info.api < SINCE_1_1):
         return None
     exchange: Exchange | None = plugin.exchange(call.upstream_call, call.route)
     return exchange
@@ -52,23 +53,48 @@ def exchange_steps(call: PreparedCall, reader: ResultReader, exchange: Exchange)
 
 
 def _steps_to_end(call: PreparedCall, requests: _Requests, exchange: Exchange) -> Steps:
-    """Do the steps of an exchange. Returns what it returns."""
-    advance = guarded(call.target.plugin, "exchange", exchange.send, of_step, ends=True)
+    """Do the steps of an exchange. Returns what it returns.
+
+    The error of a request is raised where the exchange has yielded it, so that a job that is gone can be made again.
+    """
+    plugin = call.target.plugin
+    advance = guarded(plugin, "exchange", exchange.send, of_step, ends=True)
+    report = guarded(plugin, "exchange", exchange.throw, of_step, ends=True)
     try:
         step = advance(None)
         while True:
-            reply: UpstreamResponse | None = None
-            if isinstance(step, Progress):
-                requests.job = step.job
-                _report_progress(call, step.job)
-            elif isinstance(step, Sleep):
-                _check_sleep(call, step)
-                yield step
+            try:
+                reply = yield from _reply_steps(call, requests, step)
+            except APIError as error:
+                if not _is_for_the_plugin(call, error):
+                    raise
+                requests.complete(error)
+                step = report(error)
             else:
-                reply = yield from requests.answer_to(step)
-            step = advance(reply)
+                step = advance(reply)
     except StopIteration as end:
         return end.value
+
+
+def _reply_steps(call: PreparedCall, requests: _Requests, step: UpstreamRequest | Sleep | Progress) -> Steps:
+    """Do one step. Returns what the exchange receives for it."""
+    if isinstance(step, Progress):
+        requests.job = step.job
+        _report_progress(call, step.job)
+        return None
+    if isinstance(step, Sleep):
+        _check_sleep(call, step)
+        yield step
+        return None
+    return (yield from requests.answer_to(step))
+
+
+def _is_for_the_plugin(call: PreparedCall, error: APIError) -> bool:
+    """Return whether the exchange may go on after an error: there is time left, and something that can be sent."""
+    has_credential = call.credentials is None or error is not call.credentials.failure
+    return (
+        call.target.plugin.info.api >= SINCE_1_1 and error.phase != "total" and error.attempts != 0 and has_credential
+    )
 
 
 class _Requests:
@@ -97,7 +123,7 @@ class _Requests:
             self.sent += 1
             return whole_answer(self._call, self._reader, encoded, new_connection=new_connection)
 
-        self.last = yield from with_retries(self._call, once, is_repeatable=is_repeatable)
+        self.last = yield from with_retries(self._call, request, once, is_repeatable=is_repeatable)
         self.has_made_a_job = self.has_made_a_job or not is_repeatable
         return self.last
 
@@ -109,12 +135,12 @@ class _Requests:
             self.sent += 1
             return open_stream(self._call, self._reader, encoded, self.sent, new_connection)
 
-        return with_retries(self._call, once, is_repeatable=may_be_repeated(self._call, request))
+        return with_retries(self._call, request, once, is_repeatable=may_be_repeated(self._call, request))
 
     def complete(self, error: APIError) -> None:
         """Add to an error how many requests were sent, whose they were, and the job so far."""
         if error.attempts != 0 or self.sent > 1:  # 0: refused before it was sent
-            error.attempts = self.sent
+            error.attempts = self.sent + requests_repeated(self._call)
         error.partial = self.job if error.partial is None else error.partial
         if self.has_made_a_job:
             error.retry = False

@@ -92,7 +92,7 @@ def _sent_steps(call: PreparedCall, reader: ResultReader) -> Steps:
                 return reader.result(response, attempt)
             return (yield Compute(partial(reader.result, response, attempt)))
 
-    return with_retries(call, once, is_repeatable=request.retry is not False)
+    return with_retries(call, request, once, is_repeatable=request.retry is not False)
 
 
 def _burst_steps(call: PreparedCall, reader: ResultReader, result: Any) -> Steps:

@@ -130,7 +130,7 @@ class ResultReader(ABC):
             headers=response.headers if call.options.return_headers else None,
             request_id=_request_id(response.raw_headers),
             provider=call.route.provider,
-            attempts=attempts,
+            attempts=attempts if call.credentials is None else attempts + call.credentials.repeats,
             price=self._price,
             output_type=call.output_type,
         )

@@ -13,6 +13,7 @@ import random
 import re
 from typing import TYPE_CHECKING
 
+from llmgate_core.calls.credentials import requests_repeated
 from llmgate_core.errors import APIConnectionError, APIError
 from llmgate_core.reading.upstream_errors import complete_error
 
@@ -60,7 +61,7 @@ def wait_after(call: OutgoingCall, error: APIError, attempt: int) -> float | Non
     if call.credentials is not None and error is call.credentials.failure:
         return None  # the requests for it have been tried again already
     if error.attempts != 0:  # 0: refused before anything was sent
-        error.attempts = attempt
+        error.attempts = attempt + requests_repeated(call)
     complete_error(error, call.route, call.secrets)
     return wait_before_retry(
         error,

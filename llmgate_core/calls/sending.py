@@ -55,6 +55,7 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
     if answer.head.status == 401 and kept.credential is not None and not credentials.is_renewed:
         yield Close()
         kept = yield from renewal_steps(call, credentials, kept)
+        credentials.repeats += 1
         answer = yield from _send_once(call, request, kept, new_connection)
     answer.head.raw_headers = kept.masked(answer.head.raw_headers)
     return answer

@@ -17,7 +17,7 @@ from llmgate_core.calls.credentials import CallCredentials, CredentialFlight, Ke
 from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.steps import AwaitFlight, Send, Steps
-from llmgate_core.calls.tries import with_retries
+from llmgate_core.calls.tries import Try, with_retries
 from llmgate_core.contract.credential import Credential
 from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, without_frames
@@ -25,7 +25,6 @@ from llmgate_core.reading.upstream_errors import complete_error, error_of_status
 from llmgate_core.registry.hook_results import of_request
 from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.secrets import SecretFinder
-from llmgate_core.transports.http_syntax import host_header
 
 __all__ = ["credential_steps", "renewal_steps"]
 
@@ -142,7 +141,8 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             if isinstance(request, Credential):
                 return credentials.kept_as(request, asked)
             asked = now()
-            answer = yield from with_retries(call, _tries_of(call, request), is_repeatable=request.retry is not False)
+            once = _try_of(call, request)
+            answer = yield from with_retries(call, request, once, is_repeatable=request.retry is not False)
     finally:
         with suppress(Exception):  # a generator that yields when it is closed, for example
             steps.close()
@@ -174,20 +174,16 @@ def _next_request(
     raise plugin.error(HOOK, SecretFinder(credentials.route.all_secrets).mask(message))
 
 
-def _tries_of(call: OutgoingCall, request: UpstreamRequest) -> Any:
+def _try_of(call: OutgoingCall, request: UpstreamRequest) -> Try:
     encoded = call.builder.encoded(request)
 
     def once(_: int, new_connection: bool) -> Steps:
         outgoing = call.builder.transport_request(encoded, is_bare=True, new_connection=new_connection)
-        try:
-            answer = Answer((yield Send(outgoing)), call.target.plugin.header_names)
-            if answer.head.status >= 300:
-                yield from read_error(call, answer)
-                raise error_of_status(answer.head, call.secrets)
-            yield from read_body(call, answer, min(call.limits.body, MAX_TOKEN_BYTES))
-        except APIError as error:
-            error.host = host_header(outgoing.origin)
-            raise
+        answer = Answer((yield Send(outgoing)), call.target.plugin.header_names)
+        if answer.head.status >= 300:
+            yield from read_error(call, answer)
+            raise error_of_status(answer.head, call.secrets)
+        yield from read_body(call, answer, min(call.limits.body, MAX_TOKEN_BYTES))
         return answer.head
 
     return once

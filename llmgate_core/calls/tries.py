@@ -15,10 +15,11 @@ from llmgate_core.calls.retry import log_retry, wait_after
 from llmgate_core.calls.steps import Sleep, Steps
 from llmgate_core.contract.transport import StaleConnectionError
 from llmgate_core.errors import APIError
-from llmgate_core.reading.upstream_errors import complete_error
+from llmgate_core.reading.upstream_errors import complete_error, host_in
 
 if TYPE_CHECKING:
     from llmgate_core.calls.outgoing import OutgoingCall
+    from llmgate_core.contract.upstream import UpstreamRequest
 
 __all__ = ["Try", "with_retries"]
 
@@ -29,7 +30,7 @@ NOT_SENT = frozenset({"connect", "pool"})
 """Phases of an error in which no byte of a request has left: there was no connection yet."""
 
 
-def with_retries(call: OutgoingCall, try_once: Try, *, is_repeatable: bool = True) -> Steps:
+def with_retries(call: OutgoingCall, request: UpstreamRequest, try_once: Try, *, is_repeatable: bool = True) -> Steps:
     """Try a request until it succeeds or may not be tried again.
 
     A kept connection that turned out to be closed is replaced at once. That replay counts as one of the tries; where
@@ -42,17 +43,21 @@ def with_retries(call: OutgoingCall, try_once: Try, *, is_repeatable: bool = Tru
     attempt, new_connection = 0, not is_repeatable
     while True:
         attempt += 1
+        is_replaced = False
         try:
             return (yield from try_once(attempt, new_connection))
         except StaleConnectionError as stale:
             failure = connection_error(stale)
-            if is_repeatable and attempt <= max(1, call.options.max_retries):
-                new_connection = True
-                complete_error(failure, call.route, call.secrets)
-                log_retry(call, failure, attempt, 0.0)
-                continue
+            is_replaced = is_repeatable and attempt <= max(1, call.options.max_retries)
         except APIError as error:
             failure = error
+        if request.origin is not None:
+            failure.host = failure.host or host_in(request.origin)
+        if is_replaced:
+            new_connection = True
+            complete_error(failure, call.route, call.secrets)
+            log_retry(call, failure, attempt, 0.0)
+            continue
         if not is_repeatable and failure.phase not in NOT_SENT and failure.attempts != 0:  # 0: refused before
             failure.retry = False
         wait = wait_after(call, failure, attempt)

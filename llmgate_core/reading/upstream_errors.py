@@ -33,6 +33,7 @@ __all__ = [
     "error_of_object",
     "error_of_status",
     "error_reported_by",
+    "host_in",
     "is_document",
     "lenient_decode",
     "masked_document",
@@ -195,7 +196,7 @@ def complete_error(error: LLMGateError, route: Route, secrets: Sequence[Secret |
         return
     error.provider = error.provider or route.provider
     error.model = error.model or route.model
-    error.host = error.host or _host_in(route.base_url)
+    error.host = error.host or host_in(route.base_url)
     error.attempts = 1 if error.attempts is None else error.attempts
     secrets = (*route.all_secrets, *secrets)
     for name in ("message", "code", "type", "param", "request_id", "body"):
@@ -218,7 +219,8 @@ def masked_document(value: Any, secrets: Sequence[Secret | None]) -> Any:
     return [masked_document(item, secrets) for item in value] if isinstance(value, list) else value
 
 
-def _host_in(base_url: str) -> str | None:
+def host_in(base_url: str) -> str | None:
+    """Return host and port of a URL; None: it has none."""
     try:
         return urlsplit(base_url).netloc.rpartition("@")[2] or None
     except ValueError:

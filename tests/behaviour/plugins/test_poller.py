@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,18 @@ import pytest
 from llmgate_core import (
     APIConnectionError,
     APIError,
+    APITimeoutError,
     AsyncClient,
     AsyncStream,
     Client,
     InternalServerError,
+    NotFoundError,
     PluginError,
     Settings,
     Stream,
 )
-from llmgate_core.plugin import Call, Exchange, Route, StreamAnswer, UpstreamRequest, hookimpl
-from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
+from llmgate_core.plugin import Call, Exchange, Progress, Route, StreamAnswer, UpstreamRequest, hookimpl
+from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from tests.support import sketch_poller
 from tests.support.plugin_site import PluginSite
 from tests.support.running_gateway import running_gateway
@@ -256,6 +260,71 @@ def test_a_stream_that_fails_after_the_job_says_how_many_requests_were_sent(
     with pytest.raises(InternalServerError) as caught:
         ask("completion", "poller/live", HI, stream=True, max_retries=0)
     assert (caught.value.attempts, caught.value.partial) == (3, {"id": "j1", "status": "running"})
+
+
+# --- the errors of its requests ---
+
+
+class Patient(Poller):
+    """Makes the job again when it is gone, and looks for its answer on another host."""
+
+    def __init__(self, api: tuple[int, int], host: str = "") -> None:
+        self.info = replace(Poller.info, api=api, hosts=(host,) if host else ())
+
+    @hookimpl
+    def exchange(self, call: Call, route: Route) -> Exchange:
+        origin = next(iter(route.hosts), None)
+        while True:
+            job = (yield UpstreamRequest("POST", "/jobs", call.body)).json()
+            try:
+                return (yield UpstreamRequest("GET", f"/jobs/{job['id']}/answer", origin=origin)).json()
+            except NotFoundError as error:
+                yield Progress({"gone": error.attempts})
+
+
+def gone_once(upstream: FakeUpstream) -> None:
+    made = Answer.json({"id": "j1"})
+    upstream.answers = [made, Answer.json({"error": {"message": "no such job"}}, 404), made, Answer.json(WHOLE)]
+
+
+def test_an_exchange_may_react_to_the_error_of_a_request(ask: Callable[..., Any], upstream: FakeUpstream) -> None:
+    gone_once(upstream)
+    seen: list[Any] = []
+    answer = ask("completion", "poller/m", HI, plugin=Patient((1, 1)), on_progress=seen.append)
+    assert (answer.choices[0].message.content, answer.attempts, seen) == ("hello", 4, [{"gone": 2}])
+
+
+def test_an_exchange_of_contract_1_0_ends_with_it(ask: Callable[..., Any], upstream: FakeUpstream) -> None:
+    gone_once(upstream)
+    with pytest.raises(NotFoundError) as caught:
+        ask("completion", "poller/m", HI, plugin=Patient((1, 0)))
+    assert (caught.value.attempts, len(upstream.received)) == (2, 2)
+
+
+def test_a_call_whose_time_is_over_ends_whatever_the_exchange_catches(
+    ask: Callable[..., Any], upstream: FakeUpstream
+) -> None:
+    class Stubborn(Poller):
+        @hookimpl
+        def exchange(self, call: Call, route: Route) -> Exchange:
+            while True:
+                with contextlib.suppress(APIError):
+                    yield UpstreamRequest("GET", "/jobs/j1")
+
+    upstream.otherwise = Answer.json({"error": {"message": "no such job"}}, 404)
+    with pytest.raises(APITimeoutError) as caught:
+        ask("completion", "poller/m", HI, plugin=Stubborn(), timeout=0.3)
+    assert caught.value.phase == "total"
+
+
+def test_an_error_names_the_host_that_the_request_went_to(ask: Callable[..., Any], upstream: FakeUpstream) -> None:
+    upstream.otherwise = Answer.json({"id": "j1"})
+    with fake_upstream() as other:
+        other.otherwise = Answer.json({"error": {"message": "busy"}}, 500)
+        host = f"127.0.0.1:{other.port}"
+        with pytest.raises(InternalServerError) as caught:
+            ask("completion", "poller/m", HI, plugin=Patient((1, 1), f"http://{host}"), max_retries=0)
+    assert caught.value.host == host
 
 
 # --- the gateway ---

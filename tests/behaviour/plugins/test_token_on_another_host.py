@@ -147,6 +147,7 @@ def test_a_token_that_the_api_refuses_is_replaced_and_the_call_answered(
     hosts.valid.clear()  # revoked
     result = client.completion("acme/m", HI, stream=stream)
     assert (len(list(result)) > 1) if stream else result.choices
+    assert result.attempts == 2
     assert len(hosts.login.received) == 2
     assert len(hosts.api.received) == 3
 
@@ -157,7 +158,7 @@ def test_an_api_that_refuses_every_token_gets_two_requests_and_the_caller_its_er
     hosts.api.otherwise = Answer.json({"error": {"message": "no", "code": "invalid_token"}}, 401)
     with pytest.raises(AuthenticationError) as caught:
         client.completion("acme/m", HI)
-    assert (caught.value.code, caught.value.phase) == ("invalid_token", None)
+    assert (caught.value.code, caught.value.phase, caught.value.attempts) == ("invalid_token", None, 2)
     assert (len(hosts.login.received), len(hosts.api.received)) == (2, 2)
 
 
