@@ -143,10 +143,12 @@ class RequestBuilder:
             BadRequestError: an illegal header name or value, or one that callers may not set.
             ConfigError: an illegal base URL or path, or an origin that the plugin does not declare.
         """
+        is_elsewhere = False
         if request.origin is None:
             base, target = _place_of(self._route.base_url, request.path)
         else:
             base, target = _place_elsewhere(self._route, request)
+            is_elsewhere = base.origin != split_base_url(self._route.base_url).origin
             is_bare = True
         if request.query or base.query:
             names = frozenset(dict(request.query))
@@ -166,7 +168,7 @@ class RequestBuilder:
             self._deadline,
             self._limits,
             new_connection,
-            request.origin is not None and base.origin != split_base_url(self._route.base_url).origin,
+            is_elsewhere,
         )
 
 

@@ -37,7 +37,8 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
     try:
         observers.before(call)
         is_let_through = True
-        answer = yield from _answer_steps(call, reader)
+        steps = _sent_steps if call.target.plugin.serve is None else _served_or_sent_steps
+        answer = yield from steps(call, reader)
     except LLMGateError as error:
         failure = error
     except BaseException:
@@ -59,14 +60,8 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
         del failure  # its traceback holds this frame
 
 
-def _answer_steps(call: PreparedCall, reader: ResultReader) -> Steps:
-    """Return the steps to a result or a `StartedStream`: of the plugin itself, or of an upstream."""
-    if call.target.plugin.serve is not None:
-        return _served_or_sent(call, reader)
-    return _sent_steps(call, reader)
-
-
-def _served_or_sent(call: PreparedCall, reader: ResultReader) -> Steps:
+def _served_or_sent_steps(call: PreparedCall, reader: ResultReader) -> Steps:
+    """Return a result or a `StartedStream`: of the plugin itself, else of an upstream."""
     from llmgate_core.calls.in_process import served_steps  # needed by plugins with a model of their own only
 
     answer = yield from served_steps(call, reader)
@@ -74,9 +69,8 @@ def _served_or_sent(call: PreparedCall, reader: ResultReader) -> Steps:
 
 
 def _sent_steps(call: PreparedCall, reader: ResultReader) -> Steps:
-    """Return the steps of one request, or of the plugin's exchange."""
-    exchange = exchange_of(call)
-    if exchange is not None:
+    """Return the steps to a result or a `StartedStream`: of one request, or of the plugin's exchange."""
+    if call.target.plugin.exchange is not None and (exchange := exchange_of(call)) is not None:
         return exchange_steps(call, reader, exchange)
     request = call.request
     if call.upstream_call.stream:

@@ -176,13 +176,13 @@ class CallPreparer:
         upstream_call, entries = judge_params(original_call, route, target, options)
         if target.plugin.encodes_vectors and not request.is_relayed:
             upstream_call = asking_for_base64(original_call, upstream_call, target, options)
-        deadline = Deadline(options.timeouts)
+        deadline, limits = Deadline(options.timeouts), self.client.limits
         builder = RequestBuilder(
             route,
             address.headers,
             extra_headers=options.passed.get("extra_headers"),
             deadline=deadline,
-            limits=self.client.limits,
+            limits=limits,
             canonical_body=upstream_call.body,
         )
         if content is not None and upstream_call is original_call:
@@ -193,26 +193,26 @@ class CallPreparer:
         if ledger or entries or upstream_request.ledger:
             ledger = tuple(dict.fromkeys((*ledger, *entries, *upstream_request.ledger)))
         self._warn(request, address, ledger)
-        return PreparedCall(
-            original_call=original_call,
-            upstream_call=upstream_call,
-            family=family,
-            operation=family.operations[request.operation],
-            target=target,
-            route=route,
-            ledger=ledger,
-            request=upstream_request,
-            builder=builder,
-            options=options,
-            limits=self.client.limits,
-            deadline=deadline,
+        return PreparedCall(  # by position, as more than 15 names would go through a dict
+            original_call,
+            upstream_call,
+            family,
+            family.operations[request.operation],
+            target,
+            route,
+            ledger,
+            upstream_request,
+            builder,
+            options,
+            limits,
+            deadline,
             output_type=output_type_of(request.arguments) if request.arguments else None,
             fake_stream=fake_stream,
             started=started,
-            credentials=None if target.plugin.credentials is None else self.credentials.of_call(target.plugin, route),
             rewriting=rewriting,
             prices=request.prices,
             caller=request.caller,
+            credentials=None if target.plugin.credentials is None else self.credentials.of_call(target.plugin, route),
         )
 
     def _report_refusal(

@@ -200,8 +200,9 @@ class HookBinder:
         bound.serves_async = _is_async(getattr(plugin, "serve", None))
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
-            function = self._caller(plugin, hook, arguments, wrapped=hook in wrapped)
-            setattr(bound, hook, None if function is None else _bound_hook(bound, hook, function))
+            is_own = hook not in wrapped and _is_compatibles(plugin, hook)
+            function = None if is_own and hook in UNCHANGED else self._caller(plugin, hook, arguments, wrapped)
+            setattr(bound, hook, None if function is None else _bound_hook(bound, hook, function, is_own=is_own))
         if isinstance(plugin, OpenAICompatible) and "transform_request" not in wrapped and _has_own_requests(plugin):
             bound.canonical_endpoint = guarded(bound, "transform_request", plugin.canonical_endpoint)
         if isinstance(plugin, OpenAICompatible) and not wrapped and bound.map_error is None:
@@ -255,13 +256,13 @@ class HookBinder:
         return any(impl.wrapper or impl.hookwrapper for impl in getattr(self._manager.hook, hook).get_hookimpls())
 
     def _caller(
-        self, plugin: object, hook: str, arguments: tuple[str, ...], *, wrapped: bool
+        self, plugin: object, hook: str, arguments: tuple[str, ...], wrapped: Container[str]
     ) -> Callable[..., Any] | None:
         caller = getattr(self._manager.hook, hook)
         impl = next((impl for impl in caller.get_hookimpls() if impl.plugin is plugin), None)
         if impl is None:
             return None
-        if not wrapped:
+        if hook not in wrapped:
             return _with_arguments(impl.function, tuple(impl.argnames), arguments)
         caller_of_one = getattr(self._manager_of_one(plugin).hook, hook)
 
@@ -398,17 +399,19 @@ def _with_model(transform_request: Callable[..., Any]) -> Callable[..., Any]:
     return with_model
 
 
-def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return a hook, guarded; None where it is the one of `OpenAICompatible` that returns what it gets.
-
-    A request that `OpenAICompatible` itself makes need not be judged.
-    """
+def _is_compatibles(plugin: object, hook: str) -> bool:
+    """Return whether a hook of a plugin is the one of `OpenAICompatible`, whatever its arguments."""
     own = vars(OpenAICompatible).get(hook)
-    if own is None or getattr(function, "__func__", None) is not own:
-        if hook in HOOKS_WITH_CALL and read(BODY_CHECK_VARIABLE) is not None:
-            function = checks_body(bound, hook, function)
-        return guarded(bound, hook, function, PROBLEMS.get(hook))
-    return None if hook in UNCHANGED else guarded(bound, hook, function)
+    return own is not None and getattr(getattr(plugin, hook, None), "__func__", None) is own
+
+
+def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any], *, is_own: bool) -> Callable[..., Any]:
+    """Return a hook, guarded. A request that `OpenAICompatible` itself makes need not be judged."""
+    if is_own:
+        return guarded(bound, hook, function)
+    if hook in HOOKS_WITH_CALL and read(BODY_CHECK_VARIABLE) is not None:
+        function = checks_body(bound, hook, function)
+    return guarded(bound, hook, function, PROBLEMS.get(hook))
 
 
 class HookOwner(Protocol):

@@ -63,22 +63,18 @@ class TransportSelector:
         self._caches = PerProcess(_new_cache)
         self._sessions: _LastSession[Transport] = _LastSession()
 
-    def choose(self, call: Outgoing) -> Transport:
+    def choose(self, call: Outgoing, *, may_serve: bool = True) -> Transport:
         """Return the caller's own client, the plugin's transport, or ours; or one that asks the plugin itself first."""
-        if call.target.plugin.serve is None:
-            return self._to_upstream(call)
-        from llmgate_core.transports.in_process.sync_transport import InProcessTransport
+        if may_serve and call.target.plugin.serve is not None:
+            from llmgate_core.transports.in_process.sync_transport import InProcessTransport
 
-        return InProcessTransport(self._caches.get().workers(), lambda: self._to_upstream(call))
-
-    def _to_upstream(self, call: Outgoing) -> Transport:
+            return InProcessTransport(self._caches.get().workers(), lambda: self.choose(call, may_serve=False))
         session = call.options.client_session
         if session is not None:
             return self._sessions.get(session, _wrap_user_client)
         cache = self._caches.get()
         transport = cache.of_kind(_kind_for(call))
-        others = {origin: cache.of_kind(kind) for origin, kind in _other_kinds(call)} if call.route.hosts else {}
-        if others:
+        if call.route.hosts and (others := {origin: cache.of_kind(kind) for origin, kind in _other_kinds(call)}):
             transport = TransportByOrigin(transport, others)
         hook = call.target.plugin.transport
         chosen = None if hook is None else hook(call.route, transport)
@@ -99,28 +95,23 @@ class AsyncTransportSelector:
         self._caches = PerProcess(_new_async_cache)
         self._sessions: _LastSession[AsyncTransport] = _LastSession()
 
-    def choose(self, call: Outgoing) -> AsyncTransport:
+    def choose(self, call: Outgoing, *, may_serve: bool = True) -> AsyncTransport:
         """Return the caller's own client, the plugin's transport, or ours; or one that asks the plugin itself first.
 
         Raises:
             ConfigError: the running event loop is not one of asyncio.
         """
-        if call.target.plugin.serve is None:
-            return self._to_upstream(call)
-        _running_loop()
-        from llmgate_core.transports.in_process.async_transport import AsyncInProcessTransport
-
-        return AsyncInProcessTransport(self._caches.get().workers(), lambda: self._to_upstream(call))
-
-    def _to_upstream(self, call: Outgoing) -> AsyncTransport:
         loop = _running_loop()
+        if may_serve and call.target.plugin.serve is not None:
+            from llmgate_core.transports.in_process.async_transport import AsyncInProcessTransport
+
+            return AsyncInProcessTransport(self._caches.get().workers(), lambda: self.choose(call, may_serve=False))
         session = call.options.aclient_session
         if session is not None:
             return self._sessions.get(session, _wrap_async_user_client)
         cache = self._caches.get()
         transport = cache.of_kind(_kind_for(call), loop)
-        others = {origin: cache.of_kind(kind, loop) for origin, kind in _other_kinds(call)} if call.route.hosts else {}
-        if others:
+        if call.route.hosts and (others := {origin: cache.of_kind(kind, loop) for origin, kind in _other_kinds(call)}):
             transport = AsyncTransportByOrigin(transport, others)
         hook = call.target.plugin.transport
         chosen = None if hook is None else hook(call.route, transport)

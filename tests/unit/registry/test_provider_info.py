@@ -62,7 +62,7 @@ def load(kind: type[OpenAICompatible] = OpenAICompatible, /, **facts: Any) -> No
         ({"base_url": ""}, "serve"),
         ({"base_url": None}, "URL"),
         ({"base_url": "api.acme.example/v1"}, "URL"),
-        ({"base_url": "https://{regoin}.acme.example", "options": REGION}, "there is region"),
+        ({"base_url": "https://{regoin}.acme.example", "options": REGION}, "did you mean 'region'"),
         ({"base_url": "https://{key}.acme.example", "options": (Option("key", secret=True),)}, "secret"),
         ({"base_url": "https://{a}.acme.example", "options": (Option("a", default="b/c"),)}, "letters"),
         ({"options": [Option("region")]}, "tuple"),
