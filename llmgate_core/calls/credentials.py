@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmgate_core.calls.flights import Flight
 from llmgate_core.calls.route_headers import HEADER_VALUE, RouteHeaders
@@ -24,10 +24,7 @@ from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.secrets import Secret, SecretFinder
 from llmgate_core.transports.per_process import PerProcess
 
-if TYPE_CHECKING:
-    from llmgate_core.calls.outgoing import OutgoingCall
-
-__all__ = ["CallCredentials", "CredentialFlight", "CredentialStore", "Kept", "checked_credential", "requests_repeated"]
+__all__ = ["CallCredentials", "CredentialFlight", "CredentialStore", "Kept", "checked_credential"]
 
 MAX_KEPT = 1024  # bounded, since callers choose the keys
 MARGIN_SECONDS = 60.0
@@ -178,11 +175,6 @@ class CallCredentials:
 
     def __repr__(self) -> str:
         return f"CallCredentials({self.plugin.name})"
-
-
-def requests_repeated(call: OutgoingCall) -> int:
-    """Return how many requests of a call were sent once more, since their credential had been refused."""
-    return 0 if call.credentials is None else call.credentials.repeats
 
 
 def _secrets_of(credential: Credential | None) -> tuple[Secret, ...]:

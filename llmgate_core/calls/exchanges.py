@@ -7,10 +7,9 @@ Source: docs/plugins/jobs.md; docs/reliability.md, row R14.
 
 from __future__ import annotations
 
-from llmgate_core.calls.credentials import requests_repeated
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
-from llmgate_core.calls.retry import may_be_repeated
+from llmgate_core.calls.retry import may_be_repeated, requests_repeated
 from llmgate_core.calls.sending import whole_answer
 from llmgate_core.calls.steps import Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, whole_in_place_of_stream

@@ -13,7 +13,6 @@ import random
 import re
 from typing import TYPE_CHECKING
 
-from llmgate_core.calls.credentials import requests_repeated
 from llmgate_core.errors import APIConnectionError, APIError
 from llmgate_core.reading.upstream_errors import complete_error
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from llmgate_core.calls.outgoing import OutgoingCall
     from llmgate_core.contract.upstream import UpstreamRequest
 
-__all__ = ["is_worth_retrying", "log_retry", "may_be_repeated", "wait_after", "wait_before_retry"]
+__all__ = ["is_worth_retrying", "log_retry", "may_be_repeated", "requests_repeated", "wait_after", "wait_before_retry"]
 
 log = logging.getLogger("llmgate")
 
@@ -48,6 +47,11 @@ def may_be_repeated(call: OutgoingCall, request: UpstreamRequest) -> bool:
         return request.retry
     names = (*request.headers, *(call.options.passed.get("extra_headers") or ()))
     return request.method.upper() in IDEMPOTENT or any(str(name).lower() == "idempotency-key" for name in names)
+
+
+def requests_repeated(call: OutgoingCall) -> int:
+    """Return how many requests of a call were sent once more, since their credential had been refused."""
+    return 0 if call.credentials is None else call.credentials.repeats
 
 
 def wait_after(call: OutgoingCall, error: APIError, attempt: int) -> float | None:
