@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +21,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.calls.sending import authorized
 from llmgate_core.contract.credential import Credential
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import PluginError
@@ -52,14 +53,23 @@ class StandIns:
     """
 
     def __init__(self, names: Mapping[str, str], variant: int) -> None:
-        self._texts = {name: stand_in(variable, variant) for name, variable in names.items()}
-        self._variables = {stand_in(variable, variant): variable for variable in names.values()}
+        self._names = names
+        self._variant = variant
+        self._variables: dict[str, str] = {}
+        for variable in names.values():
+            self.text(variable)
+
+    def text(self, variable: str) -> str:
+        """Return the stand-in for what a variable has."""
+        text = stand_in(variable, self._variant)
+        self._variables[text] = variable
         longest_first = sorted(self._variables, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return text
 
     def secret(self, name: str) -> Secret:
         """Return the stand-in for a secret."""
-        return Secret(self._texts[name])
+        return Secret(self.text(self._names[name]))
 
     def are_in(self, text: str) -> bool:
         """Return whether a string has a stand-in in it."""
@@ -140,24 +150,39 @@ def explained(prepared: PreparedCall) -> Explanation:
         if plugin.transform_request is None or not prepared.route.base_url:
             return Explanation((), (IN_PROCESS,), first)
         notes.append(MAYBE_IN_PROCESS)
+    requests: tuple[ExplainedRequest, ...] = ()
     try:
-        built = _requests(prepared, first, TIMES[0])
-        again = _requests(prepared, second, TIMES[1])
+        requests = _explained_requests(prepared, first, second, runs_auth=True)
     except PluginError as error:
-        notes.append(f"the requests cannot be shown without the secrets: {error}")
-        return Explanation((), tuple(notes), first)
-    pairs = zip(built, again, strict=True)
-    return Explanation(tuple(_explained(one, other, first) for one, other in pairs), tuple(notes), first)
+        if error.hook == "auth":
+            notes.append(f"what the plugin's auth adds cannot be shown without the secrets: {error}")
+            requests = _explained_requests(prepared, first, second, runs_auth=False)
+        else:
+            notes.append(f"the requests cannot be shown without the secrets: {error}")
+    return Explanation(requests, tuple(notes), first)
+
+
+def _explained_requests(
+    prepared: PreparedCall, first: StandIns, second: StandIns, *, runs_auth: bool
+) -> tuple[ExplainedRequest, ...]:
+    built = _requests(prepared, first, TIMES[0], runs_auth=runs_auth)
+    again = _requests(prepared, second, TIMES[1], runs_auth=runs_auth)
+    return tuple(_explained(one, other, first) for one, other in zip(built, again, strict=True))
 
 
 def _variables(prepared: PreparedCall) -> dict[str, str]:
     """Return what each secret is called: the variable that has it, or that could."""
     info = prepared.target.plugin.info
-    names = {"key": key_variable(info), "token": f"{re.sub(r'[^A-Z0-9]', '_', info.name.upper())}_TOKEN"}
+    names = {"key": key_variable(info), "token": f"{_word_of(info)}_TOKEN"}
     return names | {f"option {option.name}": secret_variable(info, option) for option in info.options if option.secret}
 
 
-def _requests(prepared: PreparedCall, stand_ins: StandIns, now: float) -> list[_Built]:
+def _word_of(info: ProviderInfo) -> str:
+    """Return a provider's name as a part of a variable's."""
+    return re.sub(r"[^A-Z0-9]", "_", info.name.upper())
+
+
+def _requests(prepared: PreparedCall, stand_ins: StandIns, now: float, *, runs_auth: bool) -> list[_Built]:
     """Return the requests of a call that are known before there is an answer."""
     call = _with_stand_ins(prepared, stand_ins)
     built, kept = _credential_requests(call, stand_ins)
@@ -165,7 +190,9 @@ def _requests(prepared: PreparedCall, stand_ins: StandIns, now: float) -> list[_
     purpose, request = "", call.request
     if exchange is not None:
         purpose, request = EXCHANGE, call.builder.encoded(_first_request(call, "exchange", exchange))
-    outgoing = authorized(call, request, kept, now=now)
+    outgoing: Any = call.builder.transport_request(request)
+    if runs_auth:
+        outgoing = authorized(call, request, kept, now=now)
     if not isinstance(outgoing, TransportRequest):
         before = call.builder.encoded(_first_request(call, "auth", outgoing(request)))
         outgoing = call.builder.transport_request(before)
@@ -208,7 +235,27 @@ def _credential_requests(call: PreparedCall, stand_ins: StandIns) -> tuple[list[
         return [], credentials.kept_as(None, 0.0)
     first = call.builder.encoded(_first_request(call, "credentials", steps))
     built = _Built(CREDENTIALS, call.builder.transport_request(first, is_bare=True), first.body)
-    return [built], credentials.kept_as(Credential(stand_ins.secret("token")), 0.0)
+    prefix = f"{_word_of(plugin.info)}_"
+    details = _EveryName(lambda name: stand_ins.text(f"{prefix}{name.upper()}"))
+    secrets = _EveryName(lambda name: Secret(stand_ins.text(f"{prefix}{name.upper()}")))
+    credential = Credential(stand_ins.secret("token"), secrets=secrets, details=details)
+    return [built], credentials.kept_as(credential, 0.0)
+
+
+class _EveryName(Mapping[str, Any]):
+    """What came with a credential, before it has been fetched: whatever a hook asks for is there."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+
+    def __getitem__(self, name: str) -> Any:
+        return self._make(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def _first_request(call: PreparedCall, hook: str, steps: Any) -> UpstreamRequest:

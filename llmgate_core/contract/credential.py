@@ -34,7 +34,8 @@ class Credential:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", _secret(self.token))
-        if isinstance(self.secrets, Mapping):
+        secrets: Any = self.secrets
+        if isinstance(secrets, Mapping) and any(isinstance(value, str) for value in secrets.values()):
             object.__setattr__(self, "secrets", {name: _secret(value) for name, value in self.secrets.items()})
 
 

@@ -73,6 +73,13 @@ BREAKS = """
     def auth(self, request, route):
         return request.with_headers({"x-a": str(base64.b64decode(route.secrets["secret_key"].reveal(), validate=True))})
 """
+USES_ALL = """
+    @hookimpl
+    def auth(self, request, route, credential):
+        session = hashlib.sha256(credential.secrets["session"].reveal().encode()).hexdigest()
+        own = f"{credential.details['account']}/{credential.token.reveal()}"
+        return request.with_headers({"x-id": own, "x-session": session})
+"""
 SERVES = """
     @hookimpl
     def serve(self, call, route):
@@ -183,8 +190,18 @@ def test_a_flow_of_contract_1_0_shows_its_first_request(install: Callable[..., N
 def test_a_hook_that_needs_the_real_secret_is_named(install: Callable[..., None]) -> None:
     install(BREAKS)
     told = explanation()
-    assert told["requests"] == []
-    assert "auth" in told["notes"][0]
+    (request,) = told["requests"]
+    assert "/eu/v1/chat/completions" in request["curl"]
+    assert "x-a:" not in request["curl"]
+    assert "what the plugin's auth adds cannot be shown without the secrets" in told["notes"][0]
+
+
+def test_what_came_with_a_credential_is_called_like_a_variable(install: Callable[..., None]) -> None:
+    install(FETCHES + USES_ALL)
+    token, call = explanation()["requests"]
+    assert '"x-id: $ACME_ACCOUNT/$ACME_TOKEN"' in call["curl"]
+    assert "-H 'x-session: (computed by the plugin'" in call["curl"]
+    assert "$ACME_SECRET" in token["curl"]
 
 
 def test_a_plugin_that_may_serve_says_so_and_is_not_run(install: Callable[..., None]) -> None:
