@@ -119,19 +119,20 @@ def _filled_usage(usage: Any, shape: Shape) -> JsonObject | None:
 
 
 class FilledStream:
-    """A plugin's parser, whose chunks have what they lack: one id and one time for the whole stream.
+    """A plugin's parser, whose chunks have what they lack: one id, one time, and the role of each choice once.
 
     Once the plugin has given an id, a time or a model itself, that is the one of the chunks after it. Pieces of tool
     calls get the index of their call.
     """
 
-    __slots__ = ("_head", "_parser", "_places", "_shape")
+    __slots__ = ("_begun", "_head", "_parser", "_places", "_shape")
 
     def __init__(self, parser: StreamParser, shape: Shape, model: str, now: float) -> None:
         self._parser = parser
         self._shape = shape
         self._head = _head(shape, model, now)
         self._places: dict[Any, CallPlaces] = {}  # by the index of a choice
+        self._begun: set[int] = set()  # the choices that have their role
 
     def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
         """Yield the chunks of an event."""
@@ -151,7 +152,7 @@ class FilledStream:
             for name in head:
                 if piece.get(name) is not None:
                     head[name] = piece[name]
-            yield self._with_indexes(_filled(piece, shape, shape.chunk_kind, head))
+            yield self._with_roles(self._with_indexes(_filled(piece, shape, shape.chunk_kind, head)))
 
     def _with_indexes(self, chunk: JsonObject) -> JsonObject:
         choices = chunk.get("choices")
@@ -169,6 +170,25 @@ class FilledStream:
             for call, key in zip(calls, keys, strict=True)
         ]
         return {**choice, "delta": {**choice["delta"], "tool_calls": indexed}}
+
+    def _with_roles(self, chunk: JsonObject) -> JsonObject:
+        """Return a chunk with the role in the first delta of each choice, where the OpenAI API has it."""
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not any(map(self._lacks_role, choices)):
+            return chunk
+        return {**chunk, "choices": [self._with_role(choice) for choice in choices]}
+
+    def _lacks_role(self, choice: Any) -> bool:
+        if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict):
+            return False
+        return type(choice["index"]) is int and choice["index"] not in self._begun
+
+    def _with_role(self, choice: Any) -> Any:
+        if not self._lacks_role(choice):
+            return choice
+        self._begun.add(choice["index"])
+        delta = choice["delta"]
+        return choice if delta.get("role") is not None else {**choice, "delta": {**delta, "role": "assistant"}}
 
 
 def _tool_calls_of(choice: Any) -> list[Any]:

@@ -60,11 +60,13 @@ def _is_text_part(part: Any) -> TypeGuard[Mapping[str, Any]]:
 
 
 def merged(old: Any, new: Mapping[str, Any]) -> Any:
-    """Return an object with another piece: strings grow, and of other values the last non-empty one wins."""
+    """Return an object with another piece: lists and the texts grow, of other values the last non-empty one wins."""
     whole: JsonObject = old if isinstance(old, dict) else {}
     for name, value in new.items():
         if name in GROWING and isinstance(value, str):
             whole[name] = grown(whole.get(name), value)
+        elif isinstance(value, list):
+            whole[name] = extended(whole.get(name), value)
         elif name in ("id", "name", "type") and not is_empty(whole.get(name)):
             pass  # the identity of a call does not change
         elif name not in whole or not is_empty(value):

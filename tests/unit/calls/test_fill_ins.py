@@ -134,7 +134,8 @@ def test_all_chunks_of_a_stream_have_one_id_and_one_time() -> None:
     parser: Any = filled_stream(source, call(), "large", NOW)
     chunks = [*parser.feed(SSEEvent("")), *parser.feed(SSEEvent("")), *parser.close()]
     assert len({chunk["id"] for chunk in chunks}) == 1
-    assert [chunk["choices"] for chunk in chunks] == [[{"delta": {}, "index": 0}], [], [{"delta": {}, "index": 0}]]
+    first, last = {"delta": {"role": "assistant"}, "index": 0}, {"delta": {}, "index": 0}
+    assert [chunk["choices"] for chunk in chunks] == [[first], [], [last]]
     for chunk in chunks:
         assert (chunk["object"], chunk["created"], chunk["model"]) == ("chat.completion.chunk", 1795514400, "large")
     assert (parser.framing, parser.done) == ("lines", False)
@@ -162,6 +163,19 @@ def test_the_pieces_of_a_tool_call_have_its_index() -> None:
     assert [[one.get("index") for one in some] for some in calls[:4]] == [[0, 1], [1], [0], [0]]
     assert calls[4] == ["odd", None]
     assert "index" not in first
+
+
+def test_each_choice_of_a_stream_gets_its_role_once() -> None:
+    delta = {"content": "hi"}
+    piece = {"choices": [{"index": 1, "delta": delta}]}
+    said = {"choices": [{"index": 2, "delta": {"role": "tool"}}, {"index": 3, "delta": {"role": None}}]}
+    odd = {"choices": [{"index": [], "delta": {}}, {"index": 4, "delta": None}, 5]}
+    parser: Any = filled_stream(Parser(piece, piece, said, said, odd), call(), "large", NOW)
+    deltas = [[item["delta"] for item in chunk["choices"] if isinstance(item, dict)] for chunk in parser.close()]
+    assert deltas[:2] == [[{"content": "hi", "role": "assistant"}], [{"content": "hi"}]]
+    assert deltas[2:4] == [[{"role": "tool"}, {"role": "assistant"}], [{"role": "tool"}, {"role": None}]]
+    assert deltas[4] == [{}, None]
+    assert delta == {"content": "hi"}
 
 
 def test_typed_events_are_left_as_they_are() -> None:

@@ -32,6 +32,13 @@ def message_of(*deltas: dict[str, Any]) -> dict[str, Any]:
 # --- fold ---
 
 
+def test_lists_within_an_object_are_added_up_as_those_beside_it() -> None:
+    cited, more = [{"start": 0}], [{"start": 5}]
+    pieces = [{"provider_specific_fields": {"citations": items, "plan": "p"}} for items in (cited, more)]
+    assert message_of(*pieces) == {"provider_specific_fields": {"citations": [{"start": 0}, {"start": 5}], "plan": "p"}}
+    assert (cited, more) == ([{"start": 0}], [{"start": 5}])
+
+
 def test_choices_that_are_mixed_come_apart_in_their_order() -> None:
     pieces = [delta(1, content="b"), delta(0, content="a"), delta(1, "length", content="B"), delta(0, "stop")]
     whole = fold("chat", [chunk(*pieces[:2]), *map(chunk, pieces[2:])])
