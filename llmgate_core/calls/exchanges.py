@@ -57,8 +57,8 @@ def _steps_to_end(call: PreparedCall, requests: _Requests, exchange: Exchange) -
     The error of a request is raised where the exchange has yielded it, so that a job that is gone can be made again.
     """
     plugin = call.target.plugin
-    advance = guarded(plugin, "exchange", exchange.send, of_step, ends=True)
-    report = guarded(plugin, "exchange", exchange.throw, of_step, ends=True)
+    advance = guarded(plugin, "exchange", exchange.send, of_step, ends=True, verb="yielded")
+    report = guarded(plugin, "exchange", exchange.throw, of_step, ends=True, verb="yielded")
     try:
         step = advance(None)
         while True:

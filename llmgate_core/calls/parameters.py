@@ -143,4 +143,7 @@ def _rule_of(plugin: BoundPlugin, route: Route, param: str, verdict: object) -> 
         return verdict
     if verdict is False:
         return ParamRule(supported=False, reason=f"{route.provider} does not take it", source=f"plugin {plugin.name}")
-    raise plugin.error("supports_param", f"hook supports_param returned {type(verdict).__name__} for {param!r}")
+    reason = (
+        f"hook supports_param returned {type(verdict).__name__} for {param!r}, not a ParamRule, True, False or None"
+    )
+    raise plugin.error("supports_param", reason)

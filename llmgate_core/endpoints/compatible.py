@@ -29,6 +29,7 @@ from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 
 __all__ = ["OpenAICompatible"]
 
+ENCODING = "encoding_format"
 NO_TABLE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -45,7 +46,9 @@ class OpenAICompatible:
         rename: request parameters that this upstream calls something else.
         unsupported: request parameters that it does not take.
         unsupported_in_messages: fields of chat messages that models in the catalogue do not take, and why.
-        encodes_vectors: it takes `encoding_format="base64"`, which core asks for where the caller does not say.
+        encodes_vectors: True: it takes `encoding_format="base64"`, which core asks for where the caller does not say.
+            False: it sends only numbers, which core encodes for a caller that asks for base64. None: not known, what
+            the caller asks for is sent.
     """
 
     info: ProviderInfo
@@ -57,7 +60,7 @@ class OpenAICompatible:
     rename: Mapping[str, str] = NO_TABLE
     unsupported: frozenset[str] = frozenset()
     unsupported_in_messages: Mapping[str, str] = NO_TABLE
-    encodes_vectors: bool = False
+    encodes_vectors: bool | None = None
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
@@ -66,6 +69,9 @@ class OpenAICompatible:
         Raises:
             BadRequestError: an id or a file is missing or malformed.
         """
+        if self._sends_numbers(call):
+            body = {name: value for name, value in call.body.items() if name != ENCODING}
+            return UpstreamRequest("POST", ENDPOINTS["embedding"]["create"].path, {"model": route.model, **body})
         shapes = self._file_shapes(call)
         if shapes is None:
             return endpoint_request(call, route, self._unsupported_in_messages(route))
@@ -77,9 +83,13 @@ class OpenAICompatible:
 
     def canonical_endpoint(self, call: Call, route: Route) -> HTTPEndpoint | None:
         """Return the endpoint to which `transform_request` sends the body as it is; None: ask `transform_request`."""
-        if self._file_shapes(call) is not None:
+        if self._file_shapes(call) is not None or self._sends_numbers(call):
             return None
         return canonical_endpoint(call, route, self._unsupported_in_messages(route))
+
+    def _sends_numbers(self, call: Call) -> bool:
+        """Return whether base64 is asked of an upstream that has none: core packs the numbers of a converted answer."""
+        return self.encodes_vectors is False and call.family == "embedding" and call.body.get(ENCODING) == "base64"
 
     def _file_shapes(self, call: Call) -> Mapping[str, FileInput] | None:
         return self.files.get(f"{call.family}.{call.operation}") if self.files else None
@@ -92,7 +102,7 @@ class OpenAICompatible:
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
         """Return the answer itself: it is canonical, and is read straight from its bytes."""
-        return response
+        return response.json() if self._sends_numbers(call) else response
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
@@ -104,7 +114,9 @@ class OpenAICompatible:
 
         Of a large call that is relayed the decoded body is then freed as soon as its request has been made.
         """
-        return self._has_hooks_of(OpenAICompatible)
+        return self._has_hooks_of(OpenAICompatible) and (
+            self.encodes_vectors is not False or route.family != "embedding"
+        )
 
     def _has_hooks_of(self, base: type[OpenAICompatible]) -> bool:
         kind = type(self)

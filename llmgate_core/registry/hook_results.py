@@ -19,6 +19,7 @@ __all__ = [
     "of_events",
     "of_flow",
     "of_framing",
+    "of_last_pieces",
     "of_piece",
     "of_pieces",
     "of_reported_error",
@@ -63,6 +64,8 @@ def of_step(value: Any) -> str | None:
         seconds: Any = value.seconds
         is_time = isinstance(seconds, (int, float)) and 0 <= seconds < float("inf")
         return None if is_time else f"a Sleep of {seconds!r:.40}, not a number of seconds from 0"
+    if not isinstance(value, UpstreamRequest):
+        return f"{_kind(value)}, not an UpstreamRequest, a Sleep or a Progress"
     return of_request(value)
 
 
@@ -73,8 +76,16 @@ def of_flow(value: Any) -> str | None:
 
 def of_pieces(value: Any) -> str | None:
     """Judge what a stream parser returns for one event."""
-    is_list = hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
-    return None if is_list else f"a parser that makes {_kind(value)} of an event, not a list of dicts"
+    return None if _is_list(value) else f"a parser that makes {_kind(value)} of an event, not a list of dicts"
+
+
+def of_last_pieces(value: Any) -> str | None:
+    """Judge what the `close()` of a stream parser returns."""
+    return None if _is_list(value) else f"a parser whose close() returns {_kind(value)}, not a list of dicts such as []"
+
+
+def _is_list(value: Any) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
 
 
 def of_piece(value: Any) -> str | None:
@@ -108,6 +119,8 @@ def of_reported_error(value: Any) -> str | None:
 
 
 def _of_parser(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"the class {value.__name__}, not an object of it: return {value.__name__}()"
     if value is None or _has_feed_and_close(value):
         return None
     return f"{_kind(value)}, which has no feed and close"
@@ -151,7 +164,8 @@ def _is_query(query: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return type(value).__name__
+    """Return the name of a value's type; of None, which a hook returns that lacks a `return`, the value itself."""
+    return "None" if value is None else type(value).__name__
 
 
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(

@@ -30,6 +30,7 @@ from llmgate_core.registry.hook_results import (
     Problem,
     of_events,
     of_framing,
+    of_last_pieces,
     of_piece,
     of_pieces,
     of_reported_error,
@@ -196,12 +197,13 @@ class HookBinder:
         bound.instance = plugin
         if isinstance(plugin, OpenAICompatible):
             bound.inputs = plugin.inputs
-            bound.encodes_vectors = plugin.encodes_vectors
+            bound.encodes_vectors = plugin.encodes_vectors is True
         bound.serves_async = _is_async(getattr(plugin, "serve", None))
         wrapped = frozenset(hook for hook in self._provider_hooks if self._is_wrapped(hook))
         for hook, arguments in self._provider_hooks.items():
             is_own = hook not in wrapped and _is_compatibles(plugin, hook)
-            function = None if is_own and hook in UNCHANGED else self._caller(plugin, hook, arguments, wrapped)
+            is_idle = is_own and hook in UNCHANGED and not _packs_numbers(plugin, hook)
+            function = None if is_idle else self._caller(plugin, hook, arguments, wrapped)
             setattr(bound, hook, None if function is None else _bound_hook(bound, hook, function, is_own=is_own))
         if isinstance(plugin, OpenAICompatible) and "transform_request" not in wrapped and _has_own_requests(plugin):
             bound.canonical_endpoint = guarded(bound, "transform_request", plugin.canonical_endpoint)
@@ -405,6 +407,11 @@ def _is_compatibles(plugin: object, hook: str) -> bool:
     return own is not None and getattr(getattr(plugin, hook, None), "__func__", None) is own
 
 
+def _packs_numbers(plugin: object, hook: str) -> bool:
+    """Return whether the hook of `OpenAICompatible` changes answers all the same: vectors for callers of base64."""
+    return hook == "transform_response" and isinstance(plugin, OpenAICompatible) and plugin.encodes_vectors is False
+
+
 def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any], *, is_own: bool) -> Callable[..., Any]:
     """Return a hook, guarded. A request that `OpenAICompatible` itself makes need not be judged."""
     if is_own:
@@ -430,6 +437,7 @@ def guarded(
     *,
     ends: bool = False,
     passed: tuple[type[Exception], ...] = (LLMGateError,),
+    verb: str = "returned",
 ) -> Callable[..., Any]:
     """Wrap a hook: what it raises, and a result that `problem_of` refuses, is a `PluginError` that names it.
 
@@ -446,7 +454,7 @@ def guarded(
         except Exception as error:
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
         if problem_of is not None and (problem := problem_of(value)) is not None:
-            raise bound.error(hook, f"hook {hook} returned {problem}")
+            raise bound.error(hook, f"hook {hook} {verb} {problem}")
         return value
 
     return call
@@ -481,7 +489,7 @@ class GuardedParser:
         self._bound = bound
         self._parser = parser
         self._feed = guarded(bound, "stream_parser", parser.feed, of_pieces)
-        self._close = guarded(bound, "stream_parser", parser.close, of_pieces)
+        self._close = guarded(bound, "stream_parser", parser.close, of_last_pieces)
         self.framing = _guarded_framing(bound, getattr(parser, "framing", "sse"))
 
     def feed(self, event: SSEEvent) -> Iterable[JsonObject]:

@@ -140,7 +140,10 @@ MISTAKES = {
         hook="transform_request",
     ),
     "a verdict of another type": Mistake(
-        "supports_param", "request", hook("supports_param", "route, param, value", "return 'no'"), hook="supports_param"
+        "not a ParamRule, True, False or None",
+        "request",
+        hook("supports_param", "route, param, value", "return 'no'"),
+        hook="supports_param",
     ),
     "a hook that raises": Mistake(
         "raised KeyError",
@@ -150,6 +153,12 @@ MISTAKES = {
     ),
     "an exchange that is not a generator": Mistake(
         "not a generator", "request", hook("exchange", "call, route", "return {}"), hook="exchange"
+    ),
+    "an exchange that yields something else": Mistake(
+        "yielded dict, not an UpstreamRequest, a Sleep or a Progress",
+        "request",
+        hook("exchange", "call, route", "yield {}"),
+        hook="exchange",
     ),
     # --- answers ---
     "an answer of another type": Mistake(
@@ -169,7 +178,21 @@ MISTAKES = {
     ),
     # --- streams ---
     "a parser without close": Mistake("no feed and close", "stream", PARSES, parser(close=None), hook="stream_parser"),
-    "feed returns None": Mistake("NoneType", "stream", PARSES, parser("return None"), hook="stream_parser"),
+    "a class instead of a parser": Mistake(
+        "returned the class Parser, not an object of it",
+        "stream",
+        hook("stream_parser", "call, route", "return Parser"),
+        parser(),
+        hook="stream_parser",
+    ),
+    "close returns None": Mistake(
+        "close() returns None",
+        "stream",
+        PARSES,
+        parser("return [CHUNK]", "return None") + f"\nCHUNK = {CHUNK}",
+        hook="stream_parser",
+    ),
+    "feed returns None": Mistake("makes None of", "stream", PARSES, parser("return None"), hook="stream_parser"),
     "feed returns one chunk": Mistake("dict", "stream", PARSES, parser("return {}"), hook="stream_parser"),
     "a chunk of the wrong shape": Mistake(
         "not canonical", "stream", PARSES, parser("return [{'choices': 'text'}]"), hook="stream_parser"
