@@ -36,6 +36,7 @@ from llmgate_core.registry.hook_results import (
     of_reported_error,
 )
 from llmgate_core.registry.provider_info import header_names, problem_of
+from llmgate_core.registry.table_mistakes import of_tables
 from llmgate_core.settings.environment import read
 
 __all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
@@ -176,7 +177,7 @@ class HookBinder:
         """Check and register `plugin`.
 
         Raises:
-            PluginLoadError: wrong API version, no `info`, or an invalid hook.
+            PluginLoadError: wrong API version, no `info`, an invalid hook or table.
         """
 
         def refuse(reason: str) -> PluginLoadError:
@@ -188,6 +189,8 @@ class HookBinder:
         if (problem := problem_of(info, serves=hasattr(plugin, "serve"))) is not None:
             raise refuse(problem)
         _check_version(info, refuse)
+        if isinstance(plugin, OpenAICompatible) and (problem := of_tables(plugin)) is not None:
+            raise refuse(problem)
         self._check_hooks(plugin, self._provider_hooks, refuse, wrappers=False)
         if not any(hasattr(plugin, hook) for hook in REQUIRED_HOOKS):
             raise refuse(f"it implements neither of the hooks {' and '.join(REQUIRED_HOOKS)}")

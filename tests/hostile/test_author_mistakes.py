@@ -62,6 +62,10 @@ def request(fields: str) -> str:
     return hook("transform_request", "call, route", f"return UpstreamRequest({fields})")
 
 
+def table(line: str) -> str:
+    return f"    {line}\n"
+
+
 PARSES = hook("stream_parser", "call, route", "return Parser()")
 
 MISTAKES = {
@@ -160,6 +164,18 @@ MISTAKES = {
         hook("exchange", "call, route", "yield {}"),
         hook="exchange",
     ),
+    # --- tables ---
+    "a misspelt table": Mistake(
+        "it has no table 'unsuported'; did you mean 'unsupported'?", hooks="    unsuported = {'n'}"
+    ),
+    "names that are one string": Mistake(
+        "unsupported = frozenset({'logit_bias'})", hooks="    unsupported = ('penalty')"
+    ),
+    "a table of pairs": Mistake("rename = {'max_tokens': 'limit'}", hooks=table("rename = [('max_tokens', 'limit')]")),
+    "a rule that is a tuple": Mistake(
+        "ValueRule(('number',), 0, 1)", hooks="    params = {'chat': {'temperature': (0, 1)}}"
+    ),
+    "a misspelt family": Mistake("did you mean 'embedding'?", hooks=table("params = {'embeddings': {}}")),
     # --- answers ---
     "an answer of another type": Mistake(
         "transform_response",
