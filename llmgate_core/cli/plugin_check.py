@@ -119,6 +119,7 @@ def _print(cls: type[Checks], results: list[CheckResult], *, verbose: bool) -> N
             say(f"{result.outcome:<15} {result.check}{reason}")
     if cls.wire is None:
         needing = sum("wire" in result.reason for result in left_out)
-        say(NOT_CHECKED.format(count=needing, advice=ADVICE))
+        if needing:
+            say(NOT_CHECKED.format(count=needing, advice=ADVICE))
     elif not verbose:
         say(f"not applicable: {len(left_out)} checks; --verbose says why")

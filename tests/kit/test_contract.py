@@ -58,6 +58,16 @@ def test_plugins_of_each_shape_pass(plugin: Any, attributes: dict[str, Any], che
     assert results[checked].outcome == "passed"
 
 
+def test_a_required_option_gets_a_value_if_the_author_names_none() -> None:
+    results = results_of(class_of(SignedPlugin()), "test_options", "test_text", "test_posts_are_counted")
+    assert {result.check: result.outcome for result in results if result.outcome != "passed"} == {}
+
+
+def test_what_is_sent_does_not_apply_to_a_model_of_this_process() -> None:
+    (result,) = results_of(class_of(in_process, wire=None), "test_key_in_no_error")
+    assert (result.outcome, "in this process" in result.reason) == ("not applicable", True)
+
+
 class RepeatsJobs(Poller):
     @hookimpl
     def exchange(self, call: Any, route: Any) -> Any:
@@ -91,7 +101,6 @@ class FetchesEachTime(OAuthPlugin):
         pytest.param(SignsByClock(), SIGNED, "test_signatures", id="signature"),
         pytest.param(SleepsInAuth(), SIGNED, "test_hooks_do_not_wait", id="auth that sleeps"),
         pytest.param(FetchesEachTime("https://login.acme.example"), OAUTH, "test_tokens", id="token"),
-        pytest.param(SignedPlugin(), {}, "test_options", id="options"),
     ],
 )
 def test_a_fault_is_found(plugin: OpenAICompatible, attributes: dict[str, Any], check: str) -> None:

@@ -39,7 +39,7 @@ class Checks:
             judged by the plugin's tables alone.
         capabilities: what the provider can do.
         wire: how the provider's answers look; None: only what needs no answer is checked.
-        options: values of `provider_options`, for a plugin that requires some.
+        options: values of `provider_options`; a required one that is not here gets a value of the kit's.
         known_failures: check -> why it fails. It must fail: a known failure that passes is an error.
         last_result: what became of the check that ran last, for the report.
     """
@@ -95,9 +95,9 @@ class Checks:
     @property
     def the_wire(self) -> Wire:
         """The wire, for a check that needs one."""
+        self.require_requests()
         if self.wire is None:
             raise NotApplicableError("the class has no `wire`, which says how the provider's answers look")
-        self.require_requests()
         return self.wire
 
     def scripted(self, answer: Answer) -> FakeUpstream:

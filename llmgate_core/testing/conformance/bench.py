@@ -63,6 +63,12 @@ class StreamRead:
     is_over: bool = False
 
 
+def _required_options(plugin: Any) -> dict[str, str]:
+    """Return a value for each option without which no call is sent. It may stand in a URL."""
+    options = getattr(getattr(plugin, "info", None), "options", ())
+    return {option.name: f"{option.name}_of_the_kit" for option in options if option.required}
+
+
 class Bench:
     """What the checks of one class share. The upstream is started for the first check that sends something."""
 
@@ -75,7 +81,7 @@ class Bench:
         self.family = family
         self.model = f"{PREFIX}/{model}"
         self.wire = wire
-        self.options = dict(options or {})
+        self.options = {**_required_options(plugin), **(options or {})}
 
     def _kept_here(self, plugin: Any) -> Any:
         """Return the plugin, its other hosts replaced by the fake upstream: nothing may leave this machine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from llmgate_core.testing.conformance.base import Checks
 from llmgate_core.testing.conformance.bench import KEY
 from llmgate_core.testing.conformance.check import Findings, NotApplicableError, check
 from llmgate_core.testing.conformance.ways import METHODS, synchronous
+from llmgate_core.testing.fake_upstream import ReceivedRequest
 
 __all__ = ["ContractChecks"]
 
@@ -33,10 +35,8 @@ class ContractChecks(Checks):
         options = self.bench.plugin.info.options
         if not options:
             raise NotApplicableError("the plugin declares no options")
-        for option in options:
-            if option.required and option.default is None and option.name not in self.options:
-                yield f"the option {option.name!r} is required: give it a value in the attribute `options`"
-        secrets = [self.options[option.name] for option in options if option.secret and option.name in self.options]
+        given = self.bench.options
+        secrets = [given[option.name] for option in options if option.secret and option.name in given]
         call = self.bench.prepare(self.samples[0])
         shown = repr((call.route, call.request, call.upstream_call))
         if any(secret in shown for secret in secrets):
@@ -67,7 +67,7 @@ class ContractChecks(Checks):
             for _ in range(3):
                 method(model=self.bench.model, **sample.inputs, **sample.arguments, **self.bench.own_options())
             calls = self.calls_in(upstream)
-            fetched = len(upstream.received) - len(calls)
+            fetched = sum(map(_same_place(upstream.received[0]), upstream.received))
             if fetched != 1:
                 yield f"three calls fetched the token {fetched} times"
             sent = {value for call in calls for value in call["headers"].values() if len(value) > SHORTEST_SECRET}
@@ -108,9 +108,11 @@ class ContractChecks(Checks):
         """
         if not self.bench.is_exchange(self.bench.prepare(self.samples[0])):
             raise NotApplicableError("the plugin makes one request of a call")
+        is_token = self._is_token_request()
         for status in (500, 503, 429):
             upstream = self.bench.fresh_upstream()
-            upstream.otherwise = Answer.json({"error": {"message": "no"}}, status, retry_after="0")
+            refusal = Answer.json({"error": {"message": "no"}}, status, retry_after="0")
+            upstream.otherwise = self._after_the_token(is_token, refusal)
             with self.bench.equipped(Client(**self.bench.client_options(max_retries=2))) as client:
                 try:
                     method = getattr(client, METHODS.get(self.family, self.family))
@@ -118,9 +120,27 @@ class ContractChecks(Checks):
                     method(model=self.bench.model, **sample.inputs, **sample.arguments, **self.bench.own_options())
                 except LLMGateError:
                     pass
-            posts = [request for request in upstream.received if request["method"] == "POST"]
+            posts = [request for request in upstream.received if request["method"] == "POST" and not is_token(request)]
             if len(posts) != 1:
                 yield f"{status}: {len(posts)} jobs were made"
+
+    def _is_token_request(self) -> Callable[[ReceivedRequest], bool]:
+        """Return whether a request is the one for a token, which a call sends before all others."""
+        if not hasattr(self.bench.plugin, "credentials") or self.wire is None:
+            return lambda _: False
+        upstream = self.scripted(self.the_wire.answer(self.sample(self.samples[0].name).reply, stream=False))
+        synchronous("http1")(self.bench, self.samples[0], False)
+        return _same_place(upstream.received[0])
+
+    def _after_the_token(
+        self, is_token: Callable[[ReceivedRequest], bool], answer: Answer
+    ) -> Callable[[ReceivedRequest], Answer]:
+        beside = None if self.wire is None else self.wire.beside
+        return lambda request: (is_token(request) and beside is not None and beside(request)) or answer
+
+
+def _same_place(first: ReceivedRequest) -> Callable[[ReceivedRequest], bool]:
+    return lambda request: (request["method"], request["path"]) == (first["method"], first["path"])
 
 
 def _headers_of(request: Any) -> dict[str, str]:

@@ -62,6 +62,8 @@ class ParityChecks(Checks):
         This needs `distribution`, and the gateway (`pip install llmgate-gateway`).
         """
         prefix = self.installed_prefix()
+        if self.bench.plugin.info.hosts:
+            raise NotApplicableError("a gateway would send requests to the plugin's other hosts, not to the fake one")
         way = through_a_gateway(prefix, ENDPOINTS[self.family]["create"].path)
         for sample, stream in self.parity_cases():
             _, wrong = self.gone(way, sample, stream, expected(self.family, sample.reply, stream=stream))

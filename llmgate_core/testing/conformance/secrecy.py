@@ -60,6 +60,7 @@ class SecrecyChecks(Checks):
         Use what core gives you: messages of its errors are masked. Never put a header or `route.api_key.reveal()` into
         a message.
         """
+        self.require_requests()
         for status in (400, 401, 500):
             said = f"the key {KEY} is wrong; Bearer {KEY}"
             answer = Answer.json({"error": {"message": said, "type": said, "param": KEY}}, status, x_echo=KEY)

@@ -149,7 +149,12 @@ def through_a_gateway(prefix: str, path: str) -> Way:
         import httpx
 
         gateway: Any = importlib.import_module("llmgate_gateway")
-        where = {"model": f"{prefix}/conformance", "api_base": bench.upstream.base_url, "api_key": KEY}
+        where = {
+            "model": f"{prefix}/conformance",
+            "api_base": bench.upstream.base_url,
+            "api_key": KEY,
+            **bench.own_options(),
+        }
         config = {"model_list": [{"model_name": "conformance", "litellm_params": where}]}
         body = {"model": "conformance", **sample.inputs, **sample.arguments, **({"stream": True} if stream else {})}
         files = {name: body.pop(name) for name in FAMILIES[bench.family].files & body.keys()}

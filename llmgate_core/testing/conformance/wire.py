@@ -86,7 +86,7 @@ class Wire:
 
     def events_of(self, reply: Reply) -> Sequence[Event]:
         """Return the events of a stream; none if the provider does not stream."""
-        return () if self.events is None else self.events(reply)
+        return () if self.events is None else tuple(self.events(reply))
 
     def answer(self, reply: Reply, *, stream: bool, **headers: str) -> Answer:
         """Return what a fake upstream sends."""
