@@ -31,6 +31,7 @@ __all__ = [
 
 GROUP_PREFIX = "llmgate."
 SEGMENT = r"[a-z0-9][a-z0-9._-]*"
+SEPARATORS = re.compile(r"[-_.]+")
 PREFIX = re.compile(rf"{SEGMENT}(/{SEGMENT})*")
 OBJECT = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?(\s*\[[\w\s.,-]*\])?")
 
@@ -51,7 +52,7 @@ class PluginEntryPoint:
 
 def normalise(name: str) -> str:
     """Return a distribution's normalised name, for comparisons. Source: PEP 503."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    return SEPARATORS.sub("-", name).lower()
 
 
 def installed_claims() -> tuple[PluginEntryPoint, ...]:

@@ -13,18 +13,23 @@ import csv
 import hashlib
 import importlib.machinery
 import importlib.util
+import json
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from llmgate_core.errors import ConfigError
 from llmgate_core.registry.entry_points import PluginEntryPoint
+from llmgate_core.registry.model_files import path_of_models
 
 __all__ = ["InstalledFiles", "installed_files"]
 
 OF_INSTALLER = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"})
+SUFFIXES = tuple(importlib.machinery.all_suffixes())
 MAX_FILES = 20_000
 MAX_NAMED = 3
 BLOCK_BYTES = 64 * 1024
@@ -62,20 +67,20 @@ def installed_files(distribution: Any, claims: Iterable[PluginEntryPoint]) -> In
         hashes[name] = found = _hash_of(base / name)
         if found != expected:
             problems.append(f"{name} {'is missing' if not found else 'differs from RECORD'}")
-    problems += [f"{name} is not in RECORD" for name in _unrecorded(base, recorded)]
-    outside: list[PluginEntryPoint] = []
-    for claim in claims:
-        if _is_listed(claim, recorded):
-            problems += _imported_from_elsewhere(base, claim)
-        else:
-            outside.append(claim)
-    tops = dict.fromkeys(claim.value.partition(":")[0].split(".")[0].strip() for claim in outside)
-    paths = [pair for top in tops for pair in _modules_of(top, problems)]
-    paths += [pair for claim in outside if claim.family == "models" for pair in _models_of(claim)]
-    hashes.update((name, _hash_of(path)) for name, path in paths)
+    roots = _roots(recorded)
+    problems += [f"{name} is not in RECORD" for name in _unrecorded(base, recorded, roots)]
+    problems += [problem for root in roots for problem in _imported_from_elsewhere(base, root, recorded)]
+    claims = tuple(claims)
+    modules = dict.fromkeys(claim.value.partition(":")[0].strip() for claim in claims)
+    outside = [module for module in modules if not any(f"{module}.".startswith(f"{root}.") for root in roots)]
+    for name, path in _modules_of(outside, problems).items():
+        hashes[name] = _hash_of(path)
+        if not hashes[name]:
+            problems.append(f"{name} cannot be read")
+    hashes.update((claim.value, _hash_of_models(claim)) for claim in claims if claim.family == "models")
     starts = tuple(name for name in recorded if name.endswith(".pth") and _runs_code(base / name))
-    lines = "\n".join(f"{name} {value}" for name, value in sorted(hashes.items()))
-    return InstalledFiles(f"sha256:{_digest_of(lines)}", not outside, starts, _shortened(problems))
+    found_hash = _digest_of(json.dumps(sorted(hashes.items())))
+    return InstalledFiles(f"sha256:{found_hash}", not outside, starts, _shortened(problems))
 
 
 def _recorded(text: str) -> Iterator[tuple[str, str]]:
@@ -89,88 +94,101 @@ def _recorded(text: str) -> Iterator[tuple[str, str]]:
             yield str(path), row[1].removeprefix("sha256=")
 
 
-def _unrecorded(base: Path, recorded: Iterable[str]) -> Iterator[str]:
+def _roots(recorded: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the outermost packages and modules of RECORD, with dots: of a namespace, what is below it."""
+    roots: dict[str, None] = {}
+    for path in map(PurePosixPath, recorded):
+        if not path.name.endswith(SUFFIXES):
+            continue
+        folders = path.parent.parts
+        within = (folders[: count + 1] for count in range(len(folders)))
+        package = next((parts for parts in within if f"{'/'.join(parts)}/__init__.py" in recorded), None)
+        parts = package or (*folders, path.name.partition(".")[0])
+        if all(map(str.isidentifier, parts)):
+            roots[".".join(parts)] = None
+    return tuple(roots)
+
+
+def _unrecorded(base: Path, recorded: Mapping[str, str], roots: Iterable[str]) -> Iterator[str]:
     """Yield the modules that lie in a package of RECORD's and are not in it."""
-    known = frozenset(recorded)
-    packages = {name.rpartition("/")[0] for name in known if name.endswith("/__init__.py")}
-    for top in sorted(package for package in packages if not any(package.startswith(f"{it}/") for it in packages)):
-        for path in _modules_below(base / top):
+    for root in sorted(roots):
+        folder = root.replace(".", "/")
+        if f"{folder}/__init__.py" not in recorded:
+            continue
+        for path in _modules_below(base / folder):
             name = path.relative_to(base).as_posix()
-            if name not in known:
+            if name not in recorded:
                 yield name
 
 
 def _modules_below(folder: Path) -> Iterator[Path]:
-    suffixes = tuple(importlib.machinery.all_suffixes())
+    """Yield the modules in a folder and below, each folder once: links may lead back to one above."""
+    seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if name != "__pycache__")
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(suffixes))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(SUFFIXES))
 
 
-def _is_listed(claim: PluginEntryPoint, recorded: Iterable[str]) -> bool:
-    top = claim.value.partition(":")[0].split(".")[0].strip()
-    return any(name.startswith((f"{top}/", f"{top}.")) and not name.endswith(".pth") for name in recorded)
+def _imported_from_elsewhere(base: Path, root: str, recorded: Mapping[str, str]) -> Iterator[str]:
+    """Yield a problem if Python would import another file for a package or module of RECORD's."""
+    spec = _spec_of(root)
+    place = None if spec is None or spec.origin is None else Path(spec.origin).parent.resolve() / Path(spec.origin).name
+    if place is None or not place.is_relative_to(base.resolve()):
+        yield f"{root} would be imported from {place or 'nowhere'}, not from {base}"
+    elif (name := place.relative_to(base.resolve()).as_posix()) not in recorded:
+        yield f"{name} is not in RECORD"
 
 
-def _imported_from_elsewhere(base: Path, claim: PluginEntryPoint) -> Iterator[str]:
-    """Yield a problem if Python would import the module of a claim from another folder than the distribution's."""
-    place = _place_of(claim)
-    if place is None or not place.resolve().is_relative_to(base.resolve()):
-        top = claim.value.partition(":")[0]
-        yield f"{top} would be imported from {place or 'nowhere'}, not from {base}"
-
-
-def _place_of(claim: PluginEntryPoint) -> Path | None:
-    """Return the file or folder of the top package of a claim's module; of a namespace, of the package below it."""
-    top, *below = claim.value.partition(":")[0].strip().split(".")
-    spec = _spec_of(top)
-    if spec is None:
-        return None
-    if spec.origin is not None:
-        return Path(spec.origin)
-    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    name = below[0] if below else ""
-    within = (path for folder in folders for path in (folder / name, folder / f"{name}.py") if path.exists())
-    return next(within, None)
-
-
-def _spec_of(top: str) -> importlib.machinery.ModuleSpec | None:
+def _spec_of(module: str) -> importlib.machinery.ModuleSpec | None:
+    """Return what Python would import first for a module: its outermost package that is not a namespace."""
+    name, *below = module.split(".")
     try:
-        return importlib.util.find_spec(top)  # of a name without dots, which imports nothing
+        spec = importlib.util.find_spec(name)  # of a name without dots, which imports nothing
+        while spec is not None and spec.origin is None and below:
+            name = f"{name}.{below.pop(0)}"
+            spec = importlib.machinery.PathFinder.find_spec(name, spec.submodule_search_locations)
     except (ImportError, ValueError):
         return None
+    return spec
 
 
-def _modules_of(top: str, problems: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the name and the path of every module of a package or module that RECORD does not list."""
-    spec = _spec_of(top)
-    if spec is None:
-        problems.append(f"{top} is missing")
-        return
-    folders = list(spec.submodule_search_locations or ())
-    if not folders and spec.origin is not None:
-        yield f"{top}{Path(spec.origin).suffix}", Path(spec.origin)
-    for folder in folders:
-        for count, path in enumerate(_modules_below(Path(folder))):
-            if count >= MAX_FILES:
-                problems.append(f"{top} has more than {MAX_FILES} modules")
-                break
-            yield f"{top}/{path.relative_to(folder).as_posix()}", path
+def _modules_of(claimed: Iterable[str], problems: list[str]) -> Mapping[str, Path]:
+    """Return the name and the path of every module of packages and modules that RECORD does not list."""
+    found: dict[str, Path] = {}
+    specs = {}
+    for module in claimed:
+        if (spec := _spec_of(module)) is None:
+            problems.append(f"{module} is missing")
+        else:
+            specs[spec.name] = spec
+    for name, spec in specs.items():
+        if spec.origin is not None:
+            found[f"{name}/{Path(spec.origin).name}"] = Path(spec.origin)
+        for folder in spec.submodule_search_locations or ():
+            modules = list(islice(_modules_below(Path(folder)), MAX_FILES + 1))
+            if len(modules) > MAX_FILES:
+                problems.append(f"{name} has more than {MAX_FILES} modules")
+            found.update((f"{name}/{path.relative_to(folder).as_posix()}", path) for path in modules)
+    return found
 
 
-def _models_of(claim: PluginEntryPoint) -> Iterator[tuple[str, Path]]:
-    """Yield the file of models of a claim."""
-    package, _, name = claim.value.partition(":")
-    top, *below = package.strip().split(".")
-    spec = _spec_of(top)
-    inside = PurePosixPath(*below, name.strip())
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        yield f"{top}/{inside}", Path(folder, inside)
+def _hash_of_models(claim: PluginEntryPoint) -> str:
+    """Return the hash of a claim's file of models; empty if there is none."""
+    try:
+        return _hash_of(path_of_models(claim.value))
+    except (ConfigError, ImportError, ValueError):
+        return ""
 
 
 def _hash_of(path: Path) -> str:
     """Return the hash of a file as RECORD writes it; empty if it cannot be read."""
     digest = hashlib.sha256()
+    if not path.is_file():  # a pipe would never end
+        return ""
     try:
         with open(path, "rb", buffering=0) as file:
             while block := file.read(BLOCK_BYTES):

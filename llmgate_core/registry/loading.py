@@ -9,7 +9,7 @@ from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import LLMGateError, PluginLoadError
 from llmgate_core.registry.entry_points import PluginEntryPoint, claim_mistakes
 from llmgate_core.registry.hooks import load_error
-from llmgate_core.registry.plugin_lock import info_refusal, refusals
+from llmgate_core.registry.plugin_lock import info_refusal, refusal_now
 from llmgate_core.settings.near_name import near_name
 
 __all__ = ["check_info", "import_claim", "load_claim", "refused"]
@@ -21,7 +21,7 @@ def load_claim(claim: PluginEntryPoint) -> Any:
     Raises:
         PluginLoadError: it cannot be imported, or the lock forbids it. ConfigError: the lock cannot be read.
     """
-    if (reason := refusals().get(claim.distribution) or claim_mistakes().get(claim)) is not None:
+    if (reason := refusal_now(claim.distribution) or claim_mistakes().get(claim)) is not None:
         raise refused(claim, reason)
     return import_claim(claim)
 

@@ -19,7 +19,7 @@ from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import Ownership, shown
 
-__all__ = ["MAX_BYTES", "add_models"]
+__all__ = ["MAX_BYTES", "add_models", "path_of_models"]
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NAMED_ROWS = 3
@@ -29,7 +29,7 @@ def add_models(catalogue: Catalogue, claim: PluginEntryPoint, ownership: Ownersh
     """Add the models of one entry point to the catalogue, and yield what was left out of it."""
     who = f"{shown((claim,))}: its file of models {claim.value}"
     try:
-        data, mistakes = usable_part(decode(_content(_path(claim.value))))
+        data, mistakes = usable_part(decode(_content(path_of_models(claim.value))))
     except (OSError, ValueError, ImportError, ConfigError) as error:
         yield PluginNotice("models", f"{who} is left out: {error}", claim)
         return
@@ -53,7 +53,7 @@ def add_models(catalogue: Catalogue, claim: PluginEntryPoint, ownership: Ownersh
     catalogue.add_of_plugin({**data, "prefix_by_mode": prefixes})
 
 
-def _path(value: str) -> Path:
+def path_of_models(value: str) -> Path:
     """Return the file of `package:file.json` without importing the package.
 
     Raises:

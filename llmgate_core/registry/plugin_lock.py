@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,6 +36,7 @@ __all__ = [
     "info_refusal",
     "locked_distribution",
     "read_lock",
+    "refusal_now",
     "refusals",
     "write_lock",
 ]
@@ -128,8 +130,15 @@ def files_of(name: str) -> InstalledFiles:
 
 @lru_cache(maxsize=1024)
 def _files_of(_path: tuple[str, ...], name: str) -> InstalledFiles:
+    return _read_files(name)
+
+
+def _read_files(name: str) -> InstalledFiles:
     claims = [claim for claim in installed_claims() if claim.distribution == name]
-    return installed_files(installed_distributions()[name], claims)
+    try:
+        return installed_files(installed_distributions()[name], claims)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with its files, others must not suffer
+        return InstalledFiles("", False, (), (f"RECORD cannot be used: {type(error).__name__}: {error}",))
 
 
 def _by_group(claims: Iterable[PluginEntryPoint]) -> dict[str, dict[str, str]]:
@@ -172,10 +181,12 @@ def read_lock(path: Path) -> Lock:
         ConfigError: it cannot be read, or is not a lock.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(0, "it is not a file")  # a pipe would be waited for
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigError(f"the lock of plugins {path} cannot be read: {reason}; {_way_out(path)}") from None
     return _parsed(str(path), content)
 
@@ -189,6 +200,8 @@ def _parsed(path: str, content: bytes) -> Lock:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"it has no 'format': {FORMAT}")
         records = [_record(item) for item in data["distributions"]]
+        if len({record.name for record in records}) < len(records):
+            raise ValueError("it has two records of one distribution")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"{path} is not a lock of plugins: {reason}; {_way_out(Path(path))}") from None
@@ -197,9 +210,13 @@ def _parsed(path: str, content: bytes) -> Lock:
 
 def _record(item: Any) -> LockedDistribution:
     strings = {name: item[name] for name in ("name", "version", "hash")}
-    lists: dict[str, Any] = {name: list(item[name]) for name in FACTS}
-    claims = {group: dict(names) for group, names in item["claims"].items()}
-    if not all(isinstance(value, str) for values in (strings.values(), *lists.values()) for value in values):
+    lists = {name: item[name] for name in FACTS}
+    claims = item["claims"]
+    are_lists = all(isinstance(values, list) for values in lists.values())
+    if not (are_lists and isinstance(claims, dict) and all(isinstance(names, dict) for names in claims.values())):
+        raise TypeError(f"a record has a value of a wrong type: {str(strings['name'])[:80]!r}")
+    texts = [*strings.values(), *chain(*lists.values()), *chain(*(names.values() for names in claims.values()))]
+    if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"a record has a value of a wrong type: {str(strings['name'])[:80]!r}")
     return LockedDistribution(**strings, claims=claims, **lists)
 
@@ -231,14 +248,27 @@ def refusals() -> Mapping[str, str]:
     )
 
 
-def differences(lock: Lock, name: str) -> tuple[str, ...]:
+def refusal_now(name: str) -> str | None:
+    """Return why no code of a distribution may be loaded, by its files as they are now, which are read again.
+
+    Raises:
+        ConfigError: as `active_lock` and `read_lock`.
+    """
+    path = active_lock()
+    if path is None:
+        return None
+    found = differences(read_lock(path), name, files_by=_read_files)
+    return f"{'; '.join(found)}; {_way_out(path)}" if found else None
+
+
+def differences(lock: Lock, name: str, *, files_by: Callable[[str], InstalledFiles] = files_of) -> tuple[str, ...]:
     """Return how an installed distribution differs from a lock; empty: it is as it was locked."""
     claims = [claim for claim in installed_claims() if claim.distribution == name]
     version = claims[0].version if claims else ""
     record = lock.get(name)
     if record is None:
         return (f"{name} {version} is not in the lock of plugins",)
-    files = files_of(name)
+    files = files_by(name)
     found = [f"its file {problem}" if " would be " not in problem else problem for problem in files.problems]
     if version != record.version:
         found.append(f"its version is {version}, and {record.version} is locked")
