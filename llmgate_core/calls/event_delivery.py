@@ -142,7 +142,7 @@ def _notify(observers: Sequence[ExtensionHook], event: CallEvent) -> None:
     for observer in observers:
         try:
             observer(event)
-        except Exception as failure:  # noqa: BLE001  # an observer must not change a call
+        except (Exception, SystemExit) as failure:  # noqa: BLE001  # an observer must not change a call
             log.warning("the extension %r raised %s in on_event", observer.extension.name, type(failure).__name__)
 
 

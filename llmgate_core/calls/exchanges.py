@@ -25,6 +25,8 @@ __all__ = ["exchange_of", "exchange_steps"]
 
 SINCE_1_1 = (1, 1)
 """The first version of the contract in which an exchange is asked for a stream too, and sees its requests' errors."""
+MAX_STEPS = 1000
+"""So many steps an exchange may do without a pause: what does more would hold up an event loop, or the upstream."""
 
 
 def exchange_of(call: PreparedCall) -> Exchange | None:
@@ -61,7 +63,12 @@ def _steps_to_end(call: PreparedCall, requests: _Requests, exchange: Exchange) -
     report = guarded(plugin, "exchange", exchange.throw, of_step, ends=True, verb="yielded")
     try:
         step = advance(None)
+        steps = 0
         while True:
+            steps = 0 if isinstance(step, Sleep) and step.seconds > 0 else steps + 1
+            if steps > MAX_STEPS:
+                reason = f"hook exchange did {MAX_STEPS} steps without a pause: yield Sleep(seconds) between requests"
+                raise plugin.error("exchange", reason)
             try:
                 reply = yield from _reply_steps(call, requests, step)
             except APIError as error:

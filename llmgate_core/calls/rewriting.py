@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from llmgate_core.registry.registry import PluginRegistry
 __all__ = ["Rewriting", "RewrittenStream", "StreamStage"]
 
 SOURCE = "docs/plugins/extensions.md"
+MAX_PIECES = 100_000
 
 
 class Rewriting:
@@ -174,7 +176,12 @@ class StreamStage:
     def _list(self, function: Callable[..., Any], *values: Any) -> list[JsonObject]:
         """Return the pieces that a function makes; it may be a generator."""
         with _never_retried():
-            pieces = guarded(self._extension, "rewrite_stream", lambda: list(function(*values)))()
+            pieces = guarded(
+                self._extension, "rewrite_stream", lambda: list(islice(function(*values), MAX_PIECES + 1))
+            )()
+        if len(pieces) > MAX_PIECES:
+            reason = f"hook rewrite_stream returned a rewriter that makes more than {MAX_PIECES} chunks of one"
+            raise self._extension.error("rewrite_stream", reason)
         if any(type(piece) is not dict for piece in pieces):
             raise self._extension.error("rewrite_stream", "its rewriter returned a list of other things than dicts")
         return cast("list[JsonObject]", pieces)

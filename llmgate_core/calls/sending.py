@@ -26,6 +26,8 @@ from llmgate_core.secrets import mask
 
 __all__ = ["authorized", "send", "whole_answer"]
 
+MAX_FLOW_REQUESTS = 10
+
 
 def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool = False) -> Steps:
     """Send `request` with what authorizes it. Returns an `Answer`.
@@ -126,7 +128,7 @@ def _flow_steps(call: PreparedCall, request: UpstreamRequest, flow_of: Auth, new
     flow = guarded(call.target.plugin, "auth", flow_of, of_flow)(request)
     advance = guarded(call.target.plugin, "auth", flow.send, of_request, ends=True)
     outgoing = advance(None)
-    while True:
+    for _ in range(MAX_FLOW_REQUESTS):
         check_origin(call, outgoing, "auth")
         encoded = call.builder.encoded(outgoing)
         sending = Send(call.builder.transport_request(encoded, new_connection=new_connection))
@@ -138,6 +140,7 @@ def _flow_steps(call: PreparedCall, request: UpstreamRequest, flow_of: Auth, new
         except StopIteration:
             return answer
         yield Close()
+    raise call.target.plugin.error("auth", f"hook auth yielded more than {MAX_FLOW_REQUESTS} requests")
 
 
 def _read_for_auth(call: PreparedCall, answer: Answer) -> Steps:

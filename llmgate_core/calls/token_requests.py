@@ -32,6 +32,7 @@ HOOK = "credentials"
 PHASE = "credentials"
 LONGEST_FLIGHT_SECONDS = 120.0
 """For so long others wait for a fetch, if its call has no earlier deadline: its event loop may never run again."""
+MAX_REQUESTS = 10
 MAX_TOKEN_BYTES = 1024 * 1024
 NAMES_NO_VALUE = (LookupError, TypeError, AttributeError)
 """Exceptions whose message names a field or a type. That of another one may show the token."""
@@ -132,7 +133,7 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
     plugin, now = credentials.plugin, credentials.store.now
     hook: Any = plugin.credentials
     steps = hook(credentials.route)
-    asked, answer = now(), None
+    asked, answer, sent = now(), None, 0
     if steps is None:
         return credentials.kept_as(None, asked)
     try:
@@ -140,6 +141,9 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             request = _next_request(plugin, credentials, steps, answer)
             if isinstance(request, Credential):
                 return credentials.kept_as(request, asked)
+            sent += 1
+            if sent > MAX_REQUESTS:
+                raise plugin.error(HOOK, f"hook credentials yielded more than {MAX_REQUESTS} requests")
             asked = now()
             once = _try_of(call, request)
             answer = yield from with_retries(call, request, once, is_repeatable=request.retry is not False)
@@ -162,7 +166,7 @@ def _next_request(
         return checked_credential(plugin, end.value)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
         said = f": {error}" if isinstance(error, NAMES_NO_VALUE) else " (its message is not shown: it may be a secret)"
         message = f"hook credentials raised {type(error).__name__}{said}"
     else:

@@ -111,7 +111,7 @@ def configured(extension: Extension, options: Mapping[str, Any] | None) -> Exten
         return extension
     try:
         made = configure(dict(options or {}))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise extension.load_error(f"configure raised {type(error).__name__}: {error}") from error
     if made is None or inspect.isclass(made):
         raise extension.load_error("configure did not return the configured extension, which is an object with hooks")

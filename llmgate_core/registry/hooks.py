@@ -454,7 +454,7 @@ def guarded(
             value = function(*values)
         except passed:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
         if problem_of is not None and (problem := problem_of(value)) is not None:
             raise bound.error(hook, f"hook {hook} {verb} {problem}")
@@ -477,6 +477,9 @@ def checks_body(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> 
         return value
 
     return call
+
+
+MAX_PIECES = 100_000
 
 
 class GuardedParser:
@@ -513,9 +516,11 @@ class GuardedParser:
     def _pieces(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
         following = guarded(self._bound, "stream_parser", iter(pieces).__next__, of_piece, ends=True)
         with contextlib.suppress(StopIteration):
-            while True:
+            for _ in range(MAX_PIECES):
                 piece = following()
                 yield piece
+            reason = f"hook stream_parser returned a parser that makes more than {MAX_PIECES} chunks of one event"
+            raise self._bound.error("stream_parser", reason)
 
     def __getattr__(self, name: str) -> Any:
         """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `error`, `failed`."""

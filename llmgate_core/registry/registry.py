@@ -311,7 +311,7 @@ def register_extensions(extensions: Sequence[Extension], gateway: object) -> Non
     for hook in PluginRegistry(PluginPolicy(), extensions).extension_hooks("register_gateway"):
         try:
             hook(gateway)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"hook {hook.name} raised {type(error).__name__}: {error}"
             raise hook.extension.error(hook.name, reason) from error
 

@@ -47,6 +47,7 @@ class Blocks:
         self._kind = bytes if request.is_binary else dict
         self._chunks: list[JsonObject] = []
         self._count = 0
+        self._size = 0
         self._is_complete = False
         self._last_events = FAMILIES[request.call.family].ends
 
@@ -76,8 +77,12 @@ class Blocks:
             self._is_complete = True
             return chunk
         self._is_complete = self._is_complete or _is_last(chunk, self._last_events)
+        encoded = self._encoded(chunk)
         if self._is_stream:
-            return b"data: %b\n\n" % self._encoded(chunk)
+            return b"data: %b\n\n" % encoded
+        self._size += len(encoded)
+        if self._size > self._request.limits.body:
+            raise self.error(f"made chunks of more than {self._request.limits.body} bytes for one answer")
         self._chunks.append(chunk)
         return LIFE_SIGN
 
