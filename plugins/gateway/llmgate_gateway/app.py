@@ -232,7 +232,7 @@ class Gateway:
             failure: Failure | None = None
             try:
                 await self._respond(request, snapshot)
-            except Exception as error:  # noqa: BLE001  # the client gets an answer, and the log a line, whatever failed
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # an answer and a line in the log, whatever failed
                 failure = failure_of(request, error)
             if failure is not None and not request.head_sent:  # out of the handler, which keeps the body in memory
                 await send_early(request, request.error_reply(failure.error), close=failure.close)

@@ -36,7 +36,7 @@ class Failure(NamedTuple):
     close: bool = False
 
 
-def failure_of(request: ClientRequest, error: Exception) -> Failure | None:
+def failure_of(request: ClientRequest, error: BaseException) -> Failure | None:
     """Record why a request was refused or failed, and return what its client gets; None: the client has left."""
     if isinstance(error, ClientGoneError):
         _record_disconnect(request)
@@ -47,7 +47,7 @@ def failure_of(request: ClientRequest, error: Exception) -> Failure | None:
     return Failure(_facts_of_failure(request, error), isinstance(error, StorageError))
 
 
-def _facts_of_failure(request: ClientRequest, error: Exception) -> ErrorFacts:
+def _facts_of_failure(request: ClientRequest, error: BaseException) -> ErrorFacts:
     """Record and log why a request failed, and return what the client may know of it."""
     record = request.record
     shortage = shortage_of(error)

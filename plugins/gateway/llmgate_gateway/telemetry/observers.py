@@ -37,7 +37,7 @@ class RequestObservers:
         for observe in self.on_begin:
             try:
                 observe()
-            except Exception as failure:  # noqa: BLE001  # an observer must not affect the request
+            except (Exception, SystemExit) as failure:  # noqa: BLE001  # an observer must not affect the request
                 log.warning("an on_begin callback raised %s", type(failure).__name__)
 
     def end(self, record: RequestRecord) -> None:
@@ -46,5 +46,5 @@ class RequestObservers:
         for observe in self.on_end:
             try:
                 observe(record)
-            except Exception as failure:  # noqa: BLE001  # an observer must not affect the response
+            except (Exception, SystemExit) as failure:  # noqa: BLE001  # an observer must not affect the response
                 log.warning("an observer raised %s", type(failure).__name__)
