@@ -3,7 +3,7 @@
 For an upstream that speaks the OpenAI API, inherit `OpenAICompatible` (or `ResponsesCompatible`, if it has POST
 /responses), set `info` and fill its tables with `ValueRule`, `Requires` and `FileInput`. For another API, write hooks
 marked `hookimpl`: they receive `Call` and `Route`, and return `UpstreamRequest` and the canonical answer. All other
-names are for special cases; docs/guide/plugins.md lists every one by its use.
+names are for special cases; docs/plugins/names.md lists every one by its use.
 
 Names here are kept stable under `API_VERSION`, on its own clock.
 """

@@ -2,7 +2,7 @@
 
 Imports no plugin. A file that cannot be used is left out alone, and so is a row.
 
-Source: docs/guide/plugins.md, "Facts and prices of your models".
+Source: docs/plugins/facts-and-prices.md, "What is taken from it".
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ several do for different families, to the one with the first of them in `FAMILIE
 they dispute the prefix, and nothing below it is served until the user decides. Our own prefixes belong to our
 distributions, which are one owner. A claim of any other distribution is served only if the user prefers it.
 
-Source: docs/guide/plugins.md, "Ownership of prefixes".
+Source: docs/plugins/ownership.md.
 """
 
 from __future__ import annotations

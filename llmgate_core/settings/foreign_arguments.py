@@ -25,7 +25,7 @@ _CACHE = "nothing is cached"
 _TRUST = "the setting ca_file names the certificates to trust; or pass your own client as client_session"
 _HEADERS = "here it is called extra_headers"
 _LIMITS = "a gateway limits its keys, see docs/gateway/keys.md"
-_LOGGING = "an extension sees every call, see docs/guide/plugins.md"
+_LOGGING = "an extension sees every call, see docs/plugins/extensions.md"
 _PRICES = "the catalogue file gives a model's prices"
 _PROVIDER = "put the provider into the model string, as in 'openai/gpt-4o'"
 _QUERY = "put it into api_base, as in https://your-host/v1?name=value"
@@ -59,7 +59,7 @@ RENAMED_ARGUMENTS: Mapping[str, str] = MappingProxyType(
         "extra_query": _QUERY,
         "failure_callback": _LOGGING,
         "fallbacks": "catch the error and call another model",
-        "guardrails": "an extension can stop a call, and a gateway's middleware too; see docs/guide/plugins.md",
+        "guardrails": "an extension can stop a call, and a gateway's middleware too; see docs/plugins/extensions.md",
         "headers": _HEADERS,
         "http_client": _SESSION,
         "input_callback": _LOGGING,

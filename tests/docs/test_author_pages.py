@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from pathlib import Path
 
 import pytest
 
 from llmgate_core import errors
 from llmgate_core.calls.fill_ins import SHAPES
+from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
+from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.registry.hook_results import FRAMINGS
 from llmgate_core.types import base, chat, embedding
-from tests.support.pages import named, rows
+from tests.support.pages import BOOK, named, rows
 from tests.support.paths import ROOT
 
-BOOK = ROOT / "docs" / "plugins"
 CORE = ROOT / "llmgate_core"
 READ_OF_PARSER = re.compile(r'getattr\((?:self\._)?(?:parser|chat), "(\w+)"')
 READERS = ("reading/readers/parsed.py", "reading/readers/base.py", "bridges/bridge.py", "registry/hooks.py")
@@ -98,3 +101,52 @@ def test_the_codes_of_classes_are_named() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.APIError)]
     codes = {errors.code_of(kind("x")) for kind in kinds} - {None}
     assert sorted(named(cell)) == sorted(codes)
+
+
+# --- the reference of hooks ---
+
+
+def hooks_of(kind: type) -> list[str]:
+    """Return each hook with its arguments, in the order of the specification."""
+    return [
+        f"{name}({', '.join([*inspect.signature(hook).parameters][1:])})"
+        for name, hook in vars(kind).items()
+        if inspect.isfunction(hook)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"), [("Hooks of a provider", ProviderHooks), ("Hooks of an extension", ExtensionHooks)]
+)
+def test_every_hook_has_a_heading_with_its_arguments_and_an_example(part: str, kind: type) -> None:
+    (section,) = re.findall(rf"^## {part}$(.*?)(?=^## )", (BOOK / "hooks.md").read_text("utf-8"), re.M | re.S)
+    sections = re.findall(r"^### `([^`]+)`$(.*?)(?=^### |\Z)", section, re.M | re.S)
+    assert [heading for heading, _ in sections] == hooks_of(kind)
+    assert [heading for heading, body in sections if f"def {heading.partition('(')[0]}(" not in body] == []
+
+
+def test_every_hook_is_in_the_overview_with_the_contract_that_has_it() -> None:
+    names = [hook.partition("(")[0] for hook in hooks_of(ProviderHooks)]
+    assert names_of("hooks.md", "hook")[: len(names)] == names
+    assert sorted(names_of("hooks.md", "hook")) == sorted(
+        hook.partition("(")[0] for kind in (ProviderHooks, ExtensionHooks) for hook in hooks_of(kind)
+    )
+
+
+def test_every_family_has_a_row_with_its_operations() -> None:
+    listed = {named(row[0])[0]: named(row[2]) for row in rows(BOOK / "families.md", "family")}
+    assert listed == {name: list(family.operations) for name, family in FAMILIES.items()}
+
+
+# --- the book ---
+
+
+def test_the_first_page_leads_to_every_other_page() -> None:
+    linked = set(re.findall(r"\]\(([\w-]+\.md)", (BOOK / "README.md").read_text("utf-8")))
+    assert {page.name for page in BOOK.glob("*.md")} - linked == {"README.md"}
+
+
+@pytest.mark.parametrize("page", sorted(BOOK.glob("*.md")), ids=lambda page: str(page.name))
+def test_a_page_of_the_book_leads_back_to_the_first_one(page: Path) -> None:
+    if page.name not in ("README.md", "kit-faults.md"):
+        assert "](README.md)" in page.read_text("utf-8")

@@ -19,7 +19,6 @@ from llmgate_openai_chat import plugin as openai_chat
 import llmgate_core
 from llmgate_core import Settings, errors, plugin
 from llmgate_core.client.functions import default_async_client, default_client
-from llmgate_core.contract.hooks import ExtensionHooks, ProviderHooks
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.foreign_arguments import RENAMED_ARGUMENTS
@@ -27,7 +26,7 @@ from llmgate_core.settings.options import POLICIES
 from llmgate_core.testing import FakeUpstream, fake_upstream
 from llmgate_core.transports.tls import CERTIFICATE_VARIABLES
 from tests.support.openai_upstream import PNG, answered
-from tests.support.pages import BLOCK, GUIDE, all_rows, named, rows
+from tests.support.pages import BLOCK, BOOK, GUIDE, all_rows, named, rows
 from tests.support.paths import ROOT
 
 GUIDES_OF_PLUGINS = sorted(ROOT.glob("plugins/*/README.md"))
@@ -162,28 +161,18 @@ def test_every_argument_and_every_setting_has_a_heading() -> None:
     assert sorted(headings) == sorted(OPTION_NAMES | {item.name for item in fields(Settings)})
 
 
-@pytest.mark.parametrize(("hooks", "first"), [(ProviderHooks, "hook"), (ExtensionHooks, "extension hook")])
-def test_every_hook_has_a_row_with_its_arguments(hooks: type, first: str) -> None:
-    wanted = [
-        f"{name}({', '.join(list(inspect.signature(hook).parameters)[1:])})"
-        for name, hook in vars(hooks).items()
-        if inspect.isfunction(hook)
-    ]
-    assert [row[0].strip("`") for row in rows(GUIDE / "plugins.md", first)] == wanted
-
-
 def test_every_name_of_the_authors_surface_has_one_row_and_every_row_is_one() -> None:
-    listed = [name for row in all_rows(GUIDE / "plugins.md", "names") for name in named(row[0])]
+    listed = [name for row in all_rows(BOOK / "names.md", "names") for name in named(row[0])]
     assert sorted(listed) == sorted(plugin.__all__)
 
 
 def test_every_table_of_a_plugin_has_a_row() -> None:
-    listed = [name for row in rows(GUIDE / "plugins.md", "attribute") for name in named(row[0])]
+    listed = [name for row in rows(BOOK / "tables.md", "attribute") for name in named(row[0])]
     assert listed == list(plugin.OpenAICompatible.__annotations__)
 
 
 def test_every_method_of_a_ledger_has_a_row() -> None:
-    listed = [name.partition("(")[0] for row in rows(GUIDE / "plugins.md", "of a `Ledger`") for name in named(row[0])]
+    listed = [name.partition("(")[0] for row in rows(BOOK / "hooks.md", "of a `Ledger`") for name in named(row[0])]
     methods = [name for name, value in vars(plugin.Ledger).items() if inspect.isfunction(value) and name[0] != "_"]
     assert sorted(listed) == sorted(methods)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 GUIDE = ROOT / "docs" / "guide"
+BOOK = ROOT / "docs" / "plugins"
+"""The pages for authors of plugins."""
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 """A program, and its output where that stands right behind it."""
