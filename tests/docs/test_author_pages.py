@@ -150,3 +150,35 @@ def test_the_first_page_leads_to_every_other_page() -> None:
 def test_a_page_of_the_book_leads_back_to_the_first_one(page: Path) -> None:
     if page.name not in ("README.md", "kit-faults.md"):
         assert "](README.md)" in page.read_text("utf-8")
+
+
+QUESTIONS = {
+    "which families there are": ("families.md", "A family is what was called; its name is that of the"),
+    "a whole pyproject.toml": ("publishing.md", "## The whole `pyproject.toml`"),
+    "the value of an entry point of llmgate.models": (
+        "facts-and-prices.md",
+        "not an attribute as in every other group",
+    ),
+    "which keys of a models file are needed": ("facts-and-prices.md", "A row needs `mode` and nothing else"),
+    "whether facts act by themselves": ("facts-and-prices.md", "judge_by_catalogue(facts, param, value, *, judged)"),
+    "how to test": ("testing.md", "## From zero to green"),
+    "the shape of an answer": ("canonical-shapes.md", "## A whole chat answer"),
+    "what survives when a message is sent back": ("canonical-shapes.md", "When the caller sends the message back"),
+    "the fields of an event, and [DONE]": ("streams.md", "An event has `data`, a string"),
+    "when a stream with a parser ends": ("streams.md", "A stream is complete if one of these has come"),
+    "whether auth sees final bytes": ("credentials.md", "the bytes that are sent, or None"),
+    "what core adds to what auth returns": ("credentials.md", "core adds no key"),
+    "how to amend the default error": ("hooks.md", "change it and return it"),
+    "how a wrapper looks": ("hooks.md", "@hookimpl(wrapper=True)"),
+    "what an event of a call has": ("extensions.md", "| field of a `CallEvent` |"),
+    "where an extension gets its configuration": ("extensions.md", "## Names and options"),
+    "when the hook transport is called, and for which colour": ("hooks.md", "`asend` in an asynchronous one"),
+    "names with a dot or a slash": ("publishing.md", "TOML wants quotes around names with a dot"),
+}
+"""What authors looked for in the sources, since no page said it."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_authors_looked_for_is_on_a_page_that_the_first_one_names(question: str) -> None:
+    page, sentence = QUESTIONS[question]
+    assert sentence in (BOOK / page).read_text("utf-8")
