@@ -40,7 +40,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class ProviderHooks:
-    """The hooks of a provider plugin; only the first is required."""
+    """The hooks of a provider plugin; `transform_request` or `serve` is required."""
 
     @hookspec(firstresult=True)
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:  # type: ignore[empty-body]
