@@ -420,6 +420,12 @@ class NeverDone(QuillStream):
         return [] if self.ended else super().close()
 
 
+@fault("test_stream_equals_whole", "the signature of thoughts is not kept in a stream")
+class UnsealedStream(QuillStream):
+    def on_end(self, data):
+        return super().on_end({})
+
+
 @fault("test_stream_equals_whole", "the last piece of each part is lost")
 class LosesPieces(QuillStream):
     last = None

@@ -39,6 +39,9 @@ class StreamChecks(Checks):
                 yield f"{sample.name}: {type(read.error).__name__}: {str(read.error)[:200]}"
                 continue
             yield from (f"{sample.name}: {wrong}" for wrong in self.wrong_sums(sample, read, but=USAGE))
+            signature = sample.reply.signature if self.can("signed_reasoning") else ""
+            if signature not in json.dumps(read.folded):
+                yield f"{sample.name}: the signature {signature!r} is not in the reasoning_items of any chunk"
 
     @check
     def test_usage_in_stream(self) -> Findings:
