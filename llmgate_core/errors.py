@@ -162,10 +162,12 @@ class APIError(LLMGateError):
         retry: whether another try may succeed; None: by status and code. The header `x-should-retry` sets it, and so
             may a plugin's `map_error`. An account without money is never tried again.
         is_reported: True if the last event of the broken stream already carries this error.
+        extension: name of the extension that has refused the call; None: it was not an extension.
     """
 
     is_reported: bool = False
     host: str | None = None
+    extension: str | None = None
 
     def __init__(
         self,
@@ -209,6 +211,8 @@ class APIError(LLMGateError):
         return (target if target.isprintable() else ascii(target))[:MAX_TARGET_CHARACTERS]
 
     def __str__(self) -> str:
+        if self.extension is not None:
+            return f"{self.message} (refused by the extension {self.extension!r})"
         return f"{self.message} ({self._circumstances()})" if self.attempts else self.message
 
     def _circumstances(self) -> str:

@@ -13,8 +13,8 @@ from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.call_event import CallEvent, Outcome
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import LLMGateError, StreamTruncatedError
+from llmgate_core.registry.extension_calls import guarded_hook
 from llmgate_core.registry.extensions import ExtensionHook
-from llmgate_core.registry.hooks import guarded
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.caller_warnings import warn_caller
@@ -47,7 +47,7 @@ class CallObservers:
         delivery: Callable[[Sequence[ExtensionHook]], EventDelivery | None] = InlineDelivery,
     ) -> None:
         hooks, observers = plugins.extension_hooks("before_call"), plugins.extension_hooks("on_event")
-        self._before = tuple(guarded(hook.extension, hook.name, hook.function) for hook in hooks)
+        self._before = tuple(map(guarded_hook, hooks))
         self.delivery = delivery(observers) if observers else None
         self.are_any = bool(hooks or observers)
         self._warned: set[str] = set()

@@ -9,9 +9,8 @@ Source: docs/plugins/extensions.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -19,12 +18,12 @@ from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent, StreamParser, StreamRewriter
 from llmgate_core.endpoints.families import FAMILIES, Family
-from llmgate_core.errors import APIError
+from llmgate_core.errors import APIError, LLMGateError
 from llmgate_core.reading.readers.end_of_stream import EndOfStream
 from llmgate_core.reading.upstream_errors import error_reported_by
+from llmgate_core.registry.extension_calls import guarded_hook
 from llmgate_core.registry.extensions import Extension, ExtensionHook
 from llmgate_core.registry.hook_results import Problem
-from llmgate_core.registry.hooks import guarded
 from llmgate_core.registry.registry import PluginRegistry
 
 __all__ = ["Rewriting", "RewrittenStream", "StreamStage"]
@@ -43,8 +42,8 @@ class Rewriting:
     def __init__(self, plugins: PluginRegistry) -> None:
         calls = {hook.extension: hook for hook in _guarded_hooks(plugins, "rewrite_call")}
         self.layers = tuple((extension, calls.get(extension)) for extension in plugins.extensions)
-        self.answers = _guarded_hooks(plugins, "rewrite_answer")[::-1]
-        self.streams = _guarded_hooks(plugins, "rewrite_stream")[::-1]
+        self.answers = _guarded_hooks(plugins, "rewrite_answer", is_answered=True)[::-1]
+        self.streams = _guarded_hooks(plugins, "rewrite_stream", is_answered=True)[::-1]
         self.are_any = bool(calls or self.answers or self.streams)
         self.reads_answers = bool(self.answers)
 
@@ -108,8 +107,7 @@ class RewrittenCall:
         """
         entries: dict[LedgerEntry, None] = {}
         for hook in self._rewriting.answers:
-            with _never_retried():
-                rewritten = hook(self._seen[hook.extension], self._route, answer)
+            rewritten = hook(self._seen[hook.extension], self._route, answer)
             if rewritten is not None:
                 answer, self.rewriter = rewritten, hook
                 entries[_entry("answer", hook.extension)] = None
@@ -124,8 +122,7 @@ class RewrittenCall:
         """
         stages: list[StreamStage] = []
         for hook in self._rewriting.streams:
-            with _never_retried():
-                rewriter = hook(self._seen[hook.extension], self._route)
+            rewriter = hook(self._seen[hook.extension], self._route)
             if rewriter is not None:
                 stages.append(StreamStage(hook.extension, rewriter, FAMILIES[self.call.family]))
         return stages
@@ -135,59 +132,84 @@ class StreamStage:
     """An extension's rewriter of one stream, whose exceptions and odd results are a `PluginError`.
 
     It is closed before the last event passes, since callers stop reading there.
+
+    Attributes:
+        is_changing: other chunks have come out than went in.
     """
 
-    __slots__ = ("_close", "_extension", "_family", "_feed", "_is_closed", "is_changing")
+    __slots__ = ("_ends", "_extension", "_is_closed", "_rewriter", "is_changing")
 
     def __init__(self, extension: Extension, rewriter: StreamRewriter, family: Family) -> None:
         self._extension = extension
-        self._family = family
-        self._feed = guarded(extension, "rewrite_stream", rewriter.feed, _of_pieces)
-        self._close = guarded(extension, "rewrite_stream", rewriter.close, _of_pieces)
+        self._rewriter = rewriter
+        self._ends = family.ends if family.stops_at_end else ()
         self._is_closed = False
         self.is_changing = False
 
     @property
-    def entry(self) -> LedgerEntry:
-        """What the ledger says of a stream that it has changed."""
-        return _entry("answer", self._extension)
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """What it has done to the stream, and what its rewriter says of that."""
+        changed = (_entry("answer", self._extension),) if self.is_changing else ()
+        return (*changed, *(entry for entry in self._noted() if isinstance(entry, LedgerEntry)))
+
+    def _noted(self) -> Sequence[Any]:
+        noted = getattr(self._rewriter, "ledger", ())
+        return noted if isinstance(noted, (list, tuple)) else (noted,)
 
     def feed(self, chunk: JsonObject) -> list[JsonObject]:
         """Return what comes out for one chunk."""
-        pieces = self._list(self._feed, chunk)
-        self.is_changing = self.is_changing or pieces != [chunk]
-        if not self._is_last(chunk):
-            return pieces
-        last = next((index for index, piece in enumerate(pieces) if self._is_last(piece)), None)
-        if last is None:
-            raise self._extension.error("rewrite_stream", f"its rewriter keeps the last event, {chunk['type']}")
-        pieces[last:last] = self.close()
-        return pieces
+        pieces = self._made(self._rewriter.feed, chunk)
+        if pieces != [chunk]:
+            self.is_changing = True
+        return self._closed_before_end(pieces, chunk) if chunk.get("type") in self._ends else pieces
 
     def close(self) -> list[JsonObject]:
         """Return what was held back, once."""
         if self._is_closed:
             return []
         self._is_closed = True
-        pieces = self._list(self._close)
+        pieces = self._made(self._rewriter.close)
+        if not all(isinstance(entry, LedgerEntry) for entry in self._noted()):
+            reason = "its rewriter has a ledger that is not a list of LedgerEntry"
+            raise self._extension.error("rewrite_stream", reason)
         self.is_changing = self.is_changing or bool(pieces)
         return pieces
 
-    def _list(self, function: Callable[..., Any], *values: Any) -> list[JsonObject]:
-        """Return the pieces that a function makes; it may be a generator."""
-        with _never_retried():
-            pieces = guarded(
-                self._extension, "rewrite_stream", lambda: list(islice(function(*values), MAX_PIECES + 1))
-            )()
+    def _closed_before_end(self, pieces: list[JsonObject], chunk: JsonObject) -> list[JsonObject]:
+        last = next((index for index, piece in enumerate(pieces) if piece.get("type") in self._ends), None)
+        if last is None:
+            raise self._extension.error("rewrite_stream", f"its rewriter keeps the last event, {chunk['type']}")
+        return [*pieces[:last], *self.close(), *pieces[last:]]
+
+    def _made(self, function: Callable[..., Any], *values: Any) -> list[JsonObject]:
+        """Return the chunks that a function of the rewriter makes; it may be a generator.
+
+        Nothing is made for this but the list, since it runs for each chunk.
+        """
+        try:
+            made = function(*values)
+            pieces = made if type(made) is list else self._listed(made)
+        except APIError as error:
+            raise self._extension.refusal(error, is_answered=True) from error.__cause__
+        except LLMGateError:
+            raise
+        except Exception as error:
+            reason = f"hook rewrite_stream: its rewriter raised {type(error).__name__}: {error}"
+            raise self._extension.error("rewrite_stream", reason) from error
+        for piece in pieces:
+            if type(piece) is not dict:
+                raise self._extension.error("rewrite_stream", "its rewriter returned a list of other things than dicts")
+        return pieces
+
+    def _listed(self, made: Any) -> list[Any]:
+        if isinstance(made, (str, bytes, Mapping, type)) or not hasattr(made, "__iter__"):
+            reason = f"its rewriter makes {type(made).__name__} of a chunk, not a list of dicts"
+            raise self._extension.error("rewrite_stream", reason)
+        pieces = list(islice(made, MAX_PIECES + 1))  # a generator may never end
         if len(pieces) > MAX_PIECES:
             reason = f"hook rewrite_stream returned a rewriter that makes more than {MAX_PIECES} chunks of one"
             raise self._extension.error("rewrite_stream", reason)
-        if any(type(piece) is not dict for piece in pieces):
-            raise self._extension.error("rewrite_stream", "its rewriter returned a list of other things than dicts")
-        return cast("list[JsonObject]", pieces)
-
-    def _is_last(self, piece: Mapping[str, Any]) -> bool:
-        return self._family.stops_at_end and piece.get("type") in self._family.ends
+        return pieces
 
 
 class RewrittenStream:
@@ -197,6 +219,7 @@ class RewrittenStream:
         self._parser = parser
         self._stages = stages
         self._end = EndOfStream(family)  # what the upstream says, whatever the stages keep
+        self._see = self._end.see_event if family.ends else self._end.see_chunk
         self._is_refused = False
         self._is_closed = False
 
@@ -208,59 +231,55 @@ class RewrittenStream:
     @property
     def ledger(self) -> Sequence[LedgerEntry]:
         """The parser's entries, and which extensions have changed the stream."""
-        entries = (stage.entry for stage in self._stages if stage.is_changing)
+        entries = chain.from_iterable(stage.ledger for stage in self._stages)
         return tuple(dict.fromkeys((*getattr(self._parser, "ledger", ()), *entries)))
 
     def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
         """Yield the chunks of an event."""
         for chunk in self._parser.feed(event):
-            yield from self.rewritten(chunk)
+            yield from self._rewritten(chunk)
         if getattr(self._parser, "done", False):  # then the reader does not close the parser
-            yield from self.rest()
+            yield from self._rest()
 
     def close(self) -> Iterator[JsonObject]:
         """Yield the last chunks."""
         for chunk in self._parser.close():
-            yield from self.rewritten(chunk)
-        yield from self.rest()
-
-    def rewritten(self, chunk: JsonObject) -> Iterator[JsonObject]:
-        """Yield what comes out of all stages for one canonical chunk."""
-        if error_reported_by(chunk) and not chunk.get("type"):
-            yield chunk
-        else:
-            self._see(chunk)
-            yield from self._through(0, chunk)
-
-    def rest(self) -> Iterator[JsonObject]:
-        """Yield what the stages have held back: called once the stream has ended well."""
-        for index in range(len(self._stages)):
-            for piece in self._of_stage(index, None):
-                yield from self._through(index + 1, piece)
-        self._is_closed = True
+            yield from self._rewritten(chunk)
+        yield from self._rest()
 
     def failed(self, error: APIError) -> Sequence[JsonObject]:
         """Return the chunks in which the parser reports an error, none for one of an extension's: they repeat text."""
         report = getattr(self._parser, "failed", None)
         return () if report is None or self._is_refused else cast("Sequence[JsonObject]", report(error))
 
-    def _see(self, chunk: JsonObject) -> None:
-        """Note whether the upstream ends; whether it is a chunk at all is for the reader to say."""
-        with suppress(AttributeError, TypeError, ValueError):
-            if not self._end.see_event(chunk):
-                self._end.see_chunk(chunk)
+    def _rewritten(self, chunk: JsonObject) -> list[JsonObject]:
+        """Return what comes out of all stages for one canonical chunk."""
+        if error_reported_by(chunk) and not chunk.get("type"):
+            return [chunk]
+        try:  # noqa: SIM105  # `suppress` would be made for each chunk
+            self._see(chunk)
+        except (AttributeError, TypeError, ValueError):
+            pass  # whether it is a chunk at all is for the reader to say
+        return self._through(self._stages, [chunk])
 
-    def _through(self, index: int, chunk: JsonObject) -> Iterator[JsonObject]:
-        if index == len(self._stages):
-            yield chunk
-            return
-        for piece in self._of_stage(index, chunk):
-            yield from self._through(index + 1, piece)
+    def _rest(self) -> Iterator[JsonObject]:
+        """Yield what the stages have held back: called once the stream has ended well."""
+        for index, stage in enumerate(self._stages):
+            yield from self._through(self._stages[index + 1 :], self._closed(stage))
+        self._is_closed = True
 
-    def _of_stage(self, index: int, chunk: JsonObject | None) -> list[JsonObject]:
-        stage = self._stages[index]
+    def _through(self, stages: Sequence[StreamStage], chunks: list[JsonObject]) -> list[JsonObject]:
         try:
-            return stage.close() if chunk is None else stage.feed(chunk)
+            for stage in stages:
+                chunks = [piece for chunk in chunks for piece in stage.feed(chunk)]
+        except Exception:
+            self._is_refused = True
+            raise
+        return chunks
+
+    def _closed(self, stage: StreamStage) -> list[JsonObject]:
+        try:
+            return stage.close()
         except Exception:
             self._is_refused = True
             raise
@@ -270,21 +289,9 @@ class RewrittenStream:
         return getattr(self._parser, name)
 
 
-def _guarded_hooks(plugins: PluginRegistry, name: str) -> tuple[ExtensionHook, ...]:
-    return tuple(
-        ExtensionHook(hook.extension, name, guarded(hook.extension, name, hook.function, PROBLEMS[name]))
-        for hook in plugins.extension_hooks(name)
-    )
-
-
-@contextmanager
-def _never_retried() -> Iterator[None]:
-    """Mark the error of an extension that refuses what the upstream has sent: another try would cost as much again."""
-    try:
-        yield
-    except APIError as error:
-        error.retry = False
-        raise
+def _guarded_hooks(plugins: PluginRegistry, name: str, *, is_answered: bool = False) -> tuple[ExtensionHook, ...]:
+    hooks = plugins.extension_hooks(name)
+    return tuple(guarded_hook(hook, PROBLEMS[name], is_answered=is_answered) for hook in hooks)
 
 
 def _entry(parameter: str, extension: Extension) -> LedgerEntry:
@@ -312,11 +319,6 @@ def _of_rewriter(value: Any) -> str | None:
     if value is None or all(callable(getattr(value, name, None)) for name in ("feed", "close")):
         return None
     return f"{type(value).__name__}, which has no feed and close"
-
-
-def _of_pieces(value: Any) -> str | None:
-    is_list = hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
-    return None if is_list else f"a rewriter that makes {type(value).__name__} of a chunk, not a list of dicts"
 
 
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(

@@ -264,7 +264,11 @@ class StreamParser(Protocol):
 
 
 class StreamRewriter(Protocol):
-    """Rewrites the canonical chunks or events of one stream, for an extension. No I/O."""
+    """Rewrites the canonical chunks or events of one stream, for an extension. No I/O.
+
+    Attributes:
+        ledger: optional: entries about what it has changed; that it has changed something is noted in any case.
+    """
 
     def feed(self, chunk: JsonObject) -> Sequence[JsonObject]:
         """Return what the caller gets for `chunk`: none, one or several. What is held back comes later."""

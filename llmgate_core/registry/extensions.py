@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from llmgate_core.errors import ConfigError, PluginError, PluginLoadError
+from llmgate_core.errors import APIError, ConfigError, PluginError, PluginLoadError
 
 __all__ = ["Extension", "ExtensionHook", "configured", "given_extension", "named_options"]
 
@@ -47,6 +47,21 @@ class Extension:
             distribution=self.distribution,
             version=self.version,
         )
+
+    def refusal(self, error: APIError, *, is_answered: bool) -> APIError:
+        """Return what a hook has raised, marked as this extension's, so that it is not taken for the upstream's.
+
+        The error of another call, which the hook made itself, stays that upstream's.
+
+        Args:
+            error: is marked itself.
+            is_answered: the upstream has answered: another try would cost as much again.
+        """
+        if error.attempts is None and error.provider is None:
+            error.extension = self.name
+        if is_answered:
+            error.retry = False
+        return error
 
     @property
     def _shown(self) -> str:

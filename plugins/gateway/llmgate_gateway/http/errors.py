@@ -48,7 +48,7 @@ def status_of(error: errors.LLMGateError) -> int:
     if not isinstance(error, errors.APIError):
         return 500
     status = error.status_code
-    if isinstance(error, errors.AuthenticationError) and error.attempts == 0:
+    if _is_missing_key(error):
         return 500  # it is our key that is missing, not the client's
     if isinstance(error, errors.APIResponseValidationError) or _is_upstream_auth(error):
         return 502
@@ -77,7 +77,7 @@ def outcome_of(error: errors.LLMGateError) -> tuple[str, str]:
     code = getattr(error, "code", None) or type(error).__name__
     if not isinstance(error, errors.APIError):
         return "failed", code
-    if error.attempts == 0:
+    if error.attempts == 0 or error.extension is not None:
         return "refused", code
     if _is_upstream_auth(error):
         return "failed", UPSTREAM_AUTH
@@ -89,7 +89,7 @@ def record_failure(record: RequestRecord, error: errors.LLMGateError) -> None:
     record.outcome, record.error_code = outcome_of(error)
     record.upstream_request_id = getattr(error, "request_id", None)
     record.extra["detail"] = _detail(error)
-    if isinstance(error, errors.APIStatusError) and error.attempts != 0:
+    if isinstance(error, errors.APIStatusError) and error.attempts != 0 and error.extension is None:
         record.upstream_status = error.status_code
 
 
@@ -119,6 +119,8 @@ def _detail(error: errors.LLMGateError) -> str:
         return error.message.removesuffix(excerpt) if error.message.endswith(excerpt) else NEUTRAL["invalid"]
     if not isinstance(error, errors.APIError) or error.status_code is None:
         return operators_message(error)
+    if error.extension is not None:
+        return f"refused by the extension {error.extension!r}"
     if error.attempts == 0:
         return f"refused before sending: {error.param or type(error).__name__}"
     return f"the upstream answered HTTP {error.status_code}"
@@ -134,7 +136,7 @@ def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
     if not isinstance(error, errors.APIError):
         is_plugin = isinstance(error, errors.PluginError)
         return (NEUTRAL["plugin"], "plugin_error") if is_plugin else (NEUTRAL["config"], "config_error")
-    if isinstance(error, errors.AuthenticationError) and error.attempts == 0:
+    if _is_missing_key(error):
         return NEUTRAL["key"], "missing_upstream_key"
     if isinstance(error, errors.APIResponseValidationError):
         return NEUTRAL["invalid"], code or "invalid_upstream_answer"
@@ -155,7 +157,11 @@ def _message_and_code(error: errors.LLMGateError) -> tuple[str, str | None]:
 def _is_upstream_auth(error: errors.LLMGateError) -> bool:
     """Return whether an upstream has refused the key that the config gives it."""
     refusals = (errors.AuthenticationError, errors.PermissionDeniedError)
-    return isinstance(error, refusals) and error.attempts != 0
+    return isinstance(error, refusals) and error.attempts != 0 and error.extension is None
+
+
+def _is_missing_key(error: errors.APIError) -> bool:
+    return isinstance(error, errors.AuthenticationError) and error.attempts == 0 and error.extension is None
 
 
 def _way_out(error: errors.UnsupportedParamsError) -> str:
