@@ -7,10 +7,11 @@ Source: docs/plugins/extensions.md; OpenAI API reference, the stream sections of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 
 __all__ = ["TextRewriter", "map_strings"]
 
@@ -18,6 +19,15 @@ TEXTS = frozenset({"content", "reasoning_content", "reasoning", "refusal"})
 """Fields of a chat delta that hold text, besides the arguments of tool calls."""
 PLACE_OF_EVENT = ("type", "output_index", "content_index", "summary_index")
 ALL = object()
+NOT_TEXTS = frozenset(
+    {"type", "object", "id", "item_id", "call_id", "response_id", "previous_response_id", "status", "role", "model",
+     "encrypted_content", "signature"}
+)  # fmt: skip
+"""Fields of an event whose strings programs compare or send back."""
+NO_LOGPROBS = LedgerEntry(
+    "logprobs", "dropped", "an extension has rewritten or held back the text", "docs/plugins/extensions.md", lossy=True
+)
+"""They are those of the upstream's text, and would repeat it beside the rewritten one."""
 
 Rewrite = Callable[[str, bool], "tuple[str, str]"]
 ChunkOf = Callable[[str], JsonObject]
@@ -39,20 +49,28 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
 class TextRewriter:
     """Rewrites all text in one stream: the content of each choice, the arguments of each tool call, and so on.
 
+    A chunk whose text goes out otherwise than it came loses its `logprobs`. Numbered events are numbered again where
+    that is needed for each number to be larger than the one before.
+
     Args:
         rewrite: called for each of them with the characters that have come and are not out yet, and whether these are
             the last; returns what goes out now, and what is held back until more has come. What it holds back from
             the last characters is dropped.
+
+    Attributes:
+        ledger: that log probabilities were dropped.
     """
 
     def __init__(self, rewrite: Rewrite) -> None:
+        self.ledger: Sequence[LedgerEntry] = ()
+        self._number = -1  # of the last event
         self._rewrite = rewrite
         self._held: dict[_Place, tuple[str, ChunkOf]] = {}  # what is held back, and what makes a chunk of it
 
     def feed(self, chunk: JsonObject) -> list[JsonObject]:
         """Return the chunks that take the place of one."""
         if isinstance(chunk.get("type"), str):
-            return self._of_event(chunk)
+            return [self._numbered(event) for event in self._of_event(chunk)]
         choices, sent = [], chunk.get("choices")
         if not isinstance(sent, list):
             return [chunk]
@@ -66,16 +84,24 @@ class TextRewriter:
 
     def close(self) -> list[JsonObject]:
         """Return what was held back."""
-        return self._flushed(ALL)
+        return [self._numbered(chunk) for chunk in self._flushed(ALL)]
 
     def _of_event(self, event: JsonObject) -> list[JsonObject]:
         kind, item = event["type"], event.get("item_id")
         if kind.endswith(".delta") and isinstance(event.get("delta"), str):
             place = (item, tuple(event.get(name) for name in PLACE_OF_EVENT))
-            text = self._ready(place, event["delta"], lambda text: {**event, "delta": text})
-            return [{**event, "delta": text}] if text else []
-        ended = self._flushed(ALL if item is None else item)
-        return [*ended, map_strings(event, lambda text: self._rewrite(text, True)[0])]
+            bare = _without_logprobs(event)
+            text = self._ready(place, event["delta"], lambda text: {**bare, "delta": text})
+            if text == event["delta"]:
+                return [event]
+            self._note_loss(event, bare)
+            return [{**bare, "delta": text}] if text else []
+        ended, bare = self._flushed(ALL if item is None else item), _without_logprobs(event)
+        rewritten = _map_texts(bare, lambda text: self._rewrite(text, True)[0])
+        if rewritten == bare:
+            return [*ended, event]
+        self._note_loss(event, bare)
+        return [*ended, rewritten]
 
     def _of_choice(self, chunk: JsonObject, choice: JsonObject) -> JsonObject:
         index, is_end, delta = choice.get("index"), bool(choice.get("finish_reason")), choice.get("delta")
@@ -87,13 +113,32 @@ class TextRewriter:
             return self._ready((index, name), text, chunk_of, is_end=is_end) if isinstance(text, str) else text
 
         if "text" in choice:
-            return {**choice, "text": ready("text", choice["text"], lambda text: {"text": text})}
+            text = ready("text", choice["text"], lambda text: {"text": text})
+            return self._with_text(choice, "text", text)
         if not isinstance(delta, dict):
             return choice
         delta = {name: ready(name, value, _in_delta(name)) if name in TEXTS else value for name, value in delta.items()}
         if isinstance(delta.get("tool_calls"), list):
             delta["tool_calls"] = [_of_tool_call(call, ready) for call in delta["tool_calls"]]
-        return {**choice, "delta": delta}
+        return self._with_text(choice, "delta", delta)
+
+    def _with_text(self, choice: JsonObject, name: str, text: Any) -> JsonObject:
+        """Return a choice with another text or delta; with its own `logprobs` only if it is the same."""
+        bare = choice if choice[name] == text else _without_logprobs(choice)
+        self._note_loss(choice, bare)
+        return {**bare, name: text}
+
+    def _note_loss(self, before: JsonObject, bare: JsonObject) -> None:
+        if bare != before:
+            self.ledger = (NO_LOGPROBS,)
+
+    def _numbered(self, event: JsonObject) -> JsonObject:
+        """Return an event with a larger number than the one before; one without a number stays so."""
+        number = event.get("sequence_number")
+        if type(number) is not int:
+            return event
+        self._number = max(number, self._number + 1)
+        return event if number == self._number else {**event, "sequence_number": self._number}
 
     def _ready(self, place: _Place, text: str, chunk_of: ChunkOf, *, is_end: bool = False) -> str:
         held, _ = self._held.pop(place, ("", None))
@@ -107,6 +152,27 @@ class TextRewriter:
         places = [place for place in self._held if owner is ALL or place[0] == owner]
         ended = [self._held.pop(place) for place in places]
         return [chunk_of(self._rewrite(held, True)[0]) for held, chunk_of in ended]
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return an event in which `change` has been applied to every string that may be text."""
+    if isinstance(value, list):
+        return [_map_texts(item, change) for item in value]
+    if not isinstance(value, dict):
+        return change(value) if isinstance(value, str) else value
+    return {name: item if name in NOT_TEXTS else _map_texts(item, change) for name, item in value.items()}
+
+
+def _without_logprobs(value: Any) -> Any:
+    """Return JSON whose log probabilities are as if none had been asked for."""
+    if isinstance(value, list):
+        return [_without_logprobs(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: ([] if isinstance(item, list) else None) if name == "logprobs" else _without_logprobs(item)
+        for name, item in value.items()
+    }
 
 
 def _in_delta(name: str) -> ChunkOf:
