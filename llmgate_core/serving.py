@@ -9,8 +9,8 @@ Besides it such a program uses what `llmgate_core` itself gives out.
 from __future__ import annotations
 
 from llmgate_core import errors
-from llmgate_core.calls.explained import ExplainedRequest, StandIns, explained
-from llmgate_core.calls.prepared import CONVERTED, short_values
+from llmgate_core.calls.explained import ExplainedRequest, StandIns, explained, fates
+from llmgate_core.calls.prepared import short_values
 from llmgate_core.calls.retry import is_worth_retrying
 from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
 from llmgate_core.contract.form import FilePart, Multipart
@@ -39,7 +39,6 @@ from llmgate_core.terminal import say, say_error
 from llmgate_core.types.record import CallRecord
 
 __all__ = [
-    "CONVERTED",
     "ENDPOINTS",
     "FAMILIES",
     "FAMILY_OF_MODE",
@@ -76,6 +75,7 @@ __all__ = [
     "error_tail",
     "errors",
     "explained",
+    "fates",
     "has_more_values",
     "install_command",
     "installed_claims",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,17 +21,20 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.calls.sending import authorized
 from llmgate_core.contract.credential import Credential
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import PluginError
+from llmgate_core.json_codec import decode
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import is_loopback, split_base_url
 from llmgate_core.settings.stand_ins import key_variable, secret_variable, stand_in
 from llmgate_core.transports.http_syntax import host_header
 
-__all__ = ["COMPUTED", "ExplainedRequest", "Explanation", "StandIns", "explained"]
+__all__ = ["COMPUTED", "ExplainedRequest", "Explanation", "StandIns", "explained", "fates"]
 
+CONVERTED = "the plugin sends it in another form or place"
 COMPUTED = "(computed by the plugin's auth)"
 CREDENTIALS = "fetches the credential, which is then kept; it may take further requests"
 FLOW = "of the plugin's auth; what authorizes the call comes from the answer"
@@ -160,6 +163,37 @@ def explained(prepared: PreparedCall) -> Explanation:
         else:
             notes.append(f"the requests cannot be shown without the secrets: {error}")
     return Explanation(requests, tuple(notes), first)
+
+
+def fates(prepared: PreparedCall, parameters: Iterable[str]) -> tuple[LedgerEntry, ...]:
+    """Return what becomes of each of these parameters, in their order, and what else the ledger of the call says.
+
+    The actions are those of the ledger, `kept` and `converted`.
+    """
+    entries, converted = {entry.parameter: entry for entry in prepared.ledger}, _names_converted(prepared)
+    found: list[LedgerEntry] = []
+    for name in parameters:
+        otherwise = LedgerEntry(name, "kept", "as given")
+        if name in converted:
+            otherwise = LedgerEntry(name, "converted", CONVERTED)
+        found.append(entries.pop(name, otherwise))
+    return (*found, *entries.values())
+
+
+def _names_converted(prepared: PreparedCall) -> frozenset[str]:
+    """Return the parameters that the plugin sends in another form or place, though no entry of the ledger says so.
+
+    Nothing is known of a form, and of a call that does not consist of one request.
+    """
+    if not isinstance(prepared.request.body, bytes) or not prepared.request.body:
+        return frozenset()
+    try:
+        sent = decode(prepared.request.body)
+    except ValueError:  # a format of the plugin's own
+        sent = None
+    given = prepared.original_call.body
+    kept = {name for name in given if name in sent and sent[name] == given[name]} if isinstance(sent, dict) else ()
+    return frozenset(given).difference(kept, (entry.parameter for entry in prepared.ledger))
 
 
 def _explained_requests(

@@ -16,14 +16,12 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import Family, Operation
-from llmgate_core.json_codec import decode
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options
 
-__all__ = ["CONVERTED", "FakeStream", "PreparedCall", "short_values", "without_long_values"]
+__all__ = ["FakeStream", "PreparedCall", "short_values", "without_long_values"]
 
-CONVERTED = "the plugin sends it in another form or place"
 MAX_SHORT_CHARACTERS = 64 * 1024
 
 FakeStream = Literal["plain", "with usage"] | None
@@ -93,21 +91,6 @@ class PreparedCall:
     def encodes_vectors(self) -> bool:
         """Whether vectors come as base64 though the caller did not ask for that."""
         return ENCODING in self.upstream_call.body and ENCODING not in self.original_call.body
-
-    def names_converted(self) -> frozenset[str]:
-        """Return the parameters of the call that its plugin sends in another form or place, though no entry says so.
-
-        Nothing is known of a form, and of a call that does not consist of one request.
-        """
-        if not isinstance(self.request.body, bytes) or not self.request.body:
-            return frozenset()
-        try:
-            sent = decode(self.request.body)
-        except ValueError:  # a format of the plugin's own
-            sent = None
-        given = self.original_call.body
-        kept = {name for name in given if name in sent and sent[name] == given[name]} if isinstance(sent, dict) else ()
-        return frozenset(given).difference(kept, (entry.parameter for entry in self.ledger))
 
     @property
     def secrets(self) -> tuple[Secret | None, ...]:

@@ -9,10 +9,11 @@ import argparse
 import shlex
 from typing import Any
 
-from llmgate_core.calls.explained import ExplainedRequest, Explanation, StandIns, explained
-from llmgate_core.calls.prepared import CONVERTED, PreparedCall
+from llmgate_core.calls.explained import ExplainedRequest, Explanation, StandIns, explained, fates
+from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.cli.arguments import call_arguments
 from llmgate_core.client.sync_client import Client
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 from llmgate_core.files.form_content import FormContent
 from llmgate_core.json_codec import encode
@@ -41,12 +42,12 @@ def run(given: argparse.Namespace) -> int:
     client = Client()
     refusals: list[str] = []
     prepared = _prepare(client, given, refusals)
-    fates = _fates(prepared)
+    parameters = [_fate(entry) for entry in fates(prepared, prepared.original_call.body)]
     explanation = explained(prepared)
     if given.json:
-        say(encode(_as_json(prepared, fates, refusals, explanation)).decode())
+        say(encode(_as_json(prepared, parameters, refusals, explanation)).decode())
     else:
-        _print(prepared, fates, refusals)
+        _print(prepared, parameters, refusals)
         _print_requests(explanation)
     return 1 if refusals else 0
 
@@ -74,21 +75,7 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
             del arguments[error.param]
 
 
-def _fates(prepared: PreparedCall) -> list[dict[str, Any]]:
-    entries, converted = {entry.parameter: entry for entry in prepared.ledger}, prepared.names_converted()
-    fates: list[dict[str, Any]] = []
-    for name in prepared.original_call.body:
-        entry = entries.pop(name, None)
-        if name in converted:
-            fates.append({"parameter": name, "fate": "converted", "reason": CONVERTED, "source": "", "lossy": False})
-        elif entry is None:
-            fates.append({"parameter": name, "fate": "kept", "reason": "as given", "source": "", "lossy": False})
-        else:
-            fates.append(_fate(entry))
-    return fates + [_fate(entry) for entry in entries.values()]
-
-
-def _fate(entry: Any) -> dict[str, Any]:
+def _fate(entry: LedgerEntry) -> dict[str, Any]:
     return {
         "parameter": entry.parameter,
         "fate": entry.action,
@@ -99,7 +86,7 @@ def _fate(entry: Any) -> dict[str, Any]:
 
 
 def _as_json(
-    prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str], explanation: Explanation
+    prepared: PreparedCall, parameters: list[dict[str, Any]], refusals: list[str], explanation: Explanation
 ) -> dict[str, Any]:
     route = {name: getattr(prepared.route, name) for name in ("provider", "prefix", "model", "base_url", "reason")}
     requests = [
@@ -109,7 +96,7 @@ def _as_json(
     return {
         "route": route,
         "options": _options(prepared),
-        "parameters": fates,
+        "parameters": parameters,
         "refused": refusals,
         "curl": requests[-1]["curl"] if requests else "",
         "requests": requests,
@@ -124,7 +111,7 @@ def _options(prepared: PreparedCall) -> dict[str, str]:
     return {**route.options, **secret}
 
 
-def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[str]) -> None:
+def _print(prepared: PreparedCall, parameters: list[dict[str, Any]], refusals: list[str]) -> None:
     route, plugin = prepared.route, prepared.target.plugin
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else plugin.name
     say(f"route       {route.prefix}/ ({route.family}), model {route.model!r}, by {origin}")
@@ -132,7 +119,7 @@ def _print(prepared: PreparedCall, fates: list[dict[str, Any]], refusals: list[s
     say(f"base URL    {route.base_url or 'none'}")
     for name, value in _options(prepared).items():
         say(f"option      {name}: {value}")
-    for fate in fates:
+    for fate in parameters:
         source = f" [{fate['source']}]" if fate["source"] else ""
         lossy = " (lossy)" if fate["lossy"] else ""
         say(f"parameter   {fate['parameter']}: {fate['fate']}{lossy}: {fate['reason']}{source}")

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmgate_core.serving import (
-    CONVERTED,
     FAMILIES,
     ExplainedRequest,
     LedgerEntry,
@@ -24,6 +23,7 @@ from llmgate_core.serving import (
     encode,
     errors,
     explained,
+    fates,
 )
 from llmgate_gateway.calls.deployments import Deployments, Selection
 from llmgate_gateway.http.body import check_names
@@ -129,18 +129,10 @@ def _top_level(param: str | None) -> str:
 
 
 def _fates(parameters: Mapping[str, Any], prepared: Any, refused: Mapping[str, str]) -> list[dict[str, Any]]:
-    entries, converted = {entry.parameter: entry for entry in prepared.ledger}, prepared.names_converted()
-    fates: list[dict[str, Any]] = []
-    for name in parameters:
-        if name in refused:
-            fates.append({"parameter": name, "fate": "refused", "reason": refused[name], "lossy": True})
-        elif name in entries:
-            fates.append(_fate(entries.pop(name)))
-        elif name in converted:
-            fates.append({"parameter": name, "fate": "converted", "reason": CONVERTED, "lossy": False})
-        else:
-            fates.append({"parameter": name, "fate": "kept", "reason": "as given", "lossy": False})
-    return fates + [_fate(entry) for entry in entries.values()]
+    """Return what becomes of each parameter of a request, in their order, and what else the ledger says."""
+    told = {entry.parameter: _fate(entry) for entry in fates(prepared, parameters)}
+    told |= {name: _fate(LedgerEntry(name, "refused", reason, lossy=True)) for name, reason in refused.items()}
+    return list(told.values())
 
 
 def _fate(entry: LedgerEntry) -> dict[str, Any]:
