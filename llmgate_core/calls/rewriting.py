@@ -193,7 +193,7 @@ class StreamStage:
             raise self._extension.refusal(error, is_answered=True) from error.__cause__
         except LLMGateError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"hook rewrite_stream: its rewriter raised {type(error).__name__}: {error}"
             raise self._extension.error("rewrite_stream", reason) from error
         for piece in pieces:
