@@ -60,7 +60,7 @@ def _is_text_part(part: Any) -> TypeGuard[Mapping[str, Any]]:
 
 
 def merged(old: Any, new: Mapping[str, Any]) -> Any:
-    """Return an object with another piece: lists and the texts grow, of other values the last non-empty one wins."""
+    """Return an object with another piece: lists and text grow, of other values the last non-empty one wins."""
     whole: JsonObject = old if isinstance(old, dict) else {}
     for name, value in new.items():
         if name in GROWING and isinstance(value, str):
