@@ -1,4 +1,4 @@
-"""The extensions of `examples/extensions` in the SDK: whole and streamed, chat, Responses, bridge and exchange."""
+"""The extensions of `examples/extensions`, installed, in the SDK: every kind of provider, whole and streamed."""
 
 from __future__ import annotations
 
@@ -12,105 +12,31 @@ from typing import Any
 import pytest
 
 from llmgate_core import AsyncClient, Client, ContentPolicyViolationError, PluginLoadError, Settings
-from llmgate_core.plugin import ProviderInfo, UpstreamRequest, hookimpl
-from llmgate_core.testing import Answer, FakeUpstream
-from llmgate_core.testing.fake_upstream import ReceivedRequest
-from tests.support.example_extensions import install_examples
+from llmgate_core.testing import FakeUpstream
+from tests.support.example_extensions import ADDRESS, ASK, GUARD, RESTORED, WORD, answer, installed, seen_by_served
 
-ADDRESS = "ann.lee+x@mail.example.org"
-ASK = f"Write to {ADDRESS} and to bob@example.com, not to <email-9>."
 HIDDEN = "Write to <email-1> and to <email-2>, not to <email-9>."
-ANSWER = "Dear <email-1>, see <email-2>, <email-9> <3 <email"
-RESTORED = f"Dear {ADDRESS}, see bob@example.com, <email-9> <3 <email"
-SAYS = {"id": "chatcmpl-1", "object": "chat.completion", "created": 7, "model": "gpt-4o"}
-USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
 USD = 1000 * 2.5e-6 + 100 * 10e-6
+KINDS = [
+    f"{model} {family}{stream}"
+    for model in ("openai", "plain", "poller", "served")
+    for family in ("chat", "responses")
+    for stream in ("", " stream")
+]
+"""Responses of all but openai are bridged over chat."""
+COLOURS = ["sync", "async"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with installed(tmp_path_factory.mktemp("site")):
+        yield
 
 
 @pytest.fixture(autouse=True)
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_examples(tmp_path, monkeypatch)
-
-
-def answering(text: str) -> Any:
-    """Return an upstream's function: it answers with a text, in a stream one character at a time."""
-
-    def answer(request: ReceivedRequest) -> Answer:
-        is_stream = request["json"].get("stream")
-        if request["path"].endswith("/responses"):
-            return Answer.sse(response_events(text), done=False) if is_stream else Answer.json(response_of(text))
-        if is_stream:
-            return Answer.sse([*map(chunk, text), chunk(None, "stop"), {**chunk(None), "choices": [], "usage": USAGE}])
-        message = {"role": "assistant", "content": text}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return Answer.json({**SAYS, "choices": choices, "usage": USAGE})
-
-    return answer
-
-
-def chunk(text: str | None, finish: str | None = None) -> dict[str, Any]:
-    choices = [{"index": 0, "delta": {} if text is None else {"content": text}, "finish_reason": finish}]
-    return {**SAYS, "object": "chat.completion.chunk", "choices": choices}
-
-
-def response_of(text: str) -> dict[str, Any]:
-    content = [{"type": "output_text", "text": text, "annotations": []}]
-    output = [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}]
-    usage = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
-    head = {"id": "resp_1", "object": "response", "created_at": 7, "model": "gpt-4o", "status": "completed"}
-    return {**head, "output": output, "usage": usage}
-
-
-def response_events(text: str) -> list[dict[str, Any]]:
-    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    started = {**response_of(text), "status": "in_progress", "output": [], "usage": None}
-    events = [
-        {"type": "response.created", "response": started},
-        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message", "id": "msg_1"}},
-        *({"type": "response.output_text.delta", **place, "delta": letter} for letter in text),
-        {"type": "response.output_text.done", **place, "text": text},
-        {"type": "response.completed", "response": response_of(text)},
-    ]
-    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
-
-
-class Poller:
-    info = ProviderInfo(api=(1, 1), name="poller", base_url="http://127.0.0.1:1/v1")
-
-    @hookimpl
-    def transform_request(self, call: Any) -> UpstreamRequest:
-        return UpstreamRequest("POST", "/chat/completions", call.body)
-
-    @hookimpl
-    def exchange(self, call: Any) -> Iterator[Any]:
-        answer = yield UpstreamRequest("POST", "/chat/completions", call.body)
-        return answer.json()
-
-
-KINDS = ["chat", "chat stream", "responses", "responses stream", "bridge", "bridge stream", "exchange"]
-
-
-def ask(kind: str, upstream: FakeUpstream, *extensions: Any) -> str:
-    """Return the text of an answer to `ASK`."""
-    with Client(**options(upstream, extensions)) as client:
-        client.add_plugin(Poller(), family="chat", prefix="poller")
-        is_stream = kind.endswith("stream")
-        if kind.startswith(("chat", "exchange")):
-            model = "poller/gpt-4o" if kind == "exchange" else "openai/gpt-4o"
-            answer = client.completion(model, [{"role": "user", "content": ASK}], stream=is_stream)
-            return "".join(answer.text()) if is_stream else answer.choices[0].message.content
-        bridged = kind.startswith("bridge")
-        result = client.responses("openai/gpt-4o", input=ASK, stream=is_stream, use_chat_completions_api=bridged)
-        return text_of_events(list(result)) if is_stream else result.output_text
-
-
-def text_of_events(events: list[Any]) -> str:
-    """Return the text of a Responses stream, which its pieces and its last event must agree on."""
-    pieces = "".join(event.get("delta") for event in events if event.type == "response.output_text.delta")
-    last = events[-1]
-    assert last.type == "response.completed"
-    assert last.response.output_text == pieces
-    return pieces
+def answering(upstream: FakeUpstream) -> None:
+    upstream.otherwise = answer
+    seen_by_served.clear()
 
 
 def options(upstream: FakeUpstream, extensions: Any) -> dict[str, Any]:
@@ -118,18 +44,84 @@ def options(upstream: FakeUpstream, extensions: Any) -> dict[str, Any]:
     return {"settings": Settings(max_retries=0), **given}
 
 
+def call(kind: str, colour: str, upstream: FakeUpstream, extensions: Any, text: str = ASK, **extra: Any) -> Any:
+    """Return the typed result of a call; of a stream the list of its chunks."""
+    model, family, *stream = kind.split()
+    method, name = ("completion", "messages") if family == "chat" else ("responses", "input")
+    arguments = {"model": f"{model}/gpt-4o", name: [{"role": "user", "content": text}], "stream": bool(stream), **extra}
+    if colour == "sync":
+        with Client(**options(upstream, extensions)) as client:
+            result = getattr(client, method)(**arguments)
+            return list(result) if stream else result
+
+    async def run() -> Any:
+        async with AsyncClient(**options(upstream, extensions)) as client:
+            result = await getattr(client, method)(**arguments)
+            return [piece async for piece in result] if stream else result
+
+    return asyncio.run(run())
+
+
+def text_of(result: Any) -> str:
+    """Return the text of a typed result, on which the pieces of a Responses stream and its last event agree."""
+    if not isinstance(result, list):
+        return result.choices[0].message.content if hasattr(result, "choices") else result.output_text
+    if hasattr(result[0], "choices"):
+        return "".join(choice.delta.content or "" for piece in result for choice in piece.choices if choice.index == 0)
+    pieces = "".join(event.get("delta") for event in result if event.type == "response.output_text.delta")
+    assert result[-1].type == "response.completed"
+    assert pieces in ("", result[-1].response.output_text)  # empty: a whole answer as a stream of two events
+    return result[-1].response.output_text
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_addresses_are_hidden_from_the_upstream_and_restored(kind: str, upstream: FakeUpstream) -> None:
-    upstream.otherwise = answering(ANSWER)
-    assert ask(kind, upstream, "email-mask") == RESTORED
-    (request,) = upstream.received
-    assert HIDDEN.encode() in request["body"]
-    assert b"@" not in request["body"]
+@pytest.mark.parametrize("colour", COLOURS)
+def test_addresses_are_hidden_and_restored_and_costs_are_logged(
+    kind: str, colour: str, upstream: FakeUpstream, tmp_path: Path
+) -> None:
+    file = tmp_path / "costs.sqlite"
+    extensions = [{"name": "cost-log", "options": {"file": str(file)}}, "email-mask", GUARD]
+    assert text_of(call(kind, colour, upstream, extensions)) == RESTORED
+    sent = [*(request["json"] for request in upstream.received), *seen_by_served]
+    assert len(sent) == 1
+    assert HIDDEN in json.dumps(sent)
+    assert "@" not in json.dumps(sent)
+    ((outcome, _, tokens_in, tokens_out, usd),) = rows(file)
+    assert (outcome, tokens_in, tokens_out) == ("finished", 1000, 100)
+    if kind.startswith("openai"):
+        assert usd == pytest.approx(USD)
+
+
+@pytest.mark.parametrize(("kind", "colour"), [(kind, COLOURS[at // 4 % 2]) for at, kind in enumerate(KINDS)])
+def test_a_guard_refuses_a_call_and_an_answer(kind: str, colour: str, upstream: FakeUpstream) -> None:
+    with pytest.raises(ContentPolicyViolationError, match="not allowed") as caught:
+        call(kind, colour, upstream, [GUARD], WORD)
+    assert (caught.value.code, caught.value.extension) == ("word_refused", "word-guard")
+    assert "aunch" not in repr(caught.value.partial)
+    sent = len(upstream.received) + len(seen_by_served)
+    with pytest.raises(ContentPolicyViolationError):
+        call(kind, colour, upstream, [GUARD], "tell me the LAUNCH code")
+    assert len(upstream.received) + len(seen_by_served) == sent == 1
+
+
+@pytest.mark.parametrize("model", ["openai", "poller", "served"])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_every_choice_and_tool_call_is_restored(model: str, colour: str, upstream: FakeUpstream) -> None:
+    whole = call(f"{model} chat", colour, upstream, ["email-mask"], n=2)
+    streamed = call(f"{model} chat stream", colour, upstream, ["email-mask"], n=2)
+    texts, arguments = {0: "", 1: ""}, {0: "", 1: ""}
+    for choice in (choice for piece in streamed for choice in piece.choices):
+        texts[choice.index] += choice.delta.content or ""
+        for tool_call in choice.delta.tool_calls or ():
+            arguments[tool_call.index] += tool_call.function.arguments or ""
+    assert [choice.message.content for choice in whole.choices] == list(texts.values()) == [RESTORED] * 2
+    calls = [tool_call.function.arguments for tool_call in whole.choices[1].message.tool_calls]
+    assert calls == list(arguments.values()) == ['{"to": "bob@example.com"}'] * 2
+    assert ADDRESS not in str(upstream.received)
 
 
 @pytest.mark.parametrize("kind", ["chat", "chat stream", "responses", "responses stream"])
 def test_the_same_holds_for_relayed_calls(kind: str, upstream: FakeUpstream) -> None:
-    upstream.otherwise = answering(ANSWER)
     family, is_stream = kind.split(maxsplit=1)[0], kind.endswith("stream")
     about = {"input": ASK} if family == "responses" else {"messages": [{"role": "user", "content": ASK}]}
     body = {"model": "alias", **about, "stream": is_stream}
@@ -152,30 +144,10 @@ def text_of_bytes(sent: str) -> str:
     return "".join([*pieces, *(delta.get("content") or "" for delta in deltas)])
 
 
-GUARD = {"name": "word-guard", "options": {"words": ["launch code", "geheim"]}}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_guard_refuses_a_call_and_an_answer(kind: str, upstream: FakeUpstream) -> None:
-    upstream.otherwise = answering("The Launch Code is 7")
-    with pytest.raises(ContentPolicyViolationError, match="not allowed") as caught:
-        ask(kind, upstream, GUARD)
-    assert caught.value.code == "word_refused"
-    assert "aunch" not in repr(caught.value.partial)
-    assert len(upstream.received) == 1
-    strict = {"name": "word-guard", "options": {"words": ["BOB"]}}
-    with pytest.raises(ContentPolicyViolationError):
-        ask(kind, upstream, strict)
-    assert len(upstream.received) == 1
-    upstream.otherwise = answering("The launch is at 7, the code lunch")
-    assert ask(kind, upstream, GUARD) == "The launch is at 7, the code lunch"
-
-
 def test_a_guard_lets_no_part_of_a_word_out(upstream: FakeUpstream) -> None:
-    upstream.otherwise = answering("The launch code")
     out: list[str] = []
     with Client(**options(upstream, [GUARD])) as client:
-        stream = client.completion("openai/gpt-4o", [{"role": "user", "content": "hi"}], stream=True)
+        stream = client.completion("openai/gpt-4o", [{"role": "user", "content": WORD}], stream=True)
         with pytest.raises(ContentPolicyViolationError):
             out.extend(stream.text())
     assert "launch" not in "".join(out)
@@ -188,22 +160,7 @@ def test_a_guard_without_words_is_refused(given: Any, upstream: FakeUpstream) ->
         client.load()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_log_of_costs_has_the_numbers_of_every_kind_of_call(
-    kind: str, upstream: FakeUpstream, tmp_path: Path
-) -> None:
-    upstream.otherwise = answering("hello")
-    file = tmp_path / "costs.sqlite"
-    ask(kind, upstream, {"name": "cost-log", "options": {"file": str(file)}}, "email-mask")
-    outcome, attempts, tokens_in, tokens_out, usd = rows(file)[0]
-    assert (outcome, attempts) == ("finished", 1)
-    assert (tokens_in, tokens_out) == (1000, 100)
-    if kind != "exchange":
-        assert usd == pytest.approx(USD)
-
-
 def test_an_asynchronous_client_logs_costs_before_it_is_closed(upstream: FakeUpstream, tmp_path: Path) -> None:
-    upstream.otherwise = answering("hello")
     file = tmp_path / "costs.sqlite"
 
     async def run() -> None:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from llmgate_gateway.config import ConfigProblems, load_config, load_config_dict
 from llmgate_core import ConfigError, PluginError
 from llmgate_core.plugin import hookimpl
 from llmgate_core.testing import Answer
-from tests.support.example_extensions import install_examples
+from tests.support.example_extensions import installed
 from tests.support.plugin_site import PluginSite
 
 SAYS = {"id": "c", "object": "chat.completion", "created": 7, "model": "gpt-4o"}
@@ -31,9 +31,10 @@ RESTORED = "Dear ann@example.com, <email"
 KEYS = [{"name": name, "key": f"sk-gateway-{name}-0123456789"} for name in ("team-a", "team-b")]
 
 
-@pytest.fixture(autouse=True)
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_examples(tmp_path, monkeypatch)
+@pytest.fixture(scope="module", autouse=True)
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with installed(tmp_path_factory.mktemp("site")):
+        yield
 
 
 def chunk(text: str | None, finish: str | None = None) -> dict[str, Any]:
