@@ -24,12 +24,12 @@ from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
 from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.files.uploads import content_type_of
 from llmgate_core.json_codec import decode, encode, has_more_values
-from llmgate_core.registry.entry_points import PluginEntryPoint, installed_claims, normalise
+from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.extensions import Extension
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.listing import listed_models
 from llmgate_core.registry.loading import load_claim
-from llmgate_core.registry.registry import load_extensions, register_extensions
+from llmgate_core.registry.registry import allowed_claims, load_extensions, register_extensions
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
@@ -67,6 +67,7 @@ __all__ = [
     "StandIns",
     "StreamedContent",
     "Timeouts",
+    "allowed_claims",
     "content_type_of",
     "cost_of",
     "decode",
@@ -78,13 +79,11 @@ __all__ = [
     "fates",
     "has_more_values",
     "install_command",
-    "installed_claims",
     "is_worth_retrying",
     "listed_models",
     "load_claim",
     "load_extensions",
     "mask",
-    "normalise",
     "register_extensions",
     "say",
     "say_error",

@@ -8,16 +8,16 @@ Source: docs/gateway/extend.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, Final
 
 from llmgate_core.serving import (
     Extension,
     PluginEntryPoint,
+    allowed_claims,
     errors,
-    installed_claims,
     load_claim,
     load_extensions,
-    normalise,
 )
 from llmgate_gateway.config.routes import plugin_policy
 from llmgate_gateway.config.schema.file_schema import CallSettings, ConfigFile, PluginChoice
@@ -40,6 +40,13 @@ STORES: Final = "stores"
 DIALECTS: Final = "dialects"
 """The groups of entry points, without `llmgate.gateway.` before them."""
 BUILTIN_DIALECTS: Final = ("openai",)
+WHAT_IS_NEEDED: Final = MappingProxyType(
+    {
+        MIDDLEWARE: ("a function that returns a middleware", ("__call__",)),
+        STORES: ("a function that returns a store", ("__call__",)),
+        DIALECTS: ("a dialect", ("name", "routes", "decode", "encode", "error_reply", "stream_tail")),
+    }
+)
 CORE_GROUP: Final = "llmgate.extensions"
 
 
@@ -48,7 +55,7 @@ def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
 
     Raises:
         ConfigError: it is not installed, or blocked. PluginConflictError: several distributions have it.
-        PluginLoadError: it cannot be imported.
+        PluginLoadError: it cannot be imported, the lock of plugins forbids it, or it is no such extension.
     """
     found = [entry for entry in _installed(kind, plugins) if entry.prefix == name]
     if not found:
@@ -57,7 +64,25 @@ def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
         raise errors.PluginConflictError(
             _conflict(name, found), distribution=found[0].distribution, plugin=found[0].value, version=found[0].version
         )
-    return load_claim(found[0])
+    return _loaded(kind, found[0])
+
+
+def _loaded(kind: str, entry: PluginEntryPoint) -> Any:
+    """Return the object of an entry point, which may still refuse its options.
+
+    Raises:
+        PluginLoadError: as `load_extension`.
+    """
+    loaded = load_claim(entry)
+    what, needed = WHAT_IS_NEEDED[kind]
+    if missing := [name for name in needed if not hasattr(loaded, name)]:
+        raise errors.PluginLoadError(
+            f"{entry.value} of {entry.distribution} {entry.version} is not {what}: it has no {missing[0]}",
+            plugin=entry.value,
+            distribution=entry.distribution,
+            version=entry.version,
+        )
+    return loaded
 
 
 def extensions_of(settings: CallSettings, plugins: PluginChoice) -> tuple[Extension, ...]:
@@ -73,7 +98,8 @@ def extensions_of(settings: CallSettings, plugins: PluginChoice) -> tuple[Extens
 def check_extensions(file: ConfigFile, root: Node, problems: Problems, *, loads: bool) -> None:
     """Put every extension that the config names, and that not one distribution has, into `problems`.
 
-    With `loads` also those of `settings.extensions` that do not load, or do not take their options.
+    With `loads` also those that do not load, which the lock of plugins may forbid, and those of `settings.extensions`
+    that do not take their options. No middleware is made and no store is opened.
     """
     general, plugins = file.general_settings, file.plugins
     _check_core_extensions(file.settings, plugins, root, problems, loads=loads)
@@ -86,6 +112,11 @@ def check_extensions(file: ConfigFile, root: Node, problems: Problems, *, loads:
             problems.add(place, written, _not_installed(kind, name) + near)
         elif len(found) > 1:
             problems.add(place, written, _conflict(name, found))
+        elif loads:
+            try:
+                _loaded(kind, found[0])
+            except errors.LLMGateError as error:
+                problems.add(place, written, str(error))
 
 
 def _check_core_extensions(
@@ -117,16 +148,13 @@ def _extensions_of(general: GeneralSettings) -> Iterator[tuple[Path, str, str]]:
 
 
 def _installed(kind: str, plugins: PluginChoice) -> list[PluginEntryPoint]:
-    """Return the entry points of a kind, of the distributions that the config allows."""
-    allow = None if plugins.allow is None else {normalise(name) for name in plugins.allow}
-    block = {normalise(name) for name in plugins.block}
-    return [
-        entry
-        for entry in installed_claims()
-        if f"llmgate.{entry.family}" == (kind if kind == CORE_GROUP else f"llmgate.gateway.{kind}")
-        and entry.distribution not in block
-        and (allow is None or entry.distribution in allow)
-    ]
+    """Return the entry points of a kind, of the distributions that the config and the environment allow."""
+    group = _group(kind)
+    return [entry for entry in allowed_claims(plugin_policy(plugins)) if f"llmgate.{entry.family}" == group]
+
+
+def _group(kind: str) -> str:
+    return kind if kind == CORE_GROUP else f"llmgate.gateway.{kind}"
 
 
 def _conflict(name: str, found: Iterable[PluginEntryPoint]) -> str:
@@ -135,5 +163,4 @@ def _conflict(name: str, found: Iterable[PluginEntryPoint]) -> str:
 
 
 def _not_installed(kind: str, name: str) -> str:
-    group = kind if kind == CORE_GROUP else f"llmgate.gateway.{kind}"
-    return f"nothing installed and allowed has {name!r} among its entry points of the group {group}"
+    return f"nothing installed and allowed has {name!r} among its entry points of the group {_group(kind)}"

@@ -45,7 +45,8 @@ def test_an_extension_of_two_distributions_is_refused_and_both_are_named(site: P
 def test_blocking_one_leaves_the_other(site: PluginSite, kind: str, choice: dict[str, Any]) -> None:
     site.install("first", {f"gateway.{kind}:guard": "guard"})
     site.install("second", {f"gateway.{kind}:guard": "guard"}, source="raise RuntimeError('it is the second')\n")
-    load_config(content_for(kind, **choice), environment={}, plugins=True)
+    with pytest.raises(ConfigProblems, match=r"second 1\.2 cannot be used: .*it is the second"):
+        load_config(content_for(kind, **choice), environment={}, plugins=True)
     with pytest.raises(errors.PluginLoadError) as caught:
         create_app(load_config_dict(content_for(kind, **choice), environment={}))
     assert caught.value.distribution == "second"

@@ -17,7 +17,7 @@ from llmgate_gateway.config import ConfigProblems, load_config, load_config_dict
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.telemetry.record import RequestRecord
 
-from llmgate_core import ConfigError, PluginLoadError
+from llmgate_core import ConfigError, LLMGateError, PluginLoadError
 from llmgate_core.testing import Answer
 
 SAMPLES = Path(__file__).parents[2] / "support" / "sample_extensions"
@@ -312,6 +312,10 @@ MODEL = 'model_list: [{model_name: m, params: {model: openai/gpt-4o, api_key: "o
         ("stores: {blobs: redis}", "general_settings.stores.blobs", "llmgate.gateway.stores"),
         ("dialects: [openai, plane]", "general_settings.dialects[1]", "did you mean 'plain'?"),
         ("dialects: [opena1]", "general_settings.dialects[0]", "did you mean 'openai'?"),
+        ("middleware: [absent]", "general_settings.middleware[0]", "ModuleNotFoundError"),
+        ("middleware: [guard, value]", "general_settings.middleware[1]", "not a function that returns a middleware"),
+        ("stores: {keys: value}", "general_settings.stores.keys", "not a function that returns a store"),
+        ("dialects: [openai, value]", "general_settings.dialects[1]", "not a dialect: it has no name"),
     ],
 )
 def test_config_check_names_extensions_that_are_not_installed(
@@ -326,6 +330,31 @@ def test_config_check_names_extensions_that_are_not_installed(
     assert problem.line == 3
     assert f"{where}: " in str(caught.value)
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LLMGATE_PLUGINS", "-llmgate-sample-extensions", "allowed"),
+        ("LLMGATE_PLUGINS_LOCK", "{lock}", "not in the lock"),
+    ],
+)
+@pytest.mark.parametrize("general", ["middleware: [guard]", "stores: {keys: listed-keys}", "dialects: [plain]"])
+def test_config_check_names_extensions_that_are_refused(
+    general: str, variable: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, path = tmp_path / "plugins.lock", tmp_path / "config.yaml"
+    path.write_text(f"{MODEL}general_settings:\n  {general}\n")
+    load_config(path, environment={"K": "sk-x"}, plugins=True)
+    sys.modules.pop("sample_extensions")
+    lock.write_text('{"format": 1, "distributions": []}')
+    monkeypatch.setenv(variable, value.format(lock=lock))
+    with pytest.raises(ConfigProblems, match=said) as caught:
+        load_config(path, environment={"K": "sk-x"}, plugins=True)
+    assert 3 in [problem.line for problem in caught.value.problems]  # the lock forbids the model's plugin as well
+    assert "sample_extensions" not in sys.modules
+    with pytest.raises(LLMGateError, match=said):
+        create_app(load_config(path, environment={"K": "sk-x"}))
 
 
 @pytest.mark.parametrize("general", [{"middleware": ["nobody"]}, {"stores": {"keys": "nobody"}}, {"dialects": ["no"]}])

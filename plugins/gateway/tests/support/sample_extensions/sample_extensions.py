@@ -215,3 +215,4 @@ class Plain:
 
 
 plain = Plain()
+VALUE = "not an extension"
