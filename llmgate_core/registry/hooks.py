@@ -500,11 +500,11 @@ class GuardedParser:
 
     def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
         """Return the chunks of an event."""
-        return self._pieces(self._feed(event))
+        return self._judged(self._feed(event))
 
     def close(self) -> Iterable[JsonObject]:
         """Return the last chunks."""
-        return self._pieces(self._close())
+        return self._judged(self._close())
 
     def invalid_chunk(self, why: str) -> PluginError | None:
         """Return the error for a chunk that is not canonical; None: core's own parser passed on the upstream's."""
@@ -513,7 +513,13 @@ class GuardedParser:
         reason = f"hook stream_parser returned a parser whose chunk is not canonical: {why}"
         return self._bound.error("stream_parser", reason)
 
-    def _pieces(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
+    def _judged(self, pieces: Iterable[Any]) -> Iterable[JsonObject]:
+        """Return the pieces of an event: of a list of dicts nothing can fail, so it needs no guard."""
+        if type(pieces) is list and len(pieces) <= MAX_PIECES and not [it for it in pieces if type(it) is not dict]:
+            return pieces
+        return self._guarded(pieces)
+
+    def _guarded(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
         following = guarded(self._bound, "stream_parser", iter(pieces).__next__, of_piece, ends=True)
         with contextlib.suppress(StopIteration):
             for _ in range(MAX_PIECES):
