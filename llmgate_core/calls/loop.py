@@ -20,6 +20,7 @@ from llmgate_core.calls.steps import Close, Compute, Emit, OpenStream, Steps
 from llmgate_core.calls.streaming import StartedStream, open_stream, stream_steps
 from llmgate_core.calls.tries import with_retries
 from llmgate_core.errors import APIError, LLMGateError, without_frames
+from llmgate_core.reading.upstream_errors import hide_secrets
 
 __all__ = ["call_steps"]
 
@@ -41,6 +42,7 @@ def call_steps(call: PreparedCall, reader: ResultReader, observers: CallObserver
         answer = yield from steps(call, reader)
     except LLMGateError as error:
         failure = error
+        hide_secrets(failure, call.secrets)
     except BaseException:
         observers.ended(call, "cancelled")
         raise

@@ -32,6 +32,7 @@ from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Family, Operation
 from llmgate_core.endpoints.near_names import near_misses
 from llmgate_core.errors import BadRequestError, LLMGateError, UnsupportedParamsError, bad_request
+from llmgate_core.reading.upstream_errors import hide_secrets
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
@@ -155,6 +156,8 @@ class CallPreparer:
             as_sent = None if call is not built or fake_stream else request.content
             return self._prepared(request, call, rewriting, address, options, ledger, fake_stream, as_sent, started)
         except LLMGateError as error:
+            if route is not None:
+                hide_secrets(error, route.all_secrets)
             if require_key and self.observers.delivery is not None:
                 self._report_refusal(request, call, route or _bare_route(target), started, error)
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from llmgate_core.errors import (
 )
 from llmgate_core.json_codec import decode_leniently
 from llmgate_core.reading.retry_after import retry_after_of
-from llmgate_core.secrets import Secret, mask
+from llmgate_core.secrets import Secret, SecretFinder, mask
 
 __all__ = [
     "STATUS_OF_WORD",
@@ -33,6 +33,7 @@ __all__ = [
     "error_of_object",
     "error_of_status",
     "error_reported_by",
+    "hide_secrets",
     "host_in",
     "is_document",
     "lenient_decode",
@@ -45,6 +46,7 @@ MAX_MESSAGE_CHARACTERS = 2000
 MAX_TEXT_CHARACTERS = 500
 MAX_WORD_CHARACTERS = 500
 MAX_PROBLEMS = 20
+SHOWN_FIELDS = ("message", "code", "type", "param", "request_id", "body")
 MESSAGE_NAMES = (
     "message", "msg", "Message", "error_description", "faultstring", "error_msg", "detail", "title", "description"
 )  # fmt: skip
@@ -192,22 +194,33 @@ def complete_error(error: LLMGateError, route: Route, secrets: Sequence[Secret |
 
     An upstream may echo the key anywhere; and the error that ours was made from repeats its input.
     """
-    if not isinstance(error, APIError):
-        return
-    error.provider = error.provider or route.provider
-    error.model = error.model or route.model
-    error.host = error.host or host_in(route.base_url)
-    error.attempts = 1 if error.attempts is None else error.attempts
-    secrets = (*route.all_secrets, *secrets)
-    for name in ("message", "code", "type", "param", "request_id", "body"):
-        value = getattr(error, name)
+    if isinstance(error, APIError):
+        error.provider = error.provider or route.provider
+        error.model = error.model or route.model
+        error.host = error.host or host_in(route.base_url)
+        error.attempts = 1 if error.attempts is None else error.attempts
+        if error.__cause__ is None:
+            error.__context__ = None
+    hide_secrets(error, (*route.all_secrets, *secrets))
+
+
+def hide_secrets(error: LLMGateError, secrets: Sequence[Secret | None]) -> None:
+    """Take secrets out of an error. What it was made from is dropped if it shows one: a plugin may raise anything."""
+    finder = SecretFinder(secrets)
+    for name in SHOWN_FIELDS:
+        value = getattr(error, name, None)
         if isinstance(value, str):
-            setattr(error, name, mask(value, secrets))
+            setattr(error, name, finder.mask(value))
     error.args = (error.message,)
-    if isinstance(error.response_headers, Headers):
-        error.response_headers = error.response_headers.masked(secrets)
-    if error.__cause__ is None:
-        error.__context__ = None
+    headers = getattr(error, "response_headers", None)
+    if isinstance(headers, Headers):
+        cast(APIError, error).response_headers = headers.masked(secrets)
+    link = error.__cause__ or error.__context__
+    while link is not None:
+        if finder.matches(f"{link} {link.args}"):
+            error.__cause__ = error.__context__ = None
+            return
+        link = link.__cause__ or link.__context__
 
 
 def masked_document(value: Any, secrets: Sequence[Secret | None]) -> Any:

@@ -33,6 +33,8 @@ from llmgate_core.contract.transport import (
     TransportRequest,
 )
 from llmgate_core.contract.upstream import Headers, UpstreamRequest
+from llmgate_core.errors import LLMGateError
+from llmgate_core.reading.upstream_errors import hide_secrets
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options, destination_for
@@ -191,7 +193,11 @@ def _outgoing(forwarding: Forwarding, kept: Kept | None) -> TransportRequest:
     plugin = forwarding.target.plugin
     if plugin.auth is not None and isinstance(content, bytes):  # it has to see what is sent
         query = parse_qsl(forwarding.query, keep_blank_values=True)
-        signed = authorized(forwarding, replace(request, body=content or None, query=query), kept)
+        try:
+            signed = authorized(forwarding, replace(request, body=content or None, query=query), kept)
+        except LLMGateError as error:
+            hide_secrets(error, forwarding.secrets)
+            raise
         if not isinstance(signed, TransportRequest):
             raise plugin.error("auth", "requests cannot be forwarded for a plugin whose hook auth returns a flow")
         return signed
