@@ -29,6 +29,7 @@ from llmgate_core.registry.extensions import Extension
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.listing import listed_models
 from llmgate_core.registry.loading import load_claim
+from llmgate_core.registry.plugin_lock import without_refused
 from llmgate_core.registry.registry import allowed_claims, load_extensions, register_extensions
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
@@ -89,4 +90,5 @@ __all__ = [
     "say_error",
     "short_values",
     "units_of",
+    "without_refused",
 ]

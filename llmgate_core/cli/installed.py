@@ -7,6 +7,7 @@ imported only if its command is called; `llmgate --help` lists the names without
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from llmgate_core.errors import ConfigError, PluginConflictError, PluginError
@@ -31,25 +32,33 @@ def add_installed_commands(commands: Any, called: str | None) -> None:
         PluginConflictError: two distributions claim the called command.
         PluginLoadError: the called command cannot be imported.
     """
-    claims: dict[str, PluginEntryPoint] = {}
+    claims: dict[str, list[PluginEntryPoint]] = {}
     for claim in installed_claims():
-        if claim.family == "commands":
-            first = claims.setdefault(claim.prefix, claim)
-            if first is not claim and claim.prefix == called:
-                raise PluginConflictError(
-                    f"the command {claim.prefix!r} is claimed by {first.distribution} and {claim.distribution}: "
-                    f"uninstall one of them",
-                    plugin=claim.value,
-                    distribution=claim.distribution,
-                    version=claim.version,
-                )
-    for name, claim in claims.items():
-        if name in commands.choices:
-            continue  # core's own command wins
-        _add(commands, name, claim, is_called=name == called)
+        if claim.family == "commands" and claim.prefix not in commands.choices:  # core's own command wins
+            claims.setdefault(claim.prefix, []).append(claim)
+    for name, rivals in claims.items():
+        is_called = name == called
+        _add(commands, name, _served(name, rivals) if is_called else rivals[0], is_called=is_called)
     for name, (distribution, _) in FIRST_PARTY_COMMANDS.items():
         if name not in claims and name == called:
             raise ConfigError(f"the command {name!r} comes with {distribution}: {install_command(distribution)}")
+
+
+def _served(name: str, rivals: Sequence[PluginEntryPoint]) -> PluginEntryPoint:
+    """Return the claim that has a command: of its first-party owner, or the only one that may run."""
+    from llmgate_core.registry.plugin_lock import without_refused  # as below
+
+    owner, _ = FIRST_PARTY_COMMANDS.get(name, ("", ""))
+    found = [claim for claim in rivals if claim.distribution == owner] or without_refused(rivals)
+    if len(found) > 1:
+        raise PluginConflictError(
+            f"the command {name!r} is claimed by {found[0].distribution} and {found[1].distribution}: "
+            f"uninstall one of them",
+            plugin=found[1].value,
+            distribution=found[1].distribution,
+            version=found[1].version,
+        )
+    return found[0]
 
 
 def _add(commands: Any, name: str, claim: PluginEntryPoint, *, is_called: bool) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "read_lock",
     "refusal_now",
     "refusals",
+    "without_refused",
     "write_lock",
 ]
 
@@ -259,6 +260,20 @@ def refusal_now(name: str) -> str | None:
         return None
     found = differences(read_lock(path), name, files_by=_read_files)
     return f"{'; '.join(found)}; {_way_out(path)}" if found else None
+
+
+def without_refused(claims: Sequence[PluginEntryPoint]) -> Sequence[PluginEntryPoint]:
+    """Return those of several claims to one name that may run: what is refused takes no name from others.
+
+    All of them, if none may run: loading one says why.
+
+    Raises:
+        ConfigError: as `active_lock` and `read_lock`.
+    """
+    if len(claims) < 2:
+        return claims
+    refused = refusals()
+    return [claim for claim in claims if claim.distribution not in refused] or claims
 
 
 def differences(lock: Lock, name: str, *, files_by: Callable[[str], InstalledFiles] = files_of) -> tuple[str, ...]:

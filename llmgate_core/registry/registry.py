@@ -35,7 +35,7 @@ from llmgate_core.registry.loading import check_info, load_claim, refused
 from llmgate_core.registry.model_files import add_models
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
-from llmgate_core.registry.plugin_lock import refusals
+from llmgate_core.registry.plugin_lock import refusals, without_refused
 from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
@@ -275,9 +275,10 @@ class PluginRegistry:
 
     def _claim_of_extension(self, name: str) -> PluginEntryPoint:
         allowed = filter(self._allowed, installed_claims())
-        claims = [claim for claim in allowed if _key(claim) == ("extensions", name)]
+        claims: Sequence[PluginEntryPoint] = [claim for claim in allowed if _key(claim) == ("extensions", name)]
         if not claims:
             raise ConfigError(f"no installed and allowed distribution has the extension {name!r}")
+        claims = without_refused(claims)
         if len(claims) > 1:
             raise PluginConflictError(
                 f"the extension {name!r} is claimed by {shown(claims)}; block one with {ENVIRONMENT_LIST}=-NAME",

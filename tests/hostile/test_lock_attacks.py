@@ -287,3 +287,32 @@ def test_a_lock_that_is_a_pipe_is_refused_at_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("LLMGATE_PLUGINS_LOCK", str(path))
     with pytest.raises(ConfigError, match="is not a file"):
         call()
+
+
+COMMAND = """
+from llmgate_core.plugin import hookimpl
+class Command:
+    help = "greet"
+    add_arguments = repr
+    def run(self, given):
+        return 0
+class Log:
+    @hookimpl
+    def on_event(self, event):
+        return None
+command, log = Command(), Log()
+"""
+
+
+def test_what_is_refused_takes_no_name_of_a_command_or_an_extension(
+    site: PluginSite, source: str, lock: Callable[[], Path]
+) -> None:
+    claims = {"commands:acme": "command", "extensions:acme-log": "log"}
+    site.install("llmgate-acme", claims, source=COMMAND)
+    lock()
+    site.install("llmgate-stranger", {**claims, "commands:stranger": "command"})
+    assert main(["acme"]) == 0
+    assert main(["stranger"]) == 1  # why it is refused
+    with Client(settings=Settings(), extensions=["acme-log"]) as client:
+        client.load()
+    assert "llmgate_stranger" not in sys.modules

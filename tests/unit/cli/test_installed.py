@@ -123,7 +123,7 @@ def test_a_wrong_argument_is_bad_usage(path: Path) -> None:
     [
         ("import there_is_no_such_module", "broken:command", "No module named 'there_is_no_such_module'"),
         ("raise SystemExit(3)", "broken:command", "SystemExit: 3"),
-        ("", "broken:command", "has no attribute 'command'"),
+        ("", "broken:command", "module broken has no 'command'"),
         ("command = object()", "broken:command", "lacks help, add_arguments or run"),
     ],
 )

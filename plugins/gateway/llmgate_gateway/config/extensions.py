@@ -18,6 +18,7 @@ from llmgate_core.serving import (
     errors,
     load_claim,
     load_extensions,
+    without_refused,
 )
 from llmgate_gateway.config.routes import plugin_policy
 from llmgate_gateway.config.schema.file_schema import CallSettings, ConfigFile, PluginChoice
@@ -57,7 +58,7 @@ def load_extension(kind: str, name: str, plugins: PluginChoice) -> Any:
         ConfigError: it is not installed, or blocked. PluginConflictError: several distributions have it.
         PluginLoadError: it cannot be imported, the lock of plugins forbids it, or it is no such extension.
     """
-    found = [entry for entry in _installed(kind, plugins) if entry.prefix == name]
+    found = without_refused([entry for entry in _installed(kind, plugins) if entry.prefix == name])
     if not found:
         raise errors.ConfigError(_not_installed(kind, name))
     if len(found) > 1:
@@ -105,7 +106,8 @@ def check_extensions(file: ConfigFile, root: Node, problems: Problems, *, loads:
     _check_core_extensions(file.settings, plugins, root, problems, loads=loads)
     for path, kind, name in _extensions_of(general):
         entries = _installed(kind, plugins)
-        found, installed = [entry for entry in entries if entry.prefix == name], [entry.prefix for entry in entries]
+        found = without_refused([entry for entry in entries if entry.prefix == name])
+        installed = [entry.prefix for entry in entries]
         place, written = root.find(("general_settings", *path))
         if not found:
             near = problems.did_you_mean(name, [*installed, *BUILTIN_DIALECTS] if kind == DIALECTS else installed)
