@@ -26,7 +26,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "write the folder of a new plugin: a package, its entry points and its tests"
 TEMPLATES = Path(__file__).with_name("templates") / "plugin"
 SUFFIX = ".tmpl"
-CONFORMANCE = f"test_conformance.py{SUFFIX}"
+CHAT_CAPABILITIES = "tools=True, parallel_tool_calls=True, structured_output=True, usage_in_stream=True"
 CORE_VERSION = "0.1"
 NAME = re.compile(r"[a-z][a-z0-9]*([._-][a-z0-9]+)*")
 MAX_CHARACTERS = 60
@@ -62,9 +62,9 @@ def run(given: argparse.Namespace) -> int:
     kinds = ("common", "compatible" if given.openai_compatible else "own")
     _write(folder, {path: text for kind in kinds for path, text in _files(kind, values)})
     say(f"wrote {folder}; next:")
-    shown = shlex.quote(str(folder if folder.is_absolute() else Path(".") / folder))
-    shown = shown if shown.startswith(("/", "'", ".")) else f"./{shown}"
-    say(f"  pip install -e {shown}")
+    shown_folder = str(folder) if str(folder).startswith(("/", ".")) else f"./{folder}"
+    shown = shlex.quote(shown_folder)
+    say(f"  pip install -e {shlex.quote(f'{shown_folder}[test]')}")
     say(f"  python -m pytest {shown}")
     say(f'  {values["variable"]}=... llmgate chat {name}/{name}-large "Hello"')
     return 0
@@ -91,8 +91,39 @@ def _values(name: str, families: tuple[str, ...]) -> Mapping[str, str]:
         "entry_name": entry_name,
         "entry_points": "\n".join(groups),
         "families": json.dumps(families),
-        "mode": next(iter(FAMILIES[families[0]].modes)),
+        "mode": _mode_of(families[0]),
+        "kit": _kit_of(families),
+        "conformance": "\n\n".join(_conformance(family, distribution, module) for family in families),
     }
+
+
+def _mode_of(family: str) -> str:
+    """Return the catalogue's mode for models of a family: the one of its own name, where others may be called too."""
+    modes = FAMILIES[family].modes
+    return family if family in modes else min(modes)
+
+
+def _kit_of(families: tuple[str, ...]) -> str:
+    """Return what the file of the conformance kit imports, one name a line."""
+    names = {"Wire", *(_class_of(family) for family in families), *(["Capabilities"] if "chat" in families else [])}
+    return "\n".join(f"    {name}," for name in sorted(names))
+
+
+def _class_of(family: str) -> str:
+    return f"{''.join(word.capitalize() for word in family.split('_'))}Conformance"
+
+
+def _conformance(family: str, distribution: str, module: str) -> str:
+    """Return the class that checks a family of a plugin for the OpenAI API."""
+    kind = _class_of(family)
+    lines = [
+        f"class Test{kind.removesuffix('Conformance')}({kind}):",
+        f'    plugin = "{module}:plugin"',
+        f'    distribution = "{distribution}"',
+    ]
+    if family == "chat":
+        lines.append(f"    capabilities = Capabilities({CHAT_CAPABILITIES})")
+    return "\n".join([*lines, f"    wire = Wire.openai_{family}()", ""])
 
 
 def _check_name(name: str, values: Mapping[str, str]) -> None:
@@ -119,8 +150,6 @@ def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     folder = TEMPLATES / kind
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         relative = path.relative_to(folder).as_posix().removesuffix(SUFFIX)
-        if path.name == CONFORMANCE and "chat" not in values["families"]:
-            continue  # its wire is that of chat
         name = {"gitignore": ".gitignore"}.get(relative, relative)
         name = re.sub(r"^module/", f"{values['module']}/", name)
         yield name, Template(path.read_text(encoding="utf-8")).substitute(values)

@@ -23,6 +23,7 @@ from tests.support.plugin_site import PluginSite, provider_module
 
 STREAMED = {"own": "Hello!", "compatible": "one two three"}
 """What the two upstreams stream: the fake of the generated tests, and the one that all our tests share."""
+ARGUMENTS = {"own": [], "compatible": ["--openai-compatible", "--family", "chat", "--family", "embedding"]}
 MAX_LINES_OF_A_COMPATIBLE_PLUGIN = 20
 CALL = """
 from llmgate_core import Client
@@ -100,7 +101,7 @@ def test_a_new_plugin_installs_passes_its_tests_and_answers_everywhere(
     kind: str, upstream: FakeUpstream, tmp_path: Path, record_property: Any
 ) -> None:
     started = time.monotonic()
-    assert new(tmp_path, "acme", *(["--openai-compatible"] if kind == "compatible" else [])) == 0
+    assert new(tmp_path, "acme", *ARGUMENTS[kind]) == 0
     source, site = tmp_path / "llmgate-acme", tmp_path / "site"
     install(source, site)
     upstream.otherwise = answered if kind == "compatible" else fake_of(source)
@@ -127,11 +128,21 @@ def test_a_compatible_plugin_is_a_few_lines(tmp_path: Path) -> None:
     assert pyproject.count('acme = "llmgate_acme:plugin"') == 2
 
 
+@pytest.mark.parametrize(
+    ("family", "mode"), [("chat", "chat"), ("responses", "responses"), ("translation", "audio_transcription")]
+)
+def test_a_model_has_the_mode_of_its_family(family: str, mode: str, tmp_path: Path) -> None:
+    assert new(tmp_path, "acme", "--openai-compatible", "--family", family) == 0
+    models = json.loads((tmp_path / "llmgate-acme" / "llmgate_acme" / "models.json").read_text())
+    assert models["prefix_by_mode"] == {mode: "acme"}
+    assert models["models"]["acme-large"] == {"mode": mode}
+
+
 def test_the_next_commands_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert new(tmp_path, "z.ai") == 0
     folder = tmp_path / "llmgate-z-ai"
     assert capsys.readouterr().out.splitlines()[1:] == [
-        f"  pip install -e {folder}",
+        f"  pip install -e '{folder}[test]'",
         f"  python -m pytest {folder}",
         '  Z_AI_API_KEY=... llmgate chat z.ai/z.ai-large "Hello"',
     ]
