@@ -143,7 +143,18 @@ def _notify(observers: Sequence[ExtensionHook], event: CallEvent) -> None:
         try:
             observer(event)
         except (Exception, SystemExit) as failure:  # noqa: BLE001  # an observer must not change a call
-            log.warning("the extension %r raised %s in on_event", observer.extension.name, type(failure).__name__)
+            name, kind = observer.extension.name, type(failure).__name__
+            log.warning("the extension %r raised %s in on_event, at %s", name, kind, _place_of(failure))
+
+
+def _place_of(failure: BaseException) -> str:
+    """Return file and line where it was raised: its message may have a client's value, and is not logged."""
+    trace = failure.__traceback__
+    if trace is None:
+        return "an unknown place"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
 def _drain(delivery: weakref.ref[ThreadDelivery]) -> None:

@@ -94,7 +94,7 @@ def test_an_observer_that_raises_is_logged_by_name_and_the_next_event_comes(capl
         made.put(EVENT)
         made.drain(30)
     assert len(seen) == 2
-    assert "'watch' raised ValueError" in caplog.text
+    assert "'watch' raised ValueError in on_event, at test_event_delivery.py:" in caplog.text
     assert "a value of the client" not in caplog.text
 
 
