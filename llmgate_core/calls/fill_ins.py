@@ -11,7 +11,7 @@ of their chunks.
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -75,7 +75,7 @@ def _head(shape: Shape, model: str, now: float) -> JsonObject:
     """Return the fields that all chunks of a stream share."""
     head: JsonObject = {"model": model} if model else {}
     if shape.id_prefix:
-        head["id"] = shape.id_prefix + uuid.uuid4().hex
+        head["id"] = shape.id_prefix + os.urandom(16).hex()
     if shape.created is not None:
         head[shape.created] = int(now)
     return head
