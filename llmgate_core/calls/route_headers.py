@@ -7,21 +7,19 @@ Source: RFC 9110 for header syntax; docs/guide/errors.md for which headers a cal
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import bad_request
+from llmgate_core.settings.header_syntax import HEADER_NAME, HEADER_VALUE
 
 __all__ = ["JSON", "USER_AGENT", "RouteHeaders"]
 
 EXTRA_HEADERS = "extra_headers"
 JSON = "application/json"
 USER_AGENT = "llmgate/0.1"
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NOT_FOR_CALLERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 BEARER = "Bearer "
 

@@ -16,13 +16,12 @@ from llmgate_core.contract.provider import Option, ProviderInfo
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import ConfigError
 from llmgate_core.settings.base_url import split_base_url
+from llmgate_core.settings.header_syntax import HEADER_NAME, HEADER_VALUE
 from llmgate_core.settings.near_name import near_name
 from llmgate_core.settings.url_templates import VALUE_IN_URL, fill, names_in
 
 __all__ = ["header_names", "problem_of"]
 
-HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 REQUEST_ID = "x-request-id"
 RATE_LIMIT = "x-ratelimit-"
