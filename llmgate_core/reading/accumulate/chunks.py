@@ -10,6 +10,7 @@ from typing import Any
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.reading.accumulate.pieces import extended, grown, is_empty, joined, merged
+from llmgate_core.reading.accumulate.response_events import events_of_response
 from llmgate_core.reading.accumulate.tool_calls import ToolCalls
 
 __all__ = ["as_chunk", "fold", "unfold"]
@@ -75,12 +76,7 @@ def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[
     if family == "chat":
         return _unfold_chat(answer, with_usage=with_usage)
     if family == "responses":
-        end = answer.get("status") or "completed"
-        started = {**answer, "status": "in_progress", "output": [], "usage": None}
-        return [
-            {"type": "response.created", "sequence_number": 0, "response": started},
-            {"type": f"response.{end}", "sequence_number": 1, "response": dict(answer)},
-        ]
+        return events_of_response(answer)
     if family == "transcription":
         return [{**answer, "type": "transcript.text.done"}]
     return [dict(answer)]  # a text completion's chunk has the shape of a complete response

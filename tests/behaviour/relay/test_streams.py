@@ -337,6 +337,7 @@ def test_a_fake_stream_of_a_response_has_names_and_no_done(relay: Relay, upstrea
     told = relay({"input": "hi", "stream": True}, "responses", "openai/gpt-5-pro", fake_stream=True)
     assert [event.partition(b"\n")[0] for event in told.events] == [
         b"event: response.created",
+        b"event: response.in_progress",
         b"event: response.completed",
     ]
 

@@ -271,7 +271,9 @@ def test_gpt_5_pro_does_not_stream_unless_one_burst_will_do(way: str, mode: str,
     assert [("stream" in request["json"]) for request in upstream.received] == [False]
     assert [(entry.parameter, entry.action) for entry in burst.result.ledger] == [("stream", "emulated")]
     if way == "direct":
-        assert [piece.type for piece in burst.pieces] == ["response.created", "response.completed"]
+        assert [burst.pieces[0].type, burst.pieces[-1].type] == ["response.created", "response.completed"]
+        deltas = [piece.delta for piece in burst.pieces if piece.type == "response.output_text.delta"]
+        assert deltas == ["Paris."]
         assert burst.pieces[-1].response.output_text == "Paris."
     else:
         assert "".join(piece.choices[0].delta.content or "" for piece in burst.pieces if piece.choices) == "Paris."

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.reading.accumulate.chunks import PARTS, fold, unfold
+from llmgate_core.reading.accumulate.events import fold_events
 
 BASE = {"id": "c1", "created": 1, "model": "m"}
 
@@ -205,11 +206,12 @@ def test_the_usage_comes_last_and_only_where_it_was_asked_for() -> None:
 @pytest.mark.parametrize("status", ["completed", "incomplete", "failed"])
 def test_a_response_begins_empty_and_ends_as_it_is(status: str) -> None:
     answer = {"id": "r", "status": status, "output": [1], "usage": {"total_tokens": 3}}
-    begun, ended = unfold("responses", answer, with_usage=False)
+    begun, running, ended = unfold("responses", answer, with_usage=False)
     assert (begun["type"], begun["response"]["output"], begun["response"]["usage"]) == ("response.created", [], None)
     assert begun["response"]["status"] == "in_progress"
     assert (ended["type"], ended["response"]) == (f"response.{status}", answer)
-    assert [begun["sequence_number"], ended["sequence_number"]] == [0, 1]
+    assert (running["type"], running["response"]) == ("response.in_progress", begun["response"])
+    assert [event["sequence_number"] for event in (begun, running, ended)] == [0, 1, 2]
 
 
 def test_the_other_families_are_one_event() -> None:
@@ -217,3 +219,39 @@ def test_the_other_families_are_one_event() -> None:
     assert (event["type"], event["text"]) == ("transcript.text.done", "hi")
     text = {"choices": [{"text": "a"}], "usage": {"total_tokens": 1}}
     assert unfold("text_completion", text, with_usage=False) == [text]
+
+
+def test_each_item_of_a_response_is_added_sent_and_done() -> None:
+    summary, thought = {"type": "summary_text", "text": "I see"}, {"type": "reasoning_text", "text": "so"}
+    text = {"type": "output_text", "text": "Hi", "annotations": [{"type": "url_citation"}], "logprobs": [{"t": 1}]}
+    refusal = {"type": "refusal", "refusal": "No"}
+    output = [
+        {"type": "reasoning", "id": "rs", "summary": [summary], "content": [thought], "encrypted_content": "x"},
+        {"type": "message", "id": "msg", "status": "completed", "role": "assistant", "content": [text, refusal]},
+        {"type": "function_call", "id": "fc", "name": "f", "call_id": "c", "arguments": "{}", "status": "completed"},
+        {"type": "custom_tool_call", "id": "ct", "name": "g", "call_id": "d", "input": ""},
+        {"type": "web_search_call", "id": "ws", "status": "completed", "action": {"query": "q"}},
+    ]
+    answer = {"id": "r", "status": "completed", "output": output, "usage": {"total_tokens": 3}}
+    events = unfold("responses", answer, with_usage=False)
+    assert [event["type"].removeprefix("response.") for event in events] == [
+        *("created", "in_progress"),
+        *("output_item.added", "reasoning_summary_part.added", "reasoning_summary_text.delta"),
+        *("reasoning_summary_text.done", "reasoning_summary_part.done"),
+        *("content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done", "output_item.done"),
+        *("output_item.added", "content_part.added", "output_text.delta", "output_text.done"),
+        *("output_text.annotation.added", "content_part.done"),
+        *("content_part.added", "refusal.delta", "refusal.done", "content_part.done", "output_item.done"),
+        *("output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"),
+        *("output_item.added", "custom_tool_call_input.done", "output_item.done"),
+        *("output_item.added", "output_item.done", "completed"),
+    ]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    added = [event["item"] for event in events if event["type"] == "response.output_item.added"]
+    assert added[1] == {"type": "message", "id": "msg", "status": "in_progress", "role": "assistant", "content": []}
+    assert (added[2]["arguments"], added[4]["status"], added[0]["encrypted_content"]) == ("", "in_progress", "x")
+    assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == output
+    delta = next(event for event in events if event["type"] == "response.output_text.delta")
+    assert (delta["item_id"], delta["output_index"], delta["content_index"]) == ("msg", 1, 0)
+    assert (delta["delta"], delta["logprobs"]) == ("Hi", [{"t": 1}])
+    assert fold_events("responses", events)["output"] == output
