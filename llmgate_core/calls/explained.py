@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmgate_core.calls.credentials import CredentialStore, Kept
+from llmgate_core.calls.credentials.store import CredentialStore, Kept
 from llmgate_core.calls.exchanges import exchange_of
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.route_headers import RouteHeaders

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from llmgate_core.calls.credentials import CallCredentials
+    from llmgate_core.calls.credentials.store import CallCredentials
     from llmgate_core.calls.http_request import RequestBuilder
     from llmgate_core.contract.call import Route
     from llmgate_core.contract.limits import Deadline, Limits

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
 from llmgate_core.calls.addresses import Address, Addresses
-from llmgate_core.calls.credentials import CredentialStore
+from llmgate_core.calls.credentials.store import CredentialStore
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers, new_request_id
 from llmgate_core.calls.parameters import apply_params

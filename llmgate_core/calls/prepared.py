@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from llmgate_core.calls.credentials import CallCredentials
+from llmgate_core.calls.credentials.store import CallCredentials
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.rewriting import RewrittenCall
 from llmgate_core.calls.vectors import ENCODING

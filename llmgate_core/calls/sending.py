@@ -11,13 +11,13 @@ import time
 from typing import Any
 
 from llmgate_core.calls.answers import Answer, read_body, read_error
-from llmgate_core.calls.credentials import Kept
+from llmgate_core.calls.credentials.fetching import credential_steps, renewal_steps
+from llmgate_core.calls.credentials.store import Kept
 from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.steps import Close, Send, Steps
-from llmgate_core.calls.token_requests import credential_steps, renewal_steps
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Auth, UpstreamRequest
 from llmgate_core.registry.hook_results import of_flow, of_request

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate_core.calls.flights import Flight
+from llmgate_core.calls.credentials.flights import Flight
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Sleep
 from llmgate_core.types.record import CallRecord

@@ -17,12 +17,12 @@ from llmgate_core.calls.addresses import build_route
 from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.answers import connection_error
 from llmgate_core.calls.async_driver import arun
-from llmgate_core.calls.credentials import CallCredentials, Kept
+from llmgate_core.calls.credentials.fetching import credential_steps, renewal_steps
+from llmgate_core.calls.credentials.store import CallCredentials, Kept
 from llmgate_core.calls.http_request import RequestBuilder
 from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.calls.sending import authorized
-from llmgate_core.calls.token_requests import credential_steps, renewal_steps
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.transport import (

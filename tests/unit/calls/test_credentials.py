@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core import PluginError
-from llmgate_core.calls.credentials import (
+from llmgate_core.calls.credentials.flights import Flight
+from llmgate_core.calls.credentials.store import (
     MAX_KEPT,
     CallCredentials,
     CredentialFlight,
@@ -22,7 +23,6 @@ from llmgate_core.calls.credentials import (
     Kept,
     checked_credential,
 )
-from llmgate_core.calls.flights import Flight
 from llmgate_core.plugin import Credential, OpenAICompatible, ProviderInfo, Route, Secret
 from llmgate_core.registry.hooks import BoundPlugin, HookBinder
 from tests.support.examples import examples

@@ -13,7 +13,7 @@ from copy import copy
 from typing import Any
 
 from llmgate_core.calls.answers import Answer, read_body, read_error
-from llmgate_core.calls.credentials import CallCredentials, CredentialFlight, Kept, checked_credential
+from llmgate_core.calls.credentials.store import CallCredentials, CredentialFlight, Kept, checked_credential
 from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.steps import AwaitFlight, Send, Steps

@@ -1,7 +1,7 @@
 """Which credentials are kept, who fetches one, and what one call knows of its own. Nothing here waits or sends.
 
 A token is kept for a plugin and everything that the plugin is given to fetch it with, so no key ever uses the token of
-another one. One call at a time fetches it; `token_requests.py` has the steps.
+another one. One call at a time fetches it; `fetching.py` has the steps.
 
 Source: RFC 6749, section 5.1, for `expires_in`; docs/plugins/credentials.md.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmgate_core.calls.flights import Flight
+from llmgate_core.calls.credentials.flights import Flight
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.credential import Credential
