@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent
-from llmgate_core.reading.framing.aws_eventstream import AWSEventDecoder
-from llmgate_core.reading.framing.lines import LineDecoder
 from llmgate_core.reading.framing.sse import SSEDecoder, as_event
 
 __all__ = ["decoder_of"]
@@ -17,8 +15,14 @@ def decoder_of(framing: Framing, server_sent: SSEDecoder, max_event_bytes: int) 
     if not isinstance(framing, str):
         return LimitedDecoder(framing, max_event_bytes)
     if framing == "lines":
+        from llmgate_core.reading.framing.lines import LineDecoder  # few providers stream so
+
         return LineDecoder(max_event_bytes)
-    return AWSEventDecoder(max_event_bytes) if framing == "aws-eventstream" else ServerSentEvents(server_sent)
+    if framing == "aws-eventstream":
+        from llmgate_core.reading.framing.aws_eventstream import AWSEventDecoder  # fewer still
+
+        return AWSEventDecoder(max_event_bytes)
+    return ServerSentEvents(server_sent)
 
 
 class ServerSentEvents:
