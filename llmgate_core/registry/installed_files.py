@@ -9,7 +9,6 @@ Source: PyPA specifications, "Recording installed projects".
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -85,6 +84,8 @@ def installed_files(distribution: Any, claims: Iterable[PluginEntryPoint]) -> In
 
 def _recorded(text: str) -> Iterator[tuple[str, str]]:
     """Yield (path, hash) of the files in RECORD that every installer writes alike."""
+    import csv  # only where there is a lock
+
     for row in csv.reader(text.splitlines()):
         path = PurePosixPath(row[0]) if row else None
         if path is None or path.is_absolute() or ".." in path.parts or len(row) < 2:
