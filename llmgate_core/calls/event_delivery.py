@@ -16,12 +16,14 @@ import threading
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from queue import SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from llmgate_core.contract.call_event import CallEvent
 from llmgate_core.registry.extensions import ExtensionHook
 from llmgate_core.transports.per_process import PerProcess
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 __all__ = ["DRAIN_SECONDS", "EventDelivery", "InlineDelivery", "ThreadDelivery"]
 
@@ -126,6 +128,8 @@ class _EventQueue:
         return running
 
     def _start(self) -> tuple[SimpleQueue[CallEvent | None], threading.Thread]:
+        from queue import SimpleQueue  # only where a thread delivers: not in synchronous calls
+
         queue: SimpleQueue[CallEvent | None] = SimpleQueue()
         thread = threading.Thread(target=_deliver, args=(queue, self._observers), name="llmgate-observers", daemon=True)
         thread.start()
