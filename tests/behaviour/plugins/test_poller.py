@@ -311,7 +311,8 @@ def test_a_call_whose_time_is_over_ends_whatever_the_exchange_catches(
                 with contextlib.suppress(APIError):
                     yield UpstreamRequest("GET", "/jobs/j1")
 
-    upstream.otherwise = Answer.json({"error": {"message": "no such job"}}, 404)
+    gone = Answer.json({"error": {"message": "no such job"}}, 404)
+    upstream.otherwise = replace(gone, delay_seconds=0.05)  # the time is over before the limit of steps is reached
     with pytest.raises(APITimeoutError) as caught:
         ask("completion", "poller/m", HI, plugin=Stubborn(), timeout=0.3)
     assert caught.value.phase == "total"
