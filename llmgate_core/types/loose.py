@@ -165,7 +165,8 @@ def _allows_none(annotation: Any) -> bool:
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
     for choice in _choices_of(annotation):
-        if isinstance(choice, type) and issubclass(choice, BaseModel):
+        # Python 3.10 calls `list[int]` a type too, of which older releases of pydantic cannot say what it derives from
+        if get_origin(choice) is None and isinstance(choice, type) and issubclass(choice, BaseModel):
             return choice
     return None
 
