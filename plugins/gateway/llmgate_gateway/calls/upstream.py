@@ -99,18 +99,7 @@ async def _relay_with_usage(
     """
     body, content = with_usage(call.body, call.content)
     try:
-        answer = await deployment.client.relay(
-            call.family,
-            model,
-            body,
-            content=content,
-            body_bytes=call.size,
-            operation=call.operation,
-            request_id=call.record.request_id,
-            caller=call.caller.name,
-            prices=deployment.own_prices,
-            **arguments,
-        )
+        answer = await _relay_body(call, deployment, model, arguments, body, content)
     except errors.LLMGateError as error:
         if not refuses_usage(error):
             raise
@@ -130,6 +119,17 @@ def _relay(
     body, content = call.body, call.content
     if call.size > LARGE_BYTES and not keeps_body:
         call.body, call.content = short_values(body), None
+    return _relay_body(call, deployment, model, arguments, body, content)
+
+
+def _relay_body(
+    call: GatewayCall,
+    deployment: LiveDeployment,
+    model: str,
+    arguments: dict[str, Any],
+    body: dict[str, Any],
+    content: bytes | None,
+) -> Awaitable[Relayed | AsyncStream[bytes]]:
     return deployment.client.relay(
         call.family,
         model,
