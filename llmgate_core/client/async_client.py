@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.loop import call_steps
-from llmgate_core.calls.prepare import CallRequest
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.client.async_media_calls import AsyncMediaCalls
 from llmgate_core.client.async_text_calls import AsyncTextCalls

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.event_delivery import EventDelivery, InlineDelivery
 from llmgate_core.calls.observers import CallObservers
-from llmgate_core.calls.prepare import CallPreparer, CallRequest
+from llmgate_core.calls.prepare import CallPreparer
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts

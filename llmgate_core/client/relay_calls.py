@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgate_core.calls.async_driver import arun
+from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.event_delivery import EventDelivery, ThreadDelivery
 from llmgate_core.calls.loop import call_steps
-from llmgate_core.calls.prepare import CallRequest
 from llmgate_core.calls.prepared import without_long_values
 from llmgate_core.catalogue.prices import ModelPrices
 from llmgate_core.client.base import BaseClient

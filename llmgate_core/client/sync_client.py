@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.loop import call_steps
-from llmgate_core.calls.prepare import CallRequest
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.calls.sync_driver import run
 from llmgate_core.client.base import BaseClient

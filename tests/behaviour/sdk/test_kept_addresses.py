@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core import BadRequestError, Client, LLMGateError, Settings
-from llmgate_core.calls.prepare import CallRequest
+from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.plugin import OpenAICompatible, ProviderInfo
 from llmgate_core.testing import Answer, FakeUpstream
 
