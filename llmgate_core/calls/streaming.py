@@ -154,7 +154,7 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         if isinstance(error, APIError):
             without_frames(error)
         yield Emit(reader.failed(error))
-        raise
+        raise error  # on Python 3.10 a bare `raise` brings back the frames that were dropped
     finally:
         usage, ledger = reader.usage, reader.ledger
         record.end(usage=usage, tier=reader.end.tier, reading_losses=ledger, answer=reader.answer, events=reader.count)
