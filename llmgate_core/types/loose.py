@@ -77,6 +77,7 @@ def _loosened(kind: type[ModelT], value: Mapping[str, Any]) -> ModelT:
         name for name, field in kind.model_fields.items() if name in value and not _is_default(field, value[name])
     }
     extra = {name: item for name, item in value.items() if name not in fields}
+    kind.model_rebuild()  # models are built at first use, which older releases of pydantic do not notice in a dump
     result = kind.__new__(kind)
     for slot, state in (
         ("__dict__", fields),
