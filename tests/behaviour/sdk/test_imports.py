@@ -17,7 +17,8 @@ client.completion("openai/gpt-4o", [{"role": "user", "content": "Hi"}])
 print("\\n".join(sys.modules))
 """
 NOT_NEEDED = (
-    *("asyncio", "concurrent.futures", "subprocess", "multiprocessing", "difflib", "http.client", "urllib.request"),
+    *("asyncio", "concurrent.futures", "multiprocessing", "difflib", "http.client", "urllib.request"),
+    *(("subprocess",) if sys.version_info >= (3, 11) else ()),  # in 3.10, pydantic's import of uuid loads it
     *("httpx", "httpcore", "anyio", "h11", "certifi", "yaml", "prometheus_client", "logging.config"),
     *(
         "llmgate_core.client.async_client",
