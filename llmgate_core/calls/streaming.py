@@ -160,4 +160,4 @@ def stream_steps(call: PreparedCall, stream: StartedStream, observers: CallObser
         record.end(usage=usage, tier=reader.end.tier, reading_losses=ledger, answer=reader.answer, events=reader.count)
         observers.warn(call.route, ledger)
         observers.ended(call, outcome, record=record, chunks=reader.count, error=failure)
-        failure = None  # its traceback holds this frame, which on Python 3.10 would hold it in turn: a cycle
+        failure, block = None, b""  # on Python 3.10 the error's traceback keeps them: a cycle, and bytes of the answer
