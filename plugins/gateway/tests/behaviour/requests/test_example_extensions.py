@@ -83,7 +83,7 @@ def test_addresses_are_restored_and_costs_are_logged(model: str, family: str, st
     assert response.status_code == 200, response.text
     texts = texts_of(response)
     assert set(texts.values()) == {RESTORED}
-    assert ("delta" in texts) == (family == "responses" and stream and model != "poller")
+    assert ("delta" in texts) == (family == "responses" and stream)
     sent = [*(request["json"] for request in running.upstream.received), *seen_by_served]
     assert len(sent) == 1
     assert "@" not in json.dumps(sent)
