@@ -15,6 +15,7 @@ from llmgate_core.contract.call import JsonObject
 
 __all__ = ["events_of_response"]
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 ENDS = frozenset({"completed", "incomplete", "failed"})
 EMPTY: Mapping[str, Any] = MappingProxyType(
     {
@@ -30,6 +31,14 @@ EMPTY: Mapping[str, Any] = MappingProxyType(
 )
 """What an item or part that has just been added has in the place of what follows."""
 
+TEXT_OF_CALL: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "custom_tool_call": ("input", "custom_tool_call_input"),
+        "function_call": ("arguments", "function_call_arguments"),
+        "mcp_call": ("arguments", "mcp_call_arguments"),
+    }
+)
+"""Type of a call -> its field of text, and what the events of that text are called."""
 TEXT_OF_PART: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "output_text": ("text", "output_text"),
@@ -66,9 +75,10 @@ def _of_item(item: Mapping[str, Any], index: int) -> Iterator[JsonObject]:
         yield from _of_part(part, {**at, "summary_index": number}, "reasoning_summary_part")
     for number, part in enumerate(_objects(item.get("content"))):
         yield from _of_part(part, {**at, "content_index": number}, "content_part")
-    for name, kind in (("arguments", "function_call_arguments"), ("input", "custom_tool_call_input")):
-        if isinstance(item.get(name), str):
-            yield from _of_text(item[name], at, kind, name)
+    field, kind = TEXT_OF_CALL.get(str(item.get("type")), ("", ""))
+    if isinstance(item.get(field), str):
+        named = {"name": item.get("name")} if item["type"] == "function_call" else {}
+        yield from _of_text(item[field], at, kind, field, named)
     yield {"type": "response.output_item.done", "output_index": index, "item": dict(item)}
 
 
@@ -86,10 +96,12 @@ def _of_part(part: Mapping[str, Any], at: JsonObject, kind: str) -> Iterator[Jso
     yield {"type": f"response.{kind}.done", **at, "part": dict(part)}
 
 
-def _of_text(text: str, at: JsonObject, kind: str, field: str) -> Iterator[JsonObject]:
+def _of_text(
+    text: str, at: JsonObject, kind: str, field: str, at_the_end: Mapping[str, Any] = NOTHING
+) -> Iterator[JsonObject]:
     if text:
         yield {"type": f"response.{kind}.delta", **at, "delta": text}
-    yield {"type": f"response.{kind}.done", **at, field: text}
+    yield {"type": f"response.{kind}.done", **at, **at_the_end, field: text}
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:

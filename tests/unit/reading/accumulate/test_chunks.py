@@ -230,6 +230,7 @@ def test_each_item_of_a_response_is_added_sent_and_done() -> None:
         {"type": "message", "id": "msg", "status": "completed", "role": "assistant", "content": [text, refusal]},
         {"type": "function_call", "id": "fc", "name": "f", "call_id": "c", "arguments": "{}", "status": "completed"},
         {"type": "custom_tool_call", "id": "ct", "name": "g", "call_id": "d", "input": ""},
+        {"type": "mcp_call", "id": "mc", "name": "h", "arguments": "[]"},
         {"type": "web_search_call", "id": "ws", "status": "completed", "action": {"query": "q"}},
     ]
     answer = {"id": "r", "status": "completed", "output": output, "usage": {"total_tokens": 3}}
@@ -244,13 +245,15 @@ def test_each_item_of_a_response_is_added_sent_and_done() -> None:
         *("content_part.added", "refusal.delta", "refusal.done", "content_part.done", "output_item.done"),
         *("output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"),
         *("output_item.added", "custom_tool_call_input.done", "output_item.done"),
+        *("output_item.added", "mcp_call_arguments.delta", "mcp_call_arguments.done", "output_item.done"),
         *("output_item.added", "output_item.done", "completed"),
     ]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     added = [event["item"] for event in events if event["type"] == "response.output_item.added"]
     assert added[1] == {"type": "message", "id": "msg", "status": "in_progress", "role": "assistant", "content": []}
-    assert (added[2]["arguments"], added[4]["status"], added[0]["encrypted_content"]) == ("", "in_progress", "x")
+    assert (added[2]["arguments"], added[5]["status"], added[0]["encrypted_content"]) == ("", "in_progress", "x")
     assert [event["item"] for event in events if event["type"] == "response.output_item.done"] == output
+    assert [event["name"] for event in events if event["type"] == "response.function_call_arguments.done"] == ["f"]
     delta = next(event for event in events if event["type"] == "response.output_text.delta")
     assert (delta["item_id"], delta["output_index"], delta["content_index"]) == ("msg", 1, 0)
     assert (delta["delta"], delta["logprobs"]) == ("Hi", [{"t": 1}])
