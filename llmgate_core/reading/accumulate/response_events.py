@@ -16,7 +16,6 @@ from llmgate_core.contract.call import JsonObject
 __all__ = ["events_of_response"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-ENDS = frozenset({"completed", "incomplete", "failed"})
 EMPTY: Mapping[str, Any] = MappingProxyType(
     {
         "annotations": [],
@@ -51,9 +50,8 @@ TEXT_OF_PART: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def events_of_response(answer: Mapping[str, Any]) -> list[JsonObject]:
-    """Return the events of a Response; one that has not ended is the last event all the same."""
-    status = answer.get("status")
-    end = status if status in ENDS else "completed"
+    """Return the events of a Response; the last one says its status, such as `response.completed`."""
+    end = answer.get("status") or "completed"
     started = {**answer, "status": "in_progress", "output": [], "usage": None}
     output = answer.get("output")
     events = [
