@@ -18,8 +18,8 @@ from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.upstream import Exchange, Progress, StreamAnswer, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError
 from llmgate_core.reading.upstream_errors import complete_error
+from llmgate_core.registry.guards import guarded
 from llmgate_core.registry.hook_results import of_request, of_step
-from llmgate_core.registry.hooks import guarded
 
 __all__ = ["exchange_of", "exchange_steps"]
 

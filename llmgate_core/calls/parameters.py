@@ -17,7 +17,7 @@ from llmgate_core.contract.provider import ParamRule
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.openai import CATALOGUE_NAMES
 from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.settings.policy import Policy
 
 __all__ = ["apply_params"]

@@ -36,7 +36,7 @@ from llmgate_core.reading.upstream_errors import (
     error_reported_by,
     validation_error,
 )
-from llmgate_core.registry.hooks import GuardedParser
+from llmgate_core.registry.guards import GuardedParser
 from llmgate_core.types.loose import validated
 from llmgate_core.types.record import CallRecord
 

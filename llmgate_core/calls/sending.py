@@ -20,8 +20,8 @@ from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.steps import Close, Send, Steps
 from llmgate_core.contract.transport import TransportRequest
 from llmgate_core.contract.upstream import Auth, UpstreamRequest
+from llmgate_core.registry.guards import guarded
 from llmgate_core.registry.hook_results import of_flow, of_request
-from llmgate_core.registry.hooks import guarded
 from llmgate_core.secrets import mask
 
 __all__ = ["authorized", "send", "whole_answer"]

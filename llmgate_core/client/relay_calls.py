@@ -10,7 +10,8 @@ from llmgate_core.calls.async_driver import arun
 from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.event_delivery import EventDelivery, ThreadDelivery
 from llmgate_core.calls.loop import call_steps
-from llmgate_core.calls.prepared import without_long_values
+from llmgate_core.calls.prepare import CallPreparer
+from llmgate_core.calls.prepared import PreparedCall, without_long_values
 from llmgate_core.catalogue.prices import ModelPrices
 from llmgate_core.client.base import BaseClient
 from llmgate_core.contract.transport import StreamedContent
@@ -100,12 +101,8 @@ class RelayCalls(BaseClient):
         )
         size = len(content) if content else body_bytes
         del body, content  # they may be large, and the call may take minutes
-        if size <= LARGE_BYTES:
-            call = preparer.prepare(request)
-        else:
-            call = await asyncio.to_thread(preparer.prepare, request)
-            if not preparer.relay_observers.are_any and call.rewriting is None:
-                call = without_long_values(call)
+        is_small = size <= LARGE_BYTES
+        call = preparer.prepare(request) if is_small else await _prepared_in_thread(preparer, request)
         del request
         observers = preparer.relay_observers
         steps = call_steps(call, RelayReader(call, observers), observers)
@@ -160,3 +157,11 @@ class RelayCalls(BaseClient):
         request = UpstreamRequest(method, path, headers=headers)
         outgoing = forwarding(self.preparer, target, request, content, query, arguments)
         return await forward(outgoing, self._transports.choose(outgoing))
+
+
+async def _prepared_in_thread(preparer: CallPreparer, request: CallRequest) -> PreparedCall:
+    """Return a large call ready to be sent, with what of its body is read again."""
+    call = await asyncio.to_thread(preparer.prepare, request)
+    if preparer.relay_observers.are_any or call.rewriting is not None:
+        return call
+    return without_long_values(call)

@@ -10,9 +10,9 @@ from typing import Any
 
 from llmgate_core.errors import APIError
 from llmgate_core.registry.extensions import ExtensionHook
+from llmgate_core.registry.guards import BODY_CHECK_VARIABLE, guarded
 from llmgate_core.registry.hook_mistakes import copy_of
 from llmgate_core.registry.hook_results import Problem
-from llmgate_core.registry.hooks import BODY_CHECK_VARIABLE, guarded
 from llmgate_core.settings.environment import read
 
 __all__ = ["guarded_hook"]

@@ -7,51 +7,41 @@ pluggy manager of this plugin and the extensions runs the wrappers around it.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cache
-from types import MappingProxyType, MemberDescriptorType
-from typing import Any, Protocol, cast
+from types import MemberDescriptorType
+from typing import Any
 
 import pluggy
 
-from llmgate_core.contract.call import API_VERSION, Call, JsonObject, Route
+from llmgate_core.contract.call import API_VERSION, Call, Route
 from llmgate_core.contract.hooks import PROJECT, ExtensionHooks, ProviderHooks
 from llmgate_core.contract.provider import ProviderInfo
-from llmgate_core.contract.upstream import FrameDecoder, Framing, SSEEvent, StreamParser, UpstreamRequest
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.compatible import OpenAICompatible
-from llmgate_core.endpoints.openai import ENDPOINTS, HTTPEndpoint
-from llmgate_core.errors import LLMGateError, PluginError, PluginLoadError
+from llmgate_core.endpoints.openai import ENDPOINTS
+from llmgate_core.errors import PluginLoadError
+from llmgate_core.registry.bound_plugin import BoundPlugin, load_error
 from llmgate_core.registry.extensions import Extension, ExtensionHook
-from llmgate_core.registry.hook_mistakes import copy_of, of_arguments, of_hook_name, of_plugin
+from llmgate_core.registry.guards import BODY_CHECK_VARIABLE, checks_body, guarded
+from llmgate_core.registry.hook_mistakes import of_arguments, of_hook_name, of_plugin
 from llmgate_core.registry.hook_results import (
     PROBLEMS,
-    Problem,
-    of_events,
-    of_framing,
-    of_last_pieces,
-    of_piece,
-    of_pieces,
-    of_reported_error,
 )
-from llmgate_core.registry.provider_info import header_names, problem_of
+from llmgate_core.registry.provider_info import problem_of
 from llmgate_core.registry.table_mistakes import of_tables
 from llmgate_core.settings.environment import read
 
-__all__ = ["BoundPlugin", "GuardedParser", "HookBinder", "guarded", "load_error"]
+__all__ = ["HookBinder"]
 
 REQUIRED_HOOKS = ("transform_request", "serve")
 """A plugin has one of them, or both."""
-CORE = "llmgate_core."
 ASYNC_HOOKS = frozenset({"serve"})
 MARKER = f"{PROJECT}_impl"
 HOOKS_WITH_CALL = frozenset(
     {"exchange", "map_error", "serve", "stream_parser", "transform_request", "transform_response"}
 )
-BODY_CHECK_VARIABLE = "LLMGATE_CHECK_PLUGINS"
-"""If it is set, a hook that changes the caller's body is an error. For the tests of plugins."""
-NO_INPUTS: Mapping[str, Container[str]] = MappingProxyType({})
 UNCHANGED = frozenset({"transform_response", "stream_parser"})
 """Hooks of which `OpenAICompatible`'s own leave an answer as it is, as if the plugin had none."""
 
@@ -64,82 +54,6 @@ def _hooks_of(spec: type) -> Mapping[str, tuple[str, ...]]:
         for name, function in vars(spec).items()
         if inspect.isfunction(function)
     }
-
-
-class BoundPlugin:
-    """A provider plugin, ready to be called. A hook that it does not implement, or that changes nothing, is None.
-
-    Attributes:
-        instance: the plugin itself.
-        inputs: family -> the inputs that `supports_param` judges in addition to all parameters.
-        encodes_vectors: its embedding endpoint can send vectors as base64.
-        canonical_endpoint: returns the endpoint to which `transform_request` sends the body of a call as it is; None:
-            ask the hook.
-        header_names: headers of the upstream's answers -> the names that they have here; see `ProviderInfo`.
-        serves_async: its hook `serve` is an asynchronous function or generator.
-        passes_answers: whether on a route it leaves answers as they are, and so reads no call once its request is made.
-    """
-
-    __slots__ = (
-        "auth",
-        "canonical_endpoint",
-        "credentials",
-        "distribution",
-        "encodes_vectors",
-        "exchange",
-        "header_names",
-        "info",
-        "inputs",
-        "instance",
-        "list_models",
-        "map_error",
-        "name",
-        "passes_answers",
-        "serve",
-        "serves_async",
-        "stream_parser",
-        "supports_param",
-        "transform_request",
-        "transform_response",
-        "transport",
-        "version",
-    )
-
-    transform_request: Callable[..., Any] | None
-    transform_response: Callable[..., Any] | None
-    supports_param: Callable[..., Any] | None
-    stream_parser: Callable[..., Any] | None
-    auth: Callable[..., Any] | None
-    credentials: Callable[..., Any] | None
-    map_error: Callable[..., Any] | None
-    exchange: Callable[..., Any] | None
-    serve: Callable[..., Any] | None
-    list_models: Callable[..., Any] | None
-    transport: Callable[..., Any] | None
-
-    def __init__(self, info: ProviderInfo, name: str, distribution: str | None, version: str | None) -> None:
-        self.info = info
-        self.name = name
-        self.distribution = distribution
-        self.version = version
-        self.instance: object = None
-        self.header_names = header_names(info)
-        self.inputs: Mapping[str, Container[str]] = NO_INPUTS
-        self.encodes_vectors = False
-        self.serves_async = False
-        self.canonical_endpoint: Callable[[Call, Route], HTTPEndpoint | None] = _not_known
-        self.passes_answers: Callable[[Route], bool] = _never
-
-    def error(self, hook: str | None, reason: str) -> PluginError:
-        """Return a `PluginError` that names this plugin."""
-        origin = f" of {self.distribution} {self.version}" if self.distribution else ""
-        return PluginError(
-            f"plugin {self.name!r}{origin}: {reason}",
-            plugin=self.name,
-            distribution=self.distribution,
-            version=self.version,
-            hook=hook,
-        )
 
 
 class _HookManager(pluggy.PluginManager):
@@ -308,18 +222,6 @@ class HookBinder:
                 raise refuse(f"{hook!r} lacks the @hookimpl marker")
 
 
-def load_error(reason: str, *, name: str, distribution: str | None, version: str | None) -> PluginLoadError:
-    """Return the error for a plugin that cannot be used; its message says how to switch the plugin off."""
-    origin = f" of {distribution} {version}" if distribution else ""
-    off = f"; switch it off with LLMGATE_PLUGINS=-{distribution}" if distribution else ""
-    return PluginLoadError(
-        f"plugin {name!r}{origin} cannot be used: {reason}{off}",
-        plugin=name,
-        distribution=distribution,
-        version=version,
-    )
-
-
 def _check_version(info: ProviderInfo, refuse: Callable[[str], PluginLoadError]) -> None:
     major, minor = info.api
     if major != API_VERSION[0] or minor > API_VERSION[1]:
@@ -339,15 +241,6 @@ def _has_own_requests(plugin: OpenAICompatible) -> bool:
 
 def _is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _not_known(call: Call, route: Route) -> None:  # as the others
-    """Return None: what a plugin's hook does with a body is not known."""
-
-
-def _never(route: Route) -> bool:  # noqa: ARG001  # as the others
-    """Return False: what a plugin's hooks do is not known."""
-    return False
 
 
 def _marked_hooks(plugin: object) -> dict[str, dict[str, Any]]:
@@ -422,140 +315,3 @@ def _bound_hook(bound: BoundPlugin, hook: str, function: Callable[..., Any], *, 
     if hook in HOOKS_WITH_CALL and read(BODY_CHECK_VARIABLE) is not None:
         function = checks_body(bound, hook, function)
     return guarded(bound, hook, function, PROBLEMS.get(hook))
-
-
-class HookOwner(Protocol):
-    """A plugin or an extension, by which an error is named."""
-
-    def error(self, hook: str | None, reason: str) -> PluginError:
-        """Return a `PluginError` that names it."""
-        ...
-
-
-def guarded(
-    bound: HookOwner,
-    hook: str,
-    function: Callable[..., Any],
-    problem_of: Problem | None = None,
-    *,
-    ends: bool = False,
-    passed: tuple[type[Exception], ...] = (LLMGateError,),
-    verb: str = "returned",
-) -> Callable[..., Any]:
-    """Wrap a hook: what it raises, and a result that `problem_of` refuses, is a `PluginError` that names it.
-
-    Errors in `passed` pass unchanged, and with `ends` the end of a generator, of which `function` is the `send`.
-    """
-    if ends:
-        passed = (*passed, StopIteration)
-
-    def call(*values: Any) -> Any:
-        try:
-            value = function(*values)
-        except passed:
-            raise
-        except (Exception, SystemExit) as error:
-            raise bound.error(hook, f"hook {hook} raised {type(error).__name__}: {error}") from error
-        if problem_of is not None and (problem := problem_of(value)) is not None:
-            raise bound.error(hook, f"hook {hook} {verb} {problem}")
-        return value
-
-    return call
-
-
-def checks_body(bound: BoundPlugin, hook: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a hook whose first argument is the call: to change `call.body` is a `PluginError`.
-
-    It compares the whole body with a copy, so it is for the tests of a plugin.
-    """
-
-    def call(called: Call, *values: Any) -> Any:
-        before = copy_of(called.body)
-        value = function(called, *values)
-        if called.body != before:
-            raise bound.error(hook, f"hook {hook} changed call.body; return a new dict, as in {{**call.body, ...}}")
-        return value
-
-    return call
-
-
-MAX_PIECES = 100_000
-
-
-class GuardedParser:
-    """A plugin's stream parser, whose exceptions and odd results are a `PluginError`.
-
-    Attributes:
-        framing: the parser's own, checked.
-    """
-
-    __slots__ = ("_bound", "_close", "_feed", "_parser", "framing")
-
-    def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
-        self._bound = bound
-        self._parser = parser
-        self._feed = guarded(bound, "stream_parser", parser.feed, of_pieces)
-        self._close = guarded(bound, "stream_parser", parser.close, of_last_pieces)
-        self.framing = _guarded_framing(bound, getattr(parser, "framing", "sse"))
-
-    def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
-        """Return the chunks of an event."""
-        return self._judged(self._feed(event))
-
-    def close(self) -> Iterable[JsonObject]:
-        """Return the last chunks."""
-        return self._judged(self._close())
-
-    def invalid_chunk(self, why: str) -> PluginError | None:
-        """Return the error for a chunk that is not canonical; None: core's own parser passed on the upstream's."""
-        if type(self._parser).__module__.startswith(CORE):
-            return None
-        reason = f"hook stream_parser returned a parser whose chunk is not canonical: {why}"
-        return self._bound.error("stream_parser", reason)
-
-    def _judged(self, pieces: Iterable[Any]) -> Iterable[JsonObject]:
-        """Return the pieces of an event: of a list of dicts nothing can fail, so it needs no guard."""
-        if type(pieces) is list and len(pieces) <= MAX_PIECES and not [it for it in pieces if type(it) is not dict]:
-            return pieces
-        return self._guarded(pieces)
-
-    def _guarded(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
-        following = guarded(self._bound, "stream_parser", iter(pieces).__next__, of_piece, ends=True)
-        with contextlib.suppress(StopIteration):
-            for _ in range(MAX_PIECES):
-                piece = following()
-                yield piece
-            reason = f"hook stream_parser returned a parser that makes more than {MAX_PIECES} chunks of one event"
-            raise self._bound.error("stream_parser", reason)
-
-    def __getattr__(self, name: str) -> Any:
-        """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `error`, `failed`."""
-        value = getattr(self._parser, name)
-        problem_of = PROBLEMS_OF_PARSER.get(name)
-        return value if problem_of is None else guarded(self._bound, "stream_parser", value, problem_of)
-
-
-PROBLEMS_OF_PARSER: Mapping[str, Problem] = MappingProxyType({"error": of_reported_error, "failed": of_pieces})
-"""Optional function of a parser -> what judges its results."""
-
-
-def _guarded_framing(bound: BoundPlugin, framing: Any) -> Framing:
-    """Return a framing, of a decoder of the plugin's own the guarded one.
-
-    Raises:
-        PluginError: it is not one of the framings, nor a decoder.
-    """
-    if (problem := of_framing(framing)) is not None:
-        raise bound.error("stream_parser", f"hook stream_parser returned {problem}")
-    return cast(Framing, framing) if isinstance(framing, str) else GuardedDecoder(bound, framing)
-
-
-class GuardedDecoder:
-    """A plugin's own decoder of frames, whose exceptions, but for ValueError, and odd results are a `PluginError`."""
-
-    __slots__ = ("close", "feed")
-
-    def __init__(self, bound: BoundPlugin, decoder: FrameDecoder) -> None:
-        passed = (LLMGateError, ValueError)  # the upstream's fault
-        self.feed = guarded(bound, "stream_parser", decoder.feed, of_events, passed=passed)
-        self.close = guarded(bound, "stream_parser", decoder.close, of_events, passed=passed)

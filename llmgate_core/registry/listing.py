@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmgate_core.contract.call import Route
 from llmgate_core.errors import LLMGateError
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 
 __all__ = ["listed_models"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import LLMGateError, PluginLoadError
+from llmgate_core.registry.bound_plugin import load_error
 from llmgate_core.registry.entry_points import PluginEntryPoint, claim_mistakes
-from llmgate_core.registry.hooks import load_error
 from llmgate_core.registry.plugin_lock import info_refusal, refusal_now
 from llmgate_core.settings.near_name import near_name
 

@@ -19,6 +19,7 @@ from llmgate_core.errors import (
     PluginLoadError,
     PluginNotInstalledError,
 )
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.claim_problems import is_meant, nearest, unusable_claims
 from llmgate_core.registry.entry_points import (
     PluginEntryPoint,
@@ -29,7 +30,7 @@ from llmgate_core.registry.entry_points import (
     unreadable_distributions,
 )
 from llmgate_core.registry.extensions import Extension, configured, given_extension, named_options
-from llmgate_core.registry.hooks import BoundPlugin, HookBinder
+from llmgate_core.registry.hooks import HookBinder
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.loading import check_info, load_claim, refused
 from llmgate_core.registry.model_files import add_models

@@ -15,7 +15,7 @@ from llmgate_core.catalogue.models import Catalogue, ModelRow
 from llmgate_core.catalogue.rules import effort_of
 from llmgate_core.endpoints.families import FAMILIES, FAMILY_OF_MODE
 from llmgate_core.errors import BadRequestError, PluginError, UnknownModelError, bad_request
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.settings.key_owner import KeyOwner
 

@@ -219,12 +219,8 @@ def destination_for(
         key = _key_of_environment(
             info, base_url, home, settings, owner, require_key=require_key, is_known_model=is_known_model
         )
-    elif owner is not None:
-        key = None
-        if require_key:
-            raise _kept_back(owner, info)
     else:
-        key = checked_key(key, "api_key")
+        key = _key_of_caller(key, info, owner, require_key=require_key)
     return Destination(
         base_url,
         key,
@@ -258,6 +254,15 @@ def _given_key(passed: Mapping[str, Any], client: ClientOptions, settings: Setti
     if key is None:
         key = client.api_key
     return Secret(settings.api_key) if key is None and settings.api_key else key
+
+
+def _key_of_caller(key: Secret, info: ProviderInfo, owner: KeyOwner | None, *, require_key: bool) -> Secret | None:
+    """Return the key that the caller gave; None: it is kept back from the plugin, and not needed."""
+    if owner is None:
+        return checked_key(key, "api_key")
+    if require_key:
+        raise _kept_back(owner, info)
+    return None
 
 
 def _key_of_environment(

@@ -26,7 +26,7 @@ from llmgate_core.plugin import (
     hookimpl,
 )
 from llmgate_core.registry.extensions import Extension
-from llmgate_core.registry.hooks import GuardedParser
+from llmgate_core.registry.guards import GuardedParser
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.openai_upstream import answered
 from tests.support.plugin_calls import ask

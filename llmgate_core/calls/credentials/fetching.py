@@ -22,8 +22,8 @@ from llmgate_core.contract.credential import Credential
 from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError, LLMGateError, without_frames
 from llmgate_core.reading.upstream_errors import complete_error, error_of_status
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.hook_results import of_request
-from llmgate_core.registry.hooks import BoundPlugin
 from llmgate_core.secrets import SecretFinder
 
 __all__ = ["credential_steps", "renewal_steps"]

@@ -20,7 +20,7 @@ from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.contract.call import Route
 from llmgate_core.contract.credential import Credential
 from llmgate_core.errors import LLMGateError
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.secrets import Secret, SecretFinder
 from llmgate_core.settings.header_syntax import HEADER_VALUE
 from llmgate_core.transports.per_process import PerProcess

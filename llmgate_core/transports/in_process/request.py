@@ -10,7 +10,7 @@ from llmgate_core.contract.transport import Origin, TransportRequest
 if TYPE_CHECKING:
     from llmgate_core.contract.call import Call, Route
     from llmgate_core.contract.limits import Deadline, Limits
-    from llmgate_core.registry.hooks import BoundPlugin
+    from llmgate_core.registry.bound_plugin import BoundPlugin
 
 __all__ = ["BYTES", "CHUNKS", "NOT_SERVED", "WHOLE", "InProcessRequest", "in_process_request"]
 

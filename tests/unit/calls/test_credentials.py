@@ -24,7 +24,8 @@ from llmgate_core.calls.credentials.store import (
     checked_credential,
 )
 from llmgate_core.plugin import Credential, OpenAICompatible, ProviderInfo, Route, Secret
-from llmgate_core.registry.hooks import BoundPlugin, HookBinder
+from llmgate_core.registry.bound_plugin import BoundPlugin
+from llmgate_core.registry.hooks import HookBinder
 from tests.support.examples import examples
 
 PATIENCE_SECONDS = 20.0

@@ -13,7 +13,7 @@ from llmgate_core.contract.call import Call, Route
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.settings.policy import Policy
 
 CATALOGUE = Catalogue.shipped()

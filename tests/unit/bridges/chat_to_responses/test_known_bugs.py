@@ -16,7 +16,7 @@ from llmgate_core.contract.call import Call
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import InternalServerError, RateLimitError, StreamTruncatedError, UnsupportedParamsError
 from llmgate_core.reading.accumulate.chunks import fold
-from llmgate_core.registry.hooks import BoundPlugin
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.settings.policy import Policy
 from tests.support.bridge_data import (
     HI,
