@@ -37,7 +37,7 @@ class CallObservers:
         delivery: makes what takes events to the observers.
 
     Attributes:
-        delivery: takes events to the observers; None: there are none.
+        delivery: takes events to the observers; None: no extension observes.
         are_any: an extension sees calls before they are sent, or their ends.
     """
 
@@ -76,7 +76,7 @@ class CallObservers:
         Args:
             call: that has ended.
             outcome: how it has.
-            answer: the whole answer; None: there is none.
+            answer: the whole answer; None: the call failed, or it is a stream.
             record: of a stream.
             chunks: that the caller got.
             error: that the caller gets.

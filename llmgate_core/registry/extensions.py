@@ -84,7 +84,7 @@ class ExtensionHook:
 def named_options(given: object) -> tuple[str, Mapping[str, Any] | None] | None:
     """Return the name and the options of an extension that is not given as an object; None for an object.
 
-    Options are None where there are none.
+    Options are None unless the entry has some.
 
     Raises:
         ConfigError: it is a mapping of another shape.

@@ -178,7 +178,7 @@ def _modules_of(claimed: Iterable[str], problems: list[str]) -> Mapping[str, Pat
 
 
 def _hash_of_models(claim: PluginEntryPoint) -> str:
-    """Return the hash of a claim's file of models; empty if there is none."""
+    """Return the hash of a claim's file of models; empty without such a file."""
     try:
         return _hash_of(path_of_models(claim.value))
     except (ConfigError, ImportError, ValueError):

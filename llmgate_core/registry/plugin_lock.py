@@ -152,7 +152,7 @@ def _by_group(claims: Iterable[PluginEntryPoint]) -> dict[str, dict[str, str]]:
 def active_lock() -> Path | None:
     """Return the lock that holds in this process; None: every installed plugin may run.
 
-    `LLMGATE_PLUGINS_LOCK` names it. Whoever made the working directory is not trusted, so its `plugins.lock` counts
+    `LLMGATE_PLUGINS_LOCK` names it. The author of the working directory is not trusted, so its `plugins.lock` counts
     unasked only where the running environment is in the same directory: then they chose the code as well.
 
     Raises:
@@ -216,8 +216,8 @@ def _record(item: Any) -> LockedDistribution:
     are_lists = all(isinstance(values, list) for values in lists.values())
     if not (are_lists and isinstance(claims, dict) and all(isinstance(names, dict) for names in claims.values())):
         raise TypeError(f"a record has a value of a wrong type: {str(strings['name'])[:80]!r}")
-    texts = [*strings.values(), *chain(*lists.values()), *chain(*(names.values() for names in claims.values()))]
-    if not all(isinstance(text, str) for text in texts):
+    named = [*strings.values(), *chain(*lists.values()), *chain(*(names.values() for names in claims.values()))]
+    if not all(isinstance(text, str) for text in named):
         raise TypeError(f"a record has a value of a wrong type: {str(strings['name'])[:80]!r}")
     return LockedDistribution(**strings, claims=claims, **lists)
 

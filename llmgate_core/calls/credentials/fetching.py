@@ -39,7 +39,7 @@ NAMES_NO_VALUE = (LookupError, TypeError, AttributeError)
 
 
 def credential_steps(call: OutgoingCall, credentials: CallCredentials) -> Steps:
-    """Return the `Kept` credential of a call, which is fetched if there is none.
+    """Return the `Kept` credential of a call; fetch it first unless a fresh one is kept.
 
     Raises:
         APIError: it could not be fetched; every call that waited for it gets an error of its own. APITimeoutError: the

@@ -1,4 +1,4 @@
-"""Which credentials are kept, who fetches one, and what one call knows of its own. Nothing here waits or sends.
+"""Keep credentials, choose the call that fetches one, and note what each call uses. Nothing here waits or sends.
 
 A token is kept for a plugin and everything that the plugin is given to fetch it with, so no key ever uses the token of
 another one. One call at a time fetches it; `fetching.py` has the steps.
@@ -58,10 +58,10 @@ class Kept:
 
     def masked(self, raw_headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
         """Return an answer's headers without the token, should the upstream repeat it."""
-        texts = [value.decode("latin-1") for _, value in raw_headers]
-        if not any(map(self.finder.matches, texts)):
+        values = [value.decode("latin-1") for _, value in raw_headers]
+        if not any(map(self.finder.matches, values)):
             return raw_headers
-        masked = (self.finder.mask(text).encode("latin-1") for text in texts)
+        masked = (self.finder.mask(text).encode("latin-1") for text in values)
         return tuple((name, value) for (name, _), value in zip(raw_headers, masked, strict=True))
 
 

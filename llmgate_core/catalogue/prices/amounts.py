@@ -75,7 +75,7 @@ def as_pixels(size: Any) -> int:
 
 
 def as_details(value: Any) -> Mapping[str, Any]:
-    """Return the details of a count; empty if there are none.
+    """Return the details of a count, which may be empty.
 
     Raises:
         NotKnownError: they are not an object.

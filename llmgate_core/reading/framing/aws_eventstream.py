@@ -46,7 +46,7 @@ class AWSEventDecoder:
         """Return the events that `block` completes.
 
         Raises:
-            ValueError: the bytes are no such messages, or one is larger than `max_event_bytes`; after the events that
+            ValueError: the bytes are not such messages, or one is larger than `max_event_bytes`; after the events that
                 came before it.
         """
         if self._failure:

@@ -17,7 +17,7 @@ ODD: tuple[Any, ...] = (7, True, "", [], [None], [7], {}, {"odd": 1}, [{"odd": 1
 
 
 def callers_fault(error: BaseException | None) -> str | None:
-    """Return what is wrong with the error of a malformed call; None: it is right, or there is none."""
+    """Return what is wrong with the error of a malformed call; None: nothing is wrong, or the call succeeded."""
     if error is None or isinstance(error, BadRequestError):
         return None
     if isinstance(error, APIError) and not isinstance(error, PluginError):

@@ -180,7 +180,7 @@ class Production:
                 await close()
 
     def _hand_over(self, answer: Any) -> None:
-        """Hand over a whole answer, or that there is none."""
+        """Hand over a whole answer, or say that the function has made no answer."""
         if answer is None:
             self.channel.open(None)
             return

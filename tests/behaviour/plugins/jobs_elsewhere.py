@@ -81,5 +81,5 @@ class Lines:
 
 def checked(line: Any) -> JsonObject:
     if not isinstance(line, dict) or not isinstance(line.get("text", ""), str | None):
-        raise errors.APIResponseValidationError("a line is not an object with a text")
+        raise errors.APIResponseValidationError("a line is not an object with the field text")
     return line

@@ -1,4 +1,4 @@
-"""An extension that refuses is told from an upstream that does; what it may not change in place; ids of any header."""
+"""Callers can tell the refusal of an extension from that of an upstream; what it may not change in place; ids of any header."""
 
 from __future__ import annotations
 
