@@ -35,7 +35,7 @@ def has_sealed_items(call: Call) -> bool:
 def without_sealed_items(call: Call) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
     """Return the body without the reasoning items that hold another provider's reasoning, and the entry for them.
 
-    `call.body` itself if it has no such items. An item is left out as a whole: the upstream does not know its id either.
+    `call.body` itself without such items. An item is left out as a whole: the upstream does not know its id either.
     """
     if not has_sealed_items(call):
         return call.body, ()

@@ -1,4 +1,4 @@
-"""Callers can tell the refusal of an extension from that of an upstream; what it may not change in place; ids of any header."""
+"""Refusals of extensions and of upstreams differ; what a hook may not change in place; ids of any header."""
 
 from __future__ import annotations
 
