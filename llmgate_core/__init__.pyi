@@ -22,6 +22,7 @@ from llmgate_core.client.functions import acancel_responses as acancel_responses
 from llmgate_core.client.functions import acompact_responses as acompact_responses
 from llmgate_core.client.functions import acompletion as acompletion
 from llmgate_core.client.functions import acount_input_tokens as acount_input_tokens
+from llmgate_core.client.functions import acount_message_tokens as acount_message_tokens
 from llmgate_core.client.functions import adelete_responses as adelete_responses
 from llmgate_core.client.functions import aembedding as aembedding
 from llmgate_core.client.functions import aget_responses as aget_responses
@@ -29,7 +30,9 @@ from llmgate_core.client.functions import aimage_edit as aimage_edit
 from llmgate_core.client.functions import aimage_generation as aimage_generation
 from llmgate_core.client.functions import aimage_variation as aimage_variation
 from llmgate_core.client.functions import alist_input_items as alist_input_items
+from llmgate_core.client.functions import amessages as amessages
 from llmgate_core.client.functions import amoderation as amoderation
+from llmgate_core.client.functions import arerank as arerank
 from llmgate_core.client.functions import aresponses as aresponses
 from llmgate_core.client.functions import aspeech as aspeech
 from llmgate_core.client.functions import atext_completion as atext_completion
@@ -45,6 +48,7 @@ from llmgate_core.client.functions import cancel_responses as cancel_responses
 from llmgate_core.client.functions import compact_responses as compact_responses
 from llmgate_core.client.functions import completion as completion
 from llmgate_core.client.functions import count_input_tokens as count_input_tokens
+from llmgate_core.client.functions import count_message_tokens as count_message_tokens
 from llmgate_core.client.functions import delete_responses as delete_responses
 from llmgate_core.client.functions import embedding as embedding
 from llmgate_core.client.functions import get_responses as get_responses
@@ -52,7 +56,9 @@ from llmgate_core.client.functions import image_edit as image_edit
 from llmgate_core.client.functions import image_generation as image_generation
 from llmgate_core.client.functions import image_variation as image_variation
 from llmgate_core.client.functions import list_input_items as list_input_items
+from llmgate_core.client.functions import messages as messages
 from llmgate_core.client.functions import moderation as moderation
+from llmgate_core.client.functions import rerank as rerank
 from llmgate_core.client.functions import responses as responses
 from llmgate_core.client.functions import speech as speech
 from llmgate_core.client.functions import text_completion as text_completion

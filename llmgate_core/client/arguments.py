@@ -230,6 +230,59 @@ class EmbeddingArguments(CallOptions, total=False):
     user: str | None
 
 
+class MessagesArguments(CallOptions, total=False):
+    """Arguments of `messages`."""
+
+    cache_control: Mapping[str, Any] | None
+    container: str | Mapping[str, Any] | None
+    context_management: Mapping[str, Any] | None
+    inference_geo: str | None
+    mcp_servers: Sequence[Mapping[str, Any]] | None
+    metadata: Mapping[str, Any] | None
+    output_config: Mapping[str, Any] | None
+    service_tier: Literal["auto", "standard_only"] | None
+    speed: Literal["standard", "fast"] | None
+    stop_sequences: Sequence[str] | None
+    system: str | Sequence[Any] | None
+    temperature: float | None
+    """From 0 to 1."""
+
+    thinking: Mapping[str, Any] | None
+    tool_choice: Mapping[str, Any] | None
+    tools: Sequence[Mapping[str, Any]] | None
+    top_k: int | None
+    top_p: float | None
+    """From 0 to 1."""
+
+
+class AnyMessagesArguments(MessagesArguments, total=False):
+    """All arguments of `messages`."""
+
+    stream: bool | None
+
+
+class MessagesCountTokensArguments(CallOptions, total=False):
+    """Arguments of `count_message_tokens`."""
+
+    cache_control: Mapping[str, Any] | None
+    output_config: Mapping[str, Any] | None
+    system: str | Sequence[Any] | None
+    thinking: Mapping[str, Any] | None
+    tool_choice: Mapping[str, Any] | None
+    tools: Sequence[Mapping[str, Any]] | None
+
+
+class RerankArguments(CallOptions, total=False):
+    """Arguments of `rerank`."""
+
+    max_chunks_per_doc: int | None
+    max_tokens_per_doc: int | None
+    rank_fields: Sequence[str] | None
+    return_documents: bool | None
+    top_n: int | None
+    """1 or more."""
+
+
 class TranscriptionArguments(CallOptions, total=False):
     """Arguments of `transcription`."""
 

@@ -12,6 +12,9 @@ from llmgate_core.client.arguments import (
     ImageArguments,
     ImageEditArguments,
     ImageVariationArguments,
+    MessagesArguments,
+    MessagesCountTokensArguments,
+    RerankArguments,
     ResponsesArguments,
     ResponsesCompactArguments,
     ResponsesInputItemsArguments,
@@ -37,7 +40,9 @@ from llmgate_core.types.binary import BinaryResponse
 from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
 from llmgate_core.types.embedding import EmbeddingResponse
 from llmgate_core.types.image import ImageEvent, ImagesResponse
+from llmgate_core.types.messages import MessageEvent, MessageObject, MessageTokens
 from llmgate_core.types.moderation import ModerationResponse
+from llmgate_core.types.rerank import RerankResponse
 from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
 from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
 from llmgate_core.types.video import Video
@@ -348,6 +353,86 @@ def moderation(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: OpenAI API reference, POST /moderations.
+    """
+
+@overload
+def messages(
+    model: str,
+    messages: MessagesValue,
+    max_tokens: int,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[MessagesArguments],
+) -> Stream[MessageEvent]:
+    """Chat with a model in the shape of Anthropic's Messages API, which is converted where a provider has none.
+
+    Args:
+        model: a model string, such as `anthropic/claude-opus-4-8`.
+        messages: a list of messages: dicts with `role` and `content`, a string or a list of blocks. A string is
+            one message of the user.
+        max_tokens: the most tokens that the answer may have.
+        stream: True returns the answer's events, as they arrive.
+        **arguments: as for `completion`; `system` is the system prompt.
+
+    Returns:
+        A `MessageObject`; with `stream=True`: `Stream[MessageEvent]`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Anthropic API reference, POST /v1/messages.
+    """
+
+@overload
+def messages(
+    model: str,
+    messages: MessagesValue,
+    max_tokens: int,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[MessagesArguments],
+) -> MessageObject: ...
+@overload
+def messages(
+    model: str, messages: MessagesValue, max_tokens: int, *, stream: bool | None, **arguments: Unpack[MessagesArguments]
+) -> MessageObject | Stream[MessageEvent]: ...
+def count_message_tokens(
+    model: str, messages: MessagesValue, **arguments: Unpack[MessagesCountTokensArguments]
+) -> MessageTokens:
+    """Return how many tokens the input of a Messages call has.
+
+    Args:
+        model: a model string.
+        messages: the messages to count, as for `messages`.
+        **arguments: as for `messages`; `system` and `tools` count too.
+
+    Returns:
+        A `MessageTokens`, whose `input_tokens` is the number.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Anthropic API reference, POST /v1/messages/count_tokens.
+    """
+
+def rerank(
+    model: str, query: str, documents: Sequence[str | Mapping[str, Any]], **arguments: Unpack[RerankArguments]
+) -> RerankResponse:
+    """Order documents by how relevant they are to a query.
+
+    Args:
+        model: a model string, such as `cohere/rerank-v3.5`.
+        query: what the documents are compared with.
+        documents: strings, or objects with a `text`.
+        **arguments: as for `completion`; `top_n` is how many results come back.
+
+    Returns:
+        A `RerankResponse` with the index and the score of each document in `results`, the best first.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Cohere API reference, POST /v2/rerank; Jina API reference, POST /v1/rerank.
     """
 
 @overload
@@ -963,6 +1048,86 @@ async def amoderation(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: OpenAI API reference, POST /moderations.
+    """
+
+@overload
+async def amessages(
+    model: str,
+    messages: MessagesValue,
+    max_tokens: int,
+    *,
+    stream: Literal[True],
+    **arguments: Unpack[MessagesArguments],
+) -> AsyncStream[MessageEvent]:
+    """Chat with a model in the shape of Anthropic's Messages API, which is converted where a provider has none.
+
+    Args:
+        model: a model string, such as `anthropic/claude-opus-4-8`.
+        messages: a list of messages: dicts with `role` and `content`, a string or a list of blocks. A string is
+            one message of the user.
+        max_tokens: the most tokens that the answer may have.
+        stream: True returns the answer's events, as they arrive.
+        **arguments: as for `completion`; `system` is the system prompt.
+
+    Returns:
+        A `MessageObject`; with `stream=True`: `AsyncStream[MessageEvent]`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Anthropic API reference, POST /v1/messages.
+    """
+
+@overload
+async def amessages(
+    model: str,
+    messages: MessagesValue,
+    max_tokens: int,
+    *,
+    stream: Literal[False] | None = ...,
+    **arguments: Unpack[MessagesArguments],
+) -> MessageObject: ...
+@overload
+async def amessages(
+    model: str, messages: MessagesValue, max_tokens: int, *, stream: bool | None, **arguments: Unpack[MessagesArguments]
+) -> MessageObject | AsyncStream[MessageEvent]: ...
+async def acount_message_tokens(
+    model: str, messages: MessagesValue, **arguments: Unpack[MessagesCountTokensArguments]
+) -> MessageTokens:
+    """Return how many tokens the input of a Messages call has.
+
+    Args:
+        model: a model string.
+        messages: the messages to count, as for `messages`.
+        **arguments: as for `messages`; `system` and `tools` count too.
+
+    Returns:
+        A `MessageTokens`, whose `input_tokens` is the number.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Anthropic API reference, POST /v1/messages/count_tokens.
+    """
+
+async def arerank(
+    model: str, query: str, documents: Sequence[str | Mapping[str, Any]], **arguments: Unpack[RerankArguments]
+) -> RerankResponse:
+    """Order documents by how relevant they are to a query.
+
+    Args:
+        model: a model string, such as `cohere/rerank-v3.5`.
+        query: what the documents are compared with.
+        documents: strings, or objects with a `text`.
+        **arguments: as for `completion`; `top_n` is how many results come back.
+
+    Returns:
+        A `RerankResponse` with the index and the score of each document in `results`, the best first.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: Cohere API reference, POST /v2/rerank; Jina API reference, POST /v1/rerank.
     """
 
 @overload

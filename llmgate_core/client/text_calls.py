@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
     from llmgate_core.client.arguments import (
         AnyChatArguments,
+        AnyMessagesArguments,
         AnyResponsesArguments,
         AnyResponsesRetrieveArguments,
         AnyTextCompletionArguments,
         ChatArguments,
         EmbeddingArguments,
+        MessagesArguments,
+        MessagesCountTokensArguments,
+        RerankArguments,
         ResponsesArguments,
         ResponsesCompactArguments,
         ResponsesInputItemsArguments,
@@ -40,7 +44,9 @@ if TYPE_CHECKING:
     from llmgate_core.types.base import Deleted, Page
     from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
     from llmgate_core.types.embedding import EmbeddingResponse
+    from llmgate_core.types.messages import MessageEvent, MessageObject, MessageTokens
     from llmgate_core.types.moderation import ModerationResponse
+    from llmgate_core.types.rerank import RerankResponse
     from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
     from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
 
@@ -343,4 +349,85 @@ class TextCalls(Caller):
         Source: OpenAI API reference, POST /moderations.
         """
         result: ModerationResponse = self._call("moderation", model, {"input": input}, arguments)
+        return result
+
+    # fmt: off
+    @overload
+    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: Literal[True], **arguments: Unpack[MessagesArguments]) -> Stream[MessageEvent]: ...
+    @overload
+    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: Literal[False] | None = ..., **arguments: Unpack[MessagesArguments]) -> MessageObject: ...
+    @overload
+    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: bool | None, **arguments: Unpack[MessagesArguments]) -> MessageObject | Stream[MessageEvent]: ...
+    # fmt: on
+    def messages(
+        self, model: str, messages: MessagesValue, max_tokens: int, **arguments: Unpack[AnyMessagesArguments]
+    ) -> Any:
+        """Chat with a model in the shape of Anthropic's Messages API, which is converted where a provider has none.
+
+        Args:
+            model: a model string, such as `anthropic/claude-opus-4-8`.
+            messages: a list of messages: dicts with `role` and `content`, a string or a list of blocks. A string is
+                one message of the user.
+            max_tokens: the most tokens that the answer may have.
+            stream: True returns the answer's events, as they arrive.
+            **arguments: as for `completion`; `system` is the system prompt.
+
+        Returns:
+            A `MessageObject`; with `stream=True`: `Stream[MessageEvent]`.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: Anthropic API reference, POST /v1/messages.
+        """
+        inputs = {"messages": messages, "max_tokens": max_tokens}
+        return self._call("messages", model, inputs, arguments)
+
+    def count_message_tokens(
+        self, model: str, messages: MessagesValue, **arguments: Unpack[MessagesCountTokensArguments]
+    ) -> MessageTokens:
+        """Return how many tokens the input of a Messages call has.
+
+        Args:
+            model: a model string.
+            messages: the messages to count, as for `messages`.
+            **arguments: as for `messages`; `system` and `tools` count too.
+
+        Returns:
+            A `MessageTokens`, whose `input_tokens` is the number.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: Anthropic API reference, POST /v1/messages/count_tokens.
+        """
+        result: MessageTokens = self._call(
+            "messages", model, {"messages": messages}, arguments, operation="count_tokens"
+        )
+        return result
+
+    def rerank(
+        self,
+        model: str,
+        query: str,
+        documents: Sequence[str | Mapping[str, Any]],
+        **arguments: Unpack[RerankArguments],
+    ) -> RerankResponse:
+        """Order documents by how relevant they are to a query.
+
+        Args:
+            model: a model string, such as `cohere/rerank-v3.5`.
+            query: what the documents are compared with.
+            documents: strings, or objects with a `text`.
+            **arguments: as for `completion`; `top_n` is how many results come back.
+
+        Returns:
+            A `RerankResponse` with the index and the score of each document in `results`, the best first.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+        Source: Cohere API reference, POST /v2/rerank; Jina API reference, POST /v1/rerank.
+        """
+        result: RerankResponse = self._call("rerank", model, {"query": query, "documents": documents}, arguments)
         return result

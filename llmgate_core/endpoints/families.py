@@ -229,6 +229,24 @@ FAMILIES = _table(
         frozenset({"input"}),
         _operations(create=Operation("moderation:ModerationResponse", may_lack_model=True)),
     ),
+    Family(
+        "messages",
+        frozenset({"chat", "responses"}),
+        frozenset({"messages"}),
+        _operations(
+            create=Operation("messages:MessageObject", streams=True),
+            count_tokens=Operation("messages:MessageTokens"),
+        ),
+        "messages:MessageEvent",
+        frozenset({"message_stop"}),
+        bridged_over="chat",
+    ),
+    Family(
+        "rerank",
+        frozenset({"rerank"}),
+        frozenset({"query", "documents"}),
+        _operations(create=Operation("rerank:RerankResponse")),
+    ),
 )
 
 FAMILY_OF_MODE: Mapping[str, str] = MappingProxyType(
@@ -242,6 +260,7 @@ FAMILY_OF_MODE: Mapping[str, str] = MappingProxyType(
         "image_generation": "image",
         "video_generation": "video",
         "moderation": "moderation",
+        "rerank": "rerank",
     }
 )
 """The catalogue's and the config's word for the endpoint that serves a model -> the family that calls it."""

@@ -98,6 +98,8 @@ ENDPOINTS: Mapping[str, Mapping[str, HTTPEndpoint]] = MappingProxyType(
             content=("GET", "/videos/{video_id}/content", "variant"),
         ),
         "moderation": _endpoints(create=("POST", "/moderations")),
+        "messages": _endpoints(create=("POST", "/messages"), count_tokens=("POST", "/messages/count_tokens")),
+        "rerank": _endpoints(create=("POST", "/rerank")),
     }
 )
 """Family -> operation -> its endpoint."""

@@ -199,6 +199,29 @@ _IMAGE_BOTH = _table(
     stream=_BOOLEAN,
 )
 
+_MESSAGES = _table(
+    cache_control=_OBJECT,
+    container=_STRING_OR_OBJECT,
+    context_management=_OBJECT,
+    inference_geo=_STRING,
+    max_tokens=_CEILING,
+    mcp_servers=_list_of(_OBJECT),
+    metadata=_OBJECT,
+    output_config=_OBJECT,
+    service_tier=_one_of("auto", "standard_only"),
+    speed=_one_of("standard", "fast"),
+    stop_sequences=_list_of(_STRING),
+    stream=_BOOLEAN,
+    system=ValueRule(("string", "list")),
+    temperature=ValueRule(("number",), 0, 1),
+    thinking=_OBJECT,
+    tool_choice=_OBJECT,
+    tools=_list_of(_OBJECT),
+    top_k=_INTEGER,
+    top_p=_TOP_P,
+)
+_MESSAGES_COUNT_TOKENS = ("cache_control", "output_config", "system", "thinking", "tool_choice", "tools")
+
 OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
     {
         "chat": _CHAT,
@@ -233,6 +256,15 @@ OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
         "video.list": _table(after=_STRING, limit=ValueRule(("integer",), 0, 100), order=_ORDER),
         "video.content": _table(variant=_one_of("video", "thumbnail", "spritesheet")),
         "moderation": _table(),
+        "messages": _MESSAGES,
+        "messages.count_tokens": _table(**{name: _MESSAGES[name] for name in _MESSAGES_COUNT_TOKENS}),
+        "rerank": _table(
+            max_chunks_per_doc=_INTEGER,
+            max_tokens_per_doc=_INTEGER,
+            rank_fields=_list_of(_STRING),
+            return_documents=_BOOLEAN,
+            top_n=ValueRule(("integer",), 1),
+        ),
     }
 )
 """What is called -> parameter -> the values that it takes.

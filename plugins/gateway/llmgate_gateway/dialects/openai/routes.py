@@ -15,11 +15,15 @@ __all__ = ["openai_routes"]
 VERSION = "/v1"
 AZURE = "/openai/deployments/{deployment}"
 """The paths of Azure OpenAI, whose deployment is our model."""
+OF_OTHER_DIALECTS = frozenset({"messages"})
+"""Families of another API, whose dialect has their routes."""
 
 
 def openai_routes(dialect: str) -> Iterator[HTTPRoute]:
     """Yield every route. Each is below `/v1`, and served without it too."""
     for family, operations in ENDPOINTS.items():
+        if family in OF_OTHER_DIALECTS:
+            continue
         described = FAMILIES[family]
         for operation, endpoint in operations.items():
             takes_model = described.operations[operation].takes_model
