@@ -21,7 +21,7 @@ from llmgate_core.errors import ConfigError
 from llmgate_core.json_codec import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from llmgate_core.contract.call import ModelFacts
 
@@ -67,6 +67,7 @@ class Catalogue:
         self._prefixes: dict[str, Mapping[str, str]] = {}
         self._dates: dict[str, str] = {}
         self._of_plugins: frozenset[str] = frozenset()  # providers of which we ship no rows
+        self._unread: dict[str, Callable[[], Mapping[str, Any] | None]] = {}  # provider -> reads its plugin's file
         self.unused_rows: tuple[str, ...] = ()
         """Rows of the user's file that correct a model that no installed plugin gives."""
         self._lookups: dict[tuple[str | None, str], ModelRow | None] = {}
@@ -106,9 +107,30 @@ class Catalogue:
         copy._prefixes = dict(self._prefixes)
         copy._dates = dict(self._dates)
         copy._of_plugins = self._of_plugins
+        copy._unread = dict(self._unread)
         for part in _parts(path):
             copy.add(copy._without_unused(part, str(path)), str(path))
         return copy
+
+    def add_unread(self, provider: str, read: Callable[[], Mapping[str, Any] | None]) -> None:
+        """Add a plugin's file that is read when a model of its provider is looked up, or a name that no row has.
+
+        `read` returns what `add_of_plugin` takes, or None. Of two threads both may call it.
+        """
+        self._unread[provider] = read
+
+    def read_all(self) -> None:
+        """Read every file that was added and has not been read."""
+        for provider in tuple(self._unread):
+            self._read(provider)
+
+    def _read(self, provider: str) -> None:
+        read = self._unread.get(provider)
+        if read is not None:
+            data = read()
+            if data is not None:
+                self.add_of_plugin(data)
+            self._unread.pop(provider, None)  # last, so that no other thread finds neither the file nor its rows
 
     def add_of_plugin(self, data: Mapping[str, Any]) -> None:
         """Merge a plugin's file, checked by `usable_part`. Its bare names never win over those of shipped rows."""
@@ -123,6 +145,7 @@ class Catalogue:
             ConfigError: the file is not valid; the message has `source` and the key.
         """
         check_file(data, source)
+        self._read(data["provider"])  # whose rows come before these
         self._merge(data, source)
 
     def find(self, name: str) -> ModelRow | None:
@@ -136,6 +159,7 @@ class Catalogue:
 
     def rivals(self, name: str) -> list[str]:
         """Return the prefixes of the plugins that each serve a name, if there are several; else an empty list."""
+        self.read_all()
         prefixes = [row.prefix for row in self._rows_of_plugins(name) if row.prefix is not None]
         return sorted(prefixes) if len(prefixes) > 1 else []
 
@@ -143,20 +167,33 @@ class Catalogue:
         """Return the row for a model of one provider, by the rules of `find`."""
         return self._find_cached(provider, model)
 
+    def lookup_by_prefix(self, prefix: str, mode: str, model: str) -> ModelRow | None:
+        """Return the row for a model of the provider that serves `mode` under a prefix; None: no such row."""
+        self._read(prefix.partition("/")[0])
+        owners = [owner for owner, prefixes in self._prefixes.items() if prefixes.get(mode) == prefix]
+        return next(filter(None, (self.lookup(owner, model) for owner in owners)), None)
+
     def as_of(self, provider: str) -> str | None:
         """Return the date on which the provider's rows were checked; None: not known."""
+        self._read(provider)
         return self._dates.get(provider)
 
     def prefix_for(self, provider: str, mode: str) -> str | None:
         """Return the routing prefix that serves `mode` at `provider`; None: no plugin is known to serve it."""
+        self._read(provider)
         return self._prefixes.get(provider, {}).get(mode)
 
     def default_prefix(self, mode: str) -> str | None:
         """Return the prefix that serves `mode` at the first provider that has one, for calls without a model."""
-        return next((prefixes[mode] for prefixes in self._prefixes.values() if mode in prefixes), None)
+        first = next((prefixes[mode] for prefixes in self._prefixes.values() if mode in prefixes), None)
+        if first is None and self._unread:
+            self.read_all()
+            return self.default_prefix(mode)
+        return first
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names that begin with `prefix`, sorted."""
+        self.read_all()
         return sorted({name for rows in self._rows.values() for name in rows if name.startswith(prefix)})
 
     def near(self, name: str) -> list[str]:
@@ -178,10 +215,12 @@ class Catalogue:
 
     def _find(self, provider: str | None, name: str) -> ModelRow | None:
         if provider is not None:
+            self._read(provider)
             return next(self._matches(name, (provider,)), None)
         first = next(self._matches(name, [owner for owner in self._rows if owner not in self._of_plugins]), None)
-        if first is not None or not self._of_plugins:
+        if first is not None:
             return first
+        self.read_all()
         rows = self._rows_of_plugins(name)
         serving = [row for row in rows if row.prefix is not None]
         return next(iter(serving or rows), None) if len(serving) < 2 else None
@@ -207,6 +246,7 @@ class Catalogue:
         """Return a part of the user's file without the rows that only correct a model of which there is no row."""
         check_file(part, source)
         provider, rows = part["provider"], part["models"]
+        self._read(provider)
         known = self._rows.get(provider, {})
         if provider in self._rows and provider not in self._of_plugins:
             return part

@@ -249,11 +249,12 @@ class BaseClient(ABC):
 
         They name what is refused or left out: claims on prefixes of other distributions, rows of a catalogue for
         other providers, broken files, groups of entry points that are never read, names in the settings that match
-        nothing.
+        nothing. Reads every file of models.
 
         Raises:
             LLMGateError: as `load`.
         """
+        self.preparer.catalogue.read_all()
         return self.preparer.notices()
 
     def knows_model(self, name: str) -> bool:

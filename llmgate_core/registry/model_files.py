@@ -8,8 +8,9 @@ Source: docs/plugins/facts-and-prices.md, "What is taken from it".
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.schema import usable_part
@@ -19,38 +20,68 @@ from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import Ownership, shown
 
-__all__ = ["MAX_BYTES", "add_models", "path_of_models"]
+__all__ = ["MAX_BYTES", "add_models", "is_read_later", "path_of_models", "read_models"]
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NAMED_ROWS = 3
 
 
+def is_read_later(claim: PluginEntryPoint) -> bool:
+    """Return whether a file has its provider's name, which the entry point has too: it is then read when needed."""
+    return PurePosixPath(claim.value.partition(":")[2].strip()).stem == claim.prefix
+
+
 def add_models(catalogue: Catalogue, claim: PluginEntryPoint, ownership: Ownership) -> Iterator[PluginNotice]:
     """Add the models of one entry point to the catalogue, and yield what was left out of it."""
+    data, notices = read_models(claim, ownership)
+    if data is not None:
+        catalogue.add_of_plugin(data)
+    yield from notices
+
+
+def read_models(
+    claim: PluginEntryPoint, ownership: Ownership
+) -> tuple[Mapping[str, Any] | None, tuple[PluginNotice, ...]]:
+    """Return what the catalogue takes of an entry point's file, None if nothing, and what was left out of it."""
+    notices: list[PluginNotice] = []
+    data = _read_models(claim, ownership, notices)
+    return data, tuple(notices)
+
+
+def _read_models(
+    claim: PluginEntryPoint, ownership: Ownership, notices: list[PluginNotice]
+) -> Mapping[str, Any] | None:
     who = f"{shown((claim,))}: its file of models {claim.value}"
+
+    def leave_out(reason: str) -> None:
+        notices.append(PluginNotice("models", f"{who}{reason}", claim))
+
     try:
         data, mistakes = usable_part(decode(_content(path_of_models(claim.value))))
     except (OSError, ValueError, ImportError, ConfigError) as error:
-        yield PluginNotice("models", f"{who} is left out: {error}", claim)
-        return
+        leave_out(f" is left out: {error}")
+        return None
     provider = data["provider"]
+    if is_read_later(claim) and provider != claim.prefix:
+        leave_out(f" is left out: it has rows of the provider {provider!r}, but the entry point {claim.prefix!r}")
+        return None
     if not ownership.owns_provider(claim.distribution, provider):
         names = f"{len(data['models'])} rows of the provider {provider!r}"
         reason = f"{claim.distribution} does not own the prefix '{provider}/'"
-        yield PluginNotice("models", f"{who} is left out: it gives {names}, but {reason}", claim)
-        return
+        leave_out(f" is left out: it gives {names}, but {reason}")
+        return None
     prefixes: dict[str, str] = {}
     for mode, prefix in (data.get("prefix_by_mode") or {}).items():
         if prefix and ownership.owns(claim.distribution, prefix.strip("/")):
             prefixes[mode] = prefix.strip("/")
         else:
             reason = f"{claim.distribution} does not own the prefix {prefix!r}"
-            yield PluginNotice("models", f"{who}: prefix_by_mode.{mode} is left out: {reason}", claim)
+            leave_out(f": prefix_by_mode.{mode} is left out: {reason}")
     if mistakes:
         more = f" (and {len(mistakes) - MAX_NAMED_ROWS} more)" if len(mistakes) > MAX_NAMED_ROWS else ""
         named = "; ".join(mistakes[:MAX_NAMED_ROWS])
-        yield PluginNotice("models", f"{who}: rows are left out{more}: {named}", claim)
-    catalogue.add_of_plugin({**data, "prefix_by_mode": prefixes})
+        leave_out(f": rows are left out{more}: {named}")
+    return {**data, "prefix_by_mode": prefixes}
 
 
 def path_of_models(value: str) -> Path:

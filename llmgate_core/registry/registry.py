@@ -7,6 +7,7 @@ error each time and does not affect other routes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
@@ -33,10 +34,10 @@ from llmgate_core.registry.extensions import Extension, configured, given_extens
 from llmgate_core.registry.hooks import HookBinder
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.loading import check_info, load_claim, refused
-from llmgate_core.registry.model_files import add_models
+from llmgate_core.registry.model_files import add_models, is_read_later, read_models
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
-from llmgate_core.registry.plugin_lock import refusals, without_refused
+from llmgate_core.registry.plugin_lock import refusal_now, refusals, without_refused
 from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
@@ -111,13 +112,26 @@ class PluginRegistry:
     def add_models_to(self, catalogue: Catalogue) -> None:
         """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin.
 
-        What a file may not say, or says wrongly, is left out of it; `notices` names it.
+        What a file may not say, or says wrongly, is left out of it; `notices` names it, once the file has been read.
         """
         notices: list[PluginNotice] = []
         for claim in self.installed():
             if claim.family == "models" and self._allowed(claim) and claim not in self._unusable:
-                notices += add_models(catalogue, claim, self.ownership)
+                if is_read_later(claim):
+                    catalogue.add_unread(claim.prefix, partial(self._read_models, claim))
+                else:
+                    notices += add_models(catalogue, claim, self.ownership)
         self._of_models = tuple(notices)
+
+    def _read_models(self, claim: PluginEntryPoint) -> Mapping[str, Any] | None:
+        """Read the models of an entry point, unless its distribution has changed since the lock was checked."""
+        if (reason := refusal_now(claim.distribution)) is not None:
+            notices: tuple[PluginNotice, ...] = (PluginNotice("models", f"{shown((claim,))}: {reason}", claim),)
+            data = None
+        else:
+            data, notices = read_models(claim, self.ownership)
+        self._of_models = tuple(dict.fromkeys((*self._of_models, *notices)))
+        return data
 
     def notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins."""

@@ -130,15 +130,13 @@ class Router:
         return self._by_catalogue(family, model, fixed_prefix=fixed_prefix)
 
     def _by_prefix(self, family: str, prefix: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
-        row = None if fixed_prefix else self._catalogue.find(model)
+        may_move = family == "chat" and not fixed_prefix
+        row = self._catalogue.lookup_by_prefix(prefix, "chat", model) if may_move else None
         reason = f"the model string has the prefix {prefix}/"
-        if row and row.prefix and row.mode == "responses" and family == "chat" and self._is_chat_prefix(row, prefix):
+        if row and row.prefix and row.mode == "responses":
             prefix, reason = row.prefix, f"in the catalogue {row.name} has the mode responses"
         plugin = self._plugins.get(family, prefix)
         return self._target(plugin, family, prefix, model, self._catalogue.lookup(plugin.info.name, model), reason)
-
-    def _is_chat_prefix(self, row: ModelRow, prefix: str) -> bool:
-        return prefix == self._catalogue.prefix_for(row.provider, "chat")
 
     def _by_catalogue(self, family: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
         row = self._catalogue.find(model)
