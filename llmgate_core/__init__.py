@@ -34,7 +34,9 @@ _SETTINGS = (
     "transport ca_file extensions plugins catalogue_file "
 )
 _EXPORTS = {
+    "catalogue.description": "ModelDescription",
     "client.async_client": "AsyncClient",
+    "client.model_questions": "model_facts supports",
     "client.sync_client": "Client",
     "contract.limits": "Limits Timeouts",
     "errors": "APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError "

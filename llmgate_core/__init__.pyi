@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from llmgate_core.catalogue.description import ModelDescription as ModelDescription
 from llmgate_core.catalogue.prices import Cost as Cost
 from llmgate_core.client.async_client import AsyncClient as AsyncClient
 from llmgate_core.client.functions import acancel_responses as acancel_responses
@@ -70,6 +71,8 @@ from llmgate_core.client.functions import video_generation as video_generation
 from llmgate_core.client.functions import video_list as video_list
 from llmgate_core.client.functions import video_remix as video_remix
 from llmgate_core.client.functions import video_status as video_status
+from llmgate_core.client.model_questions import model_facts as model_facts
+from llmgate_core.client.model_questions import supports as supports
 from llmgate_core.client.sync_client import Client as Client
 from llmgate_core.contract.ledger import LedgerEntry as LedgerEntry
 from llmgate_core.contract.limits import Limits as Limits

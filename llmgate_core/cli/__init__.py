@@ -170,7 +170,21 @@ def _add_call(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        nargs="?",
+        choices=("update",),
+        help="update: take facts and prices from a list that you have downloaded, LiteLLM's or that of models.dev",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the list, a JSON file")
     parser.add_argument("--prefix", default="", help="list only models whose name starts with this")
+    parser.add_argument(
+        "--provider", action="append", default=[], metavar="NAME", help="update only this provider; can be repeated"
+    )
+    parser.add_argument("--output", metavar="PATH", help="the catalogue file to write (default: catalogue.json)")
+    parser.add_argument("--split", metavar="FOLDER", help="write one file a provider, for a plugin, into this folder")
+    parser.add_argument("--as-of", metavar="DATE", help="the date of the list (default: when the file was changed)")
 
 
 def _add_plugins(parser: argparse.ArgumentParser) -> None:

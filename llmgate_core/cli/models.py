@@ -1,4 +1,4 @@
-"""`llmgate models`: list the models of the catalogue and of the plugins."""
+"""`llmgate models`: list the models of the catalogue and of the plugins, or update a catalogue file from a list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ __all__ = ["run"]
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print one model a line."""
+    """Print one model a line, or update a catalogue file."""
+    if given.action == "update":
+        from llmgate_core.cli.models_update import update
+
+        return update(given)
     preparer = Client().preparer
     rows = [row for row in (*_of_catalogue(preparer), *_of_plugins(preparer)) if row["name"].startswith(given.prefix)]
     for row in rows:
