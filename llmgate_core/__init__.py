@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 # asynchronous twin; and the fields of `Settings`.
 _METHODS = (
     "completion text_completion responses get_responses cancel_responses delete_responses list_input_items "
-    "compact_responses count_input_tokens embedding moderation messages count_message_tokens rerank transcription "
+    "compact_responses count_input_tokens messages count_message_tokens embedding moderation rerank transcription "
     "translation speech image_generation image_edit image_variation video_generation video_status video_list "
     "video_content video_remix video_delete "
 )

@@ -22,7 +22,8 @@ from argument_types import arguments_of
 from make_twins import ROOT, formatted
 
 CORE = ROOT / "llmgate_core"
-CALLS = [CORE / "client" / name for name in ("async_text_calls.py", "async_media_calls.py")]
+KINDS_OF_CALLS = ("text", "message", "score", "media")
+CALLS = [CORE / "client" / f"async_{kind}_calls.py" for kind in KINDS_OF_CALLS]
 HEAD = "# Made by tools/make_stubs.py from {}: edit there, then run `make twins`.\n"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,7 +39,7 @@ def function_stubs() -> str:
     """Return `client/functions.pyi`."""
     twins = [CORE / "client" / path.name.removeprefix("async_") for path in CALLS]
     parts = [
-        HEAD.format("async_text_calls.py and async_media_calls.py"),
+        HEAD.format("async_*_calls.py"),
         "from llmgate_core.client.async_client import AsyncClient",
         "from llmgate_core.client.sync_client import Client",
     ]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.calls.explained import ExplainedRequest, Explanation, StandIns, explained, fates
@@ -31,10 +33,16 @@ INPUT_OF = {
     "image": "prompt",
     "video": "prompt",
     "moderation": "input",
+    "messages": "messages",
+    "rerank": "query",
     "transcription": "file",
     "translation": "file",
 }
 EXAMPLE_FILE = ("recording.wav", b"RIFF")
+OTHER_INPUTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"messages": {"max_tokens": 1024}, "rerank": {"documents": ["a document", "another document"]}}
+)
+"""Family -> what else a call needs to be one."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -63,11 +71,13 @@ def _prepare(client: Client, given: argparse.Namespace, refusals: list[str]) -> 
     elif name == "file":
         value = EXAMPLE_FILE
     arguments = call_arguments(given)
+    inputs = {name: value, **OTHER_INPUTS.get(given.family, {})}
+    inputs = {name: value for name, value in inputs.items() if name not in arguments}
     if given.stream:
         arguments["stream"] = True
     while True:
         try:
-            return client.prepare(given.family, given.model, {name: value}, dict(arguments))
+            return client.prepare(given.family, given.model, inputs, dict(arguments))
         except UnsupportedParamsError as error:
             if error.param not in arguments:
                 raise

@@ -220,16 +220,6 @@ class ResponsesInputTokensArguments(CallOptions, total=False):
     truncation: Literal["auto", "disabled"] | None
 
 
-class EmbeddingArguments(CallOptions, total=False):
-    """Arguments of `embedding`."""
-
-    dimensions: int | None
-    """1 or more."""
-
-    encoding_format: Literal["float", "base64"] | None
-    user: str | None
-
-
 class MessagesArguments(CallOptions, total=False):
     """Arguments of `messages`."""
 
@@ -270,6 +260,16 @@ class MessagesCountTokensArguments(CallOptions, total=False):
     thinking: Mapping[str, Any] | None
     tool_choice: Mapping[str, Any] | None
     tools: Sequence[Mapping[str, Any]] | None
+
+
+class EmbeddingArguments(CallOptions, total=False):
+    """Arguments of `embedding`."""
+
+    dimensions: int | None
+    """1 or more."""
+
+    encoding_format: Literal["float", "base64"] | None
+    user: str | None
 
 
 class RerankArguments(CallOptions, total=False):

@@ -14,6 +14,8 @@ from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.loop import call_steps
 from llmgate_core.calls.results import TypedReader
 from llmgate_core.client.async_media_calls import AsyncMediaCalls
+from llmgate_core.client.async_message_calls import AsyncMessageCalls
+from llmgate_core.client.async_score_calls import AsyncScoreCalls
 from llmgate_core.client.async_text_calls import AsyncTextCalls
 from llmgate_core.client.relay_calls import RelayCalls  # sync: from llmgate_core.client.base import BaseClient
 from llmgate_core.transports.selection import AsyncTransportSelector
@@ -24,6 +26,8 @@ __all__ = ["AsyncClient"]
 class AsyncClient(
     RelayCalls,  # sync: BaseClient,
     AsyncTextCalls,
+    AsyncMessageCalls,
+    AsyncScoreCalls,
     AsyncMediaCalls,
 ):
     """An asynchronous client. Each event loop has its own connections; as a context manager it closes them."""

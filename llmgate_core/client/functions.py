@@ -15,13 +15,16 @@ from typing import Any
 
 from llmgate_core.client.async_client import AsyncClient
 from llmgate_core.client.media_calls import MediaCalls
+from llmgate_core.client.message_calls import MessageCalls
+from llmgate_core.client.score_calls import ScoreCalls
 from llmgate_core.client.sync_client import Client
 from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.settings.options import hide_key
 
 METHODS = tuple(
     name
-    for name, method in {**vars(TextCalls), **vars(MediaCalls)}.items()
+    for kind in (TextCalls, MessageCalls, ScoreCalls, MediaCalls)
+    for name, method in vars(kind).items()
     if isfunction(method) and not name.startswith("_")
 )
 

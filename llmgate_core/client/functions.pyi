@@ -1,4 +1,4 @@
-# Made by tools/make_stubs.py from async_text_calls.py and async_media_calls.py: edit there, then run `make twins`.
+# Made by tools/make_stubs.py from async_*_calls.py: edit there, then run `make twins`.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, overload
@@ -316,45 +316,6 @@ def count_input_tokens(
     Source: OpenAI API reference, POST /responses/input_tokens.
     """
 
-def embedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-    """Turn text into vectors.
-
-    Args:
-        model: a model string.
-        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
-            takes at once are sent in several requests, with one result.
-        **arguments: as for `completion`; `dimensions` is the length of the vectors.
-
-    Returns:
-        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
-        in `vectors`.
-
-    Raises:
-        LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-    Source: OpenAI API reference, POST /embeddings.
-    """
-
-def moderation(
-    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
-) -> ModerationResponse:
-    """Judge whether text and images are harmful.
-
-    Args:
-        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
-            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
-        model: a model string; None: the default model of the default provider.
-        **arguments: options, docs/guide/options.md.
-
-    Returns:
-        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
-
-    Raises:
-        LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-    Source: OpenAI API reference, POST /moderations.
-    """
-
 @overload
 def messages(
     model: str,
@@ -413,6 +374,45 @@ def count_message_tokens(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: Anthropic API reference, POST /v1/messages/count_tokens.
+    """
+
+def embedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn text into vectors.
+
+    Args:
+        model: a model string.
+        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
+            takes at once are sent in several requests, with one result.
+        **arguments: as for `completion`; `dimensions` is the length of the vectors.
+
+    Returns:
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
+        in `vectors`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /embeddings.
+    """
+
+def moderation(
+    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
+) -> ModerationResponse:
+    """Judge whether text and images are harmful.
+
+    Args:
+        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
+            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
+        model: a model string; None: the default model of the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /moderations.
     """
 
 def rerank(
@@ -1011,45 +1011,6 @@ async def acount_input_tokens(
     Source: OpenAI API reference, POST /responses/input_tokens.
     """
 
-async def aembedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-    """Turn text into vectors.
-
-    Args:
-        model: a model string.
-        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
-            takes at once are sent in several requests, with one result.
-        **arguments: as for `completion`; `dimensions` is the length of the vectors.
-
-    Returns:
-        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
-        in `vectors`.
-
-    Raises:
-        LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-    Source: OpenAI API reference, POST /embeddings.
-    """
-
-async def amoderation(
-    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
-) -> ModerationResponse:
-    """Judge whether text and images are harmful.
-
-    Args:
-        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
-            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
-        model: a model string; None: the default model of the default provider.
-        **arguments: options, docs/guide/options.md.
-
-    Returns:
-        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
-
-    Raises:
-        LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-    Source: OpenAI API reference, POST /moderations.
-    """
-
 @overload
 async def amessages(
     model: str,
@@ -1108,6 +1069,45 @@ async def acount_message_tokens(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: Anthropic API reference, POST /v1/messages/count_tokens.
+    """
+
+async def aembedding(model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
+    """Turn text into vectors.
+
+    Args:
+        model: a model string.
+        input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
+            takes at once are sent in several requests, with one result.
+        **arguments: as for `completion`; `dimensions` is the length of the vectors.
+
+    Returns:
+        An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
+        in `vectors`.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /embeddings.
+    """
+
+async def amoderation(
+    input: str | Sequence[str] | Sequence[Mapping[str, Any]], model: str | None = None, **arguments: Unpack[CallOptions]
+) -> ModerationResponse:
+    """Judge whether text and images are harmful.
+
+    Args:
+        input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
+            `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
+        model: a model string; None: the default model of the default provider.
+        **arguments: options, docs/guide/options.md.
+
+    Returns:
+        A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
+
+    Source: OpenAI API reference, POST /moderations.
     """
 
 async def arerank(

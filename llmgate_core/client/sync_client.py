@@ -16,6 +16,8 @@ from llmgate_core.calls.results import TypedReader
 from llmgate_core.calls.sync_driver import run
 from llmgate_core.client.base import BaseClient
 from llmgate_core.client.media_calls import MediaCalls
+from llmgate_core.client.message_calls import MessageCalls
+from llmgate_core.client.score_calls import ScoreCalls
 from llmgate_core.client.text_calls import TextCalls
 from llmgate_core.transports.selection import TransportSelector
 
@@ -25,6 +27,8 @@ __all__ = ["Client"]
 class Client(
     BaseClient,
     TextCalls,
+    MessageCalls,
+    ScoreCalls,
     MediaCalls,
 ):
     """A synchronous client. Threads share its connections; as a context manager it closes them."""

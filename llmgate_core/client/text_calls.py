@@ -1,5 +1,5 @@
 # Made from llmgate_core/client/async_text_calls.py by tools/make_twins.py: edit that file, then run `make twins`.
-"""The functions for text of the synchronous client: what each is called with, and what comes back.
+"""The functions of the synchronous client that answer with text: what each is called with, and what comes back.
 
 Only signatures are here; preparing and sending are the client's. `make twins` writes from this module the synchronous
 twin, the module functions, and the names that `llmgate_core` exports. To add an operation: a row in
@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 
     from llmgate_core.client.arguments import (
         AnyChatArguments,
-        AnyMessagesArguments,
         AnyResponsesArguments,
         AnyResponsesRetrieveArguments,
         AnyTextCompletionArguments,
         ChatArguments,
-        EmbeddingArguments,
-        MessagesArguments,
-        MessagesCountTokensArguments,
-        RerankArguments,
         ResponsesArguments,
         ResponsesCompactArguments,
         ResponsesInputItemsArguments,
@@ -43,10 +38,6 @@ if TYPE_CHECKING:
     from llmgate_core.types.audio import Transcription
     from llmgate_core.types.base import Deleted, Page
     from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
-    from llmgate_core.types.embedding import EmbeddingResponse
-    from llmgate_core.types.messages import MessageEvent, MessageObject, MessageTokens
-    from llmgate_core.types.moderation import ModerationResponse
-    from llmgate_core.types.rerank import RerankResponse
     from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
     from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
 
@@ -57,7 +48,7 @@ __all__ = ["TextCalls"]
 
 @hide_keys
 class TextCalls(Caller):
-    """Chat, completions, the Responses API, embeddings and moderation."""
+    """Chat, completions and the Responses API."""
 
     # fmt: off
     @overload
@@ -303,131 +294,4 @@ class TextCalls(Caller):
         Source: OpenAI API reference, POST /responses/input_tokens.
         """
         result: InputTokens = self._call("responses", model, {"input": input}, arguments, operation="input_tokens")
-        return result
-
-    def embedding(self, model: str, input: TextValue, **arguments: Unpack[EmbeddingArguments]) -> EmbeddingResponse:
-        """Turn text into vectors.
-
-        Args:
-            model: a model string.
-            input: a string, a list of strings, a list of tokens, or a list of such lists. More than the endpoint
-                takes at once are sent in several requests, with one result.
-            **arguments: as for `completion`; `dimensions` is the length of the vectors.
-
-        Returns:
-            An `EmbeddingResponse` with a vector in `data` for each input, in their order, and all of them as an array
-            in `vectors`.
-
-        Raises:
-            LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-        Source: OpenAI API reference, POST /embeddings.
-        """
-        result: EmbeddingResponse = self._call("embedding", model, {"input": input}, arguments)
-        return result
-
-    def moderation(
-        self,
-        input: str | Sequence[str] | Sequence[Mapping[str, Any]],
-        model: str | None = None,
-        **arguments: Unpack[CallOptions],
-    ) -> ModerationResponse:
-        """Judge whether text and images are harmful.
-
-        Args:
-            input: a string; a list of strings; or a list of parts, `{"type": "text", "text": ...}` and
-                `{"type": "image_url", "image_url": {"url": ...}}`, which are judged together.
-            model: a model string; None: the default model of the default provider.
-            **arguments: options, docs/guide/options.md.
-
-        Returns:
-            A `ModerationResponse` with one verdict in `results` for each string, or one for all parts.
-
-        Raises:
-            LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-        Source: OpenAI API reference, POST /moderations.
-        """
-        result: ModerationResponse = self._call("moderation", model, {"input": input}, arguments)
-        return result
-
-    # fmt: off
-    @overload
-    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: Literal[True], **arguments: Unpack[MessagesArguments]) -> Stream[MessageEvent]: ...
-    @overload
-    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: Literal[False] | None = ..., **arguments: Unpack[MessagesArguments]) -> MessageObject: ...
-    @overload
-    def messages(self, model: str, messages: MessagesValue, max_tokens: int, *, stream: bool | None, **arguments: Unpack[MessagesArguments]) -> MessageObject | Stream[MessageEvent]: ...
-    # fmt: on
-    def messages(
-        self, model: str, messages: MessagesValue, max_tokens: int, **arguments: Unpack[AnyMessagesArguments]
-    ) -> Any:
-        """Chat with a model in the shape of Anthropic's Messages API, which is converted where a provider has none.
-
-        Args:
-            model: a model string, such as `anthropic/claude-opus-4-8`.
-            messages: a list of messages: dicts with `role` and `content`, a string or a list of blocks. A string is
-                one message of the user.
-            max_tokens: the most tokens that the answer may have.
-            stream: True returns the answer's events, as they arrive.
-            **arguments: as for `completion`; `system` is the system prompt.
-
-        Returns:
-            A `MessageObject`; with `stream=True`: `Stream[MessageEvent]`.
-
-        Raises:
-            LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-        Source: Anthropic API reference, POST /v1/messages.
-        """
-        inputs = {"messages": messages, "max_tokens": max_tokens}
-        return self._call("messages", model, inputs, arguments)
-
-    def count_message_tokens(
-        self, model: str, messages: MessagesValue, **arguments: Unpack[MessagesCountTokensArguments]
-    ) -> MessageTokens:
-        """Return how many tokens the input of a Messages call has.
-
-        Args:
-            model: a model string.
-            messages: the messages to count, as for `messages`.
-            **arguments: as for `messages`; `system` and `tools` count too.
-
-        Returns:
-            A `MessageTokens`, whose `input_tokens` is the number.
-
-        Raises:
-            LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-        Source: Anthropic API reference, POST /v1/messages/count_tokens.
-        """
-        result: MessageTokens = self._call(
-            "messages", model, {"messages": messages}, arguments, operation="count_tokens"
-        )
-        return result
-
-    def rerank(
-        self,
-        model: str,
-        query: str,
-        documents: Sequence[str | Mapping[str, Any]],
-        **arguments: Unpack[RerankArguments],
-    ) -> RerankResponse:
-        """Order documents by how relevant they are to a query.
-
-        Args:
-            model: a model string, such as `cohere/rerank-v3.5`.
-            query: what the documents are compared with.
-            documents: strings, or objects with a `text`.
-            **arguments: as for `completion`; `top_n` is how many results come back.
-
-        Returns:
-            A `RerankResponse` with the index and the score of each document in `results`, the best first.
-
-        Raises:
-            LLMGateError: every failure; the classes are in docs/guide/errors.md.
-
-        Source: Cohere API reference, POST /v2/rerank; Jina API reference, POST /v1/rerank.
-        """
-        result: RerankResponse = self._call("rerank", model, {"query": query, "documents": documents}, arguments)
         return result

@@ -43,6 +43,8 @@ REQUIRED = MappingProxyType(
         "responses": "output",
         "embedding": "data",
         "moderation": "results",
+        "messages": "content",
+        "rerank": "results",
     }
 )
 """Family -> the list that a complete response must contain."""
