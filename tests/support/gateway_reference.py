@@ -52,7 +52,8 @@ def all_routes() -> tuple[HTTPRoute, ...]:
 def calls_part() -> str:
     """Return the table of the routes that call a model."""
     lines = ["| request | call | body | query |", "|---|---|---|---|"]
-    for route in all_routes():
+    served = {(route.method, route.path): route for route in reversed(all_routes())}  # of two the first
+    for route in reversed(served.values()):
         if not route.is_page and not route.names_model:
             query = ", ".join(f"`{name}`" for name in sorted(route.query))
             kind = ("form or JSON" if route.takes_files else "JSON") if route.has_body else ""

@@ -28,7 +28,7 @@ from llmgate_gateway.calls.snapshot import ConfigSnapshot
 from llmgate_gateway.config import ConfigSource, GatewayConfig, config_of
 from llmgate_gateway.config.extensions import extensions_of
 from llmgate_gateway.dialects.contract import Dialect
-from llmgate_gateway.dialects.loading import load_dialects
+from llmgate_gateway.dialects.loading import load_dialects, recognized_dialects
 from llmgate_gateway.http.body import read_whole
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.http.early import CLOSE, send_early
@@ -110,6 +110,7 @@ class Gateway:
     ) -> None:
         config = config_of(config)
         self._dialects = load_dialects(config.general.dialects, config.plugins)
+        self._recognized = recognized_dialects(self._dialects)
         self._pages = {_page_key(name): page for name, page in (pages or {}).items()}
         self._routes = _routes_of(self._dialects.values(), self._pages)
         extensions = extensions_of(config.settings, config.plugins)
@@ -235,7 +236,7 @@ class Gateway:
             except (Exception, SystemExit) as error:  # noqa: BLE001  # an answer and a line in the log, whatever failed
                 failure = failure_of(request, error)
             if failure is not None and not request.head_sent:  # out of the handler, which keeps the body in memory
-                await send_early(request, request.error_reply(failure.error), close=failure.close)
+                await send_early(request, request.error_response(failure.error), close=failure.close)
         except asyncio.CancelledError:
             if not request.was_stopped():
                 record.outcome = "cancelled"
@@ -303,20 +304,33 @@ class Gateway:
             request.extra_headers.append(CLOSE)
         if general.cors.allow_origins:
             request.extra_headers += origin_headers(general.cors, request.headers)
+        self._take_dialect(request, match.route)
         check_head(request.raw_headers, general.limits)
-        if (route := match.route) is not None and route.dialect:
-            request.error_reply = self._dialects[route.dialect].error_reply
         return match
+
+    def _take_dialect(self, request: ClientRequest, route: HTTPRoute | None) -> None:
+        """Let a request have the dialect of its route; of a path that dialects share, or none has, its client's."""
+        name = "" if route is None else route.dialect
+        if (route is None or route.family == "models") and self._recognized:
+            path, headers = request.record.path, request.headers
+            name = next((own for own, it in self._recognized.items() if it.recognizes(headers, path)), name)
+        if not name:
+            return
+        request.dialect = name
+        request.error_reply = self._dialects[name].error_reply
+        if (recognized := self._recognized.get(name)) is not None:
+            request.keep_alive, request.id_header = recognized.keep_alive, recognized.id_header
 
     async def _answer(
         self, request: ClientRequest, snapshot: ConfigSnapshot, route: HTTPRoute, ids: Mapping[str, str]
     ) -> None:
         """Answer a request of a dialect."""
-        record, dialect = request.record, self._dialects[route.dialect]
+        record, dialect = request.record, self._dialects[request.dialect]
         record.family, record.operation = route.family, route.operation
         if route.family == "models":
             record.outcome = "finished"
-            await send_early(request, models_reply(request.caller, snapshot.deployments, dialect, ids))
+            query = request.scope.get("query_string", b"")
+            await send_early(request, models_reply(request.caller, snapshot.deployments, dialect, ids, query))
             return
         if TRACEPARENT in request.headers:
             record.traceparent = request.traceparent()

@@ -15,10 +15,11 @@ __all__ = ["is_allowed", "origin_headers", "preflight"]
 
 LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 EXPOSED = (
-    b"x-request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
+    b"x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
-    b"x-llmgate-request-id, x-llmgate-model, x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, x-llmgate-cost"
+    b"x-llmgate-request-id, x-llmgate-model, x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, "
+    b"x-llmgate-cost, x-llmgate-estimated"
 )
 
 

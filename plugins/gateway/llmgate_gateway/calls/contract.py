@@ -13,12 +13,36 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate_core.serving import CallRecord
+from llmgate_core.serving import CallRecord, LedgerEntry
 from llmgate_gateway.access.stores import Stores
 from llmgate_gateway.http.caller import Caller
 from llmgate_gateway.telemetry.record import RequestRecord
 
-__all__ = ["Answer", "GatewayCall", "Handler", "Middleware", "MiddlewareFactory", "MiddlewareSetup", "chain"]
+__all__ = [
+    "Answer",
+    "GatewayCall",
+    "Handler",
+    "Middleware",
+    "MiddlewareFactory",
+    "MiddlewareSetup",
+    "OwnAPI",
+    "chain",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAPI:
+    """What of a call only an upstream of the client's own API understands, which depends on the deployment.
+
+    Attributes:
+        headers: go upstream with the call where the deployment serves the call's family itself.
+        fields: of the body: they are left out where another family carries the call.
+        ledger: what is recorded then.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    ledger: tuple[LedgerEntry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -36,6 +60,7 @@ class GatewayCall:
         reply_headers: headers of every response to this request, an error too.
         on_end: called when the request has ended, in whatever way, the newest first.
         size: how many bytes `body` was parsed from.
+        own_api: what goes only to an upstream of the client's own API; None: there is nothing of the kind.
     """
 
     caller: Caller
@@ -49,6 +74,17 @@ class GatewayCall:
     reply_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     on_end: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     size: int = 0
+    own_api: OwnAPI | None = None
+
+    def leave_own_api(self) -> None:
+        """Leave out what only an upstream of the client's own API understands, and record that."""
+        if (own := self.own_api) is None:
+            return
+        self.own_api = None
+        self.record.ledger = (*self.record.ledger, *own.ledger)
+        if not own.fields.isdisjoint(self.body):
+            self.body = {name: value for name, value in self.body.items() if name not in own.fields}
+            self.content = None
 
     async def aclose(self) -> None:
         """Run and forget `on_end`; one that fails does not keep the others from running."""

@@ -68,8 +68,13 @@ async def call_upstream(call: GatewayCall, *, deployments: Deployments, keeps_bo
     record.deployment, record.model = deployment.label, target.model or None
     record.provider, record.plugin = target.plugin.info.name, target.plugin.distribution
     call.reply_headers += selection.headers
+    if target.family != call.family:
+        call.leave_own_api()
     asks_usage = deployment.may_ask_usage(is_large=call.size > LARGE_BYTES) and lacks_usage(call.family, call.body)
     arguments = deployment.call_arguments(call.body, traceparent=record.traceparent, organization=call.organization)
+    if call.own_api is not None:
+        configured = arguments.get("extra_headers", deployment.extra_headers)
+        arguments["extra_headers"] = {**call.own_api.headers, **configured}
     if log.isEnabledFor(logging.DEBUG):
         _show(call, selection.model, {**deployment.arguments, **arguments})
     content_log = ContentLog(record, call.body, deployment.key_leaks) if deployment.logs_content else None

@@ -40,7 +40,7 @@ MIDDLEWARE: Final = "middleware"
 STORES: Final = "stores"
 DIALECTS: Final = "dialects"
 """The groups of entry points, without `llmgate.gateway.` before them."""
-BUILTIN_DIALECTS: Final = ("openai",)
+BUILTIN_DIALECTS: Final = ("openai", "anthropic")
 WHAT_IS_NEEDED: Final = MappingProxyType(
     {
         MIDDLEWARE: ("a function that returns a middleware", ("__call__",)),

@@ -7,7 +7,7 @@ all dialects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.config.schema.general import GeneralSettings
@@ -15,7 +15,7 @@ from llmgate_gateway.http.request import ClientRequest
 from llmgate_gateway.http.responses import ErrorFacts, Reply
 from llmgate_gateway.http.routes import HTTPRoute
 
-__all__ = ["Dialect"]
+__all__ = ["Dialect", "RecognizedDialect"]
 
 
 class Dialect(Protocol):
@@ -71,4 +71,36 @@ class Dialect(Protocol):
 
     def model(self, name: str) -> Reply:
         """Return the description of one model."""
+        ...
+
+
+@runtime_checkable
+class RecognizedDialect(Dialect, Protocol):
+    """A dialect whose clients are recognized by their requests: it shares paths with others, and has its own headers.
+
+    Attributes:
+        keep_alive: what is sent into a stream of events that has been silent for `timeouts.stream_comment`.
+        id_header: the header of every response in which its clients look for the id of their request, in lower case.
+    """
+
+    keep_alive: bytes
+    id_header: bytes
+
+    def recognizes(self, headers: Mapping[bytes, bytes], path: str) -> bool:
+        """Return whether a request comes from a client of this dialect.
+
+        Asked for the list of models, which has one path in all dialects, and for a path that no dialect has.
+
+        Args:
+            headers: of the request, by lower-case name.
+            path: as it was sent.
+        """
+        ...
+
+    def model_page(self, names: Sequence[str], query: bytes) -> Reply:
+        """Return the part of the list of models that a query asks for.
+
+        Raises:
+            RefusedError: the query is not valid.
+        """
         ...

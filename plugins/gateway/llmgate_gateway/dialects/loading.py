@@ -7,13 +7,14 @@ from types import MappingProxyType
 
 from llmgate_gateway.config.extensions import DIALECTS, load_extension
 from llmgate_gateway.config.schema.file_schema import PluginChoice
-from llmgate_gateway.dialects.contract import Dialect
+from llmgate_gateway.dialects.anthropic.dialect import AnthropicDialect
+from llmgate_gateway.dialects.contract import Dialect, RecognizedDialect
 from llmgate_gateway.dialects.openai.dialect import OpenAIDialect
 
-__all__ = ["load_dialects"]
+__all__ = ["load_dialects", "recognized_dialects"]
 
-OPENAI = OpenAIDialect()
-BUILTIN: Mapping[str, Dialect] = MappingProxyType({OPENAI.name: OPENAI})
+OPENAI, ANTHROPIC = OpenAIDialect(), AnthropicDialect()
+BUILTIN: Mapping[str, Dialect] = MappingProxyType({OPENAI.name: OPENAI, ANTHROPIC.name: ANTHROPIC})
 
 
 def load_dialects(names: Iterable[str], plugins: PluginChoice) -> Mapping[str, Dialect]:
@@ -26,3 +27,8 @@ def load_dialects(names: Iterable[str], plugins: PluginChoice) -> Mapping[str, D
     """
     dialects = {name: BUILTIN[name] if name in BUILTIN else load_extension(DIALECTS, name, plugins) for name in names}
     return MappingProxyType(dialects)
+
+
+def recognized_dialects(dialects: Mapping[str, Dialect]) -> Mapping[str, RecognizedDialect]:
+    """Return those of the dialects whose clients are recognized by their requests."""
+    return MappingProxyType({name: it for name, it in dialects.items() if isinstance(it, RecognizedDialect)})

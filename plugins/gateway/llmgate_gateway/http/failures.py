@@ -89,7 +89,7 @@ async def end_stopped(request: ClientRequest) -> None:
         record.outcome = "refused" if record.provider is None else "failed"
         record.error_code = SLOW_BODY.code
         if not request.head_sent:
-            await send_reply(request.send, request.error_reply(SLOW_BODY), (CLOSE,))
+            await send_reply(request.send, request.error_response(SLOW_BODY), (CLOSE,))
     elif not request.head_sent:
         record.outcome, record.error_code = "failed", STOPPING.code
-        await send_reply(request.send, request.error_reply(error_facts(STOPPING)), (CLOSE,))
+        await send_reply(request.send, request.error_response(error_facts(STOPPING)), (CLOSE,))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Literal, Protocol
 
@@ -23,6 +24,7 @@ from llmgate_gateway.http.responses import (
     Message,
     RawHeaders,
     Receive,
+    Reply,
     Scope,
     Send,
     send_body,
@@ -38,7 +40,7 @@ CLIENT_ID = re.compile(rb"[0-9A-Za-z][0-9A-Za-z._:/+=-]{0,127}")
 PROGRESS_BYTES = 4096
 """How much of a body must arrive within `timeouts.body`: a slow drip does not count as progress."""
 StopReason = Literal["gone", "slow body", "slow reader", "shutdown"]
-COMMENT = b": keep-alive\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
 """An event stream's comment, which clients skip. Source: WHATWG HTML, section 9.2.7, "Authoring notes"."""
 EVENT_END = b"\n\n"
 
@@ -79,10 +81,12 @@ class ClientRequest:
         stopped_by: what ended it from outside; None: nothing did.
         waiting_for, waiting_since: what it is waiting for the client to do, and since when, in monotonic seconds.
         body_waited: seconds that it has waited for the client's body in all. body_since: as `waiting_since`, for all.
-        comment_seconds: of silence after which an event stream gets a comment; None: never.
+        comment_seconds: of silence after which an event stream gets `keep_alive`; None: never.
+        keep_alive: a comment, or an event that says nothing, as the clients of the dialect expect it.
+        id_header: one more header for the id of the request, in which the clients of the dialect look for it.
         extra_headers: of every response to this request.
         caller: whose key the request came with; `is_authenticated`: that has been found out.
-        error_reply: gives errors the shape of the request's dialect.
+        dialect: the name of the request's dialect. error_reply: gives errors its shape.
         large_work: does what a large body takes.
     """
 
@@ -97,7 +101,10 @@ class ClientRequest:
     waiting_since = 0.0
     body_waited = 0.0
     body_since = 0.0
+    dialect = ""
     comment_seconds: float | None = None
+    keep_alive = KEEP_ALIVE
+    id_header: bytes | None = None
     _next_mark = 0
     _waited = 0.0
     _ends_event = False  # what was sent last ends an event: a comment may follow
@@ -168,6 +175,10 @@ class ClientRequest:
         value = self.headers.get(b"openai-organization")
         return None if value is None else value.decode("latin-1")
 
+    def error_response(self, error: ErrorFacts) -> Reply:
+        """Return the response for an error, in the shape of the dialect; without a valid key all are the same."""
+        return self.error_reply(replace(error, request_id=self.record.request_id) if self.is_authenticated else error)
+
     def echo_id(self) -> None:
         """Keep the id that the client gives its request, and send it back instead of the upstream's."""
         value = self.headers.get(REQUEST_ID, b"")
@@ -229,19 +240,22 @@ class ClientRequest:
         record, headers = self.record, head["headers"]
         record.status = head["status"]
         record.first_byte_seconds = monotonic() - record.started
+        if self.id_header is not None and self.is_authenticated:
+            shown = dict(headers).get(REQUEST_ID) or record.request_id.encode()
+            headers = [*headers, (self.id_header, shown)]
         if record.client_request_id is not None:
             headers = [header for header in headers if header[0] != REQUEST_ID]
         head["headers"] = [*headers, *self.extra_headers]
 
     def send_comment(self) -> None:
-        """Send a comment into a silent event stream, unless the client has not read the last one."""
+        """Send `keep_alive` into a silent event stream, unless the client has not read the last one."""
         if self._ends_event and (self._comment is None or self._comment.done()):
             self.waiting_since = monotonic()
             self._comment = self.loop.create_task(self._send_comment())
 
     async def _send_comment(self) -> None:
         if self.waiting_for is None and not self.finished:
-            await self._send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+            await self._send({"type": "http.response.body", "body": self.keep_alive, "more_body": True})
 
     @property
     def server_lingers(self) -> bool:

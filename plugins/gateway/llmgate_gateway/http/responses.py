@@ -58,9 +58,10 @@ NO_PAGE = (
 )
 """For every response that is not one of our own pages: whatever its content type, a browser runs nothing of it."""
 PASSED = frozenset({"retry-after", "retry-after-ms", "openai-processing-ms"})  # x-request-id is set apart
-RATE_LIMIT = "x-ratelimit-"
+RATE_LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
+"""Beginnings of the names of the headers that say how much a key has left."""
 PASSED_AS_SENT = frozenset(name.encode() for name in PASSED)
-RATE_LIMIT_AS_SENT = RATE_LIMIT.encode()
+RATE_LIMITS_AS_SENT = tuple(start.encode() for start in RATE_LIMITS)
 MAX_LEDGER_BYTES = 2048
 SLICE_BYTES = 256 * 1024
 MAX_VALUE_CHARACTERS = 512
@@ -82,6 +83,7 @@ class ErrorFacts:
     Attributes:
         code, param, kind: the fields of OpenAI's error object; `kind` is its `type`. None: not set.
         headers: of the response, besides `content-type`.
+        request_id: the gateway's; None where the client may not know it.
     """
 
     status: int
@@ -90,6 +92,7 @@ class ErrorFacts:
     param: str | None = None
     kind: str | None = None
     headers: RawHeaders = ()
+    request_id: str | None = None
 
 
 ErrorShape = Callable[[ErrorFacts], Reply]
@@ -156,7 +159,7 @@ def passed_headers(upstream: Mapping[str, str], secrets: KeyLeakDetector) -> lis
     return [
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in upstream.items()
-        if (name in PASSED or name.startswith(RATE_LIMIT)) and may_pass(value, secrets) and name.isascii()
+        if (name in PASSED or name.startswith(RATE_LIMITS)) and may_pass(value, secrets) and name.isascii()
     ]
 
 
@@ -165,7 +168,7 @@ def passed_raw_headers(upstream: RawHeaders, secrets: KeyLeakDetector) -> list[t
     listed = [
         header
         for header in upstream
-        if (name := header[0].lower()) in PASSED_AS_SENT or name.startswith(RATE_LIMIT_AS_SENT)
+        if (name := header[0].lower()) in PASSED_AS_SENT or name.startswith(RATE_LIMITS_AS_SENT)
     ]
     return passed_headers(Headers(listed), secrets) if listed else []
 
@@ -175,7 +178,7 @@ def unmasked_headers(upstream: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in upstream.items()
-        if (name in PASSED or name.startswith(RATE_LIMIT))
+        if (name in PASSED or name.startswith(RATE_LIMITS))
         and name.isascii()
         and is_clean(value)
         and len(value) <= MAX_VALUE_CHARACTERS

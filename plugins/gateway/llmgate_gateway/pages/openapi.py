@@ -31,12 +31,18 @@ REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "image.variation": ("model", "image"),
         "video.create": ("model", "prompt"),
         "moderation.create": ("model", "input"),
+        "messages.create": ("model", "max_tokens", "messages"),
+        "messages.count_tokens": ("model", "messages"),
+        "rerank.create": ("model", "query", "documents"),
     }
 )
 FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "model": {"type": "string", "description": "A name from `/v1/models`, or one that its patterns match."},
         "messages": {"type": "array", "items": {"type": "object"}},
+        "max_tokens": {"type": "integer"},
+        "documents": {"type": "array"},
+        "query": {},
         "file": {"type": "string", "format": "binary"},
         "image": {"type": "string", "format": "binary"},
         "voice": {},
@@ -71,6 +77,8 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "image": "Images",
         "video": "Videos",
         "moderation": "Moderations",
+        "messages": "Messages",
+        "rerank": "Rerank",
         "models": "Models",
         "page": "Gateway",
     }
@@ -83,8 +91,37 @@ ERROR = {
     "description": "An error in OpenAI's shape; the status and code are the upstream's where it sent them.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
+MESSAGES_ERROR = {
+    "description": "An error in the shape of Anthropic's API; the status is the upstream's where it sent one.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/MessagesError"}}},
+}
+ERRORS: Mapping[str, Any] = MappingProxyType({"anthropic": MESSAGES_ERROR})
+"""Dialect -> its errors, where they are not OpenAI's."""
+KEYS: Mapping[str, Any] = MappingProxyType(
+    {
+        "key": {"type": "http", "scheme": "bearer"},
+        "x_api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    }
+)
 SCHEMAS: Mapping[str, Any] = MappingProxyType(
     {
+        "MessagesError": {
+            "type": "object",
+            "required": ["type", "error", "request_id"],
+            "properties": {
+                "type": {"const": "error"},
+                "request_id": {"type": ["string", "null"]},
+                "error": {
+                    "type": "object",
+                    "required": ["type", "message"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "message": {"type": "string"},
+                        "details": {"type": "object", "additionalProperties": True},
+                    },
+                },
+            },
+        },
         "Error": {
             "type": "object",
             "required": ["error"],
@@ -122,16 +159,19 @@ def document(routes: Iterable[HTTPRoute], *, version: str, asks_for_key: bool) -
         operation = _page(route) if route.is_page else _call(route)
         if not asks_for_key or route.is_open:
             operation["security"] = []
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
-    about = "The routes of this gateway. Each path below `/v1` is served without `/v1` too."
+        paths.setdefault(route.path, {}).setdefault(route.method.lower(), operation)  # the first is served
+    about = (
+        "The routes of this gateway. Each path below `/v1` is served without `/v1` too. `/v1/models` answers in the "
+        "shape of Anthropic's API if a request has the header `anthropic-version`."
+    )
     return {
         "openapi": "3.1.0",
         "info": {"title": "llmgate gateway", "version": version, "description": about},
         "paths": dict(sorted(paths.items())),
-        "security": [{"key": []}] if asks_for_key else [],
+        "security": [{"key": []}, {"x_api_key": []}] if asks_for_key else [],
         "components": {
             "schemas": dict(SCHEMAS),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": dict(KEYS),
         },
     }
 
@@ -158,7 +198,7 @@ def _call(route: HTTPRoute) -> dict[str, Any]:
         "operationId": key,
         "summary": f"{TITLES.get(route.family, route.family)}: {route.operation.replace('_', ' ')}",
         "tags": [TITLES.get(route.family, route.family)],
-        "responses": {"200": _answer(route), "default": ERROR},
+        "responses": {"200": _answer(route), "default": ERRORS.get(route.dialect, ERROR)},
     }
     parameters = [_parameter(name, "path") for name in route.names] + [
         _parameter(name, "query") for name in sorted(route.query)

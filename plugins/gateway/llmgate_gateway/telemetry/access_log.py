@@ -43,7 +43,7 @@ REPEATED = (
 )
 OWN_PATHS = (
     *("v1", "models", "livez", "readyz", "docs", "metrics", "openapi.json", "explain"),
-    *("health", "liveliness", "liveness", "readiness", "openai", "deployments"),
+    *("health", "liveliness", "liveness", "readiness", "openai", "deployments", "anthropic"),
 )
 TOKENS = (
     ("input_tokens", ("prompt_tokens", "input_tokens")),
@@ -174,7 +174,7 @@ def shown_ledger(ledger: Iterable[Any]) -> list[str]:
 @cache
 def _known_names() -> frozenset[str]:
     inputs = {name for family in FAMILIES.values() for name in family.inputs}
-    return request_params() | inputs | {"model", "stream", "query"}
+    return request_params() | inputs | {"betas", "model", "stream", "query"}
 
 
 def shown_path(path: str) -> str:

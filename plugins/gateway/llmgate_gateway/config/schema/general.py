@@ -38,6 +38,9 @@ SENT_BY_BROWSERS = (
     "openai-organization",
     "openai-project",
     "user-agent",
+    "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access",
+    "anthropic-version",
     "x-api-key",
     "api-key",
     "x-llmgate-model",
@@ -59,8 +62,8 @@ SENT_BY_BROWSERS = (
         )
     ),
 )
-"""What OpenAI's JavaScript SDK sets in a browser, and other names of a key and of a request's id. By name, since a `*`
-does not cover `authorization`."""
+"""What the JavaScript SDKs of OpenAI and Anthropic set in a browser, and other names of a key and of a request's id. By
+name, since a `*` does not cover `authorization`."""
 FORWARDED_PATHS = ("files", "uploads", "vector_stores")
 """Resources that hold content only. Batches, fine-tuning, evals, assistants and threads use models that they name."""
 
@@ -172,7 +175,8 @@ class ServerTimeouts(ConfigModel):
     keep_alive: Seconds = 75.0
     """Between two requests of one connection."""
     stream_comment: Seconds | None = 15.0
-    """Of silence in a stream of events until a comment is sent, so that no proxy takes it for dead; `null`: never."""
+    """Of silence in a stream of events until a comment is sent, to Anthropic's clients a `ping`, so that no proxy takes
+    the stream for dead; `null`: never."""
 
 
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -219,7 +223,7 @@ class Cors(ConfigModel):
     allow_origins: Annotated[Names, AfterValidator(_origins)] = ()
     """Origins such as `https://app.example`, `https://*.app.example` for all hosts below it, or `*`."""
     allow_headers: Names = SENT_BY_BROWSERS
-    """Request headers that pages may set, instead of those that OpenAI's SDK sets in a browser."""
+    """Request headers that pages may set, instead of those that the SDKs set in a browser."""
     max_age: Count = 600
     """How many seconds a browser may cache the permission."""
 
@@ -288,8 +292,9 @@ class GeneralSettings(ConfigModel):
     """Extensions that see every call before it goes upstream, and its answer after; the first is outermost."""
     stores: StoreSettings = StoreSettings()
     """Where a gateway keeps what it remembers between requests; changes take effect at the next start."""
-    dialects: Names = ("openai",)
-    """The wire formats that clients may speak; changes take effect at the next start."""
+    dialects: Names = ("openai", "anthropic")
+    """The wire formats that clients may speak: OpenAI's API, and Anthropic's Messages; changes take effect at the next
+    start."""
     stream_usage: bool | None = None
     """Ask upstreams for the usage of streams whose clients do not, and leave it out of the answer; absent: where
     metrics or a middleware count it."""

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from llmgate_gateway.config import load_config_dict
+from llmgate_gateway.dialects.anthropic.routes import anthropic_routes
 from llmgate_gateway.dialects.openai.routes import openai_routes
 from llmgate_gateway.http.routes import builtin_route
 from llmgate_gateway.inprocess.transport import GatewayTransport
@@ -46,7 +47,7 @@ def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> N
     assert "text/plain" in about["paths"]["/v1/audio/transcriptions"]["post"]["responses"]["200"]["content"]
     assert set(about["paths"]["/readyz"]["get"]["responses"]) == {"200", "503", "default"}
     assert "multipart/form-data" in about["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]
-    assert about["security"] == [{"key": []}]
+    assert about["security"] == [{"key": []}, {"x_api_key": []}]
     assert {path for path in about["paths"] if not path.startswith("/v1/")} == {
         "/", "/docs", "/explain", "/livez", "/metrics", "/openapi.json", "/readyz"
     }  # fmt: skip
@@ -54,7 +55,7 @@ def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> N
 
 def test_the_document_is_sound() -> None:
     pages = (("GET", "/livez"), ("GET", "/metrics"), ("POST", "/explain"))
-    routes = [*openai_routes("openai"), *(builtin_route(*page) for page in pages)]
+    routes = [*openai_routes("openai"), *anthropic_routes("anthropic"), *(builtin_route(*page) for page in pages)]
     about = document(routes, version="0.1.0", asks_for_key=False)
     names = [operation["operationId"] for methods in about["paths"].values() for operation in methods.values()]
     assert len(names) == len(set(names)) > 20

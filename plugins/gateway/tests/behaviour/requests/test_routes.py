@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llmgate_gateway.dialects.anthropic.routes import anthropic_routes
 from llmgate_gateway.dialects.openai.routes import openai_routes
 from llmgate_gateway.http.routes import Routes, builtin_route, request_path
 
 from llmgate_core.serving import ENDPOINTS
 from llmgate_core.testing import Answer
 
-ROUTES = Routes([*openai_routes("openai"), builtin_route("GET", "/livez"), builtin_route("GET", "/")])
+PAGES = (builtin_route("GET", "/livez"), builtin_route("GET", "/"))
+ROUTES = Routes([*openai_routes("openai"), *anthropic_routes("anthropic"), *PAGES])
 EVERY = [(family, operation, endpoint) for family, table in ENDPOINTS.items() for operation, endpoint in table.items()]
 
 
