@@ -1,0 +1,60 @@
+"""Convert `usageMetadata`: cached tokens are part of the prompt, thoughts are counted beside the answer.
+
+Pure. What was not counted is left out, never zero.
+
+Source: Gemini API reference, `UsageMetadata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_core.plugin import JsonObject
+from llmgate_gemini.wire.fields import count, objects, string, table
+
+__all__ = ["usage_of"]
+
+READ = frozenset(
+    {
+        "promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount",
+        "cachedContentTokenCount", "promptTokensDetails", "candidatesTokensDetails", "responseTokenCount",
+    }
+)  # fmt: skip
+
+
+def usage_of(metadata: Any) -> JsonObject | None:
+    """Return the canonical usage; None: nothing was counted. What it has no field for keeps Google's name."""
+    counted = table(metadata)
+    prompt = _sum(counted, "promptTokenCount", "toolUsePromptTokenCount")
+    written = _sum(counted, "candidatesTokenCount", "thoughtsTokenCount")
+    total = count(counted.get("totalTokenCount"))
+    if prompt is None and written is None and total is None:
+        return None
+    if written is None and prompt is not None:
+        written = max(0, total - prompt) if total is not None else 0
+    usage: JsonObject = {name: value for name, value in counted.items() if name not in READ}
+    usage.update(_given(prompt_tokens=prompt, completion_tokens=written, total_tokens=total))
+    cached, thought = count(counted.get("cachedContentTokenCount")), count(counted.get("thoughtsTokenCount"))
+    read = {**_by_modality(counted.get("promptTokensDetails")), **_given(cached_tokens=cached)}
+    made = {**_by_modality(counted.get("candidatesTokensDetails")), **_given(reasoning_tokens=thought)}
+    details = {"prompt_tokens_details": read, "completion_tokens_details": made}
+    return {**usage, **{name: value for name, value in details.items() if value}}
+
+
+def _sum(counted: Mapping[str, Any], *names: str) -> int | None:
+    counts = [value for name in names if (value := count(counted.get(name))) is not None]
+    return sum(counts) if counts else None
+
+
+def _given(**counts: int | None) -> JsonObject:
+    return {name: value for name, value in counts.items() if value is not None}
+
+
+def _by_modality(details: Any) -> JsonObject:
+    counts: JsonObject = {}
+    for row in objects(details):
+        modality, tokens = string(row.get("modality")).lower(), count(row.get("tokenCount"))
+        if modality and tokens is not None:
+            counts[f"{modality}_tokens"] = counts.get(f"{modality}_tokens", 0) + tokens
+    return counts
