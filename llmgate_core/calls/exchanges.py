@@ -15,11 +15,12 @@ from llmgate_core.calls.steps import Sleep, Steps
 from llmgate_core.calls.streaming import open_stream, whole_in_place_of_stream
 from llmgate_core.calls.tries import with_retries
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Exchange, Progress, StreamAnswer, UpstreamRequest, UpstreamResponse
 from llmgate_core.errors import APIError
 from llmgate_core.reading.upstream_errors import complete_error
 from llmgate_core.registry.guards import guarded
-from llmgate_core.registry.hook_results import of_request, of_step
+from llmgate_core.registry.hook_results import of_other_request, of_request, of_step
 
 __all__ = ["exchange_of", "exchange_steps"]
 
@@ -111,6 +112,7 @@ class _Requests:
         last: the answer to the last one.
         job: its state, for the error.
         has_made_a_job: a request was answered that must not be repeated, and so must not the whole call.
+        ledger: what the requests say that was lost or changed, and the call's own does not.
     """
 
     def __init__(self, call: PreparedCall, reader: ResultReader) -> None:
@@ -120,9 +122,11 @@ class _Requests:
         self.last: UpstreamResponse | None = None
         self.job: JsonObject | None = None
         self.has_made_a_job = False
+        self.ledger: tuple[LedgerEntry, ...] = ()
 
     def answer_to(self, request: UpstreamRequest) -> Steps:
         """Send a request and return its whole answer."""
+        self._note(request)
         encoded, is_repeatable = self._call.builder.encoded(request), may_be_repeated(self._call, request)
 
         def once(_: int, new_connection: bool) -> Steps:
@@ -135,13 +139,21 @@ class _Requests:
 
     def stream_of(self, request: UpstreamRequest) -> Steps:
         """Send a request and return its answer as a `StartedStream`."""
+        self._note(request)
         encoded = self._call.builder.encoded(request)
 
         def once(_: int, new_connection: bool) -> Steps:
             self.sent += 1
             return open_stream(self._call, self._reader, encoded, self.sent, new_connection)
 
-        return with_retries(self._call, request, once, is_repeatable=may_be_repeated(self._call, request))
+        started = yield from with_retries(self._call, request, once, is_repeatable=may_be_repeated(self._call, request))
+        started.record.note(self.ledger)
+        return started
+
+    def _note(self, request: UpstreamRequest) -> None:
+        self.ledger += tuple(
+            entry for entry in request.ledger if entry not in self.ledger and entry not in self._call.ledger
+        )
 
     def complete(self, error: APIError) -> None:
         """Add to an error how many requests were sent, whose they were, and the job so far."""
@@ -158,7 +170,8 @@ def _end_steps(call: PreparedCall, reader: ResultReader, requests: _Requests, en
     plugin = call.target.plugin
     if isinstance(ended_with, dict):
         last = requests.last or UpstreamResponse(200, (), b"")
-        return reader.canonical_result(ended_with, last, requests.sent, whole_in_place_of_stream(call))
+        losses = (*requests.ledger, *whole_in_place_of_stream(call))
+        return reader.canonical_result(ended_with, last, requests.sent, losses)
     if not isinstance(ended_with, StreamAnswer):
         kind = type(ended_with).__name__
         raise plugin.error("exchange", f"hook exchange ended with {kind}, not a dict or a StreamAnswer")
@@ -168,7 +181,27 @@ def _end_steps(call: PreparedCall, reader: ResultReader, requests: _Requests, en
         )
     if (problem := of_request(ended_with.request)) is not None:
         raise plugin.error("exchange", f"hook exchange ended with a StreamAnswer of {problem}")
-    return (yield from requests.stream_of(ended_with.request))
+    try:
+        stream = yield from requests.stream_of(ended_with.request)
+    except APIError as error:
+        other = _request_instead(call, requests, ended_with, error)
+        if other is None:
+            raise
+    else:
+        return stream
+    return (yield from requests.stream_of(other))
+
+
+def _request_instead(
+    call: PreparedCall, requests: _Requests, answer: StreamAnswer, error: APIError
+) -> UpstreamRequest | None:
+    """Return the request to send in place of one that was not answered with a stream; None: there is none."""
+    if answer.instead is None or not _is_for_the_plugin(call, error):
+        return None
+    requests.complete(error)
+    plugin = call.target.plugin
+    made: UpstreamRequest | None = guarded(plugin, "exchange", answer.instead, of_other_request)(error)
+    return made
 
 
 def _report_progress(call: PreparedCall, job: JsonObject) -> None:

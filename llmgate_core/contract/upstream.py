@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
-from llmgate_core.errors import APIResponseValidationError
+from llmgate_core.errors import APIError, APIResponseValidationError
 from llmgate_core.json_codec import decode, decode_leniently, encode
 from llmgate_core.secrets import SecretFinder
 
@@ -300,9 +300,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StreamAnswer:
-    """Returned by an exchange instead of an answer: send this request, and read its answer as the call's stream."""
+    """Returned by an exchange instead of an answer: send this request, and read its answer as the call's stream.
+
+    Attributes:
+        request: as an exchange yields it.
+        instead: called with the error of that request, as long as the stream has no chunk: returns another request to
+            send in its place, once; None: the call ends with the error.
+    """
 
     request: UpstreamRequest
+    instead: Callable[[APIError], UpstreamRequest | None] | None = None
 
 
 Exchange = Generator["UpstreamRequest | Sleep | Progress", "UpstreamResponse | None", "JsonObject | StreamAnswer"]

@@ -20,6 +20,7 @@ __all__ = [
     "of_flow",
     "of_framing",
     "of_last_pieces",
+    "of_other_request",
     "of_piece",
     "of_pieces",
     "of_reported_error",
@@ -67,6 +68,11 @@ def of_step(value: Any) -> str | None:
     if not isinstance(value, UpstreamRequest):
         return f"{_kind(value)}, not an UpstreamRequest, a Sleep or a Progress"
     return of_request(value)
+
+
+def of_other_request(value: Any) -> str | None:
+    """Judge what `StreamAnswer.instead` returns."""
+    return None if value is None else of_request(value)
 
 
 def of_flow(value: Any) -> str | None:

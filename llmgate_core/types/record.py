@@ -85,6 +85,10 @@ class CallRecord:
         if hasattr(answer, "attach"):
             answer.attach(self)
 
+    def note(self, entries: Sequence[LedgerEntry]) -> None:
+        """Add entries about the request, which was changed after the call was prepared."""
+        self._ledger = (*self._ledger, *entries)
+
     @property
     def ledger(self) -> tuple[LedgerEntry, ...]:
         """What was dropped, renamed, replaced or emulated so far, in the request and in the answer."""

@@ -20,6 +20,7 @@ from llmgate_core import (
     APITimeoutError,
     AsyncClient,
     AsyncStream,
+    BadRequestError,
     Client,
     InternalServerError,
     NotFoundError,
@@ -27,7 +28,7 @@ from llmgate_core import (
     Settings,
     Stream,
 )
-from llmgate_core.plugin import Call, Exchange, Progress, Route, StreamAnswer, UpstreamRequest, hookimpl
+from llmgate_core.plugin import Call, Exchange, LedgerEntry, Progress, Route, StreamAnswer, UpstreamRequest, hookimpl
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from tests.support import sketch_poller
 from tests.support.plugin_site import PluginSite
@@ -210,6 +211,62 @@ def test_a_provider_that_does_not_stream_is_asked_for_a_whole_answer(
 
 def test_a_whole_answer_of_a_provider_that_does_not_stream_needs_no_entry(ask: Callable[..., Any], jobs: Jobs) -> None:
     assert emulated(ask("completion", "poller/m", HI, plugin=sketch_poller.silent)) == []
+
+
+# --- a stream that is refused at first ---
+
+NOTE = LedgerEntry("messages", "emulated", "asked in other words")
+
+
+class Rephrasing(Poller):
+    """Asks for a stream, and where that is refused in other words, or as the test says."""
+
+    def __init__(self, other: object = UpstreamRequest("GET", "/x/events", ledger=(NOTE,))) -> None:
+        self.other = other
+        self.errors: list[APIError] = []
+
+    @hookimpl
+    def exchange(self, call: Call, route: Route) -> Exchange:
+        yield UpstreamRequest("GET", "/x/answer")
+        return StreamAnswer(UpstreamRequest("POST", "/refused"), self.instead)
+
+    def instead(self, error: APIError) -> UpstreamRequest | None:
+        self.errors.append(error)
+        return self.other  # type: ignore[return-value]
+
+
+@pytest.fixture
+def refusing(upstream: FakeUpstream, jobs: Jobs) -> None:
+    refusal = Answer.json({"error": {"message": "not so"}}, 400)
+    upstream.otherwise = lambda request: refusal if request["path"] == "/v1/refused" else jobs(request)
+
+
+def test_a_refused_stream_is_asked_for_again_in_the_words_of_the_exchange(
+    ask: Callable[..., Any], upstream: FakeUpstream, refusing: None
+) -> None:
+    plugin = Rephrasing()
+    stream = ask("completion", "poller/m", HI, stream=True, plugin=plugin)
+    assert stream is not None
+    assert [request["path"] for request in upstream.received] == ["/v1/x/answer", "/v1/refused", "/v1/x/events"]
+    assert [(type(error).__name__, error.attempts) for error in plugin.errors] == [("BadRequestError", 2)]
+
+
+def test_what_the_other_request_changes_is_in_the_ledger(upstream: FakeUpstream, refusing: None) -> None:
+    with Client(api_base=upstream.base_url, max_retries=0) as client:
+        client.add_plugin(Rephrasing(), family="chat", prefix="poller", replace=True)
+        stream = client.completion("poller/m", HI, stream=True)
+        assert stream.whole().choices[0].message.content == "hello"
+        assert NOTE in stream.ledger
+        assert stream.attempts == 3
+
+
+def test_a_refused_stream_ends_the_call_where_the_exchange_has_no_other_request(
+    ask: Callable[..., Any], refusing: None
+) -> None:
+    with pytest.raises(BadRequestError):
+        ask("completion", "poller/m", HI, stream=True, plugin=Rephrasing(None))
+    with pytest.raises(PluginError, match="path"):
+        ask("completion", "poller/m", HI, stream=True, plugin=Rephrasing(UpstreamRequest("GET", "x")))
 
 
 # --- mistakes ---
