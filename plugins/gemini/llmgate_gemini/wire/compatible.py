@@ -41,6 +41,7 @@ __all__ = ["GeminiCompatible"]
 KINDS = ("models", "tunedModels", "dynamic")
 """The collections that a model string may name: `tunedModels/my-model`."""
 SIGNS_OF_SIGNATURES = ("tool_calls", "reasoning_items", "images")
+REJECTED = "the server refused a thought signature of another server or model: sent again with the documented dummy"
 
 
 class GeminiCompatible:
@@ -140,9 +141,11 @@ class GeminiCompatible:
         return UpstreamRequest("POST", self.path_of(route, "countTokens"), body, ledger=ledger)
 
     def _send_signed(self, call: Call, route: Route, request: UpstreamRequest) -> Exchange:
-        if call.stream:
-            return StreamAnswer(request)
         request = replace(request, retry=True)  # as of a plain call: asking again makes no second job
+        if call.stream:
+            return StreamAnswer(
+                request, lambda error: self._unsigned(request) if is_rejected_signature(error) else None
+            )
         try:
             response = yield request
         except errors.BadRequestError as error:
@@ -154,7 +157,8 @@ class GeminiCompatible:
         return chat_completion(call, route, response, self.dialect).body
 
     def _unsigned(self, request: UpstreamRequest) -> UpstreamRequest:
-        return request.with_body(with_dummies(_body(request)))
+        entry = LedgerEntry("messages", "emulated", REJECTED, self.dialect.source, lossy=True)
+        return replace(request, body=with_dummies(_body(request)), ledger=(*request.ledger, entry))
 
     def _batches(self, call: Call, route: Route) -> list[list[str]]:
         inputs, size = embedding_inputs(call, route), self.dialect.max_embedding_inputs

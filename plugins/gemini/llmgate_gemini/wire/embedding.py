@@ -30,7 +30,7 @@ __all__ = ["embedding_answer", "embedding_inputs", "embedding_request", "joined_
 FIELDS: Mapping[str, str] = MappingProxyType(
     {"dimensions": "outputDimensionality", "input_type": "taskType", "task_type": "taskType"}
 )
-NOT_SENT = frozenset({"input", "encoding_format", "stream", "user"})
+NOT_SENT = frozenset({"input", "stream", "user"})
 IN_EACH = frozenset({"taskType", "title", "outputDimensionality", "embedContentConfig"})
 """The fields of each request of a batch; every other parameter is sent at the top."""
 
@@ -65,6 +65,9 @@ def embedding_request(
     top: JsonObject = {}
     for name, value in call.body.items():
         if name in NOT_SENT or value is None:
+            continue
+        if name == "encoding_format":
+            ledger.dropped(name, "the vectors come as numbers, and are packed here where base64 is asked for")
             continue
         field = FIELDS.get(name, camel(name))
         if name == "input_type" and call.body.get("task_type") is not None:
