@@ -1,0 +1,65 @@
+"""Bedrock's endpoint in OpenAI's shape, Mantle: `bedrock_mantle/`, for chat, responses and Anthropic's messages.
+
+Pure. Requests and answers are canonical; what is added is the key or the signature.
+
+Source: AWS, "Endpoints supported by Amazon Bedrock", "Responses API" and "Inference using Anthropic Messages API" of
+the Bedrock user guide, read 2026-11-29; service authorization reference of `bedrock-mantle`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from llmgate_bedrock.authorization import AWSAuthorized
+from llmgate_bedrock.provider import KEY_VARIABLES, OPTIONS
+from llmgate_bedrock.regions import FIPS, REGION
+from llmgate_core.plugin import OpenAICompatible, ProviderInfo, Route, Secret, UpstreamRequest
+
+__all__ = ["plugin"]
+
+ORIGIN = f"https://bedrock-mantle.{{{REGION}}}.api.aws"
+ROOT_OF_FAMILY = MappingProxyType({"messages": "/anthropic/v1"})
+ROOT_OF_MODEL = MappingProxyType({"openai.gpt-5": "/openai/v1"})
+"""Family, and beginning of a model's id -> the path of the API that serves it, where it is not `/v1`."""
+ANTHROPIC_VERSION = MappingProxyType({"anthropic-version": "2023-06-01"})
+
+
+class Mantle(AWSAuthorized, OpenAICompatible):
+    """Serves `bedrock_mantle/` in the families chat, responses and messages."""
+
+    service = "bedrock-mantle"
+    source = "AWS, Bedrock user guide"
+    info = ProviderInfo(
+        api=(1, 1),
+        name="bedrock_mantle",
+        base_url=f"{ORIGIN}/v1",
+        env_base_url=("BEDROCK_MANTLE_API_BASE", "AWS_ENDPOINT_URL_BEDROCK_MANTLE"),
+        env_key=("BEDROCK_MANTLE_API_KEY", *KEY_VARIABLES),
+        env_key_optional=True,
+        hosts=(ORIGIN,),
+        operations=frozenset({"responses.retrieve", "responses.cancel", "responses.delete", "messages.count_tokens"}),
+        options=tuple(option for option in OPTIONS if option.name != FIPS),
+    )
+
+    def key_header(self, family: str, key: Secret) -> dict[str, str]:
+        """Return the header with the key: that of Anthropic's API for messages."""
+        return {"x-api-key": key.reveal()} if family == "messages" else super().key_header(family, key)
+
+    def to_host(self, request: UpstreamRequest, route: Route, region: str) -> UpstreamRequest:
+        """Return the request for the path under which Mantle serves its family and model."""
+        root = ROOT_OF_FAMILY.get(route.family) or _root_of_model(route.model)
+        if root is None or not route.is_provider_host:
+            return request
+        origin = route.hosts[0]
+        _, _, rest = request.url.partition(f"{route.base_url}/")
+        headers = {**ANTHROPIC_VERSION, **request.headers} if route.family == "messages" else request.headers
+        url, path = f"{origin}{root}/{rest}", f"{root}{request.path}"
+        return replace(request, origin=origin, path=path, url=url, headers=headers)
+
+
+def _root_of_model(model: str) -> str | None:
+    return next((root for beginning, root in ROOT_OF_MODEL.items() if model.startswith(beginning)), None)
+
+
+plugin = Mantle()
