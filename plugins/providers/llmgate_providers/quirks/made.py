@@ -1,0 +1,80 @@
+"""The quirks of one row as functions, chosen once: what judges parameters, edits bodies and edits answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from llmgate_core.plugin import JsonObject, Ledger, LedgerEntry, ParamRule, Route
+from llmgate_providers.quirks.answers import ANSWER_EDITS, AnswerEdit
+from llmgate_providers.quirks.body import BODY_EDITS
+from llmgate_providers.quirks.edits import BodyEdit, MakeEdit
+from llmgate_providers.quirks.messages import MESSAGE_EDITS
+from llmgate_providers.quirks.params import Judge, judges_of
+from llmgate_providers.quirks.tools import TOOL_EDITS
+from llmgate_providers.row import Quirk
+
+__all__ = ["FamilyQuirks", "quirks_by_family"]
+
+MAKE_EDIT: Mapping[str, MakeEdit] = MappingProxyType({**MESSAGE_EDITS, **TOOL_EDITS, **BODY_EDITS})
+
+
+@dataclass(slots=True)
+class FamilyQuirks:
+    """The quirks of one family of a row, in the row's order.
+
+    Attributes:
+        judges: parameter -> what judges it, each with its quirk.
+        body_edits, answer_edits: each with its quirk.
+    """
+
+    judges: dict[str, list[tuple[Quirk, Judge]]] = field(default_factory=dict)
+    body_edits: list[tuple[Quirk, BodyEdit]] = field(default_factory=list)
+    answer_edits: list[tuple[Quirk, AnswerEdit]] = field(default_factory=list)
+
+    def add(self, quirk: Quirk, family: str) -> None:
+        """Take up one quirk."""
+        for param, judge in judges_of(quirk, family).items():
+            self.judges.setdefault(param, []).append((quirk, judge))
+        if quirk.do in MAKE_EDIT:
+            self.body_edits.append((quirk, MAKE_EDIT[quirk.do](quirk)))
+        if quirk.do in ANSWER_EDITS:
+            self.answer_edits.append((quirk, ANSWER_EDITS[quirk.do](quirk)))
+
+    def judge(self, route: Route, param: str, value: Any) -> ParamRule | None:
+        """Return the first verdict on a parameter; None: no quirk is about it."""
+        if value is None:
+            return None
+        for quirk, judge in self.judges.get(param, ()):
+            if quirk.concerns(route) and (rule := judge(value)) is not None:
+                return rule
+        return None
+
+    def edited_body(self, body: JsonObject, route: Route) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+        """Return a body with all edits, the same object where nothing changes, and what the ledger says of it.
+
+        Raises:
+            UnsupportedParamsError: it asks for what the provider does not take. BadRequestError: it is malformed.
+        """
+        entries: tuple[LedgerEntry, ...] = ()
+        for quirk, edit in self.body_edits:
+            if quirk.concerns(route):
+                ledger = Ledger(route, quirk.source)
+                body = edit(body, route, ledger)
+                entries += ledger.entries
+        return body, entries
+
+    def edits_answers_of(self, route: Route) -> tuple[tuple[Quirk, AnswerEdit], ...]:
+        """Return the edits of answers of a model."""
+        return tuple((quirk, edit) for quirk, edit in self.answer_edits if quirk.concerns(route))
+
+
+def quirks_by_family(quirks: tuple[Quirk, ...]) -> Mapping[str, FamilyQuirks]:
+    """Return family -> its quirks; a family without any is missing."""
+    by_family: dict[str, FamilyQuirks] = {}
+    for quirk in quirks:
+        for family in quirk.families:
+            by_family.setdefault(family, FamilyQuirks()).add(quirk, family)
+    return by_family
