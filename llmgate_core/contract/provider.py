@@ -49,7 +49,8 @@ class ProviderInfo:
             upstream, it serves calls itself (hook `serve`).
         env_key: the environment variable with the key, or several, of which the first one that is set wins; None for a
             provider that needs no key.
-        env_base_url, env_organization, env_project: environment variables; the first one that is set wins.
+        env_base_url, env_organization, env_project: environment variables; the first one that is set wins. A base URL
+            of host and port alone gets the scheme of `base_url`, and its port if it has none.
         env_key_optional: True if a missing key is not an error.
         organization_header, project_header: header names; None if the provider has none.
         operations: the operations that the plugin serves besides `create`, as `family.operation`, for example

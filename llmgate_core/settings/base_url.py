@@ -12,7 +12,7 @@ from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import ConfigError
 from llmgate_core.secrets import MASK
 
-__all__ = ["BaseURL", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
+__all__ = ["BaseURL", "completed_base_url", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
 
 HOST_AND_PORT = re.compile(r"(?:\[[A-Za-z0-9.:%]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
@@ -60,6 +60,21 @@ def split_base_url(base_url: str) -> BaseURL:
             "api_base has a fragment ('#'), which is never sent; percent-encode it as %23 or leave it out"
         )
     return BaseURL(Origin(parts.scheme, host, port), parts.path.rstrip("/"), parts.query)
+
+
+def completed_base_url(value: str, home: str) -> str:
+    """Return the base URL in a variable; one of `host` or `host:port` gets scheme and port of the provider's own URL.
+
+    Source: OLLAMA_HOST of the Ollama documentation, which is written without a scheme.
+    """
+    if "://" in value or "://" not in home:
+        return value
+    scheme, _, rest = home.partition("://")
+    netloc = rest.partition("/")[0]
+    port = netloc.rpartition(":")[2]
+    host, slash, path = value.partition("/")
+    has_port = ":" in host.rpartition("]")[2]
+    return f"{scheme}://{host}{'' if has_port or not port.isdigit() else f':{port}'}{slash}{path}"
 
 
 def without_last_slash(base_url: str) -> str:

@@ -16,7 +16,7 @@ from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import AuthenticationError, ConfigError, bad_request
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.api_keys import checked_key
-from llmgate_core.settings.base_url import is_loopback, split_base_url, without_last_slash
+from llmgate_core.settings.base_url import completed_base_url, is_loopback, split_base_url, without_last_slash
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
 from llmgate_core.settings.foreign_arguments import refuse_foreign
@@ -202,7 +202,7 @@ def destination_for(
     """
     passed = options.passed
     named_url = _resolve("api_base", passed, client, settings)
-    base_url = named_url or first_set(info.env_base_url)
+    base_url = named_url or _base_url_of_environment(info)
     owner = key_owner
     if named_url or (owner is not None and owner.has_host(base_url or info.base_url)):
         owner = None  # the caller says where the key goes, or it goes to its owner anyway
@@ -231,6 +231,11 @@ def destination_for(
         _hosts_of(info, values),
         is_provider_host(base_url, home),
     )
+
+
+def _base_url_of_environment(info: ProviderInfo) -> str | None:
+    value = first_set(info.env_base_url) if info.env_base_url else None
+    return None if value is None else completed_base_url(value, info.base_url)
 
 
 def _home_of(info: ProviderInfo, values: ProviderValues, *, is_needed: bool) -> str:

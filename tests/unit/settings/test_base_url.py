@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.errors import ConfigError
-from llmgate_core.settings.base_url import is_loopback, shown_base_url, split_base_url, without_last_slash
+from llmgate_core.settings.base_url import (
+    completed_base_url,
+    is_loopback,
+    shown_base_url,
+    split_base_url,
+    without_last_slash,
+)
 from tests.support.examples import examples
 
 PAIRS = st.lists(st.tuples(st.text("abc", min_size=1, max_size=2), st.text("xy &=é", max_size=3)), max_size=4)
@@ -70,3 +76,24 @@ def test_this_machine_is_known_by_its_names_and_addresses(host: str) -> None:
 @pytest.mark.parametrize("host", ["10.0.0.1", "localhost.example", "0.0.0.0", "127.0.0.1.example", "localhosts"])
 def test_another_machine_is_not_this_one(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("gpu-box", "http://gpu-box:11434"),
+        ("gpu-box:8080", "http://gpu-box:8080"),
+        ("10.0.0.7", "http://10.0.0.7:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("gpu-box/below", "http://gpu-box:11434/below"),
+        ("https://gpu-box", "https://gpu-box"),
+    ],
+)
+def test_a_host_alone_gets_the_scheme_and_port_of_the_providers_url(value: str, wanted: str) -> None:
+    assert completed_base_url(value, "http://localhost:11434") == wanted
+
+
+def test_a_host_alone_gets_no_port_where_the_provider_has_none() -> None:
+    assert completed_base_url("host.example", "https://acme.example/v1") == "https://host.example"
+    assert completed_base_url("host.example", "") == "host.example"
