@@ -31,7 +31,7 @@ _METHODS = (
 _SETTINGS = (
     "api_key api_base organization project timeout max_retries param_policy drop_params additional_drop_params "
     "return_response_headers enable_preview_features store bind_key_to_host client_session aclient_session "
-    "transport ca_file extensions plugins catalogue_file "
+    "transport ca_file extensions plugins catalogue_file providers providers_file "
 )
 _EXPORTS = {
     "catalogue.description": "ModelDescription",

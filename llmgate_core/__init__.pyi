@@ -11,7 +11,7 @@ and no data. Settings are attributes of the module: `llmgate_core.drop_params = 
 Type checkers and editors read `__init__.pyi`, which `make twins` writes from the tables below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -156,3 +156,5 @@ ca_file: str | None
 extensions: Sequence[Any]
 plugins: PluginPolicy
 catalogue_file: str | None
+providers: Mapping[str, Any]
+providers_file: str | None

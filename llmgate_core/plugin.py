@@ -28,6 +28,7 @@ from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits, Timeouts
 from llmgate_core.contract.provider import Option, ParamRule, ProviderInfo
+from llmgate_core.contract.source import DeclaredPlugin
 from llmgate_core.contract.transport import (
     AsyncTransport,
     AsyncTransportResponse,
@@ -89,6 +90,7 @@ __all__ = [
     "Credential",
     "Credentials",
     "Deadline",
+    "DeclaredPlugin",
     "Exchange",
     "FileInput",
     "FilePart",

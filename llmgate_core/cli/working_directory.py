@@ -48,13 +48,13 @@ def _companions(variables: Mapping[str, str], providers: tuple[ProviderInfo, ...
 
 
 def _installed_providers() -> Iterator[ProviderInfo]:
-    """Yield what every plugin that is installed and allowed says of its provider; imports them."""
-    plugins = Client().preparer.plugins
+    """Yield what every plugin that is installed and allowed, or declared, says of its provider; imports them."""
     try:
-        claims = plugins.claims()
+        plugins = Client().preparer.plugins
+        routes = (*plugins.claims(), *((family, prefix) for family, prefix, _ in plugins.declared.routes()))
     except LLMGateError:  # the lock of plugins cannot be read; what the command does with plugins says so
         return
-    for family, prefix in claims:
+    for family, prefix in routes:
         try:
             yield plugins.get(family, prefix).info
         except LLMGateError:  # `llmgate plugins` shows why

@@ -15,6 +15,7 @@ from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.client.hidden_keys import hide_keys
 from llmgate_core.contract.limits import Limits, Timeouts
 from llmgate_core.errors import bad_request
+from llmgate_core.registry.declared import DeclaredProblem, declarations_of
 from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.extensions import ExtensionHook
 from llmgate_core.registry.notices import PluginNotice
@@ -190,7 +191,7 @@ class BaseClient(ABC):
         settings = self.settings
         plugins = settings.plugins if self._plugins is None else self._plugins
         extensions = settings.extensions if self._extensions is None else self._extensions
-        wanted = (plugins, tuple(extensions), settings.catalogue_file)
+        wanted = (plugins, tuple(extensions), settings.catalogue_file, settings.providers, settings.providers_file)
         built = self._built
         if built is None or built[1] != wanted:
             with self._building:
@@ -204,9 +205,9 @@ class BaseClient(ABC):
             self._built = shared.with_defaults(self._defaults), (shared,)
         return self._built[0]
 
-    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any]) -> CallPreparer:
-        plugins, extensions, _ = wanted
-        registry = PluginRegistry(plugins, extensions)
+    def _build(self, wanted: tuple[PluginPolicy, tuple[Any, ...], Any, Any, Any]) -> CallPreparer:
+        plugins, extensions, *_ = wanted
+        registry = PluginRegistry(plugins, extensions, declarations_of(self.settings))
         preparer = CallPreparer(self.settings, self._options, registry, CallObservers(registry, self._delivery))
         for plugin, family, prefix in self._added:
             registry.add(plugin, family, prefix, replace=True)
@@ -229,8 +230,8 @@ class BaseClient(ABC):
         """Read the catalogue and the list of installed plugins now; otherwise the first call does. Imports no plugin.
 
         Raises:
-            ConfigError: the catalogue file cannot be read, or an extension is not installed. PluginLoadError: an
-                extension cannot be imported. PluginConflictError: several distributions have it.
+            ConfigError: the catalogue file or the file of providers cannot be read, or an extension is not installed.
+                PluginLoadError: an extension cannot be imported. PluginConflictError: several distributions have it.
         """
         self.preparer  # noqa: B018  # building it reads them
 
@@ -256,6 +257,22 @@ class BaseClient(ABC):
         """
         self.preparer.catalogue.read_all()
         return self.preparer.notices()
+
+    def declared_prefixes(self) -> frozenset[str]:
+        """Return the prefixes of providers that the settings or a file declare.
+
+        Raises:
+            LLMGateError: as `load`.
+        """
+        return frozenset(prefix for _, prefix, _ in self.preparer.plugins.declared.routes())
+
+    def declared_problems(self) -> tuple[DeclaredProblem, ...]:
+        """Return why providers that the settings or a file declare cannot be used; a call of their prefix raises that.
+
+        Raises:
+            LLMGateError: as `load`.
+        """
+        return self.preparer.plugins.declared.problems
 
     def knows_model(self, name: str) -> bool:
         """Return whether the catalogue has a row for a model, named without a prefix, as in `gpt-4o`."""

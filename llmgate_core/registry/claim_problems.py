@@ -13,7 +13,7 @@ from llmgate_core.settings.near_name import near_name
 
 __all__ = ["is_meant", "nearest", "unusable_claims"]
 
-KNOWN_GROUPS = (*FAMILIES, "commands", "extensions", "models")
+KNOWN_GROUPS = (*FAMILIES, "commands", "extensions", "models", "sources")
 """Groups of entry points that core reads; those with a dot belong to other distributions."""
 
 

@@ -40,7 +40,8 @@ OBJECT = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?(\s*\[[\w\s.,-]*\])?")
 class PluginEntryPoint:
     """One entry point, with which a `distribution` claims that `value` serves `prefix` in `family`.
 
-    For the groups `extensions`, `commands` and `models`, `family` is the group and `prefix` the entry point's name.
+    For the groups `extensions`, `commands`, `models` and `sources`, `family` is the group and `prefix` the entry
+    point's name.
     """
 
     family: str

@@ -18,7 +18,7 @@ class PluginNotice:
     """One thing about the installed plugins that a user should know or decide.
 
     Attributes:
-        subject: `prefix`, `key`, `models`, `claim`, `name` or `distribution`.
+        subject: `prefix`, `key`, `models`, `claim`, `name`, `provider` or `distribution`.
         message: what it is, with the distributions concerned and the way to decide.
         claim: the entry point that it is about; None: it is about no single one.
         is_decided: the user's settings ask for it, so nothing is left to do.

@@ -22,6 +22,7 @@ from llmgate_core.errors import (
 )
 from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.claim_problems import is_meant, nearest, unusable_claims
+from llmgate_core.registry.declared import DeclaredPlugins
 from llmgate_core.registry.entry_points import (
     PluginEntryPoint,
     first_party,
@@ -39,6 +40,7 @@ from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
 from llmgate_core.registry.plugin_lock import refusal_now, refusals, without_refused
 from llmgate_core.registry.process_lock import ProcessLock
+from llmgate_core.settings.declarations import Declaration
 from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
@@ -49,7 +51,9 @@ __all__ = ["PluginRegistry", "allowed_claims", "load_extensions", "register_exte
 class PluginRegistry:
     """A client's claims, and the plugins bound so far. Thread-safe."""
 
-    def __init__(self, policy: PluginPolicy, extensions: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, policy: PluginPolicy, extensions: Sequence[Any] = (), declarations: Sequence[Declaration] = ()
+    ) -> None:
         self._policy = _with_environment(policy)
         self._lock = ProcessLock()
         self._hooks = HookBinder()
@@ -59,6 +63,7 @@ class PluginRegistry:
         self._locked_out: Mapping[str, str] = {}
         self._of_models: tuple[PluginNotice, ...] = ()
         self._added: dict[tuple[str, str], BoundPlugin] = {}
+        self._declared = DeclaredPlugins(declarations)
         self._bound: dict[str, BoundPlugin] = {}
         self._failed: dict[str, PluginError] = {}
         for extension in extensions:
@@ -83,9 +88,17 @@ class PluginRegistry:
                 self._all_claims = installed_claims()
                 self._locked_out = refusals()
                 self._unusable = unusable_claims(self._all_claims, self._locked_out)
-                usable = (claim for claim in self._all_claims if claim not in self._unusable and self._allowed(claim))
-                ownership = self._ownership = Ownership(usable, self._policy.prefer)
+                usable = [claim for claim in self._all_claims if claim not in self._unusable and self._allowed(claim)]
+                ownership = Ownership(usable, self._policy.prefer)
+                self._declared.register(usable, self._hooks.bind)
+                self._ownership = ownership
         return ownership
+
+    @property
+    def declared(self) -> DeclaredPlugins:
+        """The plugins of providers that the user declares as data."""
+        self.claims()
+        return self._declared
 
     def problem(self, claim: PluginEntryPoint) -> str | None:
         """Return why an allowed claim cannot be used, whatever its module has: its name is wrong, or a lock forbids it.
@@ -136,7 +149,14 @@ class PluginRegistry:
     def notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins."""
         ownership = self.ownership.notices()
-        return (*ownership, *self._of_models, *self._of_claims(), *self._of_names(), *_of_files())
+        return (
+            *ownership,
+            *self._of_models,
+            *self._of_claims(),
+            *self._of_names(),
+            *self._declared.notices(),
+            *_of_files(),
+        )
 
     def key_owner(self, family: str, prefix: str) -> KeyOwner | None:
         """Return the owner of a prefix's key; None if the plugin that serves the prefix may have it.
@@ -146,8 +166,8 @@ class PluginRegistry:
         Raises:
             PluginError: as `get`.
         """
-        if (family, prefix) in self._added:
-            return None  # the program itself serves the prefix
+        if (family, prefix) in self._added or self.declared.knows(family, prefix):
+            return None  # the program itself serves the prefix, or the user declares it
         claim = self._choose(family, prefix)
         if self.ownership.owns(claim.distribution, prefix):
             return None
@@ -189,12 +209,15 @@ class PluginRegistry:
 
     def prefixes(self, family: str) -> list[str]:
         """Return the prefixes served for `family`, sorted."""
-        return sorted({prefix for served, prefix in (*self.claims(), *self._added) if served == family})
+        declared = ((served, prefix) for served, prefix, _ in self.declared.routes())
+        return sorted({prefix for served, prefix in (*self.claims(), *declared, *self._added) if served == family})
 
     def knows(self, family: str, prefix: str) -> bool:
         """Return whether the prefix is claimed, or belongs to a first-party distribution that may not be installed."""
         key = (family, prefix)
-        return key in self._added or key in self.claims() or prefix in first_party().get(family, {})
+        if key in self._added or key in self.claims() or prefix in first_party().get(family, {}):
+            return True
+        return self._declared.knows(family, prefix)
 
     def add(self, plugin: object, family: str, prefix: str, *, replace: bool = False) -> BoundPlugin:
         """Bind a plugin object to (family, prefix), without an entry point.
@@ -224,6 +247,8 @@ class PluginRegistry:
         """
         if (added := self._added.get((family, prefix))) is not None:
             return added
+        if (declared := self.declared.get(family, prefix)) is not None:
+            return declared
         claim = self._choose(family, prefix)
         if (bound := self._bound.get(claim.value)) is not None:
             return bound

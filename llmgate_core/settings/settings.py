@@ -69,6 +69,9 @@ class Settings:
         extensions: extensions to load: objects, names of entry points, or mappings with `name` and `options`.
         plugins: which installed plugins may be used.
         catalogue_file: the path of a JSON file whose rows override the catalogue's.
+        providers: name of a provider -> its declaration, as in a file of providers; it wins over the file.
+        providers_file: the path of a JSON file of providers; None: `LLMGATE_PROVIDERS`, else `llmgate/providers.json`
+            in the user's config directory, if it exists.
     """
 
     api_key: str | None = None
@@ -91,6 +94,8 @@ class Settings:
     extensions: Sequence[Any] = ()
     plugins: PluginPolicy = field(default_factory=PluginPolicy)
     catalogue_file: str | None = None
+    providers: Mapping[str, Any] = field(default_factory=dict)
+    providers_file: str | None = None
 
     _revision = 0  # without a type, or it would be a setting
 
@@ -119,7 +124,7 @@ class Settings:
         shown = ", ".join(
             f"{item.name}={'***' if item.name == 'api_key' else repr(shown_base_url(getattr(self, item.name)))}"
             for item in fields(self)
-            if getattr(self, item.name) != item.default
+            if getattr(self, item.name) not in (item.default, {})
         )
         return f"Settings({shown})"
 

@@ -153,7 +153,7 @@ def test_the_variables_of_the_options_page_are_those_that_are_read() -> None:
     info = openai_chat.info
     wanted = [str(info.env_key), *info.env_base_url, *info.env_organization, *info.env_project]
     listed = [name for row in rows(GUIDE / "options.md", "argument") for name in named(row[2])]
-    assert listed == [*wanted, *CERTIFICATE_VARIABLES, "LLMGATE_PLUGINS"]
+    assert listed == [*wanted, *CERTIFICATE_VARIABLES, "LLMGATE_PLUGINS", "LLMGATE_PROVIDERS"]
 
 
 def test_every_argument_and_every_setting_has_a_heading() -> None:

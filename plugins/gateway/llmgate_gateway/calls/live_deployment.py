@@ -166,6 +166,8 @@ def _client(
             extensions=extensions,
             plugins=plugin_policy(config.plugins),
             catalogue_file=settings.catalogue_file,
+            providers=config.providers,
+            providers_file=settings.providers_file,
             ca_file=ca_file,
         )
     )

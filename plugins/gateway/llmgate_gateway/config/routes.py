@@ -24,7 +24,7 @@ from llmgate_gateway.config.schema.deployment import UNSERVED_MODES, Deployment,
 from llmgate_gateway.config.schema.file_schema import PluginChoice
 from llmgate_gateway.config.schema.model import GatewayConfig
 from llmgate_gateway.config.yaml.document import Node
-from llmgate_gateway.config.yaml.problems import Problem, Problems
+from llmgate_gateway.config.yaml.problems import Path, Problems
 
 __all__ = [
     "FAMILIES_OF_MODE",
@@ -66,22 +66,23 @@ class Served:
 
 def installed_prefixes(config: GatewayConfig) -> frozenset[str]:
     """Return every prefix that installed plugins claim, whether or not the config uses it."""
-    client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    client = _client_for(config)
     _load(client)
-    return frozenset(plugin.prefix for plugin in client.installed() if plugin.family in FAMILIES)
+    installed = frozenset(plugin.prefix for plugin in client.installed() if plugin.family in FAMILIES)
+    return installed | client.declared_prefixes()
 
 
 def check_routes(config: GatewayConfig) -> tuple[Served, ...]:
     """Return what serves each deployment, in the config's order.
 
     Raises:
-        ConfigProblems: no plugin serves a model; with its place in the file. ConfigError: the plugin
-            settings or the catalogue file are not valid.
+        ConfigProblems: no plugin serves a model, or a declared provider cannot be used; with its place in the file.
+            ConfigError: the plugin settings, the catalogue file or the file of providers are not valid.
     """
-    client = _client(plugin_policy(config.plugins), config.settings.catalogue_file)
+    client = _client_for(config)
     _load(client)
     served: list[Served] = []
-    problems: list[Problem] = []
+    problems = [config.problem(path, message) for path, message in _declared_problems(client)]
     for index, deployment in enumerate(config.deployments):
         if deployment.model_info.mode in UNSERVED_MODES:
             served.append(Served(deployment, MappingProxyType({})))
@@ -112,7 +113,11 @@ def check_tree(root: Node, problems: Problems, *, has_variables: bool = True) ->
     except errors.LLMGateError as error:
         problems.add(*root.find(("settings", "catalogue_file")), str(error))
         return
+    for place, message in _declared_problems(client):
+        problems.add(*root.find(place), message)
     for notice in client.plugin_notices():
+        if notice.subject == "provider":
+            continue  # a mistake, above
         problems.warn(root.find(("plugins",))[0], (), notice.message)
     entries = content.get("model_list")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -155,8 +160,32 @@ def _client_of(content: Mapping[str, Any]) -> AsyncClient | None:
     except ValidationError:
         return None
     settings = content.get("settings") or content.get("litellm_settings")
-    catalogue_file = settings.get("catalogue_file") if isinstance(settings, dict) else None
-    return _client(plugin_policy(choice), catalogue_file if isinstance(catalogue_file, str) else None)
+    settings = settings if isinstance(settings, dict) else {}
+    files = {name: settings.get(name) for name in ("catalogue_file", "providers_file")}
+    named = {name: value if isinstance(value, str) else None for name, value in files.items()}
+    providers = content.get("providers")
+    declared = providers.items() if isinstance(providers, dict) else ()
+    usable = {name: row for name, row in declared if isinstance(row, dict)}  # of others the schema says what is wrong
+    return _client(plugin_policy(choice), usable, **named)
+
+
+def _client_for(config: GatewayConfig) -> AsyncClient:
+    settings = config.settings
+    return _client(
+        plugin_policy(config.plugins),
+        config.providers,
+        catalogue_file=settings.catalogue_file,
+        providers_file=settings.providers_file,
+    )
+
+
+def _declared_problems(client: AsyncClient) -> Iterator[tuple[Path, str]]:
+    """Yield the place in the config and the message of each declared provider that cannot be used."""
+    for problem in client.declared_problems():
+        if problem.declaration.is_setting:
+            yield ("providers", problem.declaration.name, *problem.path), problem.message
+        else:
+            yield ("settings", "providers_file"), str(problem)
 
 
 def _model_and_mode(entry: Any) -> tuple[Any, Any]:
@@ -178,9 +207,19 @@ def plugin_policy(choice: PluginChoice) -> PluginPolicy:
     return PluginPolicy(allow=allow, block=frozenset(choice.block), prefer=choice.prefer)
 
 
-def _client(policy: PluginPolicy, catalogue_file: str | None) -> AsyncClient:
+def _client(
+    policy: PluginPolicy,
+    providers: Mapping[str, Any],
+    *,
+    catalogue_file: str | None,
+    providers_file: str | None,
+) -> AsyncClient:
     """Return a client that only resolves models; of the class that serves, so that a start loads no other."""
-    return AsyncClient(settings=Settings(plugins=policy, catalogue_file=catalogue_file))
+    return AsyncClient(
+        settings=Settings(
+            plugins=policy, catalogue_file=catalogue_file, providers=providers, providers_file=providers_file
+        )
+    )
 
 
 def _load(client: AsyncClient) -> None:

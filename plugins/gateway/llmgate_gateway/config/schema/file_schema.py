@@ -55,6 +55,8 @@ class CallSettings(ConfigModel):
     """Extensions to load, which see every call; each a name, or a mapping with `name` and `options`."""
     catalogue_file: str | None = None
     """A JSON file with rows that override those of the catalogue."""
+    providers_file: str | None = None
+    """A JSON file of providers besides those of this file; absent: `LLMGATE_PROVIDERS`, else the user's own file."""
     set_verbose: bool = False
     """LiteLLM's spelling of `log.level: debug`."""
     json_logs: bool | None = None
@@ -119,5 +121,7 @@ class ConfigFile(ConfigModel):
     """LiteLLM's router settings; they override `settings`."""
     plugins: PluginChoice = PluginChoice()
     """Which installed plugins may be used."""
+    providers: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    """Providers that speak the OpenAI API, each a row of facts under its prefix."""
     environment_variables: dict[str, str] = Field(default_factory=dict, exclude=True)
     """Values for `os.environ/NAME` in this file, used where the environment has none."""

@@ -30,6 +30,7 @@ class GatewayConfig:
             `options_for` merges both with a deployment.
         aliases: other names for a `model_name`.
         plugins: which installed plugins may be used.
+        providers: those that the file declares, name -> row.
         warnings: for the start, a line each. warned: the same with their places.
         source: the name of the file as it was given; empty for a config from a mapping.
     """
@@ -40,6 +41,7 @@ class GatewayConfig:
     router: RouterSettings
     aliases: Mapping[str, Alias]
     plugins: PluginChoice
+    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     warned: tuple[Problem, ...] = ()
     source: str = ""
@@ -55,6 +57,7 @@ class GatewayConfig:
             router=file.router_settings,
             aliases=file.router_settings.model_group_alias,
             plugins=file.plugins,
+            providers=file.providers,
             warnings=problems.warnings,
             warned=problems.warned,
             source=problems.source,

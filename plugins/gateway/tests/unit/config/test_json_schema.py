@@ -85,6 +85,7 @@ WHOLE: dict[str, Any] = {
         "transport": "httpx",
         "extensions": ["a"],
         "catalogue_file": "models.json",
+        "providers_file": "providers.json",
         "set_verbose": True,
         "json_logs": True,
     },
@@ -96,6 +97,7 @@ WHOLE: dict[str, Any] = {
         "set_verbose": True,
     },
     "plugins": {"allow": ["a"], "block": ["b"], "prefer": {"chat:openai": "a"}},
+    "providers": {"acme": {"base_url": "https://acme.example/v1"}},
     "environment_variables": {"A": "b"},
 }
 ENVIRONMENT = {"KEY": "sk-aaaa", "SECONDS": "5", "TRIES": "1"}
