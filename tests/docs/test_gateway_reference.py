@@ -206,7 +206,7 @@ def test_every_field_of_the_access_log_has_a_row_in_its_order() -> None:
         upstream_status=200,
         error_code="e",
         traceparent="t",
-        extra={"detail": "d", "upstream_text": "t"},
+        extra={"client_session": "s", "detail": "d", "upstream_text": "t"},
     )
     line = json.loads(AccessLog(LineWriter(1), shows_user=True).line(record))
     listed = [name for row in rows(OPERATE, "field") for name in named(row[0])]
