@@ -33,6 +33,7 @@ from llmgate_core.registry.plugin_lock import without_refused
 from llmgate_core.registry.registry import allowed_claims, load_extensions, register_extensions
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.relay.forwarding import Forwarded
+from llmgate_core.relay.message_errors import message_error
 from llmgate_core.relay.relay import Relayed, error_object, error_tail
 from llmgate_core.secrets import MASK, Secret, SecretFinder, mask
 from llmgate_core.settings.call_options import OPTION_NAMES
@@ -85,6 +86,7 @@ __all__ = [
     "load_claim",
     "load_extensions",
     "mask",
+    "message_error",
     "register_extensions",
     "say",
     "say_error",

@@ -51,6 +51,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "embedding": Shape("list", items="data", item_kind="embedding"),
         "responses": Shape("response", id_prefix="resp_", created="created_at"),
         "moderation": Shape("", id_prefix="modr-"),
+        "messages": Shape("", id_prefix="msg_"),
     }
 )
 PARTS_OF_TOTAL = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))

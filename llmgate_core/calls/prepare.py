@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from copy import copy
+from functools import partial
 from typing import Any
 
 from llmgate_core.bridges.bridge import bridge_call
@@ -33,8 +34,10 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Operation
+from llmgate_core.endpoints.sealed_reasoning import without_sealed_blocks
 from llmgate_core.errors import BadRequestError, LLMGateError
 from llmgate_core.reading.upstream_errors import hide_secrets
+from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.registry.router import ResolvedModel, Router
@@ -103,7 +106,7 @@ class CallPreparer:
         call: Call | None = None
         try:
             body, ledger = complete_body(request, family, options)
-            address = self._addressed(target, body, options, require_key=require_key)
+            address = self._addressed(request.family, target, body, options, require_key=require_key)
             target, route = address.target, address.route
             is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
             fake_stream = take_fake_stream(body) if is_ignored or options.passed.get("fake_stream") else None
@@ -198,11 +201,11 @@ class CallPreparer:
         self.observers.refused(call, route, started, error, request.caller)
 
     def _addressed(
-        self, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
+        self, family: str, target: ResolvedModel, body: Mapping[str, Any], options: Options, *, require_key: bool
     ) -> Address:
         """Return where a call goes; on the provider's own host it may be another of the plugin's endpoints."""
         address = self.addresses.address(target, options, require_key=require_key)
-        if address.may_reroute and (other := self.router.rerouted(target, body)) is not target:
+        if address.may_reroute and (other := self.router.rerouted(target, body, family)) is not target:
             return address.for_target(other, options)
         return address
 
@@ -262,11 +265,18 @@ def judge_params(
     """
     plugin, policy = target.plugin, options.policy
     if target.family == original_call.family:
-        return apply_params(original_call, route, plugin, policy)
+        call, removed = without_sealed_blocks(original_call) if target.family == "messages" else (original_call, ())
+        call, entries = apply_params(call, route, plugin, policy)
+        return call, (*removed, *entries)
     call, dropped = apply_params(original_call, route, plugin, policy, judging=False)
-    call, bridged = bridge_call(call, route)
+    call, bridged = bridge_call(call, route, partial(_takes, plugin, route))
     call, entries = apply_params(call, route, plugin, policy)
     return call, (*dropped, *bridged, *entries)
+
+
+def _takes(plugin: BoundPlugin, route: Route, name: str, value: Any) -> bool:
+    """Return whether a plugin says that it takes a parameter, and not only that it does not know it."""
+    return plugin.supports_param is not None and plugin.supports_param(route, name, value) is True
 
 
 def _content_of(request: CallRequest, body: Mapping[str, Any], options: Options) -> bytes | None:

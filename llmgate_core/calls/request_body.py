@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from typing import Any, get_origin
 
 from llmgate_core.calls.plain_values import plain
-from llmgate_core.calls.sent_back import without_empty_tools, without_item_nulls, without_message_extras
+from llmgate_core.calls.sent_back import (
+    without_answer_fields,
+    without_empty_tools,
+    without_item_nulls,
+    without_message_extras,
+)
 from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.endpoints.families import Family
@@ -71,6 +76,9 @@ def _value(family: Family, name: str, value: Any) -> Any:
 
 def _clean(body: dict[str, Any], family: Family) -> tuple[LedgerEntry, ...]:
     """Check what a call is about, and take out what no endpoint takes; return the entries."""
+    if family.name == "messages":
+        _clean_turns(body)
+        return ()
     entries = without_empty_tools(body) if "tools" in body or "functions" in body else ()
     if "messages" in body:
         if isinstance(body["messages"], str):
@@ -81,6 +89,14 @@ def _clean(body: dict[str, Any], family: Family) -> tuple[LedgerEntry, ...]:
     if family.name == "responses" and isinstance(body.get("input"), list):
         body["input"] = without_item_nulls(body["input"])
     return entries
+
+
+def _clean_turns(body: dict[str, Any]) -> None:
+    """Check the turns of a Messages call; of an earlier answer only what a turn may have is sent back."""
+    if isinstance(body.get("messages"), str):
+        body["messages"] = [{"role": "user", "content": body["messages"]}]
+    _check_messages(body.get("messages"))
+    body["messages"] = [without_answer_fields(message) for message in body["messages"]]
 
 
 def is_output_type(value: Any) -> bool:

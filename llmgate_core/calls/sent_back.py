@@ -18,6 +18,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 __all__ = [
     "NULLABLE_ITEM_FIELDS",
     "TYPED_FIELDS",
+    "without_answer_fields",
     "without_empty_tools",
     "without_item_nulls",
     "without_message_extras",
@@ -118,6 +119,18 @@ def _without_nulls(value: Any) -> Any:
         return value
     given = {name: item for name, item in value.items() if item is not None}
     return {name: _without_nulls(item) if name in DOCUMENTED_OBJECTS else item for name, item in given.items()}
+
+
+def without_answer_fields(message: Any) -> Any:
+    """Return a turn of a Messages call: of an answer its role and its blocks, whose fields that are not set are null.
+
+    Any other message stays as it is.
+    """
+    if not isinstance(message, dict) or message.get("type") != "message":
+        return message
+    content = message.get("content")
+    blocks = [_clean_part(block) for block in content] if isinstance(content, list) else content
+    return {"role": message.get("role"), "content": blocks}
 
 
 def without_item_nulls(items: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The functions of the asynchronous client that answer with numbers about texts: what each is called with, and what comes back.
+"""The functions of the asynchronous client that answer with numbers: what each is called with, and what comes back.
 
 Only signatures are here, as in `async_text_calls.py`.
 """

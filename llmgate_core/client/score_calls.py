@@ -1,5 +1,5 @@
 # Made from llmgate_core/client/async_score_calls.py by tools/make_twins.py: edit that file, then run `make twins`.
-"""The functions of the synchronous client that answer with numbers about texts: what each is called with, and what comes back.
+"""The functions of the synchronous client that answer with numbers: what each is called with, and what comes back.
 
 Only signatures are here, as in `text_calls.py`.
 """

@@ -67,7 +67,10 @@ class Family:
         files: inputs that take a file.
         keeps: the upstream may keep its answers, by the parameter `store`.
         required: the inputs without which there is nothing to create.
+        grows_usage: the usage of an event leaves out what an earlier one has said.
         bridged_over: the family that can carry a call of this one where no plugin serves it.
+        reasons_over: the mode of the catalogue whose endpoint carries such a call of a model that reasons, where its
+            provider has one: it keeps the reasoning for the next turn.
     """
 
     name: str
@@ -80,7 +83,9 @@ class Family:
     files: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     keeps: bool = False
+    grows_usage: bool = False
     bridged_over: str | None = None
+    reasons_over: str | None = None
     required: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -239,7 +244,9 @@ FAMILIES = _table(
         ),
         "messages:MessageEvent",
         frozenset({"message_stop"}),
+        grows_usage=True,
         bridged_over="chat",
+        reasons_over="responses",
     ),
     Family(
         "rerank",

@@ -53,6 +53,19 @@ KIND_OF_DELTA: Mapping[str, StreamEventKind] = MappingProxyType(
 """Type of a typed event that brings a piece of something -> what it brings."""
 
 
+OF_MESSAGES = frozenset(
+    {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"}
+)
+"""The events of a message's stream that say something, or whose fields have names of other events."""
+FIELD_OF_DELTA: Mapping[str, tuple[StreamEventKind, str]] = MappingProxyType(
+    {
+        "text_delta": ("text", "text"),
+        "thinking_delta": ("reasoning", "thinking"),
+        "input_json_delta": ("tool_call", "partial_json"),
+    }
+)
+"""Type of a delta of a message's block -> what it brings, and its field."""
+
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 """Fields of a delta for the model's thoughts: llmgate's and DeepSeek's name, and that of vLLM and OpenRouter."""
 
@@ -94,6 +107,9 @@ def _texts(kind: StreamEventKind, index: int, text: Any) -> Iterator[StreamEvent
 
 def _events_of_event(event: Any) -> Iterator[StreamEvent]:
     event_type = getattr(event, "type", None)
+    if isinstance(event_type, str) and event_type in OF_MESSAGES:
+        yield from _events_of_message(event)
+        return
     kind = KIND_OF_DELTA.get(event_type) if isinstance(event_type, str) else None
     if kind is not None:
         index = event.get("output_index") if kind == "tool_call" else 0
@@ -102,6 +118,23 @@ def _events_of_event(event: Any) -> Iterator[StreamEvent]:
         yield StreamEvent(kind, index, text, event if kind == "tool_call" else None)
     response = getattr(event, "response", None)
     usage = getattr(event, "usage", None) or (response is not None and getattr(response, "usage", None))
+    if usage:
+        yield StreamEvent("usage", value=usage)
+
+
+def _events_of_message(event: Any) -> Iterator[StreamEvent]:
+    delta = event.get("delta")
+    said = delta if hasattr(delta, "get") else {}
+    index = event.get("index")
+    index = index if type(index) is int else 0
+    kind, field = FIELD_OF_DELTA.get(str(said.get("type")), (None, ""))
+    if kind is not None and isinstance(said.get(field), str):
+        is_call = kind == "tool_call"
+        yield StreamEvent(kind, index if is_call else 0, str(said.get(field)), event if is_call else None)
+    if said.get("stop_reason"):
+        yield StreamEvent("finish", 0, str(said.get("stop_reason")))
+    message = event.get("message")
+    usage = event.get("usage") or (message.get("usage") if hasattr(message, "get") else None)
     if usage:
         yield StreamEvent("usage", value=usage)
 

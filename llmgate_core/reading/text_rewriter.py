@@ -1,6 +1,7 @@
 """Rewrite the text in a stream, wherever its chunks cut it: a `StreamRewriter` for extensions.
 
-Pure. Knows the places of text in the chunks and events of chat, text completion and Responses, and no provider.
+Pure. Knows the places of text in the chunks and events of chat, text completion, Responses and Messages, and no
+provider.
 
 Source: docs/plugins/extensions.md; OpenAI API reference, the stream sections of each endpoint.
 """
@@ -8,6 +9,7 @@ Source: docs/plugins/extensions.md; OpenAI API reference, the stream sections of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.contract.call import JsonObject
@@ -17,6 +19,12 @@ __all__ = ["TextRewriter", "map_strings"]
 
 TEXTS = frozenset({"content", "reasoning_content", "reasoning", "refusal"})
 """Fields of a chat delta that hold text, besides the arguments of tool calls."""
+TEXT_OF_DELTA = MappingProxyType(
+    {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+)
+"""Type of a delta of a message's block -> its field of text."""
+WITHOUT_TEXT = frozenset({"ping", "message_start", "content_block_start", "message_delta"})
+"""Events of a message's stream around its text."""
 PLACE_OF_EVENT = ("type", "output_index", "content_index", "summary_index")
 ALL = object()
 NOT_TEXTS = frozenset(
@@ -88,6 +96,12 @@ class TextRewriter:
 
     def _of_event(self, event: JsonObject) -> list[JsonObject]:
         kind, item = event["type"], event.get("item_id")
+        if kind in WITHOUT_TEXT:
+            return [event]
+        if kind == "content_block_delta":
+            return self._of_block_delta(event, event.get("delta"))
+        if kind == "content_block_stop":
+            item = event.get("index")
         if kind.endswith(".delta") and isinstance(event.get("delta"), str):
             place = (item, tuple(event.get(name) for name in PLACE_OF_EVENT))
             bare = _without_logprobs(event)
@@ -102,6 +116,21 @@ class TextRewriter:
             return [*ended, event]
         self._note_loss(event, bare)
         return [*ended, rewritten]
+
+    def _of_block_delta(self, event: JsonObject, delta: Any) -> list[JsonObject]:
+        """Return the events that take the place of a delta of a message's block."""
+        kind = delta.get("type") if isinstance(delta, dict) else None
+        field = TEXT_OF_DELTA.get(kind) if isinstance(kind, str) else None
+        if field is None or not isinstance(delta.get(field), str):
+            return [event]
+
+        def event_of(text: str) -> JsonObject:
+            return {**event, "delta": {**delta, field: text}}
+
+        text = self._ready((event.get("index"), field), delta[field], event_of)
+        if text == delta[field]:
+            return [event]
+        return [event_of(text)] if text else []
 
     def _of_choice(self, chunk: JsonObject, choice: JsonObject) -> JsonObject:
         index, is_end, delta = choice.get("index"), bool(choice.get("finish_reason")), choice.get("delta")

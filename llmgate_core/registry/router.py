@@ -93,17 +93,24 @@ class Router:
         plugin = self._plugins.get(family, prefix)
         return self._target(plugin, family, prefix, "", None, f"the call names the prefix {prefix}/")
 
-    def rerouted(self, target: ResolvedModel, body: Mapping[str, Any]) -> ResolvedModel:
-        """Return another target if this endpoint does not support the request's tools together with its effort.
+    def rerouted(self, target: ResolvedModel, body: Mapping[str, Any], called: str) -> ResolvedModel:
+        """Return another target if this endpoint loses what the call needs: its reasoning, or tools with an effort.
 
-        Only for rows that say `bridge`; the caller checks that the host is the provider's own.
+        The rows of the models say so, and the family `called`; the caller checks that the host is the provider's own.
         """
-        if not may_reroute(target) or not _reasons_with_functions(body):
+        if not may_reroute(target):
             return target
-        prefix = self._catalogue.prefix_for(target.plugin.info.name, "responses")
-        if prefix is None or prefix == target.prefix:
+        mode = FAMILIES[called].reasons_over if target.family != called else None
+        if mode is not None and _keeps_reasoning(target, mode):
+            reason = f"a {called} call of a model that reasons is carried by"
+        elif _needs_bridge(target) and _reasons_with_functions(body):
+            mode, reason = "responses", "function tools and reasoning can be combined only on"
+        else:
             return target
-        reason = f"function tools and reasoning can be combined only on {prefix}/ for this model"
+        prefix = self._catalogue.prefix_for(target.plugin.info.name, mode)
+        if prefix is None or prefix == target.prefix or not self._plugins.knows(target.family, prefix):
+            return target
+        reason = f"{reason} {prefix}/ for this model"
         plugin = self._plugins.get(target.family, prefix)
         return self._target(plugin, target.family, prefix, target.model, target.row, reason)
 
@@ -125,7 +132,8 @@ class Router:
             if self._plugins.knows(family, prefix):
                 return self._by_prefix(family, prefix, name, fixed_prefix=fixed_prefix)
             if bridged_over is not None and self._plugins.knows(bridged_over, prefix):
-                return self._by_prefix(bridged_over, prefix, name, fixed_prefix=True)
+                is_fixed = fixed_prefix or FAMILIES[family].reasons_over is None
+                return self._by_prefix(bridged_over, prefix, name, fixed_prefix=is_fixed)
             self._refuse_foreign_prefix(family, prefix, model)
         return self._by_catalogue(family, model, fixed_prefix=fixed_prefix)
 
@@ -153,6 +161,9 @@ class Router:
                 attempts=0,
             )
         prefix = (fixed_prefix and self._catalogue.prefix_for(row.provider, family)) or row.prefix
+        bridged_over = FAMILIES[family].bridged_over
+        if bridged_over is not None and not self._plugins.knows(family, prefix):
+            family = bridged_over if self._plugins.knows(bridged_over, prefix) else family
         plugin = self._plugins.get(family, prefix)
         reason = f"the model string has no prefix; in the catalogue it is {row.provider}, mode {row.mode}"
         return self._target(plugin, family, prefix, model, row, reason)
@@ -208,8 +219,20 @@ class Router:
 
 def may_reroute(target: ResolvedModel) -> bool:
     """Return whether some requests of a model go to another endpoint of its provider; `Router.rerouted` says which."""
+    modes = {family.reasons_over for family in FAMILIES.values() if family.reasons_over is not None}
+    return _needs_bridge(target) or any(_keeps_reasoning(target, mode) for mode in modes)
+
+
+def _needs_bridge(target: ResolvedModel) -> bool:
     params = target.row.facts.get("params", {}) if target.row else {}
     return bool(params.get("function_tools_with_reasoning_on_chat") == "bridge")
+
+
+def _keeps_reasoning(target: ResolvedModel, mode: str) -> bool:
+    """Return whether a model reasons, and an endpoint of this mode, which keeps the reasoning, serves it."""
+    facts = target.row.facts if target.row else {}
+    reasons = (facts.get("capabilities") or {}).get("reasoning") is True
+    return reasons and (mode in (facts.get("endpoints") or ()) or facts.get("mode") == mode)
 
 
 def _function_of(mode: str) -> str:

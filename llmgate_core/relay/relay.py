@@ -32,6 +32,7 @@ from llmgate_core.reading.upstream_errors import (
     lenient_decode,
     validation_error,
 )
+from llmgate_core.relay.message_errors import message_error
 from llmgate_core.types.record import CallRecord
 
 __all__ = ["RelayReader", "Relayed", "error_object", "error_tail"]
@@ -210,8 +211,11 @@ def error_object(error: LLMGateError) -> dict[str, Any]:
 def error_tail(family: Family, error: LLMGateError, *, after: int = 0) -> bytes:
     """Return how a stream says that it failed after so many events, its end marker included.
 
-    Source: OpenAI API reference: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream.
+    Source: OpenAI API reference: an error object in a chat stream, the flat `ResponseErrorEvent` in a Responses stream;
+    Anthropic API reference: the event `error` of a message's stream.
     """
+    if "message_stop" in family.ends:
+        return event_bytes(family, "error", encode(message_error(error)))
     fields = error_object(error)
     if "response.failed" in family.ends:
         return event_bytes(family, "error", encode({**fields, "type": "error", "sequence_number": after}))

@@ -33,6 +33,8 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | bool | N
     """
     if param == "metadata":
         return judge_metadata(route, value)
+    if param == "include":
+        return True  # chat does not have it, this wire does
     if param in NO_COUNTERPART:
         return _judge_without_counterpart(param, value)
     facts = route.facts

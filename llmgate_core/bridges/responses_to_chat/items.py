@@ -14,8 +14,8 @@ from typing import Any
 from llmgate_core.bridges.fields import listed, other_fields
 from llmgate_core.bridges.responses_to_chat.output import place_of_item
 from llmgate_core.bridges.responses_to_chat.parts import OF_ITEMS, Parts, collapse
-from llmgate_core.bridges.responses_to_chat.sealing import Unsealed, Unsealing
 from llmgate_core.bridges.responses_to_chat.tools import Tools
+from llmgate_core.bridges.sealing import Unsealed, Unsealing
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.errors import bad_request

@@ -74,6 +74,11 @@ class Ids:
         """The id of the response itself."""
         return f"resp_{self._suffix}"
 
+    @property
+    def message(self) -> str:
+        """The id of the whole answer as a message of the Messages API."""
+        return f"msg_{self._suffix}"
+
     def item(self, prefix: str, index: int) -> str:
         """Return the id of the item at `index` of the output."""
         return f"{prefix}_{self._suffix}_{index}"

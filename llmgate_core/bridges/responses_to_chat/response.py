@@ -28,9 +28,9 @@ from llmgate_core.bridges.responses_to_chat.output import (
     usage_of,
     with_cut_item,
 )
-from llmgate_core.bridges.responses_to_chat.sealing import Sealing
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.contract.upstream import Converted

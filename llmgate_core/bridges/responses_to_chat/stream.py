@@ -34,10 +34,10 @@ from llmgate_core.bridges.responses_to_chat.response import (
     record_service_tier,
     record_without_text,
 )
-from llmgate_core.bridges.responses_to_chat.sealing import Sealing
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.errors import (

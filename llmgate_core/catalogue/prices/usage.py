@@ -1,7 +1,7 @@
 """What an answer and its request say about what is charged: the service tier, counts of tokens, other units.
 
 Source: OpenAI API reference, `CompletionUsage`, `ResponseUsage`, `TranscriptTextUsage...`, `ImageGenUsage` and
-`ServiceTier`.
+`ServiceTier`; Anthropic API reference, `Usage`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Family -> the parameters whose values are units."""
 
+OF_MESSAGES = frozenset({"cache_creation_input_tokens", "cache_read_input_tokens"})
+"""Counts that only the usage of a message has."""
+
 TEXT_UNITS = frozenset({"prompt_cache_options", "tools", "web_search_options"})
 """Parameters of other families that may contain units."""
 
@@ -51,10 +54,29 @@ def token_fields(usage: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
     if read is not None:
         details, written_details = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
         return read, usage.get("completion_tokens"), details, written_details
+    if OF_MESSAGES & usage.keys():
+        return _fields_of_message(usage)
     details = usage.get("input_tokens_details")
     if details is None:
         details = usage.get("input_token_details")  # of a transcription
     return usage.get("input_tokens"), usage.get("output_tokens"), details, usage.get("output_tokens_details")
+
+
+def _fields_of_message(usage: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:
+    """Return the fields of a message's usage, whose `input_tokens` has neither what was cached nor what was stored.
+
+    Without any count the tokens are not known: an answer has at least one.
+    """
+    counts = [usage.get(name) or 0 for name in ("input_tokens", *sorted(OF_MESSAGES))]
+    if not all(type(count) is int for count in counts) or not (any(counts) or usage.get("output_tokens")):
+        return None, None, None, None
+    fresh, stored, cached = counts
+    kept = usage.get("cache_creation")
+    longer = kept.get("ephemeral_1h_input_tokens") if isinstance(kept, Mapping) else None
+    details = {"cached_tokens": cached, "cache_write_tokens": stored}
+    if longer:
+        details["cache_write_1h_tokens"] = longer
+    return fresh + stored + cached, usage.get("output_tokens"), details, None
 
 
 def units_of(family: str, body: Mapping[str, Any]) -> dict[str, Any]:

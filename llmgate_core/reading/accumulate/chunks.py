@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.reading.accumulate.message_events import events_of_message
 from llmgate_core.reading.accumulate.pieces import extended, grown, is_empty, joined, merged
 from llmgate_core.reading.accumulate.response_events import events_of_response
 from llmgate_core.reading.accumulate.tool_calls import ToolCalls
@@ -77,6 +78,8 @@ def unfold(family: str, answer: Mapping[str, Any], *, with_usage: bool) -> list[
         return _unfold_chat(answer, with_usage=with_usage)
     if family == "responses":
         return events_of_response(answer)
+    if family == "messages":
+        return events_of_message(answer)
     if family == "transcription":
         return [{**answer, "type": "transcript.text.done"}]
     return [dict(answer)]  # a text completion's chunk has the shape of a complete response

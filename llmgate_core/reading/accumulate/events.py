@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.reading.accumulate.message_events import fold_message
 from llmgate_core.reading.accumulate.pieces import is_empty
 
 __all__ = ["fold_events"]
@@ -352,6 +353,7 @@ def _fold_speech(events: Iterable[Mapping[str, Any]]) -> JsonObject | None:
 FOLDS: Mapping[str, Callable[[Iterable[Mapping[str, Any]]], JsonObject | None]] = MappingProxyType(
     {
         "responses": _fold_responses,
+        "messages": fold_message,
         "transcription": _fold_transcription,
         "image": _fold_image,
         "speech": _fold_speech,

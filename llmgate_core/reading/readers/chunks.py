@@ -197,7 +197,7 @@ class TypedEventReader(_ChunkReader):
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
         chunk = self._validated_piece(piece)
-        if piece.get("usage") or piece.get("response"):
+        if piece.get("usage") or piece.get("response") or piece.get("message"):
             self.end.see_usage(chunk)
         return self._record_chunk(chunk, piece)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmgate_core.endpoints.families import Family
+from llmgate_core.reading.accumulate.message_events import merged_usage
 
 __all__ = ["DONE", "EndOfStream"]
 
@@ -27,11 +28,12 @@ class EndOfStream:
         usage: the last usage in the stream; None if there was none. tier: the last service tier that was named.
     """
 
-    __slots__ = ("_last_events", "_stops_at_last", "is_complete", "is_over", "tier", "usage")
+    __slots__ = ("_grows_usage", "_last_events", "_stops_at_last", "is_complete", "is_over", "tier", "usage")
 
     def __init__(self, family: Family) -> None:
         self._last_events = family.ends
         self._stops_at_last = family.stops_at_end
+        self._grows_usage = family.grows_usage
         self.is_complete = False
         self.is_over = False
         self.usage: Any = None
@@ -51,10 +53,10 @@ class EndOfStream:
 
     def see_usage(self, event: Any) -> None:
         """Note the usage that a typed event has, before or in the last one; some servers send it with every event."""
-        response = event.get("response")
+        response = event.get("message" if self._grows_usage else "response")
         usage = event.get("usage") or (response.get("usage") if hasattr(response, "get") else None)
         if usage:
-            self.usage = usage
+            self.usage = merged_usage(_plain(self.usage), _plain(usage)) if self._grows_usage else usage
 
     def see_event(self, event: Any) -> bool:
         """Note what a typed event says; return whether it is one of the last.
@@ -88,3 +90,7 @@ class EndOfStream:
             return f"the stream ended without {marker}"
         self.is_over = True
         return None
+
+
+def _plain(usage: Any) -> Any:
+    return usage.model_dump(exclude_unset=True) if hasattr(usage, "model_dump") else usage

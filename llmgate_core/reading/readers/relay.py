@@ -118,7 +118,7 @@ class EventRelay(EventStreamReader):
             data = encode(piece)
         except ValueError:
             raise self._invalid("it cannot be encoded as JSON") from None
-        if self._family.ends and (piece.get("usage") or piece.get("response")):
+        if self._family.ends and (piece.get("usage") or piece.get("response") or piece.get("message")):
             self.end.see_usage(piece)
         return self._record_chunk(piece, data)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, response_object, to_chat
-from llmgate_core.bridges.responses_to_chat.sealing import MAX_CHARACTERS, MAX_VALUES, Sealing, Unsealing
+from llmgate_core.bridges.sealing import MAX_CHARACTERS, MAX_VALUES, Sealing, Unsealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from tests.support.examples import examples

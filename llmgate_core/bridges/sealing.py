@@ -1,8 +1,9 @@
-"""Put what a chat answer says for its own upstream into `encrypted_content`, and take it out again.
+"""Put what a chat answer says for its own upstream into one string, and take it out again.
 
 Pure. Chat messages have `reasoning_items`, and tool calls fields of their provider, such as signatures, without which
-the next turn is refused. A reasoning item carries both through clients that know the Responses API only:
-`llmgate:<provider>:<base64 of JSON>`, where the JSON is
+the next turn is refused. The `encrypted_content` of a reasoning item, or the `signature` of a thinking block, carries
+both through clients that know the Responses or the Messages API only: `llmgate:<provider>:<base64 of JSON>`, where the
+JSON is
 
     {"items": [...], "calls": {"<call_id>": {...}}, "continues": true}
 
@@ -27,10 +28,11 @@ from llmgate_core.json_codec import decode, encode, has_more_values
 __all__ = ["Sealing", "Unsealed", "Unsealing"]
 
 MAX_CHARACTERS = 4 * 1024 * 1024
-"""The longest `encrypted_content` that is written or read."""
+"""The longest string that is written or read."""
 MAX_CHARACTERS_OF_A_CALL = 4 * MAX_CHARACTERS
 MAX_VALUES = 5_000
 """How many values the JSON of one item may have: what decoding costs is not bounded by its length."""
+NOTHING = b64encode(encode({})).decode()
 IDENTITY = frozenset({"index", "id", "type", "function", "custom"})
 """Fields of a tool call that say which call it is and what it calls. The `function_call` item has them."""
 
@@ -56,6 +58,10 @@ class Sealing:
     def add_call(self, call_id: str, fields: Mapping[str, Any]) -> None:
         """Add the fields of a tool call for which a call item has none of its own."""
         self._calls[call_id] = {**fields, **self._calls.get(call_id, {})}
+
+    def signature(self) -> str:
+        """Return the signature of the thinking block that is made now; with nothing to carry it says whose it is."""
+        return self.seal(continues=False) or f"{SEAL}{self._provider}:{NOTHING}"
 
     def seal(self, *, continues: bool) -> str | None:
         """Return the `encrypted_content` of the item that is made now; None: it has nothing to carry.
@@ -94,29 +100,30 @@ class Unsealed:
 
 
 class Unsealing:
-    """Reads the `encrypted_content` of one call's items, and records what cannot be read."""
+    """Reads the sealed strings of one call, and records what cannot be read; `parameter` is where they are."""
 
-    def __init__(self, provider: str, ledger: Ledger) -> None:
+    def __init__(self, provider: str, ledger: Ledger, parameter: str = "input") -> None:
         self._own = f"{SEAL}{provider}:"
         self._ledger = ledger
+        self._parameter = parameter
         self._characters_left = MAX_CHARACTERS_OF_A_CALL
 
     def open(self, sealed: Any) -> Unsealed | None:
         """Return what `sealed` carries; None if it is not this provider's, or is damaged."""
         if not is_sealed(sealed):
-            self._ledger.dropped("input", "encrypted reasoning can only be read by the model that produced it")
+            self._ledger.dropped(self._parameter, "encrypted reasoning can only be read by the model that produced it")
             return None
         if not sealed.startswith(self._own):
-            self._ledger.dropped("input", "reasoning of another provider can only be read by that provider")
+            self._ledger.dropped(self._parameter, "reasoning of another provider can only be read by that provider")
             return None
         content = sealed.removeprefix(self._own)
         if len(content) > min(MAX_CHARACTERS, self._characters_left):
-            self._ledger.lost("input", f"the encrypted reasoning is longer than {MAX_CHARACTERS} characters")
+            self._ledger.lost(self._parameter, f"the encrypted reasoning is longer than {MAX_CHARACTERS} characters")
             return None
         self._characters_left -= len(content)
         unsealed = _unsealed(content)
         if unsealed is None:
-            self._ledger.lost("input", "the encrypted reasoning is damaged, and is left out")
+            self._ledger.lost(self._parameter, "the encrypted reasoning is damaged, and is left out")
         return unsealed
 
 
