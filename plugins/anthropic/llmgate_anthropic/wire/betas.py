@@ -3,6 +3,8 @@
 Pure. A body names betas under `betas`, as the SDK does; the plugin decides where they go: a header on Anthropic's own
 API, a field of the body elsewhere.
 
+Files, skills and search need none any more.
+
 Source: Anthropic API reference, beta headers; the type `AnthropicBeta` of the SDK `anthropic` 2.14.0.
 """
 
@@ -39,8 +41,6 @@ OF_TOOL: Mapping[str, str] = MappingProxyType(
 """Type of a tool -> the beta that has it."""
 
 FAST = "fast-mode-2026-02-01"
-FILES = "files-api-2025-04-14"
-SKILLS = "skills-2025-10-02"
 
 
 def needed_betas(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -75,23 +75,3 @@ def _of_features(body: Mapping[str, Any]) -> Iterator[str]:
             yield OF_TOOL[kind]
     if body.get("speed") == "fast":
         yield FAST
-    container = body.get("container")
-    if isinstance(container, Mapping) and container.get("skills"):
-        yield SKILLS
-    if any(_names_file(block) for turn in body.get("messages") or () for block in _blocks(turn)):
-        yield FILES
-
-
-def _blocks(turn: Any) -> Iterator[Mapping[str, Any]]:
-    content = turn.get("content") if isinstance(turn, Mapping) else None
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, Mapping):
-            yield block
-            if block.get("type") == "tool_result":
-                yield from _blocks(block)
-
-
-def _names_file(block: Mapping[str, Any]) -> bool:
-    source = block.get("source")
-    kind = source.get("type") if isinstance(source, Mapping) else None
-    return kind == "file" or block.get("type") == "container_upload"

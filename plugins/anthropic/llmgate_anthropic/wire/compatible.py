@@ -39,7 +39,13 @@ __all__ = ["AnthropicCompatible"]
 
 
 class AnthropicCompatible(OpenAICompatible):
-    """The family messages unchanged, and the family chat converted to it."""
+    """The family messages unchanged, and the family chat converted to it.
+
+    Attributes:
+        lacks: traits of models that the platform lacks, such as `system_turns`; see `Traits`.
+    """
+
+    lacks: frozenset[str] = frozenset()
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
@@ -51,7 +57,7 @@ class AnthropicCompatible(OpenAICompatible):
         """
         if route.family != "chat":
             return self.request(call, route, call.body, ())
-        body, ledger = request_body(call, route)
+        body, ledger = request_body(call, route, lacks=self.lacks)
         return self.request(call, route, body, ledger)
 
     def request(self, call: Call, route: Route, body: JsonObject, ledger: tuple[LedgerEntry, ...]) -> UpstreamRequest:
@@ -77,12 +83,12 @@ class AnthropicCompatible(OpenAICompatible):
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
         """Return the answer in the shape of the family that was called."""
-        return response if route.family != "chat" else chat_completion(call, route, response)
+        return response if route.family != "chat" else chat_completion(call, route, response, lacks=self.lacks)
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
         """Return None for the family messages, whose events are canonical."""
-        return ChatStream(call, route) if route.family == "chat" else None
+        return ChatStream(call, route, lacks=self.lacks) if route.family == "chat" else None
 
     def passes_answers(self, route: Route) -> bool:
         """Return whether the call is not read again to convert its answer."""
@@ -91,7 +97,7 @@ class AnthropicCompatible(OpenAICompatible):
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
         """Judge one parameter of a chat; a Messages call is the upstream's to judge."""
-        return supports_param(route, param, value) if route.family == "chat" else None
+        return supports_param(route, param, value, lacks=self.lacks) if route.family == "chat" else None
 
     @hookimpl
     def map_error(
@@ -105,4 +111,4 @@ class AnthropicCompatible(OpenAICompatible):
         """Return the steps of a chat that goes on where the model has paused; None: one request, one answer."""
         if route.family != "chat" or call.body.get("continue_paused") is not True:
             return None
-        return continued(call, route, self.transform_request(call, route))
+        return continued(call, route, self.transform_request(call, route), lacks=self.lacks)

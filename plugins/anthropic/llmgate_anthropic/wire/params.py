@@ -7,7 +7,7 @@ Source: Anthropic API reference, `MessageCreateParams`; LiteLLM's Anthropic page
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -77,7 +77,7 @@ WITHOUT_THINKING: Mapping[str, tuple[Any, ...]] = MappingProxyType({"temperature
 """Parameter -> its values beside a thinking budget. Source: Anthropic API reference, extended thinking."""
 
 
-def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
+def supports_param(route: Route, param: str, value: Any, *, lacks: Collection[str] = ()) -> ParamRule | None:
     """Judge one chat parameter.
 
     Raises:
@@ -89,7 +89,7 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
         return None
     if param in NO_COUNTERPART:
         return _without_counterpart(param, value)
-    traits = traits_of(route)
+    traits = traits_of(route, lacks)
     refusal = judge_value(param, value, VALUES.get(param), SOURCE)
     judge = _JUDGES.get(param)
     if refusal is None and judge is not None:
@@ -154,6 +154,24 @@ def _judge_format(traits: Traits, param: str, value: Any) -> ParamRule | None:
     return ParamRule(supported=False, reason=reason, source=SOURCE)
 
 
+def _judge_choice(traits: Traits, param: str, value: Any) -> ParamRule | None:
+    if traits.forced_tools or not _forces_tool(value):
+        return None
+    reason = "this model cannot be made to call a tool: it takes auto and none"
+    return ParamRule(supported=False, reason=reason, source=traits.source)
+
+
+def _forces_tool(choice: Any) -> bool:
+    if isinstance(choice, Mapping):
+        return choice.get("type") not in ("auto", "none")
+    return bool(choice == "required")
+
+
 _JUDGES: Mapping[str, Callable[[Traits, str, Any], ParamRule | None]] = MappingProxyType(
-    {**dict.fromkeys(SAMPLING, _judge_sampling), "reasoning_effort": _judge_effort, "response_format": _judge_format}
+    {
+        **dict.fromkeys(SAMPLING, _judge_sampling),
+        **dict.fromkeys(("tool_choice", "function_call"), _judge_choice),
+        "reasoning_effort": _judge_effort,
+        "response_format": _judge_format,
+    }
 )

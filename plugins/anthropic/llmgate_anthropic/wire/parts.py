@@ -142,7 +142,9 @@ class PartReader:
         if kind == PDF:
             return {"type": "base64", "media_type": PDF, "data": content}
         if not kind.startswith("text/"):
-            raise self._route.bad_request("messages", f"{place} must be a PDF, a picture or plain text, not {kind!r:.60}")
+            raise self._route.bad_request(
+                "messages", f"{place} must be a PDF, a picture or plain text, not {kind!r:.60}"
+            )
         try:
             text = b64decode(content, validate=True).decode()
         except (binascii.Error, ValueError):

@@ -8,7 +8,7 @@ Source: Anthropic API reference, `stop_reason` `pause_turn`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ MAX_REQUESTS = 10
 """After so many requests the answer is returned as it is, paused."""
 
 
-def continued(call: Call, route: Route, request: UpstreamRequest) -> Exchange:
+def continued(call: Call, route: Route, request: UpstreamRequest, *, lacks: Collection[str] = ()) -> Exchange:
     """Yield the request, and others until the turn is whole; return the chat completion.
 
     Raises:
@@ -33,10 +33,10 @@ def continued(call: Call, route: Route, request: UpstreamRequest) -> Exchange:
         raise route.refuse("continue_paused", "a stream cannot go on after a pause: send its message back instead")
     if not isinstance(request.body, dict):
         raise route.bad_request("continue_paused", "the body is not an object")
-    return _steps(call, route, request, request.body)
+    return _steps(call, route, request, request.body, lacks)
 
 
-def _steps(call: Call, route: Route, request: UpstreamRequest, body: JsonObject) -> Exchange:
+def _steps(call: Call, route: Route, request: UpstreamRequest, body: JsonObject, lacks: Collection[str]) -> Exchange:
     blocks: list[JsonObject] = []
     usages: list[Mapping[str, Any]] = []
     said: Mapping[str, Any] = {"stop_reason": "pause_turn"}
@@ -47,7 +47,7 @@ def _steps(call: Call, route: Route, request: UpstreamRequest, body: JsonObject)
         blocks = [*blocks, *objects(said["content"])]
         usage = said.get("usage")
         usages.append(usage if isinstance(usage, Mapping) else {})
-    return completion_of({**said, "content": blocks, "usage": _sum(usages)}, call, route).body
+    return completion_of({**said, "content": blocks, "usage": _sum(usages)}, call, route, lacks=lacks).body
 
 
 def _message(response: UpstreamResponse | None) -> Mapping[str, Any]:

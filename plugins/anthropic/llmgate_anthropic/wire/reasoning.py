@@ -45,7 +45,7 @@ def judge_effort(traits: Traits, value: Any, source: str) -> ParamRule | None:
     if not traits.known:
         return None
     if effort == "none":
-        needs = traits.thinks_by_default and not traits.can_disable
+        needs = traits.off is None
         return _refused("this model always thinks", source) if needs else None
     if traits.thinking == "none":
         return _refused("this model does not think", source)
@@ -84,9 +84,9 @@ def thinking_of(value: Any, traits: Traits, max_tokens: Any, ledger: Ledger) -> 
 
 
 def _off(traits: Traits, ledger: Ledger) -> JsonObject:
-    if traits.thinks_by_default and traits.can_disable:
-        ledger.bridged(PARAM, "sent as thinking of the type disabled")
-        return {"thinking": {"type": "disabled"}}
+    if traits.thinks_by_default and traits.off is not None:
+        ledger.bridged(PARAM, f"sent as thinking of the type {traits.off}")
+        return {"thinking": {"type": traits.off}}
     ledger.dropped(PARAM, "this model does not think unless it is asked to")
     return {}
 

@@ -8,7 +8,7 @@ Source: Anthropic API reference, `MessageCreateParams`; OpenAI API reference, `C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -37,16 +37,18 @@ NO_JSON_MODE = "the Messages API has no JSON mode without a schema"
 FORCED = frozenset({"any", "tool"})
 
 
-def request_body(call: Call, route: Route) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+def request_body(
+    call: Call, route: Route, *, lacks: Collection[str] = ()
+) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
     """Return the body of POST /messages, with `model` and `stream`, and the ledger entries of the conversion.
 
-    The betas that the request needs are in `betas`, for `take_betas`.
+    The betas that the request needs are in `betas`, for `take_betas`; `lacks` names traits that the platform lacks.
 
     Raises:
         UnsupportedParamsError: something has no counterpart and the policy is `error`.
         BadRequestError: the body is malformed.
     """
-    draft = _Draft(call.body, route)
+    draft = _Draft(call.body, route, lacks)
     for name, value in call.body.items():
         convert = _CONVERT.get(name)
         if convert is None:
@@ -60,11 +62,11 @@ def request_body(call: Call, route: Route) -> tuple[JsonObject, tuple[LedgerEntr
 class _Draft:
     """The body under construction."""
 
-    def __init__(self, body: Mapping[str, Any], route: Route) -> None:
+    def __init__(self, body: Mapping[str, Any], route: Route, lacks: Collection[str]) -> None:
         self.body = body
         self.route = route
         self.ledger = Ledger(route, SOURCE)
-        self.traits = traits_of(route)
+        self.traits = traits_of(route, lacks)
         self.names = ToolNames(body)
         self.sent: JsonObject = {}
         self.tools: list[JsonObject] = []

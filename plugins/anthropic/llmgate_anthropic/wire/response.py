@@ -8,7 +8,7 @@ Source: Anthropic API reference, `Message`; docs/plugins/canonical-shapes.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -62,17 +62,17 @@ class Reading:
 
     __slots__ = ("names", "unwraps_json")
 
-    def __init__(self, call: Call, route: Route) -> None:
+    def __init__(self, call: Call, route: Route, lacks: Collection[str] = ()) -> None:
         self.names = ToolNames(call.body)
-        self.unwraps_json = emulates_format(call.body, traits_of(route))
+        self.unwraps_json = emulates_format(call.body, traits_of(route, lacks))
 
     def is_content(self, block: Mapping[str, Any]) -> bool:
         """Return whether a call is the structured output itself."""
         return self.unwraps_json and block.get("name") == JSON_TOOL
 
 
-def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Converted:
-    """Return the chat completion of a complete response.
+def chat_completion(call: Call, route: Route, response: UpstreamResponse, *, lacks: Collection[str] = ()) -> Converted:
+    """Return the chat completion of a complete response; `lacks` as in the request.
 
     Raises:
         APIResponseValidationError: the response is not a message.
@@ -82,12 +82,12 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse) -> Con
         raise errors.APIResponseValidationError(
             "the answer is not a message: it has no list of blocks as its content", status_code=response.status
         )
-    return completion_of(said, call, route)
+    return completion_of(said, call, route, lacks=lacks)
 
 
-def completion_of(said: Mapping[str, Any], call: Call, route: Route) -> Converted:
+def completion_of(said: Mapping[str, Any], call: Call, route: Route, *, lacks: Collection[str] = ()) -> Converted:
     """Return the chat completion of a parsed message."""
-    reading, ledger = Reading(call, route), Ledger(route, SOURCE)
+    reading, ledger = Reading(call, route, lacks), Ledger(route, SOURCE)
     blocks = objects(said["content"])
     message = _message(blocks, said, reading)
     choice = {"index": 0, "message": message, "finish_reason": finish_reason(said.get("stop_reason"), blocks, reading)}

@@ -8,7 +8,7 @@ Source: Anthropic API reference, `RawMessageStreamEvent`; docs/plugins/streams.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -59,14 +59,14 @@ class ChatStream:
         done: `message_stop` has come.
     """
 
-    def __init__(self, call: Call, route: Route) -> None:
+    def __init__(self, call: Call, route: Route, *, lacks: Collection[str] = ()) -> None:
         options = call.body.get("stream_options")
         self.ledger: list[LedgerEntry] = []
         self.usage: JsonObject | None = None
         self.done = False
         self._route = route
         self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
-        self._reading = Reading(call, route)
+        self._reading = Reading(call, route, lacks)
         self._base: JsonObject = {"object": "chat.completion.chunk"}
         self._counted: JsonObject = {}
         self._ended: JsonObject = {}

@@ -11,7 +11,7 @@ read 2026-11-28.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -32,13 +32,14 @@ class Traits:
         known: a row says so; else nothing is refused because of it.
         thinking: `adaptive`: the model decides how much, by an effort; `budget`: a number of tokens; `none`.
         thinks_by_default: it thinks unless it is asked not to.
-        can_disable: it takes the thinking type `disabled`.
+        off: the type of `thinking` with which it does not think; None: it always thinks.
         efforts: the values of `output_config.effort`; empty: it has no such field.
         sampling: it takes `temperature`, `top_p` and `top_k`.
         one_of_temperature_and_top_p: it takes the two, but not both in one request.
         prefill: a conversation may end with a turn of the assistant, which the model continues.
         structured: it has `output_config.format`.
         system_turns: a system message may come between two turns.
+        forced_tools: `tool_choice` may be `any`, or name a tool.
         max_output: the most tokens that one answer may have; None: not known.
         source: the document.
     """
@@ -46,30 +47,29 @@ class Traits:
     known: bool = True
     thinking: Thinking = "adaptive"
     thinks_by_default: bool = False
-    can_disable: bool = True
+    off: Literal["disabled", "between_tools"] | None = "disabled"
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     sampling: bool = False
     one_of_temperature_and_top_p: bool = False
     prefill: bool = False
     structured: bool = True
     system_turns: bool = False
+    forced_tools: bool = True
     max_output: int | None = 128_000
     source: str = "Anthropic's model pages"
 
 
 _UNKNOWN = Traits(known=False, sampling=True, prefill=True, max_output=None)
-_NEWEST = Traits(thinks_by_default=True, system_turns=True)
-_ALWAYS_THINKING = replace(_NEWEST, can_disable=False)
-_OF_4_8 = Traits(system_turns=True)
-_OF_4_7 = Traits()
-_OPUS_4_6 = Traits(efforts=("low", "medium", "high", "max"), sampling=True)
+_FABLE = Traits(thinks_by_default=True, off=None, system_turns=True)
+_FABLE_5_1 = replace(_FABLE, forced_tools=False)
+_SONNET_5_5 = replace(_FABLE_5_1, off="between_tools")
+_OPUS_5 = replace(_FABLE, off="disabled")
+_SONNET_5 = replace(_OPUS_5, system_turns=False)
+_OPUS_4_8 = Traits(system_turns=True)
+_OPUS_4_7 = Traits()
+_OF_4_6 = Traits(efforts=("low", "medium", "high", "max"), sampling=True)
 _OF_4_5 = Traits(
-    thinking="budget",
-    efforts=(),
-    sampling=True,
-    one_of_temperature_and_top_p=True,
-    prefill=True,
-    max_output=64_000,
+    thinking="budget", efforts=(), sampling=True, one_of_temperature_and_top_p=True, prefill=True, max_output=64_000
 )
 _OPUS_4_5 = replace(_OF_4_5, efforts=("low", "medium", "high"))
 _OPUS_4_1 = replace(_OF_4_5, max_output=32_000)
@@ -78,11 +78,14 @@ _OPUS_4 = replace(_OF_4, max_output=32_000)
 _OF_3 = replace(_OF_4, thinking="none", max_output=4_096)
 
 ROWS: tuple[tuple[str, Traits], ...] = (
-    (r"(fable|mythos)-5(-\d)?|mythos-preview", _ALWAYS_THINKING),
-    (r"(opus|sonnet|haiku)-5(-\d)?", _NEWEST),
-    (r"opus-4-8", _OF_4_8),
-    (r"opus-4-7", _OF_4_7),
-    (r"(opus|sonnet)-4-6", _OPUS_4_6),
+    (r"(fable|mythos)-5-\d|mythos-preview|opus-5-5", _FABLE_5_1),
+    (r"(fable|mythos)-5", _FABLE),
+    (r"sonnet-5-5", _SONNET_5_5),
+    (r"opus-5", _OPUS_5),
+    (r"sonnet-5|haiku-5(-5)?", _SONNET_5),
+    (r"opus-4-8", _OPUS_4_8),
+    (r"opus-4-7", _OPUS_4_7),
+    (r"(opus|sonnet)-4-6", _OF_4_6),
     (r"opus-4-5", _OPUS_4_5),
     (r"(sonnet|haiku)-4-5", _OF_4_5),
     (r"opus-4-1", _OPUS_4_1),
@@ -103,9 +106,15 @@ _NAMES = frozenset(field.name for field in fields(Traits))
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def traits_of(route: Route) -> Traits:
-    """Return the traits of a route's model, corrected by what its row of the catalogue has under `x-<provider>`."""
+def traits_of(route: Route, lacks: Collection[str] = ()) -> Traits:
+    """Return the traits of a route's model, corrected by what its row of the catalogue has under `x-<provider>`.
+
+    `lacks` names traits that the platform lacks whatever the model, such as `system_turns`.
+    """
     traits = _by_name(route.model)
+    if lacks:
+        missing: dict[str, Any] = dict.fromkeys(lacks, False)
+        traits = replace(traits, **missing)
     own = (route.facts or _NOTHING).get(f"x-{route.provider}")
     if not isinstance(own, Mapping):
         return traits
