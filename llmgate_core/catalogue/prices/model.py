@@ -12,7 +12,7 @@ from llmgate_core.catalogue.prices.text import TextPrices
 from llmgate_core.catalogue.prices.tier import STANDARD, TierPrices
 from llmgate_core.catalogue.prices.tokens import token_parts
 from llmgate_core.catalogue.prices.units import add_searches, second_parts, unit_parts
-from llmgate_core.catalogue.prices.usage import TIERS
+from llmgate_core.catalogue.prices.usage import TIERS, UNITS_IN_USAGE
 
 __all__ = ["ModelPrices", "cost_of", "general_parts"]
 
@@ -35,7 +35,8 @@ def cost_of(
         as_of: the date on which the row was checked.
         tier: the answer's `service_tier`.
         units: amounts not in the usage: `characters` of speech, `seconds` and `size` of video, `size`, `quality`
-            and `n` of images, `web_search_calls` and `search_context_size`, `cache_ttl`, `region`.
+            and `n` of images, `web_search_calls` and `search_context_size`, `cache_ttl`, `region`. A usage may have
+            `web_search_calls` and `region` itself.
     """
     return ModelPrices(facts or NOTHING, as_of).cost_of(usage, tier=None if tier is None else str(tier), units=units)
 
@@ -59,6 +60,8 @@ class ModelPrices:
         prices, text = known
         if type(usage) is not dict:
             usage = _as_mapping(usage)
+        if usage and not UNITS_IN_USAGE.isdisjoint(usage):
+            units = {**(units or NOTHING), **{name: usage[name] for name in UNITS_IN_USAGE if usage.get(name)}}
         parts = text.parts(usage) if text is not None and usage and not units else None
         if parts is None:
             try:

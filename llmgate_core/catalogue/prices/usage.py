@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TIERS", "billed_tier", "token_fields", "units_of"]
+__all__ = ["TIERS", "UNITS_IN_USAGE", "billed_tier", "token_fields", "units_of"]
 
 TIERS: Mapping[str | None, str] = MappingProxyType(
     {
@@ -33,6 +33,8 @@ UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 OF_MESSAGES = frozenset({"cache_creation_input_tokens", "cache_read_input_tokens"})
 """Counts that only the usage of a message has."""
+UNITS_IN_USAGE = frozenset({"web_search_calls", "region"})
+"""Units that a usage may count itself, where a plugin's upstream does."""
 
 TEXT_UNITS = frozenset({"prompt_cache_options", "tools", "web_search_options"})
 """Parameters of other families that may contain units."""

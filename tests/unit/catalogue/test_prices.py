@@ -289,6 +289,13 @@ def test_a_video_costs_by_the_second(seconds: Any) -> None:
 # --- web searches ---
 
 
+def test_a_usage_may_count_searches_and_name_its_region_itself() -> None:
+    counted = {**tokens(0, 0), "web_search_calls": 3}
+    assert parts("gpt-5", counted) == parts("gpt-5", tokens(0, 0), units={"web_search_calls": 3})
+    assert parts("gpt-5", {**tokens(0, 0), "web_search_calls": 0}) == parts("gpt-5", tokens(0, 0))
+    assert parts("gpt-5", {**tokens(1, 1), "region": "nowhere"}) is None
+
+
 def test_web_searches_cost_by_the_call_where_they_are_counted() -> None:
     searched = parts("gpt-5", tokens(0, 0), units={"web_search_calls": 3})
     assert searched == {"web_search": 30_000}
