@@ -18,6 +18,8 @@ __all__ = ["chat_usage", "merged_usage"]
 
 LIFETIMES = ("5m", "1h")
 COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+ANYWHERE = frozenset({"global", "not_available"})
+"""Values of `inference_geo` without a price of their own."""
 CONVERTED = frozenset({*COUNTS, "cache_creation", "output_tokens_details"})
 
 
@@ -43,8 +45,23 @@ def chat_usage(counted: Any) -> JsonObject | None:
     thinking = counted.get("output_tokens_details")
     if isinstance(thinking, Mapping) and "thinking_tokens" in thinking:
         usage["completion_tokens_details"] = {"reasoning_tokens": count(thinking["thinking_tokens"])}
+    usage |= _charged(counted)
     further = {name: value for name, value in counted.items() if name not in CONVERTED and value is not None}
     return {**further, **usage}
+
+
+def _charged(counted: Mapping[str, Any]) -> JsonObject:
+    """Return what prices depend on besides tokens: searches, the region of the inference, and the fast mode."""
+    charged: JsonObject = {}
+    tools = counted.get("server_tool_use")
+    if isinstance(tools, Mapping) and count(tools.get("web_search_requests")):
+        charged["web_search_calls"] = tools["web_search_requests"]
+    region = counted.get("inference_geo")
+    if isinstance(region, str) and region not in ANYWHERE:
+        charged["region"] = region
+    if counted.get("speed") == "fast":
+        charged["service_tier"] = "fast"
+    return charged
 
 
 def _over_iterations(counted: Mapping[str, Any]) -> dict[str, int]:
