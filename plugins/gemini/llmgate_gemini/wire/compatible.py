@@ -157,7 +157,7 @@ class GeminiCompatible:
         return chat_completion(call, route, response, self.dialect).body
 
     def _unsigned(self, request: UpstreamRequest) -> UpstreamRequest:
-        entry = LedgerEntry("messages", "emulated", REJECTED, self.dialect.source, lossy=True)
+        entry = LedgerEntry("messages", "emulated", REJECTED, self.dialect.source)
         return replace(request, body=with_dummies(_body(request)), ledger=(*request.ledger, entry))
 
     def _batches(self, call: Call, route: Route) -> list[list[str]]:
