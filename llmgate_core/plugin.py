@@ -22,7 +22,7 @@ from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE
 from llmgate_core.catalogue.values import Requires, ValueRule, judge_value
 from llmgate_core.contract.call import API_VERSION, Call, JsonObject, ModelFacts, Route
 from llmgate_core.contract.call_event import CallEvent
-from llmgate_core.contract.credential import Credential, Credentials
+from llmgate_core.contract.credential import Blocking, Credential, Credentials
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
@@ -82,6 +82,7 @@ __all__ = [
     "AsyncTransport",
     "AsyncTransportResponse",
     "Auth",
+    "Blocking",
     "Call",
     "CallEvent",
     "CanonicalParser",

@@ -20,7 +20,7 @@ from llmgate_core.calls.exchanges import exchange_of
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.calls.sending import authorized
-from llmgate_core.contract.credential import Credential
+from llmgate_core.contract.credential import Blocking, Credential
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import TransportRequest
@@ -267,13 +267,16 @@ def _credential_requests(call: PreparedCall, stand_ins: StandIns) -> tuple[list[
     steps = plugin.credentials(credentials.route)
     if steps is None:
         return [], credentials.kept_as(None, 0.0)
-    first = call.builder.encoded(_first_request(call, "credentials", steps))
-    built = _Built(CREDENTIALS, call.builder.transport_request(first, is_bare=True), first.body)
+    first = _first_step(call, "credentials", steps)
+    built: list[_Built] = []
+    if isinstance(first, UpstreamRequest):
+        first = call.builder.encoded(first)
+        built.append(_Built(CREDENTIALS, call.builder.transport_request(first, is_bare=True), first.body))
     prefix = f"{_word_of(plugin.info)}_"
     details = _EveryName(lambda name: stand_ins.text(f"{prefix}{name.upper()}"))
     secrets = _EveryName(lambda name: Secret(stand_ins.text(f"{prefix}{name.upper()}")))
     credential = Credential(stand_ins.secret("token"), secrets=secrets, details=details)
-    return [built], credentials.kept_as(credential, 0.0)
+    return built, credentials.kept_as(credential, 0.0)
 
 
 class _EveryName(Mapping[str, Any]):
@@ -298,11 +301,23 @@ def _first_request(call: PreparedCall, hook: str, steps: Any) -> UpstreamRequest
     Raises:
         PluginError: it has none, or it raised.
     """
+    step = _first_step(call, hook, steps)
+    if isinstance(step, UpstreamRequest):
+        return step
+    raise call.target.plugin.error(hook, f"hook {hook} sends no request")
+
+
+def _first_step(call: PreparedCall, hook: str, steps: Any) -> UpstreamRequest | Blocking:
+    """Return the first request of a hook, or the function that it has called first, which is not called here.
+
+    Raises:
+        PluginError: it has neither, or it raised.
+    """
     plugin = call.target.plugin
     try:
         for _ in range(MAX_STEPS):
             step = next(steps)
-            if isinstance(step, UpstreamRequest):
+            if isinstance(step, (UpstreamRequest, Blocking)):
                 return step
     except StopIteration:
         pass

@@ -21,7 +21,7 @@ from llmgate_core.contract.transport import StreamedContent, TransportRequest
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import BadRequestError, ConfigError
 from llmgate_core.json_codec import decode, encode
-from llmgate_core.settings.base_url import BaseURL, is_loopback, split_base_url
+from llmgate_core.settings.base_url import BaseURL, is_loopback, is_metadata_service, split_base_url
 from llmgate_core.transports.http_syntax import host_header
 
 __all__ = ["RequestBuilder", "origin_problem", "spliced"]
@@ -228,7 +228,7 @@ def origin_problem(route: Route, origin: str | None) -> str | None:
     """Return what is wrong with the origin of a request, to be read after "hook NAME returned"; None: nothing.
 
     It must be exactly that of the base URL or one that the plugin declares, the latter with TLS unless it is this
-    machine: nothing that belongs to a caller goes to any other host.
+    machine or its cloud's metadata service: nothing that belongs to a caller goes to any other host.
     """
     if origin is None:
         return None
@@ -243,7 +243,8 @@ def origin_problem(route: Route, origin: str | None) -> str | None:
     if not any(wanted.origin == split_base_url(host).origin for host in route.hosts):
         declared = ", ".join(route.hosts) or "none"
         return f"a request to {origin[:80]!r}, which ProviderInfo.hosts does not declare; declared: {declared}"
-    if wanted.origin.scheme != "https" and not is_loopback(wanted.origin.host):
+    host = wanted.origin.host
+    if wanted.origin.scheme != "https" and not (is_loopback(host) or is_metadata_service(host)):
         return f"a request to {origin[:80]!r}, which has no TLS; only this machine may be reached by http"
     return None
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmgate_core.secrets import Secret
 
 if TYPE_CHECKING:
-    from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
+    from llmgate_core.contract.upstream import UpstreamRequest
 
-__all__ = ["Credential", "Credentials"]
+__all__ = ["Blocking", "Credential", "Credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Yielded by the hook `credentials`: call a function in a thread, and send back what it returns.
+
+    For what waits, reads a file or needs the clock: a key file, a signed assertion, another library's credentials. Core
+    waits as long as the call's deadline allows; the thread itself cannot be stopped.
+
+    Attributes:
+        function: takes no arguments. An error of llmgate's that it raises is the caller's; any other is a
+            `PluginError`, whose message is not shown, since it may have a secret in it.
+    """
+
+    function: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +59,6 @@ def _secret(value: Any) -> Any:
     return Secret(value) if isinstance(value, str) else value
 
 
-Credentials = Generator["UpstreamRequest", "UpstreamResponse", Credential]
-"""Yields the requests to send and receives the response to each; returns the credential. The requests carry no key."""
+Credentials = Generator["UpstreamRequest | Blocking", Any, Credential]
+"""Yields the requests to send and receives the `UpstreamResponse` to each, or yields a `Blocking` and receives what its
+function returns; returns the credential. The requests carry no key."""

@@ -12,7 +12,16 @@ from llmgate_core.contract.transport import Origin
 from llmgate_core.errors import ConfigError
 from llmgate_core.secrets import MASK
 
-__all__ = ["BaseURL", "completed_base_url", "is_loopback", "shown_base_url", "split_base_url", "without_last_slash"]
+__all__ = [
+    "BaseURL",
+    "completed_base_url",
+    "is_loopback",
+    "is_metadata_service",
+    "origin_of",
+    "shown_base_url",
+    "split_base_url",
+    "without_last_slash",
+]
 
 HOST_AND_PORT = re.compile(r"(?:\[[A-Za-z0-9.:%]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443})
@@ -83,11 +92,27 @@ def without_last_slash(base_url: str) -> str:
     return head.rstrip("/") + mark + query
 
 
+def origin_of(base_url: str) -> str:
+    """Return scheme, host and port of a URL, as it is written."""
+    scheme, mark, rest = base_url.partition("://")
+    return f"{scheme}{mark}{re.split('[/?#]', rest, maxsplit=1)[0]}"
+
+
 def shown_base_url(base_url: object) -> object:
     """Return a base URL for a repr: without its query, in which some hosts want a key."""
     if not isinstance(base_url, str) or "?" not in base_url:
         return base_url
     return f"{base_url.partition('?')[0]}?{MASK}"
+
+
+METADATA_ADDRESSES = frozenset({"169.254.169.254", "169.254.170.2", "fd00:ec2::254"})
+"""Where clouds answer their own machines, without TLS. Source: the documentation of Azure's and Google's instance
+metadata, and of Amazon's for instances and containers."""
+
+
+def is_metadata_service(host: str) -> bool:
+    """Return whether a host is the metadata service of the machine's cloud: link-local, so it is never far away."""
+    return host.lower() in METADATA_ADDRESSES
 
 
 def is_loopback(host: str) -> bool:

@@ -9,7 +9,7 @@ from llmgate_core.contract.call import Route
 from llmgate_core.contract.transport import AsyncTransport, Origin, Transport
 from llmgate_core.errors import ConfigError
 from llmgate_core.registry.router import ResolvedModel
-from llmgate_core.settings.base_url import split_base_url
+from llmgate_core.settings.base_url import is_metadata_service, split_base_url
 from llmgate_core.settings.options import Options
 from llmgate_core.settings.proxies import proxy_for
 from llmgate_core.transports.by_origin import AsyncTransportByOrigin, TransportByOrigin
@@ -199,7 +199,8 @@ class _LastSession(Generic[T]):
 
 def _kind_for(call: Outgoing, origin: Origin | None = None) -> Kind:
     origin = origin or split_base_url(call.route.base_url).origin
-    proxy = None if origin.host in LOOPBACK else proxy_for(origin.scheme, origin.host, origin.port)
+    is_here = origin.host in LOOPBACK or is_metadata_service(origin.host)
+    proxy = None if is_here else proxy_for(origin.scheme, origin.host, origin.port)
     return Kind(call.options.transport, proxy, call.options.ca_file)
 
 

@@ -13,13 +13,14 @@ from copy import copy
 from typing import Any
 
 from llmgate_core.calls.answers import Answer, read_body, read_error
+from llmgate_core.calls.credentials.blocking import Outcome, outcome_steps
 from llmgate_core.calls.credentials.store import CallCredentials, CredentialFlight, Kept, checked_credential
 from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.steps import AwaitFlight, Send, Steps
 from llmgate_core.calls.tries import Try, with_retries
-from llmgate_core.contract.credential import Credential
-from llmgate_core.contract.upstream import UpstreamRequest, UpstreamResponse
+from llmgate_core.contract.credential import Blocking, Credential
+from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.errors import APIError, LLMGateError, without_frames
 from llmgate_core.reading.upstream_errors import complete_error, error_of_status
 from llmgate_core.registry.bound_plugin import BoundPlugin
@@ -33,6 +34,7 @@ PHASE = "credentials"
 LONGEST_FLIGHT_SECONDS = 120.0
 """For so long others wait for a fetch, if its call has no earlier deadline: its event loop may never run again."""
 MAX_REQUESTS = 10
+"""Those of one fetch, and the functions that are called for it."""
 MAX_TOKEN_BYTES = 1024 * 1024
 NAMES_NO_VALUE = (LookupError, TypeError, AttributeError)
 """Exceptions whose message names a field or a type. That of another one may show the token."""
@@ -145,6 +147,9 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             if sent > MAX_REQUESTS:
                 raise plugin.error(HOOK, f"hook credentials yielded more than {MAX_REQUESTS} requests")
             asked = now()
+            if isinstance(request, Blocking):
+                answer = yield from _blocking_steps(call, plugin, request)
+                continue
             once = _try_of(call, request)
             answer = yield from with_retries(call, request, once, is_repeatable=request.retry is not False)
     finally:
@@ -152,13 +157,33 @@ def _fetch(call: OutgoingCall, credentials: CallCredentials) -> Steps:
             steps.close()
 
 
-def _next_request(
-    plugin: BoundPlugin, credentials: CallCredentials, steps: Any, answer: UpstreamResponse | None
-) -> UpstreamRequest | Credential:
-    """Return the next request of the hook, or the credential that it ends with.
+def _blocking_steps(call: OutgoingCall, plugin: BoundPlugin, blocking: Blocking) -> Steps:
+    """Return what a function returns that is called in a thread.
 
     Raises:
-        PluginError: the hook raised, or it is neither. APIResponseValidationError: the answer is not JSON.
+        APITimeoutError: not before the call's deadline. LLMGateError: the function raised it. PluginError: it failed.
+    """
+    try:
+        outcome: Outcome = yield from outcome_steps(blocking.function, call.deadline.wait(LONGEST_FLIGHT_SECONDS))
+    except TimeoutError:
+        if call.deadline.remaining() == 0.0:
+            raise call.deadline.error("total") from None
+        message = f"hook credentials called a function that took longer than {LONGEST_FLIGHT_SECONDS:g} s"
+        raise plugin.error(HOOK, message) from None
+    if outcome.error is None:
+        return outcome.value
+    if isinstance(outcome.error, LLMGateError):
+        raise outcome.error
+    raise plugin.error(HOOK, f"hook credentials called a function that raised {_said_of(outcome.error)}")
+
+
+def _next_request(
+    plugin: BoundPlugin, credentials: CallCredentials, steps: Any, answer: Any
+) -> UpstreamRequest | Blocking | Credential:
+    """Return the next request or function of the hook, or the credential that it ends with.
+
+    Raises:
+        PluginError: the hook raised, or it is none of them. APIResponseValidationError: the answer is not JSON.
     """
     try:
         value = steps.send(answer)
@@ -167,15 +192,21 @@ def _next_request(
     except LLMGateError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may raise anything
-        said = f": {error}" if isinstance(error, NAMES_NO_VALUE) else " (its message is not shown: it may be a secret)"
-        message = f"hook credentials raised {type(error).__name__}{said}"
+        message = f"hook credentials raised {_said_of(error)}"
     else:
+        if isinstance(value, Blocking):
+            return value
         problem = of_request(value) or origin_problem(credentials.route, value.origin)
         if problem is None:
             request: UpstreamRequest = value
             return request
         message = f"hook credentials yielded {problem}"
     raise plugin.error(HOOK, SecretFinder(credentials.route.all_secrets).mask(message))
+
+
+def _said_of(error: BaseException) -> str:
+    said = f": {error}" if isinstance(error, NAMES_NO_VALUE) else " (its message is not shown: it may be a secret)"
+    return f"{type(error).__name__}{said}"
 
 
 def _try_of(call: OutgoingCall, request: UpstreamRequest) -> Try:
