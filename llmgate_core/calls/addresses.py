@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.calls.http_request import origin_problem
 from llmgate_core.calls.route_headers import RouteHeaders
 from llmgate_core.catalogue.rules import ignores
 from llmgate_core.contract.call import Route
 from llmgate_core.registry.router import ResolvedModel, may_reroute
 from llmgate_core.secrets import Secret
+from llmgate_core.settings.base_url import origin_of, without_last_slash
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import EnvironmentState
 from llmgate_core.settings.foreign_arguments import refuse_foreign
@@ -30,7 +32,7 @@ from llmgate_core.settings.provider_options import missing_option
 from llmgate_core.settings.settings import Settings
 from llmgate_core.settings.stand_ins import secret_variable, stand_in
 
-__all__ = ["Address", "Addresses", "build_route"]
+__all__ = ["Address", "Addresses", "build_route", "destination_of"]
 
 MAX_KEPT = 1024  # bounded, since callers choose the models
 NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
@@ -142,19 +144,64 @@ class Addresses:
     def _computed(self, target: ResolvedModel, options: Options, *, require_key: bool = True) -> Address:
         info = target.plugin.info
         environment = EnvironmentState(variables_of(info, options, self._client, self._settings))
-        destination = destination_for(
-            info,
+        destination = destination_of(
+            target,
             options,
             self._client,
             self._settings,
             require_key=require_key,
-            key_owner=target.key_owner,
             is_known_model=target.row is not None,
         )
         if not require_key:
             destination = _with_stand_ins(target, destination)
         route = build_route(target, destination, options)
         return _address(target, route, environment)
+
+
+def destination_of(
+    target: ResolvedModel,
+    options: Options,
+    client: ClientOptions,
+    settings: Settings,
+    *,
+    require_key: bool = True,
+    is_known_model: bool = True,
+) -> Destination:
+    """Return where calls of a target go: by the options, and by the plugin's hook `base_url`.
+
+    Args:
+        target: whose calls.
+        options: of the call.
+        client: the options of its client.
+        settings: of the client or the module.
+        require_key: a missing key is an error.
+        is_known_model: the catalogue holds the model; see `destination_for`.
+
+    Raises:
+        AuthenticationError: there is no key, or it is kept back. ConfigError: the base URL is not a URL. PluginError:
+            the hook failed, or names a host that the plugin does not declare.
+    """
+    plugin = target.plugin
+    destination = destination_for(
+        plugin.info,
+        options,
+        client,
+        settings,
+        require_key=require_key,
+        key_owner=target.key_owner,
+        is_known_model=is_known_model,
+    )
+    if plugin.base_url is None:
+        return destination
+    route = build_route(target, destination, options)
+    base_url = plugin.base_url(route)
+    if base_url is None or base_url == route.base_url:
+        return destination
+    origin = origin_of(base_url)
+    problem = origin_problem(route, origin)
+    if problem is not None:
+        raise plugin.error("base_url", f"hook base_url returned {problem.replace('a request to', 'a URL at', 1)}")
+    return replace(destination, base_url=without_last_slash(base_url))
 
 
 def _with_stand_ins(target: ResolvedModel, destination: Destination) -> Destination:

@@ -106,6 +106,14 @@ class ProviderHooks:
     def transport(self, route: Route, inner: Transport | AsyncTransport) -> Transport | AsyncTransport | None:
         """Return the plugin's own transport, which may wrap `inner`; None: use `inner`."""
 
+    @hookspec(firstresult=True)
+    def base_url(self, route: Route) -> str | None:
+        """Return the base URL that requests are joined to, if it depends on the options or the given one is not it.
+
+        Its origin is that of `route.base_url` or one of `route.hosts`, and its query is sent with every request. None:
+        `route.base_url` as it is.
+        """
+
 
 class ExtensionHooks:
     """The hooks of an extension; it may also wrap provider hooks.

@@ -62,6 +62,8 @@ class ProviderInfo:
         rate_limit_headers: the provider's response header -> the `x-ratelimit-...` that a gateway's clients know.
         hosts: further origins that requests may go to, such as `https://login.acme.example`; see
             `UpstreamRequest.origin`.
+        domains: names under which every host is the provider's, such as `openai.acme.example` where each customer has a
+            host of their own: a base URL there counts as the provider's.
         streams: False: the provider does not stream, so core sends such calls without `stream` and returns the
             answer as one burst of chunks.
         options: what the provider needs besides the key.
@@ -84,6 +86,7 @@ class ProviderInfo:
     request_id_header: str = "x-request-id"
     rate_limit_headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     hosts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     streams: bool = True
     options: tuple[Option, ...] = ()
 

@@ -36,6 +36,7 @@ class BoundPlugin:
 
     __slots__ = (
         "auth",
+        "base_url",
         "canonical_endpoint",
         "credentials",
         "distribution",
@@ -59,6 +60,7 @@ class BoundPlugin:
         "version",
     )
 
+    base_url: Callable[..., Any] | None
     transform_request: Callable[..., Any] | None
     transform_response: Callable[..., Any] | None
     supports_param: Callable[..., Any] | None

@@ -136,6 +136,10 @@ def _has_feed_and_close(value: Any) -> bool:
     return all(callable(getattr(value, name, None)) for name in ("feed", "close"))
 
 
+def _of_base_url(value: Any) -> str | None:
+    return None if value is None or isinstance(value, str) else f"{_kind(value)}, not a URL or None"
+
+
 def _of_auth(value: Any) -> str | None:
     if value is None or callable(value):
         return None
@@ -177,6 +181,7 @@ def _kind(value: Any) -> str:
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(
     {
         "auth": _of_auth,
+        "base_url": _of_base_url,
         "credentials": _of_credentials,
         "exchange": _of_exchange,
         "map_error": _of_error,

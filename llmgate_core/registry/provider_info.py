@@ -23,6 +23,7 @@ from llmgate_core.settings.url_templates import VALUE_IN_URL, fill, names_in
 __all__ = ["header_names", "problem_of"]
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 REQUEST_ID = "x-request-id"
 RATE_LIMIT = "x-ratelimit-"
 SET_BY_CORE = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection"})
@@ -163,6 +164,9 @@ def _of_urls(info: ProviderInfo, *, serves: bool) -> str | None:
         return f"base_url is not a URL such as 'https://api.acme.example/v1': {problem}"
     if not base_url and not serves:
         return "base_url is empty, which only a plugin with the hook serve can have; name where requests go"
+    domains: Any = info.domains
+    if not _is_list(domains, (tuple,)) or not all(map(DOMAIN.fullmatch, domains)):
+        return f"domains is {domains!r:.80}, not a tuple of names such as ('openai.acme.example',)"
     hosts: Any = info.hosts
     if not _is_list(hosts, (tuple,)):
         return f"hosts is {hosts!r:.80}, not a tuple of origins such as ('https://login.acme.example',)"

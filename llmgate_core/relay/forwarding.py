@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from llmgate_core.calls.addresses import build_route
+from llmgate_core.calls.addresses import build_route, destination_of
 from llmgate_core.calls.answer_headers import in_our_names
 from llmgate_core.calls.answers import connection_error
 from llmgate_core.calls.async_driver import arun
@@ -37,7 +37,7 @@ from llmgate_core.errors import LLMGateError
 from llmgate_core.reading.upstream_errors import hide_secrets
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
-from llmgate_core.settings.options import Options, destination_for
+from llmgate_core.settings.options import Options
 
 __all__ = ["Addressed", "Forwarded", "Forwarding", "addressed", "forward", "forwarding"]
 
@@ -118,11 +118,9 @@ def addressed(
         APIError: no key. ConfigError: an option is not valid.
     """
     options = preparer.addresses.options(arguments)
-    info = target.plugin.info
-    destination = destination_for(
-        info, options, preparer.client, preparer.settings, require_key=require_key, key_owner=target.key_owner
-    )
-    route = build_route(replace(target, model="", row=None), destination, options)
+    bare = replace(target, model="", row=None)
+    destination = destination_of(bare, options, preparer.client, preparer.settings, require_key=require_key)
+    route = build_route(bare, destination, options)
     return Addressed(options, route, target)
 
 

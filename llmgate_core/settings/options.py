@@ -229,7 +229,7 @@ def destination_for(
         values.options,
         values.secrets,
         _hosts_of(info, values),
-        is_provider_host(base_url, home),
+        is_provider_host(base_url, home, info.domains),
     )
 
 
@@ -332,14 +332,20 @@ def variables_of(info: ProviderInfo, options: Options, client: ClientOptions, se
     )
 
 
-def is_provider_host(base_url: str, home: str) -> bool:
-    """Return whether a base URL is on the host of the provider's own one, `home`, or on a subdomain of it."""
+def is_provider_host(base_url: str, home: str, domains: Sequence[str] = ()) -> bool:
+    """Return whether a base URL is on the host of the provider's own one, `home`, in one of its domains, or below."""
     if base_url == home:
         return True
-    if not home:
+    if not home and not domains:
         return False
-    host, providers_host = split_base_url(base_url).origin.host, split_base_url(home).origin.host
-    return host == providers_host or host.endswith(f".{providers_host}")
+    host = split_base_url(base_url).origin.host
+    names = (*domains, split_base_url(home).origin.host) if home else domains
+    return any(host == name or host.endswith(f".{name}") for name in names)
+
+
+def _is_in_domain(base_url: str, domains: Sequence[str]) -> bool:
+    """Return whether a base URL is on a host of the provider's domains, with TLS."""
+    return split_base_url(base_url).origin.scheme == "https" and is_provider_host(base_url, "", domains)
 
 
 def _resolve(name: str, passed: Mapping[str, Any], client: ClientOptions, settings: Settings) -> Any:
@@ -380,7 +386,7 @@ def _header_value(name: str, value: Any, variables: tuple[str, ...]) -> str | No
 
 
 def _check_host(base_url: str, home: str, info: ProviderInfo, variable: str) -> None:
-    if base_url == home:
+    if base_url == home or (info.domains and _is_in_domain(base_url, info.domains)):
         return
     if not home or split_base_url(base_url).origin != split_base_url(home).origin:
         own = home or info.base_url or info.name
