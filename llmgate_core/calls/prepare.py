@@ -35,7 +35,7 @@ from llmgate_core.contract.limits import Deadline
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import FAMILIES, Operation
 from llmgate_core.endpoints.sealed_reasoning import without_sealed_blocks
-from llmgate_core.errors import BadRequestError, LLMGateError
+from llmgate_core.errors import BadRequestError, LLMGateError, bad_request
 from llmgate_core.reading.upstream_errors import hide_secrets
 from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.notices import PluginNotice
@@ -102,10 +102,15 @@ class CallPreparer:
             request.request_id = new_request_id()
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options)
+        base_model = options.passed.get("base_model")
+        if base_model:
+            target, of_base = self._based_on(target, base_model)
         route: Route | None = None
         call: Call | None = None
         try:
             body, ledger = complete_body(request, family, options)
+            if base_model:
+                ledger = (*of_base, *ledger)
             address = self._addressed(request.family, target, body, options, require_key=require_key)
             target, route = address.target, address.route
             is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
@@ -129,6 +134,22 @@ class CallPreparer:
             if require_key and self.observers.delivery is not None:
                 self._report_refusal(request, call, route or _bare_route(target), started, error)
             raise
+
+    def _based_on(self, target: ResolvedModel, base_model: object) -> tuple[ResolvedModel, tuple[LedgerEntry, ...]]:
+        """Return a target with the facts of the model that it is, and an entry if the catalogue has no such model.
+
+        Raises:
+            BadRequestError: the name is not a string.
+        """
+        if not isinstance(base_model, str):
+            raise bad_request("base_model", f"base_model must be a model's name, not {type(base_model).__name__}")
+        row = self.catalogue.base(target.plugin.info.name, base_model)
+        if row is not None:
+            return self.router.based_on(target, base_model), ()
+        similar = self.catalogue.near(base_model)
+        hint = f"; similar names: {', '.join(similar)}" if similar else ""
+        reason = f"the catalogue has no model {base_model!r:.80}: neither facts nor prices are known{hint}"
+        return target, (LedgerEntry("base_model", "dropped", reason, "docs/guide/options.md", lossy=True),)
 
     def _prepared(
         self,

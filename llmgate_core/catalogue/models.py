@@ -173,6 +173,18 @@ class Catalogue:
         owners = [owner for owner, prefixes in self._prefixes.items() if prefixes.get(mode) == prefix]
         return next(filter(None, (self.lookup(owner, model) for owner in owners)), None)
 
+    def base(self, provider: str, name: str) -> ModelRow | None:
+        """Return the row that a caller names as the base of another model: the provider's own, else anybody's.
+
+        A prefix in front of the name, as in model strings, counts only if the whole name has no row.
+        """
+        bare = name.rpartition("/")[2]
+        for candidate in dict.fromkeys((name, bare)):
+            row = self.lookup(provider, candidate) or self.find(candidate)
+            if row is not None:
+                return row
+        return None
+
     def as_of(self, provider: str) -> str | None:
         """Return the date on which the provider's rows were checked; None: not known."""
         self._read(provider)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from llmgate_core.calls.addresses import destination_of
 from llmgate_core.calls.call_request import CallRequest
 from llmgate_core.calls.event_delivery import EventDelivery, InlineDelivery
 from llmgate_core.calls.observers import CallObservers
@@ -25,7 +26,7 @@ from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.base_url import shown_base_url
 from llmgate_core.settings.call_options import OPTION_NAMES
-from llmgate_core.settings.options import ClientOptions, Destination, destination_for, hide_key, secret_of
+from llmgate_core.settings.options import ClientOptions, Destination, hide_key, secret_of
 from llmgate_core.settings.provider_options import PROVIDER_OPTIONS, hidden_options
 from llmgate_core.settings.settings import (
     ParamPolicy,
@@ -213,18 +214,23 @@ class BaseClient(ABC):
             registry.add(plugin, family, prefix, replace=True)
         return preparer
 
-    def resolve(self, family: str, model: str, *, bridged: bool = False) -> ResolvedModel:
+    def resolve(
+        self, family: str, model: str, *, bridged: bool = False, base_model: str | None = None
+    ) -> ResolvedModel:
         """Return where calls of a model string go. Imports the plugin.
 
         Args:
             family: what is called, such as `chat`.
             model: a model string.
             bridged: resolve it in the family over which calls of `family` are bridged.
+            base_model: the option of that name.
 
         Raises:
             LLMGateError: the model is not known, or no plugin serves it for the family.
         """
-        return self.preparer.router.resolve(family, model, bridged=bridged)
+        router = self.preparer.router
+        target = router.resolve(family, model, bridged=bridged)
+        return router.based_on(target, base_model) if base_model else target
 
     def load(self) -> None:
         """Read the catalogue and the list of installed plugins now; otherwise the first call does. Imports no plugin.
@@ -313,14 +319,7 @@ class BaseClient(ABC):
         """
         preparer = self.preparer
         options = preparer.addresses.options(dict(arguments))
-        return destination_for(
-            target.plugin.info,
-            options,
-            preparer.client,
-            preparer.settings,
-            require_key=False,
-            key_owner=target.key_owner,
-        )
+        return destination_of(target, options, preparer.client, preparer.settings, require_key=False)
 
     def prepare(
         self,

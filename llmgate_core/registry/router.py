@@ -7,7 +7,7 @@ points, modes and their prefixes from the catalogue.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -52,6 +52,7 @@ class Router:
         self._plugins = plugins
         self._catalogue = catalogue
         self._targets: dict[tuple[str, str, bool], ResolvedModel] = {}
+        self._based: dict[tuple[str, str, str, str], ResolvedModel] = {}
 
     def resolve(self, family: str, model: object, *, bridged: bool = False) -> ResolvedModel:
         """Return the target of a model string.
@@ -93,6 +94,21 @@ class Router:
         plugin = self._plugins.get(family, prefix)
         return self._target(plugin, family, prefix, "", None, f"the call names the prefix {prefix}/")
 
+    def based_on(self, target: ResolvedModel, base_model: str) -> ResolvedModel:
+        """Return a target with the facts of the model that the caller names, which its own name does not tell.
+
+        It is the target itself if the catalogue has no such model.
+        """
+        key = (target.family, target.prefix, target.model, base_model)
+        based = self._based.get(key)
+        if based is None:
+            row = self._catalogue.base(target.plugin.info.name, base_model)
+            based = target if row is None else replace(target, row=row)
+            if len(self._based) >= MAX_CACHED_TARGETS:
+                self._based.clear()
+            self._based[key] = based
+        return based
+
     def rerouted(self, target: ResolvedModel, body: Mapping[str, Any], called: str) -> ResolvedModel:
         """Return another target if this endpoint loses what the call needs: its reasoning, or tools with an effort.
 
@@ -125,6 +141,7 @@ class Router:
     def forget(self) -> None:
         """Clear the cache, after a plugin was added."""
         self._targets.clear()
+        self._based.clear()
 
     def _resolve(self, family: str, model: str, *, fixed_prefix: bool = False) -> ResolvedModel:
         bridged_over = FAMILIES[family].bridged_over

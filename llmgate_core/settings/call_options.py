@@ -41,6 +41,10 @@ class CallOptions(TypedDict, total=False):
     provider_options: Mapping[str, str | Secret] | None
     """What the provider needs besides the key, by the names that its plugin declares, such as `{"region": "eu"}`."""
 
+    base_model: str | None
+    """The model of the catalogue that the call's model is, if its name does not say so, as of a deployment: for facts
+    and prices. Nothing of it is sent."""
+
     timeout: float | Timeouts | httpx.Timeout | None
     """Seconds for the whole call, retries and the whole stream included, or a `Timeouts`."""
 

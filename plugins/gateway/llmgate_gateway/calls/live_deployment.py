@@ -187,6 +187,7 @@ def _arguments(options: DeploymentOptions, headers: Mapping[str, str]) -> dict[s
         "additional_drop_params": options.additional_drop_params or None,
         "use_chat_completions_api": options.use_chat_completions_api or None,
         "fake_stream": options.fake_stream or None,
+        "base_model": options.base_model,
         "extra_headers": dict(headers) or None,
         "extra_body": dict(options.extra_body) or None,
     }
@@ -226,4 +227,4 @@ def resolve(client: AsyncClient, family: str, model: str, options: DeploymentOpt
     Raises:
         LLMGateError: no plugin serves it.
     """
-    return client.resolve(family, model, bridged=options.use_chat_completions_api)
+    return client.resolve(family, model, bridged=options.use_chat_completions_api, base_model=options.base_model)

@@ -26,6 +26,7 @@ class DeploymentOptions:
 
     Attributes:
         api_key, api_base, organization, project: None: the plugin's own variable or default.
+        base_model: the model of the catalogue that it is; None: what its name says.
         provider_options: what the plugin needs besides the key; values are secrets.
         ca_file: the certificates to trust; None: the usual ones.
         timeouts: limits in seconds. max_retries: after the first try.
@@ -46,6 +47,7 @@ class DeploymentOptions:
     enable_preview_features: bool
     use_chat_completions_api: bool
     fake_stream: bool
+    base_model: str | None
     extra_headers: Mapping[str, Secret] = field(repr=False)
     extra_body: Mapping[str, Any] = field(repr=False)
     request_defaults: Mapping[str, Any] = field(repr=False)
@@ -73,6 +75,7 @@ def options_for(config: GatewayConfig, deployment: Deployment) -> DeploymentOpti
         enable_preview_features=settings.enable_preview_features if preview is None else preview,
         use_chat_completions_api=params.use_chat_completions_api,
         fake_stream=params.fake_stream,
+        base_model=deployment.model_info.base_model,
         extra_headers=MappingProxyType(dict(params.extra_headers)),
         extra_body=MappingProxyType(params.extra_body),
         request_defaults=MappingProxyType({**router.default_params, **params.request_defaults}),

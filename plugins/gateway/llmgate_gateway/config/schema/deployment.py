@@ -168,6 +168,8 @@ class ModelInfo(ConfigModel):
     """The endpoint that serves the model; absent: the catalogue's mode, or any."""
     id: ModelName | None = None
     """A name for this one deployment, in logs, metrics and readiness."""
+    base_model: ModelName | None = None
+    """The model of the catalogue that this is, such as `gpt-4o` behind a deployment's name: for facts and prices."""
     input_cost_per_token: Price | None = None
     """US dollars for a token of input."""
     output_cost_per_token: Price | None = None

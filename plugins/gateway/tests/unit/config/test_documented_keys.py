@@ -19,6 +19,7 @@ DOCUMENTED = json.loads(Path(__file__).parents[2].joinpath("data", "litellm_keys
 SECTIONS: dict[str, list[str]] = DOCUMENTED["sections"]
 SPELLED = {"general_settings": "general_settings", "settings": "litellm_settings", "router_settings": "router_settings"}
 VALUES: dict[str, Any] = {
+    "base_model": "gpt-4o",
     "model": "openai/m",
     "model_name": "m",
     "api_key": "sk-bbbb",
