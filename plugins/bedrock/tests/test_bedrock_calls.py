@@ -1,0 +1,236 @@
+"""Calls over real sockets: authorized as AWS checks it, failed with the right class, whole or cut as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from llmgate_core import errors
+from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
+from llmgate_core.testing.aws_messages import event_message
+from tests.support.installed_calls import ask_installed
+
+KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI+SECRET+KEY", "FwoGZXIvYXdzEBc=/+"
+KEYS = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "aws_region_name": "eu-west-1"}
+HI: Any = [{"role": "user", "content": "grüß dich"}]
+ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
+EVENTSTREAM = {"content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "aws-1"}
+USAGE = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}
+ANSWER = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "Hello!"}]}},
+    "stopReason": "end_turn",
+    "usage": USAGE,
+}
+EVENTS: Any = [
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hel"}}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "lo!"}}),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("messageStop", {"stopReason": "end_turn"}),
+    ("metadata", {"usage": USAGE, "metrics": {"latencyMs": 5}}),
+]
+STREAM = b"".join(event_message(name, json.dumps(data)) for name, data in EVENTS)
+BOTH = pytest.mark.parametrize("mode", ["sync", "async"])
+
+
+def is_signed(request: ReceivedRequest, *, region: str, service: str = "bedrock", token: str | None = None) -> bool:
+    """Sign what came with AWS's own signer, and compare."""
+    headers = request["headers"]
+    names = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    own = {name: headers[name] for name in names if name not in ("host", "x-amz-date", "x-amz-security-token")}
+    url = f"http://{headers['host']}{request['path']}"
+    again = AWSRequest(method=request["method"], url=url, headers=own, data=request["body"])
+    signer = SigV4Auth(Credentials(KEY_ID, SECRET, token), service, region)
+    again.context["timestamp"] = headers["x-amz-date"]
+    signer._modify_request_before_signing(again)
+    canonical = signer.canonical_request(again)
+    signer._inject_signature_to_request(again, signer.signature(signer.string_to_sign(again, canonical), again))
+    datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    return str(again.headers["Authorization"]) == headers["authorization"]
+
+
+@pytest.fixture
+def host() -> Iterator[FakeUpstream]:
+    with fake_upstream() as running:
+        running.otherwise = lambda request: (
+            Answer(200, STREAM, EVENTSTREAM) if "stream" in request["path"] else Answer.json(ANSWER)
+        )
+        yield running
+
+
+def call(mode: str, host: FakeUpstream, model: str = "m", *, prefix: str = "bedrock", **arguments: Any) -> Any:
+    known: dict[str, Any] = {"api_base": host.origin, "api_key": None, "provider_options": KEYS}
+    return ask_installed(mode, "completion", model=f"{prefix}/{model}", messages=HI, **{**known, **arguments})
+
+
+@BOTH
+def test_a_call_and_a_stream_are_signed(mode: str, host: FakeUpstream) -> None:
+    assert call(mode, host).choices[0].message.content == "Hello!"
+    chunks = call(mode, host, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "Hello!"
+    assert [is_signed(request, region="eu-west-1") for request in host.received] == [True, True]
+    assert SECRET not in repr(host.received)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("model", "region", "path"),
+    [
+        ("anthropic.claude-v2:1", "eu-west-1", "/model/anthropic.claude-v2%3A1/converse"),
+        ("us.amazon.nova-lite-v1:0", "eu-west-1", "/model/us.amazon.nova-lite-v1%3A0/converse"),
+        ("us-east-1/amazon.nova-lite-v1:0", "us-east-1", "/model/amazon.nova-lite-v1%3A0/converse"),
+        (ARN, "us-east-1", f"/model/{ARN.replace(':', '%3A').replace('/', '%2F')}/converse"),
+        ("my model/é", "eu-west-1", "/model/my%20model%2F%C3%A9/converse"),
+    ],
+)
+def test_ids_of_models_are_one_segment_and_may_name_the_region(
+    mode: str, host: FakeUpstream, model: str, region: str, path: str
+) -> None:
+    call(mode, host, model)
+    assert host.received[0]["path"] == path
+    assert is_signed(host.received[0], region=region)
+
+
+@BOTH
+def test_a_session_token_and_the_callers_headers_are_part_of_it(mode: str, host: FakeUpstream) -> None:
+    headers = {"x-amzn-bedrock-guardrailidentifier": "g1"}
+    call(mode, host, provider_options={**KEYS, "aws_session_token": TOKEN}, extra_headers=headers)
+    sent = host.received[0]
+    assert sent["headers"]["x-amzn-bedrock-guardrailidentifier"] == "g1"
+    assert is_signed(sent, region="eu-west-1", token=TOKEN)
+
+
+@BOTH
+def test_an_api_key_is_a_bearer_token_and_wins_over_access_keys(mode: str, host: FakeUpstream) -> None:
+    call(mode, host, api_key="bedrock-api-key-1")
+    headers = host.received[0]["headers"]
+    assert headers["authorization"] == "Bearer bedrock-api-key-1"
+    assert "x-amz-date" not in headers
+
+
+@BOTH
+def test_without_any_key_nothing_is_sent(mode: str, host: FakeUpstream) -> None:
+    with pytest.raises(errors.AuthenticationError) as caught:
+        call(mode, host, provider_options={"aws_region_name": "eu-west-1"})
+    assert caught.value.code == "missing_api_key"
+    assert not host.received
+
+
+FAILURES = [
+    (400, "ValidationException", "The model returned: Input is too long for requested model.", "ContextWindowExceeded"),
+    (400, "ValidationException", "prompt is too long: 1444476 tokens > 1000000 maximum", "ContextWindowExceeded"),
+    (400, "ValidationException", "Malformed input request", "BadRequest"),
+    (403, "AccessDeniedException", "You don't have access to the model", "PermissionDenied"),
+    (403, "ExpiredTokenException", "The security token included in the request is expired", "Authentication"),
+    (403, "UnrecognizedClientException", "The security token is invalid", "Authentication"),
+    (403, "InvalidSignatureException", "The request signature does not match", "Authentication"),
+    (404, "ResourceNotFoundException", "no such model", "NotFound"),
+    (429, "ThrottlingException", "Too many requests", "RateLimit"),
+    (400, "ServiceQuotaExceededException", "quota", "RateLimit"),
+    (424, "ModelErrorException", "the model failed", "BadGateway"),
+    (429, "ModelNotReadyException", "not ready", "ServiceUnavailable"),
+    (500, "InternalServerException", "oops", "InternalServer"),
+    (503, "ServiceUnavailableException", "down", "ServiceUnavailable"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("status", "name", "message", "kind"), FAILURES)
+def test_exceptions_have_their_class(
+    mode: str, host: FakeUpstream, status: int, name: str, message: str, kind: str
+) -> None:
+    head = {"x-amzn-errortype": f"{name}:http://internal.amazon.com/coral/", "x-amzn-requestid": "aws-7"}
+    host.otherwise = Answer(
+        status, json.dumps({"message": message}).encode(), {"content-type": "application/json", **head}
+    )
+    with pytest.raises(errors.APIStatusError) as caught:
+        call(mode, host)
+    assert type(caught.value).__name__ == f"{kind}Error"
+    assert (caught.value.status_code, caught.value.request_id) == (status, "aws-7")
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("body", [b'{"__type": "com.amazon.coral#ThrottlingException"}', b"<html>", b"", b"[1]"])
+def test_an_exception_may_be_named_in_the_body_or_not_at_all(host: FakeUpstream, body: bytes) -> None:
+    host.otherwise = Answer(429, body, {"content-type": "application/json"})
+    with pytest.raises(errors.RateLimitError):
+        call("sync", host)
+
+
+IN_STREAMS = [
+    ("throttlingException", "slow down", "RateLimit"),
+    ("modelStreamErrorException", "broken", "InternalServer"),
+    ("validationException", "Input is too long for requested model.", "ContextWindowExceeded"),
+    ("validationException", "bad", "BadRequest"),
+    ("internalServerException", "oops", "InternalServer"),
+    ("serviceUnavailableException", "down", "ServiceUnavailable"),
+    ("modelTimeoutException", "late", "APITimeout"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize(("name", "message", "kind"), IN_STREAMS)
+def test_exceptions_within_a_stream_are_errors_at_any_place(
+    mode: str, host: FakeUpstream, name: str, message: str, kind: str, place: int
+) -> None:
+    events = [*EVENTS[:place], (name, {"message": message})]
+    content = b"".join(event_message(event, json.dumps(data)) for event, data in events)
+    host.otherwise = Answer(200, content, EVENTSTREAM)
+    with pytest.raises(errors.APIError) as caught:
+        call(mode, host, stream=True)
+    assert type(caught.value).__name__ == f"{kind}Error"
+    assert message in caught.value.message
+    assert (caught.value.partial is not None) == bool(place)
+
+
+def test_a_stream_that_is_cut_anywhere_before_its_stop_is_truncated(host: FakeUpstream) -> None:
+    ends = sum(len(event_message(name, json.dumps(data))) for name, data in EVENTS[:5])
+    for cut in range(1, len(STREAM)):
+        host.otherwise = Answer(200, STREAM[:cut], EVENTSTREAM)
+        try:
+            call("sync", host, stream=True)
+        except errors.StreamTruncatedError:
+            assert cut < len(STREAM)
+        else:
+            assert cut >= ends
+
+
+@BOTH
+def test_a_stream_in_single_bytes_says_the_same(mode: str, host: FakeUpstream) -> None:
+    host.otherwise = Answer(200, STREAM, EVENTSTREAM, drip=1)
+    chunks = call(mode, host, stream=True, stream_options={"include_usage": True})
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "Hello!"
+    assert chunks[-1].usage.total_tokens == 5
+
+
+@BOTH
+def test_responses_are_served_over_converse(mode: str, host: FakeUpstream) -> None:
+    answer = ask_installed(mode, "responses", model="bedrock/m", input="hi", api_key="k", api_base=host.origin)
+    assert answer.output_text == "Hello!"
+
+
+def mantle_call(mode: str, host: FakeUpstream, **arguments: Any) -> Any:
+    known: dict[str, Any] = {"api_base": f"{host.origin}/v1", "api_key": None, "provider_options": KEYS}
+    return ask_installed(mode, "completion", model="bedrock_mantle/m", messages=HI, **{**known, **arguments})
+
+
+CHAT = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}]}
+
+
+@BOTH
+def test_mantle_is_signed_for_its_own_service_or_gets_the_key(mode: str, host: FakeUpstream) -> None:
+    host.otherwise = Answer.json(CHAT)
+    mantle_call(mode, host)
+    mantle_call(mode, host, api_key="k")
+    first, second = host.received
+    assert first["path"] == "/v1/chat/completions"
+    assert is_signed(first, region="eu-west-1", service="bedrock-mantle")
+    assert second["headers"]["authorization"] == "Bearer k"
