@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 from llmgate_core.testing import Capabilities, ChatConformance, Reply, ResponsesConformance, Wire
 from llmgate_core.testing.aws_messages import event_message
+from tests.support.anthropic_wire import WIRE as ANTHROPIC
 
 STOPPED = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
@@ -88,6 +91,29 @@ class TestConverse(ChatConformance):
         signed_reasoning=True,
     )
     wire = CONVERSE
+
+
+def chunk(event: Any) -> bytes:
+    """Return an event of the Messages API in the frame that InvokeModelWithResponseStream puts around it."""
+    name, data = event if isinstance(event, tuple) else ("", event)
+    text = data if isinstance(data, str) else json.dumps({"type": name, **data}, ensure_ascii=False)
+    return event_message("chunk", json.dumps({"bytes": base64.b64encode(text.encode()).decode()}))
+
+
+class TestInvoke(ChatConformance):
+    plugin = "llmgate_bedrock.invoke:plugin"
+    distribution = "llmgate-bedrock"
+    models = ("conformance", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    capabilities = Capabilities(
+        tools=True,
+        parallel_tool_calls=True,
+        structured_output=True,
+        usage_in_stream=True,
+        images=True,
+        reasoning=True,
+        signed_reasoning=True,
+    )
+    wire = replace(ANTHROPIC, frame=chunk, stream_type="application/vnd.amazon.eventstream")
 
 
 class TestMantleChat(ChatConformance):
