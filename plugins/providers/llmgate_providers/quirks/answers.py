@@ -119,6 +119,37 @@ def _without_errors(answer: JsonObject) -> JsonObject:
     return answer
 
 
+def _name_finish(_quirk: Quirk) -> AnswerEdit:
+    """Say `tool_calls` where a choice calls tools and does not say why it ended."""
+
+    def edit_choice(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        calls_tools = any(isinstance(it, Mapping) and it.get("tool_calls") for it in map(choice.get, WORDS))
+        is_unnamed = choice.get("finish_reason") == ""
+        return {**choice, "finish_reason": "tool_calls"} if is_unnamed and calls_tools else choice
+
+    def edit(answer: JsonObject) -> JsonObject:
+        choices = answer.get("choices")
+        edited = edited_list(choices, edit_choice)
+        return answer if edited is choices else {**answer, "choices": edited}
+
+    return edit
+
+
+def _count_reasoning(_quirk: Quirk) -> AnswerEdit:
+    """Count the tokens of thoughts as written ones, where they are only in the total."""
+
+    def edit(answer: JsonObject) -> JsonObject:
+        usage = answer.get("usage")
+        thought = _at(usage, ["completion_tokens_details", "reasoning_tokens"])
+        read, written, total = (_at(usage, [name]) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+        if not all(type(count) is int for count in (thought, read, written, total)) or not isinstance(usage, Mapping):
+            return answer
+        is_apart = thought > 0 and total == read + written + thought
+        return {**answer, "usage": {**usage, "completion_tokens": written + thought}} if is_apart else answer
+
+    return edit
+
+
 def _complete_text(_quirk: Quirk) -> AnswerEdit:
     """Make a text completion of an answer whose choices are chat messages."""
 
@@ -143,6 +174,8 @@ ANSWER_EDITS: Mapping[str, Callable[[Quirk], AnswerEdit]] = MappingProxyType(
         "name_reasoning": _name_reasoning,
         "split_thinking": _split_thinking,
         "raise_choice_errors": _raise_choice_errors,
+        "name_finish": _name_finish,
+        "count_reasoning": _count_reasoning,
         "complete_text": _complete_text,
     }
 )

@@ -46,6 +46,11 @@ def _accept(quirk: Quirk, family: str) -> Mapping[str, Judge]:
     return dict.fromkeys(refused, _always(_refusal(quirk)))
 
 
+def _leave_out(quirk: Quirk, _family: str) -> Mapping[str, Judge]:
+    rule = ParamRule(replaces=True, reason=quirk.reason, source=quirk.source)
+    return dict.fromkeys(quirk.given["params"], _always(rule))
+
+
 def _refusal(quirk: Quirk) -> ParamRule:
     is_droppable = quirk.given.get("droppable", True)
     return ParamRule(supported=False, reason=quirk.reason, source=quirk.source, droppable=is_droppable)
@@ -132,6 +137,14 @@ def _always(rule: ParamRule) -> Judge:
 
 
 JUDGES: Mapping[str, Callable[[Quirk, str], Mapping[str, Judge]]] = MappingProxyType(
-    {"rename": _rename, "refuse": _refuse, "accept": _accept, "allow": _allow, "map": _map, "conflict": _conflict}
+    {
+        "rename": _rename,
+        "refuse": _refuse,
+        "leave_out": _leave_out,
+        "accept": _accept,
+        "allow": _allow,
+        "map": _map,
+        "conflict": _conflict,
+    }
 )
 """Name of a quirk -> what makes its judges."""
