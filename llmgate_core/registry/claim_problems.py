@@ -27,15 +27,21 @@ def unusable_claims(
         locked_out: distribution -> why the lock of plugins refuses it.
     """
     mistakes = claim_mistakes()
-    reasons = {
-        claim: locked_out.get(claim.distribution) or mistakes.get(claim) or _mistaken_group(claim) for claim in claims
-    }
-    return {claim: reason for claim, reason in reasons.items() if reason is not None}
+    groups = {family: _is_mistaken(family) for family in {claim.family for claim in claims}}
+    unusable: dict[PluginEntryPoint, str] = {}
+    for claim in claims:
+        if reason := locked_out.get(claim.distribution) or mistakes.get(claim):
+            unusable[claim] = reason
+        elif groups[claim.family]:
+            unusable[claim] = _mistaken_group(claim)
+    return unusable
 
 
-def _mistaken_group(claim: PluginEntryPoint) -> str | None:
-    if claim.family in KNOWN_GROUPS or "." in claim.family:
-        return None
+def _is_mistaken(group: str) -> bool:
+    return group not in KNOWN_GROUPS and "." not in group
+
+
+def _mistaken_group(claim: PluginEntryPoint) -> str:
     near = near_name(claim.family, KNOWN_GROUPS)
     hint = f"; did its author mean {GROUP_PREFIX}{near}?" if near else f"; the groups are {', '.join(KNOWN_GROUPS)}"
     return f"{claim.prefix!r} is never served: there is no group {GROUP_PREFIX}{claim.family}{hint}"

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -36,8 +35,7 @@ PREFIX = re.compile(rf"{SEGMENT}(/{SEGMENT})*")
 OBJECT = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?(\s*\[[\w\s.,-]*\])?")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PluginEntryPoint:
+class PluginEntryPoint(NamedTuple):
     """One entry point, with which a `distribution` claims that `value` serves `prefix` in `family`.
 
     For the groups `extensions`, `commands`, `models` and `sources`, `family` is the group and `prefix` the entry
@@ -115,12 +113,8 @@ def _scan(_path: tuple[str, ...]) -> _Scan:
         except Exception as error:  # noqa: BLE001  # whatever is wrong with its files, others must not suffer
             folder = getattr(getattr(distribution, "_path", None), "name", "a distribution")
             unreadable.append((folder, f"{type(error).__name__}: {error}"))
-    every = tuple(sorted(set(claims), key=_order))
+    every = tuple(sorted(set(claims)))
     return _Scan(every, _mistakes(every), found, tuple(sorted(shadowed)), tuple(unreadable))
-
-
-def _order(claim: PluginEntryPoint) -> tuple[str, ...]:
-    return claim.family, claim.prefix, claim.distribution, claim.value, claim.version
 
 
 def _name_and_version(distribution: Any) -> tuple[str, str]:
@@ -157,10 +151,12 @@ def _parse(text: str, distribution: str, version: str) -> Iterator[PluginEntryPo
 
 def _mistakes(claims: tuple[PluginEntryPoint, ...]) -> Mapping[PluginEntryPoint, str]:
     """Return claim -> why it cannot be served, whatever its module has."""
+    mistakes = {claim: reason for claim in claims if (reason := _mistake_of(claim)) is not None}
+    if len({claim[:3] for claim in claims}) == len(claims):
+        return MappingProxyType(mistakes)
     twice: dict[tuple[str, str, str], list[PluginEntryPoint]] = {}
     for claim in claims:
         twice.setdefault((claim.family, claim.prefix, claim.distribution), []).append(claim)
-    mistakes = {claim: reason for claim in claims if (reason := _mistake_of(claim)) is not None}
     for rivals in twice.values():
         if len(rivals) > 1:
             values = " and ".join(claim.value for claim in rivals)
@@ -172,16 +168,26 @@ def _mistakes(claims: tuple[PluginEntryPoint, ...]) -> Mapping[PluginEntryPoint,
 def _mistake_of(claim: PluginEntryPoint) -> str | None:
     if not claim.prefix:
         return f"an entry point of {_group(claim)} has no name: write the prefix there, as in 'acme = {claim.value}'"
-    if claim.family in FAMILIES and not PREFIX.fullmatch(claim.prefix):
+    if claim.family in FAMILIES and not _is_prefix(claim.prefix):
         lower = claim.prefix.lower()
         hint = f"write {lower!r}" if PREFIX.fullmatch(lower) else "write it like 'acme' or 'acme/fast'"
         return (
             f"the entry point {claim.prefix!r} of {_group(claim)} is not a prefix, which has small letters a to z, "
             f"digits, '.', '_' and '-', and perhaps '/' between such parts: {hint}"
         )
-    if claim.family != "models" and not OBJECT.fullmatch(claim.value):
+    if claim.family != "models" and not _is_object(claim.value):
         return f"the entry point {claim.prefix!r} of {_group(claim)} is {claim.value!r}: write it as 'module:object'"
     return None
+
+
+@lru_cache(maxsize=1024)  # a distribution claims a prefix, and names an object, for several families
+def _is_prefix(name: str) -> bool:
+    return PREFIX.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_object(value: str) -> bool:
+    return OBJECT.fullmatch(value) is not None
 
 
 def _group(claim: PluginEntryPoint) -> str:

@@ -158,12 +158,15 @@ class Ownership:
                 yield PluginNotice("name", message)
 
     def _decide(self, family: str, prefix: str, claims: Claims) -> None:
-        preferred = self.preferred(family, prefix)
-        chosen = tuple(claim for claim in claims if claim.distribution == preferred)
-        if chosen:
-            self.served[family, prefix] = chosen
-            return
+        if self._prefer and (preferred := self.preferred(family, prefix)) is not None:
+            chosen = tuple(claim for claim in claims if claim.distribution == preferred)
+            if chosen:
+                self.served[family, prefix] = chosen
+                return
         owners = self.owners(prefix)
+        if len(claims) == 1 and claims[0].distribution in owners:
+            self.served[family, prefix] = claims
+            return
         owned = tuple(claim for claim in claims if claim.distribution in owners)
         if owned:
             self.served[family, prefix] = owned
