@@ -10,6 +10,7 @@ Source: Anthropic API reference, "Beta headers"; `AnthropicBetaParam` of its SDK
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,7 +23,8 @@ __all__ = ["BETAS", "Beta", "fields_of", "ledger_of"]
 BETAS_PARAMETER: Final = "betas"
 """What the SDK calls the header `anthropic-beta`."""
 SOURCE: Final = "Anthropic API reference, Beta headers"
-DATE_CHARACTERS: Final = len("-2025-06-27")
+DATE: Final = re.compile(r"-[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
+"""At the end of a beta's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ BETAS: Mapping[str, Beta] = MappingProxyType(
         "message-threads": BY_FIELD,
         "server-side-fallback": BY_FIELD,
         "mid-conversation-system": BY_FIELD,
+        "mid-conversation-system-clear-at": BY_FIELD,
         "mid-conversation-tool-changes": BY_FIELD,
         "mid-conversation-output-config": BY_FIELD,
         "inline-tools": BY_FIELD,
@@ -118,4 +121,4 @@ def ledger_of(betas: Iterable[str]) -> tuple[LedgerEntry, ...]:
 
 
 def _beta(name: str) -> Beta:
-    return BETAS.get(name[:-DATE_CHARACTERS], OTHERS)
+    return BETAS.get(DATE.sub("", name), OTHERS)
