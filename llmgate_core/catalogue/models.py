@@ -163,6 +163,11 @@ class Catalogue:
         prefixes = [row.prefix for row in self._rows_of_plugins(name) if row.prefix is not None]
         return sorted(prefixes) if len(prefixes) > 1 else []
 
+    def owners(self, name: str) -> list[str]:
+        """Return the providers that have a row for a name or its base model, sorted."""
+        self.read_all()
+        return sorted({row.provider for row in self._matches(name, tuple(self._rows))})
+
     def lookup(self, provider: str, model: str) -> ModelRow | None:
         """Return the row for a model of one provider, by the rules of `find`."""
         return self._find_cached(provider, model)

@@ -23,7 +23,7 @@ from typing import Any
 
 from llmgate_core.errors import ConfigError
 from llmgate_core.registry.entry_points import PluginEntryPoint
-from llmgate_core.registry.model_files import path_of_models
+from llmgate_core.registry.model_files import model_folder, path_of_models
 
 __all__ = ["InstalledFiles", "installed_files"]
 
@@ -178,9 +178,12 @@ def _modules_of(claimed: Iterable[str], problems: list[str]) -> Mapping[str, Pat
 
 
 def _hash_of_models(claim: PluginEntryPoint) -> str:
-    """Return the hash of a claim's file of models; empty without such a file."""
+    """Return the hash of a claim's file of models, or of all files of its folder; empty without such a file."""
     try:
-        return _hash_of(path_of_models(claim.value))
+        folder = model_folder(claim)
+        if folder is None:
+            return _hash_of(path_of_models(claim.value))
+        return _digest_of(json.dumps([(provider, _hash_of(path)) for provider, path in folder.items()]))
     except (ConfigError, ImportError, ValueError):
         return ""
 

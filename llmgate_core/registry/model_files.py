@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,50 +21,82 @@ from llmgate_core.registry.entry_points import PluginEntryPoint
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import Ownership, shown
 
-__all__ = ["MAX_BYTES", "add_models", "is_read_later", "path_of_models", "read_models"]
+__all__ = ["MAX_BYTES", "add_models", "model_folder", "path_of_models", "read_models", "unreadable"]
 
 MAX_BYTES = 8 * 1024 * 1024
+MAX_FILES = 1000  # of a folder
 MAX_NAMED_ROWS = 3
 
 
-def is_read_later(claim: PluginEntryPoint) -> bool:
-    """Return whether a file has its provider's name, which the entry point has too: it is then read when needed."""
-    return PurePosixPath(claim.value.partition(":")[2].strip()).stem == claim.prefix
+def model_folder(claim: PluginEntryPoint) -> Mapping[str, Path] | None:
+    """Return provider -> its file, if an entry point names a folder, `package:folder/`; None: it names a file.
+
+    Raises:
+        ConfigError: there is no such folder in the package, or it has too many files. ImportError, ValueError: the
+            name of the package is not one.
+    """
+    if not claim.value.endswith("/"):
+        return None
+    paths = list(islice(path_of_models(claim.value).glob("*.json"), MAX_FILES + 1))
+    if not paths:
+        raise ConfigError("there is no such folder, or it has no file that ends in .json")
+    if len(paths) > MAX_FILES:
+        raise ConfigError(f"the folder has more than {MAX_FILES} files")
+    return {path.stem: path for path in sorted(paths)}
 
 
 def add_models(catalogue: Catalogue, claim: PluginEntryPoint, ownership: Ownership) -> Iterator[PluginNotice]:
-    """Add the models of one entry point to the catalogue, and yield what was left out of it."""
-    data, notices = read_models(claim, ownership)
-    if data is not None:
-        catalogue.add_of_plugin(data)
-    yield from notices
+    """Add all models of one entry point to the catalogue, and yield what was left out of it."""
+    try:
+        folder = model_folder(claim)
+    except (OSError, ValueError, ImportError, ConfigError) as error:
+        yield unreadable(claim, error)
+        return
+    files: list[tuple[str | None, Path | None]] = [(None, None)] if folder is None else [*folder.items()]
+    for provider, path in files:
+        data, notices = read_models(claim, ownership, path, provider)
+        if data is not None:
+            catalogue.add_of_plugin(data)
+        yield from notices
+
+
+def unreadable(claim: PluginEntryPoint, error: Exception) -> PluginNotice:
+    """Return the notice about an entry point whose file or folder cannot be read."""
+    return PluginNotice("models", f"{_named(claim)} is left out: {error}", claim)
+
+
+def _named(claim: PluginEntryPoint, path: Path | None = None) -> str:
+    return f"{shown((claim,))}: its file of models {claim.value}{'' if path is None else path.name}"
 
 
 def read_models(
-    claim: PluginEntryPoint, ownership: Ownership
+    claim: PluginEntryPoint, ownership: Ownership, path: Path | None = None, provider: str | None = None
 ) -> tuple[Mapping[str, Any] | None, tuple[PluginNotice, ...]]:
-    """Return what the catalogue takes of an entry point's file, None if nothing, and what was left out of it."""
+    """Return what the catalogue takes of an entry point's file, None if nothing, and what was left out of it.
+
+    `path` is the file of a folder, and `provider` the one whose rows it must have.
+    """
     notices: list[PluginNotice] = []
-    data = _read_models(claim, ownership, notices)
+    data = _read_models(claim, ownership, path, provider, notices)
     return data, tuple(notices)
 
 
 def _read_models(
-    claim: PluginEntryPoint, ownership: Ownership, notices: list[PluginNotice]
+    claim: PluginEntryPoint, ownership: Ownership, path: Path | None, wanted: str | None, notices: list[PluginNotice]
 ) -> Mapping[str, Any] | None:
-    who = f"{shown((claim,))}: its file of models {claim.value}"
+    who = _named(claim, path)
 
     def leave_out(reason: str) -> None:
         notices.append(PluginNotice("models", f"{who}{reason}", claim))
 
     try:
-        data, mistakes = usable_part(decode(_content(path_of_models(claim.value))))
+        data, mistakes = usable_part(decode(_content(path_of_models(claim.value) if path is None else path)))
     except (OSError, ValueError, ImportError, ConfigError) as error:
         leave_out(f" is left out: {error}")
         return None
     provider = data["provider"]
-    if is_read_later(claim) and provider != claim.prefix:
-        leave_out(f" is left out: it has rows of the provider {provider!r}, but the entry point {claim.prefix!r}")
+    if wanted is not None and provider != wanted:
+        leave_out(f" is left out: its rows are of the provider {provider!r}, which is not its name")
         return None
     if not ownership.owns_provider(claim.distribution, provider):
         names = f"{len(data['models'])} rows of the provider {provider!r}"
@@ -85,7 +118,7 @@ def _read_models(
 
 
 def path_of_models(value: str) -> Path:
-    """Return the file of `package:file.json` without importing the package.
+    """Return the file of `package:file.json`, or the folder of `package:folder/`, without importing the package.
 
     Raises:
         ConfigError: there is no such package, or the file is not inside it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
@@ -35,7 +36,7 @@ from llmgate_core.registry.extensions import Extension, configured, given_extens
 from llmgate_core.registry.hooks import HookBinder
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.loading import check_info, load_claim, refused
-from llmgate_core.registry.model_files import add_models, is_read_later, read_models
+from llmgate_core.registry.model_files import add_models, model_folder, read_models, unreadable
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
 from llmgate_core.registry.plugin_lock import refusal_now, refusals, without_refused
@@ -125,24 +126,31 @@ class PluginRegistry:
     def add_models_to(self, catalogue: Catalogue) -> None:
         """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin.
 
-        What a file may not say, or says wrongly, is left out of it; `notices` names it, once the file has been read.
+        The files of a folder are read when a model of their provider is looked up. What a file may not say, or says
+        wrongly, is left out of it; `notices` names it, once the file has been read.
         """
         notices: list[PluginNotice] = []
         for claim in self.installed():
-            if claim.family == "models" and self._allowed(claim) and claim not in self._unusable:
-                if is_read_later(claim):
-                    catalogue.add_unread(claim.prefix, partial(self._read_models, claim))
-                else:
-                    notices += add_models(catalogue, claim, self.ownership)
+            if claim.family != "models" or not self._allowed(claim) or claim in self._unusable:
+                continue
+            try:
+                folder = model_folder(claim)
+            except (OSError, ValueError, ImportError, ConfigError) as error:
+                notices.append(unreadable(claim, error))
+                continue
+            if folder is None:
+                notices += add_models(catalogue, claim, self.ownership)
+            for provider, path in (folder or {}).items():
+                catalogue.add_unread(provider, partial(self._read_models, claim, path, provider))
         self._of_models = tuple(notices)
 
-    def _read_models(self, claim: PluginEntryPoint) -> Mapping[str, Any] | None:
-        """Read the models of an entry point, unless its distribution has changed since the lock was checked."""
+    def _read_models(self, claim: PluginEntryPoint, path: Path, provider: str) -> Mapping[str, Any] | None:
+        """Read one file of a folder, unless its distribution has changed since the lock was checked."""
         if (reason := refusal_now(claim.distribution)) is not None:
             notices: tuple[PluginNotice, ...] = (PluginNotice("models", f"{shown((claim,))}: {reason}", claim),)
             data = None
         else:
-            data, notices = read_models(claim, self.ownership)
+            data, notices = read_models(claim, self.ownership, path, provider)
         self._of_models = tuple(dict.fromkeys((*self._of_models, *notices)))
         return data
 

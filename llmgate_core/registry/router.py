@@ -23,6 +23,7 @@ __all__ = ["ResolvedModel", "Router", "may_reroute", "split_prefix"]
 
 MAX_CACHED_TARGETS = 4096  # bounded, because callers choose the model strings
 MAX_CACHED_CHARACTERS = 200
+MAX_NAMED = 4
 FUNCTION_OF_FAMILY = MappingProxyType(
     {"chat": "completion()", "image": "image_generation()", "video": "video_generation()"}
 )  # the other functions have the family's name
@@ -168,7 +169,7 @@ class Router:
         if row is None:
             raise self._unknown(family, model)
         if row.prefix is None:
-            raise bad_request("model", f"no plugin serves mode {row.mode} of {row.provider}, which {model!r} has")
+            raise self._without_prefix(family, model, row)
         if row.mode not in FAMILIES[family].modes:
             raise BadRequestError(
                 f"model {model!r} has the mode {row.mode} and does not serve {family}: call {_function_of(row.mode)}",
@@ -184,6 +185,15 @@ class Router:
         plugin = self._plugins.get(family, prefix)
         reason = f"the model string has no prefix; in the catalogue it is {row.provider}, mode {row.mode}"
         return self._target(plugin, family, prefix, model, row, reason)
+
+    def _without_prefix(self, family: str, model: str, row: ModelRow) -> BadRequestError:
+        """Return the error for a bare name whose providers leave the choice to the caller, or are not installed."""
+        prefixes = [owner for owner in self._catalogue.owners(model) if self._plugins.knows(family, owner)]
+        if not prefixes:
+            return bad_request("model", f"no plugin serves mode {row.mode} of {row.provider}, which {model!r} has")
+        wanted = " or ".join(repr(f"{prefix}/{model}") for prefix in prefixes[:MAX_NAMED])
+        more = f", or with {len(prefixes) - MAX_NAMED} other prefixes" if len(prefixes) > MAX_NAMED else ""
+        return bad_request("model", f"{model!r} does not say whose model it is: write {wanted}{more}")
 
     def _refuse_foreign_prefix(self, family: str, prefix: str, model: str) -> None:
         """Raise if a longer prefix belongs to another family: a shorter one of this family must not match."""

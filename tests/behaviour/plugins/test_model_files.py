@@ -1,4 +1,4 @@
-"""A file of models that has its provider's name is read when a model of that provider is looked up, and not before."""
+"""The files of a folder of models are read when a model of their provider is looked up, and not before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import Client, Settings, UnsupportedParamsError
+from llmgate_core import Client, PluginLoadError, Settings, UnsupportedParamsError
+from llmgate_core.cli import main
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from tests.support.plugin_site import PluginSite, provider_module
 
@@ -29,14 +30,14 @@ def upstream() -> Any:
         yield server
 
 
-def install(site: PluginSite, upstream: FakeUpstream, content: Any, name: str = "acme") -> Path:
-    """Install a provider `acme` whose file of models is `acme.json`; return the file."""
+def install(site: PluginSite, upstream: FakeUpstream, content: Any, value: str = "models/") -> Path:
+    """Install a provider `acme` that has the file of models `models/acme.json`; return the file."""
     package = site.install("llmgate-acme", {"chat:acme": "plugin"}, source=provider_module("acme", upstream.base_url))
     file = site.folder / package / "models" / "acme.json"
     file.parent.mkdir()
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     points = site.folder / f"{package}-1.2.dist-info" / "entry_points.txt"
-    points.write_text(points.read_text() + f"\n[llmgate.models]\n{name} = {package}:models/acme.json\n")
+    points.write_text(points.read_text() + f"\n[llmgate.models]\nacme = {package}:{value}\n")
     return file
 
 
@@ -86,9 +87,31 @@ def test_what_cannot_be_used_is_left_out_and_named(site: PluginSite, upstream: F
     assert notice.startswith("llmgate-acme 1.2: its file of models")
 
 
-def test_a_file_of_another_name_is_read_with_the_client(site: PluginSite, upstream: FakeUpstream) -> None:
-    file = install(site, upstream, ROWS, name="rows")
+def test_a_single_file_is_read_with_the_client(site: PluginSite, upstream: FakeUpstream) -> None:
+    file = install(site, upstream, ROWS, "models/acme.json")
     with Client(settings=Settings(), api_key="k") as client:
         client.load()
         file.unlink()
         assert client.knows_model("large")
+
+
+@pytest.mark.parametrize("value", ["missing/", "../", "/"])
+def test_a_folder_that_is_not_there_is_named(site: PluginSite, upstream: FakeUpstream, value: str) -> None:
+    install(site, upstream, ROWS, value)
+    with pytest.warns(UserWarning, match=r"its file of models \S+ is left out"):
+        Client(settings=Settings()).load()
+
+
+def test_a_lock_covers_every_file_of_a_folder(
+    site: PluginSite, upstream: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = install(site, upstream, ROWS)
+    lock = tmp_path / "plugins.lock"
+    assert main(["plugins", "lock", str(lock)]) == 0
+    monkeypatch.setenv("LLMGATE_PLUGINS_LOCK", str(lock))
+    with Client(settings=Settings(), api_key="k") as client:
+        client.load()
+        file.write_text(json.dumps(row(params={"temperature": "only_1"})))
+        assert not client.knows_model("large")
+        with pytest.raises(PluginLoadError):
+            client.completion("acme/large", HI)
