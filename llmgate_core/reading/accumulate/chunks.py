@@ -16,7 +16,10 @@ from llmgate_core.reading.accumulate.tool_calls import ToolCalls
 
 __all__ = ["as_chunk", "fold", "unfold"]
 
-PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
+PARTS = (
+    *("reasoning_content", "reasoning_items", "content", "refusal"),
+    *("annotations", "audio", "tool_calls", "function_call"),
+)
 """The fields of a message that get their own chunk when a complete response is streamed, in this order."""
 
 WORDS = frozenset(
