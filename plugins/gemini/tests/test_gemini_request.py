@@ -188,7 +188,11 @@ MESSAGES: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     "a result": (
         [HI, ASSISTANT, RESULT],
-        [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": [CALLED]}, {"role": "user", "parts": [RESPONDED]}],
+        [
+            {"role": "user", "parts": [{"text": "hi"}]},
+            {"role": "model", "parts": [CALLED]},
+            {"role": "user", "parts": [RESPONDED]},
+        ],
     ),
     "what the user says behind a result": (
         [HI, ASSISTANT, RESULT, HI],
@@ -204,7 +208,10 @@ MESSAGES: dict[str, tuple[list[Any], list[Any]]] = {
         [
             {"role": "user", "parts": [{"text": "hi"}]},
             {"role": "model", "parts": [CALLED]},
-            {"role": "user", "parts": [{"functionResponse": {"id": "c1", "name": "look", "response": {"degrees": 18}}}]},
+            {
+                "role": "user",
+                "parts": [{"functionResponse": {"id": "c1", "name": "look", "response": {"degrees": 18}}}],
+            },
         ],
     ),
     "functions of the older form": (
@@ -219,7 +226,7 @@ MESSAGES: dict[str, tuple[list[Any], list[Any]]] = {
             {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {"result": "seen"}}}]},
         ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -262,11 +269,17 @@ def test_a_picture_in_a_result_is_part_of_it_or_comes_behind_it(client: Client, 
 
 BAD_MESSAGES: dict[str, Any] = {
     "a result without its call": [HI, RESULT],
-    "arguments that are no object": [HI, {**ASSISTANT, "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "[1]"}}]}],
-    "a call of a custom tool": [HI, {**ASSISTANT, "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "f"}}]}],
+    "arguments that are no object": [
+        HI,
+        {**ASSISTANT, "tool_calls": [{**CALL, "function": {"name": "f", "arguments": "[1]"}}]},
+    ],
+    "a call of a custom tool": [
+        HI,
+        {**ASSISTANT, "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "f"}}]},
+    ],
     "nothing at all": [{"role": "user", "content": ""}],
     "a picture in a system message": [{"role": "system", "content": [DATA]}, HI],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD_MESSAGES)
@@ -306,7 +319,7 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tools": [{"functionDeclarations": [{"name": "look"}]}]},
         {"tools": [{"functionDeclarations": [{"name": "look"}]}]},
     ),
-}  # fmt: skip
+}
 CHOICES: dict[str, tuple[Any, dict[str, Any]]] = {
     "auto": ("auto", {"mode": "AUTO"}),
     "none": ("none", {"mode": "NONE"}),
@@ -408,7 +421,7 @@ def test_an_older_model_gets_schemas_in_its_own_words(client: Client, fake_upstr
 def test_a_schema_that_refers_to_itself_ends(client: Client, fake_upstream: FakeUpstream) -> None:
     schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}
     tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="recursion"):
         client.completion(f"gemini/{OLD}", "hi", tools=[tool])
 
 
@@ -472,7 +485,14 @@ def test_each_parameter_of_the_configuration(client: Client, fake_upstream: Fake
 
 
 EFFORTS: dict[str, dict[str, Any]] = {
-    "gemini-3.8-flash": {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "high"},
+    "gemini-3.8-flash": {
+        "none": "low",
+        "minimal": "low",
+        "low": "low",
+        "medium": "medium",
+        "high": "high",
+        "max": "high",
+    },
     "gemini-3-flash-preview": {"none": "minimal", "minimal": "minimal", "xhigh": "high"},
     "gemini-3.5-flash-lite": {"none": "minimal", "minimal": "minimal", "low": "low"},
     "gemini-3.1-pro-preview": {"none": "low", "minimal": "low", "medium": "medium", "high": "high"},
@@ -482,7 +502,7 @@ EFFORTS: dict[str, dict[str, Any]] = {
     "gemini-2.5-flash": {"none": 0, "minimal": 1, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 4096},
     "gemini-2.5-flash-lite": {"none": 0, "minimal": 512},
     "gemini-2.5-pro": {"none": 128, "minimal": 128, "high": 4096},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("model", "effort"), [(model, effort) for model in EFFORTS for effort in EFFORTS[model]])
@@ -495,7 +515,7 @@ def test_each_effort_of_each_kind_of_model(
     field = "thinkingBudget" if isinstance(value, int) else "thinkingLevel"
     assert config == {field: value, "includeThoughts": effort != "none"}
     is_exact = effort == value or (
-        isinstance(value, int) and effort in ("minimal", "low", "medium", "high") or value == 0
+        (isinstance(value, int) and effort in ("minimal", "low", "medium", "high")) or value == 0
     )
     assert [entry.action for entry in answer.ledger] == ["bridged" if is_exact else "emulated"]
 

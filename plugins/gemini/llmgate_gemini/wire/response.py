@@ -14,6 +14,7 @@ from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, Upst
 from llmgate_gemini.wire.answer_parts import CandidateReader
 from llmgate_gemini.wire.candidates import blocked_choice, ending_of, extras_of, finish_reason_of
 from llmgate_gemini.wire.dialect import GEMINI_API, SIGNATURE_OPTION, Dialect
+from llmgate_gemini.wire.errors import error_in_stream
 from llmgate_gemini.wire.fields import objects, string, table
 from llmgate_gemini.wire.logprobs import logprobs_of
 from llmgate_gemini.wire.names import Names, names_of
@@ -30,8 +31,11 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
     Raises:
         APIResponseValidationError: it is not such an answer.
         BadGatewayError: the model has made no answer; another try may succeed.
+        APIError: it is an error.
     """
     said = response.json()
+    if (error := error_in_stream(said)) is not None:  # a list with an error, which core takes for an answer
+        raise error
     if not isinstance(said, dict):
         raise _invalid("it is not an object", response)
     ledger = Ledger(route, dialect.source)
