@@ -54,10 +54,13 @@ from llmgate_core.contract.upstream import (
     UpstreamRequest,
     UpstreamResponse,
 )
+from llmgate_core.endpoints.chat_parameters import judge_chat
 from llmgate_core.endpoints.compatible import OpenAICompatible
+from llmgate_core.endpoints.file_tables import OPENAI_FILES, OPENAI_REQUIREMENTS
 from llmgate_core.endpoints.files import FileInput
 from llmgate_core.endpoints.openai import endpoint_request, path_segment
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
+from llmgate_core.endpoints.transcripts import read_transcript
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.jobs import Job
 from llmgate_core.reading.readers.canonical import CanonicalParser
@@ -76,9 +79,11 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION",
     "LITELLM_PAGE",
+    "OPENAI_FILES",
     "OPENAI_INPUTS",
     "OPENAI_PARAMETERS",
     "OPENAI_REFERENCE",
+    "OPENAI_REQUIREMENTS",
     "AsyncTransport",
     "AsyncTransportResponse",
     "Auth",
@@ -140,11 +145,13 @@ __all__ = [
     "hookimpl",
     "install_command",
     "judge_by_catalogue",
+    "judge_chat",
     "judge_metadata",
     "judge_value",
     "map_strings",
     "path_segment",
     "provider_info",
+    "read_transcript",
     "say_error",
     "source_of",
 ]

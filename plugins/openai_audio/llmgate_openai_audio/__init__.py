@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from llmgate_core.plugin import Call, JsonObject, OpenAICompatible, Route, UpstreamResponse, hookimpl, provider_info
-from llmgate_openai_audio.response import transform_response
+from llmgate_core.plugin import (
+    Call,
+    JsonObject,
+    OpenAICompatible,
+    Route,
+    UpstreamResponse,
+    hookimpl,
+    provider_info,
+    read_transcript,
+)
 from llmgate_openai_audio.values import FILES, INPUTS, PARAMS, REQUIRES
 
 
@@ -16,7 +24,7 @@ class OpenAIAudio(OpenAICompatible):
     @hookimpl
     def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
         """Return the answer itself, or a plain transcript in an object."""
-        return transform_response(call, route, response)
+        return read_transcript(call, route, response)
 
 
 plugin = OpenAIAudio()

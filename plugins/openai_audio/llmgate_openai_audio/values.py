@@ -7,21 +7,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from llmgate_core.plugin import OPENAI_INPUTS, OPENAI_PARAMETERS, FileInput, Requires
+from llmgate_core.plugin import OPENAI_FILES, OPENAI_INPUTS, OPENAI_PARAMETERS, OPENAI_REQUIREMENTS
 
 FAMILIES = ("transcription", "translation", "speech")
 
 PARAMS = MappingProxyType({family: OPENAI_PARAMETERS[family] for family in FAMILIES})
 INPUTS = MappingProxyType({family: OPENAI_INPUTS[family] for family in FAMILIES})
-RECORDING = {"file": FileInput(required=True)}
-FILES = MappingProxyType({"transcription.create": RECORDING, "translation.create": RECORDING})
-REQUIRES = MappingProxyType(
-    {
-        "transcription": {
-            "include": Requires("response_format", (None, "json"), reason="logprobs need response_format='json'"),
-            "timestamp_granularities": Requires(
-                "response_format", ("verbose_json",), reason="timestamps need response_format='verbose_json'"
-            ),
-        }
-    }
-)
+FILES = MappingProxyType({name: OPENAI_FILES[name] for name in ("transcription.create", "translation.create")})
+REQUIRES = MappingProxyType({"transcription": OPENAI_REQUIREMENTS["transcription"]})

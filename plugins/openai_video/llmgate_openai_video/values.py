@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from llmgate_core.plugin import OPENAI_INPUTS, OPENAI_PARAMETERS, FileInput, Job
+from llmgate_core.plugin import OPENAI_FILES, OPENAI_INPUTS, OPENAI_PARAMETERS, Job
 
 OPERATIONS = ("retrieve", "list", "content", "remix", "delete")
 PARAMS = MappingProxyType(
@@ -17,7 +17,7 @@ PARAMS = MappingProxyType(
     }
 )
 INPUTS = MappingProxyType({"video": OPENAI_INPUTS["video"]})
-FILES = MappingProxyType({"video.create": {"input_reference": FileInput(sent_as="input_reference")}})
+FILES = MappingProxyType({"video.create": OPENAI_FILES["video.create"]})
 VIDEO_JOB = Job(
     "/videos/{id}",
     poll_seconds=5.0,  # a video takes minutes

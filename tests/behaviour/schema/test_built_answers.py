@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llmgate_openai_audio.response import transform_response
 from llmgate_text_completion import plugin as text_completion
 
 from llmgate_core.bridges.chat_to_responses import ChatOverResponses
 from llmgate_core.bridges.responses_to_chat import ResponsesStream, StreamRepair, response_object
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.upstream import SSEEvent, UpstreamResponse
+from llmgate_core.endpoints.transcripts import read_transcript
 from llmgate_core.errors import (
     APIConnectionError,
     APIError,
@@ -344,7 +344,7 @@ def test_an_error_event_is_valid_once_repaired(error: JsonObject) -> None:
 def test_a_transcript_of_plain_text_becomes_a_valid_transcription(form: str) -> None:
     call = Call("transcription", "openai/whisper-1", {"response_format": form})
     route = Route("openai", "openai", "transcription", "whisper-1", "https://api.openai.com/v1")
-    answer = transform_response(call, route, UpstreamResponse(200, (), b"Hello there.\n"))
+    answer = read_transcript(call, route, UpstreamResponse(200, (), b"Hello there.\n"))
     assert answer == {"text": "Hello there.\n"}
     assert_valid("CreateTranscriptionResponseJson", [answer])
     assert_valid("CreateTranslationResponseJson", [answer])

@@ -8,13 +8,18 @@ Source: OpenAI API reference, `AudioResponseFormat`.
 
 from __future__ import annotations
 
-from llmgate_core.plugin import Call, JsonObject, Route, UpstreamResponse, decode, errors
+from llmgate_core.contract.call import Call, JsonObject, Route
+from llmgate_core.contract.upstream import UpstreamResponse
+from llmgate_core.errors import APIResponseValidationError
+from llmgate_core.json_codec import decode
+
+__all__ = ["read_transcript"]
 
 PLAIN_FORMATS = ("text", "srt", "vtt")
 
 
-def transform_response(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
-    """Return the answer itself, or its transcript in an object.
+def read_transcript(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | UpstreamResponse:
+    """Return the answer of an audio endpoint itself, or its transcript in an object.
 
     Raises:
         APIResponseValidationError: the transcript is not UTF-8.
@@ -25,7 +30,7 @@ def transform_response(call: Call, route: Route, response: UpstreamResponse) -> 
     try:
         return {"text": response.content.decode()}
     except UnicodeDecodeError as error:
-        raise errors.APIResponseValidationError(
+        raise APIResponseValidationError(
             f"HTTP {response.status}: the transcript is not UTF-8: {error.reason} at byte {error.start}",
             status_code=response.status,
             request_id=response.headers.get("x-request-id"),
