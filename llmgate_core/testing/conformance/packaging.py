@@ -168,7 +168,8 @@ class PackagingChecks(Checks):
             yield f"it cannot be imported alone: {ended.stderr.strip().splitlines()[-1:]}"
             return
         found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-        for package, count in _foreign(found["modules"], own={module.partition(".")[0] for module in modules}):
+        plugins = {claim.value.partition(":")[0].partition(".")[0] for claim in installed_claims()}
+        for package, count in _foreign(found["modules"], own=plugins):  # whose wire another plugin may build on
             yield f"importing it loads {count} modules of {package}"
         yield from (f"importing it defines the pydantic model {name}" for name in found["models"])
         yield from (f"importing it does {what}" for what in dict.fromkeys(found["seen"]))
