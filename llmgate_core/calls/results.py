@@ -18,7 +18,7 @@ from llmgate_core.calls.observers import CallObservers
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.rewriting import RewrittenCall, RewrittenStream
 from llmgate_core.calls.vectors import count_of_inputs, packed_as_asked
-from llmgate_core.catalogue.prices import Cost, billed_tier, units_of
+from llmgate_core.catalogue.prices import Cost, billed_tier, reported_cost, units_of
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import Converted, StreamParser, UpstreamResponse
@@ -137,6 +137,9 @@ class ResultReader(ABC):
 
     def _price(self, usage: Any, tier: str | None, units: Mapping[str, Any] | None = None) -> Cost | None:
         call, row = self._call, self._call.target.row
+        info = call.target.plugin.info
+        if info.cost_field and call.prices is None and (cost := reported_cost(info, usage)) is not None:
+            return cost
         prices = call.prices or (None if row is None else row.prices)
         if prices is None:
             return None

@@ -67,6 +67,8 @@ class ProviderInfo:
         streams: False: the provider does not stream, so core sends such calls without `stream` and returns the
             answer as one burst of chunks.
         options: what the provider needs besides the key.
+        cost_field: the field of `usage` in which the provider says what the call cost, in US dollars, such as `cost`.
+            It holds instead of the catalogue's prices, but not of those of a gateway's deployment. Empty: none.
     """
 
     api: tuple[int, int]
@@ -89,6 +91,7 @@ class ProviderInfo:
     domains: tuple[str, ...] = ()
     streams: bool = True
     options: tuple[Option, ...] = ()
+    cost_field: str = ""
 
     @property
     def key_variables(self) -> tuple[str, ...]:

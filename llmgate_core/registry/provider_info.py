@@ -44,11 +44,16 @@ def header_names(info: ProviderInfo) -> Mapping[bytes, bytes]:
 
 def problem_of(info: ProviderInfo, *, serves: bool) -> str | None:
     """Return what is wrong with a plugin's facts; `serves` says whether it has the hook `serve`."""
-    for judge in (_of_api, _of_name, _of_variables, _of_flags, _of_operations, _of_headers, _of_answers, _of_options):
+    for judge in JUDGES:
         if (problem := judge(info)) is not None:
             return f"ProviderInfo.{problem}"
     problem = _of_urls(info, serves=serves)
     return None if problem is None else f"ProviderInfo.{problem}"
+
+
+def _of_cost_field(info: ProviderInfo) -> str | None:
+    name: Any = info.cost_field
+    return None if isinstance(name, str) else f"cost_field is {name!r:.80}, not the name of a field such as 'cost'"
 
 
 def _of_api(info: ProviderInfo) -> str | None:
@@ -154,6 +159,20 @@ def _of_option(option: Option) -> str | None:
     if not all(isinstance(flag, bool) for flag in flags) or not isinstance(option.help, str):
         return f"secret and required of {name!r} must be True or False, and help a string"
     return None
+
+
+JUDGES = (
+    _of_api,
+    _of_name,
+    _of_variables,
+    _of_flags,
+    _of_operations,
+    _of_headers,
+    _of_answers,
+    _of_options,
+    _of_cost_field,
+)
+"""What judges the facts, in this order; the URLs come last."""
 
 
 def _of_urls(info: ProviderInfo, *, serves: bool) -> str | None:
