@@ -106,6 +106,7 @@ class Row:
     encodes_vectors: bool | None = None
     is_local: bool = False
     request_id_header: str = "x-request-id"
+    cost_field: str = ""
     source: str = ""
     checked: str = ""
     tier: str = "unverified"
@@ -137,6 +138,7 @@ class Row:
             key_prefix=part.key_prefix if part.key_header else self.key_prefix,
             request_id_header=self.request_id_header,
             options=self.options,
+            cost_field=self.cost_field,
         )
 
     def header_templates(self, family: str | None = None) -> Mapping[str, str]:
@@ -200,6 +202,7 @@ PLAIN = frozenset(
         "encodes_vectors",
         "is_local",
         "request_id_header",
+        "cost_field",
         "source",
         "checked",
         "tier",
