@@ -6,14 +6,21 @@ Source: docs/architecture.md, "Rooms".
 from __future__ import annotations
 
 import ast
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 from llmgate_core import Client, Settings
 from tests.support.paths import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,16 +127,23 @@ def test_every_room_says_what_lives_there(package: str) -> None:
     assert [str(path) for path in rooms if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
 
 
-def test_plugins_import_the_authors_surface_only() -> None:
+def test_plugins_import_the_authors_surface_and_the_wires_that_they_depend_on() -> None:
     offenders = []
     for package in PLUGINS:
         # the gateway is not a provider: it is a program that serves llmgate to others
         serving = {"llmgate_core", "llmgate_core.serving", "llmgate_core.testing"} if package.name == SERVER else set()
-        surface = serving or {"llmgate_core.plugin"}
+        surface = serving or {"llmgate_core.plugin", *_wires_of(package)}
         for_tests = surface | {"llmgate_core.testing", "llmgate_core", "llmgate_core.plugin"}
         offenders += _foreign(package, package.name, surface)
         offenders += _foreign(package.parent / "tests", package.name, for_tests)
     assert offenders == []
+
+
+def _wires_of(package: Path) -> set[str]:
+    """Return the packages of other plugins that a plugin may import: the wire of each that it depends on."""
+    project = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {Requirement(text).name.replace("-", "_") for text in project["dependencies"]}
+    return {f"{name}.wire" for name in names - {"llmgate_core"}}
 
 
 def _foreign(folder: Path, own: str, allowed: set[str]) -> list[str]:
