@@ -24,9 +24,9 @@ __version__ = "0.1.0"
 # asynchronous twin; and the fields of `Settings`.
 _METHODS = (
     "completion text_completion responses get_responses cancel_responses delete_responses list_input_items "
-    "compact_responses count_input_tokens messages count_message_tokens embedding moderation rerank transcription "
-    "translation speech image_generation image_edit image_variation video_generation video_status video_list "
-    "video_content video_remix video_delete "
+    "compact_responses count_tokens count_input_tokens messages count_message_tokens embedding moderation rerank "
+    "transcription translation speech image_generation image_edit image_variation video_generation video_status "
+    "video_list video_content video_remix video_delete "
 )
 _SETTINGS = (
     "api_key api_base organization project timeout max_retries param_policy drop_params additional_drop_params "

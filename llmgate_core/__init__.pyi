@@ -24,6 +24,7 @@ from llmgate_core.client.functions import acompact_responses as acompact_respons
 from llmgate_core.client.functions import acompletion as acompletion
 from llmgate_core.client.functions import acount_input_tokens as acount_input_tokens
 from llmgate_core.client.functions import acount_message_tokens as acount_message_tokens
+from llmgate_core.client.functions import acount_tokens as acount_tokens
 from llmgate_core.client.functions import adelete_responses as adelete_responses
 from llmgate_core.client.functions import aembedding as aembedding
 from llmgate_core.client.functions import aget_responses as aget_responses
@@ -50,6 +51,7 @@ from llmgate_core.client.functions import compact_responses as compact_responses
 from llmgate_core.client.functions import completion as completion
 from llmgate_core.client.functions import count_input_tokens as count_input_tokens
 from llmgate_core.client.functions import count_message_tokens as count_message_tokens
+from llmgate_core.client.functions import count_tokens as count_tokens
 from llmgate_core.client.functions import delete_responses as delete_responses
 from llmgate_core.client.functions import embedding as embedding
 from llmgate_core.client.functions import get_responses as get_responses

@@ -20,6 +20,7 @@ from llmgate_core.calls.call_request import (
     fake_stream_entry,
     take_fake_stream,
 )
+from llmgate_core.calls.counting import TokenCounters
 from llmgate_core.calls.credentials.store import CredentialStore
 from llmgate_core.calls.http_request import RequestBuilder, spliced
 from llmgate_core.calls.observers import CallObservers, RelayObservers, new_request_id
@@ -27,6 +28,7 @@ from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import FakeStream, PreparedCall
 from llmgate_core.calls.request_body import output_type_of
 from llmgate_core.calls.rewriting import Rewriting, RewrittenCall
+from llmgate_core.calls.token_estimates import ESTIMATED
 from llmgate_core.calls.vectors import asking_for_base64
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.contract.call import Call, Route
@@ -73,6 +75,7 @@ class CallPreparer:
         self.router = Router(self.plugins, self.catalogue)
         self.addresses = Addresses(client, settings)
         self.credentials = CredentialStore()
+        self.counters = TokenCounters()
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> CallPreparer:
         """Return one that shares everything but has these options for every call that does not say otherwise."""
@@ -101,7 +104,7 @@ class CallPreparer:
         if self.names_calls and not request.request_id:
             request.request_id = new_request_id()
         options = self.addresses.options(request.arguments)
-        target = resolve_target(self.router, request, operation, options)
+        target = resolve_target(self.router, request, operation, options, self.counters)
         base_model = options.passed.get("base_model")
         if base_model:
             target, of_base = self._based_on(target, base_model)
@@ -111,6 +114,8 @@ class CallPreparer:
             body, ledger = complete_body(request, family, options)
             if base_model:
                 ledger = (*of_base, *ledger)
+            if operation.is_count and self.counters.is_estimate(target):
+                ledger = (ESTIMATED, *ledger)
             address = self._addressed(request.family, target, body, options, require_key=require_key)
             target, route = address.target, address.route
             is_ignored = address.ignores_stream and operation.streams and not operation.is_binary
@@ -242,7 +247,9 @@ def _bare_route(target: ResolvedModel) -> Route:
     return Route(target.plugin.info.name, target.prefix, target.family, target.model, "")
 
 
-def resolve_target(router: Router, request: CallRequest, operation: Operation, options: Options) -> ResolvedModel:
+def resolve_target(
+    router: Router, request: CallRequest, operation: Operation, options: Options, counters: TokenCounters
+) -> ResolvedModel:
     """Return the plugin and model that serve a request.
 
     Raises:
@@ -254,6 +261,8 @@ def resolve_target(router: Router, request: CallRequest, operation: Operation, o
         target = router.resolve(request.family, request.model, bridged=bridged)
     else:
         target = router.resolve_prefix(request.family, request.model)
+    if operation.is_count:
+        return counters.target_of(request.family, target)
     if not is_create:
         _check_operation(target, request.family, request.operation)
     return target

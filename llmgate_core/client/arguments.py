@@ -205,6 +205,16 @@ class ResponsesCompactArguments(CallOptions, total=False):
     service_tier: str | None
 
 
+class ChatCountTokensArguments(CallOptions, total=False):
+    """Arguments of `count_tokens`."""
+
+    parallel_tool_calls: bool | None
+    reasoning_effort: str | Mapping[str, Any] | None
+    response_format: Mapping[str, Any] | None
+    tool_choice: Literal["none", "auto", "required"] | Mapping[str, Any] | None
+    tools: Sequence[Mapping[str, Any]] | None
+
+
 class ResponsesInputTokensArguments(CallOptions, total=False):
     """Arguments of `count_input_tokens`."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AnyResponsesRetrieveArguments,
         AnyTextCompletionArguments,
         ChatArguments,
+        ChatCountTokensArguments,
         ResponsesArguments,
         ResponsesCompactArguments,
         ResponsesInputItemsArguments,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from llmgate_core.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
     from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
     from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
+    from llmgate_core.types.tokens import TokenCount
 
     OutputT = TypeVar("OutputT")
 
@@ -277,6 +279,27 @@ class AsyncTextCalls(AsyncCaller):
         result: CompactedResponse = await self._call(
             "responses", model, {"input": input}, arguments, operation="compact"
         )
+        return result
+
+    async def count_tokens(
+        self, model: str, messages: MessagesValue, **arguments: Unpack[ChatCountTokensArguments]
+    ) -> TokenCount:
+        """Return how many tokens the input of a chat has: as the provider counts them, or else as an estimate.
+
+        Args:
+            model: a model string.
+            messages: the messages to count, as for `completion`.
+            **arguments: as for `completion`; `tools` count too.
+
+        Returns:
+            A `TokenCount`: `input_tokens` is the number, and `is_estimate` says that llmgate has made it, without any
+            request.
+
+        Raises:
+            LLMGateError: every failure; the classes are in docs/guide/errors.md.
+        """
+        inputs = {"messages": messages}
+        result: TokenCount = await self._call("chat", model, inputs, arguments, operation="count_tokens")
         return result
 
     async def count_input_tokens(

@@ -8,6 +8,7 @@ from typing_extensions import Unpack
 
 from llmgate_core.client.arguments import (
     ChatArguments,
+    ChatCountTokensArguments,
     EmbeddingArguments,
     ImageArguments,
     ImageEditArguments,
@@ -45,6 +46,7 @@ from llmgate_core.types.moderation import ModerationResponse
 from llmgate_core.types.rerank import RerankResponse
 from llmgate_core.types.responses import CompactedResponse, InputTokens, ResponseEvent, ResponseObject
 from llmgate_core.types.text_completion import TextCompletion, TextCompletionChunk
+from llmgate_core.types.tokens import TokenCount
 from llmgate_core.types.video import Video
 
 OutputT = TypeVar("OutputT")
@@ -295,6 +297,22 @@ def compact_responses(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: OpenAI API reference, POST /responses/compact.
+    """
+
+def count_tokens(model: str, messages: MessagesValue, **arguments: Unpack[ChatCountTokensArguments]) -> TokenCount:
+    """Return how many tokens the input of a chat has: as the provider counts them, or else as an estimate.
+
+    Args:
+        model: a model string.
+        messages: the messages to count, as for `completion`.
+        **arguments: as for `completion`; `tools` count too.
+
+    Returns:
+        A `TokenCount`: `input_tokens` is the number, and `is_estimate` says that llmgate has made it, without any
+        request.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
     """
 
 def count_input_tokens(
@@ -990,6 +1008,24 @@ async def acompact_responses(
         LLMGateError: every failure; the classes are in docs/guide/errors.md.
 
     Source: OpenAI API reference, POST /responses/compact.
+    """
+
+async def acount_tokens(
+    model: str, messages: MessagesValue, **arguments: Unpack[ChatCountTokensArguments]
+) -> TokenCount:
+    """Return how many tokens the input of a chat has: as the provider counts them, or else as an estimate.
+
+    Args:
+        model: a model string.
+        messages: the messages to count, as for `completion`.
+        **arguments: as for `completion`; `tools` count too.
+
+    Returns:
+        A `TokenCount`: `input_tokens` is the number, and `is_estimate` says that llmgate has made it, without any
+        request.
+
+    Raises:
+        LLMGateError: every failure; the classes are in docs/guide/errors.md.
     """
 
 async def acount_input_tokens(

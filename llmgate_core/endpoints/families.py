@@ -32,6 +32,7 @@ class Operation:
         is_binary: the answer is bytes, delivered as they are.
         events_when: a parameter and its value by which the answer is a stream of events.
         text_when: a parameter and its values by which the answer is plain text.
+        is_count: counts the tokens of a request; core estimates them where a plugin does not offer it.
     """
 
     result: str
@@ -42,6 +43,7 @@ class Operation:
     is_binary: bool = False
     events_when: tuple[str, str] | None = None
     text_when: tuple[str, frozenset[str]] | None = None
+    is_count: bool = False
 
     def sends_events(self, body: Mapping[str, Any]) -> bool:
         """Return whether a request asks for its answer as a stream of events."""
@@ -132,6 +134,7 @@ FAMILIES = _table(
             delete=Operation("base:Deleted", takes_model=False),
             list=Operation("base:Page", takes_model=False),
             messages=Operation("base:Page", takes_model=False),
+            count_tokens=Operation("tokens:TokenCount", is_count=True),
         ),
         "chat:ChatCompletionChunk",
         keeps=True,
@@ -240,7 +243,7 @@ FAMILIES = _table(
         frozenset({"messages"}),
         _operations(
             create=Operation("messages:MessageObject", streams=True),
-            count_tokens=Operation("messages:MessageTokens"),
+            count_tokens=Operation("messages:MessageTokens", is_count=True),
         ),
         "messages:MessageEvent",
         frozenset({"message_stop"}),

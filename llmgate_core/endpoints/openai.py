@@ -62,6 +62,7 @@ ENDPOINTS: Mapping[str, Mapping[str, HTTPEndpoint]] = MappingProxyType(
             delete=("DELETE", "/chat/completions/{completion_id}"),
             list=("GET", "/chat/completions", "model", "metadata", "after", "limit", "order"),
             messages=("GET", "/chat/completions/{completion_id}/messages", "after", "limit", "order"),
+            count_tokens=("POST", "/chat/count_tokens"),  # ours: the OpenAI API has no such endpoint
         ),
         "responses": _endpoints(
             create=("POST", "/responses"),

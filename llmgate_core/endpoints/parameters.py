@@ -222,12 +222,15 @@ _MESSAGES = _table(
 )
 _MESSAGES_COUNT_TOKENS = ("cache_control", "output_config", "system", "thinking", "tool_choice", "tools")
 
+_CHAT_COUNT_TOKENS = ("parallel_tool_calls", "reasoning_effort", "response_format", "tool_choice", "tools")
+
 OPENAI_PARAMETERS: Mapping[str, Mapping[str, ValueRule]] = MappingProxyType(
     {
         "chat": _CHAT,
         "chat.update": _table(metadata=_OBJECT),
         "chat.list": _table(**_PAGE, metadata=_OBJECT),
         "chat.messages": _PAGE,
+        "chat.count_tokens": _table(**{name: _CHAT[name] for name in _CHAT_COUNT_TOKENS}),
         "responses": _RESPONSES,
         "responses.retrieve": _table(
             include=_list_of(_STRING), include_obfuscation=_BOOLEAN, starting_after=_INTEGER, stream=_BOOLEAN

@@ -94,6 +94,8 @@ class MessageEvent(Result):
 
 
 class MessageTokens(Response):
-    """The number of tokens of a request."""
+    """The number of tokens of a request; the other fields are those of `TokenCount`."""
 
     input_tokens: Count
+    is_estimate: bool = False
+    source: str | None = None

@@ -24,6 +24,11 @@ PAGE = Answer.json({"object": "list", "data": [], "has_more": False})
 
 IMAGES = Answer.json({"created": 1, "data": [{"b64_json": "aGk="}]})
 
+COUNT = Answer.json({"object": "response.input_tokens", "input_tokens": 1})
+
+OF_OTHER_PROVIDERS = frozenset({"rerank"})
+"""Functions that no plugin for the prefix `openai/` serves."""
+
 CALLS: dict[str, tuple[tuple[Any, ...], Answer]] = {
     "completion": (
         ("openai/gpt-4o", HI),
@@ -56,5 +61,11 @@ CALLS: dict[str, tuple[tuple[Any, ...], Answer]] = {
     "video_content": (("video_1",), Answer(200, b"mp4", {"content-type": "video/mp4"})),
     "video_remix": (("video_1", "more"), Answer.json(VIDEO)),
     "video_delete": (("video_1",), GONE),
+    "messages": (
+        ("openai/gpt-4o", HI, 9),
+        Answer.json({"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}}]}),
+    ),
+    "count_message_tokens": (("openai/responses/gpt-5", HI), COUNT),
+    "count_tokens": (("openai/responses/gpt-5", HI), COUNT),
     "moderation": (("hi",), Answer.json({"id": "m", "model": "omni", "results": []})),
 }

@@ -21,6 +21,7 @@ from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.provider import ParamRule
 from llmgate_core.contract.upstream import Converted, Exchange, StreamParser, UpstreamRequest, UpstreamResponse
 from llmgate_core.endpoints.compatible import OpenAICompatible
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from llmgate_core.reading.jobs import Job
 
 __all__ = ["ResponsesCompatible"]
@@ -31,6 +32,8 @@ BACKGROUND_RESPONSE = Job(
     failed=frozenset({"failed"}),
     running=frozenset({"queued", "in_progress"}),
 )
+COUNTED = frozenset({"model", "input", *OPENAI_PARAMETERS["responses.input_tokens"]})
+"""What POST /responses/input_tokens takes of the body of a response."""
 
 
 class ResponsesCompatible(OpenAICompatible):
@@ -44,6 +47,9 @@ class ResponsesCompatible(OpenAICompatible):
         if route.family != "chat":
             return super().transform_request(call, route)
         body, ledger = request_body(call, route)
+        if call.operation == "count_tokens":
+            body = {name: value for name, value in body.items() if name in COUNTED}
+            return UpstreamRequest("POST", "/responses/input_tokens", body=body, ledger=ledger)
         return UpstreamRequest("POST", "/responses", body=body, ledger=ledger)
 
     @hookimpl
@@ -51,7 +57,8 @@ class ResponsesCompatible(OpenAICompatible):
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
         """Return the answer in the shape of the family that was called."""
-        return response if route.family != "chat" else chat_completion(call, route, response)
+        is_converted = route.family == "chat" and call.operation == "create"
+        return chat_completion(call, route, response) if is_converted else response
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:

@@ -10,7 +10,7 @@ OPERATIONS = ("retrieve", "cancel", "delete", "input_items", "input_tokens", "co
 class OpenAIResponses(ResponsesCompatible):
     """Serves `openai/` and `openai/responses/` in the family responses, and chat at the latter: the bridge."""
 
-    info = provider_info("openai", operations=(f"responses.{name}" for name in OPERATIONS))
+    info = provider_info("openai", operations=("chat.count_tokens", *(f"responses.{name}" for name in OPERATIONS)))
     params = MappingProxyType({"responses": OPENAI_PARAMETERS["responses"]})
 
 

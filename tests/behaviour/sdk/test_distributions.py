@@ -25,6 +25,8 @@ INPUTS: dict[str, dict[str, Any]] = {
     "image": {"prompt": "a sea"},
     "video": {"prompt": "a sea"},
     "moderation": {"input": "hi"},
+    "messages": {"messages": HI, "max_tokens": 9},
+    "rerank": {"query": "hi", "documents": ["a"]},
 }
 ROUTES = {
     (family, prefix): owner

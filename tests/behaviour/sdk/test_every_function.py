@@ -17,7 +17,7 @@ from llmgate_core.client.functions import default_async_client, default_client
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 from tests.support.openai_upstream import PNG, WAV, answered
-from tests.support.sdk_calls import CALLS
+from tests.support.sdk_calls import CALLS, OF_OTHER_PROVIDERS
 
 HI = [{"role": "user", "content": "hi"}]
 SOUND = ("speech.wav", WAV)
@@ -42,6 +42,8 @@ ASKS: dict[str, Ask] = {
     "completion, bridged and streamed": Ask("completion", ("openai/responses/gpt-5", HI), {"stream": True}),
     "completion, one burst": Ask("completion", ("gpt-5-pro", HI), {"stream": True, "fake_stream": True}),
     "text_completion, streamed": Ask("text_completion", CALLS["text_completion"][0], {"stream": True}),
+    "messages, streamed": Ask("messages", CALLS["messages"][0], {"stream": True}),
+    "messages, over Responses and streamed": Ask("messages", ("openai/responses/gpt-5", HI, 9), {"stream": True}),
     "responses, streamed": Ask("responses", ("openai/gpt-5", "hi"), {"stream": True}),
     "responses, over chat and streamed": Ask(
         "responses", ("openai/gpt-5", "hi"), {"stream": True, "use_chat_completions_api": True}
@@ -122,6 +124,7 @@ INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "image": ("openai/gpt-image-2", {"prompt": "a sea"}),
     "video": ("openai/my-video-model", {"prompt": "a sea"}),
     "moderation": ("openai/omni-moderation-latest", {"input": "hi"}),
+    "messages": ("openai/gpt-4o", {"messages": HI, "max_tokens": 9}),
 }
 LEVELS = ("call", "client", "module", "environment")
 VARIABLE = {"api_base": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY", "organization": "OPENAI_ORGANIZATION"}
@@ -151,7 +154,7 @@ def decided(family: str, name: str, levels: tuple[str, ...], monkeypatch: pytest
 
 
 def test_every_family_is_asked() -> None:
-    assert sorted(INPUTS) == sorted(FAMILIES)
+    assert sorted([*INPUTS, *OF_OTHER_PROVIDERS]) == sorted(FAMILIES)
 
 
 @pytest.mark.parametrize("name", list(VARIABLE))

@@ -18,7 +18,10 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOL = {"name": "get_weather", "description": "The weather.", "input_schema": SCHEMA}
 PIXEL = {"type": "base64", "media_type": "image/png", "data": "aGk="}
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
-REASONS = {"capabilities": {"reasoning": True}, "reasoning": {"efforts": ["minimal", "low", "medium", "high"]}}
+REASONS: JsonObject = {
+    "capabilities": {"reasoning": True},
+    "reasoning": {"efforts": ["minimal", "low", "medium", "high"]},
+}
 
 
 def nothing(name: str, value: Any) -> bool:  # what the hook of a plugin is asked

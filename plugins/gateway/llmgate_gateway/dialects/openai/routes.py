@@ -26,6 +26,8 @@ def openai_routes(dialect: str) -> Iterator[HTTPRoute]:
             continue
         described = FAMILIES[family]
         for operation, endpoint in operations.items():
+            if described.operations[operation].is_count:
+                continue
             takes_model = described.operations[operation].takes_model
             yield HTTPRoute(
                 endpoint.method,
