@@ -5,8 +5,9 @@ Pure. An upstream may take parameters that the OpenAI API does not have, so no n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.endpoints.families import FAMILIES
@@ -18,6 +19,9 @@ __all__ = ["near_misses"]
 ALWAYS_KNOWN = frozenset({"stream", "response_format", "text_format"})
 SENT_AS_THEY_ARE = frozenset({"images"})
 """Parameters of the API that the tables do not judge: the references to images of an edit."""
+
+CONVERTED_TO: Mapping[str, str] = MappingProxyType({"chat": "messages"})
+"""Family -> one that its calls may be converted to, whose parameters they may have too."""
 
 
 def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[LedgerEntry, ...]:
@@ -32,7 +36,10 @@ def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[
 def _known_names(family: str, operation: str) -> frozenset[str]:
     key = family if operation == "create" else f"{family}.{operation}"
     return (ALWAYS_KNOWN | SENT_AS_THEY_ARE).union(
-        OPENAI_PARAMETERS.get(key, ()), OPENAI_INPUTS.get(family, ()), FAMILIES[family].inputs
+        OPENAI_PARAMETERS.get(key, ()),
+        OPENAI_PARAMETERS.get(CONVERTED_TO.get(key, ""), ()),
+        OPENAI_INPUTS.get(family, ()),
+        FAMILIES[family].inputs,
     )
 
 

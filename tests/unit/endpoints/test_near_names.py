@@ -8,6 +8,7 @@ import pytest
 
 from llmgate_core.endpoints.near_names import near_misses
 from llmgate_core.endpoints.openai import ENDPOINTS
+from llmgate_core.endpoints.parameters import OPENAI_PARAMETERS
 from tests.support.openapi_description import description
 
 NOT_OF_OPENAI = frozenset({"messages", "rerank"})
@@ -33,3 +34,8 @@ def test_a_documented_parameter_is_no_near_miss(family: str, operation: str) -> 
     bodies = described.get("body") or {}
     names = set(described.get("query") or ()).union(*(properties(schema) for schema in bodies.values()))
     assert near_misses(family, operation, names - {"model"}) == ()
+
+
+def test_a_chat_may_have_parameters_of_messages_to_which_it_may_be_converted() -> None:
+    assert near_misses("chat", "create", OPENAI_PARAMETERS["messages"]) == ()
+    assert [entry.parameter for entry in near_misses("chat", "create", ["sed"])] == ["sed"]
