@@ -85,6 +85,7 @@ def _too_long(error: errors.APIError) -> errors.ContextWindowExceededError:
         type=error.type,
         param=error.param,
         request_id=error.request_id,
+        retry_after=error.retry_after,
         body=error.body,
         response_headers=error.response_headers,
     )

@@ -56,13 +56,17 @@ def kept_blocks(message: Mapping[str, Any], text: str, call_ids: Iterable[str]) 
     """
     own = message.get(OWN)
     blocks = own.get(BLOCKS) if isinstance(own, Mapping) else None
-    if not isinstance(blocks, list) or not blocks or not all(isinstance(block, dict) for block in blocks):
+    if not isinstance(blocks, list) or not blocks or not all(map(_is_block, blocks)):
         return None
-    said = "".join(
-        block["text"] for block in blocks if isinstance(block.get("text"), str) and block.get("type") == "text"
-    )
-    made = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
+    said = "".join(block["text"] for block in blocks if block["type"] == "text")
+    made = [block.get("id") for block in blocks if block["type"] == "tool_use"]
     return blocks if said == text and made == list(call_ids) else None
+
+
+def _is_block(block: Any) -> bool:
+    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+        return False
+    return block["type"] != "text" or isinstance(block.get("text"), str)
 
 
 def _is_signed(item: Mapping[str, Any]) -> bool:
