@@ -313,7 +313,7 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "search": ({"web_search_options": {}}, {"tools": [{"googleSearch": {}}]}),
     "both kinds": (
         {"tools": [LOOK, {"googleSearch": {}}]},
-        {"tools": [DECLARED, {"googleSearch": {}}], "toolConfig": {"includeServerSideToolInvocations": True}},
+        {"tools": [{"googleSearch": {}}, DECLARED], "toolConfig": {"includeServerSideToolInvocations": True}},
     ),
     "its own declarations": (
         {"tools": [{"functionDeclarations": [{"name": "look"}]}]},

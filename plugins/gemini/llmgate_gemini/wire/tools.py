@@ -107,7 +107,7 @@ class Tools:
             own = own if self._ledger.forwards("tools", reason) else []
         functions = [{"functionDeclarations": self._declared}] if self._declared else []
         config = self._config(is_mixed=bool(own and self._declared) and self._traits.mixes_tools)
-        tools = [*functions, *own]
+        tools = [*own, *functions]
         return {**({"tools": tools} if tools else {}), **({"toolConfig": config} if config else {})}
 
     def _config(self, *, is_mixed: bool) -> JsonObject:
