@@ -222,6 +222,16 @@ class Bench:
             steps.close()
         return steps is not None
 
+    def fetches_tokens(self, call: PreparedCall) -> bool:
+        """Return whether the plugin fetches a token for a call; with other options the key may be enough."""
+        plugin, credentials = call.target.plugin, call.credentials
+        if plugin.credentials is None or credentials is None:
+            return False
+        steps = plugin.credentials(credentials.route)
+        if steps is not None:
+            steps.close()
+        return steps is not None
+
     def error_of(self, call: PreparedCall, content: bytes, status: int, **headers: str) -> Any:
         """Return the error for an answer of status 300 and above.
 

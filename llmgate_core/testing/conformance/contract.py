@@ -57,6 +57,8 @@ class ContractChecks(Checks):
         """
         if not hasattr(self.bench.plugin, "credentials"):
             raise NotApplicableError("the plugin has no hook credentials")
+        if not self.bench.fetches_tokens(self.bench.prepare(self.samples[0])):
+            raise NotApplicableError("with the key and the options of the class, the plugin fetches no token")
         if self.the_wire.beside is None:
             yield "the wire has no `beside`, which answers the request for a token"
             return

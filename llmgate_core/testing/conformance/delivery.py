@@ -35,9 +35,10 @@ class DeliveryChecks(Checks):
         another status must not look like one of these.
         """
         self.require_requests()
-        if self.bench.is_exchange(self.bench.prepare(self.samples[0])):
+        call = self.bench.prepare(self.samples[0])
+        if self.bench.is_exchange(call):
             raise NotApplicableError("the plugin makes several requests of a call: see test_jobs_are_made_once")
-        renewed = {401: 2} if hasattr(self.bench.plugin, "credentials") else {}  # with another token
+        renewed = {401: 2} if self.bench.fetches_tokens(call) else {}  # with another token
         for status, tries in {503: 3, 429: 3, **dict.fromkeys(FINAL, 1), **renewed}.items():
             upstream = self.scripted(self.failure(status))
             with self.bench.equipped(Client(**self.bench.client_options(max_retries=2))) as client:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from llmgate_core.errors import PluginError
 from llmgate_core.registry.hooks import HookBinder
+from llmgate_core.settings.base_url import is_metadata_service
 from llmgate_core.testing.conformance.base import Checks, loaded_plugin
 from llmgate_core.testing.conformance.check import Findings, check
 
@@ -42,12 +43,14 @@ class RegistrationChecks(Checks):
     def test_keys_travel_encrypted(self) -> Findings:
         """The provider's URLs are https: over http everyone on the way can read the key.
 
-        `ProviderInfo(base_url="https://…", hosts=("https://…",))`; http only for this machine.
+        `ProviderInfo(base_url="https://…", hosts=("https://…",))`; http only for this machine and for the metadata
+        service of its cloud.
         """
         info: Any = getattr(loaded_plugin(self.plugin), "info", None)
         for url in (getattr(info, "base_url", ""), *getattr(info, "hosts", ())):
             parts = urlsplit(str(url))
-            if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            host = parts.hostname or ""
+            if parts.scheme == "http" and host not in LOOPBACK and not is_metadata_service(host):
                 yield f"info names {url!r}"
 
     @check
