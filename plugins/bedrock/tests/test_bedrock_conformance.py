@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from llmgate_core.testing import Capabilities, ChatConformance, Reply, ResponsesConformance, Wire
+from llmgate_core.testing import Capabilities, ChatConformance, EmbeddingConformance, Reply, ResponsesConformance, Wire
 from llmgate_core.testing.aws_messages import event_message
 from tests.support.anthropic_wire import WIRE as ANTHROPIC
 
@@ -114,6 +114,22 @@ class TestInvoke(ChatConformance):
         signed_reasoning=True,
     )
     wire = replace(ANTHROPIC, frame=chunk, stream_type="application/vnd.amazon.eventstream")
+
+
+def cohere(reply: Reply) -> dict[str, Any]:
+    return {"id": "e", "response_type": "x", "embeddings": [entry["embedding"] for entry in reply.data["data"]]}
+
+
+class TestVectors(EmbeddingConformance):
+    plugin = "llmgate_bedrock.vectors:plugin"
+    distribution = "llmgate-bedrock"
+    models = ("cohere.embed-multilingual-v3",)
+    wire = Wire(
+        cohere,
+        error=lambda status, message: {"message": message},
+        counts_cached=False,
+        headers={"x-amzn-bedrock-input-token-count": "6"},
+    )
 
 
 class TestMantleChat(ChatConformance):
