@@ -27,7 +27,7 @@ from llmgate_core.plugin import (
     hookimpl,
 )
 from llmgate_providers.quirks.answers import AnswerEdit
-from llmgate_providers.quirks.made import FamilyQuirks, quirks_by_family
+from llmgate_providers.quirks.made import FamilyQuirks, chained, quirks_by_family
 from llmgate_providers.row import Quirk, Row
 
 __all__ = ["RowPlugin", "plugin_of_row"]
@@ -74,7 +74,10 @@ class RowPlugin(OpenAICompatible):
         """Judge by the row's quirks, whatever the catalogue knows of the model, then as every compatible provider."""
         quirks = self._quirks.get(route.family)
         rule = None if quirks is None else quirks.judge(route, param, value)
-        return OpenAICompatible.supports_param(self, route, param, value) if rule is None else rule
+        if rule is not None and rule.applies is None:
+            return rule
+        verdict = OpenAICompatible.supports_param(self, route, param, value)
+        return chained((rule, verdict)) if isinstance(verdict, ParamRule) else verdict if rule is None else rule
 
 
 class _EditsRequests(RowPlugin):

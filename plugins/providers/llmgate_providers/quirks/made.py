@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from llmgate_providers.quirks.params import Judge, judges_of
 from llmgate_providers.quirks.tools import TOOL_EDITS
 from llmgate_providers.row import Quirk
 
-__all__ = ["FamilyQuirks", "quirks_by_family"]
+__all__ = ["FamilyQuirks", "chained", "quirks_by_family"]
 
 MAKE_EDIT: Mapping[str, MakeEdit] = MappingProxyType({**MESSAGE_EDITS, **TOOL_EDITS, **BODY_EDITS})
 
@@ -44,13 +44,18 @@ class FamilyQuirks:
             self.answer_edits.append((quirk, ANSWER_EDITS[quirk.do](quirk)))
 
     def judge(self, route: Route, param: str, value: Any) -> ParamRule | None:
-        """Return the first verdict on a parameter; None: no quirk is about it."""
+        """Return the first verdict on a parameter, and where it depends on the other parameters the next one beside it.
+
+        None: no quirk is about it.
+        """
         if value is None:
             return None
-        for quirk, judge in self.judges.get(param, ()):
-            if quirk.concerns(route) and (rule := judge(value)) is not None:
-                return rule
-        return None
+        verdicts = [
+            rule
+            for quirk, judge in self.judges.get(param, ())
+            if quirk.concerns(route) and (rule := judge(value)) is not None
+        ]
+        return chained(verdicts)
 
     def edited_body(self, body: JsonObject, route: Route) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
         """Return a body with all edits, the same object where nothing changes, and what the ledger says of it.
@@ -69,6 +74,15 @@ class FamilyQuirks:
     def edits_answers_of(self, route: Route) -> tuple[tuple[Quirk, AnswerEdit], ...]:
         """Return the edits of answers of a model."""
         return tuple((quirk, edit) for quirk, edit in self.answer_edits if quirk.concerns(route))
+
+
+def chained(verdicts: Sequence[ParamRule | None]) -> ParamRule | None:
+    """Return the first of several verdicts; if it holds for some requests only, the next one is for the others."""
+    following: ParamRule | None = None
+    for rule in reversed(verdicts):
+        if rule is not None:
+            following = rule if rule.applies is None else replace(rule, otherwise=following)
+    return following
 
 
 def quirks_by_family(quirks: tuple[Quirk, ...]) -> Mapping[str, FamilyQuirks]:
