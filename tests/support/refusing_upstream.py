@@ -52,6 +52,8 @@ def answer_of(request: ReceivedRequest) -> Answer:
         return Answer.json({"object": "list", "model": body["model"], "data": [vector], "usage": USAGE})
     if endpoint == "rerank":
         return Answer.json({"model": body["model"], "results": [{"index": 0, "relevance_score": 0.5}]})
+    if endpoint == "responses":
+        return Answer.json({**head(body, "response"), "status": "completed", "output": []})
     if body.get("stream"):
         return Answer.sse([{**head(body, "chat.completion.chunk"), "choices": [choice("delta")]}])
     return Answer.json({**head(body, "chat.completion"), "choices": [choice("message")], "usage": USAGE})
