@@ -16,6 +16,7 @@ from typing import Any
 from llmgate_core.serving import CallRecord, LedgerEntry
 from llmgate_gateway.access.stores import Stores
 from llmgate_gateway.http.caller import Caller
+from llmgate_gateway.http.responses import RefusedError
 from llmgate_gateway.telemetry.record import RequestRecord
 
 __all__ = [
@@ -38,11 +39,13 @@ class OwnAPI:
         headers: go upstream with the call where the deployment serves the call's family itself.
         fields: of the body: they are left out where another family carries the call.
         ledger: what is recorded then.
+        refusal: the call is refused with it then; None: it can be carried.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
     ledger: tuple[LedgerEntry, ...] = ()
+    refusal: RefusedError | None = None
 
 
 @dataclass(slots=True)
@@ -77,9 +80,15 @@ class GatewayCall:
     own_api: OwnAPI | None = None
 
     def leave_own_api(self) -> None:
-        """Leave out what only an upstream of the client's own API understands, and record that."""
+        """Leave out what only an upstream of the client's own API understands, and record that.
+
+        Raises:
+            RefusedError: something of it cannot be left out.
+        """
         if (own := self.own_api) is None:
             return
+        if own.refusal is not None:
+            raise own.refusal
         self.own_api = None
         self.record.ledger = (*self.record.ledger, *own.ledger)
         if not own.fields.isdisjoint(self.body):

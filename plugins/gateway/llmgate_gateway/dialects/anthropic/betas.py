@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from llmgate_core.serving import LedgerEntry
 
@@ -105,17 +105,17 @@ BETAS: Mapping[str, Beta] = MappingProxyType(
 OTHERS: Final = Beta("a beta of Anthropic's API that is not known here", lossy=True)
 
 
-def fields_of(betas: Iterable[str]) -> frozenset[str]:
+def fields_of(betas: Iterable[str], body: Mapping[str, Any]) -> frozenset[str]:
     """Return the fields of a body that go with betas."""
-    return frozenset().union(*(_beta(name).fields for name in betas))
+    return frozenset[str]().union(*(_beta(beta).fields for beta in betas)).intersection(body)
 
 
-def ledger_of(betas: Iterable[str]) -> tuple[LedgerEntry, ...]:
-    """Return what is recorded where betas and their fields are left out: one entry for each effect."""
+def ledger_of(betas: Iterable[str], fields: Iterable[str] = ()) -> tuple[LedgerEntry, ...]:
+    """Return what is recorded where betas and fields are left out: one entry for each effect."""
     entries: dict[LedgerEntry, None] = {}
     for beta in map(_beta, betas):
         entries[LedgerEntry(BETAS_PARAMETER, "dropped", beta.about, SOURCE, lossy=beta.lossy)] = None
-        for field in sorted(beta.fields):
+        for field in sorted(beta.fields.intersection(fields)):
             entries[LedgerEntry(field, "dropped", beta.about, SOURCE, lossy=True)] = None
     return tuple(entries)
 

@@ -55,12 +55,16 @@ async def decode_call(
         record,
         request.organization() if general.forward_openai_org_id else None,
         request.extra_headers,
-        own_api=_own_api(request),
     )
+    headers, betas = _own_headers(request)
     if SESSION_ID.fullmatch(session := request.headers.get(SESSION, b"")):
         record.extra["client_session"] = session.decode()
     await _read_body(call, request, general)
     _check_required(call.body, route.operation)
+    refusal = None if call.body.get("thread") is None else _no_thread()
+    if headers or refusal is not None:
+        fields = fields_of(betas, call.body)
+        call.own_api = OwnAPI(headers, fields, ledger_of(betas, fields), refusal)
     call.model = call.body["model"]
     record.requested_model = call.body["model"][:MAX_SHOWN_CHARACTERS]
     if query := request.scope.get("query_string", b""):
@@ -105,23 +109,21 @@ def _ledger_of_query(query: bytes, route: HTTPRoute) -> tuple[LedgerEntry, ...]:
     )
 
 
-def _own_api(request: ClientRequest) -> OwnAPI | None:
-    """Return the headers of Anthropic's API, which only an upstream of that API gets, and what they switch on.
+def _own_headers(request: ClientRequest) -> tuple[dict[str, str], list[str]]:
+    """Return the headers that only an upstream of Anthropic's API gets, and the betas among them.
 
     Raises:
         RefusedError: 400: one of them is not what it has to be.
     """
-    if BETA not in request.headers and VERSION not in request.headers:
-        return None
     headers: dict[str, str] = {}
     if (version := request.headers.get(VERSION)) is not None:
         if not VERSION_VALUE.fullmatch(version):
             raise _invalid_header("anthropic-version", "is not a version such as 2023-06-01")
         headers["anthropic-version"] = version.decode()
-    betas = _betas(request)
+    betas = _betas(request) if BETA in request.headers else []
     if betas:
         headers["anthropic-beta"] = ",".join(betas)
-    return OwnAPI(headers, fields_of(betas), ledger_of(betas))
+    return headers, betas
 
 
 def _betas(request: ClientRequest) -> list[str]:
@@ -131,6 +133,15 @@ def _betas(request: ClientRequest) -> list[str]:
     if len(names) > MAX_BETAS or not all(map(BETA_VALUE.fullmatch, names)):
         raise _invalid_header("anthropic-beta", "is not a list of names such as context-management-2025-06-27")
     return names
+
+
+def _no_thread() -> RefusedError:
+    """Return the refusal of a conversation that the upstream would have to keep, after which the SDK sends it whole.
+
+    Source: `lib/threads` of Anthropic's SDK 2.14.0, which looks for this code.
+    """
+    message = "thread: the upstream of this model keeps no conversations; send the whole conversation in messages"
+    return refuse(400, message, code="thread_unsupported_request", param="thread")
 
 
 def _invalid_header(name: str, why: str) -> RefusedError:

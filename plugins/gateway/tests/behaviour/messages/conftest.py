@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
-from tests.support import messages_upstream, openai_upstream
+from tests.support import chat_tool_loop, messages_upstream
 from tests.support.messages_provider import SOURCE
 from tests.support.plugin_site import PluginSite
 from tests.support.running_gateway import KEY, RunningGateway, Serve, running_gateway
@@ -22,7 +22,7 @@ MODELS = {"claude-native": "sketch/claude-sketch", "claude-bridged": "openai/gpt
 def either(request: ReceivedRequest) -> Answer:
     """Answer a request as the API does whose path it has."""
     is_messages = "/messages" in request["path"]
-    return messages_upstream.answered(request) if is_messages else openai_upstream.answered(request)
+    return messages_upstream.answered(request) if is_messages else chat_tool_loop.answered(request)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
+from tests.support import chat_tool_loop
 from tests.support.claude_code import Recorder, ask_claude_code, claude_code
 from tests.support.messages_events import checked_message
 from tests.support.messages_upstream import SSE, message, message_events, stream_of
@@ -47,22 +47,7 @@ def messages_api(request: ReceivedRequest) -> Answer:
 
 
 def chat_api(request: ReceivedRequest) -> Answer:
-    last = request["json"]["messages"][-1]
-    content = last.get("content") or ""
-    said = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-    if last["role"] == "tool":
-        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "It says: "}, {"content": said}]
-    else:
-        given = json.dumps(COMMAND)
-        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "Bash", "arguments": ""}}
-        more = [{"index": 0, "function": {"arguments": piece}} for piece in (given[:9], given[9:])]
-        deltas = [{"role": "assistant", "content": None, "tool_calls": [call]}, *({"tool_calls": [it]} for it in more)]
-    finish = "stop" if last["role"] == "tool" else "tool_calls"
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o"}
-    usage = {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39}
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    choices.append({"index": 0, "delta": {}, "finish_reason": finish})
-    return Answer.sse([*({**head, "choices": [it]} for it in choices), {**head, "choices": [], "usage": usage}])
+    return chat_tool_loop.answered(request, tool="Bash", arguments=COMMAND)
 
 
 @dataclass

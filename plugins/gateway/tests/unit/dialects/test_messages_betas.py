@@ -51,8 +51,12 @@ def test_every_beta_that_the_sdk_names_for_messages_is_known() -> None:
 
 def test_fields_that_a_beta_has_switched_on_go_with_it() -> None:
     betas = ["context-management-2025-06-27", "fast-mode-2026-02-01", "mcp-client-2025-11-20"]
-    assert fields_of(betas) == {"context_management", "speed"}
-    assert {(it.parameter, it.lossy) for it in ledger_of(betas)} >= {("context_management", True), ("speed", True)}
+    body = {"model": "m", "context_management": {}, "speed": "fast", "mcp_servers": []}
+    fields = fields_of(betas, body)
+    assert fields == {"context_management", "speed"}
+    recorded = {(it.parameter, it.lossy) for it in ledger_of(betas, fields)}
+    assert recorded >= {("context_management", True), ("speed", True)}
+    assert fields_of(betas, {"model": "m"}) == frozenset()
 
 
 def test_a_beta_that_is_not_known_is_recorded_without_its_name() -> None:
@@ -68,8 +72,9 @@ def test_one_entry_is_enough_for_betas_of_the_same_kind() -> None:
 
 def test_a_call_loses_the_fields_and_keeps_the_rest() -> None:
     betas = ["context-management-2025-06-27"]
-    own = OwnAPI({"anthropic-beta": betas[0]}, fields_of(betas), ledger_of(betas))
     body = {"max_tokens": 1, "context_management": {}}
+    fields = fields_of(betas, body)
+    own = OwnAPI({"anthropic-beta": betas[0]}, fields, ledger_of(betas, fields))
     call = GatewayCall(ANYBODY, "messages", "create", "m", body, b"{}", RequestRecord("r", 0.0), own_api=own)
     call.leave_own_api()
     assert (call.body, call.content, call.own_api) == ({"max_tokens": 1}, None, None)
