@@ -331,6 +331,8 @@ class TypedReader(ResultReader):
         result.attach(self.record(response, attempts, losses))
         if call.output_type is not None:
             result.expect_output(call.output_type)
+        if call.family.name == "rerank" and isinstance(documents := call.original_call.body.get("documents"), list):
+            result.expect_ranks(len(documents))
         if call.family.name == "embedding":
             result.expect_vectors(count_of_inputs(call.original_call.body["input"]), is_packed=call.encodes_vectors)
         return result

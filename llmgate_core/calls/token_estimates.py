@@ -62,7 +62,7 @@ ESTIMATED = LedgerEntry(
 
 
 class TokenEstimator:
-    """The plugin that stands in for a provider's counter."""
+    """The plugin that takes the place of a provider's counter."""
 
     info = ProviderInfo(
         api=(1, 1), name="llmgate", operations=frozenset({"chat.count_tokens", "messages.count_tokens"})

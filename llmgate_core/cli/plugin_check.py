@@ -70,7 +70,7 @@ def _claims_of(distribution: str) -> list[PluginEntryPoint]:
 
 def _class_for(claim: PluginEntryPoint) -> type[Checks]:
     """Return the class of checks that an author would write, as far as the plugin itself says."""
-    wire = Wire.openai(claim.family) if _speaks_openai(claim) else None
+    wire = Wire.canonical(claim.family) if _speaks_openai(claim) else None
     streams = wire is not None and wire.events is not None
     attributes: dict[str, Any] = {
         "__doc__": "The checks of an installed plugin.",

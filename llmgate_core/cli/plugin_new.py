@@ -26,6 +26,8 @@ __all__ = ["HELP", "add_arguments", "run"]
 HELP = "write the folder of a new plugin: a package, its entry points and its tests"
 TEMPLATES = Path(__file__).with_name("templates") / "plugin"
 SUFFIX = ".tmpl"
+OWN_WIRES = frozenset({"messages", "rerank"})
+"""Families that the OpenAI API does not have."""
 CHAT_CAPABILITIES = "tools=True, parallel_tool_calls=True, structured_output=True, usage_in_stream=True"
 CORE_VERSION = "0.1"
 NAME = re.compile(r"[a-z][a-z0-9]*([._-][a-z0-9]+)*")
@@ -123,7 +125,8 @@ def _conformance(family: str, distribution: str, module: str) -> str:
     ]
     if family == "chat":
         lines.append(f"    capabilities = Capabilities({CHAT_CAPABILITIES})")
-    return "\n".join([*lines, f"    wire = Wire.openai_{family}()", ""])
+    wire = family if family in OWN_WIRES else f"openai_{family}"
+    return "\n".join([*lines, f"    wire = Wire.{wire}()", ""])
 
 
 def _check_name(name: str, values: Mapping[str, str]) -> None:

@@ -159,7 +159,7 @@ class AnswerChecks(Checks):
 
     def priced_client(self, folder: Path) -> Client:
         """Return a client whose catalogue has a model with prices."""
-        mode = {"text_completion": "completion"}.get(self.family, self.family)
+        mode = {"text_completion": "completion", "messages": "chat"}.get(self.family, self.family)
         prices = {"standard": {"input": INPUT, "cached_input": CACHED, "output": OUTPUT}}
         rows = {PRICED: {"mode": mode, "pricing": prices}}
         file = folder / "models.json"
@@ -207,6 +207,7 @@ IDENTITY: Mapping[str, Mapping[str, Any]] = {
     "chat": {"id": str, "object": str, "created": int, "model": str},
     "responses": {"id": str, "object": str, "created_at": (int, float), "model": str},
     "text_completion": {"id": str, "object": str, "created": int, "model": str},
+    "messages": {"id": str, "type": str, "role": str, "model": str},
 }
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from llmgate_core.testing.conformance.message_wires import FINISH_REASONS
 from llmgate_core.testing.conformance.samples import Reply
 
 __all__ = ["differences", "expected", "seen"]
@@ -15,7 +16,7 @@ Seen = dict[str, Any]
 
 def expected(family: str, reply: Reply, *, stream: bool = False) -> Seen:
     """Return what a caller must see of a reply."""
-    if family in ("chat", "responses", "text_completion"):
+    if family in ("chat", "responses", "text_completion", "messages"):
         values: Seen = {
             "text": reply.text,
             "finish_reason": reply.finish_reason,
@@ -26,7 +27,7 @@ def expected(family: str, reply: Reply, *, stream: bool = False) -> Seen:
             values["cached tokens"] = reply.cached_tokens
         if family != "text_completion":
             values["tool calls"] = [(call.id, call.name, json.loads(call.arguments)) for call in reply.tool_calls]
-        if family == "chat":
+        if family in ("chat", "messages"):
             values["reasoning"] = reply.reasoning
         return values
     if family == "speech":
@@ -49,6 +50,8 @@ def seen(family: str, answer: Any, *, stream: bool = False) -> Seen:
         return {"text": choice.get("text") or "", "finish_reason": choice.get("finish_reason"), **_of_usage(answer)}
     if family == "responses":
         return _of_response(answer)
+    if family == "messages":
+        return _of_message(answer)
     if family == "image" and stream:
         pictures = answer.get("data") or [answer]
         return {"usage": answer.get("usage"), "pictures": [_mapping(picture).get("b64_json") for picture in pictures]}
@@ -112,6 +115,27 @@ def _of_response(answer: Mapping[str, Any]) -> Seen:
     }
 
 
+def _of_message(answer: Mapping[str, Any]) -> Seen:
+    blocks = [_mapping(block) for block in _list(answer, "content")]
+    usage = _mapping(answer.get("usage"))
+    cached = usage.get("cache_read_input_tokens")
+    counts = [usage.get("input_tokens"), cached or 0, usage.get("cache_creation_input_tokens") or 0]
+    reason = answer.get("stop_reason")
+    return {
+        "text": "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text"),
+        "finish_reason": FINISH_REASONS.get(str(reason), reason),
+        "reasoning": "".join(str(block.get("thinking", "")) for block in blocks if block.get("type") == "thinking"),
+        "tool calls": [
+            (block.get("id"), block.get("name"), block.get("input"))
+            for block in blocks
+            if block.get("type") == "tool_use"
+        ],
+        "input tokens": sum(counts) if all(isinstance(count, int) for count in counts) else None,
+        "output tokens": usage.get("output_tokens"),
+        "cached tokens": cached,
+    }
+
+
 def _of_data(family: str, answer: Mapping[str, Any]) -> Seen:
     names = {
         "embedding": ("data", "usage"),
@@ -120,6 +144,7 @@ def _of_data(family: str, answer: Mapping[str, Any]) -> Seen:
         "image": ("data", "usage"),
         "video": ("id", "status", "progress", "created_at"),
         "moderation": ("results",),
+        "rerank": ("results",),
     }[family]
     return {name: answer.get(name) for name in names if name in answer}
 

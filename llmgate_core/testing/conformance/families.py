@@ -27,7 +27,9 @@ __all__ = [
     "Conformance",
     "EmbeddingConformance",
     "ImageConformance",
+    "MessagesConformance",
     "ModerationConformance",
+    "RerankConformance",
     "ResponsesConformance",
     "SpeechConformance",
     "TextCompletionConformance",
@@ -121,6 +123,20 @@ class ModerationConformance(Conformance, AnswerChecks, InputChecks, ParityChecks
     samples: ClassVar[tuple[Sample, ...]] = SAMPLES["moderation"]
 
 
+class MessagesConformance(Conformance, AnswerChecks, StreamChecks, InputChecks, ParityChecks):
+    """A plugin for the Messages API."""
+
+    family = "messages"
+    samples: ClassVar[tuple[Sample, ...]] = SAMPLES["messages"]
+
+
+class RerankConformance(Conformance, AnswerChecks, InputChecks, ParityChecks):
+    """A plugin that orders documents."""
+
+    family = "rerank"
+    samples: ClassVar[tuple[Sample, ...]] = SAMPLES["rerank"]
+
+
 CONFORMANCE: Mapping[str, type[Conformance]] = MappingProxyType(
     {
         kind.family: kind
@@ -135,6 +151,8 @@ CONFORMANCE: Mapping[str, type[Conformance]] = MappingProxyType(
             ImageConformance,
             VideoConformance,
             ModerationConformance,
+            MessagesConformance,
+            RerankConformance,
         )
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from llmgate_core.endpoints.openai import ENDPOINTS
@@ -107,7 +107,7 @@ STREAMED = ("text", "finish_reason", "tool calls", "reasoning", "bytes", "pictur
 
 
 class BridgeChecks(ParityChecks):
-    """`responses()` over a plugin for chat."""
+    """`responses()` and `messages()` over a plugin for chat."""
 
     @check
     def test_responses_over_chat(self) -> Findings:
@@ -115,13 +115,25 @@ class BridgeChecks(ParityChecks):
 
         Core does this; it fails where an answer of chat lacks something that a response must have.
         """
-        way = synchronous("http1", "responses")
+        yield from self.bridged("responses", lambda text: {"input": text})
+
+    @check
+    def test_messages_over_chat(self) -> Findings:
+        """`messages()`, which is served over chat where a provider has no Messages API, gives the same answer.
+
+        Core does this; it fails where an answer of chat lacks something that a message must have.
+        """
+        yield from self.bridged("messages", lambda text: {"messages": text, "max_tokens": 1024})
+
+    def bridged(self, family: str, inputs: Callable[[str], Mapping[str, Any]]) -> Findings:
+        """Yield what is wrong with the answers to samples of plain text that are asked as calls of another family."""
+        way = synchronous("http1", family)
         for sample in self.claimed_samples():
             if set(sample.inputs["messages"][-1]) != {"role", "content"} or len(sample.inputs["messages"]) > 1:
                 continue
             if sample.arguments or not isinstance(sample.inputs["messages"][0]["content"], str):
                 continue
-            asked = Sample(sample.name, {"input": sample.inputs["messages"][0]["content"]}, sample.reply)
+            asked = Sample(sample.name, inputs(sample.inputs["messages"][0]["content"]), sample.reply)
             for stream in (False, True) if self.can("streaming") and self.the_wire.events else (False,):
                 self.scripted(self.the_wire.answer(sample.reply, stream=stream))
                 ending = way(self.bench, asked, stream)
@@ -129,10 +141,10 @@ class BridgeChecks(ParityChecks):
                 if ending.error is not None:
                     yield f"{case}: {type(ending.error).__name__}: {str(ending.error)[:200]}"
                     continue
-                wanted = expected("responses", sample.reply)
+                wanted = expected(family, sample.reply)
                 if stream:
                     wanted = {name: value for name, value in wanted.items() if name in STREAMED}
-                found = seen("responses", ending.answer)
+                found = seen(family, ending.answer)
                 yield from (f"{case}: {wrong}" for wrong in differences(wanted, found))
 
 

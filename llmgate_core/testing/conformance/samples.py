@@ -255,6 +255,61 @@ _VERDICT = {
 }
 MODERATION = (Sample("verdict", {"input": "mark-user"}, Reply("verdict", data=_VERDICT), marks=("mark-user",)),)
 
+_SEEN = "toolu_paris"
+_USED = {"type": "tool_use", "id": _SEEN, "name": "get_weather", "input": {"city": "Paris"}}
+_RESULT = {"type": "tool_result", "tool_use_id": _SEEN, "content": "mark-18-degrees"}
+_LIMIT: Mapping[str, Any] = MappingProxyType({"max_tokens": 1024})
+MESSAGES = (
+    Sample(
+        "text",
+        {"messages": [_user("mark-user: naïve 雪")], **_LIMIT},
+        Reply("text", TRICKY),
+        {"system": "mark-system"},
+        marks=("mark-system", "mark-user: naïve 雪"),
+    ),
+    Sample("long_text", {"messages": [_user("Count.")], **_LIMIT}, Reply("long_text", LONG)),
+    Sample("length", {"messages": [_user("Go on.")], **_LIMIT}, Reply("length", "and so", finish_reason="length")),
+    Sample(
+        "tool_call",
+        {"messages": [_user("The weather in Paris?")], **_LIMIT},
+        Reply("tool_call", tool_calls=(PARIS,), finish_reason="tool_calls"),
+        {"tools": [{"name": "get_weather", "description": "The weather mark-tool", "input_schema": _PLACE}]},
+        needs="tools",
+        marks=("get_weather", "mark-tool"),
+    ),
+    Sample(
+        "tool_results",
+        {
+            "messages": [_user("The weather in Paris?"), {"role": "assistant", "content": [_USED]}, _user([_RESULT])],
+            **_LIMIT,
+        },
+        Reply("tool_results", "Mild."),
+        {"tools": [{"name": "get_weather", "input_schema": _PLACE}]},
+        needs="tools",
+        marks=("mark-18-degrees", _SEEN),
+    ),
+    Sample(
+        "reasoning",
+        {"messages": [_user("Think.")], **_LIMIT},
+        Reply("reasoning", "42", reasoning="Six times\nseven.", signature="c2lnbmVk"),
+        needs="reasoning",
+    ),
+)
+_RANKS = {
+    "id": "rerank-1",
+    "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.25}],
+    "meta": {"billed_units": {"search_units": 1}},
+}
+RERANK = (
+    Sample(
+        "ranks",
+        {"query": "mark-user", "documents": ["mark-first", "mark-second"]},
+        Reply("ranks", data=_RANKS),
+        {"top_n": 2},
+        marks=("mark-user", "mark-first", "mark-second"),
+    ),
+)
+
 SAMPLES: Mapping[str, tuple[Sample, ...]] = MappingProxyType(
     {
         "chat": CHAT,
@@ -267,6 +322,8 @@ SAMPLES: Mapping[str, tuple[Sample, ...]] = MappingProxyType(
         "image": IMAGE,
         "video": VIDEO,
         "moderation": MODERATION,
+        "messages": MESSAGES,
+        "rerank": RERANK,
     }
 )
 """Family -> its samples."""

@@ -195,7 +195,7 @@ class StreamChecks(Checks):
 
     def is_openai_wire(self) -> bool:
         """Return whether the events are those of the OpenAI API."""
-        return self.wire is not None and self.wire.events == Wire.openai(self.family).events
+        return self.wire is not None and self.wire.events == Wire.canonical(self.family).events
 
     def streamed_samples(self) -> Iterator[Sample]:
         """Yield the samples that the provider streams."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmgate_core.testing.answer import Answer
-from llmgate_core.testing.conformance import openai_wires
+from llmgate_core.testing.conformance import message_wires, openai_wires
 from llmgate_core.testing.conformance.samples import Reply, Sample
 from llmgate_core.testing.fake_upstream import ReceivedRequest
 
@@ -158,7 +158,17 @@ class Wire:
         return cls(openai_wires.data)
 
     @classmethod
-    def openai(cls, family: str) -> Wire:
-        """Return the wire of the OpenAI API for a family."""
-        made: Wire = getattr(cls, f"openai_{family}")()
+    def messages(cls) -> Wire:
+        """Return the wire of POST /messages, in Anthropic's shape."""
+        return cls(message_wires.message, message_wires.message_events, message_wires.message_error)
+
+    @classmethod
+    def rerank(cls) -> Wire:
+        """Return the wire of POST /rerank, in the shape that Cohere and Jina share."""
+        return cls(openai_wires.data)
+
+    @classmethod
+    def canonical(cls, family: str) -> Wire:
+        """Return the wire of a family whose answers have the canonical shape: OpenAI's, where it has the family."""
+        made: Wire = (getattr(cls, f"openai_{family}", None) or getattr(cls, family))()
         return made
