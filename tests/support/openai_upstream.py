@@ -71,6 +71,11 @@ def embedding(body: dict[str, Any]) -> Answer:
     return Answer.json({"object": "list", "model": body["model"], "data": rows, "usage": usage}, **HEADERS)
 
 
+def rerank(body: dict[str, Any]) -> Answer:
+    scores = enumerate(0.25 if number == 0 else 0.9 for number in range(len(body["documents"])))
+    return Answer.json({"results": [{"index": at, "relevance_score": score} for at, score in scores]}, **HEADERS)
+
+
 # --- responses ---
 
 THOUGHT = {
@@ -212,6 +217,7 @@ TABLE: tuple[tuple[str, str, Callable[[Any], Answer]], ...] = (
     ("GET", "/videos", lambda _: page({"id": "video_1", "object": "video", "status": "completed"})),
     ("DELETE", "/videos/[^/]+", deleted("video.deleted")),
     ("POST", "/moderations", moderation),
+    ("POST", "/rerank", rerank),
 )
 
 
