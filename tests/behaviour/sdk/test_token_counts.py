@@ -59,7 +59,10 @@ def test_a_counter_of_chat_counts_calls_of_messages_too(upstream: FakeUpstream) 
     client = Client(**at(upstream))  # type: ignore[arg-type]
     client.add_plugin(Counter(), family="chat", prefix="acme")
     tools = [{"name": "f", "input_schema": {"type": "object"}}]
-    counts: list[Any] = [client.count_tokens("acme/m", HI), client.count_message_tokens("acme/m", HI, system="Be.", tools=tools)]
+    counts: list[Any] = [
+        client.count_tokens("acme/m", HI),
+        client.count_message_tokens("acme/m", HI, system="Be.", tools=tools),
+    ]
     assert [(count.input_tokens, count.is_estimate) for count in counts] == [(7, False)] * 2
     first, second = (request["json"] for request in upstream.received)
     assert first == {"model": "m", "messages": HI}

@@ -120,3 +120,39 @@ def test_log_probabilities_of_other_text_are_dropped_and_noted() -> None:
     assert [event["type"].rpartition(".")[2] for event in out] == ["delta", "done", "completed"]
     assert "token" not in str(out)
     assert len(rewriter.ledger) == 1
+
+
+def test_blocks_of_a_message_are_rewritten_apart_and_a_ping_cuts_no_word() -> None:
+    def delta(index: int, kind: str, field: str, text: str) -> dict[str, Any]:
+        return {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: text}}
+
+    signed = delta(0, "signature_delta", "signature", "a b")
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "msg_a b", "model": "a b", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        delta(0, "thinking_delta", "thinking", "on"),
+        {"type": "ping"},
+        delta(0, "thinking_delta", "thinking", "e tw"),
+        signed,
+        {"type": "content_block_stop", "index": 0},
+        delta(1, "text_delta", "text", "six t"),
+        {"type": "content_block_stop", "index": 1},
+        delta(2, "input_json_delta", "partial_json", '{"a": "x'),
+        delta(2, "input_json_delta", "partial_json", ' y"}'),
+        {"type": "content_block_stop", "index": 2},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+    ]
+    out, _ = rewritten(events)
+    texts: dict[int, str] = {}
+    for event in out:
+        if event["type"] == "content_block_delta" and event is not signed:
+            said = event["delta"]
+            texts[event["index"]] = texts.get(event["index"], "") + "".join(map(str, list(said.values())[1:]))
+    assert texts == {0: "ONE TW", 1: "SIX T", 2: '{"A": "X Y"}'}
+    unchanged_events = [event for event in events if event["type"] != "content_block_delta"]
+    assert [event for event in out if event["type"] != "content_block_delta"] == unchanged_events
+    assert signed in out
+    places = [(event["type"], event.get("index")) for event in out]
+    assert places.index(("content_block_stop", 0)) < places.index(("content_block_delta", 1))
+    assert rewritten(events, unchanged)[0] == events
