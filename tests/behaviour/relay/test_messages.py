@@ -37,7 +37,7 @@ def relayed(upstream: FakeUpstream, model: str, *, operation: str = "create", **
             client.add_plugin(Acme(), family="messages", prefix="acme")
             whole = {**BODY, **body}
             content = json.dumps(whole).encode()
-            answer = await client.relay("messages", model, whole, content=content, operation=operation)
+            answer: Any = await client.relay("messages", model, whole, content=content, operation=operation)
             return await read(answer) if body.get("stream") else answer
 
     return asyncio.run(run())
