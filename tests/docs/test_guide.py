@@ -52,6 +52,8 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUp
         running.otherwise = answered
         monkeypatch.setenv("OPENAI_API_KEY", "sk-docs-0123456789")
         monkeypatch.setenv("OPENAI_BASE_URL", running.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-docs-0123456789")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", running.origin)
         yield running
         default_client().close()
 

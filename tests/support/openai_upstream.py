@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmgate_core.testing import Answer, ReceivedRequest
+from tests.support.anthropic_upstream import messages_answered
 
 __all__ = ["PNG", "WAV", "answered"]
 
@@ -224,6 +225,8 @@ TABLE: tuple[tuple[str, str, Callable[[Any], Answer]], ...] = (
 def answered(request: ReceivedRequest) -> Answer:
     """Return the answer to one request: a 404 where no row of the table fits."""
     path = request["path"].removeprefix("/v1").partition("?")[0]
+    if path.startswith("/messages"):
+        return messages_answered(request)
     for method, pattern, answer in TABLE:
         if method == request["method"] and re.fullmatch(pattern, path):
             return answer(request["json"] or dict(FIELD.findall(request["body"].decode("latin-1"))))
