@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import errors
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.anthropic_messages import MESSAGES
 from tests.support.anthropic_wire import events_of
