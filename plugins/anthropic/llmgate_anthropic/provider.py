@@ -24,7 +24,7 @@ class Anthropic(AnthropicCompatible):
         env_key="ANTHROPIC_API_KEY",
         env_key_optional=True,
         env_base_url=("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"),
-        operations=frozenset({"messages.count_tokens"}),
+        operations=frozenset({"chat.count_tokens", "messages.count_tokens"}),
         headers={"anthropic-version": "2023-06-01"},
         key_header="x-api-key",
         request_id_header="request-id",

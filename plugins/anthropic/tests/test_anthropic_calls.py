@@ -200,6 +200,15 @@ def test_tokens_of_a_message_are_counted_upstream(call: Ask, upstream: FakeUpstr
     assert upstream.received[0]["path"] == "/v1/messages/count_tokens"
 
 
+def test_tokens_of_a_chat_are_counted_upstream(call: Ask, upstream: FakeUpstream) -> None:
+    upstream.otherwise = api(MESSAGES["text"])
+    counted = call("count_tokens", MODEL, [{"role": "system", "content": "Be."}, *HI], tools=[TOOL])
+    assert (counted.input_tokens, counted.is_estimate) == (12, False)
+    (request,) = upstream.received
+    assert request["path"] == "/v1/messages/count_tokens"
+    assert request["json"].keys() == {"model", "system", "messages", "tools"}
+
+
 def test_betas_of_a_call_of_messages_are_a_header(call: Ask, upstream: FakeUpstream) -> None:
     upstream.otherwise = api(MESSAGES["text"])
     call("messages", MODEL, HI, 5, betas=["x-1"])

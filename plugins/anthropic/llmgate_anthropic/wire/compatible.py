@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmgate_anthropic.wire.betas import beta_header, take_betas
+from llmgate_anthropic.wire.counting import count_body
 from llmgate_anthropic.wire.errors import map_error
 from llmgate_anthropic.wire.params import supports_param
 from llmgate_anthropic.wire.paths import path_below
@@ -37,6 +38,8 @@ from llmgate_core.plugin import (
 
 __all__ = ["AnthropicCompatible"]
 
+COUNT = "count_tokens"
+
 
 class AnthropicCompatible(OpenAICompatible):
     """The family messages unchanged, and the family chat converted to it.
@@ -57,7 +60,8 @@ class AnthropicCompatible(OpenAICompatible):
         """
         if route.family != "chat":
             return self.request(call, route, call.body, ())
-        body, ledger = request_body(call, route, lacks=self.lacks)
+        convert = count_body if call.operation == COUNT else request_body
+        body, ledger = convert(call, route, lacks=self.lacks)
         return self.request(call, route, body, ledger)
 
     def request(self, call: Call, route: Route, body: JsonObject, ledger: tuple[LedgerEntry, ...]) -> UpstreamRequest:
@@ -83,7 +87,9 @@ class AnthropicCompatible(OpenAICompatible):
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
         """Return the answer in the shape of the family that was called."""
-        return response if route.family != "chat" else chat_completion(call, route, response, lacks=self.lacks)
+        if route.family != "chat" or call.operation == COUNT:
+            return response
+        return chat_completion(call, route, response, lacks=self.lacks)
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
@@ -109,6 +115,6 @@ class AnthropicCompatible(OpenAICompatible):
     @hookimpl
     def exchange(self, call: Call, route: Route) -> Exchange | None:
         """Return the steps of a chat that goes on where the model has paused; None: one request, one answer."""
-        if route.family != "chat" or call.body.get("continue_paused") is not True:
+        if route.family != "chat" or call.operation == COUNT or call.body.get("continue_paused") is not True:
             return None
         return continued(call, route, self.transform_request(call, route), lacks=self.lacks)

@@ -7,6 +7,7 @@ Source: Anthropic API reference, `MessageCountTokensParams`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from llmgate_anthropic.wire.betas import beta_header, take_betas
@@ -34,14 +35,16 @@ COUNTED = frozenset(
 """The fields that the endpoint takes."""
 
 
-def count_body(call: Call, route: Route) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
+def count_body(call: Call, route: Route, *, lacks: Collection[str] = ()) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
     """Return the body of POST /messages/count_tokens for a chat call, and the ledger entries of the conversion.
+
+    `lacks` as in the request.
 
     Raises:
         UnsupportedParamsError: something has no counterpart and the policy is `error`.
         BadRequestError: the body is malformed.
     """
-    body, ledger = request_body(call, route)
+    body, ledger = request_body(call, route, lacks=lacks)
     return {name: value for name, value in body.items() if name in COUNTED}, ledger
 
 
