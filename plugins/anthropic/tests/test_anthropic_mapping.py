@@ -428,6 +428,24 @@ def test_a_schema_is_sent_or_a_tool_takes_its_place() -> None:
     assert sent(OLDER, response_format=FORMAT, tools=[TOOL]).body["tool_choice"] == {"type": "any"}
 
 
+def test_a_schema_is_made_one_that_is_taken_and_the_ledger_says_how() -> None:
+    number = {"type": "integer", "minimum": 1, "description": "How many."}
+    inner = {"type": "object", "properties": {"n": number}}
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": inner, "minItems": 2}}}
+    made = sent(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    taken = made.body["output_config"]["format"]["schema"]
+    assert taken["additionalProperties"] is False
+    items = taken["properties"]["a"]
+    assert items["description"] == "minItems: 2"
+    assert items["items"]["additionalProperties"] is False
+    assert items["items"]["properties"]["n"] == {"type": "integer", "description": "How many. (minimum: 1)"}
+    assert {"emulated", "dropped", "bridged"} == set(made.actions["response_format"])
+    assert "minimum" in number
+    whole = sent(response_format=FORMAT)
+    assert whole.body["output_config"]["format"]["schema"] == SCHEMA
+    assert whole.actions["response_format"] == ["bridged"]
+
+
 @pytest.mark.parametrize("wanted", ["x", {}, {"type": "json_schema"}, {"type": "json_schema", "json_schema": {}}])
 def test_a_malformed_format_is_the_callers_error(wanted: Any) -> None:
     with pytest.raises(BadRequestError) as raised:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_anthropic.wire.schemas import structured_schema
 from llmgate_anthropic.wire.traits import Traits
-from llmgate_core.plugin import JsonObject, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route
 
 __all__ = ["JSON_TOOL", "emulates_format", "format_of", "json_tool", "schema_of"]
 
@@ -43,9 +44,9 @@ def emulates_format(body: Mapping[str, Any], traits: Traits) -> bool:
     return not traits.structured and isinstance(wanted, Mapping) and wanted.get("type") == "json_schema"
 
 
-def format_of(schema: Mapping[str, Any]) -> JsonObject:
-    """Return the `output_config.format` of a schema."""
-    return {"type": "json_schema", "schema": schema}
+def format_of(schema: Mapping[str, Any], ledger: Ledger) -> JsonObject:
+    """Return the `output_config.format` of a schema; `ledger` receives what was changed in it."""
+    return {"type": "json_schema", "schema": structured_schema(schema, ledger)}
 
 
 def json_tool(schema: Mapping[str, Any]) -> JsonObject:

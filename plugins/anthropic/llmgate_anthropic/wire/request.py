@@ -159,7 +159,7 @@ class _Draft:
                 self.sent["response_format"] = wanted
             return
         if not emulates_format(self.body, self.traits):
-            self._merge_output({"format": format_of(schema)}, "response_format")
+            self._merge_output({"format": format_of(schema, self.ledger)}, "response_format")
             self.ledger.bridged("response_format", "sent as output_config.format")
             return
         self.ledger.emulated(
