@@ -26,6 +26,8 @@ __all__ = ["ChatStream"]
 NOTHING: Sequence[JsonObject] = ()
 ITEMS = "reasoning_items"
 OF_A_DELTA = ("stop_reason", "stop_sequence", "stop_details", "container")
+GROWING: Mapping[str, str] = MappingProxyType({"text": "text", "thinking": "thinking"})
+"""Type of a block -> its field that grows; that of any other is its input."""
 MAX_UNKNOWN = 20
 
 
@@ -33,10 +35,10 @@ class _Block:
     """One block as it grows.
 
     Attributes:
-        made: the block so far.
+        made: the block, without what is in `pieces`.
         call: index of the tool call; None: it calls nothing.
         is_content: it is the call whose input is the content of the answer.
-        pieces: of the JSON of its input.
+        pieces: of its text, of its thought, or of the JSON of its input.
         start: length of the content before it.
     """
 
@@ -48,6 +50,20 @@ class _Block:
         self.call: int | None = None
         self.is_content = False
         self.pieces: list[str] = []
+
+    def finish(self) -> None:
+        """Put the pieces into the block. An input that is not JSON stays as text, as the caller has it too."""
+        if not self.pieces:
+            return
+        name, text = GROWING.get(string(self.made.get("type")), "input"), "".join(self.pieces)
+        self.pieces = []
+        if name != "input":
+            self.made[name] = string(self.made.get(name)) + text
+            return
+        try:
+            self.made[name] = decode(text)
+        except ValueError:
+            self.made[name] = text
 
 
 class ChatStream:
@@ -126,6 +142,8 @@ class ChatStream:
     def _end(self, said: Mapping[str, Any]) -> Sequence[JsonObject]:
         self.done = True
         self.usage = chat_usage(self._counted)
+        for block in self._blocks.values():
+            block.finish()
         blocks = [block.made for block in self._blocks.values()]
         delta = side_fields(blocks, self._ended)
         delta.pop(ITEMS, None)  # told at the end of each block
@@ -167,7 +185,7 @@ class ChatStream:
 
     def _block_grows(self, said: Mapping[str, Any]) -> Sequence[JsonObject]:
         block, delta = self._block_of(said), said.get("delta")
-        if block is None or not isinstance(delta, Mapping):
+        if block is None or type(delta) is not dict:
             return NOTHING
         kind = string(delta.get("type"))
         grow = _GROW.get(kind)
@@ -182,12 +200,9 @@ class ChatStream:
         if block is None:
             return NOTHING
         chunks: list[JsonObject] = []
-        if block.call is not None or block.is_content:
-            if not block.pieces:
-                chunks += self._arguments(block, json_of(block.made))
-            _parse_input(block)
-        elif block.pieces:
-            _parse_input(block)
+        if not block.pieces and (block.call is not None or block.is_content):
+            chunks += self._arguments(block, json_of(block.made))
+        block.finish()
         if annotations := annotations_of(block.made, block.start):
             chunks.append(self._chunk({"annotations": annotations}))
         if is_carried(block.made):
@@ -201,10 +216,14 @@ class ChatStream:
     # --- deltas of a block ---
 
     def _text(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        return self._content(_extend(block.made, "text", delta))
+        piece = string(delta.get("text"))
+        block.pieces.append(piece)
+        return self._content(piece)
 
     def _thinking(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        return self._thought(_extend(block.made, "thinking", delta))
+        piece = string(delta.get("thinking"))
+        block.pieces.append(piece)
+        return self._thought(piece)
 
     def _signature(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
         block.made["signature"] = string(delta.get("signature"))
@@ -240,23 +259,6 @@ class ChatStream:
 
     def _chunk(self, delta: JsonObject, reason: str | None = None) -> JsonObject:
         return {**self._base, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
-
-
-def _extend(made: JsonObject, name: str, delta: Mapping[str, Any]) -> str:
-    piece = string(delta.get(name))
-    made[name] = string(made.get(name)) + piece
-    return piece
-
-
-def _parse_input(block: _Block) -> None:
-    """Set the input of a finished call; what is not JSON stays as text, since the caller has it as text too."""
-    if not block.pieces:
-        return
-    text = "".join(block.pieces)
-    try:
-        block.made["input"] = decode(text)
-    except ValueError:
-        block.made["input"] = text
 
 
 _READ: Mapping[str, Callable[[ChatStream, Mapping[str, Any]], Sequence[JsonObject]]] = MappingProxyType(
