@@ -33,6 +33,8 @@ COUNTED = frozenset(
     }
 )
 """The fields that the endpoint takes."""
+LIMIT = "max_tokens"
+"""Nothing is written, so an entry about the limit would say nothing."""
 
 
 def count_body(call: Call, route: Route, *, lacks: Collection[str] = ()) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:
@@ -45,7 +47,8 @@ def count_body(call: Call, route: Route, *, lacks: Collection[str] = ()) -> tupl
         BadRequestError: the body is malformed.
     """
     body, ledger = request_body(call, route, lacks=lacks)
-    return {name: value for name, value in body.items() if name in COUNTED}, ledger
+    counted = {name: value for name, value in body.items() if name in COUNTED}
+    return counted, tuple(entry for entry in ledger if entry.parameter != LIMIT)
 
 
 def count_request(call: Call, route: Route) -> UpstreamRequest:
