@@ -10,7 +10,7 @@ from llmgate_core import BadRequestError, Client, Settings, UnsupportedParamsErr
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.gemini_upstream import check_request, said
 
-NEW, OLD, BUDGETS = "gemini-3.8-flash", "gemini-2.0-flash", "gemini-2.5-flash"
+NEW, OLD, BUDGETS = "gemini-3.5-flash", "gemini-2.0-flash", "gemini-2.5-flash"
 PNG = "iVBORw0KGgo="
 HI = {"role": "user", "content": "hi"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}

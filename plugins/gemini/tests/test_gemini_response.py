@@ -10,7 +10,13 @@ import pytest
 from google.genai import types
 from llmgate_gemini.wire.finish import FAILED, FINISHED
 
-from llmgate_core import APIResponseValidationError, BadGatewayError, Client, InternalServerError
+from llmgate_core import (
+    APIResponseValidationError,
+    BadGatewayError,
+    Client,
+    InternalServerError,
+    UnsupportedParamsError,
+)
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.gemini_upstream import candidate, check_answer, said
 
@@ -331,3 +337,37 @@ def test_fields_that_chat_has_not_are_kept(ask: Callable[..., Any], fake_upstrea
         "url_context_metadata": extras["urlContextMetadata"],
         "avg_logprobs": -0.25,
     }
+
+
+# --- what it costs ---
+
+
+def test_an_answer_costs_what_its_counts_and_searches_cost(client: Client, fake_upstream: FakeUpstream) -> None:
+    counts = {
+        "promptTokenCount": 1000,
+        "cachedContentTokenCount": 400,
+        "candidatesTokenCount": 100,
+        "totalTokenCount": 1100,
+    }
+    metadata = {"webSearchQueries": ["a", "b"]}
+    answers(fake_upstream, said({"text": "a"}, usage=counts, groundingMetadata=metadata), stream=False)
+    cost = client.completion(MODEL, "hi", web_search_options={}).cost
+    assert cost == pytest.approx((600 * 0.75 + 400 * 0.075 + 100 * 3.75) / 1e6 + 2 * 0.014)
+    answers(fake_upstream, said({"text": "a"}, usage=counts), stream=False)
+    assert client.completion(MODEL, "hi", service_tier="flex").cost == pytest.approx(
+        (600 * 0.375 + 400 * 0.0375 + 100 * 1.875) / 1e6
+    )
+
+
+def test_a_bare_name_leads_here(client: Client, fake_upstream: FakeUpstream) -> None:
+    answers(fake_upstream, said({"text": "a"}), stream=False)
+    assert client.completion("gemini-3.8-flash", "hi").choices[0].message.content == "a"
+
+
+def test_sampling_is_refused_by_models_that_no_longer_take_it(client: Client, fake_upstream: FakeUpstream) -> None:
+    with pytest.raises(UnsupportedParamsError) as caught:
+        client.completion(MODEL, "hi", temperature=0)
+    assert caught.value.param == "temperature"
+    answers(fake_upstream, said({"text": "a"}), stream=False)
+    client.completion("gemini/gemini-3-flash-preview", "hi", temperature=0)
+    assert fake_upstream.received[-1]["json"]["generationConfig"] == {"temperature": 0}

@@ -16,7 +16,7 @@ from llmgate_core import Client
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.gemini_upstream import SAID, check_request, said
 
-NEW, BUDGETS, OLD = "gemini-3.8-flash", "gemini-2.5-flash", "gemini-2.0-flash"
+NEW, BUDGETS, OLD = "gemini-3.5-flash", "gemini-2.5-flash", "gemini-2.0-flash"
 PNG = "data:image/png;base64,iVBORw0KGgo="
 HI = {"role": "user", "content": "hi"}
 SYSTEM = {"role": "system", "content": "Be kind."}

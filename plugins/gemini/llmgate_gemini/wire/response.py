@@ -18,7 +18,7 @@ from llmgate_gemini.wire.errors import error_in_stream
 from llmgate_gemini.wire.fields import objects, string, table
 from llmgate_gemini.wire.logprobs import logprobs_of
 from llmgate_gemini.wire.names import Names, names_of
-from llmgate_gemini.wire.usage import usage_of
+from llmgate_gemini.wire.usage import searches_of, usage_of
 
 __all__ = ["chat_completion", "identity_of", "index_of", "signs_ids"]
 
@@ -50,7 +50,7 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
         for place, candidate in enumerate(candidates)
     ]
     answer["choices"] = choices if blocked is None else [blocked]
-    if (usage := usage_of(said.get("usageMetadata"))) is not None:
+    if (usage := usage_of(said.get("usageMetadata"), sum(map(searches_of, candidates)))) is not None:
         answer["usage"] = usage
     return Converted(answer, ledger.entries)
 

@@ -20,7 +20,7 @@ from llmgate_gemini.wire.fields import objects, string, table
 from llmgate_gemini.wire.logprobs import logprobs_of
 from llmgate_gemini.wire.names import names_of
 from llmgate_gemini.wire.response import identity_of, index_of, signs_ids
-from llmgate_gemini.wire.usage import usage_of
+from llmgate_gemini.wire.usage import searches_of, usage_of
 
 __all__ = ["ChatStream"]
 
@@ -40,6 +40,7 @@ class ChatStream:
         self._signs_ids = signs_ids(route)
         self._ledger = Ledger(route, dialect.source)
         self._answer_id = ""
+        self._searches = 0
         self._candidates: dict[int, _Candidate] = {}
 
     @property
@@ -58,7 +59,9 @@ class ChatStream:
             raise error
         if not isinstance(said, dict):
             raise errors.APIResponseValidationError("an event of the stream is not an object")
-        self.usage = usage_of(said.get("usageMetadata")) or self.usage
+        searches = sum(map(searches_of, objects(said.get("candidates"))))
+        self._searches = max(self._searches, searches)
+        self.usage = usage_of(said.get("usageMetadata"), self._searches) or self.usage
         self._answer_id = self._answer_id or string(said.get("responseId"))
         return list(self._chunks(said))
 

@@ -13,7 +13,7 @@ from typing import Any
 from llmgate_core.plugin import JsonObject
 from llmgate_gemini.wire.fields import count, objects, string, table
 
-__all__ = ["usage_of"]
+__all__ = ["searches_of", "usage_of"]
 
 READ = frozenset(
     {
@@ -23,8 +23,11 @@ READ = frozenset(
 )  # fmt: skip
 
 
-def usage_of(metadata: Any) -> JsonObject | None:
-    """Return the canonical usage; None: nothing was counted. What it has no field for keeps Google's name."""
+def usage_of(metadata: Any, searches: int = 0) -> JsonObject | None:
+    """Return the canonical usage; None: nothing was counted. What it has no field for keeps Google's name.
+
+    `searches` of the web are `web_search_calls`, which have a price of their own.
+    """
     counted = table(metadata)
     prompt = _sum(counted, "promptTokenCount", "toolUsePromptTokenCount")
     written = _sum(counted, "candidatesTokenCount", "thoughtsTokenCount")
@@ -35,11 +38,19 @@ def usage_of(metadata: Any) -> JsonObject | None:
         written = max(0, total - prompt) if total is not None else 0
     usage: JsonObject = {name: value for name, value in counted.items() if name not in READ}
     usage.update(_given(prompt_tokens=prompt, completion_tokens=written, total_tokens=total))
+    if searches:
+        usage["web_search_calls"] = searches
     cached, thought = count(counted.get("cachedContentTokenCount")), count(counted.get("thoughtsTokenCount"))
     read = {**_by_modality(counted.get("promptTokensDetails")), **_given(cached_tokens=cached)}
     made = {**_by_modality(counted.get("candidatesTokensDetails")), **_given(reasoning_tokens=thought)}
     details = {"prompt_tokens_details": read, "completion_tokens_details": made}
     return {**usage, **{name: value for name, value in details.items() if value}}
+
+
+def searches_of(candidate: JsonObject) -> int:
+    """Return how many times the web was searched for a candidate; newer models are billed by that."""
+    queries = table(candidate.get("groundingMetadata")).get("webSearchQueries")
+    return len(queries) if isinstance(queries, list) else 0
 
 
 def _sum(counted: Mapping[str, Any], *names: str) -> int | None:
