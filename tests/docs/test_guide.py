@@ -54,6 +54,8 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUp
         monkeypatch.setenv("OPENAI_BASE_URL", running.base_url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-docs-0123456789")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", running.origin)
+        monkeypatch.setenv("GEMINI_API_KEY", "AIza-docs-0123456789")
+        monkeypatch.setenv("GEMINI_API_BASE", f"{running.origin}/v1beta")
         yield running
         default_client().close()
 

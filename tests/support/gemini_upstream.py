@@ -20,6 +20,7 @@ __all__ = [
     "check_answer",
     "check_request",
     "fault",
+    "page_answered",
     "said",
     "shape_of",
 ]
@@ -155,3 +156,53 @@ def _joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             made.append(part)
     return made
+
+
+# --- the answers of the page for users ---
+
+PIXEL = "iVBORw0KGgo="
+CITED = "Zoë won."
+GROUNDED = {
+    "webSearchQueries": ["who won"],
+    "groundingChunks": [{"web": {"uri": "https://news.example", "title": "News"}}],
+    "groundingSupports": [
+        {
+            "segment": {"startIndex": 12, "endIndex": 12 + len(CITED.encode()), "text": CITED},
+            "groundingChunkIndices": [0],
+        }
+    ],
+}
+CALLED = {
+    "functionCall": {"id": "c1", "name": "get_weather", "args": {"city": "Paris"}},
+    "thoughtSignature": "c2lnbmVk",
+}
+
+
+def page_answered(request: ReceivedRequest) -> Answer:
+    """Answer a program of `docs/providers/gemini.md`; 400 for a request that is not Google's, 404 for a method."""
+    method, body = request["path"].partition("?")[0].rpartition(":")[2], request["json"]
+    if method == "batchEmbedContents":
+        return Answer.json({"embeddings": [{"values": [0.5, -0.25, 1.0]}] * len(body["requests"])})
+    if method not in ("generateContent", "streamGenerateContent"):
+        return Answer.json(fault(404, "NOT_FOUND", f"there is no {method}"), 404)
+    try:
+        check_request(body)
+    except ValueError as error:
+        return Answer.json(fault(400, "INVALID_ARGUMENT", str(error)), 400)
+    answer = _answer_to(body, request["path"])
+    return Answer.sse([answer], done=False) if method == "streamGenerateContent" else Answer.json(answer)
+
+
+def _answer_to(body: dict[str, Any], path: str) -> dict[str, Any]:
+    tools = str(body.get("tools"))
+    if "-image:" in path:
+        return said({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+    if "googleSearch" in tools:
+        return said({"text": f" looked: …{CITED}"}, groundingMetadata=GROUNDED)
+    if "responseJsonSchema" in body.get("generationConfig", {}):
+        return said({"text": '{"name": "Paris"}'})
+    if "get_weather" not in tools:
+        return said({"text": "Hello!"})
+    if len(body["contents"]) == 1:
+        return said({"text": "They want the weather.", "thought": True}, CALLED)
+    return said({"text": "It is sunny." if body["contents"][1]["parts"] == [CALLED] else "A signature is missing."})

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmgate_core.testing import Answer, ReceivedRequest
 from tests.support.anthropic_upstream import messages_answered
+from tests.support.gemini_upstream import page_answered
 
 __all__ = ["PNG", "WAV", "answered"]
 
@@ -224,6 +225,8 @@ TABLE: tuple[tuple[str, str, Callable[[Any], Answer]], ...] = (
 
 def answered(request: ReceivedRequest) -> Answer:
     """Return the answer to one request: a 404 where no row of the table fits."""
+    if request["path"].startswith("/v1beta/"):
+        return page_answered(request)
     path = request["path"].removeprefix("/v1").partition("?")[0]
     if path.startswith("/messages"):
         return messages_answered(request)
