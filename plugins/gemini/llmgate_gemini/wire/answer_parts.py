@@ -42,12 +42,11 @@ class CandidateReader:
         signature = string(part.get("thoughtSignature"))
         if "functionCall" in part:
             return self._call(table(part.get("functionCall")), signature)
-        ended = self.end_call()
-        if "inlineData" in part:
-            return {**ended, **self._inline(part, table(part.get("inlineData")), signature)}
-        if isinstance(part.get("text"), str):
-            return {**ended, **self._text(part, part["text"], signature)}
-        return {**ended, **self._other(part)}
+        if self._partial is not None:
+            return {**self.end_call(), **self.read(part)}
+        if isinstance(part.get("text"), str) and "inlineData" not in part:
+            return self._text(part, part["text"], signature)
+        return self._inline(part, table(part["inlineData"]), signature) if "inlineData" in part else self._other(part)
 
     def end_call(self) -> JsonObject:
         """Return the arguments of a call that has come in pieces, as far as they have come; nothing without one."""

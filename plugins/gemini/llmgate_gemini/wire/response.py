@@ -44,13 +44,14 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
     if not candidates and blocked is None:
         raise _invalid("it has neither candidates nor a reason why the prompt was blocked", response)
     answer = identity_of(said)
+    searches = sum(searches_of(candidate.get("groundingMetadata")) for candidate in candidates)
     names = names_of(call.body)
     choices = [
         _choice(candidate, index_of(candidate, place), names, string(said.get("responseId")), route, ledger)
         for place, candidate in enumerate(candidates)
     ]
     answer["choices"] = choices if blocked is None else [blocked]
-    if (usage := usage_of(said.get("usageMetadata"), sum(map(searches_of, candidates)))) is not None:
+    if (usage := usage_of(said.get("usageMetadata"), searches)) is not None:
         answer["usage"] = usage
     return Converted(answer, ledger.entries)
 

@@ -24,23 +24,21 @@ from llmgate_gemini.wire.usage import searches_of, usage_of
 
 __all__ = ["ChatStream"]
 
+PIECE_FIELDS = frozenset({"content", "index"})
+"""The fields of a candidate that has more to say."""
+
 
 class ChatStream:
-    """The parser of one stream.
-
-    Attributes:
-        usage: what was counted so far.
-    """
+    """The parser of one stream."""
 
     def __init__(self, call: Call, route: Route, dialect: Dialect = GEMINI_API) -> None:
-        self.usage: JsonObject | None = None
+        self._counted: Any = None
         options = call.body.get("stream_options")
         self._wants_usage = isinstance(options, dict) and options.get("include_usage") is True
         self._names = names_of(call.body)
         self._signs_ids = signs_ids(route)
         self._ledger = Ledger(route, dialect.source)
         self._answer_id = ""
-        self._searches = 0
         self._candidates: dict[int, _Candidate] = {}
 
     @property
@@ -55,15 +53,16 @@ class ChatStream:
             APIError: the event reports an error, or is not a piece of an answer.
         """
         said = decode(event.data)
-        if (error := error_in_stream(said)) is not None:
-            raise error
-        if not isinstance(said, dict):
-            raise errors.APIResponseValidationError("an event of the stream is not an object")
-        searches = sum(map(searches_of, objects(said.get("candidates"))))
-        self._searches = max(self._searches, searches)
-        self.usage = usage_of(said.get("usageMetadata"), self._searches) or self.usage
+        if not isinstance(said, dict) or said.get("error"):
+            raise error_in_stream(said) or errors.APIResponseValidationError("an event of the stream is not an object")
+        self._counted = said.get("usageMetadata") or self._counted
         self._answer_id = self._answer_id or string(said.get("responseId"))
         return list(self._chunks(said))
+
+    @property
+    def usage(self) -> JsonObject | None:
+        """What was counted so far; None: nothing."""
+        return usage_of(self._counted, sum(candidate.searches for candidate in self._candidates.values()))
 
     def error(self, event: SSEEvent) -> errors.APIError | None:
         """Return the error that an event of the name `error` reports; None: core's own."""
@@ -72,13 +71,12 @@ class ChatStream:
     def close(self) -> list[JsonObject]:
         """Return the chunk with the usage, if it is asked for and the answer is complete."""
         is_complete = any(candidate.has_ended for candidate in self._candidates.values())
-        if not (self._wants_usage and self.usage and is_complete):
-            return []
-        return [{"choices": [], "usage": self.usage}]
+        usage = self.usage if self._wants_usage and is_complete else None
+        return [] if usage is None else [{"choices": [], "usage": usage}]
 
     def _chunks(self, said: JsonObject) -> Iterator[JsonObject]:
         base = identity_of(said)
-        blocked = blocked_choice(said.get("promptFeedback"))
+        blocked = blocked_choice(said["promptFeedback"]) if "promptFeedback" in said else None
         if blocked is not None and not self._candidates:
             self._candidate(0).has_ended = True
             message = {name: value for name, value in blocked["message"].items() if name != "content"}
@@ -105,8 +103,18 @@ class _Candidate:
         self._reader = reader
         self._extras: JsonObject = {}
 
+    @property
+    def searches(self) -> int:
+        """How many times the web was searched for it."""
+        return searches_of(self._extras.get("grounding_metadata"))
+
     def choices(self, candidate: JsonObject, ledger: Ledger) -> Iterator[JsonObject]:
         """Yield the choices of the chunks that an event becomes, the last one with the finish reason if it has one."""
+        if candidate.keys() <= PIECE_FIELDS:  # most events of a stream
+            for part in objects(table(candidate.get("content")).get("parts")):
+                if delta := self._reader.read(part):
+                    yield {"delta": delta, "finish_reason": None}
+            return
         self._extras.update(extras_of(candidate))
         deltas = [self._reader.read(part) for part in objects(table(candidate.get("content")).get("parts"))]
         reason = string(candidate.get("finishReason"))

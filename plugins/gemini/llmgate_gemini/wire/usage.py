@@ -47,9 +47,9 @@ def usage_of(metadata: Any, searches: int = 0) -> JsonObject | None:
     return {**usage, **{name: value for name, value in details.items() if value}}
 
 
-def searches_of(candidate: JsonObject) -> int:
-    """Return how many times the web was searched for a candidate; newer models are billed by that."""
-    queries = table(candidate.get("groundingMetadata")).get("webSearchQueries")
+def searches_of(grounding: Any) -> int:
+    """Return how many times the web was searched, by a `groundingMetadata`; newer models are billed by that."""
+    queries = table(grounding).get("webSearchQueries")
     return len(queries) if isinstance(queries, list) else 0
 
 
