@@ -47,6 +47,7 @@ ENDPOINTS = frozenset(
     }
 )
 """Ends of addresses as portals show them; the call adds its own."""
+INFERENCE = ("/models", "/models/chat/completions", "/models/embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,7 @@ def _parsed(base_url: str) -> Address:
             f"api_base has the path /openai/{path[:80]}, which is none of Azure OpenAI's: write the address of the "
             "resource alone, as in https://RESOURCE.openai.azure.com"
         )
-    if (
-        not mark
-        and "/models" in f"{url}/".replace("/models/", "/models", 1)
-        and url.rstrip("/").endswith(("/models", "/models/chat/completions"))
-    ):
+    if not mark and root.endswith(INFERENCE):
         raise errors.ConfigError(
             "api_base is that of the model inference API (/models), which Azure has replaced: leave the path out, as "
             "in https://RESOURCE.services.ai.azure.com"
