@@ -56,6 +56,8 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUp
         monkeypatch.setenv("ANTHROPIC_BASE_URL", running.origin)
         monkeypatch.setenv("GEMINI_API_KEY", "AIza-docs-0123456789")
         monkeypatch.setenv("GEMINI_API_BASE", f"{running.origin}/v1beta")
+        monkeypatch.setenv("AZURE_API_KEY", "key-docs-0123456789")
+        monkeypatch.setenv("AZURE_API_BASE", running.origin)
         yield running
         default_client().close()
 

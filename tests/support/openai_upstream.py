@@ -24,6 +24,8 @@ CALL = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 OBJECT = '{"name": "Paris"}'
 FIELD = re.compile(r'name="(\w+)"\r\n\r\n(.*?)\r\n')
 """A field of a form, whose value is text."""
+PLACE = re.compile(r"^(?:/openai)?(?:/v1|/deployments/[^/]+)")
+"""What comes before a path: the version, or at Azure a deployment."""
 HEADERS: Any = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
 
 
@@ -227,7 +229,7 @@ def answered(request: ReceivedRequest) -> Answer:
     """Return the answer to one request: a 404 where no row of the table fits."""
     if request["path"].startswith("/v1beta/"):
         return page_answered(request)
-    path = request["path"].removeprefix("/v1").partition("?")[0]
+    path = PLACE.sub("", request["path"].partition("?")[0])
     if path.startswith("/messages"):
         return messages_answered(request)
     for method, pattern, answer in TABLE:

@@ -198,7 +198,7 @@ def test_a_model_that_is_not_openais_is_called_in_the_same_way(client: Client, u
     message = {"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
     upstream.otherwise = Answer.json({**SAID, "model": "DeepSeek-R1", "choices": choices})
-    answer = client.completion("azure/DeepSeek-R1", [*HI, message, *HI], top_k=5)
+    answer = client.completion("azure/DeepSeek-R1", [*HI, message, *HI], extra_body={"top_k": 5})
     assert answer.choices[0].message.model_dump()["reasoning_content"] == "2 + 2"
     sent = upstream.received[0]["json"]
     assert (sent["top_k"], sent["model"], sent["messages"][1]["reasoning_content"]) == (5, "DeepSeek-R1", "2 + 2")

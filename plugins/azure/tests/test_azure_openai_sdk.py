@@ -83,20 +83,10 @@ FORMS: dict[str, Made] = {
 }
 
 
-def answer(request: ReceivedRequest) -> Any:
-    """Answer as OpenAI does at its own path."""
-    path = request["path"].partition("?")[0].removeprefix("/openai")
-    if path.startswith("/deployments/"):
-        path = "/v1/" + path.split("/", 3)[3]
-    elif not path.startswith("/v1/"):
-        path = f"/v1{path}"
-    return answered({**request, "path": path})
-
-
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
     with fake_upstream() as running:
-        running.otherwise = answer
+        running.otherwise = answered
         yield running
 
 
