@@ -105,7 +105,7 @@ def shown_base_url(base_url: object) -> object:
     return f"{base_url.partition('?')[0]}?{MASK}"
 
 
-METADATA_ADDRESSES = frozenset({"169.254.169.254", "169.254.170.2", "fd00:ec2::254"})
+METADATA_ADDRESSES = frozenset({"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254"})
 """Where clouds answer their own machines, without TLS. Source: the documentation of Azure's and Google's instance
 metadata, and of Amazon's for instances and containers."""
 
