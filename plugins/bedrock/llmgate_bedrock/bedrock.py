@@ -16,7 +16,6 @@ from llmgate_bedrock.converse.stream import ConverseStream
 from llmgate_bedrock.failures import mapped_error
 from llmgate_bedrock.model_ids import model_id_of
 from llmgate_bedrock.provider import runtime_info
-from llmgate_bedrock.regions import runtime_origin
 from llmgate_core.plugin import (
     Call,
     JsonObject,
@@ -50,7 +49,6 @@ class Bedrock(AWSAuthorized):
             BadRequestError: the call is malformed. UnsupportedParamsError: a part of it has no counterpart.
         """
         model = model_id_of(route)
-        runtime_origin(route, model.region)  # refuses a region that is not known
         ledger = Ledger(route, SOURCE)
         body = converse_body(call, route, model, ledger)
         operation = "converse-stream" if call.stream else "converse"

@@ -8,13 +8,13 @@ the Bedrock user guide, read 2026-11-29; service authorization reference of `bed
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from llmgate_bedrock.authorization import AWSAuthorized
-from llmgate_bedrock.provider import KEY_VARIABLES, OPTIONS
+from llmgate_bedrock.provider import CREDENTIAL_HOSTS, KEY_VARIABLES, OPTIONS
 from llmgate_bedrock.regions import FIPS, REGION
-from llmgate_core.plugin import OpenAICompatible, ProviderInfo, Route, Secret, UpstreamRequest
+from llmgate_core.plugin import Call, OpenAICompatible, ProviderInfo, Route, Secret, UpstreamRequest, hookimpl
 
 __all__ = ["plugin"]
 
@@ -37,7 +37,7 @@ class Mantle(AWSAuthorized, OpenAICompatible):
         env_base_url=("BEDROCK_MANTLE_API_BASE", "AWS_ENDPOINT_URL_BEDROCK_MANTLE"),
         env_key=("BEDROCK_MANTLE_API_KEY", *KEY_VARIABLES),
         env_key_optional=True,
-        hosts=(ORIGIN,),
+        hosts=(ORIGIN, *CREDENTIAL_HOSTS),
         operations=frozenset({"responses.retrieve", "responses.cancel", "responses.delete", "messages.count_tokens"}),
         options=tuple(option for option in OPTIONS if option.name != FIPS),
     )
@@ -46,16 +46,21 @@ class Mantle(AWSAuthorized, OpenAICompatible):
         """Return the header with the key: that of Anthropic's API for messages."""
         return {"x-api-key": key.reveal()} if family == "messages" else super().key_header(family, key)
 
-    def to_host(self, request: UpstreamRequest, route: Route, region: str) -> UpstreamRequest:
-        """Return the request for the path under which Mantle serves its family and model."""
+    @hookimpl
+    def base_url(self, route: Route) -> str | None:
+        """Return the API of Mantle that serves the family and the model; None: the caller has named another host."""
         root = ROOT_OF_FAMILY.get(route.family) or _root_of_model(route.model)
-        if root is None or not route.is_provider_host:
-            return request
-        origin = route.hosts[0]
-        _, _, rest = request.url.partition(f"{route.base_url}/")
-        headers = {**ANTHROPIC_VERSION, **request.headers} if route.family == "messages" else request.headers
-        url, path = f"{origin}{root}/{rest}", f"{root}{request.path}"
-        return replace(request, origin=origin, path=path, url=url, headers=headers)
+        return None if root is None or not route.is_provider_host else f"{route.hosts[0]}{root}"
+
+    @hookimpl
+    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
+        """Return the request as it is, with the version of Anthropic's API where that is called."""
+        request = super().transform_request(call, route)
+        return request.with_headers(ANTHROPIC_VERSION) if route.family == "messages" else request
+
+    def canonical_endpoint(self, call: Call, route: Route) -> Any:
+        """Return the endpoint of a body that is sent as it is; None for messages, which need a header."""
+        return None if route.family == "messages" else super().canonical_endpoint(call, route)
 
 
 def _root_of_model(model: str) -> str | None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from llmgate_core.plugin import Route
 
-__all__ = ["HOSTS", "REGIONS", "RUNTIME_URL", "STS_HOSTS", "region_of", "runtime_origin", "sts_origin"]
+__all__ = ["HOSTS", "REGIONS", "RUNTIME_URL", "STS_HOSTS", "region_of", "runtime_url", "sts_origin"]
 
 REGION = "aws_region_name"
 FIPS = "aws_use_fips_endpoint"
@@ -46,10 +46,8 @@ def region_of(route: Route, region: str = "") -> str:
     return region or route.options.get(REGION) or DEFAULT_REGION
 
 
-def runtime_origin(route: Route, region: str = "") -> str | None:
-    """Return the host of a call if it is not that of the base URL.
-
-    None also where the caller has named the host, which then serves whatever the region is.
+def runtime_url(route: Route, region: str = "") -> str | None:
+    """Return the endpoint of a region; None: the caller has named the host, which then serves whatever the region is.
 
     Raises:
         BadRequestError: the model string names a region that is not known.
@@ -58,12 +56,10 @@ def runtime_origin(route: Route, region: str = "") -> str | None:
         return None
     chosen = region_of(route, region)
     fips = "-fips" if route.options.get(FIPS, "").lower() in TRUE else ""
-    origin = f"https://bedrock-runtime{fips}.{chosen}.{_suffix_of(chosen)}"
-    if origin == route.base_url:
-        return None
-    if origin not in route.hosts:
+    url = f"https://bedrock-runtime{fips}.{chosen}.{_suffix_of(chosen)}"
+    if url != route.base_url and url not in route.hosts:
         raise route.bad_request("model", f"the region {chosen!r:.40} of the model is not known; set {REGION} to it")
-    return origin
+    return url
 
 
 def sts_origin(route: Route) -> str:

@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from llmgate_core import errors
+from llmgate_core import Client, Settings, errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from llmgate_core.testing.aws_messages import event_message
 from tests.support.installed_calls import ask_installed
@@ -191,16 +191,18 @@ def test_exceptions_within_a_stream_are_errors_at_any_place(
     assert (caught.value.partial is not None) == bool(place)
 
 
-def test_a_stream_that_is_cut_anywhere_before_its_stop_is_truncated(host: FakeUpstream) -> None:
-    ends = sum(len(event_message(name, json.dumps(data))) for name, data in EVENTS[:5])
-    for cut in range(1, len(STREAM)):
-        host.otherwise = Answer(200, STREAM[:cut], EVENTSTREAM)
-        try:
-            call("sync", host, stream=True)
-        except errors.StreamTruncatedError:
-            assert cut < len(STREAM)
-        else:
-            assert cut >= ends
+def test_a_stream_is_whole_once_its_stop_has_come_and_truncated_before(host: FakeUpstream) -> None:
+    """The kit cuts at every byte; here is where a cut stream becomes a whole one, without its usage."""
+    stop = sum(len(event_message(name, json.dumps(data))) for name, data in EVENTS[:5])
+    with Client(settings=Settings(), api_base=host.origin, api_key="k", max_retries=0) as client:
+        for cut in (stop - 1, stop, stop + 1, len(STREAM)):
+            host.otherwise = Answer(200, STREAM[:cut], EVENTSTREAM)
+            stream = client.completion("bedrock/m", HI, stream=True)
+            if cut not in (stop, len(STREAM)):
+                with pytest.raises(errors.StreamTruncatedError):
+                    list(stream)
+            else:
+                assert "".join(stream.text()) == "Hello!"
 
 
 @BOTH

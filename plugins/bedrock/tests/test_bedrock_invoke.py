@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from anthropic import AnthropicBedrock
 
-from llmgate_core import errors
+from llmgate_core import Client, Settings, errors
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
 from llmgate_core.testing.aws_messages import event_message
 from tests.support.bedrock_model import problems
@@ -146,13 +146,13 @@ def test_a_frame_without_an_event_is_the_upstreams_fault(host: FakeUpstream, pay
         call("sync", host, "completion", max_tokens=5, stream=True)
 
 
-def test_a_stream_that_is_cut_is_truncated(host: FakeUpstream) -> None:
+def test_a_stream_of_messages_that_is_cut_is_truncated(host: FakeUpstream) -> None:
     content = b"".join(map(frame, EVENTS))
-    for cut in range(1, len(content), 7):
-        host.otherwise = Answer(200, content[:cut], STREAM_TYPE)
-        for function in ("completion", "messages"):
+    with Client(settings=Settings(), api_base=host.origin, api_key="k", max_retries=0) as client:
+        for cut in range(1, len(content), 41):
+            host.otherwise = Answer(200, content[:cut], STREAM_TYPE)
             with pytest.raises(errors.StreamTruncatedError):
-                call("sync", host, function, max_tokens=5, stream=True)
+                list(client.messages(f"bedrock/invoke/{MODEL}", HI, 5, stream=True))
 
 
 @BOTH

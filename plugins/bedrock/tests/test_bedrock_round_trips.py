@@ -138,7 +138,7 @@ def expected(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @given(conversations())
-@examples(300)
+@examples(120)
 def test_a_conversation_comes_back_as_it_was(messages: list[dict[str, Any]]) -> None:
     call = Call("chat", "bedrock/m", {"messages": messages})
     body: Any = plugin.transform_request(call, ROUTE).body
@@ -160,7 +160,7 @@ ANY_JSON = st.recursive(
 
 
 @given(st.lists(ANY_JSON | st.builds(lambda content: {"role": "user", "content": content}, ANY_JSON), max_size=3))
-@examples(300)
+@examples(200)
 def test_whatever_a_caller_writes_is_sent_or_is_the_callers_error(messages: Any) -> None:
 
     try:
