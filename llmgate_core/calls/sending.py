@@ -18,8 +18,9 @@ from llmgate_core.calls.outgoing import OutgoingCall
 from llmgate_core.calls.prepared import PreparedCall
 from llmgate_core.calls.results import ResultReader
 from llmgate_core.calls.steps import Close, Send, Steps
+from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.contract.transport import TransportRequest
-from llmgate_core.contract.upstream import Auth, UpstreamRequest
+from llmgate_core.contract.upstream import Auth, UpstreamRequest, UpstreamResponse
 from llmgate_core.registry.guards import guarded
 from llmgate_core.registry.hook_results import of_flow, of_request
 from llmgate_core.secrets import mask
@@ -32,7 +33,8 @@ MAX_FLOW_REQUESTS = 10
 def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool = False) -> Steps:
     """Send `request` with what authorizes it. Returns an `Answer`.
 
-    A credential that is refused with 401 is replaced once in a call, and the request is sent again.
+    A credential that is refused, with 401 or as `ProviderInfo.expired_headers` says, is replaced once in a call, and
+    the request is sent again.
 
     Args:
         call: whose request it is.
@@ -54,13 +56,20 @@ def send(call: PreparedCall, request: UpstreamRequest, *, new_connection: bool =
         return (yield from _send_once(call, request, None, new_connection))
     kept = yield from credential_steps(call, credentials)
     answer = yield from _send_once(call, request, kept, new_connection)
-    if answer.head.status == 401 and kept.credential is not None and not credentials.is_renewed:
+    if kept.credential is not None and not credentials.is_renewed and _is_expired(answer.head, plugin.info):
         yield Close()
         kept = yield from renewal_steps(call, credentials, kept)
         credentials.repeats += 1
         answer = yield from _send_once(call, request, kept, new_connection)
     answer.head.raw_headers = kept.masked(answer.head.raw_headers)
     return answer
+
+
+def _is_expired(head: UpstreamResponse, info: ProviderInfo) -> bool:
+    """Return whether an answer refuses the credential, so that another one may help."""
+    if head.status < 400 or head.status == 401 or not info.expired_headers:
+        return head.status == 401
+    return any(head.headers.get(name, "").partition(":")[0] in values for name, values in info.expired_headers.items())
 
 
 def whole_answer(call: PreparedCall, reader: ResultReader, request: UpstreamRequest, *, new_connection: bool) -> Steps:

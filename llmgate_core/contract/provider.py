@@ -67,6 +67,8 @@ class ProviderInfo:
         streams: False: the provider does not stream, so core sends such calls without `stream` and returns the
             answer as one burst of chunks.
         options: what the provider needs besides the key.
+        expired_headers: response header -> its values that say of an error of any status that the credential has
+            expired: core then fetches another one, as after a 401. A value counts up to a colon.
         cost_field: the field of `usage` in which the provider says what the call cost, in US dollars, such as `cost`.
             It holds instead of the catalogue's prices, but not of those of a gateway's deployment. Empty: none.
     """
@@ -91,6 +93,7 @@ class ProviderInfo:
     domains: tuple[str, ...] = ()
     streams: bool = True
     options: tuple[Option, ...] = ()
+    expired_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     cost_field: str = ""
 
     @property

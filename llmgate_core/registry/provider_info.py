@@ -130,6 +130,16 @@ def _of_answers(info: ProviderInfo) -> str | None:
     return None
 
 
+def _of_expired(info: ProviderInfo) -> str | None:
+    values: Any = info.expired_headers
+    if _is_mapping(values, _is_header_name, lambda listed: _is_list(listed, (tuple,))):
+        return None
+    return (
+        f"expired_headers is {values!r:.80}, not a mapping of header names to tuples of values, such as "
+        "{'acme-error': ('TokenExpired',)}"
+    )
+
+
 def _of_options(info: ProviderInfo) -> str | None:
     options: Any = info.options
     if not isinstance(options, tuple) or not all(isinstance(option, Option) for option in options):

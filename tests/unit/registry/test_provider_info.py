@@ -55,6 +55,7 @@ def load(kind: type[OpenAICompatible] = OpenAICompatible, /, **facts: Any) -> No
         ({"rate_limit_headers": {"left": "remaining"}}, "x-ratelimit-remaining-requests"),
         ({"rate_limit_headers": ("left",)}, "mapping"),
         ({"cost_field": None}, "cost_field"),
+        ({"expired_headers": {"acme-error": "TokenExpired"}}, "tuples"),
         ({"hosts": "https://login.acme.example"}, "tuple"),
         ({"hosts": ("login.acme.example",)}, "https://login.acme.example"),
         ({"hosts": ("https://login.acme.example/token",)}, "scheme, host and port"),
