@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from llmgate_bedrock.profiles import Profile, read_profile
-from llmgate_bedrock.regions import region_of, sts_origin
+from llmgate_bedrock.regions import STS_HOSTS, region_of, sts_host
 from llmgate_bedrock.sigv4 import AccessKeys, Scope, signed
 from llmgate_core.plugin import (
     Blocking,
@@ -32,7 +32,7 @@ from llmgate_core.plugin import (
     errors,
 )
 
-__all__ = ["CONTAINER_HOSTS", "INSTANCE_HOST", "access_keys", "credentials"]
+__all__ = ["HOSTS", "access_keys", "credentials"]
 
 KEY_ID, SECRET_KEY, SESSION_TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 ROLE, WEB_ROLE, SESSION_NAME = "aws_role_name", "aws_role_arn", "aws_session_name"
@@ -45,6 +45,8 @@ CONTAINER_TOKEN, CONTAINER_TOKEN_FILE = "aws_container_authorization_token", "aw
 USE_INSTANCE = "aws_use_instance_metadata"
 CONTAINER_HOSTS = ("http://169.254.170.2", "http://169.254.170.23")
 INSTANCE_HOST = "http://169.254.169.254"
+HOSTS = (*STS_HOSTS, *CONTAINER_HOSTS, INSTANCE_HOST)
+"""What keys are fetched from: the last of `ProviderInfo.hosts`, in this order."""
 INSTANCE_PATH = "/latest/meta-data/iam/security-credentials/"
 INSTANCE_SESSION_SECONDS = "300"
 TRUE = frozenset({"true", "1", "yes"})
@@ -89,12 +91,12 @@ def _fetched(route: Route, own: AccessKeys | None) -> Credentials:
     if profile.keys is not None or profile.role is not None:
         return (yield from _of_profile(route, profile))
     if options.get(PROFILE):
-        return (yield from _by_botocore(options[PROFILE]))
+        return (yield from _by_botocore(route, options[PROFILE]))
     if options.get(RELATIVE_URI) or options.get(FULL_URI):
         return (yield from _of_container(route))
     if options.get(USE_INSTANCE, "").lower() in TRUE:
-        return (yield from _of_instance())
-    return (yield from _by_botocore(None))
+        return (yield from _of_instance(route))
+    return (yield from _by_botocore(route, None))
 
 
 # --- profiles ---
@@ -114,7 +116,7 @@ def _of_profile(route: Route, profile: Profile) -> Credentials:
         chain.append((yield from _profile(route, chain[-1].source)))
     keys, credential = chain[-1].keys, None
     if keys is None:
-        return (yield from _by_botocore(profile.name))
+        return (yield from _by_botocore(route, profile.name))
     for step in reversed(chain):
         if step.role is not None:
             credential = yield from _assumed(route, keys, step.role)
@@ -152,7 +154,7 @@ def _by_web_identity(route: Route, role: str | None) -> Credentials:
 
 
 def _sts_request(route: Route, fields: Mapping[str, str]) -> UpstreamRequest:
-    origin = sts_origin(route)
+    origin = _origin(route, sts_host(route))
     body = urlencode({"Version": STS_VERSION, **fields}).encode()
     return UpstreamRequest("POST", "/", body, {"content-type": FORM}, origin=origin, url=f"{origin}/")
 
@@ -168,14 +170,14 @@ def _sts_credential(response: UpstreamResponse, now: float) -> Credential:
 
 def _of_container(route: Route) -> Credentials:
     uri = route.options.get(RELATIVE_URI)
-    origin, path = (CONTAINER_HOSTS[0], uri) if uri else _parts_of(route.options[FULL_URI])
+    host, path = (CONTAINER_HOSTS[0], uri) if uri else _parts_of(route.options[FULL_URI])
     token, token_file = route.secrets.get(CONTAINER_TOKEN), route.options.get(CONTAINER_TOKEN_FILE)
     headers = {}
     if token is not None or token_file:
         text = token.reveal() if token is not None else (yield Blocking(lambda: _content_of(str(token_file))))
         headers["authorization"] = text
     now: float = yield Blocking(time.time)
-    response = yield UpstreamRequest("GET", path, headers=headers, origin=origin)
+    response = yield UpstreamRequest("GET", path, headers=headers, origin=_origin(route, host))
     return _expiring(response.json(), now, "Token")
 
 
@@ -187,26 +189,29 @@ def _parts_of(uri: str) -> tuple[str, str]:
     return origin, parts.path or "/"
 
 
-def _of_instance() -> Credentials:
+def _of_instance(route: Route) -> Credentials:
     """Ask the metadata service of a virtual machine, in its second version, which takes a token."""
+    origin = _origin(route, INSTANCE_HOST)
     wished = {"x-aws-ec2-metadata-token-ttl-seconds": INSTANCE_SESSION_SECONDS}
-    token = yield UpstreamRequest("PUT", "/latest/api/token", headers=wished, origin=INSTANCE_HOST)
+    token = yield UpstreamRequest("PUT", "/latest/api/token", headers=wished, origin=origin)
     headers = {"x-aws-ec2-metadata-token": token.content.decode("ascii", "replace").strip()}
-    names = yield UpstreamRequest("GET", INSTANCE_PATH, headers=headers, origin=INSTANCE_HOST)
+    names = yield UpstreamRequest("GET", INSTANCE_PATH, headers=headers, origin=origin)
     name = names.content.decode("utf-8", "replace").strip().partition("\n")[0]
     if re.fullmatch(r"[\w+=,.@-]+", name) is None:
         raise _failure("this machine has no role, by its metadata service")
     now: float = yield Blocking(time.time)
-    response = yield UpstreamRequest("GET", f"{INSTANCE_PATH}{name}", headers=headers, origin=INSTANCE_HOST)
+    response = yield UpstreamRequest("GET", f"{INSTANCE_PATH}{name}", headers=headers, origin=origin)
     return _expiring(response.json(), now, "Token")
 
 
 # --- botocore ---
 
 
-def _by_botocore(profile: str | None) -> Credentials:
+def _by_botocore(route: Route, profile: str | None) -> Credentials:
     """Let botocore look, where it is installed: it knows SSO, processes and what comes next."""
-    found: tuple[AccessKeys, float | None] | None = yield Blocking(lambda: _botocore_keys(profile))
+    found: tuple[AccessKeys, float | None] | None = yield Blocking(
+        lambda: _botocore_keys(profile, route.options[CREDENTIALS_FILE], route.options[CONFIG_FILE])
+    )
     if found is None:
         what = f"the profile {profile!r} has no access keys that llmgate can use" if profile else "there is no key"
         raise _failure(
@@ -217,7 +222,9 @@ def _by_botocore(profile: str | None) -> Credentials:
     return _credential(keys, READ_AGAIN_SECONDS if expires_in is None else expires_in)
 
 
-def _botocore_keys(profile: str | None) -> tuple[AccessKeys, float | None] | None:
+def _botocore_keys(
+    profile: str | None, credentials_file: str, config_file: str
+) -> tuple[AccessKeys, float | None] | None:
     """Return the keys that botocore finds, and for how many seconds they are good; None: it is not there or has none.
 
     Raises:
@@ -228,6 +235,8 @@ def _botocore_keys(profile: str | None) -> tuple[AccessKeys, float | None] | Non
     except ImportError:
         return None
     try:
+        session.set_config_variable("credentials_file", credentials_file)
+        session.set_config_variable("config_file", config_file)
         providers = session.get_component("credential_provider")
         for name in ASKED_ONLY_BY_US:
             providers.remove(name)
@@ -244,6 +253,11 @@ def _botocore_keys(profile: str | None) -> tuple[AccessKeys, float | None] | Non
 
 
 # --- what they share ---
+
+
+def _origin(route: Route, host: str) -> str:
+    """Return one of `HOSTS` as the route has it, with the region filled in."""
+    return route.hosts[HOSTS.index(host) - len(HOSTS)]
 
 
 def _expiring(found: Any, now: float, token_name: str) -> Credential:

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate_core.plugin import UpstreamResponse, decode, error_of_object, errors
 
-__all__ = ["EXPIRED", "error_of_exception", "mapped_error"]
+__all__ = ["EXPIRED", "NAME_HEADER", "error_of_exception", "mapped_error"]
 
 NAME_HEADER = "x-amzn-errortype"
 TOO_LONG = ("too long", "too many input tokens", "exceeds the maximum", "context window", "maximum context")

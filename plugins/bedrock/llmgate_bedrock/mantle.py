@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_bedrock.authorization import AWSAuthorized
-from llmgate_bedrock.provider import CREDENTIAL_HOSTS, KEY_VARIABLES, OPTIONS
+from llmgate_bedrock.provider import CREDENTIAL_HOSTS, EXPIRED_HEADERS, KEY_VARIABLES, OPTIONS
 from llmgate_bedrock.regions import FIPS, REGION
 from llmgate_core.plugin import Call, OpenAICompatible, ProviderInfo, Route, Secret, UpstreamRequest, hookimpl
 
@@ -39,6 +39,7 @@ class Mantle(AWSAuthorized, OpenAICompatible):
         env_key_optional=True,
         hosts=(ORIGIN, *CREDENTIAL_HOSTS),
         operations=frozenset({"responses.retrieve", "responses.cancel", "responses.delete", "messages.count_tokens"}),
+        expired_headers=EXPIRED_HEADERS,
         options=tuple(option for option in OPTIONS if option.name != FIPS),
     )
 

@@ -5,14 +5,17 @@ Source: LiteLLM's page on Bedrock; AWS SDKs and Tools Reference Guide, "Environm
 
 from __future__ import annotations
 
-from llmgate_bedrock.credentials import CONTAINER_HOSTS, INSTANCE_HOST
-from llmgate_bedrock.regions import DEFAULT_REGION, FIPS, HOSTS, REGION, RUNTIME_URL, STS_HOSTS
+from types import MappingProxyType
+
+from llmgate_bedrock.credentials import HOSTS as CREDENTIAL_HOSTS
+from llmgate_bedrock.failures import EXPIRED, NAME_HEADER
+from llmgate_bedrock.regions import DEFAULT_REGION, FIPS, HOSTS, REGION, RUNTIME_URL
 from llmgate_core.plugin import Option, ProviderInfo
 
-__all__ = ["CREDENTIAL_HOSTS", "KEY_VARIABLES", "OPTIONS", "runtime_info"]
+__all__ = ["CREDENTIAL_HOSTS", "EXPIRED_HEADERS", "KEY_VARIABLES", "OPTIONS", "runtime_info"]
 
 KEY_VARIABLES = ("AWS_BEARER_TOKEN_BEDROCK",)
-CREDENTIAL_HOSTS = (*STS_HOSTS, *CONTAINER_HOSTS, INSTANCE_HOST)
+EXPIRED_HEADERS = MappingProxyType({NAME_HEADER: EXPIRED})
 OPTIONS = (
     Option(
         REGION,
@@ -75,4 +78,5 @@ def runtime_info() -> ProviderInfo:
         request_id_header="x-amzn-requestid",
         hosts=(*HOSTS, *CREDENTIAL_HOSTS),
         options=OPTIONS,
+        expired_headers=EXPIRED_HEADERS,
     )

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from llmgate_core.plugin import Route
 
-__all__ = ["HOSTS", "REGIONS", "RUNTIME_URL", "STS_HOSTS", "region_of", "runtime_url", "sts_origin"]
+__all__ = ["HOSTS", "REGIONS", "RUNTIME_URL", "STS_HOSTS", "region_of", "runtime_url", "sts_host"]
 
 REGION = "aws_region_name"
 FIPS = "aws_use_fips_endpoint"
@@ -62,11 +62,9 @@ def runtime_url(route: Route, region: str = "") -> str | None:
     return url
 
 
-def sts_origin(route: Route) -> str:
-    """Return the host of the Security Token Service of the option's region."""
-    region = region_of(route)
-    origin = f"https://sts.{region}.{_suffix_of(region)}"
-    return origin if origin in route.hosts else route.base_url
+def sts_host(route: Route) -> str:
+    """Return the host of the Security Token Service, as `STS_HOSTS` has it, for the option's region."""
+    return f"https://sts.{{{REGION}}}.{_suffix_of(region_of(route))}"
 
 
 def _suffix_of(region: str) -> str:

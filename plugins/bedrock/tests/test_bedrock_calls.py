@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from llmgate_core import Client, Settings, errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from llmgate_core.testing.aws_messages import event_message
+from tests.support.aws_signatures import is_signed as is_signed_by_aws
 from tests.support.installed_calls import ask_installed
 
 KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI+SECRET+KEY", "FwoGZXIvYXdzEBc=/+"
@@ -40,20 +37,8 @@ STREAM = b"".join(event_message(name, json.dumps(data)) for name, data in EVENTS
 BOTH = pytest.mark.parametrize("mode", ["sync", "async"])
 
 
-def is_signed(request: ReceivedRequest, *, region: str, service: str = "bedrock", token: str | None = None) -> bool:
-    """Sign what came with AWS's own signer, and compare."""
-    headers = request["headers"]
-    names = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    own = {name: headers[name] for name in names if name not in ("host", "x-amz-date", "x-amz-security-token")}
-    url = f"http://{headers['host']}{request['path']}"
-    again = AWSRequest(method=request["method"], url=url, headers=own, data=request["body"])
-    signer = SigV4Auth(Credentials(KEY_ID, SECRET, token), service, region)
-    again.context["timestamp"] = headers["x-amz-date"]
-    signer._modify_request_before_signing(again)
-    canonical = signer.canonical_request(again)
-    signer._inject_signature_to_request(again, signer.signature(signer.string_to_sign(again, canonical), again))
-    datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
-    return str(again.headers["Authorization"]) == headers["authorization"]
+def is_signed(request: ReceivedRequest, *, token: str | None = None, **scope: str) -> bool:
+    return is_signed_by_aws(request, (KEY_ID, SECRET, token), **scope)
 
 
 @pytest.fixture
