@@ -12,12 +12,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from llmgate_anthropic.wire import AnthropicCompatible, ChatStream, stream_error, take_betas
 
 from llmgate_bedrock.authorization import AWSAuthorized
 from llmgate_bedrock.betas import betas_at_bedrock
+from llmgate_bedrock.counting import counted_tokens
 from llmgate_bedrock.failures import error_of_exception, mapped_error
 from llmgate_bedrock.model_ids import model_id_of
 from llmgate_bedrock.provider import runtime_info
@@ -52,7 +52,7 @@ MAX_TOKENS_OF_COUNT = 1
 class BedrockInvoke(AWSAuthorized, AnthropicCompatible):
     """Serves Claude in the families chat and messages."""
 
-    info = replace(runtime_info(), operations=frozenset({"messages.count_tokens"}))
+    info = replace(runtime_info(), operations=frozenset({"messages.count_tokens", "chat.count_tokens"}))
 
     def request(self, call: Call, route: Route, body: JsonObject, ledger: tuple[LedgerEntry, ...]) -> UpstreamRequest:
         """Return the request for a body of POST /messages."""
@@ -62,7 +62,7 @@ class BedrockInvoke(AWSAuthorized, AnthropicCompatible):
         further = tuple(LedgerEntry("betas", "dropped", f"Bedrock has no beta {name:.60}", SOURCE) for name in missing)
         sent = {name: value for name, value in sent.items() if name not in IN_PATH}
         sent = {"anthropic_version": VERSION, **sent, **({BETA_FIELD: kept} if kept else {})}
-        if call.family == "messages" and call.operation == COUNT:
+        if call.operation == COUNT:
             content = base64.b64encode(encode({"max_tokens": MAX_TOKENS_OF_COUNT, **sent})).decode()
             counted: JsonObject = {"input": {"invokeModel": {"body": content}}}
             return UpstreamRequest("POST", f"/model/{model.segment}/count-tokens", counted, ledger=(*ledger, *further))
@@ -85,13 +85,9 @@ class BedrockInvoke(AWSAuthorized, AnthropicCompatible):
         self, call: Call, route: Route, response: UpstreamResponse
     ) -> JsonObject | Converted | UpstreamResponse:
         """Return the answer in the shape of the family that was called."""
-        if call.family != "messages" or call.operation != COUNT:
+        if call.operation != COUNT:
             return super().transform_response(call, route, response)
-        said: Any = response.json()
-        tokens = said.get("inputTokens") if isinstance(said, dict) else None
-        if type(tokens) is not int:
-            raise errors.APIResponseValidationError("the answer has no inputTokens", status_code=response.status)
-        return {"input_tokens": tokens}
+        return counted_tokens(response)
 
     @hookimpl
     def stream_parser(self, call: Call, route: Route) -> StreamParser:

@@ -13,6 +13,7 @@ from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_ups
 from llmgate_core.testing.aws_messages import event_message
 from tests.support.aws_signatures import is_signed as is_signed_by_aws
 from tests.support.installed_calls import ask_installed
+from tests.support.running_gateway import running_gateway
 
 KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI+SECRET+KEY", "FwoGZXIvYXdzEBc=/+"
 KEYS = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "aws_region_name": "eu-west-1"}
@@ -221,3 +222,72 @@ def test_mantle_is_signed_for_its_own_service_or_gets_the_key(mode: str, host: F
     assert first["path"] == "/v1/chat/completions"
     assert is_signed(first, region="eu-west-1", service="bedrock-mantle")
     assert second["headers"]["authorization"] == "Bearer k"
+
+
+def destination(family: str, model: str, **options: str) -> str:
+    with Client(settings=Settings(), api_key="k", provider_options=options) as client:
+        return str(client.destination(client.resolve(family, model)).base_url)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "url"),
+    [
+        ("bedrock/m", {}, "https://bedrock-runtime.us-west-2.amazonaws.com"),
+        ("bedrock/m", {"aws_region_name": "eu-west-1"}, "https://bedrock-runtime.eu-west-1.amazonaws.com"),
+        ("bedrock/m", {"aws_region_name": "xx-new-9"}, "https://bedrock-runtime.xx-new-9.amazonaws.com"),
+        ("bedrock/ap-south-1/m", {"aws_region_name": "eu-west-1"}, "https://bedrock-runtime.ap-south-1.amazonaws.com"),
+        (f"bedrock/{ARN}", {"aws_region_name": "eu-west-1"}, "https://bedrock-runtime.us-east-1.amazonaws.com"),
+        ("bedrock/converse/us-gov-west-1/m", {}, "https://bedrock-runtime.us-gov-west-1.amazonaws.com"),
+        (
+            "bedrock/m",
+            {"aws_region_name": "us-east-1", "aws_use_fips_endpoint": "true"},
+            "https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+        ),
+        ("bedrock/m", {"aws_region_name": "cn-north-1"}, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+        ("bedrock/m", {"aws_region_name": "eusc-de-east-1"}, "https://bedrock-runtime.eusc-de-east-1.amazonaws.eu"),
+        ("bedrock_mantle/openai.gpt-oss-20b", {}, "https://bedrock-mantle.us-west-2.api.aws/v1"),
+        ("bedrock_mantle/openai.gpt-5.6", {}, "https://bedrock-mantle.us-west-2.api.aws/openai/v1"),
+    ],
+)
+def test_the_region_of_the_model_or_of_the_option_decides_the_host(
+    model: str, options: dict[str, str], url: str
+) -> None:
+    assert destination("chat", model, **options) == url
+
+
+def test_messages_of_mantle_have_a_path_of_their_own() -> None:
+    assert destination("messages", "bedrock_mantle/anthropic.claude-opus-5") == (
+        "https://bedrock-mantle.us-west-2.api.aws/anthropic/v1"
+    )
+
+
+@pytest.mark.parametrize("model", ["bedrock/xx-evil-1/m", "bedrock/arn:aws:bedrock:evil.example:1:a/b"])
+def test_a_region_that_is_not_known_reaches_no_host(model: str) -> None:
+    with pytest.raises(errors.LLMGateError):
+        destination("chat", model)
+
+
+@BOTH
+def test_mantle_gets_messages_with_the_key_and_the_version_of_anthropics_api(mode: str, host: FakeUpstream) -> None:
+    host.otherwise = Answer.json({"type": "message", "content": [{"type": "text", "text": "Hi."}]})
+    known: dict[str, Any] = {"api_base": f"{host.origin}/anthropic/v1", "api_key": "k"}
+    ask_installed(mode, "messages", model="bedrock_mantle/m", messages=HI, max_tokens=5, **known)
+    sent = host.received[0]
+    assert sent["path"] == "/anthropic/v1/messages"
+    assert (sent["headers"]["x-api-key"], sent["headers"]["anthropic-version"]) == ("k", "2023-06-01")
+    assert sent["json"] == {"model": "m", "messages": HI, "max_tokens": 5}
+
+
+def test_a_gateway_serves_bedrock_and_signs(host: FakeUpstream) -> None:
+    params = {"model": "bedrock/m", "api_base": host.origin, **KEYS}
+    with running_gateway({"model_list": [{"model_name": "claude", "litellm_params": params}]}) as gateway:
+        whole = gateway.post("/v1/chat/completions", {"model": "claude", "messages": HI})
+        stream = gateway.post("/v1/chat/completions", {"model": "claude", "messages": HI, "stream": True})
+    assert whole.json()["choices"][0]["message"]["content"] == "Hello!"
+    assert stream.text.endswith("data: [DONE]\n\n")
+    assert [is_signed(request, region="eu-west-1") for request in host.received] == [True, True]
+
+
+def test_a_model_of_the_catalogue_has_a_cost(host: FakeUpstream) -> None:
+    answer = call("sync", host, "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    assert answer.cost == pytest.approx((3 * 3.3 + 2 * 16.5) / 1e6)

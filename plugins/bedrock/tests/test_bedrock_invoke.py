@@ -167,3 +167,11 @@ def test_tokens_of_messages_are_counted(mode: str, host: FakeUpstream) -> None:
         "system": "Be kind.",
     }
     assert problems({"input": {"invokeModel": {"body": sent}}}, "CountTokens") == []
+
+
+@BOTH
+def test_tokens_of_a_chat_are_counted_by_bedrock(mode: str, host: FakeUpstream) -> None:
+    counted = call(mode, host, "count_tokens")
+    assert (counted.input_tokens, counted.is_estimate) == (12, False)
+    sent = json.loads(base64.b64decode(host.received[0]["json"]["input"]["invokeModel"]["body"]))
+    assert sent["messages"] == [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
