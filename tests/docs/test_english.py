@@ -32,6 +32,8 @@ FOLDERS = [
     *(ROOT / name for name in ("tools", "benchmarks", "demo", "examples", "fuzz")),
 ]
 PROSE_TOKENS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}
+NAME = re.compile(r"[\"']\w+[\"']")
+"""A string that is one word: the name of a field, and no prose."""
 CODE_OF_PAGE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 
@@ -41,7 +43,8 @@ def prose_of(path: Path) -> str:
     if path.suffix == ".md":
         return CODE_OF_PAGE.sub("", content)
     tokens = tokenize.generate_tokens(io.StringIO(content).readline)
-    return "\n".join(token.string.strip("\"'#f ") for token in tokens if tokenize.tok_name[token.type] in PROSE_TOKENS)
+    prose = [token.string for token in tokens if tokenize.tok_name[token.type] in PROSE_TOKENS]
+    return "\n".join(text.strip("\"'#f ") for text in prose if not NAME.fullmatch(text))
 
 
 def files_with_prose() -> list[Path]:
