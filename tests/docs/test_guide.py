@@ -58,6 +58,8 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUp
         monkeypatch.setenv("GEMINI_API_BASE", f"{running.origin}/v1beta")
         monkeypatch.setenv("AZURE_API_KEY", "key-docs-0123456789")
         monkeypatch.setenv("AZURE_API_BASE", running.origin)
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-docs-0123456789")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.base_url)
         yield running
         default_client().close()
 

@@ -13,6 +13,7 @@ from typing import Any
 from llmgate_core.testing import Answer, ReceivedRequest
 from tests.support.anthropic_upstream import messages_answered
 from tests.support.gemini_upstream import page_answered
+from tests.support.bedrock_upstream import BEDROCK_TABLE
 
 __all__ = ["PNG", "WAV", "answered"]
 
@@ -222,6 +223,7 @@ TABLE: tuple[tuple[str, str, Callable[[Any], Answer]], ...] = (
     ("DELETE", "/videos/[^/]+", deleted("video.deleted")),
     ("POST", "/moderations", moderation),
     ("POST", "/rerank", rerank),
+    *BEDROCK_TABLE,
 )
 
 

@@ -199,7 +199,7 @@ def _documents(given: Any, route: Route) -> list[str]:
     documents = given if isinstance(given, (list, tuple)) else ()
     texts = [entry.get("text") if isinstance(entry, Mapping) else entry for entry in documents]
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise route.bad_request("documents", "documents must be a list of strings, or of objects with a text")
+        raise route.bad_request("documents", "documents must be a list of strings, or of objects that have text")
     return [str(text) for text in texts]
 
 
