@@ -6,6 +6,7 @@ that a gateway sends the caller's bytes on, and one that edits no answer hands t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -33,6 +34,8 @@ from llmgate_providers.row import Quirk, Row
 __all__ = ["RowPlugin", "plugin_of_row"]
 
 NO_QUIRKS = FamilyQuirks()
+PLACE = re.compile(r"\{(\w+)\}")
+"""Where the value of an option goes in a header."""
 Edits = Sequence[tuple[Quirk, AnswerEdit]]
 
 
@@ -106,14 +109,11 @@ class _EditsRequests(RowPlugin):
 
     def _headers_of(self, route: Route) -> Mapping[str, str]:
         """Return the headers whose options are set."""
-        headers = {}
-        for name, template in self._templates.items():
-            value = template
-            for option, given in route.options.items():
-                value = value.replace(f"{{{option}}}", given)
-            if "{" not in value:
-                headers[name] = value
-        return headers
+        return {
+            name: PLACE.sub(lambda match: route.options[match[1]], template)
+            for name, template in self._templates.items()
+            if all(option in route.options for option in PLACE.findall(template))
+        }
 
 
 class _EditsAnswers(RowPlugin):
