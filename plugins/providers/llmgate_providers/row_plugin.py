@@ -33,7 +33,7 @@ from llmgate_providers.row import Quirk, Row
 
 __all__ = ["RowPlugin", "plugin_of_row"]
 
-NO_QUIRKS = FamilyQuirks()
+NO_QUIRKS = FamilyQuirks(MappingProxyType({}), (), ())
 PLACE = re.compile(r"\{(\w+)\}")
 """Where the value of an option goes in a header."""
 Edits = Sequence[tuple[Quirk, AnswerEdit]]

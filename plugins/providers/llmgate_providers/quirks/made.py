@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +21,7 @@ __all__ = ["FamilyQuirks", "chained", "quirks_by_family"]
 MAKE_EDIT: Mapping[str, MakeEdit] = MappingProxyType({**MESSAGE_EDITS, **TOOL_EDITS, **BODY_EDITS})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class FamilyQuirks:
     """The quirks of one family of a row, in the row's order.
 
@@ -30,18 +30,9 @@ class FamilyQuirks:
         body_edits, answer_edits: each with its quirk.
     """
 
-    judges: dict[str, list[tuple[Quirk, Judge]]] = field(default_factory=dict)
-    body_edits: list[tuple[Quirk, BodyEdit]] = field(default_factory=list)
-    answer_edits: list[tuple[Quirk, AnswerEdit]] = field(default_factory=list)
-
-    def add(self, quirk: Quirk, family: str) -> None:
-        """Take up one quirk."""
-        for param, judge in judges_of(quirk, family).items():
-            self.judges.setdefault(param, []).append((quirk, judge))
-        if quirk.do in MAKE_EDIT:
-            self.body_edits.append((quirk, MAKE_EDIT[quirk.do](quirk)))
-        if quirk.do in ANSWER_EDITS:
-            self.answer_edits.append((quirk, ANSWER_EDITS[quirk.do](quirk)))
+    judges: Mapping[str, tuple[tuple[Quirk, Judge], ...]]
+    body_edits: tuple[tuple[Quirk, BodyEdit], ...]
+    answer_edits: tuple[tuple[Quirk, AnswerEdit], ...]
 
     def judge(self, route: Route, param: str, value: Any) -> ParamRule | None:
         """Return the first verdict on a parameter, and where it depends on the other parameters the next one beside it.
@@ -87,8 +78,17 @@ def chained(verdicts: Sequence[ParamRule | None]) -> ParamRule | None:
 
 def quirks_by_family(quirks: tuple[Quirk, ...]) -> Mapping[str, FamilyQuirks]:
     """Return family -> its quirks; a family without any is missing."""
-    by_family: dict[str, FamilyQuirks] = {}
+    families = dict.fromkeys(family for quirk in quirks for family in quirk.families)
+    return {family: _made(tuple(it for it in quirks if family in it.families), family) for family in families}
+
+
+def _made(quirks: Sequence[Quirk], family: str) -> FamilyQuirks:
+    judges: dict[str, tuple[tuple[Quirk, Judge], ...]] = {}
     for quirk in quirks:
-        for family in quirk.families:
-            by_family.setdefault(family, FamilyQuirks()).add(quirk, family)
-    return by_family
+        for param, judge in judges_of(quirk, family).items():
+            judges[param] = (*judges.get(param, ()), (quirk, judge))
+    return FamilyQuirks(
+        MappingProxyType(judges),
+        tuple((quirk, MAKE_EDIT[quirk.do](quirk)) for quirk in quirks if quirk.do in MAKE_EDIT),
+        tuple((quirk, ANSWER_EDITS[quirk.do](quirk)) for quirk in quirks if quirk.do in ANSWER_EDITS),
+    )

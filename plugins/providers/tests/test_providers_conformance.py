@@ -1,0 +1,96 @@
+"""Rows of every shape keep the contract: llmgate's conformance kit, hermetic."""
+
+from __future__ import annotations
+
+from llmgate_core.testing import (
+    Capabilities,
+    ChatConformance,
+    EmbeddingConformance,
+    ResponsesConformance,
+    TextCompletionConformance,
+    TranscriptionConformance,
+    Wire,
+)
+
+ALL = Capabilities(tools=True, parallel_tool_calls=True, structured_output=True, usage_in_stream=True, images=True)
+DISTRIBUTION = "llmgate-providers"
+
+
+class TestRowWithoutEdits(ChatConformance):
+    plugin = "llmgate_providers.plugins:poe"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+
+
+class TestRowThatEditsRequests(ChatConformance):
+    plugin = "llmgate_providers.plugins:moonshot"
+    distribution = DISTRIBUTION
+    models = ("conformance", "kimi-k2-thinking")
+    capabilities = ALL
+    wire = Wire.openai_chat()
+
+
+class TestRowThatEditsAnswers(ChatConformance):
+    plugin = "llmgate_providers.plugins:hosted_vllm"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+
+
+class TestRowThatEditsBoth(ChatConformance):
+    plugin = "llmgate_providers.plugins:mistral"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+
+
+class TestRowWithHeadersOfOptions(ChatConformance):
+    plugin = "llmgate_providers.plugins:openrouter"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+    options = {"site_url": "https://a.example"}  # noqa: RUF012  # the kit reads it
+
+
+class TestRowWithAnOptionInItsURL(ChatConformance):
+    plugin = "llmgate_providers.plugins:cloudflare"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+    options = {"account_id": "a1"}  # noqa: RUF012
+
+
+class TestRowWithItsOwnKeyHeader(ChatConformance):
+    plugin = "llmgate_providers.plugins:sarvam"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_chat()
+
+
+class TestResponses(ResponsesConformance):
+    plugin = "llmgate_providers.plugins:groq"
+    distribution = DISTRIBUTION
+    capabilities = ALL
+    wire = Wire.openai_responses()
+
+
+class TestTextCompletions(TextCompletionConformance):
+    plugin = "llmgate_providers.plugins:codestral"
+    distribution = DISTRIBUTION
+    capabilities = Capabilities(usage_in_stream=True)
+    wire = Wire.openai_text_completion()
+
+
+class TestEmbeddings(EmbeddingConformance):
+    plugin = "llmgate_providers.plugins:voyage"
+    distribution = DISTRIBUTION
+    capabilities = Capabilities(streaming=False)
+    wire = Wire.openai_embedding()
+
+
+class TestTranscriptions(TranscriptionConformance):
+    plugin = "llmgate_providers.plugins:groq"
+    distribution = DISTRIBUTION
+    capabilities = Capabilities()
+    wire = Wire.openai_transcription()
