@@ -5,9 +5,10 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from llmgate_core.contract.call import JsonObject
+from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
 from llmgate_core.errors import APIResponseValidationError
 from llmgate_core.json_codec import decode
@@ -21,7 +22,20 @@ class CanonicalParser:
     """The parser of an upstream that speaks the OpenAI API: each event is a chunk, an error, or `[DONE]`.
 
     For what wraps the hook `stream_parser`: it takes the place of None.
+
+    Args:
+        edit: takes each chunk, and returns it or another in its place. A chunk that is not canonical is the upstream's
+            fault, so an edit leaves what it does not know as it is.
+        ledger: what the edits add to it is added to the stream's ledger.
     """
+
+    def __init__(
+        self,
+        edit: Callable[[JsonObject], JsonObject] | None = None,
+        ledger: Sequence[LedgerEntry] = (),
+    ) -> None:
+        self._edit = edit
+        self.ledger = ledger
 
     def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
         """Return the event's chunk; none for `[DONE]`.
@@ -39,7 +53,7 @@ class CanonicalParser:
             raise APIResponseValidationError("an event of the stream is not an object")
         if reported := error_reported_by(chunk):
             raise error_of_object(reported)
-        return (chunk,)
+        return (chunk,) if self._edit is None else (self._edit(chunk),)
 
     def close(self) -> Sequence[JsonObject]:
         """Return nothing; core knows by the chunks whether the stream is complete."""

@@ -94,12 +94,16 @@ class ParityChecks(Checks):
         return received, list(differences(values, found))
 
     def installed_prefix(self) -> str:
-        """Return the prefix of the installed distribution in the family."""
+        """Return the prefix of the plugin in the family; where the class has an object, of its distribution."""
         if self.distribution is None or not gateway_is_installed():
             raise NotApplicableError("the class has no `distribution`, or the gateway is not installed")
-        for claim in installed_claims():
-            if claim.family == self.family and claim.distribution == normalise(self.distribution):
-                return claim.prefix
+        claims = [
+            claim
+            for claim in installed_claims()
+            if claim.family == self.family and claim.distribution == normalise(self.distribution)
+        ]
+        for claim in sorted(claims, key=lambda claim: claim.value != self.plugin):
+            return claim.prefix
         raise NotApplicableError(f"{self.distribution} has no entry point of the family {self.family}")
 
 
