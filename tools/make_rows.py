@@ -1,4 +1,4 @@
-"""Write what the rows of plugins/providers say elsewhere: its entry points, and which prefixes are ours.
+"""Write what the rows of plugins/providers say elsewhere: entry points, the README, and which prefixes are ours.
 
 python tools/make_rows.py            # after a change of plugins/providers/llmgate_providers/rows/
 python tools/make_rows.py --check    # exit 1 if a file differs
@@ -24,7 +24,9 @@ from llmgate_core.endpoints.families import FAMILIES  # noqa: E402  # after the 
 DISTRIBUTION = "llmgate-providers"
 MODULE = "llmgate_providers.plugins"
 BEGIN, END = "# rows: written by tools/make_rows.py\n", "# end of rows\n"
+TABLE_BEGIN, TABLE_END = "<!-- rows: written by tools/make_rows.py -->\n", "<!-- end of rows -->\n"
 PYPROJECT = PROJECT / "pyproject.toml"
+README = PROJECT / "README.md"
 FIRST_PARTY = ROOT / "llmgate_core" / "registry" / "first_party.json"
 
 
@@ -64,6 +66,22 @@ def project_text(found: dict[str, dict[str, str]]) -> str:
     return before + BEGIN + "".join(entry_points(found)).rstrip("\n") + "\n" + END + rest.split(END)[1]
 
 
+def readme_text() -> str:
+    """Return the README as it must be."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(TABLE_BEGIN)
+    rows = "".join(readme_row(shipped_row(name)) for name in row_names())
+    head = "| prefix | provider | key, then other variables |\n|---|---|---|\n"
+    return before + TABLE_BEGIN + head + rows + TABLE_END + rest.split(TABLE_END)[1]
+
+
+def readme_row(row: Row) -> str:
+    """Return the line of a row."""
+    names = [*row.env_base_url, *row.env_project, *(name for option in row.options for name in option.env)]
+    variables = " or ".join(f"`{name}`" for name in row.env_key) + "".join(f", `{name}`" for name in names)
+    return f"| {', '.join(f'`{prefix}/`' for prefix in row.prefixes)} | {row.label} | {variables} |\n"
+
+
 def first_party_text(found: dict[str, dict[str, str]]) -> str:
     """Return `first_party.json` as it must be."""
     ours: dict[str, dict[str, str]] = json.loads(FIRST_PARTY.read_text(encoding="utf-8"))
@@ -87,7 +105,8 @@ def main() -> int:
     arguments = parser.parse_args()
     found = claims()
     differs = False
-    for path, text in ((PYPROJECT, project_text(found)), (FIRST_PARTY, first_party_text(found))):
+    texts = {PYPROJECT: project_text(found), FIRST_PARTY: first_party_text(found), README: readme_text()}
+    for path, text in texts.items():
         if path.read_text(encoding="utf-8") == text:
             continue
         differs = True

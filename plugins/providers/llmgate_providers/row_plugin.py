@@ -21,7 +21,6 @@ from llmgate_core.plugin import (
     OpenAICompatible,
     ParamRule,
     Route,
-    SSEEvent,
     StreamParser,
     UpstreamRequest,
     UpstreamResponse,
@@ -142,7 +141,7 @@ class _EditsAnswers(RowPlugin):
     def stream_parser(self, call: Call, route: Route) -> StreamParser | None:
         """Return a parser that edits each chunk; None: the model has no such quirk."""
         edits = self._quirks.get(route.family, NO_QUIRKS).edits_answers_of(route)
-        return _EditingParser(edits) if edits else None
+        return _editing_parser(edits) if edits else None
 
 
 class _EditsBoth(_EditsRequests, _EditsAnswers):
@@ -160,25 +159,16 @@ PLUGIN_CLASSES: Mapping[tuple[bool, bool], type[RowPlugin]] = MappingProxyType(
 """(Edits requests, edits answers) -> the class."""
 
 
-class _EditingParser(CanonicalParser):
-    """Reads events as chunks, and edits each."""
+def _editing_parser(edits: Edits) -> StreamParser:
+    """Return a parser that edits each chunk, and says once what it has changed."""
+    ledger: list[LedgerEntry] = []
 
-    def __init__(self, edits: Edits) -> None:
-        self._edits = edits
-        self.ledger: list[LedgerEntry] = []
+    def edit(chunk: JsonObject) -> JsonObject:
+        edited, entries = _edited(chunk, edits)
+        ledger.extend(entry for entry in entries if entry not in ledger)
+        return edited
 
-    def feed(self, event: SSEEvent) -> Sequence[JsonObject]:
-        """Return the event's chunk, edited; none for `[DONE]`.
-
-        Raises:
-            APIError: the event is an error, or not a JSON object.
-        """
-        chunks = []
-        for chunk in super().feed(event):
-            edited, ledger = _edited(chunk, self._edits)
-            self.ledger += [entry for entry in ledger if entry not in self.ledger]
-            chunks.append(edited)
-        return chunks
+    return CanonicalParser(edit, ledger)
 
 
 def _edited(answer: JsonObject, edits: Edits) -> tuple[JsonObject, tuple[LedgerEntry, ...]]:

@@ -23,26 +23,14 @@ class TestRowWithoutEdits(ChatConformance):
     wire = Wire.openai_chat()
 
 
-class TestRowThatEditsRequests(ChatConformance):
-    plugin = "llmgate_providers.plugins:moonshot"
-    distribution = DISTRIBUTION
-    models = ("conformance", "kimi-k2-thinking")
-    capabilities = ALL
-    wire = Wire.openai_chat()
-
-
-class TestRowThatEditsAnswers(ChatConformance):
-    plugin = "llmgate_providers.plugins:hosted_vllm"
-    distribution = DISTRIBUTION
-    capabilities = ALL
-    wire = Wire.openai_chat()
-
-
 class TestRowThatEditsBoth(ChatConformance):
     plugin = "llmgate_providers.plugins:mistral"
     distribution = DISTRIBUTION
     capabilities = ALL
     wire = Wire.openai_chat()
+    known_failures = {  # noqa: RUF012
+        "test_tool_results": "ids of tool calls have 9 letters and digits there, so both get another one, the same"
+    }
 
 
 class TestRowWithHeadersOfOptions(ChatConformance):
@@ -59,13 +47,6 @@ class TestRowWithAnOptionInItsURL(ChatConformance):
     capabilities = ALL
     wire = Wire.openai_chat()
     options = {"account_id": "a1"}  # noqa: RUF012
-
-
-class TestRowWithItsOwnKeyHeader(ChatConformance):
-    plugin = "llmgate_providers.plugins:sarvam"
-    distribution = DISTRIBUTION
-    capabilities = ALL
-    wire = Wire.openai_chat()
 
 
 class TestResponses(ResponsesConformance):

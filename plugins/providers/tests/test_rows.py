@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +16,8 @@ from llmgate_providers import plugins
 from llmgate_providers.row_plugin import plugin_of_row
 from llmgate_providers.rows import attribute_of, row_names, shipped_row
 
-from llmgate_core import AuthenticationError, BadRequestError, Client, ConfigError, Settings
-from llmgate_core.testing import FakeUpstream
+from llmgate_core import AsyncClient, AuthenticationError, BadRequestError, Client, ConfigError, Settings
+from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.paths import ROOT
 from tests.support.refusing_upstream import refusing
 
@@ -194,3 +196,35 @@ def test_a_plugin_can_be_made_of_any_row() -> None:
     row = shipped_row("groq")
     assert plugin_of_row(row).row is row
     assert attribute_of("nano-gpt") == "nano_gpt"
+
+
+@pytest.mark.parametrize("row", ["poe", "mistral", "hosted_vllm"])
+def test_a_relayed_body_that_needs_no_change_is_sent_byte_by_byte(row: str, upstream: FakeUpstream) -> None:
+    upstream.otherwise = refusing()
+    content = b'{ "messages" : [{"role":"user","content":"hi"}],"model":"alias",  "temperature":0.50 }'
+
+    async def relay() -> None:
+        async with AsyncClient(settings=Settings(), api_key="k", api_base=upstream.base_url) as client:
+            await client.relay("chat", f"{row}/m", json.loads(content), content=content)
+
+    asyncio.run(relay())
+    assert upstream.received[-1]["body"] == content.replace(b"alias", b"m")
+
+
+@pytest.mark.parametrize("name", ["deepseek", "minimax"])
+def test_anthropics_messages_go_to_a_place_of_their_own(name: str, upstream: FakeUpstream) -> None:
+    message = {
+        "id": "1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": "end_turn",
+    }
+    upstream.otherwise = Answer.json({**message, "usage": {"input_tokens": 1, "output_tokens": 1}})
+    with Client(settings=Settings(), api_key="k", api_base=upstream.base_url) as client:
+        assert client.messages(f"{name}/m", HI, max_tokens=5).id == "1"
+    request = upstream.received[-1]
+    assert request["path"] == "/v1/messages"
+    assert (request["headers"]["x-api-key"], request["headers"]["anthropic-version"]) == ("k", "2023-06-01")
+    assert "authorization" not in request["headers"]
