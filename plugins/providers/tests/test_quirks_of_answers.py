@@ -48,7 +48,7 @@ CACHED = {**USAGE, "prompt_cache_hit_tokens": 2}
 CASES = [
     *(
         Odd(row, "name_reasoning", THOUGHT, read=KIND)
-        for row in ("groq", "together_ai", "openrouter", "cerebras", "hosted_vllm")
+        for row in ("groq", "together_ai", "openrouter", "cerebras", "hosted_vllm", "ollama")
     ),
     Odd("mistral", "split_thinking", {"content": PARTS}, read={**KIND, "content": "Hello!"}),
     Odd("codestral", "split_thinking", {"content": PARTS}, read={**KIND, "content": "Hello!"}),
