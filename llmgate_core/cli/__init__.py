@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "show where a call would go and how each parameter is handled, without sending it",
     "doctor": "check this installation",
     "plugin": "begin a plugin, or check one",
+    "provider": "declare providers, show them, and check one with real calls",
 }
 
 
@@ -80,7 +81,9 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
 
 def _reads_dotenv(given: argparse.Namespace) -> bool:
     """Return whether a command may need a key. To find out which variables are keys, plugins are imported."""
-    return given.command != "plugin" and not (given.command == "plugins" and given.action is not None)
+    if given.command in ("plugin", "provider"):
+        return bool(given.action == "check" and given.command == "provider")
+    return not (given.command == "plugins" and given.action is not None)
 
 
 def _brings_key(given: argparse.Namespace) -> bool:

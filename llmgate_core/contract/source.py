@@ -41,3 +41,7 @@ class PluginSource(Protocol):
     def plugins(self, name: str, declared: Mapping[str, Any]) -> Sequence[DeclaredPlugin]:
         """Return the plugins of a declaration in which nothing is wrong, one for each family and prefix."""
         ...
+
+    def declaration(self, *, base_url: str, key_variables: Sequence[str], families: Sequence[str]) -> Mapping[str, Any]:
+        """Return the declaration of a provider of which nothing else is known, for `llmgate provider add`."""
+        ...

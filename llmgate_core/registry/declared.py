@@ -27,7 +27,7 @@ from llmgate_core.settings.declarations import Declaration, declarations
 if TYPE_CHECKING:
     from llmgate_core.settings.settings import Settings
 
-__all__ = ["SOURCES", "DeclaredPlugins", "DeclaredProblem", "declarations_of"]
+__all__ = ["DeclaredPlugins", "DeclaredProblem", "declarations_of", "source_claim"]
 
 SOURCES = "sources"
 SOURCE_NAME = "providers"
@@ -79,7 +79,7 @@ class DeclaredPlugins:
         if not self.declarations:
             return
         try:
-            claim = _source_of(claims)
+            claim = source_claim(claims)
             source = load_claim(claim)
         except LLMGateError as error:
             self._fail_all(error)
@@ -168,7 +168,12 @@ class DeclaredPlugins:
         )
 
 
-def _source_of(claims: Sequence[PluginEntryPoint]) -> PluginEntryPoint:
+def source_claim(claims: Sequence[PluginEntryPoint]) -> PluginEntryPoint:
+    """Return the entry point that makes plugins of declarations.
+
+    Raises:
+        PluginNotInstalledError: there is none. PluginConflictError: several distributions have one.
+    """
     found = [claim for claim in claims if (claim.family, claim.prefix) == (SOURCES, SOURCE_NAME)]
     if not found:
         message = (

@@ -13,6 +13,7 @@ from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
 from llmgate_core.catalogue.providers import provider_info, shipped_providers
+from llmgate_core.contract.source import PluginSource
 from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import (
     ConfigError,
@@ -23,7 +24,7 @@ from llmgate_core.errors import (
 )
 from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.claim_problems import is_meant, nearest, unusable_claims
-from llmgate_core.registry.declared import DeclaredPlugins
+from llmgate_core.registry.declared import DeclaredPlugins, source_claim
 from llmgate_core.registry.entry_points import (
     PluginEntryPoint,
     first_party,
@@ -46,7 +47,7 @@ from llmgate_core.settings.environment import read
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.settings import PluginPolicy
 
-__all__ = ["PluginRegistry", "allowed_claims", "load_extensions", "register_extensions"]
+__all__ = ["PluginRegistry", "allowed_claims", "load_extensions", "load_source", "register_extensions"]
 
 
 class PluginRegistry:
@@ -349,6 +350,16 @@ def load_extensions(given: Sequence[Any], policy: PluginPolicy) -> tuple[Extensi
         PluginConflictError: several distributions have it.
     """
     return PluginRegistry(policy, given).extensions
+
+
+def load_source(policy: PluginPolicy) -> PluginSource:
+    """Return the object that makes plugins of declarations.
+
+    Raises:
+        PluginError: no installed and allowed distribution has one, several have, or it cannot be imported.
+    """
+    source: PluginSource = load_claim(source_claim(allowed_claims(policy)))
+    return source
 
 
 def register_extensions(extensions: Sequence[Extension], gateway: object) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from llmgate_core.errors import ConfigError
 from llmgate_core.settings.environment import read
 
-__all__ = ["FILE_VARIABLE", "Declaration", "declarations", "default_file", "named_file", "read_file"]
+__all__ = ["FILE_VARIABLE", "REPLACE", "Declaration", "declarations", "default_file", "named_file", "read_file"]
 
 FILE_VARIABLE = "LLMGATE_PROVIDERS"
 IN_SETTINGS = "the setting providers"

@@ -18,7 +18,13 @@ END = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count"
 HEAD = {"model": "llama3.2", "created_at": STAMP}
 OWN_PATHS = {"/api/chat", "/api/embed"}
 COMPATIBLE_PATHS = {"/v1/chat/completions", "/v1/embeddings", "/v1/completions"}
-GO_TYPES: dict[str, Any] = {"num_ctx": int, "num_predict": int, "temperature": (int, float), "stop": list, "top_p": (int, float)}
+GO_TYPES: dict[str, Any] = {
+    "num_ctx": int,
+    "num_predict": int,
+    "temperature": (int, float),
+    "stop": list,
+    "top_p": (int, float),
+}
 PICTURE = "data:image/png;base64,aGk="
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 Ask = Callable[..., Any]
