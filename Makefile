@@ -80,6 +80,7 @@ check: venv ## lint, format, types twice, generated files, import rule, sizes, E
 	$(BIN)/python tools/make_stubs.py --check
 	$(BIN)/python tools/make_reference.py --check
 	$(BIN)/python tools/make_rows.py --check
+	$(BIN)/python tools/make_provider_table.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)

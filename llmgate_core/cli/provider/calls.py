@@ -76,7 +76,8 @@ class ProviderCalls:
 
     def chat(self, messages: list[Any], **more: Any) -> Any:
         """Return the answer of a chat call, or its stream."""
-        return self.client.completion(f"{self.prefix}/{self.model}", messages, **{"max_tokens": ENOUGH, **more})
+        arguments: dict[str, Any] = {"max_tokens": ENOUGH, **more}
+        return self.client.completion(f"{self.prefix}/{self.model}", messages, **arguments)
 
 
 Call = Callable[[ProviderCalls], str]
