@@ -24,7 +24,7 @@ from llmgate_core.testing.conformance.check import Findings, NotApplicableError,
 __all__ = ["PackagingChecks"]
 
 PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
-OTHER_GROUPS = frozenset({"models", "extensions", "commands"})
+OTHER_GROUPS = frozenset({"models", "extensions", "commands", "sources"})
 EDITABLE = ("__editable__", "_editable_impl_", "__editables_finder")
 MAX_MODULES = 20
 """Of another package: one with more takes long to import, as the SDKs of vendors do."""

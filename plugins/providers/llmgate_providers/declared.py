@@ -122,7 +122,7 @@ def may_be_plain(host: str) -> bool:
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        return "." not in name or name.endswith(LOCAL_DOMAINS)
+        return bool(name) and ("." not in name or name.endswith(LOCAL_DOMAINS))
     return address.is_loopback or (address.is_private and not address.is_link_local)
 
 
