@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from llmgate_core.testing import FakeUpstream
+from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
+from tests.support import messages_upstream, openai_upstream
 from tests.support.gateway_pages import PAGES, ROOT, Block, blocks
-from tests.support.openai_upstream import WAV, answered
 from tests.support.page_runner import INSTALLS, Story, agrees
 
 ELSEWHERE = {"embed.md"}
@@ -23,9 +23,15 @@ CHECKED = {"ini", "nginx", "dockerfile"}
 """What is for another machine: `test_deploy_page.py` checks it."""
 OTHER_MACHINE = {"systemctl", "podman", "install", "python3", "/opt/llmgate/bin/pip", "/opt/llmgate/bin/llmgate"}
 """Commands of a block of `console`, which shows what an administrator types elsewhere and is not run."""
-FILES = {"speech.wav": WAV}
+FILES = {"speech.wav": openai_upstream.WAV}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def answered(request: ReceivedRequest) -> Answer:
+    """Answer as the API does whose path a request has."""
+    api = messages_upstream if request["path"].startswith("/v1/messages") else openai_upstream
+    return api.answered(request)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ __all__ = ["GatewayProcess", "clean_environment", "gateway_process"]
 
 PATIENCE_SECONDS = 30.0
 LISTENING = "listening on "
-OURS = ("OPENAI_", "LLMGATE_", "COLUMNS", "LITELLM_", "HOST", "PORT", "NUM_WORKERS")
+OURS = ("OPENAI_", "ANTHROPIC_", "LLMGATE_", "COLUMNS", "LITELLM_", "HOST", "PORT", "NUM_WORKERS")
 """Beginnings of the names of variables that would change what a gateway does."""
 
 

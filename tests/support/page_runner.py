@@ -43,7 +43,8 @@ class Story:
 
     def __init__(self, folder: Path, upstream: FakeUpstream) -> None:
         self.folder = folder
-        self.environment = clean_environment(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=upstream.base_url)
+        addresses = dict.fromkeys(("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "CODER_API_BASE"), upstream.base_url)
+        self.environment = clean_environment(OPENAI_API_KEY=KEY, **addresses)
         self.gateways: list[GatewayProcess] = []
         put_curl_on_path(folder, self.environment)
 

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from llmgate_gateway.calls.contract import Handler as Handler
     from llmgate_gateway.calls.contract import Middleware as Middleware
     from llmgate_gateway.calls.contract import MiddlewareSetup as MiddlewareSetup
+    from llmgate_gateway.calls.contract import OwnAPI as OwnAPI
     from llmgate_gateway.config import ConfigProblems as ConfigProblems
     from llmgate_gateway.config import GatewayConfig as GatewayConfig
     from llmgate_gateway.config import load_config as load_config
     from llmgate_gateway.config import load_config_dict as load_config_dict
     from llmgate_gateway.dialects.contract import Dialect as Dialect
+    from llmgate_gateway.dialects.contract import RecognizedDialect as RecognizedDialect
     from llmgate_gateway.http.caller import Caller as Caller
     from llmgate_gateway.http.request import ClientRequest as ClientRequest
     from llmgate_gateway.http.responses import ErrorFacts as ErrorFacts
@@ -41,9 +43,9 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "access.stores": "BlobStore CounterStore KeyStore Reservation Stores",
     "app": "Gateway create_app",
-    "calls.contract": "Answer GatewayCall Handler Middleware MiddlewareSetup",
+    "calls.contract": "Answer GatewayCall Handler Middleware MiddlewareSetup OwnAPI",
     "config": "ConfigProblems GatewayConfig load_config load_config_dict",
-    "dialects.contract": "Dialect",
+    "dialects.contract": "Dialect RecognizedDialect",
     "http.caller": "Caller",
     "http.request": "ClientRequest",
     "http.responses": "ErrorFacts RefusedError Reply refuse",

@@ -62,7 +62,7 @@ class Setup:
 
     def ask(self, **environment: str) -> Any:
         """Ask Claude Code for what is in the file."""
-        variables = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_MODEL": "claude-sonnet-4-5", **environment}
+        variables = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_MODEL": "claude-sonnet-5", **environment}
         return ask_claude_code("What does a.txt say?", folder=self.folder, environment=variables)
 
 
