@@ -33,12 +33,12 @@ def answered(request: ReceivedRequest, *, arguments: Mapping[str, Any] = PARIS, 
 
 
 def message_of(body: Mapping[str, Any], arguments: Mapping[str, Any], tool: str | None) -> dict[str, Any]:
-    last = body["messages"][-1]
-    said = last.get("content") or ""
+    results = [message for message in body["messages"] if message["role"] == "tool"]
+    said = results[-1].get("content") or "" if results else ""
     text = said if isinstance(said, str) else "".join(part.get("text", "") for part in said)
     names = [it["function"]["name"] for it in body.get("tools") or () if it["type"] == "function"]
-    if last["role"] == "tool" or not names or (tool is not None and tool not in names):
-        content = f"The tool says: {text}" if last["role"] == "tool" else "Hello!"
+    if results or not names or (tool is not None and tool not in names):
+        content = f"The tool says: {text}" if results else "Hello!"
         return {"role": "assistant", "content": content}
     function = {"name": tool or names[0], "arguments": json.dumps(arguments)}
     return {

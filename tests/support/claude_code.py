@@ -24,7 +24,7 @@ from tests.support.paths import ROOT
 __all__ = ["Recorder", "ask_claude_code", "claude_code"]
 
 FOLDER = ROOT / "build" / "claude-code" / "node_modules" / "@anthropic-ai"
-RUN_SECONDS = 120
+RUN_SECONDS = 60
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "CLAUDE_CODE_MAX_RETRIES": "1",

@@ -237,8 +237,11 @@ def _selection(live: LiveDeployment, own: str, target: ResolvedModel, model: str
 
 
 def _offers(target: ResolvedModel, family: str, operation: str) -> bool:
-    """Return whether a plugin serves an operation; one that bridges another family only creates."""
-    if operation == "create":
+    """Return whether a plugin serves an operation; one that bridges another family only creates.
+
+    Tokens are counted everywhere: core estimates them where a plugin cannot.
+    """
+    if operation == "create" or FAMILIES[family].operations[operation].is_count:
         return True
     return target.family == family and f"{family}.{operation}" in target.plugin.info.operations
 

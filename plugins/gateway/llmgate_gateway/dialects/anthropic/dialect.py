@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
+from llmgate_core.serving import decode
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.dialects.anthropic.decode import decode_call
 from llmgate_gateway.dialects.anthropic.errors import error_event, error_reply
@@ -17,6 +19,8 @@ from llmgate_gateway.http.responses import ErrorFacts, Reply
 from llmgate_gateway.http.routes import HTTPRoute
 
 __all__ = ["AnthropicDialect"]
+
+ESTIMATED: Final = (b"x-llmgate-estimated", b"true")
 
 
 class AnthropicDialect:
@@ -40,6 +44,10 @@ class AnthropicDialect:
 
     def encode(self, call: GatewayCall, answer: Answer) -> Answer:
         """Return the answer; the number of tokens says in a header whether it is an estimate."""
+        if call.operation == "count_tokens" and isinstance(answer.body, bytes) and b"is_estimate" in answer.body:
+            count = decode(answer.body)
+            if isinstance(count, dict) and count.get("is_estimate") is True:
+                return replace(answer, headers=[*answer.headers, ESTIMATED])
         return answer
 
     def stream_tail(self, call: GatewayCall, error: ErrorFacts, *, after: int) -> bytes:

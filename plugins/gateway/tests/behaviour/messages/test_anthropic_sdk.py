@@ -105,7 +105,7 @@ def test_the_tool_runner(client: anthropic.Anthropic, model: str, *, streamed: b
     assert [answer.stop_reason for answer in answers] == ["tool_use", "end_turn"]
 
 
-@pytest.mark.parametrize("model", [NATIVE])
+@each_model
 def test_tokens_are_counted(client: anthropic.Anthropic, model: str) -> None:
     counted = client.messages.with_raw_response.count_tokens(model=model, messages=HI)
     assert counted.parse().input_tokens > 0
@@ -175,7 +175,7 @@ def test_async(gateway: RunningGateway, model: str) -> None:
             answer = await client.messages.create(model=model, max_tokens=64, messages=HI)
             async with client.messages.stream(model=model, max_tokens=64, messages=HI) as stream:
                 final = await stream.get_final_message()
-            counted = await client.messages.count_tokens(model=NATIVE, messages=HI)
+            counted = await client.messages.count_tokens(model=model, messages=HI)
             return answer.content[0], final.content[0], counted.input_tokens
 
     whole, streamed, tokens = asyncio.run(run())

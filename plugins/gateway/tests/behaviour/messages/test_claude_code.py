@@ -28,16 +28,17 @@ COMMAND = {"command": "cat a.txt", "description": "Read a.txt"}
 UPSTREAMS = {"native": "sketch/claude-sketch", "chat": "openai/gpt-4o"}
 
 
-def result_of(content: Any) -> str | None:
-    """Return the text of the tool's result in the last message; None: it has none."""
-    results = [part for part in content if part["type"] == "tool_result"] if isinstance(content, list) else []
+def result_of(messages: list[dict[str, Any]]) -> str | None:
+    """Return the text of the tool's result, behind which Claude Code may say more; None: there is none yet."""
+    contents = [message["content"] for message in messages if isinstance(message["content"], list)]
+    results = [part for content in contents for part in content if part["type"] == "tool_result"]
     said = results[0]["content"] if results else None
     return said if isinstance(said, str) or said is None else "".join(part.get("text", "") for part in said)
 
 
 def messages_api(request: ReceivedRequest) -> Answer:
     body = request["json"]
-    said = result_of(body["messages"][-1]["content"])
+    said = result_of(body["messages"])
     if said is not None:
         blocks, reason = [{"type": "text", "text": f"It says: {said}"}], "end_turn"
     else:
@@ -91,11 +92,13 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         yield start
 
 
-@pytest.mark.parametrize("key", ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"])
+@pytest.mark.parametrize(
+    ("key", "model"), [("ANTHROPIC_AUTH_TOKEN", "claude-sonnet-5"), ("ANTHROPIC_API_KEY", "claude-sonnet-4-5")]
+)
 @pytest.mark.parametrize("kind", UPSTREAMS)
-def test_a_tool_loop(setup: Callable[[str], Setup], kind: str, key: str) -> None:
+def test_a_tool_loop(setup: Callable[[str], Setup], kind: str, key: str, model: str) -> None:
     running = setup(kind)
-    result = running.ask(**{key: KEY})
+    result = running.ask(**{key: KEY, "ANTHROPIC_MODEL": model})
     assert (result["is_error"], result["num_turns"]) == (False, 2)
     assert SECRET in result["result"]
     answers = [(status, content) for path, _, status, content in running.recorder.exchanges if "/messages" in path]
