@@ -24,7 +24,7 @@ from llmgate_core.errors import bad_request
 
 __all__ = ["chat_messages"]
 
-ROLES = frozenset({"user", "assistant", "system"})
+ROLES = ("user", "assistant", "system")
 THINKING = frozenset({"thinking", "redacted_thinking"})
 FAILED = "Error: "
 """Begins the output of a tool that has failed: a chat message cannot say so in any other way."""
