@@ -183,6 +183,8 @@ def page_answered(request: ReceivedRequest) -> Answer:
     method, body = request["path"].partition("?")[0].rpartition(":")[2], request["json"]
     if method == "batchEmbedContents":
         return Answer.json({"embeddings": [{"values": [0.5, -0.25, 1.0]}] * len(body["requests"])})
+    if method == "countTokens":
+        return Answer.json({"totalTokens": 2})
     if method not in ("generateContent", "streamGenerateContent"):
         return Answer.json(fault(404, "NOT_FOUND", f"there is no {method}"), 404)
     try:

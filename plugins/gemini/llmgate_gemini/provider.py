@@ -14,7 +14,7 @@ __all__ = ["Gemini"]
 
 
 class Gemini(GeminiCompatible):
-    """Serves `gemini/` in the families chat and embedding. The key is sent in a header, never in the URL."""
+    """Serves `gemini/` in chat and embedding, and counts tokens. The key is sent in a header, never in a URL."""
 
     info = ProviderInfo(
         api=(1, 1),
@@ -22,6 +22,7 @@ class Gemini(GeminiCompatible):
         base_url="https://generativelanguage.googleapis.com/v1beta",
         env_key=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         env_base_url=("GEMINI_API_BASE", "GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
+        operations=frozenset({"chat.count_tokens"}),
         key_header="x-goog-api-key",
         options=(
             Option(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import BadRequestError, Client, Settings, UnsupportedParamsError
+from llmgate_core import APIResponseValidationError, BadRequestError, Client, Settings, UnsupportedParamsError
 from llmgate_core.testing import Answer, FakeUpstream
 from tests.support.gemini_upstream import check_request, said
 
@@ -647,3 +647,28 @@ def test_the_key_is_in_its_header_and_nowhere_else(
     requests = fake_upstream.received
     assert [request["headers"]["x-goog-api-key"] for request in requests] == ["google-key-1", "gemini-key-1"]
     assert all("key" not in request["path"] and "authorization" not in request["headers"] for request in requests)
+
+
+# --- how many tokens it has ---
+
+
+def test_tokens_are_counted_by_google(client: Client, fake_upstream: FakeUpstream) -> None:
+    fake_upstream.otherwise = Answer.json({"totalTokens": 42, "promptTokensDetails": []})
+    system = {"role": "system", "content": "s"}
+    counted = client.count_tokens(f"gemini/{NEW}", [system, HI], tools=[LOOK])
+    assert counted.input_tokens == 42
+    assert fake_upstream.received[-1]["path"] == f"/v1beta/models/{NEW}:countTokens"
+    request = fake_upstream.received[-1]["json"]["generateContentRequest"]
+    assert request.pop("model") == f"models/{NEW}"
+    check_request(request)
+    assert request.keys() == {"contents", "systemInstruction", "tools"}
+    assert client.count_message_tokens(f"gemini/{NEW}", [HI]).input_tokens == 42
+
+
+@pytest.mark.parametrize("answer", [{}, {"totalTokens": "many"}, []])
+def test_a_number_that_did_not_come_is_the_upstreams_fault(
+    client: Client, fake_upstream: FakeUpstream, answer: Any
+) -> None:
+    fake_upstream.otherwise = Answer.json(answer)
+    with pytest.raises(APIResponseValidationError):
+        client.count_tokens(f"gemini/{NEW}", [HI])

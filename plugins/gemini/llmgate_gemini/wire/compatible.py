@@ -26,7 +26,7 @@ from llmgate_core.plugin import (
     hookimpl,
     path_segment,
 )
-from llmgate_gemini.wire.counting import count_request
+from llmgate_gemini.wire.counting import count_answer, count_request
 from llmgate_gemini.wire.dialect import GEMINI_API, Dialect
 from llmgate_gemini.wire.embedding import embedding_answer, embedding_inputs, embedding_request, joined_answers
 from llmgate_gemini.wire.errors import is_rejected_signature, map_error
@@ -38,6 +38,7 @@ from llmgate_gemini.wire.stream import ChatStream
 
 __all__ = ["GeminiCompatible"]
 
+COUNT = "count_tokens"
 KINDS = ("models", "tunedModels", "dynamic")
 """The collections that a model string may name: `tunedModels/my-model`."""
 SIGNS_OF_SIGNATURES = ("tool_calls", "reasoning_items", "images")
@@ -75,13 +76,15 @@ class GeminiCompatible:
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Return the request of a chat or of embeddings.
+        """Return the request of a chat, of its number of tokens, or of embeddings.
 
         Raises:
             BadRequestError: the call is malformed. UnsupportedParamsError: something has no counterpart.
         """
         if call.family == "embedding":
             return self._embedding_request(call, route, self._batches(call, route)[0])
+        if call.operation == COUNT:
+            return self._count_request(call, route)
         body, ledger = self.chat_body(call, route)
         if call.stream:
             return UpstreamRequest(
@@ -102,6 +105,8 @@ class GeminiCompatible:
         """
         if call.family == "embedding":
             return embedding_answer(response)
+        if call.operation == COUNT:
+            return {"input_tokens": count_answer(response)}
         return chat_completion(call, route, response, self.dialect)
 
     @hookimpl
@@ -126,17 +131,12 @@ class GeminiCompatible:
         if call.family == "embedding":
             batches = self._batches(call, route)
             return self._send_batches(call, route, batches) if len(batches) > 1 else None
-        if not _may_have_signatures(call):
+        if call.operation == COUNT or not _may_have_signatures(call):
             return None
         request = self.transform_request(call, route)
         return self._send_signed(call, route, request) if has_signatures(_body(request)) else None
 
-    def count_tokens_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Return the request that counts the tokens of a chat call.
-
-        Raises:
-            BadRequestError, UnsupportedParamsError: as `transform_request`.
-        """
+    def _count_request(self, call: Call, route: Route) -> UpstreamRequest:
         body, ledger = count_request(call, route, self.resource_of(route), self.dialect)
         return UpstreamRequest("POST", self.path_of(route, "countTokens"), body, ledger=ledger)
 
