@@ -179,6 +179,7 @@ JUDGES = (
     _of_operations,
     _of_headers,
     _of_answers,
+    _of_expired,
     _of_options,
     _of_cost_field,
 )
