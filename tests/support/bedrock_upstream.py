@@ -8,7 +8,7 @@ from typing import Any
 from llmgate_core.testing import Answer
 from llmgate_core.testing.aws_messages import event_message
 
-__all__ = ["BEDROCK_TABLE"]
+__all__ = ["BEDROCK_TABLE", "event_message"]
 
 USAGE = {"inputTokens": 12, "outputTokens": 3, "totalTokens": 15}
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "They greet me.", "signature": "EqQB"}}}

@@ -10,10 +10,9 @@ import pytest
 from llmgate_bedrock import plugin
 from llmgate_bedrock.converse.stream import ConverseStream
 
-from llmgate_core import errors
-from llmgate_core.plugin import Call, SSEEvent, UpstreamResponse
-from llmgate_core.testing.aws_messages import event_message
+from llmgate_core.plugin import Call, SSEEvent, UpstreamResponse, errors
 from tests.support.bedrock_model import answer_of, sdk_events, without_bytes
+from tests.support.bedrock_upstream import event_message
 
 BYTES = base64.b64encode(b"\x00\x01 sealed").decode()
 USAGE = {

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import Client, Settings, errors
+from llmgate_core import Client, Settings
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
-from llmgate_core.testing.aws_messages import event_message
 from tests.support.aws_signatures import is_signed as is_signed_by_aws
+from tests.support.bedrock_upstream import event_message
 from tests.support.installed_calls import ask_installed
 from tests.support.running_gateway import running_gateway
 

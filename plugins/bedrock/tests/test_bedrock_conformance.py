@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from llmgate_core.testing import Capabilities, ChatConformance, EmbeddingConformance, Reply, ResponsesConformance, Wire
-from llmgate_core.testing.aws_messages import event_message
 from tests.support.anthropic_wire import WIRE as ANTHROPIC
+from tests.support.bedrock_upstream import event_message
 
 STOPPED = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs
 import pytest
 from llmgate_bedrock import plugin as bedrock
 
-from llmgate_core import AsyncClient, Client, Settings, errors
+from llmgate_core import AsyncClient, Client, Settings
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from tests.support.aws_signatures import is_signed
 

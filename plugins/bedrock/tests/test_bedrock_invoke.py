@@ -11,10 +11,11 @@ from urllib.parse import unquote
 import pytest
 from anthropic import AnthropicBedrock
 
-from llmgate_core import Client, Settings, errors
+from llmgate_core import Client, Settings
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream, fake_upstream
-from llmgate_core.testing.aws_messages import event_message
 from tests.support.bedrock_model import problems
+from tests.support.bedrock_upstream import event_message
 from tests.support.installed_calls import ask_installed
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

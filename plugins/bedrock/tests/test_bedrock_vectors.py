@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import errors
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest, fake_upstream
 from tests.support.installed_calls import ask_installed
 
