@@ -14,7 +14,14 @@ from llmgate_core.settings.environment import first_set, read
 if TYPE_CHECKING:
     import ipaddress
 
-__all__ = ["is_exempt", "proxy_for"]
+__all__ = ["is_exempt", "names_a_proxy", "proxy_for"]
+
+VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
+
+
+def names_a_proxy() -> bool:
+    """Return whether the environment names any proxy at all."""
+    return first_set(VARIABLES) is not None
 
 
 def proxy_for(scheme: str, host: str, port: int) -> str | None:

@@ -11,7 +11,7 @@ from llmgate_core.errors import ConfigError
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.settings.base_url import is_metadata_service, split_base_url
 from llmgate_core.settings.options import Options
-from llmgate_core.settings.proxies import proxy_for
+from llmgate_core.settings.proxies import names_a_proxy, proxy_for
 from llmgate_core.transports.by_origin import AsyncTransportByOrigin, TransportByOrigin
 from llmgate_core.transports.options import TransportOptions
 from llmgate_core.transports.per_process import PerProcess
@@ -206,6 +206,8 @@ def _kind_for(call: Outgoing, origin: Origin | None = None) -> Kind:
 
 def _other_kinds(call: Outgoing) -> Iterator[tuple[Origin, Kind]]:
     """Yield the further origins of a call that need another transport than its base URL: another proxy, or none."""
+    if not names_a_proxy():
+        return  # so that a provider with a host in each region costs a call nothing
     usual = _kind_for(call)
     for host in call.route.hosts:
         origin = split_base_url(host).origin
