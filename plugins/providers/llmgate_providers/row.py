@@ -164,17 +164,18 @@ def read_row(content: bytes, where: str) -> Row:
     return row_of(document, where)
 
 
-def row_of(document: Any, where: str) -> Row:
+def row_of(document: Any, where: str, *, is_shipped: bool = False) -> Row:
     """Return the row that a JSON object is.
 
     Args:
         document: the parsed object. It is not changed.
         where: where it comes from, for errors.
+        is_shipped: it comes with this package, so that it may name code.
 
     Raises:
         ConfigError: it is not a row; the message says where, and what is accepted there.
     """
-    problem = first_problem(document) or _problem_of(document)
+    problem = first_problem(document) or _problem_of(document, is_shipped=is_shipped)
     if problem is not None:
         raise errors.ConfigError(f"{where}: {problem}")
     plain = {name: value for name, value in document.items() if name in PLAIN}
@@ -211,6 +212,7 @@ PLAIN = frozenset(
         "base_urls_seen",
     }
 )
+NOT_OF_ROWS = frozenset({"authorization", "host", "content-length", "content-type", "transfer-encoding", "connection"})
 LISTS = ("aliases", "env_base_url", "env_key", "env_project")
 
 
@@ -243,18 +245,34 @@ def _quirk(given: Mapping[str, Any], document: Mapping[str, Any]) -> Quirk:
     )
 
 
-def _problem_of(document: Mapping[str, Any]) -> str | None:
-    """Return what a schema cannot say: a pattern that does not compile, an option that is not declared."""
-    options = {option["name"] for option in document.get("options", ())}
+def _problem_of(document: Mapping[str, Any], *, is_shipped: bool) -> str | None:
+    """Return what a schema cannot say: a pattern that does not compile, a header that is not the row's to set."""
     for index, quirk in enumerate(document.get("quirks", ())):
         if "models" in quirk and (problem := _problem_of_pattern(quirk["models"])) is not None:
             return f"quirks[{index}].models: {problem}"
-    parts = (document, *document["families"].values())
-    headers = [item for part in parts for item in part.get("headers", NOTHING).items()]
-    for name, value in headers:
-        for option in re.findall(r"\{(\w*)\}", value):
-            if option not in options:
-                return f"headers.{name}: {{{option}}} is not one of the row's options: {', '.join(options) or 'none'}"
+    for family, part in document["families"].items():
+        if "plugin" in part and not is_shipped:
+            return f"families.{family}.plugin: only the rows of llmgate-providers may name code; leave it out"
+    for part in (document, *document["families"].values()):
+        for name, value in part.get("headers", NOTHING).items():
+            if (problem := _problem_of_header(name, value, part.get("key", NOTHING), document)) is not None:
+                return f"headers.{name}: {problem}"
+    return None
+
+
+def _problem_of_header(name: str, value: str, key: Mapping[str, Any], document: Mapping[str, Any]) -> str | None:
+    if name.lower() in {
+        *NOT_OF_ROWS,
+        key.get("header", "").lower(),
+        document.get("key", key).get("header", "").lower(),
+    }:
+        return "it is set by llmgate itself; `key` says how the key is sent"
+    options = {option["name"]: option for option in document.get("options", ())}
+    for option in re.findall(r"\{(\w*)\}", value):
+        if option not in options:
+            return f"{{{option}}} is not one of the row's options: {', '.join(options) or 'none'}"
+        if options[option].get("secret"):
+            return f"the option {option!r} is secret, and only the key is sent; `key` says in which header"
     return None
 
 

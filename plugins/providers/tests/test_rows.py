@@ -228,3 +228,16 @@ def test_anthropics_messages_go_to_a_place_of_their_own(name: str, upstream: Fak
     assert request["path"] == "/v1/messages"
     assert (request["headers"]["x-api-key"], request["headers"]["anthropic-version"]) == ("k", "2023-06-01")
     assert "authorization" not in request["headers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "operations"),
+    [
+        ("xai", {"responses.retrieve", "responses.delete"}),
+        ("hosted_vllm", {"responses.retrieve", "responses.cancel"}),
+        ("llamacpp", {"messages.count_tokens"}),
+        ("groq", set()),
+    ],
+)
+def test_operations_besides_create(name: str, operations: set[str]) -> None:
+    assert shipped_row(name).info().operations == operations

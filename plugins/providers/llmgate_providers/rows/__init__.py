@@ -31,7 +31,7 @@ def shipped_row(name: str) -> Row:
     Raises:
         ConfigError: there is none of this name, or its file is damaged.
     """
-    return row_of(_document(name), f"rows/{name}.json")
+    return row_of(_document(name), f"rows/{name}.json", is_shipped=True)
 
 
 def attribute_of(name: str) -> str:
