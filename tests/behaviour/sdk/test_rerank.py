@@ -58,6 +58,15 @@ def test_nothing_is_sent_without_query_or_documents(missing: str, upstream: Fake
     assert upstream.received == []
 
 
+def test_arguments_that_only_some_embeddings_have_are_sent_as_they_are(upstream: FakeUpstream) -> None:
+    upstream.answers.append(Answer.json({"data": [{"index": 0, "embedding": [0.5]}]}))
+    client: Any = Client(api_base=upstream.base_url, api_key="sk-test-0123456789")
+    extras = {"input_type": "query", "task": "retrieval.query", "truncate": "END", "late_chunking": True}
+    answer = client.embedding("openai/my-embedding-model", "hi", **extras)
+    assert upstream.received[0]["json"] == {"model": "my-embedding-model", "input": "hi", **extras}
+    assert answer.ledger == ()
+
+
 def test_a_provider_without_it_says_so() -> None:
     with pytest.raises(errors.BadRequestError):
         Client(api_key="sk-test-0123456789").rerank("openai/gpt-4o", "capital?", DOCUMENTS)
