@@ -106,13 +106,14 @@ class CallPreparer:
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options, self.counters)
         base_model = options.passed.get("base_model")
+        of_base: tuple[LedgerEntry, ...] = ()
         if base_model:
             target, of_base = self._based_on(target, base_model)
         route: Route | None = None
         call: Call | None = None
         try:
             body, ledger = complete_body(request, family, options)
-            if base_model:
+            if of_base:
                 ledger = (*of_base, *ledger)
             if operation.is_count and self.counters.is_estimate(target):
                 ledger = (ESTIMATED, *ledger)
