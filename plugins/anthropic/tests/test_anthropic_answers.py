@@ -244,6 +244,14 @@ def test_a_call_without_input_has_the_arguments_of_an_empty_object() -> None:
     assert [call["function"]["arguments"] for call in calls][1] == "{}"
 
 
+def test_counts_of_the_beginning_hold_where_the_end_does_not_repeat_them() -> None:
+    parser = ChatStream(call_of(stream=True), route_of())
+    for name, data in events_of(MESSAGES["text"]):
+        parser.feed(event_of(name, {**data, "usage": {"output_tokens": 50}} if name == "message_delta" else data))
+    assert parser.usage is not None
+    assert (parser.usage["prompt_tokens"], parser.usage["completion_tokens"]) == (1030, 50)
+
+
 @pytest.mark.parametrize("count", range(len(events_of(MESSAGES["search"])) - 1))
 def test_a_stream_that_ends_early_is_not_done(count: int) -> None:
     parser = ChatStream(call_of(stream=True), route_of())

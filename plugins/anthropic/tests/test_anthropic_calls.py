@@ -227,6 +227,7 @@ def test_a_paused_turn_goes_on_if_the_caller_wants_it(call: Ask, upstream: FakeU
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage.completion_tokens == 100
     first, second = (request["json"]["messages"] for request in upstream.received)
+    assert first == [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
     assert second == [*first, {"role": "assistant", "content": MESSAGES["paused"]["content"]}]
     assert "continue_paused" not in upstream.received[0]["json"]
 

@@ -38,9 +38,6 @@ STATUS_OF_TYPE: Mapping[str, int] = MappingProxyType(
 )
 """Type of an error -> the status that it has; an event of a stream has the type alone."""
 
-RETRIED = frozenset({"rate_limit_error", "api_error", "timeout_error", "overloaded_error", "request_timeout_error"})
-"""Types of errors that another try may lift."""
-
 
 def map_error(response: UpstreamResponse, error: errors.APIError) -> errors.LLMGateError | None:
     """Return the error for a status of 300 or above; None: core's own is right."""
@@ -66,7 +63,6 @@ def stream_error(data: str) -> errors.APIError | None:
         return None
     error = error_of_object({**reported, "code": str(STATUS_OF_TYPE[kind])})
     error.code = None
-    error.retry = True if kind in RETRIED else None
     if isinstance(said.get("request_id"), str):
         error.request_id = said["request_id"]
     return _too_long(error) if _is_too_long(error.message) else error
