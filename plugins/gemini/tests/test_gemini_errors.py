@@ -119,7 +119,7 @@ def test_the_clients_of_a_gateway_see_what_happened(fake_upstream: FakeUpstream)
         openai.OpenAI(base_url=f"{running.base_url}/v1", api_key="sk-client", max_retries=0) as client,
     ):
         seen = {}
-        for name in ("a prompt that is too long", "a minute's quota", "an overload"):
+        for name in ("a wrong key", "a prompt that is too long", "a minute's quota", "an overload"):
             status, said, *_ = ROWS[name]
             if status == 429:
                 said = quota("GenerateRequestsPerMinute", "0s")  # the gateway waits as long as it is asked to
@@ -129,6 +129,7 @@ def test_the_clients_of_a_gateway_see_what_happened(fake_upstream: FakeUpstream)
             seen[name] = (caught.value.status_code, caught.value.code)
             assert "canary" not in str(caught.value)
     assert seen == {
+        "a wrong key": (502, "upstream_auth"),
         "a prompt that is too long": (400, "context_length_exceeded"),
         "a minute's quota": (429, "rate_limit_exceeded"),
         "an overload": (503, None),

@@ -85,6 +85,19 @@ def test_responses_keep_the_signatures(ask: Callable[..., Any], stream: bool) ->
     assert answer.output_text
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_messages_keep_the_signatures(client: Client, fake_upstream: FakeUpstream, stream: bool) -> None:
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in NAMES]
+    said_so_far: list[Any] = [ASKED]
+    for _ in range(4):
+        answer = client.messages(MODEL, said_so_far, 1000, tools=tools, stream=stream)
+        content = (answer.whole() if stream else answer).model_dump(exclude_unset=True)["content"]
+        used = [block["id"] for block in content if block["type"] == "tool_use"]
+        outputs = [{"type": "tool_result", "tool_use_id": call_id, "content": "seen"} for call_id in used]
+        said_so_far += [{"role": "assistant", "content": content}, {"role": "user", "content": outputs or "Sure?"}]
+    assert DUMMY not in str(fake_upstream.received[-1]["json"])
+
+
 @pytest.fixture
 def outside(fake_upstream: FakeUpstream, request: pytest.FixtureRequest) -> Iterator[openai.OpenAI]:
     """Return OpenAI's own client of a gateway; with the mark's argument as provider options of the deployment."""

@@ -112,8 +112,9 @@ class CandidateReader:
 
     def _unique(self, call_id: str) -> str:
         """Return an id that no other call of this answer has: some answers have none, or the same one twice."""
-        if not call_id or call_id in self._ids:
-            call_id = f"{call_id or f'call_{self._base}'}_{self.calls}"
+        call_id = call_id or f"call_{self._base}_{self.calls}"
+        while call_id in self._ids:
+            call_id = f"{call_id}_{self.calls}"
         self._ids.add(call_id)
         return call_id
 

@@ -97,10 +97,12 @@ def _refined(said: JsonObject, error: errors.APIError) -> errors.APIError:
         error = _as(kind, error)
     error.type = string(said.get("status")) or error.type
     error.code = None if kind is not None else next(iter(sorted(reasons)), None)
+    if isinstance(error, errors.AuthenticationError):
+        error.status_code = 401  # Google says 400, as of a malformed request
+    if isinstance(error, errors.RateLimitError):
+        error.code = "insufficient_quota" if _is_daily(details) else None
     if error.retry_after is None:
         error.retry_after = _retry_after(details)
-    if isinstance(error, errors.RateLimitError) and _is_daily(details):
-        error.code = "insufficient_quota"
     return error
 
 
