@@ -278,7 +278,7 @@ def test_citations_are_counted_in_characters(
     ask: Callable[..., Any], fake_upstream: FakeUpstream, stream: bool
 ) -> None:
     start = TEXT.encode().index(CITED.encode())
-    metadata = grounding(startIndex=start, endIndex=start + len(CITED.encode()), text=CITED)
+    metadata = grounding(startIndex=start, endIndex=start + len(CITED.encode()))
     last = said({"text": TEXT[9:]}, groundingMetadata=metadata)
     if stream:
         answers(fake_upstream, said({"text": TEXT[:9]}, finish=None), last, stream=True)
@@ -293,6 +293,16 @@ def test_citations_are_counted_in_characters(
     ]
     assert {TEXT[citation.start_index : citation.end_index] for citation in cited} == {CITED}
     assert message.provider_specific_fields["grounding_metadata"] == metadata
+
+
+def test_a_citation_is_found_by_its_text_where_the_places_are_those_of_another_part(
+    client: Client, fake_upstream: FakeUpstream
+) -> None:
+    metadata = grounding(partIndex=7, startIndex=1, endIndex=2, text=CITED)
+    answers(fake_upstream, said({"text": TEXT}, groundingMetadata=metadata), stream=False)
+    message = client.completion(MODEL, "hi").choices[0].message
+    citation = message.annotations[0].url_citation
+    assert message.content[citation.start_index : citation.end_index] == CITED
 
 
 def test_citations_of_a_later_part_begin_behind_the_others(client: Client, fake_upstream: FakeUpstream) -> None:
