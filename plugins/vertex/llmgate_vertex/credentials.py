@@ -81,7 +81,7 @@ def _user_steps(route: Route, content: Mapping[str, Any]) -> Credentials:
     names = ("client_id", "client_secret", "refresh_token")
     fields = {name: content.get(name) for name in names}
     if not all(isinstance(value, str) and value for value in fields.values()):
-        raise errors.ConfigError(f"the credentials of a user need {', '.join(names)}")
+        raise errors.ConfigError("a user's login needs client id, client secret and refresh token")
     return (yield from _exchanged(route, {"grant_type": "refresh_token", **fields}, content))
 
 

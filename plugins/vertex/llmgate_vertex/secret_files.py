@@ -1,6 +1,7 @@
 """Files of credentials: where they are, what is in them, and what a service account's key signs.
 
-The functions here read files and the clock; core calls them in a thread.
+The functions here read files and the clock; core calls them in a thread. Messages name no field as the files do, since
+core masks every piece of a secret, and the content of a file is one.
 
 Source: Google Cloud, "How Application Default Credentials works"; RFC 7523; google-auth 2.63.
 """
@@ -42,7 +43,7 @@ def credentials_in(given: str) -> Mapping[str, Any]:
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
-        raise errors.ConfigError("vertex_credentials must be a file of Google's credentials, or its content as JSON")
+        raise errors.ConfigError("Google's credentials must be a file of theirs, or its content as JSON")
     return parsed
 
 
@@ -66,9 +67,9 @@ def account_assertion(content: Mapping[str, Any]) -> str:
     """
     email, key_id, pem = (content.get(name) for name in ("client_email", "private_key_id", "private_key"))
     if not isinstance(email, str) or not isinstance(pem, str):
-        raise errors.ConfigError("the credentials of a service account need client_email and private_key")
+        raise errors.ConfigError("a service account needs its e-mail address and its private key")
     if content.get("token_uri", "") not in LOGIN_URLS:
-        raise errors.ConfigError(f"the credentials name another host for tokens than {LOGIN_URL}")
+        raise errors.ConfigError("the service account names another host for tokens than Google's")
     key = _key(pem)
     now = int(time.time())
     header = {"alg": "RS256", "typ": "JWT", **({"kid": key_id} if isinstance(key_id, str) else {})}
@@ -83,9 +84,9 @@ def _content(path: Path) -> bytes:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise errors.ConfigError(f"the file of vertex_credentials cannot be read: {reason}") from None
+        raise errors.ConfigError(f"the file of Google's credentials cannot be read: {reason}") from None
     if len(content) > MAX_BYTES:
-        raise errors.ConfigError(f"the file of vertex_credentials has more than {MAX_BYTES:,} bytes")
+        raise errors.ConfigError(f"the file of Google's credentials has more than {MAX_BYTES:,} bytes")
     return content
 
 
@@ -101,7 +102,7 @@ def _key(pem: str) -> Any:
     except (ValueError, TypeError):
         key = None  # the message may have a piece of it
     if not isinstance(key, RSAPrivateKey):
-        raise errors.ConfigError("the private_key of a service account must be an RSA key in PEM")
+        raise errors.ConfigError("the key of a service account must be an RSA key in PEM")
     return key
 
 
