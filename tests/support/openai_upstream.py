@@ -12,8 +12,8 @@ from typing import Any
 
 from llmgate_core.testing import Answer, ReceivedRequest
 from tests.support.anthropic_upstream import messages_answered
-from tests.support.gemini_upstream import page_answered
 from tests.support.bedrock_upstream import BEDROCK_TABLE
+from tests.support.gemini_upstream import page_answered
 
 __all__ = ["PNG", "WAV", "answered"]
 

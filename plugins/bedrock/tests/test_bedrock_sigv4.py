@@ -97,6 +97,13 @@ def test_any_request_is_signed_as_botocore_does(
     assert got.get("x-amz-security-token") == token
 
 
+def test_white_space_within_a_header_counts_once() -> None:
+    headers = {"content-type": "application/json;   charset=utf-8", "x-amz-target": " a \t b "}
+    assert ours("POST", URLS[0], headers, b"", None, BEDROCK)["authorization"] == expected(
+        "POST", URLS[0], headers, b"", None, BEDROCK
+    )
+
+
 def test_other_headers_are_sent_and_are_not_part_of_the_signature() -> None:
     """A proxy may change them, and botocore leaves `user-agent` out for that reason."""
     url = URLS[0]
