@@ -216,7 +216,7 @@ def _by_botocore(route: Route, profile: str | None) -> Credentials:
         what = f"the profile {profile!r} has no access keys that llmgate can use" if profile else "there is no key"
         raise _failure(
             f"{what}: set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name another "
-            "source of access keys in provider_options; pip install 'llmgate-bedrock[botocore]' adds SSO and processes"
+            "source of access keys in provider_options; with botocore installed, SSO and processes are sources too"
         )
     keys, expires_in = found
     return _credential(keys, READ_AGAIN_SECONDS if expires_in is None else expires_in)
