@@ -8,7 +8,7 @@ from typing import Any
 from llmgate_core.plugin import JsonObject, Ledger, Route
 from llmgate_providers.row import Quirk
 
-__all__ = ["BodyEdit", "MakeEdit", "edited_list", "with_messages"]
+__all__ = ["BodyEdit", "MakeEdit", "edited_list", "is_forwarded", "with_messages"]
 
 BodyEdit = Callable[[JsonObject, Route, Ledger], JsonObject]
 """Takes the body of a request and returns it, the same object where nothing changes."""
@@ -36,3 +36,11 @@ def with_messages(body: JsonObject, edit: Callable[[Mapping[str, Any]], Any], ro
     messages = body.get("messages")
     edited = edited_list(messages, edit_chosen)
     return body if edited is messages else {**body, "messages": edited}
+
+
+def is_forwarded(parameter: str, route: Route, ledger: Ledger, quirk: Quirk) -> bool:
+    """Return whether the policy sends as it came what an edit would lose, and record which of both is done."""
+    if route.param_policy == "forward":
+        return ledger.forwards(parameter, quirk.reason)
+    ledger.lost(parameter, quirk.reason)
+    return False

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.plugin import JsonObject, Ledger, Route
-from llmgate_providers.quirks.edits import BodyEdit, MakeEdit, edited_list, with_messages
+from llmgate_providers.quirks.edits import BodyEdit, MakeEdit, edited_list, is_forwarded, with_messages
 from llmgate_providers.row import Quirk
 
 __all__ = ["MESSAGE_EDITS"]
@@ -49,17 +49,9 @@ def _drop_message_fields(quirk: Quirk) -> BodyEdit:
 
     def edit(body: JsonObject, route: Route, ledger: Ledger) -> JsonObject:
         edited = with_messages(body, without_fields, roles)
-        return body if edited is body or _forwards(route, ledger, quirk) else edited
+        return body if edited is body or is_forwarded(MESSAGES, route, ledger, quirk) else edited
 
     return edit
-
-
-def _forwards(route: Route, ledger: Ledger, quirk: Quirk) -> bool:
-    """Return whether the policy sends a body as it came, and record what is done with it."""
-    if route.param_policy == "forward":
-        return ledger.forwards(MESSAGES, quirk.reason)
-    ledger.lost(MESSAGES, quirk.reason)
-    return False
 
 
 def _keep_tool_call_fields(quirk: Quirk) -> BodyEdit:
@@ -75,7 +67,7 @@ def _keep_tool_call_fields(quirk: Quirk) -> BodyEdit:
 
     def edit(body: JsonObject, route: Route, ledger: Ledger) -> JsonObject:
         edited = with_messages(body, edit_message)
-        return body if edited is body or _forwards(route, ledger, quirk) else edited
+        return body if edited is body or is_forwarded(MESSAGES, route, ledger, quirk) else edited
 
     return edit
 

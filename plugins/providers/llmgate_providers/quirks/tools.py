@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.plugin import JsonObject, Ledger, Route
-from llmgate_providers.quirks.edits import BodyEdit, MakeEdit, edited_list
+from llmgate_providers.quirks.edits import BodyEdit, MakeEdit, edited_list, is_forwarded
 from llmgate_providers.quirks.schema_refs import without_refs
 from llmgate_providers.row import Quirk
 
@@ -42,16 +42,9 @@ def _drop_function_fields(quirk: Quirk) -> BodyEdit:
 
     def edit(body: JsonObject, route: Route, ledger: Ledger) -> JsonObject:
         edited = _with_functions(body, without_fields)
-        return body if edited is body or _forwards(route, ledger, quirk) else edited
+        return body if edited is body or is_forwarded(TOOLS, route, ledger, quirk) else edited
 
     return edit
-
-
-def _forwards(route: Route, ledger: Ledger, quirk: Quirk) -> bool:
-    if route.param_policy == "forward":
-        return ledger.forwards(TOOLS, quirk.reason)
-    ledger.lost(TOOLS, quirk.reason)
-    return False
 
 
 def _drop_schema_keys(quirk: Quirk) -> BodyEdit:
@@ -59,7 +52,7 @@ def _drop_schema_keys(quirk: Quirk) -> BodyEdit:
 
     def edit(body: JsonObject, route: Route, ledger: Ledger) -> JsonObject:
         edited = _with_functions(body, lambda function: _with_parameters(function, lambda it: _pruned(it, keys, 0)))
-        return body if edited is body or _forwards(route, ledger, quirk) else edited
+        return body if edited is body or is_forwarded(TOOLS, route, ledger, quirk) else edited
 
     return edit
 
