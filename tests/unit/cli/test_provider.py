@@ -286,6 +286,13 @@ def test_a_stream_without_an_end_and_a_server_that_fails(run: Run, acme: FakeUps
     assert {call["outcome"] for call in json.loads(out)["calls"]} <= {"failed", "skipped"}
 
 
+def test_what_an_answer_says_is_not_in_the_report(run: Run, acme: FakeUpstream) -> None:
+    acme.otherwise = Answer.json(chat({"content": f"the key is {KEY}"}, KEY))
+    status, out, err = run(*CHECK)
+    assert status == 1
+    assert KEY not in out + err
+
+
 def test_a_check_needs_a_model_a_prefix_and_a_key(
     run: Run, acme: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
