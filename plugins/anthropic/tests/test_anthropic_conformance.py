@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmgate_core.testing import Capabilities, ChatConformance
+from llmgate_core.testing import Capabilities, ChatConformance, MessagesConformance, Wire
 from tests.support.anthropic_wire import WIRE
 
 
@@ -20,3 +20,11 @@ class TestAnthropicChat(ChatConformance):
         signed_reasoning=True,
     )
     wire = WIRE
+
+
+class TestAnthropicMessages(MessagesConformance):
+    plugin = "llmgate_anthropic:plugin"
+    distribution = "llmgate-anthropic"
+    models = ("conformance", "claude-sonnet-5-5")
+    capabilities = Capabilities(usage_in_stream=True)
+    wire = Wire.messages()
