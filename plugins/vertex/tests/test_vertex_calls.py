@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -201,7 +202,7 @@ def test_counting_and_streaming_have_paths_of_their_own(client: Client, upstream
         ),
         ("message_stop", {"type": "message_stop"}),
     ]
-    body = b"".join(f"event: {name}\ndata: ".encode() + Answer.json(data).body + b"\n\n" for name, data in events)
+    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events).encode()
     upstream.answers.append(Answer(200, body, {"content-type": "text/event-stream"}))
     chunks = list(client.completion("vertex_ai/claude-sonnet-5-5", HI, stream=True, max_tokens=5))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "Hello!"
@@ -215,7 +216,7 @@ def test_gemini_gets_what_googles_own_sdk_sends(client: Client, upstream: FakeUp
         vertexai=True,
         project="my-project",
         location="europe-west4",
-        credentials=Credentials(TOKEN),
+        credentials=Credentials(TOKEN),  # type: ignore[no-untyped-call]
         http_options={"base_url": upstream.origin, "api_version": "v1"},
     )
     sdk.models.generate_content(
@@ -225,7 +226,7 @@ def test_gemini_gets_what_googles_own_sdk_sends(client: Client, upstream: FakeUp
     upstream.answers += [Answer.sse([GEMINI], done=False)] * 2
     list(sdk.models.generate_content_stream(model="gemini-2.5-pro", contents="hi"))
     list(client.completion("vertex_ai/gemini-2.5-pro", HI, stream=True))
-    sdk.models.embed_content(model="text-embedding-005", contents=["hi"], config={"output_dimensionality": 2})
+    sdk.models.embed_content(model="text-embedding-005", contents="hi", config={"output_dimensionality": 2})
     client.embedding("vertex_ai/text-embedding-005", ["hi"], dimensions=2)
     for theirs, ours in zip(upstream.received[::2], upstream.received[1::2], strict=True):
         assert unquote(ours["path"]) == unquote(theirs["path"])
@@ -237,9 +238,9 @@ def test_many_texts_are_sent_in_batches(client: Client, upstream: FakeUpstream) 
     many = client.embedding("vertex_ai/text-embedding-005", [str(number) for number in range(600)])
     assert [len(request["json"]["instances"]) for request in upstream.received] == [250, 250, 100]
     assert [row.index for row in many.data] == list(range(600))
-    assert many.usage.prompt_tokens == 1200
+    assert many.model_dump()["usage"]["prompt_tokens"] == 1200
     upstream.received.clear()
-    client.embedding("vertex_ai/gemini-embedding-001", ["a", "b"], input_type="search_query")
+    client.embedding("vertex_ai/gemini-embedding-001", ["a", "b"], extra_body={"input_type": "search_query"})
     assert [request["json"]["instances"] for request in upstream.received] == [
         [{"content": text, "task_type": "RETRIEVAL_QUERY"}] for text in "ab"
     ]
@@ -247,7 +248,7 @@ def test_many_texts_are_sent_in_batches(client: Client, upstream: FakeUpstream) 
 
 def test_labels_and_the_quota_project_are_sent(upstream: FakeUpstream) -> None:
     with Client(**known(upstream, vertex_quota_project="another-project")) as client:
-        client.completion("vertex_ai/gemini-3.8-flash", HI, labels={"team": "search"})
+        client.completion("vertex_ai/gemini-3.8-flash", HI, extra_body={"labels": {"team": "search"}})
     (sent,) = upstream.received
     assert sent["headers"]["x-goog-user-project"] == "another-project"
     assert sent["headers"]["authorization"] == f"Bearer {TOKEN}"

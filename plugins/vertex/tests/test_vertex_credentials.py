@@ -134,9 +134,9 @@ def test_a_service_account_signs_an_assertion(kind: str, mode: str, hosts: Hosts
 
 def test_the_assertion_has_what_googles_own_library_has() -> None:
     ours = secret_files.account_assertion(ACCOUNT).split(".")
-    credentials = service_account.Credentials.from_service_account_info(ACCOUNT, scopes=[secret_files.SCOPE])
-    library: Any = credentials
-    theirs = library._make_authorization_grant_assertion().decode().split(".")
+    library: Any = service_account.Credentials
+    credentials = library.from_service_account_info(ACCOUNT, scopes=[secret_files.SCOPE])
+    theirs = credentials._make_authorization_grant_assertion().decode().split(".")
     assert json.loads(unbase64(ours[0])) == json.loads(unbase64(theirs[0]))
     mine, other = (json.loads(unbase64(part[1])) for part in (ours, theirs))
     assert {**mine, "iat": 0, "exp": 0} == {**other, "iat": 0, "exp": 0}
