@@ -15,8 +15,12 @@ from tests.support.messages_provider import SOURCE
 from tests.support.plugin_site import PluginSite
 from tests.support.running_gateway import KEY, RunningGateway, Serve, running_gateway
 
-MODELS = {"claude-native": "sketch/claude-sketch", "claude-bridged": "openai/gpt-4o"}
-"""Name -> the model: of the Messages API, and of OpenAI's chat API."""
+MODELS = {
+    "claude-native": "sketch/claude-sketch",
+    "claude-itself": "anthropic/claude-sonnet-5",
+    "claude-bridged": "openai/gpt-4o",
+}
+"""Name -> the model: two of the Messages API, one by the plugin for Anthropic, and one of OpenAI's chat API."""
 
 
 def either(request: ReceivedRequest) -> Answer:

@@ -15,13 +15,13 @@ from tests.support.running_gateway import RunningGateway
 
 HI: Any = [{"role": "user", "content": "hi"}]
 MASTER = "sk-client-0123456789abcdef"
-NATIVE, BRIDGED = "claude-native", "claude-bridged"
+NATIVE, ITSELF, BRIDGED = MODELS = ["claude-native", "claude-itself", "claude-bridged"]
 WEATHER: Any = {
     "name": "get_weather",
     "description": "Weather of a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
-each_model = pytest.mark.parametrize("model", [NATIVE, BRIDGED])
+each_model = pytest.mark.parametrize("model", MODELS)
 
 
 @pytest.fixture
@@ -109,12 +109,12 @@ def test_the_tool_runner(client: anthropic.Anthropic, model: str, *, streamed: b
 def test_tokens_are_counted(client: anthropic.Anthropic, model: str) -> None:
     counted = client.messages.with_raw_response.count_tokens(model=model, messages=HI)
     assert counted.parse().input_tokens > 0
-    assert counted.headers.get("x-llmgate-estimated") == (None if model == NATIVE else "true")
+    assert counted.headers.get("x-llmgate-estimated") == ("true" if model == BRIDGED else None)
 
 
 def test_models(client: anthropic.Anthropic) -> None:
-    assert [model.id for model in client.models.list()] == [NATIVE, BRIDGED]
-    assert [model.id for model in client.models.list(limit=1)] == [NATIVE, BRIDGED]
+    assert [model.id for model in client.models.list()] == MODELS
+    assert [model.id for model in client.models.list(limit=1)] == MODELS
     assert client.models.retrieve(NATIVE).type == "model"
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("nobody")
@@ -183,9 +183,10 @@ def test_async(gateway: RunningGateway, model: str) -> None:
     assert tokens > 0
 
 
-def test_betas_reach_an_upstream_of_the_same_api(client: anthropic.Anthropic, upstream: Any) -> None:
+@pytest.mark.parametrize("model", [NATIVE, ITSELF])
+def test_betas_reach_an_upstream_of_the_same_api(client: anthropic.Anthropic, upstream: Any, model: str) -> None:
     betas = ["context-management-2025-06-27", "interleaved-thinking-2025-05-14"]
-    client.beta.messages.create(model=NATIVE, max_tokens=64, messages=HI, betas=betas, context_management={"edits": []})
+    client.beta.messages.create(model=model, max_tokens=64, messages=HI, betas=betas, context_management={"edits": []})
     sent = upstream.received[0]
     assert sent["headers"]["anthropic-beta"].split(",") == betas
     assert sent["json"]["context_management"] == {"edits": []}

@@ -27,14 +27,20 @@ def test_every_path_leads_to_the_same_call(gateway: RunningGateway, upstream: An
     assert (record.family, record.operation, record.requested_model) == ("messages", "create", "claude-native")
 
 
-def test_the_body_is_untouched_but_for_the_model(gateway: RunningGateway, upstream: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "model"), [(b"claude-native", b"claude-sketch"), (b"claude-itself", b"claude-sonnet-5")]
+)
+def test_the_body_is_untouched_but_for_the_model(
+    gateway: RunningGateway, upstream: Any, name: bytes, model: bytes
+) -> None:
     body = (
         b'{"max_tokens":64,  "model": "claude-native", "thinking": {"type":"adaptive"}, "unknown_field": [1.0, 2],\n'
         b' "system": [{"type":"text","text":"x-anthropic-billing-header: a","cache_control":{"type":"ephemeral"}}],'
         b' "messages":[{"role":"user","content":"h\\u00e9"}]}'
     )
-    assert gateway.post("/v1/messages", body).status_code == 200
-    assert upstream.received[0]["body"] == body.replace(b"claude-native", b"claude-sketch")
+    answer = gateway.post("/v1/messages", body.replace(b"claude-native", name))
+    assert answer.status_code == 200, answer.text
+    assert upstream.received[0]["body"] == body.replace(b"claude-native", model)
 
 
 def test_the_key_of_the_client_stays_here(serve: Any, upstream: Any) -> None:
