@@ -1,4 +1,4 @@
-"""Record where LiteLLM sends the calls of each prefix, and which variable holds its key, for tests of plugins/providers.
+"""Record where LiteLLM sends calls of each prefix, and which variable holds the key, for tests of plugins/providers.
 
     python -m venv build/litellm && build/litellm/bin/pip install litellm==1.110.2
     build/litellm/bin/python tools/litellm_providers.py > plugins/providers/tests/data/litellm_providers.json

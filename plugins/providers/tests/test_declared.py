@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llmgate_gateway.config import ConfigProblems, load_config
 from llmgate_providers.declared import may_be_plain, source
 from llmgate_providers.rows import row_names, shipped_row
 
@@ -153,10 +154,12 @@ def test_a_config_shows_the_line_of_a_mistake(tmp_path: Path) -> None:
         f"providers:\n  acme:\n    base_url: {URL}\n    env_key: [{SECRET}]\n"
     )
     path.chmod(0o600)
-    with pytest.raises(ConfigProblems) as caught:
-        load_config(path, plugins=True)
-    assert "config.yaml:6:" in str(caught.value)
-    assert SECRET not in str(caught.value)
+    command = [sys.executable, "-m", "llmgate_core", "config", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "config.yaml:6:" in said
+    assert SECRET not in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from llmgate_providers.ollama.names import OWN
 
-from llmgate_core import Client, Settings, errors
+from llmgate_core import Client, Settings
+from llmgate_core.plugin import errors
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 from tests.support.running_gateway import running_gateway
 
