@@ -60,6 +60,9 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeUp
         monkeypatch.setenv("AZURE_API_BASE", running.origin)
         monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-docs-0123456789")
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", running.base_url)
+        monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.docs-0123456789")
+        monkeypatch.setenv("VERTEXAI_PROJECT", "my-project")
+        monkeypatch.setenv("VERTEXAI_API_BASE", running.origin)
         yield running
         default_client().close()
 

@@ -14,6 +14,7 @@ from llmgate_core.testing import Answer, ReceivedRequest
 from tests.support.anthropic_upstream import messages_answered
 from tests.support.bedrock_upstream import BEDROCK_TABLE
 from tests.support.gemini_upstream import page_answered
+from tests.support.vertex_upstream import publisher_answered
 
 __all__ = ["PNG", "WAV", "answered"]
 
@@ -25,8 +26,9 @@ CALL = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
 OBJECT = '{"name": "Paris"}'
 FIELD = re.compile(r'name="(\w+)"\r\n\r\n(.*?)\r\n')
 """A field of a form, whose value is text."""
-PLACE = re.compile(r"^(?:/openai)?(?:/v1|/deployments/[^/]+)")
-"""What comes before a path: the version, or at Azure a deployment."""
+OPENAPI = "/projects/[^/]+/locations/[^/]+/endpoints/openapi"
+PLACE = re.compile(rf"^(?:/openai)?(?:/v1(?:{OPENAPI})?|/deployments/[^/]+)")
+"""What comes before a path: the version, at Azure a deployment, at Google Cloud a project."""
 HEADERS: Any = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
 
 
@@ -231,6 +233,8 @@ def answered(request: ReceivedRequest) -> Answer:
     """Return the answer to one request: a 404 where no row of the table fits."""
     if request["path"].startswith("/v1beta/"):
         return page_answered(request)
+    if (of_publisher := publisher_answered(request)) is not None:
+        return of_publisher
     path = PLACE.sub("", request["path"].partition("?")[0])
     if path.startswith("/messages"):
         return messages_answered(request)

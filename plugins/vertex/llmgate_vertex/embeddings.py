@@ -2,7 +2,7 @@
 
 Pure. The vectors are numbers; core packs them for a caller that asks for base64.
 
-Source: Google Cloud, "Text embeddings API": at most 250 strings in a request, one for gemini-embedding models.
+Source: Google Cloud, "Text embeddings API": at most 250 inputs in a request, one for gemini-embedding models.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class VertexEmbeddings(Vertex):
 
     @hookimpl
     def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Return the request of the first strings.
+        """Return the request of the first inputs.
 
         Raises:
             BadRequestError: the inputs are not strings.
