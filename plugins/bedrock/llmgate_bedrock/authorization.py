@@ -11,7 +11,7 @@ from llmgate_bedrock.credentials import access_keys, credentials
 from llmgate_bedrock.model_ids import model_id_of
 from llmgate_bedrock.regions import region_of, runtime_url
 from llmgate_bedrock.sigv4 import Scope, signed
-from llmgate_core.plugin import Credential, Credentials, Route, Secret, UpstreamRequest, errors, hookimpl
+from llmgate_core.plugin import Credential, Credentials, Route, UpstreamRequest, errors, hookimpl
 
 __all__ = ["AWSAuthorized"]
 
@@ -43,18 +43,14 @@ class AWSAuthorized:
     def auth(
         self, request: UpstreamRequest, route: Route, credential: Credential | None, now: float
     ) -> UpstreamRequest | None:
-        """Return the request with the key or a signature.
+        """Return the request with a signature; None: core sends the key.
 
         Raises:
             AuthenticationError: there is neither a key nor access keys.
         """
         if route.api_key is not None:
-            return request.with_headers(self.key_header(route.family, route.api_key))
+            return None
         keys = access_keys(route, credential)
         if keys is None:
             raise errors.AuthenticationError("there are no access keys", status_code=401, code="missing_api_key")
         return signed(request, keys, Scope(self.service, region_of(route, model_id_of(route).region)), now)
-
-    def key_header(self, family: str, key: Secret) -> dict[str, str]:
-        """Return the header with the key."""
-        return {"authorization": f"Bearer {key.reveal()}"}

@@ -8,15 +8,15 @@ the Bedrock user guide, read 2026-11-29; service authorization reference of `bed
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 from llmgate_bedrock.authorization import AWSAuthorized
 from llmgate_bedrock.provider import CREDENTIAL_HOSTS, EXPIRED_HEADERS, KEY_VARIABLES, OPTIONS
 from llmgate_bedrock.regions import FIPS, REGION
-from llmgate_core.plugin import Call, OpenAICompatible, ProviderInfo, Route, Secret, UpstreamRequest, hookimpl
+from llmgate_core.plugin import OpenAICompatible, ProviderInfo, Route, hookimpl
 
-__all__ = ["plugin"]
+__all__ = ["messages", "plugin"]
 
 ORIGIN = f"https://bedrock-mantle.{{{REGION}}}.api.aws"
 ROOT_OF_FAMILY = MappingProxyType({"messages": "/anthropic/v1"})
@@ -26,7 +26,7 @@ ANTHROPIC_VERSION = MappingProxyType({"anthropic-version": "2023-06-01"})
 
 
 class Mantle(AWSAuthorized, OpenAICompatible):
-    """Serves `bedrock_mantle/` in the families chat, responses and messages."""
+    """Serves `bedrock_mantle/` in the families chat and responses."""
 
     service = "bedrock-mantle"
     source = "AWS, Bedrock user guide"
@@ -43,25 +43,17 @@ class Mantle(AWSAuthorized, OpenAICompatible):
         options=tuple(option for option in OPTIONS if option.name != FIPS),
     )
 
-    def key_header(self, family: str, key: Secret) -> dict[str, str]:
-        """Return the header with the key: that of Anthropic's API for messages."""
-        return {"x-api-key": key.reveal()} if family == "messages" else super().key_header(family, key)
-
     @hookimpl
     def base_url(self, route: Route) -> str | None:
         """Return the API of Mantle that serves the family and the model; None: the caller has named another host."""
         root = ROOT_OF_FAMILY.get(route.family) or _root_of_model(route.model)
         return None if root is None or not route.is_provider_host else f"{route.hosts[0]}{root}"
 
-    @hookimpl
-    def transform_request(self, call: Call, route: Route) -> UpstreamRequest:
-        """Return the request as it is, with the version of Anthropic's API where that is called."""
-        request = super().transform_request(call, route)
-        return request.with_headers(ANTHROPIC_VERSION) if route.family == "messages" else request
 
-    def canonical_endpoint(self, call: Call, route: Route) -> Any:
-        """Return the endpoint of a body that is sent as it is; None for messages, which need a header."""
-        return None if route.family == "messages" else super().canonical_endpoint(call, route)
+class MantleMessages(Mantle):
+    """Serves `bedrock_mantle/` in the family messages: Anthropic's API, with the key and the version in its headers."""
+
+    info = replace(Mantle.info, key_header="x-api-key", headers=ANTHROPIC_VERSION)
 
 
 def _root_of_model(model: str) -> str | None:
@@ -69,3 +61,4 @@ def _root_of_model(model: str) -> str | None:
 
 
 plugin = Mantle()
+messages = MantleMessages()

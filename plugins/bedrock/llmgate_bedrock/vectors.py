@@ -18,7 +18,6 @@ from llmgate_bedrock.model_ids import ModelId, model_id_of
 from llmgate_bedrock.provider import runtime_info
 from llmgate_core.plugin import (
     Call,
-    Converted,
     Exchange,
     JsonObject,
     Ledger,
@@ -76,7 +75,7 @@ class BedrockVectors(AWSAuthorized):
         return _embedded(requests, _embedder(route)) if len(requests) > 1 else None
 
     @hookimpl
-    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject | Converted:
+    def transform_response(self, call: Call, route: Route, response: UpstreamResponse) -> JsonObject:
         """Return the canonical answer."""
         if route.family == EMBEDDING:
             return _answer([response], _embedder(route))
@@ -192,7 +191,10 @@ def _rerank_request(call: Call, route: Route) -> UpstreamRequest:
     known = ("query", "documents", RETURNED)
     further = {name: value for name, value in call.body.items() if name not in known and value is not None}
     body = {**own, "query": query, "documents": _documents(call.body.get("documents"), route), **further}
-    return UpstreamRequest("POST", _path(model), body)
+    ledger = Ledger(route, SOURCE)
+    if call.body.get(RETURNED) is True:
+        ledger.emulated(RETURNED, "Bedrock returns no documents: those of the call are put into the answer")
+    return UpstreamRequest("POST", _path(model), body, ledger=ledger.entries)
 
 
 def _documents(given: Any, route: Route) -> list[str]:
@@ -203,7 +205,7 @@ def _documents(given: Any, route: Route) -> list[str]:
     return [str(text) for text in texts]
 
 
-def _ranked(call: Call, route: Route, response: UpstreamResponse) -> JsonObject | Converted:
+def _ranked(call: Call, route: Route, response: UpstreamResponse) -> JsonObject:
     said: Any = response.json()
     results = said.get("results") if isinstance(said, dict) else None
     if not isinstance(results, list) or not all(map(_is_result, results)):
@@ -211,10 +213,8 @@ def _ranked(call: Call, route: Route, response: UpstreamResponse) -> JsonObject 
     answer = {"model": route.model, **said}
     if call.body.get(RETURNED) is not True:
         return answer
-    documents, ledger = _documents(call.body.get("documents"), route), Ledger(route, SOURCE)
-    ledger.emulated(RETURNED, "Bedrock returns no documents: those of the call are put into the answer")
-    answer["results"] = [_with_document(result, documents) for result in results]
-    return Converted(answer, ledger.entries)
+    documents = _documents(call.body.get("documents"), route)
+    return {**answer, "results": [_with_document(result, documents) for result in results]}
 
 
 def _is_result(value: Any) -> bool:

@@ -7,7 +7,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from llmgate_core.testing import Capabilities, ChatConformance, EmbeddingConformance, Reply, ResponsesConformance, Wire
+from llmgate_core.testing import (
+    Capabilities,
+    ChatConformance,
+    EmbeddingConformance,
+    MessagesConformance,
+    Reply,
+    RerankConformance,
+    ResponsesConformance,
+    Wire,
+)
 from tests.support.anthropic_wire import WIRE as ANTHROPIC
 from tests.support.bedrock_upstream import event_message
 
@@ -130,6 +139,27 @@ class TestVectors(EmbeddingConformance):
         counts_cached=False,
         headers={"x-amzn-bedrock-input-token-count": "6"},
     )
+
+
+class TestInvokeMessages(MessagesConformance):
+    plugin = "llmgate_bedrock.invoke:plugin"
+    distribution = "llmgate-bedrock"
+    capabilities = Capabilities(usage_in_stream=True)
+    wire = replace(Wire.messages(), frame=chunk, stream_type="application/vnd.amazon.eventstream")
+
+
+class TestRerank(RerankConformance):
+    plugin = "llmgate_bedrock.vectors:plugin"
+    distribution = "llmgate-bedrock"
+    models = ("cohere.rerank-v3-5:0",)
+    wire = replace(Wire.rerank(), error=lambda status, message: {"message": message})
+
+
+class TestMantleMessages(MessagesConformance):
+    plugin = "llmgate_bedrock.mantle:messages"
+    distribution = "llmgate-bedrock"
+    capabilities = Capabilities(usage_in_stream=True)
+    wire = Wire.messages()
 
 
 class TestMantleChat(ChatConformance):
