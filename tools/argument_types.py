@@ -44,6 +44,7 @@ CORE_ARGUMENTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "chat": {"response_format": OUTPUT_TYPE, "file": "FileValue", "tools": TOOLS_TYPE},
         "responses": {"response_format": OUTPUT_TYPE, "text_format": OUTPUT_TYPE, "tools": TOOLS_TYPE},
+        "embedding": {"input_type": "str | None"},
         "image.edit": {"mask": "ImageValue | None"},
         "speech": {"stream": "bool | None"},
         "video": {"input_reference": "ImageValue | None"},

@@ -279,6 +279,7 @@ class EmbeddingArguments(CallOptions, total=False):
     """1 or more."""
 
     encoding_format: Literal["float", "base64"] | None
+    input_type: str | None
     user: str | None
 
 
