@@ -128,7 +128,7 @@ def _credential_in(answer: UpstreamResponse, quota: object) -> Credential:
         raise errors.APIResponseValidationError(
             f"HTTP {answer.status}: the answer has no access_token", status_code=answer.status
         )
-    seconds = fields.get("expires_in")
+    seconds: Any = fields.get("expires_in")
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0
     details = {"quota_project": quota} if isinstance(quota, str) else {}
     return Credential(Secret(token), expires_in=float(seconds) if is_number else None, details=details)
