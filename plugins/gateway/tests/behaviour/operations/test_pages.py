@@ -36,8 +36,10 @@ def test_every_call_stands_in_the_document_with_what_it_needs(gateway: Any) -> N
     status, headers, body = gateway.ask("GET", "/openapi.json", **MASTER)
     about = json.loads(body)
     assert (status, headers["content-type"], about["openapi"]) == (200, "application/json", "3.1.0")
-    for operations in ENDPOINTS.values():
-        for endpoint in operations.values():
+    for family, operations in ENDPOINTS.items():
+        for operation, endpoint in operations.items():
+            if (family, operation) == ("chat", "count_tokens"):  # which OpenAI's API does not have
+                continue
             assert endpoint.method.lower() in about["paths"][f"/v1{endpoint.path}"]
     chat = about["paths"]["/v1/chat/completions"]["post"]
     assert chat["requestBody"]["content"]["application/json"]["schema"]["required"] == ["model", "messages"]

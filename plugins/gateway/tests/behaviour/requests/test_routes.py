@@ -14,7 +14,12 @@ from llmgate_core.testing import Answer
 
 PAGES = (builtin_route("GET", "/livez"), builtin_route("GET", "/"))
 ROUTES = Routes([*openai_routes("openai"), *anthropic_routes("anthropic"), *PAGES])
-EVERY = [(family, operation, endpoint) for family, table in ENDPOINTS.items() for operation, endpoint in table.items()]
+EVERY = [
+    (family, operation, endpoint)
+    for family, table in ENDPOINTS.items()
+    for operation, endpoint in table.items()
+    if (family, operation) != ("chat", "count_tokens")  # which OpenAI's API does not have
+]
 
 
 @pytest.mark.parametrize(("family", "operation", "endpoint"), EVERY)
