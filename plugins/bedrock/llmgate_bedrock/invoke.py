@@ -78,7 +78,11 @@ class BedrockInvoke(AWSAuthorized, AnthropicCompatible):
         Raises:
             AuthenticationError: there is neither a key nor access keys.
         """
-        return super().auth(_with_betas_in_body(request), route, credential, now)
+        changed = _with_betas_in_body(request)
+        authorized = super().auth(changed, route, credential, now)
+        if authorized is not None or changed is request or route.api_key is None:
+            return authorized
+        return changed.with_headers({"authorization": f"Bearer {route.api_key.reveal()}"})
 
     @hookimpl
     def transform_response(
