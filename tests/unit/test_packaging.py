@@ -10,6 +10,7 @@ import csv
 import hashlib
 import re
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def test_a_version_cap_has_a_written_reason(folder: Path) -> None:
         assert all("#" in line.split(capped)[1] for line in lines if f'"{capped}"' in line), f"{capped}: why?"
 
 
+def test_uv_and_the_coverage_report_know_every_distribution() -> None:
+    tool = pyproject(ROOT)["tool"]
+    names = {pyproject(folder)["project"]["name"] for folder in FOLDERS}
+    assert {name: {"workspace": True} for name in names} == tool["uv"]["sources"]  # else `make lock` fails
+    assert {package(folder) for folder in FOLDERS} == set(tool["coverage"]["run"]["source_pkgs"])
+
+
 @each_folder
 def test_a_plugin_depends_on_the_core_and_on_plugins_that_publish_a_wire(folder: Path) -> None:
     project = pyproject(folder)["project"]
@@ -85,14 +93,29 @@ def test_a_wheel_holds_our_package_and_nothing_else(
     metadata = f"{package(folder)}-{pyproject(folder)['project']['version']}.dist-info"
     assert {name.split("/")[0] for name in files} == {package(folder), metadata}
     assert {name for name in files if name.endswith((".pth", ".pyc", "customize.py"))} == set()
-    paths = [path for kind in ("*.py", "*.tmpl") for path in (folder / package(folder)).rglob(kind)]
-    sources = {str(path.relative_to(folder).as_posix()) for path in paths}
-    assert sources | {f"{package(folder)}/py.typed"} <= set(files)
+    assert sources(folder) | {f"{package(folder)}/py.typed"} <= set(files)
     assert b"\nRequires-Dist: " in files[f"{metadata}/METADATA"]
     assert b"file:" not in files[f"{metadata}/METADATA"].split(b"\n\n")[0]  # below it comes the README
     assert recorded(files[f"{metadata}/RECORD"]) == {
         name: (sha256(content), str(len(content))) for name, content in files.items() if name != f"{metadata}/RECORD"
     }
+
+
+@each_folder
+def test_a_source_archive_holds_what_the_wheel_is_built_from_and_no_file_of_another(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    with tarfile.open(tmp_path / hatchling.build.build_sdist(str(tmp_path))) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert sources(folder) | {"README.md", "pyproject.toml", "PKG-INFO"} <= files
+    assert {name.split("/")[0] for name in files if "/" in name} <= {package(folder), "tests"}
+
+
+def sources(folder: Path) -> set[str]:
+    """Return the files of the package: its modules, and the data and templates that they read."""
+    paths = [path for path in (folder / package(folder)).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(folder).as_posix() for path in paths}
 
 
 def recorded(record: bytes) -> dict[str, tuple[str, str]]:
