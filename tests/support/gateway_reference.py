@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from textwrap import fill
 from types import MappingProxyType
 
 from llmgate_gateway.config import load_config_dict
@@ -31,6 +32,7 @@ __all__ = ["PARTS", "all_routes", "metric_names", "rewritten"]
 
 PART = re.compile(r"(<!-- from the code: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 HELP_COLUMNS = "100"
+PROSE_COLUMNS = 120
 ONE_MODEL = {"model_list": [{"model_name": "m", "params": {"model": "openai/gpt-4o"}}]}
 
 
@@ -119,13 +121,25 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
 )
 
 
+def folded(part: str) -> str:
+    """Return a part with its paragraphs broken at PROSE_COLUMNS; tables, headings and code stay as they are."""
+    if part.startswith("```"):
+        return part
+    blocks = part.rstrip("\n").split("\n\n")
+    return "\n\n".join(block if block.startswith(("|", "#")) else _filled(block) for block in blocks) + "\n"
+
+
+def _filled(paragraph: str) -> str:
+    return fill(paragraph, PROSE_COLUMNS, break_long_words=False, break_on_hyphens=False)
+
+
 def rewritten(text: str) -> tuple[str, list[str]]:
     """Return a page with its parts as the code says them, and the names of these parts."""
     names: list[str] = []
 
     def write(found: re.Match[str]) -> str:
         names.append(found[2])
-        return f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}"
+        return f"{found[1]}\n{folded(PARTS[found[2]]())}\n{found[3]}"
 
     return PART.sub(write, text), names
 
