@@ -204,6 +204,12 @@ class APIError(LLMGateError):
         self.body = body
         self.retry = retry
 
+    def recast(self, kind: type[APIError], *, code: str | None = None, message: str | None = None) -> APIError:
+        """Return the same error as another class, with the code of that class; `message` replaces its own."""
+        made = kind(self.message if message is None else message)
+        vars(made).update({**vars(self), "message": made.message, "code": code})
+        return made
+
     @property
     def target(self) -> str:
         """Provider and model as one string, such as `openai/gpt-4o`; what cannot be printed is escaped."""

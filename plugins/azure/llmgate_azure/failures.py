@@ -30,17 +30,9 @@ def filtered(response: UpstreamResponse, error: errors.APIError) -> errors.APIEr
         return None
     found = ", ".join(_findings(inner))
     message = f"{error.message} (found: {found})" if found else error.message
-    return errors.ContentPolicyViolationError(
-        message,
-        status_code=error.status_code,
-        code="content_filter",
-        type=error.type or VIOLATION,
-        param=error.param,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        body=error.body,
-        response_headers=error.response_headers,
-    )
+    made = error.recast(errors.ContentPolicyViolationError, code="content_filter", message=message)
+    made.type = made.type or VIOLATION
+    return made
 
 
 def _fields(response: UpstreamResponse) -> Mapping[str, Any]:

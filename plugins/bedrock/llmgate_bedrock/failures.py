@@ -52,18 +52,7 @@ def mapped_error(response: UpstreamResponse, error: errors.APIError) -> errors.A
         error.retry = True
     if kind is None or type(error) is kind:
         return error
-    made = kind(
-        error.message,
-        status_code=error.status_code,
-        code=None if kind is errors.ContextWindowExceededError else error.code,
-        type=error.type,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        body=error.body,
-        response_headers=error.response_headers,
-    )
-    made.retry = error.retry
-    return made
+    return error.recast(kind, code=None if kind is errors.ContextWindowExceededError else error.code)
 
 
 def error_of_exception(name: str, data: str) -> errors.APIError | None:

@@ -73,18 +73,8 @@ def _is_too_long(message: str) -> bool:
     return any(words in lower for words in TOO_LONG)
 
 
-def _too_long(error: errors.APIError) -> errors.ContextWindowExceededError:
-    return errors.ContextWindowExceededError(
-        error.message,
-        status_code=error.status_code,
-        code=CONTEXT_LENGTH,
-        type=error.type,
-        param=error.param,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        body=error.body,
-        response_headers=error.response_headers,
-    )
+def _too_long(error: errors.APIError) -> errors.APIError:
+    return error.recast(errors.ContextWindowExceededError, code=CONTEXT_LENGTH)
 
 
 def _body(response: UpstreamResponse) -> Mapping[str, Any]:

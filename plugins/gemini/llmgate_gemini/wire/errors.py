@@ -94,7 +94,7 @@ def _refined(said: JsonObject, error: errors.APIError) -> errors.APIError:
     reasons = {string(detail.get("reason")) for detail in details} - {""}
     kind = _class_of(reasons, error)
     if kind is not None:
-        error = _as(kind, error)
+        error = error.recast(kind)
     error.type = string(said.get("status")) or error.type
     error.code = None if kind is not None else next(iter(sorted(reasons)), None)
     if isinstance(error, errors.AuthenticationError):
@@ -112,21 +112,6 @@ def _class_of(reasons: set[str], error: errors.APIError) -> type[errors.APIError
     if reasons & KEY_REASONS or "api key not valid" in error.message.lower():
         return errors.AuthenticationError
     return errors.ContextWindowExceededError if CONTEXT.search(error.message) else None
-
-
-def _as(kind: type[errors.APIError], error: errors.APIError) -> errors.APIError:
-    """Return the same error as another class."""
-    return kind(
-        error.message,
-        status_code=error.status_code,
-        type=error.type,
-        param=error.param,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        body=error.body,
-        response_headers=error.response_headers,
-        retry=error.retry,
-    )
 
 
 def _retry_after(details: list[JsonObject]) -> float | None:
