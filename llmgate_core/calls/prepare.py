@@ -23,6 +23,7 @@ from llmgate_core.calls.call_request import (
 from llmgate_core.calls.counting import TokenCounters
 from llmgate_core.calls.credentials.store import CredentialStore
 from llmgate_core.calls.http_request import RequestBuilder, spliced
+from llmgate_core.calls.named_options import with_named_options
 from llmgate_core.calls.observers import CallObservers, RelayObservers, new_request_id
 from llmgate_core.calls.parameters import apply_params
 from llmgate_core.calls.prepared import FakeStream, PreparedCall
@@ -105,6 +106,8 @@ class CallPreparer:
             request.request_id = new_request_id()
         options = self.addresses.options(request.arguments)
         target = resolve_target(self.router, request, operation, options, self.counters)
+        if request.arguments:
+            options = with_named_options(request, target.plugin.info, options)
         base_model = options.passed.get("base_model")
         of_base: tuple[LedgerEntry, ...] = ()
         if base_model:

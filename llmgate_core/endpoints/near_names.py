@@ -14,7 +14,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.settings.near_name import near_name
 
-__all__ = ["near_misses"]
+__all__ = ["known_names", "near_misses"]
 
 ALWAYS_KNOWN = frozenset({"stream", "response_format", "text_format"})
 SENT_AS_THEY_ARE = frozenset({"images"})
@@ -26,14 +26,15 @@ CONVERTED_TO: Mapping[str, str] = MappingProxyType({"chat": "messages"})
 
 def near_misses(family: str, operation: str, arguments: Iterable[str]) -> tuple[LedgerEntry, ...]:
     """Return an entry for each argument whose name is nearly that of a parameter of the operation."""
-    known = _known_names(family, operation)
+    known = known_names(family, operation)
     unknown = [name for name in arguments if name not in known]
     entries = (_near_miss(family, operation, name) for name in unknown)
     return tuple(entry for entry in entries if entry is not None)
 
 
 @lru_cache(maxsize=64)
-def _known_names(family: str, operation: str) -> frozenset[str]:
+def known_names(family: str, operation: str) -> frozenset[str]:
+    """Return the names of the inputs and parameters that the API has for an operation of a family."""
     key = family if operation == "create" else f"{family}.{operation}"
     return (ALWAYS_KNOWN | SENT_AS_THEY_ARE).union(
         OPENAI_PARAMETERS.get(key, ()),
@@ -45,7 +46,7 @@ def _known_names(family: str, operation: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)  # bounded, because callers choose the names
 def _near_miss(family: str, operation: str, name: str) -> LedgerEntry | None:
-    near = near_name(name, _known_names(family, operation))
+    near = near_name(name, known_names(family, operation))
     if near is None:
         return None
     reason = f"the API has no parameter of this name; did you mean {near}?"

@@ -19,7 +19,7 @@ from llmgate_core.settings.api_keys import checked_key
 from llmgate_core.settings.base_url import completed_base_url, is_loopback, split_base_url, without_last_slash
 from llmgate_core.settings.call_options import OPTION_NAMES
 from llmgate_core.settings.environment import first_set, read_secret
-from llmgate_core.settings.foreign_arguments import refuse_foreign
+from llmgate_core.settings.foreign_arguments import SECRET_ARGUMENTS, refuse_foreign
 from llmgate_core.settings.key_owner import KeyOwner
 from llmgate_core.settings.policy import Policy
 from llmgate_core.settings.provider_options import (
@@ -111,7 +111,7 @@ class Destination:
 
 
 def hide_key(arguments: dict[str, Any]) -> None:
-    """Make the key and each of the provider's options a `Secret`, in place, so that no frame of a traceback shows it.
+    """Make the key, each provider option and each secret argument a `Secret`, in place: no traceback then shows it.
 
     Raises:
         ConfigError: the key or an option is not a string.
@@ -122,6 +122,9 @@ def hide_key(arguments: dict[str, Any]) -> None:
         arguments["api_key"] = secret_of(key)
     if arguments.get(PROVIDER_OPTIONS) is not None:
         arguments[PROVIDER_OPTIONS] = hidden_options(arguments.pop(PROVIDER_OPTIONS))
+    if not SECRET_ARGUMENTS.isdisjoint(arguments):
+        named = {name: value for name, value in arguments.items() if name in SECRET_ARGUMENTS}
+        arguments.update(hidden_options(named) or {})
 
 
 def secret_of(key: object) -> Secret | None:

@@ -24,7 +24,7 @@ from tests.support.refusing_upstream import refusing
 HI = [{"role": "user", "content": "hi"}]
 FIRST = {
     **{"databricks": {"host": "acme.example"}, "openai_compatible": {"host": "acme.example"}},
-    **{"snowflake": {"account": "acme"}, "cloudflare": {"account_id": "a1"}},
+    **{"snowflake": {"account_id": "acme"}, "cloudflare": {"account_id": "a1"}},
 }
 """Row -> options without which it has no URL."""
 PLACES = [(name, family) for name in row_names() for family in shipped_row(name).families]
@@ -176,7 +176,7 @@ def test_sarvams_key_has_a_header_of_its_own(upstream: FakeUpstream) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("cloudflare", "account_id"), ("snowflake", "account"), ("databricks", "host")]
+    ("name", "option"), [("cloudflare", "account_id"), ("snowflake", "account_id"), ("databricks", "host")]
 )
 def test_an_option_in_the_url_is_needed_and_may_not_leave_the_host(
     name: str, option: str, client: Client, monkeypatch: pytest.MonkeyPatch

@@ -40,6 +40,10 @@ def calls(tmp_path: Path) -> dict[str, Callable[[], Any]]:
     client, asynchronous = Client(settings=broken(tmp_path)), AsyncClient(settings=broken(tmp_path))
     return {
         "sync": lambda: client.completion("openai/gpt-4o", HI, api_key=KEY),
+        "option": lambda: client.completion("openai/gpt-4o", HI, client_secret=KEY),
+        "option of a function": lambda: llmgate_core.completion(
+            "openai/gpt-4o", HI, vertex_credentials=KEY, max_retries=-1
+        ),
         "async": lambda: asyncio.run(asynchronous.completion("openai/gpt-4o", HI, api_key=KEY)),
         "relay": lambda: asyncio.run(asynchronous.relay("chat", "openai/gpt-4o", {"messages": HI}, api_key=KEY)),
         "prepare": lambda: client.prepare("chat", "openai/gpt-4o", {"messages": HI}, {"api_key": KEY}),
