@@ -12,7 +12,7 @@ from llmgate_core import errors
 from llmgate_core.calls.explained import ExplainedRequest, StandIns, explained, fates
 from llmgate_core.calls.prepared import short_values
 from llmgate_core.calls.retry import is_worth_retrying
-from llmgate_core.catalogue.prices import ModelPrices, cost_of, units_of
+from llmgate_core.catalogue.prices import ModelPrices, cost_of, token_counts, units_of
 from llmgate_core.contract.form import FilePart, Multipart
 from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Limits, Timeouts
@@ -91,6 +91,7 @@ __all__ = [
     "say",
     "say_error",
     "short_values",
+    "token_counts",
     "units_of",
     "without_refused",
 ]

@@ -12,6 +12,6 @@ from __future__ import annotations
 from llmgate_core.catalogue.prices.cost import Cost
 from llmgate_core.catalogue.prices.model import ModelPrices, cost_of
 from llmgate_core.catalogue.prices.reported import reported_cost
-from llmgate_core.catalogue.prices.usage import billed_tier, units_of
+from llmgate_core.catalogue.prices.usage import billed_tier, token_counts, units_of
 
-__all__ = ["Cost", "ModelPrices", "billed_tier", "cost_of", "reported_cost", "units_of"]
+__all__ = ["Cost", "ModelPrices", "billed_tier", "cost_of", "reported_cost", "token_counts", "units_of"]

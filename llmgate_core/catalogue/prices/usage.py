@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TIERS", "UNITS_IN_USAGE", "billed_tier", "token_fields", "units_of"]
+__all__ = ["TIERS", "UNITS_IN_USAGE", "billed_tier", "token_counts", "token_fields", "units_of"]
 
 TIERS: Mapping[str | None, str] = MappingProxyType(
     {
@@ -48,6 +48,18 @@ def billed_tier(answered: Any, usage: Any, asked: Any) -> str | None:
     if in_usage and isinstance(in_usage, str):
         return in_usage
     return asked if asked and isinstance(asked, str) else None
+
+
+def token_counts(usage: Any) -> tuple[int | None, int | None]:
+    """Return how many tokens an answer has read, cached ones included, and written; None for what is not known."""
+    if not isinstance(usage, Mapping):
+        return None, None
+    read, written = token_fields(usage)[:2]
+    return _count_of(read), _count_of(written)
+
+
+def _count_of(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def token_fields(usage: Mapping[str, Any]) -> tuple[Any, Any, Any, Any]:

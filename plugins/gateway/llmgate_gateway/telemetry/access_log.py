@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final, Literal
 
-from llmgate_core.serving import ENDPOINTS, FAMILIES, decode, encode
+from llmgate_core.serving import ENDPOINTS, FAMILIES, decode, encode, token_counts
 from llmgate_gateway.config.litellm.fates import request_params
 from llmgate_gateway.config.schema.general import FORWARDED_PATHS
 from llmgate_gateway.telemetry.log_writer import LineWriter
@@ -45,10 +45,7 @@ OWN_PATHS = (
     *("v1", "models", "livez", "readyz", "docs", "metrics", "openapi.json", "explain"),
     *("health", "liveliness", "liveness", "readiness", "openai", "deployments", "anthropic"),
 )
-TOKENS = (
-    ("input_tokens", ("prompt_tokens", "input_tokens")),
-    ("output_tokens", ("completion_tokens", "output_tokens")),
-)
+TOKENS = ("input_tokens", "output_tokens")
 
 
 class AccessLog:
@@ -205,14 +202,9 @@ def _json_string(value: str, limit: int = MAX_CHARACTERS) -> str:
 
 def _tokens(usage: Any) -> str:
     fields = ""
-    if isinstance(usage, Mapping):
-        for name, spellings in TOKENS:
-            for spelling in spellings:
-                count = usage.get(spelling)
-                if count is not None:
-                    if type(count) is int and 0 <= count <= MAX_TOKENS:
-                        fields += f',"{name}":{count}'
-                    break
+    for name, count in zip(TOKENS, token_counts(usage), strict=True):
+        if count is not None and count <= MAX_TOKENS:
+            fields += f',"{name}":{count}'
     return fields
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from llmgate_core.serving import token_counts
 from llmgate_gateway.telemetry.record import RequestRecord
 from llmgate_gateway.telemetry.shared_memory import BLOCK_NUMBERS, MAX_SERIES, OTHER, Labels, SharedValues
 
@@ -107,16 +108,11 @@ class Metrics:
         numbers = self._numbers
         usage = record.usage
         if isinstance(usage, Mapping):
-            tokens = usage.get("prompt_tokens")
-            if tokens is None:
-                tokens = usage.get("input_tokens")
-            if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
-                numbers[at + INPUT_TOKENS] += tokens
-            tokens = usage.get("completion_tokens")
-            if tokens is None:
-                tokens = usage.get("output_tokens")
-            if type(tokens) is int and 0 < tokens <= MAX_TOKENS:
-                numbers[at + OUTPUT_TOKENS] += tokens
+            read, written = token_counts(usage)
+            if read is not None and read <= MAX_TOKENS:
+                numbers[at + INPUT_TOKENS] += read
+            if written is not None and written <= MAX_TOKENS:
+                numbers[at + OUTPUT_TOKENS] += written
         elif record.status == OK and record.provider is not None and _is_counted(record):
             numbers[at + WITHOUT_USAGE] += 1.0
             numbers[at + EVENTS_WITHOUT_USAGE] += record.upstream_events

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from llmgate_core.serving import errors, install_command
+from llmgate_core.serving import errors, install_command, token_counts
 from llmgate_gateway.telemetry.record import RequestRecord
 
 if TYPE_CHECKING:
@@ -106,15 +106,13 @@ class Tracer:
 
 def _attributes(record: RequestRecord) -> dict[str, Any]:
     family = record.family or "request"
-    usage = record.usage if isinstance(record.usage, Mapping) else {}
-    input_tokens = usage.get("prompt_tokens", usage.get("input_tokens"))
-    output_tokens = usage.get("completion_tokens", usage.get("output_tokens"))
+    input_tokens, output_tokens = token_counts(record.usage)
     attributes = {
         "gen_ai.operation.name": OPERATIONS.get(family, family),
         "gen_ai.provider.name": record.provider,
         "gen_ai.request.model": record.model or record.requested_model,
-        "gen_ai.usage.input_tokens": input_tokens if type(input_tokens) is int and input_tokens >= 0 else None,
-        "gen_ai.usage.output_tokens": output_tokens if type(output_tokens) is int and output_tokens >= 0 else None,
+        "gen_ai.usage.input_tokens": input_tokens,
+        "gen_ai.usage.output_tokens": output_tokens,
         "error.type": None if record.outcome == "finished" else record.error_code or record.outcome,
         "http.request.method": record.method,
         "http.response.status_code": record.status,

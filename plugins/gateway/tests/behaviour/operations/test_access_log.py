@@ -43,7 +43,7 @@ def test_a_line_says_all_that_an_operator_asks() -> None:
         events=20,
         first_byte_seconds=0.1234,
         total_seconds=1.5,
-        usage={"prompt_tokens": 12, "completion_tokens": 5},
+        usage={"input_tokens": 2, "cache_creation_input_tokens": 10, "output_tokens": 5},
         cost=0.00125,
         ledger=(LedgerEntry("temperature", "dropped", "not taken", lossy=True),),
         upstream_request_id="req_up",

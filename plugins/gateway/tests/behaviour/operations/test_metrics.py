@@ -100,7 +100,8 @@ def test_times_tokens_and_cost_are_summed() -> None:
     metrics = Metrics()
     usage = {"prompt_tokens": 10, "completion_tokens": 5}
     metrics.observe(a_record(usage=usage, cost=0.25, first_byte_seconds=0.06, total_seconds=0.6))
-    metrics.observe(a_record(usage={"input_tokens": 3, "output_tokens": 4}, cost=0.5, total_seconds=1000.0))
+    of_message = {"input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 4}
+    metrics.observe(a_record(usage=of_message, cost=0.5, total_seconds=1000.0))
     assert value(metrics, "llmgate_input_tokens_total") == 13
     assert value(metrics, "llmgate_output_tokens_total") == 9
     assert value(metrics, "llmgate_cost_usd_total") == 0.75

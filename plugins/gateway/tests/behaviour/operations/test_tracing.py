@@ -39,7 +39,8 @@ def a_record(**fields: Any) -> RequestRecord:
 
 
 def test_a_call_is_one_span_named_and_labelled_by_the_conventions(tracer: Tracer, spans: InMemorySpanExporter) -> None:
-    record = a_record(usage={"prompt_tokens": 3, "completion_tokens": 2}, deployment="m", cost=0.5, stream=True)
+    usage = {"input_tokens": 0, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 1, "output_tokens": 2}
+    record = a_record(usage=usage, deployment="m", cost=0.5, stream=True)
     tracer.begin(record)
     tracer.observe(record)
     (span,) = spans.get_finished_spans()
