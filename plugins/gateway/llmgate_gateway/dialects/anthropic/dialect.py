@@ -13,6 +13,7 @@ from llmgate_core.serving import decode
 from llmgate_gateway.calls.contract import Answer, GatewayCall
 from llmgate_gateway.dialects.anthropic.decode import decode_call
 from llmgate_gateway.dialects.anthropic.errors import error_event, error_reply
+from llmgate_gateway.dialects.anthropic.limits import own_names
 from llmgate_gateway.dialects.anthropic.models import MAX_LIMIT, model_page, model_reply
 from llmgate_gateway.dialects.anthropic.routes import anthropic_routes, is_of_anthropic_client
 from llmgate_gateway.http.responses import ErrorFacts, Reply
@@ -44,6 +45,7 @@ class AnthropicDialect:
 
     def encode(self, call: GatewayCall, answer: Answer) -> Answer:
         """Return the answer; the number of tokens says in a header whether it is an estimate."""
+        answer = replace(answer, headers=own_names(answer.headers))
         if call.operation == "count_tokens" and isinstance(answer.body, bytes) and b"is_estimate" in answer.body:
             count = decode(answer.body)
             if isinstance(count, dict) and count.get("is_estimate") is True:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from llmgate_core.serving import encode
+from llmgate_gateway.dialects.anthropic.limits import own_names
 from llmgate_gateway.http.responses import ErrorFacts, Reply, json_reply
 
 __all__ = ["error_event", "error_reply"]
@@ -38,7 +39,7 @@ TOO_LONG_WORDS: Final = "prompt is too long"
 
 def error_reply(error: ErrorFacts) -> Reply:
     """Return the response for an error."""
-    return json_reply(_body(error), error.status, error.headers)
+    return json_reply(_body(error), error.status, own_names(error.headers))
 
 
 def error_event(error: ErrorFacts) -> bytes:

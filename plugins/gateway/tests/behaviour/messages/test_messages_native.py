@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from llmgate_core.serving import token_counts
 from llmgate_core.testing import Answer
 from tests.support.messages_events import checked_message, events_of
 from tests.support.messages_upstream import SSE, failed, message, message_events, stream_of
@@ -118,12 +120,34 @@ def test_an_error_before_the_start_keeps_its_status(gateway: RunningGateway, ups
     assert (answer.headers["retry-after"], answer.headers["request-id"]) == ("3", "req_up")
 
 
-def test_the_limits_of_the_upstream_are_shown(gateway: RunningGateway, upstream: Any) -> None:
-    limits = {"anthropic_ratelimit_requests_remaining": "7", "request_id": "req_up", "set_cookie": "a=b"}
-    upstream.answers.append(Answer.json(message({"type": "text", "text": "Hi"}), **limits))
-    answer = gateway.post("/v1/messages", ASKED)
-    assert answer.headers["anthropic-ratelimit-requests-remaining"] == "7"
+@pytest.mark.parametrize("name", ["claude-native", "claude-itself"])
+@pytest.mark.parametrize("kind", ["whole", "stream", "error"])
+def test_the_limits_of_the_upstream_keep_the_names_that_its_clients_read(
+    gateway: RunningGateway, upstream: Any, name: str, kind: str
+) -> None:
+    limits = {
+        "anthropic-ratelimit-requests-limit": "50",
+        "anthropic-ratelimit-requests-remaining": "7",
+        "anthropic-ratelimit-input-tokens-reset": "2026-11-29T16:00:00Z",
+        "anthropic-ratelimit-tokens-remaining": "1000",
+    }
+    whole = message({"type": "text", "text": "Hi"})
+    sent = {
+        "whole": lambda: Answer.json(whole),
+        "stream": lambda: Answer(200, stream_of(message_events(whole)), SSE),
+        "error": lambda: failed(429, "rate_limit_error"),
+    }[kind]()
+    upstream.answers.append(replace(sent, headers={**sent.headers, **limits, "set-cookie": "a=b"}))
+    answer = gateway.post("/v1/messages", {**ASKED, "model": name, "stream": kind == "stream"})
+    assert {name: value for name, value in answer.headers.items() if "ratelimit" in name} == limits
     assert "set-cookie" not in answer.headers
+
+
+def test_the_log_metrics_and_traces_count_what_was_cached_too(gateway: RunningGateway) -> None:
+    gateway.post("/v1/messages", ASKED)
+    gateway.post("/v1/messages", {**ASKED, "stream": True})
+    for record in gateway.wait_records(2):
+        assert token_counts(record.usage) == (20, 7)
 
 
 def test_tokens_are_counted_by_the_upstream(gateway: RunningGateway, upstream: Any) -> None:
