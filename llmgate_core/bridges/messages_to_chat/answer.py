@@ -99,6 +99,9 @@ class Ending:
             ledger.emulated("finish_reason", f"{finish!r:.80} is not one of chat's; shown as 'end_turn'")
         reason = STOP_REASONS[finish] if known else "end_turn"
         sequence = next(filter(self._is_stop, map(choice.get, STOP_FIELDS)), None)
+        if reason == "tool_use" and not has_calls:
+            ledger.emulated("finish_reason", f"{finish!r:.80} without a call is shown as 'end_turn'")
+            reason = "end_turn"
         if reason == "end_turn" and has_calls:
             reason = "tool_use"
         elif reason == "end_turn" and refusal:

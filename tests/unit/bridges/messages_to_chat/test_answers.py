@@ -111,8 +111,8 @@ def test_the_events_of_an_answer_with_everything() -> None:
     [
         ("stop", "end_turn"),
         ("length", "max_tokens"),
-        ("tool_calls", "tool_use"),
-        ("function_call", "tool_use"),
+        ("tool_calls", "end_turn"),
+        ("function_call", "end_turn"),
         ("content_filter", "refusal"),
         ("weird", "end_turn"),
         (None, "end_turn"),
@@ -122,6 +122,16 @@ def test_each_finish_reason(finish: str | None, reason: str) -> None:
     assert whole(completion(finish, content="x"))["stop_reason"] == reason
     delta = streamed([chunk(content="x"), chunk(finish)])[-2]["delta"]
     assert delta["stop_reason"] == reason
+
+
+@pytest.mark.parametrize("finish", ["tool_calls", "function_call", "stop", None])
+def test_tool_use_is_the_reason_if_there_is_a_call(finish: str | None) -> None:
+    """Without one a client has no result to send, and its loop never ends."""
+    call = function("call_1", "{}")
+    assert whole(completion(finish, tool_calls=[call]))["stop_reason"] == "tool_use"
+    chunks = [chunk(tool_calls=[{"index": 0, **call}]), chunk(finish)]
+    assert streamed(chunks)[-2]["delta"]["stop_reason"] == "tool_use"
+    assert "finish_reason" in [entry.parameter for entry in message_object(CALL, ROUTE, completion("tool_calls")).ledger]
 
 
 def test_a_stop_sequence_is_named_where_the_server_says_which() -> None:
