@@ -30,7 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the Hypothesis profile of the depth, before a test module reads it."""
+    """Load the Hypothesis profile of the depth, before a test module reads it, and forget this machine's keys."""
+    from tests.support.machine_variables import forget_providers  # after the registration above
+
+    forget_providers()
     for depth, examples in MAX_EXAMPLES.items():
         settings.register_profile(depth, max_examples=examples, deadline=None, database=None)
     settings.load_profile(config.getoption("--depth"))

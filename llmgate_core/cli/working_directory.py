@@ -13,7 +13,7 @@ from llmgate_core.client.sync_client import Client
 from llmgate_core.contract.provider import ProviderInfo
 from llmgate_core.errors import LLMGateError
 
-__all__ = ["trusted_variables"]
+__all__ = ["installed_providers", "trusted_variables"]
 
 HARMLESS = frozenset({"LLMGATE_LOCAL_QUIET"})
 
@@ -28,7 +28,7 @@ def trusted_variables(variables: Mapping[str, str], *, brings_key: bool) -> dict
     harmless = HARMLESS & variables.keys()
     if harmless == variables.keys():
         return dict(variables)
-    providers = tuple(_installed_providers())
+    providers = tuple(installed_providers())
     keys = {name for provider in providers for name in provider.key_variables} & variables.keys()
     companions = set() if brings_key else _companions(variables, providers)
     return {name: value for name, value in variables.items() if name in harmless | keys | companions}
@@ -47,7 +47,7 @@ def _companions(variables: Mapping[str, str], providers: tuple[ProviderInfo, ...
     }
 
 
-def _installed_providers() -> Iterator[ProviderInfo]:
+def installed_providers() -> Iterator[ProviderInfo]:
     """Yield what every plugin that is installed and allowed, or declared, says of its provider; imports them."""
     try:
         plugins = Client().preparer.plugins
