@@ -14,7 +14,7 @@ UV := build/uv/bin/uv
 PEERS := build/peers
 CLAUDE := build/claude-code
 CLAUDE_VERSION := 2.1.332
-EXTRAS := --extra embeddings --extra transcription --extra otel
+EXTRAS := $(patsubst %,--extra %,embeddings transcription otel tokens botocore certificate identity service-account google-auth)
 LOWEST := build/lowest
 ATHERIS := build/atheris
 # The frameworks that our tests drive, generated reference pages and attribute names follow the newest releases.
