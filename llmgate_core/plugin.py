@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmgate_core import errors
+from llmgate_core.bridges.fields import count_of, string_of
 from llmgate_core.catalogue.providers import provider_info
 from llmgate_core.catalogue.rules import effort_of, judge_metadata, source_of
 from llmgate_core.catalogue.rules import judge as judge_by_catalogue
@@ -58,6 +59,7 @@ from llmgate_core.endpoints.chat_parameters import judge_chat
 from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.file_tables import OPENAI_FILES, OPENAI_REQUIREMENTS
 from llmgate_core.endpoints.files import FileInput
+from llmgate_core.endpoints.given import arguments_of, given_list, given_object, given_string, object_at
 from llmgate_core.endpoints.openai import endpoint_request, path_segment
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.endpoints.transcripts import read_transcript
@@ -135,13 +137,18 @@ __all__ = [
     "UpstreamRequest",
     "UpstreamResponse",
     "ValueRule",
+    "arguments_of",
     "as_form",
+    "count_of",
     "decode",
     "effort_of",
     "encode",
     "endpoint_request",
     "error_of_object",
     "errors",
+    "given_list",
+    "given_object",
+    "given_string",
     "hookimpl",
     "install_command",
     "judge_by_catalogue",
@@ -149,11 +156,13 @@ __all__ = [
     "judge_metadata",
     "judge_value",
     "map_strings",
+    "object_at",
     "path_segment",
     "provider_info",
     "read_transcript",
     "say_error",
     "source_of",
+    "string_of",
 ]
 
 

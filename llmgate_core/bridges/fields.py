@@ -12,11 +12,16 @@ from typing import Any
 
 from llmgate_core.json_codec import encode
 
-__all__ = ["list_of", "listed", "object_of", "objects_of", "other_fields", "string_of", "text_of_value"]
+__all__ = ["count_of", "list_of", "listed", "object_of", "objects_of", "other_fields", "string_of", "text_of_value"]
 
 MAX_NAMES = 8
 MAX_NAME_CHARACTERS = 40
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def count_of(value: Any) -> int:
+    """Return `value` if it is a count, or else 0."""
+    return value if type(value) is int and value > 0 else 0
 
 
 def list_of(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.bridges.fields import list_of, object_of, string_of
+from llmgate_core.bridges.fields import count_of, list_of, object_of, string_of
 from llmgate_core.bridges.messages_to_chat.tool_ids import tool_use_id
 from llmgate_core.bridges.messages_to_chat.values import SERVICE_TIERS, STOP_REASONS
 from llmgate_core.contract.call import Call, JsonObject, Route
@@ -46,17 +46,17 @@ def message_usage(usage: Any, tier: Any) -> JsonObject:
     Without a usage every count is zero, since clients cannot read a message without them.
     """
     counted, details = object_of(usage), object_of(object_of(usage).get("prompt_tokens_details"))
-    cached, written = _count(details.get("cached_tokens")), _count(details.get("cache_write_tokens"))
-    longer = _count(details.get("cache_write_1h_tokens"))
+    cached, written = count_of(details.get("cached_tokens")), count_of(details.get("cache_write_tokens"))
+    longer = count_of(details.get("cache_write_1h_tokens"))
     converted: JsonObject = {
-        "input_tokens": max(_count(counted.get("prompt_tokens")) - cached - written, 0),
+        "input_tokens": max(count_of(counted.get("prompt_tokens")) - cached - written, 0),
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": cached,
         "cache_creation": {
             "ephemeral_5m_input_tokens": max(written - longer, 0),
             "ephemeral_1h_input_tokens": longer,
         },
-        "output_tokens": _count(counted.get("completion_tokens")),
+        "output_tokens": count_of(counted.get("completion_tokens")),
         "service_tier": SERVICE_TIERS.get(string_of(tier), "standard"),
     }
     thought = object_of(counted.get("completion_tokens_details")).get("reasoning_tokens")
@@ -71,10 +71,6 @@ def delta_usage(usage: Mapping[str, Any]) -> JsonObject:
     if "output_tokens_details" in usage:
         counts["output_tokens_details"] = usage["output_tokens_details"]
     return counts
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and value > 0 else 0
 
 
 class Ending:

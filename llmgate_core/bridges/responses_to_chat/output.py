@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from llmgate_core.bridges.fields import object_of, objects_of, other_fields, string_of, text_of_value
+from llmgate_core.bridges.fields import count_of, object_of, objects_of, other_fields, string_of, text_of_value
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.json_codec import decode
@@ -169,7 +169,7 @@ def usage_of(usage: Any) -> JsonObject | None:
     """Return chat's usage under the names of the Responses API; unknown details are zero, unknown fields are kept."""
     if not isinstance(usage, Mapping) or not usage:  # never zeros for counts that did not come
         return None
-    input_tokens, output_tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    input_tokens, output_tokens = count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens"))
     return {
         **other_fields(usage, USAGE_FIELDS),
         "input_tokens": input_tokens,
@@ -180,12 +180,8 @@ def usage_of(usage: Any) -> JsonObject | None:
         },
         "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0, **_given(object_of(usage.get("completion_tokens_details")))},
-        "total_tokens": _count(usage.get("total_tokens")) or input_tokens + output_tokens,
+        "total_tokens": count_of(usage.get("total_tokens")) or input_tokens + output_tokens,
     }
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def text_of(message: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.fields import objects, string
-from llmgate_core.plugin import JsonObject
+from llmgate_anthropic.wire.fields import objects
+from llmgate_core.plugin import JsonObject, string_of
 
 __all__ = ["annotations_of"]
 
@@ -23,14 +23,14 @@ URL_OF: Mapping[str, str] = MappingProxyType({"web_search_result_location": "url
 
 def annotations_of(block: Mapping[str, Any], start: int) -> list[JsonObject]:
     """Return the annotations of one text block, which begins at `start` of the content."""
-    end = start + len(string(block.get("text")))
+    end = start + len(string_of(block.get("text")))
     return [found for citation in objects(block.get("citations")) if (found := _annotation(citation, start, end))]
 
 
 def _annotation(citation: Mapping[str, Any], start: int, end: int) -> JsonObject | None:
     kind = citation.get("type")
-    url = string(citation.get(URL_OF[kind])) if isinstance(kind, str) and kind in URL_OF else ""
+    url = string_of(citation.get(URL_OF[kind])) if isinstance(kind, str) and kind in URL_OF else ""
     if not url.startswith(("https://", "http://")):
         return None
-    cited = {"url": url, "title": string(citation.get("title")), "start_index": start, "end_index": end}
+    cited = {"url": url, "title": string_of(citation.get("title")), "start_index": start, "end_index": end}
     return {"type": "url_citation", "url_citation": cited}

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.fields import list_field, object_of, wanted
 from llmgate_anthropic.wire.names import ToolNames, sent_id
 from llmgate_anthropic.wire.parts import PartReader, is_blank
 from llmgate_anthropic.wire.thoughts import CALL_FIELDS, OWN, kept_blocks, signed_items
 from llmgate_anthropic.wire.traits import Traits
-from llmgate_core.plugin import JsonObject, Ledger, Route, decode
+from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_string, object_at
 
 __all__ = ["Conversation"]
 
@@ -58,7 +57,7 @@ class Conversation:
             raise self._route.bad_request("messages", f"messages must be a list, not {type(messages).__name__}")
         for index, message in enumerate(messages):
             place = f"messages[{index}]"
-            role = wanted(object_of(message, place, self._route), "role", str, place, self._route)
+            role = given_string(message, "role", self._route, place)
             read = _READ.get("system" if role in SYSTEM else role)
             if read is None:
                 raise self._route.bad_request("messages", f"{place}.role is not known: {role!r:.40}")
@@ -93,7 +92,7 @@ class Conversation:
 
     def _content(self, message: Mapping[str, Any], place: str) -> list[JsonObject]:
         """Return the blocks of a message; its own `cache_control` goes to the last of them."""
-        blocks = self._parts.blocks(message.get("content"), f"{place}.content")
+        blocks = self._parts.blocks(message, place)
         if message.get("cache_control") is not None and blocks:
             blocks[-1] = {**blocks[-1], "cache_control": message["cache_control"]}
         return blocks
@@ -118,7 +117,7 @@ class Conversation:
         self._add("user", self._content(message, place))
 
     def _tool(self, message: Mapping[str, Any], place: str) -> None:
-        self._add_result(wanted(message, "tool_call_id", str, place, self._route), message, place)
+        self._add_result(given_string(message, "tool_call_id", self._route, place), message, place)
 
     def _function(self, message: Mapping[str, Any], place: str) -> None:
         if not self._legacy:
@@ -131,7 +130,7 @@ class Conversation:
         if isinstance(content, str):
             if content:
                 result["content"] = content
-        elif blocks := self._parts.blocks(content, f"{place}.content"):
+        elif blocks := self._parts.blocks(message, place):
             result["content"] = blocks
         for name in ("is_error", "cache_control"):
             if message.get(name) is not None:
@@ -139,7 +138,7 @@ class Conversation:
         self._add("user", [result])
 
     def _assistant(self, message: Mapping[str, Any], place: str) -> None:
-        items = list_field(message, "reasoning_items", place, self._route)
+        items = given_list(message, "reasoning_items", self._route, place)
         signed = signed_items(message, items, self._ledger)
         content = self._content(message, place)
         if isinstance(refusal := message.get("refusal"), str) and not is_blank(refusal):
@@ -158,7 +157,7 @@ class Conversation:
         return [block for block in blocks if block["type"] != "text" or not is_blank(block["text"])]
 
     def _calls(self, message: Mapping[str, Any], place: str) -> list[JsonObject]:
-        calls = list_field(message, "tool_calls", place, self._route)
+        calls = given_list(message, "tool_calls", self._route, place)
         blocks = [self._call(call, f"{place}.tool_calls[{index}]") for index, call in enumerate(calls)]
         if message.get("function_call"):
             call_id = f"call_of_{place.replace('[', '_').rstrip(']')}"
@@ -168,9 +167,9 @@ class Conversation:
         return blocks
 
     def _call(self, call: Any, place: str) -> JsonObject:
-        if object_of(call, place, self._route).get("type", "function") != "function":
+        if object_at(place, call, self._route).get("type", "function") != "function":
             raise self._ledger.refuse("messages", f"{place} is not the call of a function")
-        call_id = wanted(call, "id", str, place, self._route)
+        call_id = given_string(call, "id", self._route, place)
         block = self._use(call_id, call.get("function"), f"{place}.function")
         own = call.get(OWN)
         further = {name: own[name] for name in own if name not in CALL_FIELDS} if isinstance(own, Mapping) else {}
@@ -179,24 +178,17 @@ class Conversation:
         return {**further, **block}
 
     def _use(self, call_id: str, function: Any, place: str) -> JsonObject:
-        name = wanted(object_of(function, place, self._route), "name", str, place, self._route)
-        given = self._arguments(function.get("arguments"), place)
+        name = given_string(function, "name", self._route, place)
+        given = self._arguments(function, place)
         return {"type": "tool_use", "id": sent_id(call_id), "name": self._names.send(name), "input": given}
 
-    def _arguments(self, arguments: Any, place: str) -> JsonObject:
+    def _arguments(self, function: Mapping[str, Any], place: str) -> JsonObject:
         """Return the arguments of a call as an object; other text as one, if the policy allows that."""
-        if isinstance(arguments, Mapping):
-            return dict(arguments)
-        if not isinstance(arguments, (str, type(None))):
-            raise self._route.bad_request("messages", f"{place}.arguments must be a string of JSON")
-        try:
-            parsed = decode(arguments) if arguments else {}
-        except ValueError:
-            parsed = None
-        if isinstance(parsed, dict):
+        if (parsed := arguments_of(function)) is not None:
             return parsed
+        text = given_string(function, "arguments", self._route, place)
         self._ledger.unsupported("messages", "the arguments of a call must be a JSON object in the Messages API")
-        return {"_raw": arguments}
+        return {"_raw": text}
 
 
 _READ: Mapping[str, Callable[[Conversation, Mapping[str, Any], str], None]] = MappingProxyType(

@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.fields import item_list, object_of, wanted
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_string, object_at
 
 __all__ = ["NATIVE_BLOCKS", "PartReader", "is_blank"]
 
@@ -57,25 +56,23 @@ class PartReader:
         self._route = route
         self._ledger = ledger
 
-    def blocks(self, content: Any, place: str) -> list[JsonObject]:
-        """Return a string, or a list of parts, as blocks; None has none.
+    def blocks(self, message: Mapping[str, Any], place: str) -> list[JsonObject]:
+        """Return the content of a message, a string or a list of parts, as blocks; None has none.
 
         Raises:
             BadRequestError: a part is malformed. UnsupportedParamsError: the upstream has no such part.
         """
-        if content is None:
-            return []
-        if isinstance(content, str):
-            return self._text({"text": content}, place)
+        if isinstance(message.get("content"), str):
+            return self._text({"text": message["content"]}, f"{place}.content")
         found: list[JsonObject] = []
-        for index, part in enumerate(item_list(content, place, self._route)):
-            found += self._of_part(part, f"{place}[{index}]")
+        for index, part in enumerate(given_list(message, "content", self._route, place)):
+            found += self._of_part(part, f"{place}.content[{index}]")
         return found
 
     def _of_part(self, part: Any, place: str) -> list[JsonObject]:
         if isinstance(part, str):  # a list may hold plain strings
             return self._text({"text": part}, place)
-        kind = wanted(part, "type", str, place, self._route)
+        kind = given_string(part, "type", self._route, place)
         if kind in NATIVE_BLOCKS or kind.endswith("_tool_result"):
             return [dict(part)]
         if kind in UNSUPPORTED:
@@ -86,23 +83,23 @@ class PartReader:
         return convert(self, part, place)
 
     def _text(self, part: Mapping[str, Any], place: str) -> list[JsonObject]:
-        text = wanted(part, "text", str, place, self._route)
+        text = given_string(part, "text", self._route, place)
         if is_blank(text):
             self._ledger.dropped("messages", "an empty text is left out: the Messages API refuses it")
             return []
         return [{"type": "text", "text": text, **kept(part)}]
 
     def _refusal(self, part: Mapping[str, Any], place: str) -> list[JsonObject]:
-        return self._text({"text": wanted(part, "refusal", str, place, self._route)}, place)
+        return self._text({"text": given_string(part, "refusal", self._route, place)}, place)
 
     def _picture(self, part: Mapping[str, Any], place: str) -> list[JsonObject]:
         image = part.get("image_url")
         if isinstance(image, str):
             image = {"url": image}
-        image = object_of(image, f"{place}.image_url", self._route)
+        image = object_at(f"{place}.image_url", image, self._route)
         if image.get("detail") not in (None, "auto"):
             self._ledger.lost("messages", "the detail of a picture cannot be chosen in the Messages API")
-        url = wanted(image, "url", str, f"{place}.image_url", self._route)
+        url = given_string(image, "url", self._route, f"{place}.image_url")
         return [{"type": "image", "source": self._picture_source(url, place), **kept(part)}]
 
     def _picture_source(self, url: str, place: str) -> JsonObject:
@@ -119,13 +116,13 @@ class PartReader:
         return {"type": "url", "url": url}
 
     def _file(self, part: Mapping[str, Any], place: str) -> list[JsonObject]:
-        file = object_of(part.get("file"), f"{place}.file", self._route)
+        file = object_at(f"{place}.file", part.get("file"), self._route)
         where = f"{place}.file"
         if file.get("file_id") is not None:
             return [
-                self._document(file, part, self._file_source(wanted(file, "file_id", str, where, self._route), place))
+                self._document(file, part, self._file_source(given_string(file, "file_id", self._route, where), place))
             ]
-        data = wanted(file, "file_data", str, where, self._route)
+        data = given_string(file, "file_data", self._route, where)
         if not data.startswith("data:"):
             raise self._route.bad_request("messages", f"{where}.file_data must be a data URL")
         kind, content = self._data_url(data, where)

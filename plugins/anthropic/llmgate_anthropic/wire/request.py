@@ -240,11 +240,11 @@ def _tier(draft: _Draft, name: str, value: Any) -> None:
 
 
 def _tools(draft: _Draft, name: str, value: Any) -> None:
-    draft.tools += read_tools(value, draft.names, draft.ledger, draft.route)
+    draft.tools += read_tools(draft.body, draft.names, draft.ledger, draft.route)
 
 
 def _functions(draft: _Draft, name: str, value: Any) -> None:
-    draft.tools += read_functions(value, draft.names, draft.ledger, draft.route)
+    draft.tools += read_functions(draft.body, draft.names, draft.ledger, draft.route)
 
 
 def _web_search(draft: _Draft, name: str, value: Any) -> None:

@@ -13,14 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_anthropic.wire.citations import annotations_of
-from llmgate_anthropic.wire.fields import objects, string
+from llmgate_anthropic.wire.fields import objects
 from llmgate_anthropic.wire.formats import JSON_TOOL, emulates_format
 from llmgate_anthropic.wire.names import ToolNames
 from llmgate_anthropic.wire.params import SOURCE
 from llmgate_anthropic.wire.thoughts import BLOCKS, CALL_FIELDS, OWN, is_carried
 from llmgate_anthropic.wire.traits import traits_of
 from llmgate_anthropic.wire.usage import chat_usage
-from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, UpstreamResponse, encode, errors
+from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, UpstreamResponse, encode, errors, string_of
 
 __all__ = [
     "FINISH_REASONS",
@@ -116,14 +116,14 @@ def _message(blocks: list[JsonObject], said: Mapping[str, Any], reading: Reading
         kind = block.get("type")
         if kind == "text":
             annotations += annotations_of(block, length)
-            texts.append(string(block.get("text")))
+            texts.append(string_of(block.get("text")))
             length += len(texts[-1])
         elif kind == "tool_use" and reading.is_content(block):
             texts.append(json_of(block))
         elif kind == "tool_use":
             calls.append(tool_call(block, reading, json_of(block)))
         elif kind == "thinking":
-            thoughts.append(string(block.get("thinking")))
+            thoughts.append(string_of(block.get("thinking")))
     message: JsonObject = {"role": "assistant", "content": "".join(texts) or None}
     if calls:
         message["tool_calls"] = calls
@@ -163,7 +163,7 @@ def side_fields(blocks: list[JsonObject], said: Mapping[str, Any]) -> JsonObject
 
 def _refusal(said: Mapping[str, Any]) -> str:
     details = said.get("stop_details")
-    explained = string(details.get("explanation")) if isinstance(details, Mapping) else ""
+    explained = string_of(details.get("explanation")) if isinstance(details, Mapping) else ""
     return explained or "the model refused to answer"
 
 
@@ -184,9 +184,9 @@ def _rank(block: Mapping[str, Any]) -> int | None:
 
 def tool_call(block: Mapping[str, Any], reading: Reading, arguments: str) -> JsonObject:
     """Return the tool call of a block; fields that chat has not, such as the `caller`, stay beside it and come back."""
-    name = reading.names.restore(string(block.get("name")))
+    name = reading.names.restore(string_of(block.get("name")))
     function = {"name": name, "arguments": arguments}
-    call: JsonObject = {"id": string(block.get("id")), "type": "function", "function": function}
+    call: JsonObject = {"id": string_of(block.get("id")), "type": "function", "function": function}
     if further := {field: value for field, value in block.items() if field not in CALL_FIELDS and value is not None}:
         call[OWN] = further
     return call

@@ -14,12 +14,11 @@ from typing import Any
 
 from llmgate_anthropic.wire.citations import annotations_of
 from llmgate_anthropic.wire.errors import stream_error
-from llmgate_anthropic.wire.fields import string
 from llmgate_anthropic.wire.params import SOURCE
 from llmgate_anthropic.wire.response import Reading, finish_reason, json_of, side_fields, tool_call
 from llmgate_anthropic.wire.thoughts import is_carried
 from llmgate_anthropic.wire.usage import chat_usage, merged_usage
-from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors
+from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors, string_of
 
 __all__ = ["ChatStream"]
 
@@ -55,10 +54,10 @@ class _Block:
         """Put the pieces into the block. An input that is not JSON stays as text, as the caller has it too."""
         if not self.pieces:
             return
-        name, text = GROWING.get(string(self.made.get("type")), "input"), "".join(self.pieces)
+        name, text = GROWING.get(string_of(self.made.get("type")), "input"), "".join(self.pieces)
         self.pieces = []
         if name != "input":
-            self.made[name] = string(self.made.get(name)) + text
+            self.made[name] = string_of(self.made.get(name)) + text
             return
         try:
             self.made[name] = decode(text)
@@ -107,7 +106,7 @@ class ChatStream:
             said = None
         if not isinstance(said, dict):
             raise errors.APIResponseValidationError(f"the event {event.event!r:.40} is not an object")
-        read = _READ.get(string(said.get("type")) or event.event)
+        read = _READ.get(string_of(said.get("type")) or event.event)
         return NOTHING if read is None else read(self, said)
 
     def error(self, event: SSEEvent) -> errors.APIError | None:
@@ -172,8 +171,8 @@ class ChatStream:
         if kind == "tool_use":
             return self._call_begins(block)
         if kind == "text":
-            return self._content(string(block.made.get("text")))
-        return self._thought(string(block.made.get("thinking"))) if kind == "thinking" else NOTHING
+            return self._content(string_of(block.made.get("text")))
+        return self._thought(string_of(block.made.get("thinking"))) if kind == "thinking" else NOTHING
 
     def _call_begins(self, block: _Block) -> Sequence[JsonObject]:
         block.is_content = self._reading.is_content(block.made)
@@ -187,7 +186,7 @@ class ChatStream:
         block, delta = self._block_of(said), said.get("delta")
         if block is None or type(delta) is not dict:
             return NOTHING
-        kind = string(delta.get("type"))
+        kind = string_of(delta.get("type"))
         grow = _GROW.get(kind)
         if grow is None:
             if len(self._unknown) < MAX_UNKNOWN:
@@ -216,17 +215,17 @@ class ChatStream:
     # --- deltas of a block ---
 
     def _text(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        piece = string(delta.get("text"))
+        piece = string_of(delta.get("text"))
         block.pieces.append(piece)
         return self._content(piece)
 
     def _thinking(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        piece = string(delta.get("thinking"))
+        piece = string_of(delta.get("thinking"))
         block.pieces.append(piece)
         return self._thought(piece)
 
     def _signature(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        block.made["signature"] = string(delta.get("signature"))
+        block.made["signature"] = string_of(delta.get("signature"))
         return NOTHING
 
     def _citation(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
@@ -235,7 +234,7 @@ class ChatStream:
         return NOTHING
 
     def _input(self, block: _Block, delta: Mapping[str, Any]) -> Sequence[JsonObject]:
-        piece = string(delta.get("partial_json"))
+        piece = string_of(delta.get("partial_json"))
         if not piece:
             return NOTHING
         block.pieces.append(piece)

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.fields import item_list, object_of, wanted
 from llmgate_anthropic.wire.names import ToolNames
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_string, object_at
 
 __all__ = ["WEB_SEARCH", "read_choice", "read_functions", "read_tools", "web_search_tool"]
 
@@ -33,22 +32,22 @@ ONLY_OPENAI = frozenset(
 """Types of tools that the upstream has not, or has in another shape."""
 
 
-def read_tools(tools: Any, names: ToolNames, ledger: Ledger, route: Route) -> list[JsonObject]:
+def read_tools(body: Mapping[str, Any], names: ToolNames, ledger: Ledger, route: Route) -> list[JsonObject]:
     """Return the tools of a request.
 
     Raises:
         BadRequestError: a tool is malformed. UnsupportedParamsError: the upstream has none of its type.
     """
     made: list[JsonObject] = []
-    for index, tool in enumerate(item_list(tools, "tools", route)):
+    for index, tool in enumerate(given_list(body, "tools", route, "")):
         place = f"tools[{index}]"
-        made += _tool(object_of(tool, place, route), place, names, ledger, route)
+        made += _tool(object_at(place, tool, route), place, names, ledger, route)
     if names.sent:
         ledger.bridged("tools", "names that the Messages API does not take are sent under others, and restored")
     return made
 
 
-def read_functions(functions: Any, names: ToolNames, ledger: Ledger, route: Route) -> list[JsonObject]:
+def read_functions(body: Mapping[str, Any], names: ToolNames, ledger: Ledger, route: Route) -> list[JsonObject]:
     """Return the functions of the older form as tools.
 
     Raises:
@@ -57,7 +56,7 @@ def read_functions(functions: Any, names: ToolNames, ledger: Ledger, route: Rout
     ledger.bridged("functions", "sent as tools; the calls come back as tool_calls")
     return [
         _function({}, function, f"functions[{index}]", names, route)
-        for index, function in enumerate(item_list(functions, "functions", route))
+        for index, function in enumerate(given_list(body, "functions", route, ""))
     ]
 
 
@@ -79,7 +78,7 @@ def _tool(tool: Mapping[str, Any], place: str, names: ToolNames, ledger: Ledger,
 
 def _function(tool: Mapping[str, Any], function: Any, place: str, names: ToolNames, route: Route) -> JsonObject:
     """Return a function; fields that only the upstream knows, such as `cache_control`, stay beside it."""
-    name = wanted(object_of(function, place, route), "name", str, place, route)
+    name = given_string(function, "name", route, place)
     further = {**_others(function, _OF_FUNCTION), **_others(tool, _OF_TOOL)}
     schema = function.get("parameters")
     made: JsonObject = {
@@ -93,7 +92,7 @@ def _function(tool: Mapping[str, Any], function: Any, place: str, names: ToolNam
 
 
 def _schema(schema: Any, place: str, route: Route) -> Mapping[str, Any]:
-    given = object_of(schema, f"{place}.parameters", route)
+    given = object_at(f"{place}.parameters", schema, route)
     return given if "type" in given else {"type": "object", **given}
 
 
@@ -119,11 +118,11 @@ def read_choice(choice: Any, names: ToolNames, route: Route) -> JsonObject:
     if kind in ("auto", "any", "none"):
         return dict(choice)
     if kind == "tool" or (kind is None and isinstance(choice.get("name"), str)):
-        return {**choice, "type": "tool", "name": names.send(wanted(choice, "name", str, "tool_choice", route))}
+        return {**choice, "type": "tool", "name": names.send(given_string(choice, "name", route, "tool_choice"))}
     if kind != "function":
         raise route.bad_request("tool_choice", "tool_choice must name a function")
     function = choice.get("function", choice)
-    name = wanted(object_of(function, "tool_choice.function", route), "name", str, "tool_choice.function", route)
+    name = given_string(function, "name", route, "tool_choice.function")
     return {"type": "tool", "name": names.send(name)}
 
 
@@ -133,7 +132,7 @@ def web_search_tool(options: Any, ledger: Ledger, route: Route) -> JsonObject:
     Raises:
         BadRequestError: it is not an object, or its location is not one.
     """
-    given = object_of(options, "web_search_options", route)
+    given = object_at("web_search_options", options, route)
     tool: JsonObject = {"type": WEB_SEARCH, "name": "web_search"}
     ledger.bridged("web_search_options", f"sent as the tool {WEB_SEARCH}")
     size = given.get("search_context_size")
@@ -142,7 +141,7 @@ def web_search_tool(options: Any, ledger: Ledger, route: Route) -> JsonObject:
         ledger.emulated("web_search_options", f"search_context_size {size} is sent as max_uses {MAX_USES[size]}")
     location = given.get("user_location")
     if location is not None:
-        place = object_of(location, "web_search_options.user_location", route)
+        place = object_at("web_search_options.user_location", location, route)
         inner = place.get("approximate")
         tool["user_location"] = {
             "type": "approximate",

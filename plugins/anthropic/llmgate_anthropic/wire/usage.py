@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_anthropic.wire.fields import count, objects
-from llmgate_core.plugin import JsonObject
+from llmgate_anthropic.wire.fields import objects
+from llmgate_core.plugin import JsonObject, count_of
 
 __all__ = ["chat_usage", "merged_usage"]
 
@@ -33,7 +33,7 @@ def chat_usage(counted: Any) -> JsonObject | None:
     details: JsonObject = {"cached_tokens": read, "cache_write_tokens": written}
     kept = counted.get("cache_creation")
     for lifetime in LIFETIMES:
-        tokens = count(kept.get(f"ephemeral_{lifetime}_input_tokens")) if isinstance(kept, Mapping) else 0
+        tokens = count_of(kept.get(f"ephemeral_{lifetime}_input_tokens")) if isinstance(kept, Mapping) else 0
         if tokens:
             details[f"cache_write_{lifetime}_tokens"] = tokens
     usage: JsonObject = {
@@ -44,7 +44,7 @@ def chat_usage(counted: Any) -> JsonObject | None:
     }
     thinking = counted.get("output_tokens_details")
     if isinstance(thinking, Mapping) and "thinking_tokens" in thinking:
-        usage["completion_tokens_details"] = {"reasoning_tokens": count(thinking["thinking_tokens"])}
+        usage["completion_tokens_details"] = {"reasoning_tokens": count_of(thinking["thinking_tokens"])}
     usage |= _charged(counted)
     further = {name: value for name, value in counted.items() if name not in CONVERTED and value is not None}
     return {**further, **usage}
@@ -54,7 +54,7 @@ def _charged(counted: Mapping[str, Any]) -> JsonObject:
     """Return what prices depend on besides tokens: searches, the region of the inference, and the fast mode."""
     charged: JsonObject = {}
     tools = counted.get("server_tool_use")
-    if isinstance(tools, Mapping) and count(tools.get("web_search_requests")):
+    if isinstance(tools, Mapping) and count_of(tools.get("web_search_requests")):
         charged["web_search_calls"] = tools["web_search_requests"]
     region = counted.get("inference_geo")
     if isinstance(region, str) and region not in ANYWHERE:
@@ -68,7 +68,7 @@ def _over_iterations(counted: Mapping[str, Any]) -> dict[str, int]:
     """Return the four counts; those of a request that compacted its context are the sums of its iterations."""
     iterations = objects(counted.get("iterations"))
     parts = iterations if len(iterations) > 1 else [counted]
-    return {name: sum(count(part.get(name)) for part in parts) for name in COUNTS}
+    return {name: sum(count_of(part.get(name)) for part in parts) for name in COUNTS}
 
 
 def merged_usage(first: Mapping[str, Any], later: Any) -> JsonObject:

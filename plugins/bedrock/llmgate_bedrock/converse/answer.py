@@ -13,9 +13,9 @@ from typing import Any
 
 from llmgate_bedrock.converse.names import ToolNames
 from llmgate_bedrock.converse.thoughts import REASONING, text_of_thought
-from llmgate_core.plugin import JsonObject, encode, errors
+from llmgate_core.plugin import JsonObject, count_of, encode, errors, string_of
 
-__all__ = ["annotation_of", "chat_completion", "finish_reason", "image_of", "string", "tool_call", "usage_of"]
+__all__ = ["annotation_of", "chat_completion", "finish_reason", "image_of", "tool_call", "usage_of"]
 
 FINISH = MappingProxyType(
     {
@@ -79,8 +79,8 @@ def _text(block: JsonObject) -> str:
     cited = block.get("citationsContent")
     pieces = cited.get("content") if isinstance(cited, dict) else None
     if isinstance(pieces, list):
-        return "".join(string(piece.get("text")) for piece in pieces if isinstance(piece, dict))
-    return string(block.get("text"))
+        return "".join(string_of(piece.get("text")) for piece in pieces if isinstance(piece, dict))
+    return string_of(block.get("text"))
 
 
 def _citations(block: JsonObject) -> Iterable[JsonObject]:
@@ -94,7 +94,7 @@ def annotation_of(citation: JsonObject) -> JsonObject:
     location = citation.get("location")
     web = location.get("web") if isinstance(location, dict) else None
     if isinstance(web, dict) and isinstance(web.get("url"), str):
-        return {"type": "url_citation", "url_citation": {"url": web["url"], "title": string(citation.get("title"))}}
+        return {"type": "url_citation", "url_citation": {"url": web["url"], "title": string_of(citation.get("title"))}}
     return {"type": "document_citation", "document_citation": citation}
 
 
@@ -104,17 +104,17 @@ def image_of(image: Any) -> JsonObject | None:
     data = source.get("bytes") if isinstance(source, dict) else None
     if not isinstance(data, str):
         return None
-    return {"type": "image_url", "image_url": {"url": f"data:image/{string(image.get('format'))};base64,{data}"}}
+    return {"type": "image_url", "image_url": {"url": f"data:image/{string_of(image.get('format'))};base64,{data}"}}
 
 
 def tool_call(use: JsonObject, names: ToolNames) -> JsonObject:
     """Return a block `toolUse` as a call; its arguments are JSON."""
     arguments = use.get("input")
     function = {
-        "name": names.original(string(use.get("name"))),
+        "name": names.original(string_of(use.get("name"))),
         "arguments": encode({} if arguments is None else arguments).decode(),
     }
-    return {"id": string(use.get("toolUseId")), "type": "function", "function": function}
+    return {"id": string_of(use.get("toolUseId")), "type": "function", "function": function}
 
 
 def finish_reason(stop_reason: Any, has_calls: bool) -> str:
@@ -123,7 +123,7 @@ def finish_reason(stop_reason: Any, has_calls: bool) -> str:
     Raises:
         BadGatewayError: the reason is a failure of the model.
     """
-    reason = string(stop_reason)
+    reason = string_of(stop_reason)
     if reason in BROKEN:
         error = errors.BadGatewayError(f"{BROKEN[reason]} ({reason})", status_code=502, code=reason)
         error.retry = True
@@ -135,13 +135,13 @@ def usage_of(counted: Any) -> JsonObject:
     """Return `{"usage": ...}`, in which cached tokens are part of the prompt; Bedrock counts them beside it."""
     if not isinstance(counted, dict):
         return {}
-    read, written = _count(counted, "cacheReadInputTokens"), _count(counted, "cacheWriteInputTokens")
+    read, written = count_of(counted.get("cacheReadInputTokens")), count_of(counted.get("cacheWriteInputTokens"))
     details: JsonObject = {"cached_tokens": read, "cache_write_tokens": written}
     kept = counted.get("cacheDetails")
     for entry in kept if isinstance(kept, list) else ():
-        if isinstance(entry, dict) and string(entry.get("ttl")) in LIFETIMES:
-            details[f"cache_write_{entry['ttl']}_tokens"] = _count(entry, "inputTokens")
-    prompt, output = _count(counted, "inputTokens") + read + written, _count(counted, "outputTokens")
+        if isinstance(entry, dict) and string_of(entry.get("ttl")) in LIFETIMES:
+            details[f"cache_write_{entry['ttl']}_tokens"] = count_of(entry.get("inputTokens"))
+    prompt, output = count_of(counted.get("inputTokens")) + read + written, count_of(counted.get("outputTokens"))
     counts = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
     return {"usage": {**counts, "prompt_tokens_details": details}}
 
@@ -151,13 +151,3 @@ def tier_of(said: JsonObject) -> JsonObject:
     tier = said.get("serviceTier")
     kind = tier.get("type") if isinstance(tier, dict) else None
     return {"service_tier": kind} if isinstance(kind, str) else {}
-
-
-def string(value: Any) -> str:
-    """Return a string of the upstream's; empty for anything else."""
-    return value if isinstance(value, str) else ""
-
-
-def _count(counted: JsonObject, name: str) -> int:
-    value = counted.get(name)
-    return value if type(value) is int else 0

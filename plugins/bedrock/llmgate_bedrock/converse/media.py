@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_bedrock.converse.given import MESSAGES, object_in, string_in
-from llmgate_core.plugin import JsonObject, Route
+from llmgate_core.plugin import JsonObject, Route, given_object, given_string
 
 __all__ = ["DocumentNames", "audio_block", "file_block", "image_block", "video_block"]
 
+MESSAGES = "messages"
 IMAGES = MappingProxyType({"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "gif": "gif", "webp": "webp"})
 DOCUMENTS = MappingProxyType(
     {
@@ -92,8 +92,8 @@ def audio_block(part: Mapping[str, Any], route: Route) -> JsonObject:
     Raises:
         BadRequestError: the data is not base64, or Bedrock does not take the format.
     """
-    audio = object_in(part, "input_audio", route)
-    data, kind = string_in(audio, "data", route), string_in(audio, "format", route)
+    audio = given_object(part, "input_audio", route)
+    data, kind = given_string(audio, "data", route), given_string(audio, "format", route)
     if kind not in AUDIO_FORMATS:
         raise route.bad_request(MESSAGES, f"Bedrock takes no sound of the format {kind!r:.40}")
     return {"audio": {"format": kind, "source": {"bytes": _base64(data, "a sound", route)}}}
@@ -105,7 +105,7 @@ def file_block(part: Mapping[str, Any], names: DocumentNames, route: Route) -> J
     Raises:
         BadRequestError: it has neither data nor the address of an object of S3, or an unknown format.
     """
-    file = object_in(part, "file", route)
+    file = given_object(part, "file", route)
     data = file.get("file_data")
     url = data if data is not None else file.get("file_id")
     if not isinstance(url, str):
@@ -124,7 +124,7 @@ def file_block(part: Mapping[str, Any], names: DocumentNames, route: Route) -> J
 
 def _url_of(part: Mapping[str, Any], name: str, route: Route) -> str:
     value = part.get(name)
-    return value if isinstance(value, str) else string_in(object_in(part, name, route), "url", route)
+    return value if isinstance(value, str) else given_string(given_object(part, name, route), "url", route)
 
 
 def _media_type(url: str) -> str:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_bedrock.converse.given import MESSAGES, items_of, object_in, string_in
 from llmgate_bedrock.converse.media import DocumentNames, audio_block, file_block, image_block, video_block
 from llmgate_bedrock.converse.names import ToolNames, tool_use_id
 from llmgate_bedrock.converse.thoughts import thoughts_of
-from llmgate_core.plugin import JsonObject, Ledger, Route, decode
+from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_object, given_string
 
 __all__ = ["Conversation", "cache_point"]
 
+MESSAGES = "messages"
 SYSTEM_ROLES = ("system", "developer")
 KNOWN_FIELDS = frozenset(
     {
@@ -69,7 +69,7 @@ class Conversation:
         self._strip_end()
 
     def _add(self, message: Any) -> None:
-        role = string_in(message, "role", self._route)
+        role = given_string(message, "role", self._route)
         if role in SYSTEM_ROLES:
             self._add_system(message)
         elif role == "user":
@@ -106,7 +106,7 @@ class Conversation:
         elif content is None and message["role"] != "assistant":
             raise self._route.bad_request(MESSAGES, "content must be a string or a list of parts")
         else:
-            for part in items_of(content, "content", self._route):
+            for part in given_list(message, "content", self._route):
                 yield from self._part(part)
         yield from cache_point(message, self._route)
 
@@ -117,13 +117,13 @@ class Conversation:
             self._ledger.dropped(MESSAGES, "Bedrock takes no blank text")
 
     def _part(self, part: Any) -> Iterator[JsonObject]:
-        kind = string_in(part, "type", self._route)
+        kind = given_string(part, "type", self._route)
         if kind in ("text", "output_text"):
-            yield from self._text(string_in(part, "text", self._route))
+            yield from self._text(given_string(part, "text", self._route))
         elif kind == "refusal":
-            yield from self._text(string_in(part, "refusal", self._route))
+            yield from self._text(given_string(part, "refusal", self._route))
         elif kind == "guarded_text":
-            yield {"guardContent": {"text": {"text": string_in(part, "text", self._route)}}}
+            yield {"guardContent": {"text": {"text": given_string(part, "text", self._route)}}}
         elif kind == "file":
             yield file_block(part, self._documents, self._route)
         elif kind in _MEDIA:
@@ -139,29 +139,22 @@ class Conversation:
             yield from self._text(refusal)
         if message.get("content") not in (None, ""):
             yield from self._blocks({**message, "cache_control": None})
-        for call in items_of(message.get("tool_calls"), "tool_calls", self._route):
+        for call in given_list(message, "tool_calls", self._route):
             yield self._call(call)
         yield from cache_point(message, self._route)
 
     def _call(self, call: Any) -> JsonObject:
         if isinstance(call, Mapping) and call.get("type") == "custom":
             raise self._route.bad_request(MESSAGES, "Bedrock has no custom tools; use functions")
-        function = object_in(call, "function", self._route)
-        name = string_in(function, "name", self._route)
+        function = given_object(call, "function", self._route)
+        name = given_string(function, "name", self._route)
         self.has_tools = True
         self.called[name] = None
-        identifier = string_in(call, "id", self._route)
-        arguments = self._arguments(string_in(function, "arguments", self._route))
-        return {"toolUse": {"toolUseId": self._id(identifier), "name": self._names.sent(name), "input": arguments}}
-
-    def _arguments(self, text: str) -> JsonObject:
-        try:
-            arguments = decode(text or "{}")
-        except ValueError:
-            arguments = None
-        if not isinstance(arguments, dict):
+        identifier = given_string(call, "id", self._route)
+        arguments = arguments_of(function)
+        if arguments is None:
             raise self._route.bad_request(MESSAGES, "the arguments of a tool call must be a JSON object")
-        return arguments
+        return {"toolUse": {"toolUseId": self._id(identifier), "name": self._names.sent(name), "input": arguments}}
 
     def _id(self, identifier: str) -> str:
         sent = tool_use_id(identifier)
@@ -172,7 +165,7 @@ class Conversation:
     def _result(self, message: Mapping[str, Any]) -> Iterator[JsonObject]:
         """Yield the result of a call, and behind it the end of what is to be cached, which cannot be within it."""
         self.has_tools = True
-        result: JsonObject = {"toolUseId": self._id(string_in(message, "tool_call_id", self._route)), "content": []}
+        result: JsonObject = {"toolUseId": self._id(given_string(message, "tool_call_id", self._route)), "content": []}
         points: list[JsonObject] = []
         for block in self._blocks(message):
             if CACHE_POINT in block:

@@ -10,14 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_bedrock.converse.given import object_in, string_in
 from llmgate_bedrock.converse.messages import Conversation
 from llmgate_bedrock.converse.names import ToolNames
 from llmgate_bedrock.converse.params import CONVERTED, OWN_FIELDS, REFUSED
 from llmgate_bedrock.converse.tools import tool_config
 from llmgate_bedrock.model_ids import ModelId
 from llmgate_bedrock.reasoning import MIN_BUDGET, reasoning_fields, reasoning_row
-from llmgate_core.plugin import OPENAI_PARAMETERS, Call, JsonObject, Ledger, Route, effort_of, encode
+from llmgate_core.plugin import (
+    OPENAI_PARAMETERS,
+    Call,
+    JsonObject,
+    Ledger,
+    Route,
+    effort_of,
+    encode,
+    given_object,
+    given_string,
+)
 
 __all__ = ["converse_body"]
 
@@ -79,11 +88,11 @@ def _output(given: Mapping[str, Any], route: Route) -> JsonObject:
     wished = given.get("response_format")
     if not isinstance(wished, Mapping) or wished.get("type") != "json_schema":
         return {}
-    described = object_in(wished, "json_schema", route, "response_format")
-    schema: JsonObject = {"schema": encode(object_in(described, "schema", route, "response_format")).decode()}
+    described = given_object(wished, "json_schema", route, "response_format")
+    schema: JsonObject = {"schema": encode(given_object(described, "schema", route, "response_format")).decode()}
     for name in ("name", "description"):
         if described.get(name) is not None:
-            schema[name] = string_in(described, name, route, "response_format")
+            schema[name] = given_string(described, name, route, "response_format")
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_bedrock.converse.answer import annotation_of, finish_reason, image_of, string, tier_of, usage_of
+from llmgate_bedrock.converse.answer import annotation_of, finish_reason, image_of, tier_of, usage_of
 from llmgate_bedrock.converse.names import ToolNames
 from llmgate_bedrock.converse.thoughts import REASONING
 from llmgate_bedrock.failures import error_of_exception
-from llmgate_core.plugin import Call, JsonObject, SSEEvent, decode, errors
+from llmgate_core.plugin import Call, JsonObject, SSEEvent, decode, errors, string_of
 
 __all__ = ["ConverseStream"]
 
@@ -77,12 +77,17 @@ class ConverseStream:
         image = start.get("image") if isinstance(start, dict) else None
         block = self._block(said)
         if isinstance(image, dict):
-            block.image_format = string(image.get("format"))
+            block.image_format = string_of(image.get("format"))
         if isinstance(use, dict):
             block.call = self._calls
             self._calls += 1
-            function = {"name": self._names.original(string(use.get("name"))), "arguments": ""}
-            made = {"index": block.call, "id": string(use.get("toolUseId")), "type": "function", "function": function}
+            function = {"name": self._names.original(string_of(use.get("name"))), "arguments": ""}
+            made = {
+                "index": block.call,
+                "id": string_of(use.get("toolUseId")),
+                "type": "function",
+                "function": function,
+            }
             yield _chunk({"tool_calls": [made]})
 
     def _block_delta(self, said: JsonObject) -> Iterator[JsonObject]:
@@ -92,7 +97,7 @@ class ConverseStream:
             if kind == "text" and isinstance(value, str):
                 yield _chunk({"content": value})
             elif kind == "toolUse" and isinstance(value, dict) and block.call is not None:
-                yield from self._arguments(block, string(value.get("input")))
+                yield from self._arguments(block, string_of(value.get("input")))
             elif kind == REASONING and isinstance(value, dict):
                 yield from block.think(value)
             elif kind == "citation" and isinstance(value, dict):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmgate_bedrock.converse.given import MESSAGES, items_of
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_list
 
 __all__ = ["REASONING", "text_of_thought", "thoughts_of"]
 
+MESSAGES = "messages"
 REASONING = "reasoningContent"
 
 
@@ -25,8 +25,8 @@ def thoughts_of(message: Mapping[str, Any], route: Route, ledger: Ledger) -> Ite
     Raises:
         BadRequestError: they are not a list.
     """
-    items = items_of(message.get("reasoning_items"), "reasoning_items", route)
-    for item in items or items_of(message.get("thinking_blocks"), "thinking_blocks", route):
+    items = given_list(message, "reasoning_items", route)
+    for item in items or given_list(message, "thinking_blocks", route):
         block = _block_of(item)
         if block is None:
             ledger.lost(MESSAGES, "thoughts of another provider can only be read by that provider")

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_bedrock.converse.given import items_of, object_in, string_in
 from llmgate_bedrock.converse.messages import Conversation, cache_point
 from llmgate_bedrock.converse.names import ToolNames
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_object, given_string
 
 __all__ = ["tool_config"]
 
@@ -34,9 +33,7 @@ def tool_config(
         BadRequestError: a tool or the choice is malformed. UnsupportedParamsError: it has no counterpart, and the
             policy is `error`.
     """
-    tools = [
-        entry for tool in items_of(given.get(TOOLS), TOOLS, route, TOOLS) for entry in _tool(tool, names, route, ledger)
-    ]
+    tools = [entry for tool in given_list(given, TOOLS, route, "") for entry in _tool(tool, names, route, ledger)]
     choice = given.get(CHOICE)
     if not any("cachePoint" not in tool for tool in tools):
         tools = [_named(names.sent(name)) for name in conversation.called]
@@ -61,11 +58,11 @@ def _tool(tool: Any, names: ToolNames, route: Route, ledger: Ledger) -> Iterator
     if isinstance(tool, Mapping) and any(isinstance(tool.get(name), Mapping) for name in OWN_TOOLS):
         yield dict(tool)
         return
-    kind = string_in(tool, "type", route, TOOLS)
+    kind = given_string(tool, "type", route, TOOLS)
     if kind != "function":
         ledger.unsupported(TOOLS, f"Converse has no tool of the type {kind!r:.40}")
         return
-    function = object_in(tool, "function", route, TOOLS)
+    function = given_object(tool, "function", route, TOOLS)
     yield {"toolSpec": _specification(function, names, route)}
     yield from cache_point({"cache_control": tool.get("cache_control") or function.get("cache_control")}, route, TOOLS)
 
@@ -74,11 +71,11 @@ def _specification(function: Mapping[str, Any], names: ToolNames, route: Route) 
     schema = function.get("parameters")
     if schema is not None and not isinstance(schema, Mapping):
         raise route.bad_request(TOOLS, f"parameters must be a JSON schema, not {type(schema).__name__}")
-    specification: JsonObject = _named(names.sent(string_in(function, "name", route, TOOLS)))["toolSpec"]
+    specification: JsonObject = _named(names.sent(given_string(function, "name", route, TOOLS)))["toolSpec"]
     if schema:
         specification["inputSchema"] = {"json": schema if "type" in schema else {**ANY_OBJECT, **schema}}
     if function.get("description") is not None:
-        description = string_in(function, "description", route, TOOLS)
+        description = given_string(function, "description", route, TOOLS)
         specification |= {"description": description} if description else {}
     if isinstance(function.get("strict"), bool):
         specification["strict"] = function["strict"]
@@ -93,7 +90,7 @@ def _choice(choice: Any, names: ToolNames, route: Route, ledger: Ledger) -> Json
     if isinstance(choice, str) and choice in CHOICES:
         return CHOICES[choice]
     if isinstance(choice, Mapping) and choice.get("type") == "function":
-        name = string_in(object_in(choice, "function", route, CHOICE), "name", route, CHOICE)
+        name = given_string(given_object(choice, "function", route, CHOICE), "name", route, CHOICE)
         return {"tool": {"name": names.sent(name)}}
     if isinstance(choice, Mapping) and isinstance(choice.get("type"), str):
         ledger.unsupported(CHOICE, f"Converse has no choice of the type {choice['type']!r:.40}")

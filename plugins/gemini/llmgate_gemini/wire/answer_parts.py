@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from llmgate_core.plugin import JsonObject
-from llmgate_gemini.wire.fields import string, table
+from llmgate_core.plugin import JsonObject, string_of
+from llmgate_gemini.wire.fields import table
 from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.partial_calls import PartialCall
 from llmgate_gemini.wire.signatures import part_item, signed_call, text_item
@@ -39,7 +39,7 @@ class CandidateReader:
 
     def read(self, part: JsonObject) -> JsonObject:
         """Return what a part adds to the message, in the fields of a delta; calls have their index."""
-        signature = string(part.get("thoughtSignature"))
+        signature = string_of(part.get("thoughtSignature"))
         if "functionCall" in part:
             return self._call(table(part.get("functionCall")), signature)
         if self._partial is not None:
@@ -71,7 +71,7 @@ class CandidateReader:
 
     def _inline(self, part: JsonObject, blob: JsonObject, signature: str) -> JsonObject:
         self.spoken.append("")
-        kind, data = string(blob.get("mimeType")), string(blob.get("data"))
+        kind, data = string_of(blob.get("mimeType")), string_of(blob.get("data"))
         if part.get("thought") is True:  # a draft of a picture
             return {"provider_specific_fields": {"thought_images": [_picture(kind, data, "")]}}
         if kind.startswith("audio/"):
@@ -82,7 +82,7 @@ class CandidateReader:
         """Keep a part that chat has no field for, for the caller and for the next turn."""
         self.spoken.append("")
         if not any(name != "thoughtSignature" and value is not None for name, value in part.items()):
-            signature = string(part.get("thoughtSignature"))
+            signature = string_of(part.get("thoughtSignature"))
             return {"reasoning_items": [text_item(self._at, 0, signature)]} if signature else {}
         fields = {} if part.get("thought") is True else {"provider_specific_fields": {"parts": [part]}}
         return {**fields, "reasoning_items": [part_item(self._at, part)]}
@@ -97,10 +97,10 @@ class CandidateReader:
         return {"tool_calls": [*before, *begun]} if before or begun else {}
 
     def _begin_call(self, said: JsonObject, signature: str) -> list[JsonObject]:
-        name = string(said.get("name"))
+        name = string_of(said.get("name"))
         if not name:
             return []
-        index, call_id = self.calls, self._unique(string(said.get("id")))
+        index, call_id = self.calls, self._unique(string_of(said.get("id")))
         self.calls += 1
         call = signed_call({"id": call_id, "type": "function"}, signature, in_id=self._signs_ids)
         function: JsonObject = {"name": self._names.given(name), "arguments": ""}

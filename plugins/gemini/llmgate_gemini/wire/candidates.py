@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, errors
+from llmgate_core.plugin import JsonObject, Ledger, errors, string_of
 from llmgate_gemini.wire.answer_parts import CandidateReader
-from llmgate_gemini.wire.fields import string, table
+from llmgate_gemini.wire.fields import table
 from llmgate_gemini.wire.finish import FAILED, FINISHED
 from llmgate_gemini.wire.grounding import annotations_of
 from llmgate_gemini.wire.spelling import snake
@@ -34,11 +34,11 @@ def finish_reason_of(candidate: JsonObject, calls: int, ledger: Ledger) -> str |
     Raises:
         BadGatewayError: the model has made no answer; another try may succeed.
     """
-    reason = string(candidate.get("finishReason"))
+    reason = string_of(candidate.get("finishReason"))
     if not reason:
         return None
     if reason in FAILED:
-        raise _failed(reason, string(candidate.get("finishMessage")))
+        raise _failed(reason, string_of(candidate.get("finishMessage")))
     if reason not in FINISHED:
         ledger.emulated("finish_reason", f"{reason[:40]!r} is not known to llmgate, and is passed on as stop")
     finished = FINISHED.get(reason, "stop")
@@ -58,17 +58,17 @@ def ending_of(extras: JsonObject, reason: str, finished: str, reader: CandidateR
     if annotations := annotations_of(extras.get("grounding_metadata"), reader.spoken):
         delta["annotations"] = annotations
     if finished == "content_filter" and not any(reader.spoken):
-        delta["refusal"] = string(extras.get("finish_message")) or f"the answer was blocked: {reason}"
+        delta["refusal"] = string_of(extras.get("finish_message")) or f"the answer was blocked: {reason}"
     fields = extras if reason in PLAIN_REASONS else {**extras, "finish_reason": reason}
     return {**delta, "provider_specific_fields": fields} if fields else delta
 
 
 def blocked_choice(feedback: Any) -> JsonObject | None:
     """Return the choice for a prompt that was blocked; None: it was not. It has `message`."""
-    reason = string(table(feedback).get("blockReason"))
+    reason = string_of(table(feedback).get("blockReason"))
     if not reason:
         return None
-    refusal = string(table(feedback).get("blockReasonMessage")) or f"the prompt was blocked: {reason}"
+    refusal = string_of(table(feedback).get("blockReasonMessage")) or f"the prompt was blocked: {reason}"
     message = {"content": None, "refusal": refusal, "provider_specific_fields": {"prompt_feedback": feedback}}
     return {"index": 0, "message": message, "finish_reason": "content_filter"}
 

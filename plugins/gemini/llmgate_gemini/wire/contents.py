@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_string
 from llmgate_gemini.wire.dialect import Dialect
-from llmgate_gemini.wire.fields import given_string, parsed_object
+from llmgate_gemini.wire.fields import parsed_object
 from llmgate_gemini.wire.model_turns import ModelTurns
 from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.parts import Parts

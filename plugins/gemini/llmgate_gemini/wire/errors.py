@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, UpstreamResponse, error_of_object, errors
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_core.plugin import JsonObject, UpstreamResponse, error_of_object, errors, string_of
+from llmgate_gemini.wire.fields import objects, table
 
 __all__ = ["error_in_stream", "is_rejected_signature", "map_error"]
 
@@ -70,7 +70,7 @@ def error_in_stream(said: Any) -> errors.APIError | None:
     reported = _error_in(said)
     if reported is None:
         return None
-    status = STATUS_OF.get(string(reported.get("status")), 500)
+    status = STATUS_OF.get(string_of(reported.get("status")), 500)
     code = reported.get("code")
     known = code if type(code) is int and 400 <= code <= 599 else status  # statuses of errors
     return _refined(reported, error_of_object({**reported, "code": str(known)}, known))
@@ -91,11 +91,11 @@ def _error_in(said: Any) -> JsonObject | None:
 def _refined(said: JsonObject, error: errors.APIError) -> errors.APIError:
     """Return an error with what Google's details say; its `type` is the status, its `code` the reason."""
     details = list(objects(said.get("details")))
-    reasons = {string(detail.get("reason")) for detail in details} - {""}
+    reasons = {string_of(detail.get("reason")) for detail in details} - {""}
     kind = _class_of(reasons, error)
     if kind is not None:
         error = error.recast(kind)
-    error.type = string(said.get("status")) or error.type
+    error.type = string_of(said.get("status")) or error.type
     error.code = None if kind is not None else next(iter(sorted(reasons)), None)
     if isinstance(error, errors.AuthenticationError):
         error.status_code = 401  # Google says 400, as of a malformed request
@@ -116,7 +116,7 @@ def _class_of(reasons: set[str], error: errors.APIError) -> type[errors.APIError
 
 def _retry_after(details: list[JsonObject]) -> float | None:
     for detail in details:
-        found = SECONDS.fullmatch(string(detail.get("retryDelay")))
+        found = SECONDS.fullmatch(string_of(detail.get("retryDelay")))
         if found is not None:
             return float(found[1])
     return None
@@ -125,4 +125,4 @@ def _retry_after(details: list[JsonObject]) -> float | None:
 def _is_daily(details: list[JsonObject]) -> bool:
     """Return whether a quota of the day is used up: no wait that a call may do helps."""
     violations = [violation for detail in details for violation in objects(detail.get("violations"))]
-    return any(PER_DAY.search(string(table(violation).get("quotaId"))) for violation in violations)
+    return any(PER_DAY.search(string_of(table(violation).get("quotaId"))) for violation in violations)

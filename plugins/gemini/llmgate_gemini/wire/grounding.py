@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.plugin import JsonObject
-from llmgate_gemini.wire.fields import count, objects, string, table
+from llmgate_core.plugin import JsonObject, string_of
+from llmgate_gemini.wire.fields import count, objects, table
 
 __all__ = ["annotations_of"]
 
@@ -42,8 +42,8 @@ def annotations_of(metadata: Any, spoken: list[str]) -> list[JsonObject]:
 
 def _source_of(chunk: Any) -> JsonObject:
     inside = next((table(table(chunk)[kind]) for kind in KINDS if table(chunk).get(kind)), {})
-    url = string(inside.get("uri")) or string(inside.get("sourceUri"))
-    return {"url": url, "title": string(inside.get("title"))}
+    url = string_of(inside.get("uri")) or string_of(inside.get("sourceUri"))
+    return {"url": url, "title": string_of(inside.get("title"))}
 
 
 def _places(indices: Any, length: int) -> Iterator[int]:
@@ -59,7 +59,7 @@ def _characters(segment: JsonObject, spoken: list[str]) -> tuple[int, int]:
     before, content = sum(map(len, spoken[:part])), "".join(spoken)
     encoded = content[before:].encode("utf-8", "surrogatepass")
     start, end = (before + _length_of(encoded, count(segment.get(name)) or 0) for name in ("startIndex", "endIndex"))
-    said = string(segment.get("text"))
+    said = string_of(segment.get("text"))
     if said and content[start:end] != said and (found := content.find(said)) >= 0:  # counted in the parts of a stream
         return found, found + len(said)
     return start, end

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.plugin import JsonObject
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_core.plugin import JsonObject, string_of
+from llmgate_gemini.wire.fields import objects, table
 
 __all__ = ["logprobs_of"]
 
@@ -36,7 +36,7 @@ def _tops(row: Any) -> list[JsonObject]:
 
 
 def _token(said: JsonObject) -> JsonObject:
-    token = string(said.get("token"))
+    token = string_of(said.get("token"))
     value = said.get("logProbability")
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return {"token": token, "logprob": value if is_number else 0, "bytes": list(token.encode("utf-8", "replace"))}

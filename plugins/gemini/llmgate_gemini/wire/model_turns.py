@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route, decode
+from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_object, given_string
 from llmgate_gemini.wire.dialect import Dialect
-from llmgate_gemini.wire.fields import given_list, given_object, given_string
 from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.parts import Parts
 from llmgate_gemini.wire.signatures import plain_id, signature_of_call
@@ -74,18 +73,14 @@ class ModelTurns:
 
     def _function_call(self, call_id: str, function: Any) -> JsonObject:
         name = given_string(function, "name", self._route)
-        said: JsonObject = {"name": self._names.sent(name), "args": self._arguments(function.get("arguments"))}
+        said: JsonObject = {"name": self._names.sent(name), "args": self._arguments(function)}
         return {"functionCall": {"id": call_id, **said} if call_id and self._dialect.sends_call_ids else said}
 
-    def _arguments(self, arguments: Any) -> JsonObject:
-        """Return the arguments as an object; some servers send them as one."""
-        try:
-            value = decode(arguments or "{}") if isinstance(arguments, str) else arguments
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
+    def _arguments(self, function: Mapping[str, Any]) -> JsonObject:
+        arguments = arguments_of(function)
+        if arguments is None:
             raise self._route.bad_request("messages", "messages: the arguments of a call must be a JSON object")
-        return value
+        return arguments
 
     def _images(self, message: Mapping[str, Any]) -> list[JsonObject]:
         """Return the pictures of an earlier answer, which the model needs to change them."""

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from llmgate_core.plugin import Ledger
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_core.plugin import Ledger, string_of
+from llmgate_gemini.wire.fields import objects, table
 
 __all__ = ["Names", "names_of"]
 
@@ -49,7 +49,7 @@ def names_of(body: Mapping[str, Any]) -> Names:
     """Return the names of the functions that a call declares."""
     functions = [table(tool.get("function")) for tool in objects(body.get("tools"))]
     functions += objects(body.get("functions"))
-    return Names(name for function in functions if (name := string(function.get("name"))))
+    return Names(name for function in functions if (name := string_of(function.get("name"))))
 
 
 def _fitting(name: str) -> str:

@@ -11,8 +11,8 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, encode
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_core.plugin import JsonObject, encode, string_of
+from llmgate_gemini.wire.fields import objects, table
 
 __all__ = ["PartialCall"]
 
@@ -44,7 +44,7 @@ class PartialCall:
         """Add the pieces of one part, or the arguments that it has as a whole."""
         self._arguments.update(table(said.get("args")))
         for piece in objects(said.get("partialArgs")):
-            steps = _steps(string(piece.get("jsonPath")))
+            steps = _steps(string_of(piece.get("jsonPath")))
             if steps:
                 _put(self._arguments, steps, _value(piece))
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_object, given_string
 from llmgate_gemini.wire.dialect import Dialect
-from llmgate_gemini.wire.fields import given_object, given_string
 from llmgate_gemini.wire.traits import Traits
 
 __all__ = ["Parts"]

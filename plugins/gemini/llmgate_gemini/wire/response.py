@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, UpstreamResponse, errors
+from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, UpstreamResponse, errors, string_of
 from llmgate_gemini.wire.answer_parts import CandidateReader
 from llmgate_gemini.wire.candidates import blocked_choice, ending_of, extras_of, finish_reason_of
 from llmgate_gemini.wire.dialect import GEMINI_API, SIGNATURE_OPTION, Dialect
 from llmgate_gemini.wire.errors import error_in_stream
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_gemini.wire.fields import objects, table
 from llmgate_gemini.wire.logprobs import logprobs_of
 from llmgate_gemini.wire.names import Names, names_of
 from llmgate_gemini.wire.usage import searches_of, usage_of
@@ -47,7 +47,7 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
     searches = sum(searches_of(candidate.get("groundingMetadata")) for candidate in candidates)
     names = names_of(call.body)
     choices = [
-        _choice(candidate, index_of(candidate, place), names, string(said.get("responseId")), route, ledger)
+        _choice(candidate, index_of(candidate, place), names, string_of(said.get("responseId")), route, ledger)
         for place, candidate in enumerate(candidates)
     ]
     answer["choices"] = choices if blocked is None else [blocked]
@@ -59,7 +59,7 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
 def identity_of(said: JsonObject) -> JsonObject:
     """Return the fields of an answer or an event that are not about candidates; unknown ones keep their names."""
     fields = {name: value for name, value in said.items() if name not in READ}
-    answer_id, model = string(said.get("responseId")), string(said.get("modelVersion"))
+    answer_id, model = string_of(said.get("responseId")), string_of(said.get("modelVersion"))
     return {**fields, **({"id": answer_id} if answer_id else {}), **({"model": model} if model else {})}
 
 
@@ -83,7 +83,7 @@ def _choice(
         _add(message, reader.read(part))
     _add(message, reader.end_call())
     finished = finish_reason_of(candidate, reader.calls, ledger)
-    _add(message, ending_of(extras_of(candidate), string(candidate.get("finishReason")), finished or "", reader))
+    _add(message, ending_of(extras_of(candidate), string_of(candidate.get("finishReason")), finished or "", reader))
     for tool_call in message.get("tool_calls", ()):
         del tool_call["index"]
     choice = {"index": index, "message": message, "finish_reason": finished}

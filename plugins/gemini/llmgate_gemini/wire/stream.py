@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors
+from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors, string_of
 from llmgate_gemini.wire.answer_parts import CandidateReader
 from llmgate_gemini.wire.candidates import blocked_choice, ending_of, extras_of, finish_reason_of
 from llmgate_gemini.wire.dialect import GEMINI_API, Dialect
 from llmgate_gemini.wire.errors import error_in_stream
-from llmgate_gemini.wire.fields import objects, string, table
+from llmgate_gemini.wire.fields import objects, table
 from llmgate_gemini.wire.logprobs import logprobs_of
 from llmgate_gemini.wire.names import names_of
 from llmgate_gemini.wire.response import identity_of, index_of, signs_ids
@@ -56,7 +56,7 @@ class ChatStream:
         if not isinstance(said, dict) or said.get("error"):
             raise error_in_stream(said) or errors.APIResponseValidationError("an event of the stream is not an object")
         self._counted = said.get("usageMetadata") or self._counted
-        self._answer_id = self._answer_id or string(said.get("responseId"))
+        self._answer_id = self._answer_id or string_of(said.get("responseId"))
         return list(self._chunks(said))
 
     @property
@@ -117,7 +117,7 @@ class _Candidate:
             return
         self._extras.update(extras_of(candidate))
         deltas = [self._reader.read(part) for part in objects(table(candidate.get("content")).get("parts"))]
-        reason = string(candidate.get("finishReason"))
+        reason = string_of(candidate.get("finishReason"))
         finished = None if self.has_ended else finish_reason_of(candidate, self._reader.calls, ledger)
         if finished is not None:
             self.has_ended = True

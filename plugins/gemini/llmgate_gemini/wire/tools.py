@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route
-from llmgate_gemini.wire.fields import given_list, given_object, given_string
+from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_object, given_string
 from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.schemas import openapi_schema
 from llmgate_gemini.wire.spelling import camel
@@ -63,7 +62,7 @@ class Tools:
         Raises:
             BadRequestError: a tool is malformed. UnsupportedParamsError: Gemini has no such tool.
         """
-        for tool in given_list(body, param, self._route, param=param):
+        for tool in given_list(body, param, self._route, ""):
             if param == "functions":
                 self._declare(tool, param)
             else:
@@ -91,7 +90,7 @@ class Tools:
                 raise self._route.bad_request(param, f"{param} must be one of {', '.join(MODES)}, or a function")
             self._calling = {"mode": MODES[choice]}
         elif param == "function_call":
-            self._force([given_string(choice, "name", self._route, param=param)])
+            self._force([given_string(choice, "name", self._route, param)])
         else:
             self._choose_object(choice, param)
 
@@ -128,7 +127,7 @@ class Tools:
         if kind is None and len(tool) == 1:
             self._add_native(tool)
         elif kind == "function":
-            self._declare(given_object(tool, "function", self._route, param="tools"), "tools")
+            self._declare(given_object(tool, "function", self._route, "tools"), "tools")
         elif isinstance(kind, str) and kind in OWN_BY_TYPE:
             self._ledger.bridged("tools", f"{kind} is sent as {OWN_BY_TYPE[kind]}")
             if lost := [str(name) for name in tool if name != "type"]:
@@ -144,7 +143,7 @@ class Tools:
         ((name, value),) = tool.items()
         name = camel(name)
         if name == "functionDeclarations":
-            self._declared += given_list({name: value}, name, self._route, param="tools")
+            self._declared += given_list({name: value}, name, self._route, "tools")
         elif name in OWN_TOOLS:
             self._add_own(name, value)
         else:
@@ -155,12 +154,12 @@ class Tools:
             self._own.append({name: {} if value is None else value})
 
     def _declare(self, function: Any, param: str) -> None:
-        name = given_string(function, "name", self._route, param=param)
+        name = given_string(function, "name", self._route, param)
         made: JsonObject = {"name": self._names.sent(name)}
         if function.get("description") is not None:
             made["description"] = function["description"]
         if function.get("parameters") is not None:
-            made.update(self._schema(given_object(function, "parameters", self._route, param=param), param))
+            made.update(self._schema(given_object(function, "parameters", self._route, param), param))
         self._is_strict = self._is_strict or function.get("strict") is True
         if lost := [str(name) for name in function if name not in FUNCTION_FIELDS and function[name] is not None]:
             self._ledger.lost(param, f"a declaration of a function has no {', '.join(lost)[:80]}")
@@ -174,19 +173,19 @@ class Tools:
     def _choose_object(self, choice: Any, param: str) -> None:
         kind = choice.get("type") if isinstance(choice, Mapping) else None
         if kind == "function":
-            chosen = given_object(choice, "function", self._route, param=param)
-            self._force([given_string(chosen, "name", self._route, param=param)])
+            chosen = given_object(choice, "function", self._route, param)
+            self._force([given_string(chosen, "name", self._route, param)])
         elif kind == "allowed_tools":
-            self._allow(given_object(choice, "allowed_tools", self._route, param=param), param)
+            self._allow(given_object(choice, "allowed_tools", self._route, param), param)
         elif isinstance(kind, str):
             self._ledger.unsupported(param, f"Gemini cannot be made to use a tool of the type {kind!r:.40}")
         else:
             raise self._route.bad_request(param, f"{param} must be one of {', '.join(MODES)}, or a function")
 
     def _allow(self, allowed: Mapping[str, Any], param: str) -> None:
-        tools = given_list(allowed, "tools", self._route, param=param)
-        functions = [given_object(tool, "function", self._route, param=param) for tool in tools]
-        names = [given_string(function, "name", self._route, param=param) for function in functions]
+        tools = given_list(allowed, "tools", self._route, param)
+        functions = [given_object(tool, "function", self._route, param) for tool in tools]
+        names = [given_string(function, "name", self._route, param) for function in functions]
         self._force(names, mode="VALIDATED" if allowed.get("mode") == "auto" else "ANY")
 
     def _force(self, names: list[str], mode: str = "ANY") -> None:

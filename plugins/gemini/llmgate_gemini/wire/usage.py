@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate_core.plugin import JsonObject
-from llmgate_gemini.wire.fields import count, objects, string, table
+from llmgate_core.plugin import JsonObject, string_of
+from llmgate_gemini.wire.fields import count, objects, table
 
 __all__ = ["searches_of", "usage_of"]
 
@@ -65,7 +65,7 @@ def _given(**counts: int | None) -> JsonObject:
 def _by_modality(details: Any) -> JsonObject:
     counts: JsonObject = {}
     for row in objects(details):
-        modality, tokens = string(row.get("modality")).lower(), count(row.get("tokenCount"))
+        modality, tokens = string_of(row.get("modality")).lower(), count(row.get("tokenCount"))
         if modality and tokens is not None:
             counts[f"{modality}_tokens"] = counts.get(f"{modality}_tokens", 0) + tokens
     return counts

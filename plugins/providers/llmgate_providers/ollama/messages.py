@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route, decode
+from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of
 
 __all__ = ["native_messages"]
 
@@ -120,20 +120,12 @@ def _calls(calls: Any, where: str, names: dict[str, str], route: Route) -> list[
         identifier = call.get("id")
         if isinstance(identifier, str):
             names[identifier] = function["name"]
-        arguments = _arguments(function.get("arguments"), place, route)
+        arguments = arguments_of(function)
+        if arguments is None:
+            raise route.bad_request("messages", f"{place}.function.arguments must be a JSON object as a string")
         known = {"id": identifier} if isinstance(identifier, str) else {}
         made.append({**known, "function": {"name": function["name"], "arguments": arguments}})
     return made
-
-
-def _arguments(arguments: Any, place: str, route: Route) -> JsonObject:
-    try:
-        parsed = decode((arguments or "{}").encode()) if isinstance(arguments, (str, type(None))) else arguments
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise route.bad_request("messages", f"{place}.function.arguments must be a JSON object as a string")
-    return parsed
 
 
 def _answered_call(message: Mapping[str, Any], names: Mapping[str, str]) -> JsonObject:
