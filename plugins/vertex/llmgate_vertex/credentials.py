@@ -129,9 +129,9 @@ def _credential_in(answer: UpstreamResponse, quota: object) -> Credential:
             f"HTTP {answer.status}: the answer has no access_token", status_code=answer.status
         )
     seconds: Any = fields.get("expires_in")
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0
+    life = float(seconds) if type(seconds) in (int, float) and seconds >= 0 else None
     details = {"quota_project": quota} if isinstance(quota, str) else {}
-    return Credential(Secret(token), expires_in=float(seconds) if is_number else None, details=details)
+    return Credential(Secret(token), expires_in=life, details=details)
 
 
 WAYS_BY_NAME: Mapping[str, Callable[[Route], Credentials]] = MappingProxyType(
