@@ -62,6 +62,7 @@ from llmgate_core.endpoints.files import FileInput
 from llmgate_core.endpoints.given import arguments_of, given_list, given_object, given_string, object_at
 from llmgate_core.endpoints.openai import endpoint_request, path_segment
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
+from llmgate_core.endpoints.tool_names import NameRule, ToolNames, function_names
 from llmgate_core.endpoints.transcripts import read_transcript
 from llmgate_core.json_codec import decode, encode
 from llmgate_core.reading.jobs import Job
@@ -112,6 +113,7 @@ __all__ = [
     "Limits",
     "ModelFacts",
     "Multipart",
+    "NameRule",
     "OpenAICompatible",
     "Option",
     "Origin",
@@ -131,6 +133,7 @@ __all__ = [
     "StreamRewriter",
     "TextRewriter",
     "Timeouts",
+    "ToolNames",
     "Transport",
     "TransportRequest",
     "TransportResponse",
@@ -146,6 +149,7 @@ __all__ = [
     "endpoint_request",
     "error_of_object",
     "errors",
+    "function_names",
     "given_list",
     "given_object",
     "given_string",

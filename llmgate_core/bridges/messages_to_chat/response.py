@@ -20,7 +20,7 @@ from llmgate_core.bridges.messages_to_chat.answer import (
     tool_use,
 )
 from llmgate_core.bridges.messages_to_chat.tool_ids import ToolIds
-from llmgate_core.bridges.messages_to_chat.tools import ToolNames
+from llmgate_core.bridges.messages_to_chat.tools import names_of
 from llmgate_core.bridges.messages_to_chat.values import SOURCE
 from llmgate_core.bridges.responses_to_chat.output import Ids, call_parts, other_fields_of_call, text_of
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, misshapen, no_choice
@@ -28,6 +28,7 @@ from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.contract.upstream import Converted
+from llmgate_core.endpoints.tool_names import ToolNames
 
 __all__ = ["NO_USAGE", "calls_of", "message_object", "record_lost"]
 
@@ -63,7 +64,7 @@ def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any])
     usage = message_usage(answer.get("usage"), answer.get("service_tier"))
     whole = empty_message(ids.message, string_of(answer.get("model")) or route.model, usage)
     calls = calls_of(message)
-    names, sealing = ToolNames(call.body.get("tools")), Sealing(route.provider, ledger)
+    names, sealing = names_of(call.body), Sealing(route.provider, ledger)
     whole["content"] = _blocks(message, calls, ids, names, sealing, ledger)
     refusal = text_of(message)[2]
     whole.update(Ending(call, route).of(choice, refusal, ledger, has_calls=bool(calls)))
@@ -87,7 +88,7 @@ def _blocks(
             sealing.add_call(call_id, other)
         name, arguments = call_parts(call)
         given = input_of(arguments_of(call, arguments), ledger)
-        uses.append(tool_use(call_id, names.original(name), given))
+        uses.append(tool_use(call_id, names.given(name), given))
     blocks: list[JsonObject] = []
     if reasoning or sealing.is_waiting:
         blocks.append({"type": "thinking", "thinking": reasoning, "signature": sealing.signature()})

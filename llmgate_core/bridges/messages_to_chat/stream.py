@@ -15,7 +15,7 @@ from llmgate_core.bridges.messages_to_chat.answer import Ending, delta_usage, em
 from llmgate_core.bridges.messages_to_chat.blocks import Blocks
 from llmgate_core.bridges.messages_to_chat.response import NO_USAGE, calls_of, record_lost
 from llmgate_core.bridges.messages_to_chat.streamed_calls import StreamedCalls
-from llmgate_core.bridges.messages_to_chat.tools import ToolNames
+from llmgate_core.bridges.messages_to_chat.tools import names_of
 from llmgate_core.bridges.messages_to_chat.values import SOURCE
 from llmgate_core.bridges.responses_to_chat.output import Ids, text_of
 from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, misshapen, no_choice
@@ -38,7 +38,7 @@ class MessagesStream:
         self._ending = Ending(call, route)
         self._sealing = Sealing(route.provider, self._ledger)
         self._blocks = Blocks(self._sealing)
-        self._names = ToolNames(call.body.get("tools"))
+        self._names = names_of(call.body)
         self._calls: StreamedCalls | None = None  # once the stream has begun
         self._choice: JsonObject = {}  # what was said about the end
         self._refusal: list[str] = []

@@ -14,10 +14,10 @@ from llmgate_core.bridges.fields import object_of
 from llmgate_core.bridges.messages_to_chat.answer import arguments_of, tool_use
 from llmgate_core.bridges.messages_to_chat.blocks import Blocks
 from llmgate_core.bridges.messages_to_chat.tool_ids import ToolIds
-from llmgate_core.bridges.messages_to_chat.tools import ToolNames
 from llmgate_core.bridges.responses_to_chat.output import Ids, call_parts, other_fields_of_call
 from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.endpoints.tool_names import ToolNames
 from llmgate_core.json_codec import decode
 from llmgate_core.reading.accumulate.tool_calls import CallKey, CallPlaces
 
@@ -118,7 +118,7 @@ class StreamedCalls:
 
     def _begin(self, call: _Call) -> None:
         self._open = call
-        self._blocks.begin_tool_use(tool_use(call.call_id, self._names.original(call.name), {}))
+        self._blocks.begin_tool_use(tool_use(call.call_id, self._names.given(call.name), {}))
 
     def _send(self, call: _Call) -> None:
         if not call.is_custom and (piece := call.unsent()):

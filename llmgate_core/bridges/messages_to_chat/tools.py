@@ -9,56 +9,32 @@ Source: Anthropic API reference, `ToolUnion` and `ToolChoice`; OpenAI API refere
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from llmgate_core.bridges.fields import listed, object_of, other_fields
 from llmgate_core.bridges.messages_to_chat.marks import CacheMarks
 from llmgate_core.contract.call import JsonObject
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.endpoints.tool_names import NameRule, ToolNames, function_names
 from llmgate_core.errors import bad_request
 
-__all__ = ["ToolNames", "Tools"]
+__all__ = ["RULE", "Tools", "names_of"]
 
 MAX_NAME_CHARACTERS = 64
 """The longest name of a function on chat; the Messages API takes 128.
 
 Source: OpenAI API reference, `FunctionObject`.
 """
+RULE = NameRule(r"\s\S", MAX_NAME_CHARACTERS)
 FUNCTION_FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 SEARCH_FIELDS = frozenset({"type", "name", "user_location", "cache_control"})
-NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
-CHOICES = {"auto": "auto", "any": "required", "none": "none"}
+CHOICES: Mapping[str, str] = MappingProxyType({"auto": "auto", "any": "required", "none": "none"})
 
 
-class ToolNames:
-    """The names of one call's tools, in the Messages call and on chat, where a long one is cut and gets a digest.
-
-    The same tools always get the same names, so converting back needs only the call.
-    """
-
-    def __init__(self, tools: Any) -> None:
-        names = [tool.get("name") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
-        long = [name for name in names if isinstance(name, str) and len(name) > MAX_NAME_CHARACTERS]
-        self._original = {_short(name): name for name in long}
-
-    @property
-    def are_shortened(self) -> bool:
-        """Whether a name has another form on chat."""
-        return bool(self._original)
-
-    @staticmethod
-    def on_chat(name: str) -> str:
-        """Return the name of a tool on chat."""
-        return name if len(name) <= MAX_NAME_CHARACTERS else _short(name)
-
-    def original(self, chat_name: str) -> str:
-        """Return the caller's name of a tool; an unknown one is returned unchanged."""
-        return self._original.get(chat_name, chat_name)
-
-
-def _short(name: str) -> str:
-    return f"{name[: MAX_NAME_CHARACTERS - 9]}_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+def names_of(body: Mapping[str, Any]) -> ToolNames:
+    """Return the names of a call's tools; a long one is cut for chat, and gets a digest."""
+    return ToolNames(function_names(body), RULE)
 
 
 class Tools:
@@ -77,7 +53,7 @@ class Tools:
                 `error`.
         """
         tools = [chat_tool for tool in _listed_tools(body) if (chat_tool := self._chat_tool(tool, chat)) is not None]
-        if ToolNames(body.get("tools")).are_shortened:
+        if names_of(body).renamed:
             self._ledger.bridged(
                 "tools", f"chat's names have at most {MAX_NAME_CHARACTERS} characters: cut, and restored"
             )
@@ -105,10 +81,10 @@ class Tools:
             raise bad_request("tools", "tools: a tool has no name")
         if schema is not None and not isinstance(schema, Mapping):
             raise bad_request("tools", f"tools: input_schema of {name!r:.80} must be an object")
-        function: JsonObject = {"name": ToolNames.on_chat(name)}
+        function: JsonObject = {"name": RULE.fitted(name)}
         if tool.get("description"):
             function["description"] = tool["description"]
-        function["parameters"] = NO_PARAMETERS if schema is None else schema
+        function["parameters"] = {"type": "object", "properties": {}} if schema is None else schema
         if tool.get("strict") is not None:
             function["strict"] = tool["strict"]
         self._left_out.update(dict.fromkeys(other_fields(tool, FUNCTION_FIELDS)))
@@ -135,7 +111,7 @@ class Tools:
             name = choice.get("name")
             if not isinstance(name, str) or not name:
                 raise bad_request("tool_choice", "tool_choice: a tool must be named")
-            chat["tool_choice"] = {"type": "function", "function": {"name": ToolNames.on_chat(name)}}
+            chat["tool_choice"] = {"type": "function", "function": {"name": RULE.fitted(name)}}
         else:
             chat["tool_choice"] = CHOICES[kind]
         if choice.get("disable_parallel_tool_use"):

@@ -15,7 +15,7 @@ from llmgate_core.bridges.fields import list_of, string_of, text_of_value
 from llmgate_core.bridges.messages_to_chat.marks import CacheMarks
 from llmgate_core.bridges.messages_to_chat.parts import MESSAGES, PARAGRAPH, Parts, collapsed
 from llmgate_core.bridges.messages_to_chat.tool_ids import call_id_of
-from llmgate_core.bridges.messages_to_chat.tools import ToolNames
+from llmgate_core.bridges.messages_to_chat.tools import RULE
 from llmgate_core.bridges.messages_to_chat.values import SERVER_BLOCKS
 from llmgate_core.bridges.sealing import Unsealing
 from llmgate_core.contract.call import JsonObject
@@ -172,7 +172,7 @@ class _AssistantTurn:
         if not isinstance(block_id, str) or not block_id or not isinstance(name, str) or not name:
             raise bad_request(MESSAGES, f"{path} is a tool_use without id and name")
         arguments = text_of_value(given) or "{}"
-        function = {"name": ToolNames.on_chat(name), "arguments": arguments}
+        function = {"name": RULE.fitted(name), "arguments": arguments}
         self._marks.moved({}, block)
         self._calls.append({"id": call_id_of(block_id), "type": "function", "function": function})
 

@@ -8,22 +8,21 @@ Source: OpenAI API reference, `ToolsArray`, `ToolChoiceParam` and `CreateChatCom
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 from llmgate_core.bridges.fields import listed, other_fields, text_of_value
 from llmgate_core.contract.call import JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
+from llmgate_core.endpoints.tool_names import NameRule
 from llmgate_core.errors import bad_request
 from llmgate_core.json_codec import encode
 
 __all__ = ["ToolName", "ToolNames", "Tools"]
 
 MAX_NAME_CHARACTERS = 64
-ILLEGAL_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+RULE = NameRule("a-zA-Z0-9_-", MAX_NAME_CHARACTERS)
 CONVERTED_FIELDS = frozenset({"type", "name", "description", "parameters", "strict", "format", "function", "custom"})
 CONVERTED_SEARCH_FIELDS = frozenset({"type", "search_context_size", "user_location"})
 
@@ -112,10 +111,7 @@ def _name_of(tool: Mapping[str, Any], kind: Any) -> str:
 
 def _flat_name(namespace: str, name: str, taken: Mapping[str, ToolName]) -> str:
     joined = f"{namespace}__{name}"
-    legal = ILLEGAL_IN_NAMES.sub("_", joined)
-    if legal == joined and len(joined) <= MAX_NAME_CHARACTERS and joined not in taken:
-        return joined
-    return f"{legal[: MAX_NAME_CHARACTERS - 9]}_{sha256(joined.encode()).hexdigest()[:8]}"
+    return RULE.other(joined) if joined in taken else RULE.fitted(joined)
 
 
 class Tools:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgate_bedrock.authorization import AWSAuthorized
 from llmgate_bedrock.converse.answer import chat_completion
-from llmgate_bedrock.converse.names import ToolNames
+from llmgate_bedrock.converse.names import names_of
 from llmgate_bedrock.converse.params import SOURCE, supports_param
 from llmgate_bedrock.converse.request import converse_body
 from llmgate_bedrock.converse.stream import ConverseStream
@@ -57,7 +57,7 @@ class Bedrock(AWSAuthorized):
     @hookimpl
     def transform_response(self, call: Call, response: UpstreamResponse) -> JsonObject:
         """Return the canonical answer."""
-        return chat_completion(response.json(), ToolNames(call.body))
+        return chat_completion(response.json(), names_of(call.body))
 
     @hookimpl
     def stream_parser(self, call: Call) -> ConverseStream:

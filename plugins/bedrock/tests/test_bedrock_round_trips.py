@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from llmgate_bedrock import plugin
-from llmgate_bedrock.converse.names import ToolNames, tool_use_id
+from llmgate_bedrock.converse.names import names_of, tool_use_id
 
 from llmgate_core import BadRequestError
-from llmgate_core.plugin import Call, Route
+from llmgate_core.plugin import Call, Route, ToolNames
 from tests.support.bedrock_model import problems
 from tests.support.examples import examples
 
@@ -94,7 +94,7 @@ def assistant(turn: dict[str, Any], names: ToolNames) -> list[dict[str, Any]]:
             message.setdefault("reasoning_items", []).append(block)
         else:
             use = block["toolUse"]
-            function = {"name": names.original(use["name"]), "arguments": use["input"]}
+            function = {"name": names.given(use["name"]), "arguments": use["input"]}
             message.setdefault("tool_calls", []).append({"id": use["toolUseId"], "function": function})
     return [message]
 
@@ -143,7 +143,7 @@ def test_a_conversation_comes_back_as_it_was(messages: list[dict[str, Any]]) -> 
     call = Call("chat", "bedrock/m", {"messages": messages})
     body: Any = plugin.transform_request(call, ROUTE).body
     assert problems(body) == []
-    assert back(body, ToolNames(call.body)) == expected(messages)
+    assert back(body, names_of(call.body)) == expected(messages)
     assert call.body == {"messages": messages}
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.names import ToolNames, sent_id
+from llmgate_anthropic.wire.names import sent_id
 from llmgate_anthropic.wire.parts import PartReader, is_blank
 from llmgate_anthropic.wire.thoughts import CALL_FIELDS, OWN, kept_blocks, signed_items
 from llmgate_anthropic.wire.traits import Traits
-from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_string, object_at
+from llmgate_core.plugin import JsonObject, Ledger, Route, ToolNames, arguments_of, given_list, given_string, object_at
 
 __all__ = ["Conversation"]
 
@@ -180,7 +180,7 @@ class Conversation:
     def _use(self, call_id: str, function: Any, place: str) -> JsonObject:
         name = given_string(function, "name", self._route, place)
         given = self._arguments(function, place)
-        return {"type": "tool_use", "id": sent_id(call_id), "name": self._names.send(name), "input": given}
+        return {"type": "tool_use", "id": sent_id(call_id), "name": self._names.sent(name), "input": given}
 
     def _arguments(self, function: Mapping[str, Any], place: str) -> JsonObject:
         """Return the arguments of a call as an object; other text as one, if the policy allows that."""

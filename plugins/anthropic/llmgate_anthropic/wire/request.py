@@ -15,7 +15,7 @@ from typing import Any
 from llmgate_anthropic.wire.betas import BETAS, needed_betas
 from llmgate_anthropic.wire.formats import JSON_TOOL, emulates_format, format_of, json_tool, schema_of
 from llmgate_anthropic.wire.messages import Conversation
-from llmgate_anthropic.wire.names import ToolNames
+from llmgate_anthropic.wire.names import names_of
 from llmgate_anthropic.wire.params import NO_COUNTERPART, SOURCE
 from llmgate_anthropic.wire.reasoning import thinking_of
 from llmgate_anthropic.wire.tools import read_choice, read_functions, read_tools, web_search_tool
@@ -67,7 +67,7 @@ class _Draft:
         self.route = route
         self.ledger = Ledger(route, SOURCE)
         self.traits = traits_of(route, lacks)
-        self.names = ToolNames(body)
+        self.names = names_of(body)
         self.sent: JsonObject = {}
         self.tools: list[JsonObject] = []
         self.choice: JsonObject | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from llmgate_anthropic.wire.citations import annotations_of
 from llmgate_anthropic.wire.fields import objects
 from llmgate_anthropic.wire.formats import JSON_TOOL, emulates_format
-from llmgate_anthropic.wire.names import ToolNames
+from llmgate_anthropic.wire.names import names_of
 from llmgate_anthropic.wire.params import SOURCE
 from llmgate_anthropic.wire.thoughts import BLOCKS, CALL_FIELDS, OWN, is_carried
 from llmgate_anthropic.wire.traits import traits_of
@@ -63,7 +63,7 @@ class Reading:
     __slots__ = ("names", "unwraps_json")
 
     def __init__(self, call: Call, route: Route, lacks: Collection[str] = ()) -> None:
-        self.names = ToolNames(call.body)
+        self.names = names_of(call.body)
         self.unwraps_json = emulates_format(call.body, traits_of(route, lacks))
 
     def is_content(self, block: Mapping[str, Any]) -> bool:
@@ -184,7 +184,7 @@ def _rank(block: Mapping[str, Any]) -> int | None:
 
 def tool_call(block: Mapping[str, Any], reading: Reading, arguments: str) -> JsonObject:
     """Return the tool call of a block; fields that chat has not, such as the `caller`, stay beside it and come back."""
-    name = reading.names.restore(string_of(block.get("name")))
+    name = reading.names.given(string_of(block.get("name")))
     function = {"name": name, "arguments": arguments}
     call: JsonObject = {"id": string_of(block.get("id")), "type": "function", "function": function}
     if further := {field: value for field, value in block.items() if field not in CALL_FIELDS and value is not None}:

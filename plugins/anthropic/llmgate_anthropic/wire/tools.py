@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_anthropic.wire.names import ToolNames
-from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_string, object_at
+from llmgate_core.plugin import JsonObject, Ledger, Route, ToolNames, given_list, given_string, object_at
 
 __all__ = ["WEB_SEARCH", "read_choice", "read_functions", "read_tools", "web_search_tool"]
 
@@ -42,7 +41,7 @@ def read_tools(body: Mapping[str, Any], names: ToolNames, ledger: Ledger, route:
     for index, tool in enumerate(given_list(body, "tools", route, "")):
         place = f"tools[{index}]"
         made += _tool(object_at(place, tool, route), place, names, ledger, route)
-    if names.sent:
+    if names.renamed:
         ledger.bridged("tools", "names that the Messages API does not take are sent under others, and restored")
     return made
 
@@ -73,7 +72,7 @@ def _tool(tool: Mapping[str, Any], place: str, names: ToolNames, ledger: Ledger,
     if not isinstance(kind, str) and "input_schema" not in tool:
         raise route.bad_request("tools", f"{place} must have a type, or an input_schema")
     name = tool.get("name")
-    return [{**tool, "name": names.send(name)}] if isinstance(name, str) else [dict(tool)]
+    return [{**tool, "name": names.sent(name)}] if isinstance(name, str) else [dict(tool)]
 
 
 def _function(tool: Mapping[str, Any], function: Any, place: str, names: ToolNames, route: Route) -> JsonObject:
@@ -82,7 +81,7 @@ def _function(tool: Mapping[str, Any], function: Any, place: str, names: ToolNam
     further = {**_others(function, _OF_FUNCTION), **_others(tool, _OF_TOOL)}
     schema = function.get("parameters")
     made: JsonObject = {
-        "name": names.send(name),
+        "name": names.sent(name),
         "input_schema": dict(NO_SCHEMA if not schema else _schema(schema, place, route)),
     }
     for field in ("description", "strict"):
@@ -118,12 +117,12 @@ def read_choice(choice: Any, names: ToolNames, route: Route) -> JsonObject:
     if kind in ("auto", "any", "none"):
         return dict(choice)
     if kind == "tool" or (kind is None and isinstance(choice.get("name"), str)):
-        return {**choice, "type": "tool", "name": names.send(given_string(choice, "name", route, "tool_choice"))}
+        return {**choice, "type": "tool", "name": names.sent(given_string(choice, "name", route, "tool_choice"))}
     if kind != "function":
         raise route.bad_request("tool_choice", "tool_choice must name a function")
     function = choice.get("function", choice)
     name = given_string(function, "name", route, "tool_choice.function")
-    return {"type": "tool", "name": names.send(name)}
+    return {"type": "tool", "name": names.sent(name)}
 
 
 def web_search_tool(options: Any, ledger: Ledger, route: Route) -> JsonObject:

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_bedrock.converse.names import ToolNames
 from llmgate_bedrock.converse.thoughts import REASONING, text_of_thought
-from llmgate_core.plugin import JsonObject, count_of, encode, errors, string_of
+from llmgate_core.plugin import JsonObject, ToolNames, count_of, encode, errors, string_of
 
 __all__ = ["annotation_of", "chat_completion", "finish_reason", "image_of", "tool_call", "usage_of"]
 
@@ -111,7 +110,7 @@ def tool_call(use: JsonObject, names: ToolNames) -> JsonObject:
     """Return a block `toolUse` as a call; its arguments are JSON."""
     arguments = use.get("input")
     function = {
-        "name": names.original(string_of(use.get("name"))),
+        "name": names.given(string_of(use.get("name"))),
         "arguments": encode({} if arguments is None else arguments).decode(),
     }
     return {"id": string_of(use.get("toolUseId")), "type": "function", "function": function}

@@ -12,9 +12,18 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_bedrock.converse.media import DocumentNames, audio_block, file_block, image_block, video_block
-from llmgate_bedrock.converse.names import ToolNames, tool_use_id
+from llmgate_bedrock.converse.names import tool_use_id
 from llmgate_bedrock.converse.thoughts import thoughts_of
-from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_object, given_string
+from llmgate_core.plugin import (
+    JsonObject,
+    Ledger,
+    Route,
+    ToolNames,
+    arguments_of,
+    given_list,
+    given_object,
+    given_string,
+)
 
 __all__ = ["Conversation", "cache_point"]
 

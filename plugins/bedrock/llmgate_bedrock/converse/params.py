@@ -24,7 +24,7 @@ from llmgate_core.plugin import (
     judge_value,
 )
 
-__all__ = ["CONVERTED", "OWN_FIELDS", "SOURCE", "TIERS", "supports_param"]
+__all__ = ["CHAT", "CONVERTED", "OWN_FIELDS", "SOURCE", "TIERS", "supports_param"]
 
 SOURCE = "AWS, Converse API reference"
 CONVERTED = frozenset(
@@ -55,7 +55,8 @@ VALUES: Mapping[str, ValueRule] = MappingProxyType(
         "service_tier": ValueRule(("string",), choices=("auto", *sorted(TIERS))),
     }
 )
-REFUSED = frozenset(OPENAI_PARAMETERS["chat"]) - CONVERTED
+CHAT = OPENAI_PARAMETERS["chat"]
+REFUSED = frozenset(CHAT) - CONVERTED
 REASON = "Converse has no such parameter"
 CLAUDE = "anthropic."
 
@@ -68,7 +69,7 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
     """
     if param == "metadata":
         return judge_metadata(route, value)
-    if value is None or _asks_for_nothing(param, value):
+    if value is None or (param in CHAT and CHAT[param].is_neutral(value)):
         return None
     if param in REFUSED:
         return ParamRule(supported=False, reason=REASON, source=SOURCE)
@@ -79,13 +80,7 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
     refusal = judge_value(param, value, VALUES.get(param), SOURCE)
     if refusal is not None or route.facts is None:
         return refusal
-    return judge_by_catalogue(route.facts, param, value, judged=OPENAI_PARAMETERS["chat"])
-
-
-def _asks_for_nothing(param: str, value: Any) -> bool:
-    rule = OPENAI_PARAMETERS["chat"].get(param)
-    neutral = () if rule is None else rule.neutral
-    return any(value == other and type(value) is type(other) for other in neutral)
+    return judge_by_catalogue(route.facts, param, value, judged=CHAT)
 
 
 def _judge_effort(route: Route, value: Any) -> ParamRule | None:

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate_bedrock.converse.messages import Conversation
-from llmgate_bedrock.converse.names import ToolNames
-from llmgate_bedrock.converse.params import CONVERTED, OWN_FIELDS, REFUSED
+from llmgate_bedrock.converse.names import names_of
+from llmgate_bedrock.converse.params import CHAT, CONVERTED, OWN_FIELDS, REFUSED
 from llmgate_bedrock.converse.tools import tool_config
 from llmgate_bedrock.model_ids import ModelId
 from llmgate_bedrock.reasoning import MIN_BUDGET, reasoning_fields, reasoning_row
 from llmgate_core.plugin import (
-    OPENAI_PARAMETERS,
     Call,
     JsonObject,
     Ledger,
@@ -44,7 +43,7 @@ def converse_body(call: Call, route: Route, model: ModelId, ledger: Ledger) -> J
             is `error`.
     """
     given = {name: value for name, value in call.body.items() if value is not None}
-    names = ToolNames(given)
+    names = names_of(given)
     if names.renamed:
         ledger.bridged("tools", "names of tools have other characters at Bedrock: they are replaced, and back")
     conversation = Conversation(route, names, ledger)
@@ -112,13 +111,7 @@ def _unknown(given: Mapping[str, Any]) -> JsonObject:
     What the caller's policy forwards is among them; null and values that ask for nothing are not.
     """
     fields = {name: value for name, value in given.items() if name not in CONVERTED and name not in OWN_FIELDS}
-    rules = OPENAI_PARAMETERS["chat"]
-    fields = {
-        name: value
-        for name, value in fields.items()
-        if name not in REFUSED
-        or all(value != neutral or type(value) is not type(neutral) for neutral in rules[name].neutral)
-    }
+    fields = {name: value for name, value in fields.items() if name not in REFUSED or not CHAT[name].is_neutral(value)}
     wished = given.get("response_format")
     if wished is not None and not (isinstance(wished, Mapping) and wished.get("type") in ("json_schema", "text")):
         fields["response_format"] = wished

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_bedrock.converse.answer import annotation_of, finish_reason, image_of, tier_of, usage_of
-from llmgate_bedrock.converse.names import ToolNames
+from llmgate_bedrock.converse.names import names_of
 from llmgate_bedrock.converse.thoughts import REASONING
 from llmgate_bedrock.failures import error_of_exception
 from llmgate_core.plugin import Call, JsonObject, SSEEvent, decode, errors, string_of
@@ -39,7 +39,7 @@ class ConverseStream:
         self.done = False
         self.usage: JsonObject | None = None
         self._wants_usage = isinstance(options, Mapping) and options.get("include_usage") is True
-        self._names = ToolNames(call.body)
+        self._names = names_of(call.body)
         self._calls = 0
         self._blocks: dict[int, _Block] = {}
 
@@ -81,7 +81,7 @@ class ConverseStream:
         if isinstance(use, dict):
             block.call = self._calls
             self._calls += 1
-            function = {"name": self._names.original(string_of(use.get("name"))), "arguments": ""}
+            function = {"name": self._names.given(string_of(use.get("name"))), "arguments": ""}
             made = {
                 "index": block.call,
                 "id": string_of(use.get("toolUseId")),

@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llmgate_bedrock.converse.messages import Conversation, cache_point
-from llmgate_bedrock.converse.names import ToolNames
-from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_object, given_string
+from llmgate_core.plugin import JsonObject, Ledger, Route, ToolNames, given_list, given_object, given_string
 
 __all__ = ["tool_config"]
 

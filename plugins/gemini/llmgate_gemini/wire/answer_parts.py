@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from llmgate_core.plugin import JsonObject, string_of
+from llmgate_core.plugin import JsonObject, ToolNames, string_of
 from llmgate_gemini.wire.fields import table
-from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.partial_calls import PartialCall
 from llmgate_gemini.wire.signatures import part_item, signed_call, text_item
 
@@ -27,7 +26,7 @@ class CandidateReader:
         calls: how many functions were called so far.
     """
 
-    def __init__(self, names: Names, answer_id: str, index: int, *, signs_ids: bool) -> None:
+    def __init__(self, names: ToolNames, answer_id: str, index: int, *, signs_ids: bool) -> None:
         self.spoken: list[str] = []
         self.calls = 0
         self._names = names

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route, given_string
+from llmgate_core.plugin import JsonObject, Ledger, Route, ToolNames, given_string
 from llmgate_gemini.wire.dialect import Dialect
 from llmgate_gemini.wire.fields import parsed_object
 from llmgate_gemini.wire.model_turns import ModelTurns
-from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.parts import Parts
 from llmgate_gemini.wire.signatures import DUMMY, plain_id
 from llmgate_gemini.wire.traits import Traits
@@ -53,7 +52,7 @@ class Contents:
         turns: the contents.
     """
 
-    def __init__(self, route: Route, ledger: Ledger, dialect: Dialect, traits: Traits, names: Names) -> None:
+    def __init__(self, route: Route, ledger: Ledger, dialect: Dialect, traits: Traits, names: ToolNames) -> None:
         self.system: list[JsonObject] = []
         self.turns: list[JsonObject] = []
         self._route = route

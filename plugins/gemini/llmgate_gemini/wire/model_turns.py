@@ -11,9 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route, arguments_of, given_list, given_object, given_string
+from llmgate_core.plugin import (
+    JsonObject,
+    Ledger,
+    Route,
+    ToolNames,
+    arguments_of,
+    given_list,
+    given_object,
+    given_string,
+)
 from llmgate_gemini.wire.dialect import Dialect
-from llmgate_gemini.wire.names import Names
 from llmgate_gemini.wire.parts import Parts
 from llmgate_gemini.wire.signatures import plain_id, signature_of_call
 
@@ -27,7 +35,7 @@ CUSTOM_CALLS = "Gemini has no custom tools, so a call of one cannot be in the hi
 class ModelTurns:
     """Converts the assistant's messages of one call."""
 
-    def __init__(self, route: Route, ledger: Ledger, dialect: Dialect, names: Names, parts: Parts) -> None:
+    def __init__(self, route: Route, ledger: Ledger, dialect: Dialect, names: ToolNames, parts: Parts) -> None:
         self._route = route
         self._ledger = ledger
         self._dialect = dialect

@@ -102,7 +102,9 @@ class _Draft:
 
     def complete(self) -> JsonObject:
         """Return the complete body."""
-        self.names.note(self.ledger)
+        if self.names.renamed:
+            reason = f"{len(self.names.renamed)} names do not fit Gemini's rules; they are restored in answers"
+            self.ledger.bridged("tools", reason)
         contents = Contents(self.route, self.ledger, self.dialect, self.traits, self.names)
         contents.read(self.body.get("messages"))
         body: JsonObject = {"contents": contents.turns}

@@ -10,14 +10,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate_core.plugin import Call, Converted, JsonObject, Ledger, Route, UpstreamResponse, errors, string_of
+from llmgate_core.plugin import (
+    Call,
+    Converted,
+    JsonObject,
+    Ledger,
+    Route,
+    ToolNames,
+    UpstreamResponse,
+    errors,
+    string_of,
+)
 from llmgate_gemini.wire.answer_parts import CandidateReader
 from llmgate_gemini.wire.candidates import blocked_choice, ending_of, extras_of, finish_reason_of
 from llmgate_gemini.wire.dialect import GEMINI_API, SIGNATURE_OPTION, Dialect
 from llmgate_gemini.wire.errors import error_in_stream
 from llmgate_gemini.wire.fields import objects, table
 from llmgate_gemini.wire.logprobs import logprobs_of
-from llmgate_gemini.wire.names import Names, names_of
+from llmgate_gemini.wire.names import names_of
 from llmgate_gemini.wire.usage import searches_of, usage_of
 
 __all__ = ["chat_completion", "identity_of", "index_of", "signs_ids"]
@@ -75,7 +85,7 @@ def signs_ids(route: Route) -> bool:
 
 
 def _choice(
-    candidate: JsonObject, index: int, names: Names, answer_id: str, route: Route, ledger: Ledger
+    candidate: JsonObject, index: int, names: ToolNames, answer_id: str, route: Route, ledger: Ledger
 ) -> JsonObject:
     reader = CandidateReader(names, answer_id, index, signs_ids=signs_ids(route))
     message: JsonObject = {"role": "assistant", "content": None}

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import JsonObject, Ledger, Route, given_list, given_object, given_string
-from llmgate_gemini.wire.names import Names
+from llmgate_core.plugin import JsonObject, Ledger, Route, ToolNames, given_list, given_object, given_string
 from llmgate_gemini.wire.schemas import openapi_schema
 from llmgate_gemini.wire.spelling import camel
 from llmgate_gemini.wire.traits import Traits
@@ -46,7 +45,7 @@ FUNCTION_FIELDS = frozenset({"name", "description", "parameters", "strict"})
 class Tools:
     """Collects the tools of one call and the choice among them."""
 
-    def __init__(self, route: Route, ledger: Ledger, traits: Traits, names: Names) -> None:
+    def __init__(self, route: Route, ledger: Ledger, traits: Traits, names: ToolNames) -> None:
         self._route = route
         self._ledger = ledger
         self._traits = traits

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.bridges.messages_to_chat import to_chat
-from llmgate_core.bridges.messages_to_chat.tools import ToolNames
+from llmgate_core.bridges.messages_to_chat.tools import names_of
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.errors import BadRequestError, UnsupportedParamsError
 
@@ -169,7 +169,7 @@ def test_a_long_name_is_cut_and_can_be_restored(ask: Ask, at: At) -> None:
     sent = [tool["function"]["name"] for tool in converted(ask(tools=tools), at())["tools"]]
     assert len(set(sent)) == 2
     assert max(map(len, sent)) == 64
-    assert [ToolNames(tools).original(name) for name in sent] == names
+    assert [names_of({"tools": tools}).given(name) for name in sent] == names
 
 
 def test_a_web_search_is_chats_own(ask: Ask, at: At) -> None:
