@@ -210,6 +210,14 @@ def test_the_prefix_openai_is_claimed_for_every_family_by_its_own_distribution()
     }
 
 
+def test_every_prefix_of_ours_is_claimed_by_the_distribution_that_core_names() -> None:
+    """A prefix that only core's list has is refused as not installed, where its calls could be bridged."""
+    ours = {owner for prefixes in first_party().values() for owner in prefixes.values()}
+    claimed = {(it.family, it.prefix): it.distribution for it in installed_claims() if it.distribution in ours}
+    listed = {(family, it): owner for family, owners in first_party().items() for it, owner in owners.items()}
+    assert listed == {key: owner for key, owner in claimed.items() if key[0] in FAMILIES}
+
+
 @each_operation
 def test_an_operation_streams_where_its_family_has_chunks_or_its_answer_is_bytes(family: Any, operation: str) -> None:
     asked = family.operations[operation]
