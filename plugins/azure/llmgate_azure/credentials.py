@@ -37,6 +37,8 @@ METADATA_PATH = "/metadata/identity/oauth2/token"
 METADATA_VERSION = "2018-02-01"
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 SECONDS = re.compile(r"[0-9]{1,9}")
+LONGEST_SECONDS = 999_999_999
+"""A longer life says nothing: the token is kept until it is refused."""
 WAYS = "set AZURE_API_KEY or pass api_key=; or sign in with Entra ID: provider_options azure_ad_token, or tenant_id, \
 client_id and client_secret, or azure_credential such as managed_identity"
 
@@ -105,7 +107,10 @@ def _require(route: Route, source: str, *names: str) -> None:
 def _token_steps(route: Route) -> Credentials:
     _require(route, "azure_ad_token", "azure_ad_token")
     yield from ()
-    return Credential(route.secrets["azure_ad_token"])
+    token = route.secrets["azure_ad_token"]
+    if not _is_token(token.reveal().strip()):
+        raise errors.ConfigError("azure_ad_token is not a token that a header can have (it is not shown)")
+    return Credential(Secret(token.reveal().strip()))
 
 
 def _secret_steps(route: Route) -> Credentials:
@@ -201,18 +206,24 @@ def _credential_in(answer: UpstreamResponse) -> Credential:
     """
     fields: Any = answer.json()
     token = fields.get("access_token") if isinstance(fields, dict) else None
-    if not isinstance(token, str) or not token:
+    if not isinstance(token, str) or not _is_token(token):
         raise errors.APIResponseValidationError(
             f"HTTP {answer.status}: the answer has no access_token", status_code=answer.status
         )
     return Credential(Secret(token), expires_in=_seconds(fields.get("expires_in")))
 
 
+def _is_token(text: str) -> bool:
+    """Return whether a header can have it as a token."""
+    return bool(text) and text.isascii() and text.isprintable()
+
+
 def _seconds(value: object) -> float | None:
     if isinstance(value, str) and SECONDS.fullmatch(value):
         return float(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and isinstance(value, (int, float)) and value >= 0 else None
+    is_life = is_number and isinstance(value, (int, float)) and 0 <= value <= LONGEST_SECONDS
+    return float(value) if is_life and isinstance(value, (int, float)) else None
 
 
 SOURCES: Mapping[str, Callable[[Route], Credentials]] = MappingProxyType(

@@ -43,14 +43,16 @@ def token_of(name: str, scope: str, client_id: str | None) -> tuple[str, float]:
     argument = CLASSES[name]
     arguments = {argument: client_id} if argument and client_id else {}
     made: Any = getattr(identity, name)
-    credential = made(**arguments)
     try:
-        token = credential.get_token(scope)
+        with made(**arguments) as credential:
+            token = credential.get_token(scope)
     except ClientAuthenticationError as error:
-        said = " ".join(str(error.message).split())[:MAX_MESSAGE]
-        raise errors.AuthenticationError(
-            f"{name} of azure-identity got no token: {said}", status_code=401, code="credential_not_fetched"
-        ) from None
-    finally:
-        credential.close()
+        raise _failure(name, " ".join(str(error.message).split())[:MAX_MESSAGE]) from None
+    except Exception as error:  # noqa: BLE001  # another library's, whose message may show a secret
+        raise _failure(name, type(error).__name__) from None
     return token.token, max(0.0, token.expires_on - time.time())
+
+
+def _failure(name: str, said: str) -> errors.AuthenticationError:
+    message = f"{name} of azure-identity got no token: {said}"
+    return errors.AuthenticationError(message, status_code=401, code="credential_not_fetched")

@@ -376,7 +376,7 @@ REFUSED = {
         (Answer.json({"access_token": 5}), errors.APIResponseValidationError),
         (Answer.json([1]), errors.APIResponseValidationError),
         (Answer(200, b"<html>sign in</html>", {"content-type": "text/html"}), errors.APIResponseValidationError),
-        (Answer.json({"access_token": "two\nlines"}), errors.PluginError),
+        (Answer.json({"access_token": "two\nlines"}), errors.APIResponseValidationError),
         (Answer(302, b"", {"location": "https://evil.example/"}), errors.APIError),
         (Answer.json({"error": "temporarily_unavailable"}, 503), errors.ServiceUnavailableError),
     ],
@@ -414,6 +414,25 @@ def test_a_token_is_kept_for_its_own_application_only(hosts: Hosts) -> None:
 def test_no_token_goes_to_a_host_that_is_not_declared() -> None:
     declared = set(AzureOpenAI.info.hosts)
     assert declared == {*(f"https://{host}" for host in AUTHORITIES), "http://169.254.169.254"}
+
+
+@pytest.mark.parametrize("life", [10**400, "1e999", -1, "9" * 400, [], True])
+def test_a_life_of_any_kind_costs_no_token(life: Any, hosts: Hosts) -> None:
+    said = json.dumps({"access_token": "t", "expires_in": life}).replace('"1e999"', "1e999")
+    hosts.login.otherwise = Answer(200, said.encode(), {"content-type": "application/json"})
+    hosts.call("sync", WITH_SECRET)
+    assert hosts.sent == ["Bearer t"]
+
+
+@pytest.mark.parametrize("token", ["canary\nx: y", "canary\r\nx: y", "canary\u0000x", "canary\u2028x"])
+def test_a_token_that_no_header_can_have_is_never_sent_nor_shown(token: str, hosts: Hosts) -> None:
+    hosts.login.otherwise = Answer.json({"access_token": token})
+    with pytest.raises(errors.APIResponseValidationError) as caught:
+        hosts.call("sync", WITH_SECRET)
+    with pytest.raises(errors.ConfigError) as own:
+        hosts.call("sync", {"azure_ad_token": token})
+    assert "canary" not in f"{caught.value} {own.value}"
+    assert hosts.api.received == []
 
 
 def made_certificate() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:

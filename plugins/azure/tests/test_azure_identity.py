@@ -101,3 +101,14 @@ def test_without_the_library_the_error_names_the_extra(api: FakeUpstream, monkey
     with Client(**certificate) as client, pytest.raises(errors.ConfigError) as caught:
         client.completion("azure/dep", HI)
     assert "[certificate]" in caught.value.message
+
+
+def test_whatever_the_library_raises_is_an_authentication_error(
+    api: FakeUpstream, machine: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "http://not-https.example")
+    options = known(api, azure_authority="login.microsoftonline.com")
+    with Client(**options) as client, pytest.raises(errors.AuthenticationError) as caught:
+        client.completion("azure/dep", HI)
+    assert caught.value.code == "credential_not_fetched"
+    assert not api.received

@@ -16,9 +16,9 @@ import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from llmgate_bedrock.profiles import Profile, read_profile
+from llmgate_bedrock.profiles import MAX_BYTES, Profile, is_key, read_profile
 from llmgate_bedrock.regions import STS_HOSTS, region_of, sts_host
 from llmgate_bedrock.sigv4 import AccessKeys, Scope, signed
 from llmgate_core.plugin import (
@@ -170,23 +170,31 @@ def _sts_credential(response: UpstreamResponse, now: float) -> Credential:
 
 def _of_container(route: Route) -> Credentials:
     uri = route.options.get(RELATIVE_URI)
-    host, path = (CONTAINER_HOSTS[0], uri) if uri else _parts_of(route.options[FULL_URI])
+    host, path, query = _parts_of(f"{CONTAINER_HOSTS[0]}{uri}" if uri else route.options[FULL_URI])
     token, token_file = route.secrets.get(CONTAINER_TOKEN), route.options.get(CONTAINER_TOKEN_FILE)
     headers = {}
     if token is not None or token_file:
         text = token.reveal() if token is not None else (yield Blocking(lambda: _content_of(str(token_file))))
         headers["authorization"] = text
     now: float = yield Blocking(time.time)
-    response = yield UpstreamRequest("GET", path, headers=headers, origin=_origin(route, host))
+    response = yield UpstreamRequest("GET", path, headers=headers, query=query, origin=_origin(route, host))
     return _expiring(response.json(), now, "Token")
 
 
-def _parts_of(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    if origin not in CONTAINER_HOSTS:
+def _parts_of(uri: str) -> tuple[str, str, Mapping[str, str]]:
+    """Return the host of a URI, its path and its query.
+
+    Raises:
+        AuthenticationError: the host is not that of a container's keys.
+    """
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        parts = urlsplit("")
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+    if origin not in CONTAINER_HOSTS or path.startswith("//"):
         raise _failure(f"access keys of a container are fetched from {' or '.join(CONTAINER_HOSTS)} only")
-    return origin, parts.path or "/"
+    return origin, path, dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
 def _of_instance(route: Route) -> Credentials:
@@ -264,7 +272,7 @@ def _expiring(found: Any, now: float, token_name: str) -> Credential:
     fields = found if isinstance(found, Mapping) else {}
     names = ("AccessKeyId", "SecretAccessKey", token_name)
     key_id, secret_key, token = (fields.get(name) for name in names)
-    if not all(isinstance(value, str) and value for value in (key_id, secret_key, token)):
+    if not all(isinstance(value, str) and is_key(value) for value in (key_id, secret_key, token)):
         raise errors.APIResponseValidationError(f"the answer has no {', '.join(names)}")
     keys = AccessKeys(Secret(str(key_id)), Secret(str(secret_key)), Secret(str(token)))
     return _credential(keys, _seconds_until(fields.get("Expiration"), now))
@@ -275,7 +283,10 @@ def _seconds_until(expiration: Any, now: float) -> float:
     match = ISO_TIME.match(expiration) if isinstance(expiration, str) else None
     if match is None:
         return READ_AGAIN_SECONDS
-    moment = calendar.timegm(tuple(int(part) for part in match.groups()))
+    try:
+        moment = calendar.timegm(tuple(int(part) for part in match.groups()))
+    except ValueError:  # a 13th month
+        return READ_AGAIN_SECONDS
     return max(0.0, moment - now)
 
 
@@ -285,15 +296,20 @@ def _credential(keys: AccessKeys, expires_in: float) -> Credential:
 
 
 def _content_of(path: str) -> str:
-    """Return what a file says.
+    """Return the token in a file.
 
     Raises:
-        AuthenticationError: it cannot be read.
+        AuthenticationError: it cannot be read, or holds no token.
     """
     try:
-        return Path(path).expanduser().read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the user before the path is not known
         raise _failure(f"the file with the token cannot be read: {type(error).__name__}") from None
+    token = content.strip()
+    if len(content) > MAX_BYTES or not is_key(token):
+        raise _failure("the file with the token holds none")
+    return token
 
 
 def _failure(message: str) -> errors.AuthenticationError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from llmgate_bedrock.sigv4 import AccessKeys
 from llmgate_core.plugin import Secret, errors
 
-__all__ = ["Profile", "read_profile"]
+__all__ = ["MAX_BYTES", "Profile", "is_key", "read_profile"]
 
 MAX_BYTES = 1024 * 1024
 
@@ -53,7 +53,18 @@ def _keys(fields: Mapping[str, str]) -> AccessKeys | None:
     if not key_id or not secret_key:
         return None
     token = fields.get("aws_session_token")
+    if not all(map(is_key, (key_id, secret_key, token or secret_key))):
+        raise _failure("a profile of AWS has access keys that a header cannot have (they are not shown)")
     return AccessKeys(Secret(key_id), Secret(secret_key), Secret(token) if token else None)
+
+
+def is_key(text: str) -> bool:
+    """Return whether a header can have it, as every key and every token can be in one."""
+    return bool(text) and text.isascii() and text.isprintable()
+
+
+def _failure(message: str) -> errors.AuthenticationError:
+    return errors.AuthenticationError(message, status_code=401, code="missing_api_key", provider="bedrock", attempts=0)
 
 
 def _role(role: str, fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -62,15 +73,12 @@ def _role(role: str, fields: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _section(path: str, name: str) -> Mapping[str, str]:
-    file, parser = Path(path).expanduser(), RawConfigParser(default_section="")
+    parser = RawConfigParser(default_section="")
     try:
-        with file.open(encoding="utf-8") as opened:
+        with Path(path).expanduser().open(encoding="utf-8") as opened:
             parser.read_string(opened.read(MAX_BYTES))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, Error) as error:
-        message = f"the file {path!r} with profiles of AWS cannot be read: {type(error).__name__}"
-        raise errors.AuthenticationError(
-            message, status_code=401, code="missing_api_key", provider="bedrock", attempts=0
-        ) from None
+    except (OSError, ValueError, RuntimeError, Error) as error:  # RuntimeError: the user before it is not known
+        raise _failure(f"the file {path!r} with profiles of AWS cannot be read: {type(error).__name__}") from None
     return dict(parser[name]) if parser.has_section(name) else {}

@@ -246,3 +246,54 @@ def test_a_refusal_of_the_security_token_service_is_the_callers_error_and_shows_
         cloud.call("sync", **KEYS, aws_role_name=ROLE)
     assert caught.value.phase == "credentials"
     assert "static/secret" not in repr(vars(caught.value))
+
+
+@pytest.mark.parametrize("moment", ["2099-99-99T99:99:99Z", "0000-00-00T00:00:00Z", 10**400, None, [], "soon"])
+def test_a_time_that_is_none_costs_no_keys(cloud: Cloud, moment: Any) -> None:
+    def give(request: ReceivedRequest) -> Answer:
+        return Answer.json({**FOUND, "Expiration": moment})
+
+    cloud.keys.otherwise = give
+    cloud.call("sync", aws_container_credentials_relative_uri="/v2/credentials")
+    assert uses_found(cloud)
+
+
+@pytest.mark.parametrize("key", ["canary\nx: y", "canary\r\nx: y", "canary\u0000x", "canary\u2028x"])
+@pytest.mark.parametrize("name", ["AccessKeyId", "SecretAccessKey", "Token"])
+def test_keys_that_no_header_can_have_are_never_used_nor_shown(cloud: Cloud, name: str, key: str) -> None:
+    cloud.keys.otherwise = Answer.json({**FOUND, name: key})
+    with pytest.raises(errors.APIResponseValidationError) as caught:
+        cloud.call("sync", aws_container_credentials_relative_uri="/v2/credentials")
+    assert "canary" not in str(caught.value)
+    path = cloud.file("credentials", "[default]\naws_access_key_id=AK\n canary\naws_secret_access_key=b\n")
+    with pytest.raises(errors.AuthenticationError) as own:
+        cloud.call("sync", aws_shared_credentials_file=path)
+    assert "canary" not in str(own.value)
+    assert not cloud.api.received
+
+
+def test_the_query_of_a_containers_uri_is_kept(cloud: Cloud) -> None:
+    cloud.call("sync", aws_container_credentials_relative_uri="/v2/credentials?id=a%2Fb&x=")
+    cloud.call("sync", aws_container_credentials_full_uri="http://169.254.170.23/v1?id=1")
+    assert [request["path"] for request in cloud.keys.received] == ["/v2/credentials?id=a%2Fb&x=", "/v1?id=1"]
+
+
+@pytest.mark.parametrize("uri", ["@evil.example/", "//evil.example/", "../x", ":80/x", "x y", ".evil.example/"])
+def test_a_containers_uri_reaches_no_other_host(cloud: Cloud, uri: str) -> None:
+    for option in ("relative_uri", "full_uri"):
+        for value in (uri, "http://[", f"http://169.254.170.2{uri}"):
+            with pytest.raises(errors.AuthenticationError):
+                cloud.call("sync", **{f"aws_container_credentials_{option}": value})
+    assert not cloud.keys.received
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines", "x" * 2_000_000 + "\n"])
+def test_a_file_with_a_token_is_read_so_far_and_judged(cloud: Cloud, content: str) -> None:
+    for path in (cloud.file("token", content), "~user-that-nobody-is/token", "/dev/zero"):
+        with pytest.raises(errors.AuthenticationError):
+            cloud.call("sync", aws_web_identity_token_file=path, aws_role_arn=ROLE)
+        with pytest.raises(errors.AuthenticationError):
+            cloud.call("sync", aws_container_credentials_relative_uri="/x", aws_container_authorization_token_file=path)
+    with pytest.raises(errors.AuthenticationError):
+        cloud.call("sync", aws_shared_credentials_file="~user-that-nobody-is/credentials")
+    assert not cloud.keys.received

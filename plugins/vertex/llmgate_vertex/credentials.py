@@ -25,13 +25,15 @@ from llmgate_core.plugin import (
     errors,
 )
 from llmgate_vertex import secret_files
-from llmgate_vertex.google_auth import token_of
+from llmgate_vertex.google_auth import check_hosts, token_of
 
 __all__ = ["credentials_of"]
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LOGIN_PATH = "/token"
+LONGEST_SECONDS = 999_999_999
+"""A longer life says nothing: the token is kept until it is refused."""
 METADATA_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"
 LOGIN_HOST, METADATA_HOST = -2, -1
 """Their places in the plugin's hosts."""
@@ -110,8 +112,9 @@ def _library_steps(route: Route) -> Credentials:
     return (yield from _library_steps_of(route, content))
 
 
-def _library_steps_of(_: Route, content: Mapping[str, Any] | None) -> Credentials:
+def _library_steps_of(route: Route, content: Mapping[str, Any] | None) -> Credentials:
     """Have google-auth get a token, by these credentials or by those that it finds."""
+    check_hosts(content, route.hosts)
     token, seconds, quota = yield Blocking(partial(token_of, content, secret_files.SCOPE))
     return Credential(Secret(token), expires_in=seconds, details={"quota_project": quota} if quota else {})
 
@@ -124,12 +127,12 @@ def _credential_in(answer: UpstreamResponse, quota: object) -> Credential:
     """
     fields: Any = answer.json()
     token = fields.get("access_token") if isinstance(fields, dict) else None
-    if not isinstance(token, str) or not token:
+    if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
         raise errors.APIResponseValidationError(
             f"HTTP {answer.status}: the answer has no access_token", status_code=answer.status
         )
     seconds: Any = fields.get("expires_in")
-    life = float(seconds) if type(seconds) in (int, float) and seconds >= 0 else None
+    life = float(seconds) if type(seconds) in (int, float) and 0 <= seconds <= LONGEST_SECONDS else None
     details = {"quota_project": quota} if isinstance(quota, str) else {}
     return Credential(Secret(token), expires_in=life, details=details)
 

@@ -6,15 +6,19 @@ The function here waits; core calls it in a thread.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from llmgate_core.plugin import errors, install_command
 
-__all__ = ["token_of"]
+__all__ = ["check_hosts", "token_of"]
 
 FEDERATED = "external_account"
+URLS = ("token_uri", "token_url", "token_info_url", "service_account_impersonation_url")
+"""The fields of credentials that say where secrets and tokens are sent."""
+GOOGLE_URL = re.compile(r"https://(?:[a-z0-9-]+\.)*(?:googleapis\.com|accounts\.google\.com)/", re.ASCII)
 IDENTITY_POOL = "identity_pool"
 MODULES = (("aws", "environment_id"), ("pluggable", "executable"))
 """Modules of google-auth -> what the source of a federated identity has, by which it is known."""
@@ -32,7 +36,6 @@ def token_of(content: Mapping[str, Any] | None, scope: str) -> tuple[str, float 
     """
     try:
         import google.auth
-        from google.auth.exceptions import GoogleAuthError
         from google.auth.transport.requests import Request
     except ImportError:
         command = install_command("llmgate-vertex", "google-auth")
@@ -40,12 +43,39 @@ def token_of(content: Mapping[str, Any] | None, scope: str) -> tuple[str, float 
     try:
         credentials = _found(google.auth, scope) if content is None else _loaded(google.auth, content, scope)
         credentials.refresh(Request())
-    except (GoogleAuthError, ValueError) as error:
-        kind = type(error).__name__  # its message may have a piece of the credentials
-        raise errors.AuthenticationError(
-            f"google-auth got no token: {kind}", status_code=401, code="credential_not_fetched"
-        ) from None
-    return credentials.token, _seconds_until(credentials.expiry), getattr(credentials, "quota_project_id", None)
+    except Exception as error:  # noqa: BLE001  # another library's: a malformed file makes it raise anything
+        raise _failure(type(error).__name__) from None  # its message may have a piece of the credentials
+    token: Any = credentials.token
+    if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
+        raise _failure("what it got is not a token")
+    return token, _seconds_until(credentials.expiry), getattr(credentials, "quota_project_id", None)
+
+
+def _failure(what: str) -> errors.AuthenticationError:
+    return errors.AuthenticationError(
+        f"google-auth got no token: {what}", status_code=401, code="credential_not_fetched"
+    )
+
+
+def check_hosts(content: object, origins: Collection[str]) -> None:
+    """Raise if credentials, or those that they lead to, would be sent to a host that is not Google's.
+
+    Args:
+        content: of a file of credentials.
+        origins: further ones that they may be sent to.
+
+    Raises:
+        ConfigError: a URL in them is not one of Google's.
+    """
+    while isinstance(content, Mapping):
+        for url in (content.get(name) for name in URLS):
+            if url is not None and not (isinstance(url, str) and _may_be_sent_to(url, origins)):
+                raise errors.ConfigError("Google's credentials name another host for tokens than Google's")
+        content = content.get("source_credentials")
+
+
+def _may_be_sent_to(url: str, origins: Collection[str]) -> bool:
+    return GOOGLE_URL.match(url) is not None or any(url.startswith(f"{origin}/") for origin in origins)
 
 
 def _found(library: Any, scope: str) -> Any:

@@ -6,14 +6,23 @@ Source: Google Cloud, "Vertex AI locations" and "REST reference"; the variables 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_core.plugin import Credential, Credentials, Option, ProviderInfo, Route, UpstreamRequest, errors, hookimpl
+from llmgate_core.plugin import (
+    Credential,
+    Credentials,
+    Option,
+    ProviderInfo,
+    Route,
+    UpstreamRequest,
+    decode,
+    errors,
+    hookimpl,
+)
 from llmgate_vertex.credentials import credentials_of
 
 __all__ = ["GLOBAL", "Vertex", "vertex_info"]
@@ -142,7 +151,7 @@ def _project_in(route: Route) -> str | None:
     if credentials is None or not credentials.reveal().lstrip().startswith("{"):
         return None
     try:
-        content: Any = json.loads(credentials.reveal())
+        content: Any = decode(credentials.reveal())
     except ValueError:
         return None
     project = content.get("project_id")

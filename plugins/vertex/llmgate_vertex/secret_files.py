@@ -9,13 +9,12 @@ Source: Google Cloud, "How Application Default Credentials works"; RFC 7523; goo
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from llmgate_core.plugin import encode, errors, install_command
+from llmgate_core.plugin import decode, encode, errors, install_command
 
 __all__ = ["ON_GOOGLE_CLOUD", "SCOPE", "account_assertion", "credentials_in", "found_credentials"]
 
@@ -37,9 +36,9 @@ def credentials_in(given: str) -> Mapping[str, Any]:
     Raises:
         ConfigError: it cannot be read, or is not such a file.
     """
-    content = given.encode() if given.lstrip().startswith("{") else _content(Path(given))
+    content = given if given.lstrip().startswith("{") else _content(Path(given))
     try:
-        parsed: Any = json.loads(content)
+        parsed: Any = decode(content)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
@@ -49,14 +48,23 @@ def credentials_in(given: str) -> Mapping[str, Any]:
 
 def found_credentials(folder: str | None) -> Mapping[str, Any] | str | None:
     """Return the credentials of gcloud's login, `ON_GOOGLE_CLOUD`, or None."""
-    path = (Path(folder) if folder else Path.home() / GCLOUD) / FILE
-    if path.is_file():
+    path = _path_of_login(folder)
+    if path is not None:
         return credentials_in(str(path))
     try:
         name = PRODUCT_NAME.read_text()
     except OSError:
         return None
     return ON_GOOGLE_CLOUD if name.strip().startswith("Google") else None
+
+
+def _path_of_login(folder: str | None) -> Path | None:
+    """Return where gcloud keeps its login; None: it has none."""
+    try:
+        path = (Path(folder) if folder else Path.home() / GCLOUD) / FILE
+        return path if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name that no file has, or there is no home
+        return None
 
 
 def account_assertion(content: Mapping[str, Any]) -> str:
@@ -68,7 +76,8 @@ def account_assertion(content: Mapping[str, Any]) -> str:
     email, key_id, pem = (content.get(name) for name in ("client_email", "private_key_id", "private_key"))
     if not isinstance(email, str) or not isinstance(pem, str):
         raise errors.ConfigError("a service account needs its e-mail address and its private key")
-    if content.get("token_uri", "") not in LOGIN_URLS:
+    login = content.get("token_uri", "")
+    if not isinstance(login, str) or login not in LOGIN_URLS:
         raise errors.ConfigError("the service account names another host for tokens than Google's")
     key = _key(pem)
     now = int(time.time())

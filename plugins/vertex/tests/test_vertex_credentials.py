@@ -259,3 +259,66 @@ def test_a_wrong_answer_of_the_token_server_is_a_typed_error(
 
 def test_no_token_goes_to_a_host_that_is_not_declared() -> None:
     assert VertexChat.info.hosts[-2:] == ("https://oauth2.googleapis.com", "http://169.254.169.254")
+
+
+IMPERSONATED = {"type": "impersonated_service_account", "source_credentials": {"token_uri": "https://evil.example/t"}}
+UNUSABLE = [
+    '{"a":' * 50_000,
+    json.dumps({**USER, "client_id": "\ud83d"}),
+    json.dumps({**ACCOUNT, "token_uri": ["https://oauth2.googleapis.com/token"]}),
+    json.dumps({"type": "external_account", "token_url": "https://evil.example/v1/token"}),
+    json.dumps({"type": "external_account", "token_url": "https://sts.googleapis.com.evil.example/v1/token"}),
+    json.dumps({"type": "external_account", "token_url": 5}),
+    json.dumps(IMPERSONATED),
+]
+
+
+@pytest.mark.parametrize("content", UNUSABLE, ids=range(len(UNUSABLE)))
+def test_credentials_of_any_shape_are_judged_and_sent_to_google_alone(content: str, hosts: Hosts) -> None:
+    with pytest.raises(errors.ConfigError):
+        hosts.call("sync", {"vertex_credentials": content})
+    assert hosts.login.received == hosts.api.received == []
+
+
+def test_a_file_that_leads_google_auth_elsewhere_is_refused_whoever_signs_in(hosts: Hosts) -> None:
+    content = json.dumps({**ACCOUNT, "token_uri": "https://evil.example/token"})
+    with pytest.raises(errors.ConfigError):
+        hosts.call("sync", {"vertex_credentials": content, "vertex_sign_in": "google_auth"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "impersonated_service_account"},
+        {"type": "external_account", "audience": 1, "subject_token_type": [], "credential_source": {"url": 1}},
+        {"type": "external_account"},
+        {"type": "some_day"},
+    ],
+)
+def test_whatever_google_auth_raises_is_an_authentication_error(content: dict[str, Any], hosts: Hosts) -> None:
+    with pytest.raises(errors.AuthenticationError):
+        hosts.call("sync", {"vertex_credentials": json.dumps(content)})
+
+
+def test_a_folder_that_cannot_be_there_has_no_login(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_files, "PRODUCT_NAME", Path("/nowhere/product"))
+    with pytest.raises(errors.AuthenticationError) as caught:
+        hosts.call("sync", {"cloudsdk_config": "x" * 5000})
+    assert caught.value.code == "missing_api_key"
+
+
+@pytest.mark.parametrize("life", [10**400, "1e999", -1, "3600", [], True])
+def test_a_life_of_any_kind_costs_no_token(life: Any, hosts: Hosts) -> None:
+    said = json.dumps({"access_token": "t", "expires_in": life}).replace('"1e999"', "1e999")
+    hosts.login.otherwise = Answer(200, said.encode(), {"content-type": "application/json"})
+    hosts.call("sync", {"vertex_credentials": json.dumps(USER)})
+    assert hosts.sent == ["Bearer t"]
+
+
+@pytest.mark.parametrize("token", ["canary\nx: y", "canary\r\nx: y", "canary\u0000x", "canary\u2028x"])
+def test_a_token_that_no_header_can_have_is_the_servers_fault(token: str, hosts: Hosts) -> None:
+    hosts.login.otherwise = Answer.json({"access_token": token})
+    with pytest.raises(errors.APIResponseValidationError) as caught:
+        hosts.call("sync", {"vertex_credentials": json.dumps(USER)})
+    assert "canary" not in str(caught.value)
+    assert hosts.api.received == []
