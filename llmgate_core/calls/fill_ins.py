@@ -12,7 +12,7 @@ of their chunks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
@@ -135,25 +135,51 @@ class FilledStream:
         self._places: dict[Any, CallPlaces] = {}  # by the index of a choice
         self._begun: set[int] = set()  # the choices that have their role
 
-    def feed(self, event: SSEEvent) -> Iterator[JsonObject]:
-        """Yield the chunks of an event."""
-        return self._filled(self._parser.feed(event))
+    def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
+        """Return the chunks of an event."""
+        pieces = self._parser.feed(event)
+        if type(pieces) is list and len(pieces) == 1:  # most events
+            return (self._filled_piece(pieces[0]),)
+        return map(self._filled_piece, pieces)
 
-    def close(self) -> Iterator[JsonObject]:
-        """Yield the last chunks."""
-        return self._filled(self._parser.close())
+    def close(self) -> Iterable[JsonObject]:
+        """Return the last chunks."""
+        return map(self._filled_piece, self._parser.close())
+
+    @property
+    def done(self) -> bool:
+        """Whether the parser says that the stream has ended; it is asked after each event."""
+        return bool(getattr(self._parser, "done", False))
 
     def __getattr__(self, name: str) -> Any:
-        """Return an optional attribute of the parser: `framing`, `ledger`, `usage`, `done`, `error`, `failed`."""
+        """Return another optional attribute of the parser: `framing`, `ledger`, `usage`, `error`, `failed`."""
         return getattr(self._parser, name)
 
-    def _filled(self, pieces: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    def _filled_piece(self, piece: JsonObject) -> JsonObject:
         head, shape = self._head, self._shape
-        for piece in pieces:
-            for name in head:
-                if piece.get(name) is not None:
-                    head[name] = piece[name]
-            yield self._with_roles(self._with_indexes(_filled(piece, shape, shape.chunk_kind, head)))
+        missing: JsonObject = {}
+        for name, value in head.items():
+            said = piece.get(name)
+            if said is None:
+                missing[name] = value
+            else:
+                head[name] = said
+        if not self._lacks_head_alone(piece):
+            return self._with_roles(self._with_indexes(_filled(piece, shape, shape.chunk_kind, head)))
+        if piece.get("object") is None:
+            missing["object"] = shape.chunk_kind
+        return {**piece, **missing} if missing else piece
+
+    def _lacks_head_alone(self, chunk: JsonObject) -> bool:
+        """Return whether a chunk is one more piece of one choice, without a call of a tool and without usage."""
+        choices = chunk.get("choices")
+        if type(choices) is not list or len(choices) != 1 or chunk.get("usage") is not None:
+            return False
+        choice = choices[0]
+        if type(choice) is not dict or type(index := choice.get("index")) is not int or index not in self._begun:
+            return False
+        delta = choice.get("delta")
+        return type(delta) is dict and "tool_calls" not in delta and "message" not in choice
 
     def _with_indexes(self, chunk: JsonObject) -> JsonObject:
         choices = chunk.get("choices")

@@ -167,7 +167,7 @@ def error_reported_by(answer: Any) -> Any:
 
     OpenRouter sends an `error` in addition to `choices`, vLLM an object of the type `error`. The answer may be typed.
     """
-    if not hasattr(answer, "get"):
+    if type(answer) is not dict and not hasattr(answer, "get"):
         return None
     if error := answer.get("error"):
         return error
@@ -175,7 +175,7 @@ def error_reported_by(answer: Any) -> Any:
         return answer
     choices = answer.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if hasattr(choice, "get") and (error := choice.get("error")):
+        if (type(choice) is dict or hasattr(choice, "get")) and (error := choice.get("error")):
             return error
     return None
 

@@ -99,13 +99,18 @@ class GuardedParser:
     def __init__(self, bound: BoundPlugin, parser: StreamParser) -> None:
         self._bound = bound
         self._parser = parser
-        self._feed = guarded(bound, "stream_parser", parser.feed, of_pieces)
+        self._feed = guarded(bound, "stream_parser", parser.feed)
         self._close = guarded(bound, "stream_parser", parser.close, of_last_pieces)
         self.framing = _guarded_framing(bound, getattr(parser, "framing", "sse"))
 
     def feed(self, event: SSEEvent) -> Iterable[JsonObject]:
         """Return the chunks of an event."""
-        return self._judged(self._feed(event))
+        pieces = self._feed(event)
+        if type(pieces) is list and len(pieces) == 1 and type(pieces[0]) is dict:  # most events
+            return pieces
+        if (problem := of_pieces(pieces)) is not None:
+            raise self._bound.error("stream_parser", f"hook stream_parser returned {problem}")
+        return self._judged(pieces)
 
     def close(self) -> Iterable[JsonObject]:
         """Return the last chunks."""
@@ -119,8 +124,9 @@ class GuardedParser:
         return self._bound.error("stream_parser", reason)
 
     def _judged(self, pieces: Iterable[Any]) -> Iterable[JsonObject]:
-        """Return the pieces of an event: of a list of dicts nothing can fail, so it needs no guard."""
-        if type(pieces) is list and len(pieces) <= MAX_PIECES and not [it for it in pieces if type(it) is not dict]:
+        """Return the pieces of an event: of a list or tuple of dicts nothing can fail, so it needs no guard."""
+        is_made = type(pieces) is list or type(pieces) is tuple
+        if is_made and len(pieces) <= MAX_PIECES and not [it for it in pieces if type(it) is not dict]:
             return pieces
         return self._guarded(pieces)
 
@@ -133,8 +139,13 @@ class GuardedParser:
             reason = f"hook stream_parser returned a parser that makes more than {MAX_PIECES} chunks of one event"
             raise self._bound.error("stream_parser", reason)
 
+    @property
+    def done(self) -> bool:
+        """Whether the parser says that the stream has ended; it is asked after each event."""
+        return bool(getattr(self._parser, "done", False))
+
     def __getattr__(self, name: str) -> Any:
-        """Return an optional attribute of the parser: `ledger`, `usage`, `done`, `error`, `failed`."""
+        """Return another optional attribute of the parser: `ledger`, `usage`, `error`, `failed`."""
         value = getattr(self._parser, name)
         problem_of = PROBLEMS_OF_PARSER.get(name)
         return value if problem_of is None else guarded(self._bound, "stream_parser", value, problem_of)

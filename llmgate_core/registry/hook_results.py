@@ -91,6 +91,8 @@ def of_last_pieces(value: Any) -> str | None:
 
 
 def _is_list(value: Any) -> bool:
+    if type(value) is list or type(value) is tuple:
+        return True
     return hasattr(value, "__iter__") and not isinstance(value, (str, bytes, Mapping, type))
 
 

@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import core_schema
@@ -46,7 +46,7 @@ def validated(kind: type[ModelT], value: Any) -> ModelT:
         ValidationError: it is not an object, or an essential field cannot be read.
     """
     try:
-        return kind.model_validate(value)
+        return cast(ModelT, kind.__pydantic_validator__.validate_python(value))
     except ValidationError:
         if not isinstance(value, Mapping):
             raise

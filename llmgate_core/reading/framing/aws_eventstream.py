@@ -35,12 +35,13 @@ class AWSEventDecoder:
     error, which have `is_error`; its data is the payload as text.
     """
 
-    __slots__ = ("_buffer", "_failure", "_max_event_bytes")
+    __slots__ = ("_buffer", "_failure", "_headers", "_max_event_bytes")
 
     def __init__(self, max_event_bytes: int) -> None:
         self._buffer = bytearray()
         self._max_event_bytes = max_event_bytes
         self._failure = ""
+        self._headers: tuple[bytes, dict[str, str]] = (b"", {})  # the last ones: those of most messages are the same
 
     def feed(self, block: bytes) -> list[SSEEvent]:
         """Return the events that `block` completes.
@@ -56,7 +57,7 @@ class AWSEventDecoder:
         start = 0
         try:
             while size := self._size_of_message(start):
-                events.append(_event(bytes(self._buffer[start : start + size])))
+                events.append(self._event(bytes(self._buffer[start : start + size])))
                 start += size
         except ValueError as error:
             self._failure = str(error)
@@ -92,22 +93,26 @@ class AWSEventDecoder:
             raise ValueError(f"a message of {total} bytes exceeds {self._max_event_bytes} bytes")
         return int(total) if waiting >= total else 0
 
-
-def _event(message: bytes) -> SSEEvent:
-    if zlib.crc32(message[:-4]) != UINT.unpack(message[-4:])[0]:
-        raise ValueError("the checksum of a message is wrong")
-    _, headers_size = LENGTHS.unpack_from(message)
-    headers = header_values(message[PRELUDE_BYTES : PRELUDE_BYTES + headers_size])
-    data = message[PRELUDE_BYTES + headers_size : -4].decode("utf-8", "replace")
-    kind = headers.get(MESSAGE_TYPE, "event")
-    if kind == "event":
-        return SSEEvent(data, headers.get(":event-type", "message"))
-    if kind == "exception":
-        return SSEEvent(data, headers.get(":exception-type", "error"), is_error=True)
-    if kind == "error":
-        code = headers.get(":error-code", "error")
-        return SSEEvent(data or encode({"message": headers.get(":error-message", code)}).decode(), code, is_error=True)
-    raise ValueError(f"a message has the unknown type {kind!r:.80}")
+    def _event(self, message: bytes) -> SSEEvent:
+        if zlib.crc32(message[:-4]) != UINT.unpack(message[-4:])[0]:
+            raise ValueError("the checksum of a message is wrong")
+        _, headers_size = LENGTHS.unpack_from(message)
+        block = message[PRELUDE_BYTES : PRELUDE_BYTES + headers_size]
+        if block != self._headers[0]:
+            self._headers = block, header_values(block)
+        headers = self._headers[1]
+        data = message[PRELUDE_BYTES + headers_size : -4].decode("utf-8", "replace")
+        kind = headers.get(MESSAGE_TYPE, "event")
+        if kind == "event":
+            return SSEEvent(data, headers.get(":event-type", "message"))
+        if kind == "exception":
+            return SSEEvent(data, headers.get(":exception-type", "error"), is_error=True)
+        if kind == "error":
+            code = headers.get(":error-code", "error")
+            return SSEEvent(
+                data or encode({"message": headers.get(":error-message", code)}).decode(), code, is_error=True
+            )
+        raise ValueError(f"a message has the unknown type {kind!r:.80}")
 
 
 def header_values(block: bytes) -> dict[str, str]:

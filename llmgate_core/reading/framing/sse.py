@@ -78,6 +78,8 @@ class SSEDecoder:
                 return [(data, MESSAGE)]
         if self._failure:
             raise ValueError(self._failure)
+        if block.find(b"\r") >= 0 and not self._after_cr and block[-1:] != b"\r":  # Google ends lines with CRLF
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         events: list[RawEvent] = []
         try:
             if self.is_within or block.find(b"\r") >= 0:

@@ -57,7 +57,7 @@ def chunk_reader(
 class _ChunkReader(EventStreamReader):
     """What both kinds of reader of typed chunks share: validation, and the answer so far."""
 
-    __slots__ = ("_chunk_type", "_pieces", "_validate_json")
+    __slots__ = ("_chunk_type", "_pieces", "_validate", "_validate_json")
 
     def __init__(
         self,
@@ -78,7 +78,8 @@ class _ChunkReader(EventStreamReader):
             secrets=secrets,
         )
         self._chunk_type = family.chunk_type()
-        self._validate_json = self._chunk_type.__pydantic_validator__.validate_json
+        validator = self._chunk_type.__pydantic_validator__
+        self._validate, self._validate_json = validator.validate_python, validator.validate_json
         self._pieces: list[Any] = []  # bytes or dicts as they came: far smaller than chunks
 
     def partial(self) -> Any:
@@ -156,8 +157,13 @@ class ChoiceReader(_ChunkReader):
         return self._record_chunk(chunk, piece)
 
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
-        chunk = self._validated_piece(piece)
-        if reported := error_reported_by(piece):
+        try:
+            chunk = self._validate(piece)
+            choices = chunk.choices
+            is_plain = len(choices) == 1 and not chunk.__pydantic_extra__ and not choices[0].__pydantic_extra__
+        except (ValidationError, RecursionError):
+            chunk, is_plain = self._validated_piece(piece), False
+        if not is_plain and (reported := error_reported_by(piece)):
             self._record_rest(piece)
             raise self._error_of(reported)
         return self._record_chunk(chunk, piece)

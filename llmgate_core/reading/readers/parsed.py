@@ -114,30 +114,37 @@ class ParsedStream:
         return self._end.is_complete or bool(getattr(self._parser, "done", False))
 
     def _pieces(self, events: Sequence[SSEEvent]) -> Iterator[JsonObject]:
-        for event in events:
-            yield from self._pieces_of(event)
+        parser, end, longest = self._parser, self._end, self._max_event_values
+        for raw in events:
+            event = raw
+            if len(event.data) > longest or "\\u" in event.data or event.is_error or event.event == "error":
+                event = self._checked(event)
+            try:
+                yield from parser.feed(event)
+            except PluginError as error:
+                if isinstance(error.__cause__, ValueError) and _is_broken_json(event.data):
+                    raise self._invalid("it is not JSON") from None
+                raise
+            if event.data == DONE and not end.is_over:
+                yield from parser.close()
+                end.is_over = True
+            elif getattr(parser, "done", False):
+                end.is_over = True
             self.events += 1
-            if self._end.is_over:
+            if end.is_over:
                 return
 
-    def _pieces_of(self, event: SSEEvent) -> Iterator[JsonObject]:
+    def _checked(self, event: SSEEvent) -> SSEEvent:
+        """Return an event as the parser gets it.
+
+        Raises:
+            LLMGateError: it reports an error, or would take more memory than its size shows.
+        """
         if len(event.data) > self._max_event_values and has_more_values(event.data.encode(), self._max_event_values):
             raise self._invalid(f"it holds more than {self._max_event_values} values (Limits.event_values)")
         if event.is_error or event.event == "error":
             raise self._reported(event)
-        if "\\u" in event.data:
-            event = self._without_half_characters(event)
-        try:
-            yield from self._parser.feed(event)
-        except PluginError as error:
-            if isinstance(error.__cause__, ValueError) and _is_broken_json(event.data):
-                raise self._invalid("it is not JSON") from None
-            raise
-        if event.data == DONE and not self._end.is_over:
-            yield from self._parser.close()
-            self._end.is_over = True
-        elif getattr(self._parser, "done", False):
-            self._end.is_over = True
+        return self._without_half_characters(event) if "\\u" in event.data else event
 
     def _reported(self, event: SSEEvent) -> LLMGateError:
         """Return the error that an event reports: the parser's, else by code and type."""

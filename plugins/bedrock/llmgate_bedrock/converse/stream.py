@@ -58,7 +58,7 @@ class ConverseStream:
             said = None
         if not isinstance(said, dict):
             raise errors.APIResponseValidationError(f"the event {event.event!r:.40} is not an object")
-        return tuple(read(self, said))
+        return list(read(self, said))
 
     def close(self) -> Sequence[JsonObject]:
         """Return nothing: the events have said all."""

@@ -63,10 +63,12 @@ class CandidateReader:
             self.spoken.append("")
             signed = {"reasoning_items": [part_item(self._at, part)]} if signature else {}
             return {**({"reasoning_content": text} if text else {}), **signed}
-        items = [text_item(self._at, len(text), signature)] if signature else []
+        delta: JsonObject = {"content": text} if text else {}
+        if signature:
+            delta["reasoning_items"] = [text_item(self._at, len(text), signature)]
         self.spoken.append(text)
         self._characters += len(text)
-        return {**({"content": text} if text else {}), **({"reasoning_items": items} if items else {})}
+        return delta
 
     def _inline(self, part: JsonObject, blob: JsonObject, signature: str) -> JsonObject:
         self.spoken.append("")

@@ -83,7 +83,7 @@ def is_rejected_signature(error: errors.APIError) -> bool:
 
 def _error_in(said: Any) -> JsonObject | None:
     if isinstance(said, list):
-        said = next(objects(said), None)
+        said = next(iter(objects(said)), None)
     reported = said.get("error") if isinstance(said, dict) else None
     return reported if isinstance(reported, dict) and reported else None
 

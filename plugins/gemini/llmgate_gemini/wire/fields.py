@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from llmgate_core.plugin import JsonObject, decode
@@ -20,9 +20,9 @@ def table(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def objects(value: Any) -> Iterator[JsonObject]:
-    """Yield the objects of a list of the upstream's; nothing for anything else."""
-    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+def objects(value: Any) -> Sequence[JsonObject]:
+    """Return the objects of a list of the upstream's; nothing for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
 
 
 def parsed_object(text: str) -> JsonObject | None:

@@ -68,9 +68,12 @@ def chat_completion(call: Call, route: Route, response: UpstreamResponse, dialec
 
 def identity_of(said: JsonObject) -> JsonObject:
     """Return the fields of an answer or an event that are not about candidates; unknown ones keep their names."""
-    fields = {name: value for name, value in said.items() if name not in READ}
-    answer_id, model = string_of(said.get("responseId")), string_of(said.get("modelVersion"))
-    return {**fields, **({"id": answer_id} if answer_id else {}), **({"model": model} if model else {})}
+    fields = {name: said[name] for name in said if name not in READ}
+    if answer_id := string_of(said.get("responseId")):
+        fields["id"] = answer_id
+    if model := string_of(said.get("modelVersion")):
+        fields["model"] = model
+    return fields
 
 
 def index_of(candidate: JsonObject, place: int) -> int:

@@ -57,7 +57,7 @@ class ChatStream:
             raise error_in_stream(said) or errors.APIResponseValidationError("an event of the stream is not an object")
         self._counted = said.get("usageMetadata") or self._counted
         self._answer_id = self._answer_id or string_of(said.get("responseId"))
-        return list(self._chunks(said))
+        return self._chunks(said)
 
     @property
     def usage(self) -> JsonObject | None:
@@ -74,19 +74,20 @@ class ChatStream:
         usage = self.usage if self._wants_usage and is_complete else None
         return [] if usage is None else [{"choices": [], "usage": usage}]
 
-    def _chunks(self, said: JsonObject) -> Iterator[JsonObject]:
+    def _chunks(self, said: JsonObject) -> list[JsonObject]:
         base = identity_of(said)
         blocked = blocked_choice(said["promptFeedback"]) if "promptFeedback" in said else None
         if blocked is not None and not self._candidates:
             self._candidate(0).has_ended = True
             message = {name: value for name, value in blocked["message"].items() if name != "content"}
             del base["promptFeedback"]
-            yield {**base, "choices": [{**_without_message(blocked), "delta": message}]}
-            return
+            return [{**base, "choices": [{**_without_message(blocked), "delta": message}]}]
+        chunks: list[JsonObject] = []
         for place, candidate in enumerate(objects(said.get("candidates"))):
             index = index_of(candidate, place)
             for choice in self._candidate(index).choices(candidate, self._ledger):
-                yield {**base, "choices": [{"index": index, **choice}]}
+                chunks.append({**base, "choices": [{"index": index, **choice}]})
+        return chunks
 
     def _candidate(self, index: int) -> _Candidate:
         if index not in self._candidates:

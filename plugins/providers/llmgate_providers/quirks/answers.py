@@ -36,7 +36,9 @@ def _copy(quirk: Quirk) -> AnswerEdit:
 
 def _at(value: Any, path: list[str]) -> Any:
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if type(value) is not dict:
+            return None
+        value = value.get(name)
     return value
 
 
@@ -53,7 +55,7 @@ def _with_words(answer: JsonObject, edit: Callable[[Mapping[str, Any]], Mapping[
     def edit_choice(choice: Mapping[str, Any]) -> Mapping[str, Any]:
         for name in WORDS:
             words = choice.get(name)
-            if isinstance(words, Mapping) and (edited := edit(words)) is not words:
+            if type(words) is dict and (edited := edit(words)) is not words:
                 return {**choice, name: edited}
         return choice
 

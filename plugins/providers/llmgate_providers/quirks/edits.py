@@ -22,6 +22,9 @@ def edited_list(items: Any, edit: Callable[[Mapping[str, Any]], Any]) -> Any:
     """
     if not isinstance(items, list):
         return items
+    if len(items) == 1 and type(items[0]) is dict:  # most chunks of a stream
+        item = edit(items[0])
+        return items if item is items[0] else [item]
     edited = [edit(item) if isinstance(item, Mapping) else item for item in items]
     return items if all(new is old for new, old in zip(edited, items, strict=True)) else edited
 
