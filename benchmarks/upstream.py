@@ -3,7 +3,8 @@
 It sends prepared bytes and validates nothing: its request parser takes only what well-behaved clients send
 (keep-alive, content-length). Run as a program, it prints its port and ends when its stdin is closed. `/v1/…` answers
 immediately, a stream in one write; its events are written one by one without a pause under `/apart/v1/…`, 2 ms apart
-under `/paced/v1/…`, and 50 ms under `/steady/v1/…` or if the body names the model `steady`.
+under `/paced/v1/…`, and 50 ms under `/steady/v1/…` or if the body names the model `steady`. Paths of other APIs are
+answered as `provider_answers.py` says, always in one write.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import re
 import sys
 from typing import TYPE_CHECKING, cast
+
+from provider_answers import BedrockAnswers, GeminiAnswers, MessagesAnswers, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +77,16 @@ def _event(n: int) -> str:
 
 CHAT, EMBEDDING, STREAM = _chat(), _embedding(), _stream_pieces()
 BURST = b"".join(STREAM)
+PIECES = [f" token{n}" for n in range(STREAM_CHUNKS - 1)]
+MESSAGES, GEMINI, BEDROCK = (kind(CHAT_TEXT, PIECES) for kind in (MessagesAnswers, GeminiAnswers, BedrockAnswers))
+OTHERS = {
+    b"/messages": MESSAGES,
+    b":generateContent": GEMINI,
+    b":streamGenerateContent": GEMINI,
+    b"/converse": BEDROCK,
+    b"/converse-stream": BEDROCK,
+}
+"""The end of a path -> how it is answered."""
 
 
 class Upstream(asyncio.Protocol):
@@ -95,9 +108,12 @@ class Upstream(asyncio.Protocol):
             self._answer(head.split(b" ", 2)[1], rest[:body_bytes])
 
     def _answer(self, path: bytes, body: bytes) -> None:
-        if path.endswith(b"/embeddings"):
+        wants_stream = _STREAM_WANTED.search(body) is not None
+        if other := answer_of(path, OTHERS, wants_stream=wants_stream):
+            self.transport.write(other)
+        elif path.endswith(b"/embeddings"):
             self.transport.write(EMBEDDING)
-        elif not _STREAM_WANTED.search(body):
+        elif not wants_stream:
             self.transport.write(CHAT)
         elif path.startswith(b"/apart/"):
             self._write_paced(STREAM, asyncio.get_running_loop().time(), 0.0)
