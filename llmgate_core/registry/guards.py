@@ -125,9 +125,8 @@ class GuardedParser:
 
     def _judged(self, pieces: Iterable[Any]) -> Iterable[JsonObject]:
         """Return the pieces of an event: of a list or tuple of dicts nothing can fail, so it needs no guard."""
-        is_made = type(pieces) is list or type(pieces) is tuple
-        if is_made and len(pieces) <= MAX_PIECES and not [it for it in pieces if type(it) is not dict]:
-            return pieces
+        if (type(pieces) is list or type(pieces) is tuple) and len(pieces) <= MAX_PIECES:
+            return pieces if not [it for it in pieces if type(it) is not dict] else self._guarded(pieces)
         return self._guarded(pieces)
 
     def _guarded(self, pieces: Iterable[Any]) -> Iterator[JsonObject]:
