@@ -256,7 +256,7 @@ def test_every_row_has_its_prices_and_a_trait() -> None:
 
     from tests.support.anthropic_calls import route_of
 
-    rows = json.loads(Path(str(files("llmgate_anthropic") / "models.json")).read_text("utf-8"))["models"]
+    rows = json.loads(Path(str(files("llmgate_anthropic") / "models" / "anthropic.json")).read_text("utf-8"))["models"]
     for name, row in rows.items():
         assert traits_of(route_of(name)).known, name
         assert traits_of(route_of(name)).max_output == row["limits"]["max_output_tokens"], name

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmgate_core import Client, PluginLoadError, Settings
+from llmgate_core.registry.entry_points import installed_claims
 
 COUNT = 200
 
@@ -49,3 +50,9 @@ def test_two_hundred_plugins_are_found_and_none_is_imported() -> None:
         assert not any(name.startswith("llmgate_many_") for name in sys.modules)
         with pytest.raises(PluginLoadError, match="it was imported"):
             client.completion("many7/large", [{"role": "user", "content": "hi"}])
+
+
+def test_no_file_of_our_models_is_read_before_a_model_of_its_provider_is_looked_up() -> None:
+    ours = [claim for claim in installed_claims() if claim.family == "models"]
+    assert ours
+    assert [claim.value for claim in ours if not claim.value.endswith("/")] == []
