@@ -7,7 +7,7 @@ Source: rows R9, R21, S5 and S7 of docs/reliability.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
@@ -216,10 +216,24 @@ def check_names(body: Mapping[str, Any], *, files: Iterable[str] = (), has_model
         if has_model_list and folded in ALTERNATIVES:
             message = f"{name[:80]!r} is not allowed with this key, since it may name other models than 'model' does."
             raise refuse(403, message, code="model_not_allowed", param=name[:80])
+    if has_model_list and any(map(_names_model, _tools_of(body))):
+        message = "A tool with a model of its own is not allowed with this key, which may use some models only."
+        raise refuse(403, message, code="model_not_allowed", param="tools")
     for name in files:
         if name in body and not _is_reference(body[name]):
             message = f"{name} must be sent as a file part of a multipart/form-data request."
             raise refuse(400, message, code="invalid_file", param=name)
+
+
+def _tools_of(body: Mapping[str, Any]) -> Iterator[Any]:
+    for name, value in body.items():
+        if _fold(name) == "tools" and isinstance(value, list):
+            yield from value
+
+
+def _names_model(tool: Any) -> bool:
+    """Return whether a tool of the upstream's own works with a model that it names, as an advisor or a painter does."""
+    return isinstance(tool, dict) and any(_fold(name) == "model" for name in tool)
 
 
 def query_fields(query: bytes, allowed: frozenset[str]) -> tuple[list[tuple[str, str]], list[str]]:

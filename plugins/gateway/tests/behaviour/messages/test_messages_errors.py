@@ -152,6 +152,20 @@ def test_a_key_that_may_not_use_a_model_is_forbidden(serve: Any) -> None:
     assert error_of(several, 403, "permission_error")["param"] == "fallbacks"
 
 
+@pytest.mark.parametrize("tools", ["tools", "Tools"])
+@pytest.mark.parametrize("model", ["model", "Model"])
+def test_a_tool_does_not_lead_to_another_model_either(serve: Any, upstream: Any, tools: str, model: str) -> None:
+    keys = [{"name": "a", "key": "sk-alice", "models": ["claude-native"]}, {"name": "b", "key": "sk-bob"}]
+    gateway = serve(general={"keys": keys})
+    advised = {**ASKED, tools: [{"type": "advisor_20260301", "name": "advisor", model: "claude-opus-5"}]}
+    answer = gateway.post("/v1/messages", advised, x_api_key="sk-alice")
+    assert error_of(answer, 403, "permission_error") == {"error_code": "model_not_allowed", "param": "tools"}
+    assert upstream.received == []
+    assert gateway.post("/v1/messages", advised, x_api_key="sk-bob").status_code == 200
+    own = {"name": "look", "input_schema": {"type": "object", "properties": {"model": {"type": "string"}}}}
+    assert gateway.post("/v1/messages", {**ASKED, "tools": [own]}, x_api_key="sk-alice").status_code == 200
+
+
 def test_limits_are_told_in_the_same_shape(serve: Any) -> None:
     limits = {"max_body": 2000, "max_header": 1000, "max_json_values": 50}
     gateway = serve(general={"limits": limits})
