@@ -24,6 +24,8 @@ __all__ = ["DeclaredRows", "may_be_plain", "source"]
 Path = tuple[str | int, ...]
 STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 FORBIDDEN = {"$schema": "shipped rows have it", "name": "the key of the row is its name", "tier": "it is unverified"}
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]+")
+METADATA_HOSTS = frozenset({"metadata", "metadata.google.internal", "instance-data.ec2.internal", "fd00:ec2::254"})
 LOCAL_DOMAINS = (".local", ".internal", ".lan", ".home.arpa", ".localhost", ".svc", ".cluster.local")
 
 
@@ -116,14 +118,20 @@ def _mistakes_of_urls(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
 def may_be_plain(host: str) -> bool:
     """Return whether a host may be reached without TLS: this machine, a private address, a name of a private network.
 
+    Where a cloud tells a machine about itself is no provider. A number, such as `134744072`, is an address to some
+    systems, and may be any.
+
     Source: RFC 1918, RFC 4193, RFC 6762, RFC 8375.
     """
     name = host.lower().rstrip(".")
+    if name in METADATA_HOSTS:
+        return False
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        return bool(name) and ("." not in name or name.endswith(LOCAL_DOMAINS))
-    return address.is_loopback or (address.is_private and not address.is_link_local)
+        return bool(name) and not NUMBER.fullmatch(name) and ("." not in name or name.endswith(LOCAL_DOMAINS))
+    inside = getattr(address, "ipv4_mapped", None) or address
+    return inside.is_loopback or (inside.is_private and not inside.is_link_local)
 
 
 def _placed(problem: str) -> tuple[Path, str]:

@@ -87,7 +87,7 @@ def _problem_of_value(value: Any, schema: Schema) -> str | None:
         )
     if "const" in schema and value != schema["const"]:
         return f"must be {schema['const']!r}, not {_shown(value)}"
-    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+    if isinstance(value, str) and "pattern" in schema and not re.search(_to_end(schema["pattern"]), value):
         return f"must be {schema.get('description', 'another string')}, not {_shown(value)}"
     size, noun = (
         (schema.get("minItems", 0), "item") if isinstance(value, list) else (schema.get("minProperties", 0), "key")
@@ -95,6 +95,11 @@ def _problem_of_value(value: Any, schema: Schema) -> str | None:
     if isinstance(value, (list, dict)) and len(value) < size:
         return f"needs at least {size} {noun}"
     return None
+
+
+def _to_end(pattern: str) -> str:
+    """Return a pattern whose `$` is the end of the string, as in JSON Schema; in Python a line's end may follow it."""
+    return pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
 
 
 def _problems_of_object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterator[str]:

@@ -179,6 +179,13 @@ def test_a_config_shows_the_line_of_a_mistake(tmp_path: Path) -> None:
         ("acme.example", False),
         ("local.example", False),
         ("", False),
+        ("134744072", False),
+        ("0x08080808", False),
+        ("metadata.google.internal", False),
+        ("fd00:ec2::254", False),
+        ("::ffff:169.254.169.254", False),
+        ("::ffff:8.8.8.8", False),
+        ("::ffff:127.0.0.1", True),
     ],
 )
 def test_http_is_for_this_machine_and_private_networks(host: str, wanted: bool) -> None:
@@ -189,3 +196,9 @@ def test_what_is_made_for_the_command_has_no_mistake() -> None:
     for variables in ((), ("ACME_KEY", "ACME_TOKEN")):
         row = source.declaration(base_url=URL, key_variables=variables, families=("chat", "rerank"))
         assert source.mistakes("acme", row) == []
+
+
+def test_a_line_end_is_part_of_no_name_and_no_variable() -> None:
+    assert [path for path, _ in source.mistakes("acme\n", {"base_url": URL, "key_optional": True})] == [("name",)]
+    assert source.mistakes("acme", {"base_url": f"{URL}\n", "key_optional": True})
+    assert source.mistakes("acme", {"base_url": URL, "env_key": ["ACME_KEY\n"]})
