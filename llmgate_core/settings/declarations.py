@@ -25,6 +25,7 @@ IN_SETTINGS = "the setting providers"
 FOLDER, FILE_NAME = "llmgate", "providers.json"
 MAX_BYTES = 1024 * 1024
 REPLACE = "replace"
+SUPERUSER = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,27 @@ def read_file(path: Path) -> Mapping[str, Mapping[str, Any]]:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{where} is larger than {MAX_BYTES // 1024 // 1024} MiB")
     try:
-        parsed = json.loads(content)
+        parsed = json.loads(content, object_pairs_hook=_without_repeats)
+    except _RepeatedKeyError as error:
+        raise ConfigError(f"{where}: {error}") from None
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except (ValueError, RecursionError):
         raise ConfigError(f"{where} is not UTF-8 JSON") from None
     return dict(_mapping(parsed, where))
+
+
+class _RepeatedKeyError(ValueError):
+    """An object has a key twice, and readers differ in which of the values counts."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise _RepeatedKeyError(f"the key {repeated[:80]!r} is there twice in one object")
+    return found
 
 
 def _mapping(value: object, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -141,12 +157,18 @@ def _is_usable(path: Path) -> bool:
     """Return whether the file that is read unasked exists.
 
     Raises:
-        ConfigError: every user of this machine can write it, and so could send keys elsewhere.
+        ConfigError: another user can write it, or put another one in its place, and so could send keys elsewhere.
     """
     try:
-        mode = path.stat().st_mode
+        found = ((path, path.stat()), (path.parent, path.parent.stat()))
     except (OSError, ValueError):
         return False
-    if os.name == "posix" and mode & stat.S_IWOTH:
-        raise ConfigError(f"every user of this machine can write {path}, and so choose where keys go: chmod o-w it")
+    if os.name == "posix":
+        for each, facts in found:
+            if facts.st_mode & stat.S_IWOTH:
+                reason = f"every user of this machine can write {each}, and so choose where keys go"
+                raise ConfigError(f"{reason}: chmod o-w it")
+            if facts.st_uid not in (os.geteuid(), SUPERUSER):
+                reason = f"{each} belongs to another user, who could choose where keys go"
+                raise ConfigError(f"{reason}; if that is right, name the file in {FILE_VARIABLE}")
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,11 @@ HI = [{"role": "user", "content": "hi"}]
 KEY = "declared-canary-Qm42XkWz8p"
 OURS = frozenset(claim.distribution for claim in installed_claims() if claim.family == "sources")
 """Distributions that are installed and have a source, which would be a second one."""
+REPEATED = (
+    b'{"acme": {"url": "https://a.invalid"}, "acme": {"url": "https://b.invalid"}}',
+    b'{"acme": {"url": "https://a.invalid", "url": "https://b.invalid"}}',
+)
+"""Files of which readers may take one part or the other."""
 SOURCE = """
 from llmgate_core.plugin import DeclaredPlugin, OpenAICompatible, ProviderInfo
 
@@ -232,7 +238,7 @@ def test_a_broken_source_is_a_load_error(site: PluginSite) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"[]", b'{"acme": 1}', b'{"acme": {"replace": "yes"}}', b"\xff", b"[" * 100_000]
+    "content", [b"{", b"[]", b'{"acme": 1}', b'{"acme": {"replace": "yes"}}', b"\xff", b"[" * 100_000, *REPEATED]
 )
 def test_a_file_that_is_not_one_of_providers_is_an_error(content: bytes, source: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
@@ -254,6 +260,25 @@ def test_the_default_file_counts_only_if_others_cannot_write_it(
     assert answer_of("sync", "acme/large", settings())
     path.chmod(0o666)
     assert isinstance(raised(settings()), ConfigError)
+    path.chmod(0o644)
+    path.parent.chmod(0o777)
+    assert isinstance(raised(settings()), ConfigError)
+    path.parent.chmod(0o755)
+    assert answer_of("sync", "acme/large", settings())
+
+
+def test_the_default_file_of_another_user_does_not_count(
+    source: str, host: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = written(tmp_path / "config" / "llmgate" / "providers.json", {"acme": {"url": host.base_url}})
+    owner = Path(name).stat().st_uid
+    if owner == 0:
+        os.chown(name, 1, -1)  # what the superuser has written would count for everybody
+    else:
+        monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    assert isinstance(raised(settings()), ConfigError)
+    assert host.received == []
+    assert answer_of("sync", "acme/large", settings(providers_file=name))
 
 
 def test_under_a_lock_the_default_file_is_not_read(

@@ -131,7 +131,9 @@ def test_tool_use_is_the_reason_if_there_is_a_call(finish: str | None) -> None:
     assert whole(completion(finish, tool_calls=[call]))["stop_reason"] == "tool_use"
     chunks = [chunk(tool_calls=[{"index": 0, **call}]), chunk(finish)]
     assert streamed(chunks)[-2]["delta"]["stop_reason"] == "tool_use"
-    assert "finish_reason" in [entry.parameter for entry in message_object(CALL, ROUTE, completion("tool_calls")).ledger]
+    assert "finish_reason" in [
+        entry.parameter for entry in message_object(CALL, ROUTE, completion("tool_calls")).ledger
+    ]
 
 
 def test_a_stop_sequence_is_named_where_the_server_says_which() -> None:
