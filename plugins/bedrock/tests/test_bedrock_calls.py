@@ -289,6 +289,14 @@ def test_a_gateway_serves_bedrock_and_signs(host: FakeUpstream) -> None:
     assert [is_signed(request, region="eu-west-1") for request in host.received] == [True, True]
 
 
+def test_a_gateway_converts_messages_for_every_model_of_bedrock(host: FakeUpstream) -> None:
+    params = {"model": "bedrock/m", "api_base": host.origin, **KEYS}
+    with running_gateway({"model_list": [{"model_name": "claude", "litellm_params": params}]}) as gateway:
+        answer = gateway.post("/v1/messages", {"model": "claude", "max_tokens": 5, "messages": HI})
+    assert answer.json()["content"] == [{"type": "text", "text": "Hello!"}], answer.text
+    assert host.received[0]["path"] == "/model/m/converse"
+
+
 def test_a_model_of_the_catalogue_has_a_cost(host: FakeUpstream) -> None:
     answer = call("sync", host, "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
     assert answer.cost == pytest.approx((3 * 3.3 + 2 * 16.5) / 1e6)

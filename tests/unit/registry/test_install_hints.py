@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmgate_core.plugin import install_command
-from llmgate_core.registry.entry_points import first_party
+from llmgate_core.registry.entry_points import first_party, installed_claims
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = sorted({distribution for prefixes in first_party().values() for distribution in prefixes.values()})
@@ -73,3 +73,14 @@ def test_from_anywhere_else_it_is_the_name(direct_url: object, origin: Path) -> 
         origin.write_text(json.dumps(direct_url))
     assert install_command("llmgate-openai-responses") == "pip install llmgate-openai-responses"
     assert install_command("llmgate-gateway", "otel") == "pip install 'llmgate-gateway[otel]'"
+
+
+def test_each_prefix_that_is_said_to_be_ours_is_claimed_by_its_distribution() -> None:
+    """One that is not would be reported as not installed, where a bridge could serve it."""
+    claimed = {(claim.family, claim.prefix, claim.distribution) for claim in installed_claims()}
+    listed = {
+        (family, prefix, distribution)
+        for family, prefixes in first_party().items()
+        for prefix, distribution in prefixes.items()
+    }
+    assert listed <= claimed, sorted(listed - claimed)
