@@ -18,6 +18,8 @@ EXPOSED = (
     b"x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, openai-processing-ms, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
+    b"anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, "
+    b"anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset, "
     b"x-llmgate-request-id, x-llmgate-model, x-llmgate-deployment, x-llmgate-provider, x-llmgate-ledger, "
     b"x-llmgate-cost, x-llmgate-estimated"
 )

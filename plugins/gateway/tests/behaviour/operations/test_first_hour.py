@@ -81,7 +81,8 @@ def test_a_browser_may_send_and_read_what_the_sdk_needs(gateways: Any, upstream:
     assert {"authorization", "openai-beta", "x-llmgate-model", "x-stainless-retry-count"} <= set(allowed)
     _, headers, _ = gateway.ask("GET", "/v1/models", origin="https://app.example")
     exposed = headers["access-control-expose-headers"].split(", ")
-    assert {"x-ratelimit-remaining-tokens", "x-should-retry", "retry-after", "x-llmgate-cost"} <= set(exposed)
+    limits = {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining"}
+    assert {*limits, "x-should-retry", "retry-after", "x-llmgate-cost"} <= set(exposed)
 
 
 def test_a_mistake_of_a_client_is_not_the_state_of_a_deployment(gateways: Any, upstream: Any) -> None:
