@@ -1,4 +1,4 @@
-"""A tour of llmgate's SDK in nine steps: each shows a line of Python, runs it and checks the result.
+"""A tour of llmgate's SDK in eleven steps: each shows a line of Python, runs it and checks the result.
 
     python demo/demo.py                                  a small real model on this machine, no key needed
     python demo/demo.py --model openai/gpt-4o-mini       any other model, here with OPENAI_API_KEY set
@@ -14,6 +14,8 @@ import argparse
 import io
 import json
 import math
+import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +31,7 @@ from llmgate_core import LLMGateError
 completion, responses = shown(llmgate_core.completion), shown(llmgate_core.responses)
 text_completion, embedding = shown(llmgate_core.text_completion), shown(llmgate_core.embedding)
 transcription = shown(llmgate_core.transcription)
+supports, model_facts = shown(llmgate_core.supports), shown(llmgate_core.model_facts)
 
 LOCAL, OPENAI = "local/", "openai/"
 DEFAULTS = {  # prefix of --model -> the other models, unless they are named
@@ -39,6 +42,8 @@ DEFAULTS = {  # prefix of --model -> the other models, unless they are named
         "openai/gpt-4o-mini-transcribe",
     ),
 }
+CLAUDE, GROQ = "anthropic/claude-sonnet-5-5", "groq/llama-3.3-70b-versatile"
+"""The models of the steps that send nothing."""
 RECORDING = Path(__file__).with_name("speech.wav")  # the quick brown fox ... the lazy dog ... forty two
 QUESTION = "Write one sentence about the sea."
 WEATHER_TOOL = {
@@ -190,6 +195,27 @@ def transcribed_speech(model: str) -> None:
     check("the number", "42" in text or "forty" in text.lower())
 
 
+def known_facts(model: str) -> None:
+    """Look up what a model can do and costs; nothing is sent."""
+    sees, facts = supports(model, "vision"), model_facts(model)
+    check("a row of the catalogue", facts)
+    prices = f"$ {facts.input_price} in, {facts.output_price} out for a million tokens"
+    show(f"pictures: {sees}; a context of {facts.context_window:,} tokens; {prices}")
+    check("pictures and a price", sees and facts.input_price)
+
+
+def explained_call(model: str) -> None:
+    """See where a call would go, and what its provider would refuse; nothing is sent, and no key is needed."""
+    command = ["explain", model, "--param", "max_completion_tokens=9", "--param", "n=3"]
+    show(f"$ llmgate {shlex.join(command)}")
+    done = subprocess.run(  # noqa: S603  # our own command, in this Python
+        [sys.executable, "-m", "llmgate_core", *command], capture_output=True, text=True, check=False
+    )
+    for line in done.stdout.splitlines():
+        show(f"{line[:78]} …" if line.startswith("request") else line)
+    check("a refusal of n=3", "REFUSED" in done.stdout)
+
+
 def cosine(left: list[float], right: list[float]) -> float:
     """Return the cosine similarity of two vectors, at most 1."""
     return sum(a * b for a, b in zip(left, right, strict=True)) / math.hypot(*left) / math.hypot(*right)
@@ -210,6 +236,8 @@ def steps(options: argparse.Namespace) -> list[tuple[str, Callable[[str], None],
         ("a response, streamed", streamed_response, options.model),
         ("a chat over the Responses API", bridged_chat, options.model),
         ("a transcription", transcribed_speech, options.speech_model or speech_model),
+        ("what is known of a model", known_facts, CLAUDE),
+        ("what another provider would make of a call", explained_call, GROQ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The same models behind `llmgate serve`, called with curl and the official OpenAI SDK.
+"""The same models behind `llmgate serve`, called with curl and the official SDKs of OpenAI and Anthropic.
 
     python demo/gateway_tour.py
 
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anthropic import Anthropic, AnthropicError
 from openai import OpenAI, OpenAIError
 from shown_call import shown_method
 
@@ -154,6 +155,18 @@ def transcription(_: str, client: OpenAI) -> None:
     check("the lazy dog", "lazy dog" in text.lower())
 
 
+def claude_messages(url: str, _: OpenAI) -> None:
+    """Stream a message through Anthropic's SDK, as Claude Code does, from a model that is no Claude."""
+    show(f">>> client = Anthropic(base_url={url!r}, api_key=KEY, max_retries=0)")
+    client = Anthropic(base_url=url, api_key=KEY, max_retries=0)
+    messages = [{"role": "user", "content": QUESTION}]
+    with shown_method(client, "messages.stream", model=MODEL, messages=messages, max_tokens=32) as stream:
+        kinds = [event.type for event in stream]
+        message = stream.get_final_message()
+    show(f"{message.content[0].text}  ({len(kinds)} events, {message.usage.output_tokens} tokens)")
+    check("text and the final event", message.content[0].text and kinds[-1] == "message_stop")
+
+
 def refused(url: str, _: OpenAI) -> None:
     """Use a wrong key."""
     show(f">>> client = OpenAI(base_url={url!r}, api_key='sk-wrong', max_retries=0)")
@@ -171,6 +184,7 @@ STEPS: tuple[Callable[[str, OpenAI], None], ...] = (
     streamed_chat,
     streamed_response,
     bridged_chat,
+    claude_messages,
     embeddings,
     transcription,
     refused,
@@ -190,7 +204,15 @@ def main() -> int:
                 step(url, client)
                 show(f"{time.monotonic() - started:.2f} s")
         print("the gateway stopped; all steps passed")
-    except (OpenAIError, WrongAnswerError, subprocess.SubprocessError, OSError, LookupError, ValueError) as error:
+    except (
+        OpenAIError,
+        AnthropicError,
+        WrongAnswerError,
+        subprocess.SubprocessError,
+        OSError,
+        LookupError,
+        ValueError,
+    ) as error:
         print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
