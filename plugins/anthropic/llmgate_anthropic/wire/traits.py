@@ -36,7 +36,6 @@ class Traits:
         efforts: the values of `output_config.effort`; empty: it has no such field.
         sampling: it takes `temperature`, `top_p` and `top_k`.
         one_of_temperature_and_top_p: it takes the two, but not both in one request.
-        prefill: a conversation may end with a turn of the assistant, which the model continues.
         structured: it has `output_config.format`.
         system_turns: a system message may come between two turns.
         forced_tools: `tool_choice` may be `any`, or name a tool.
@@ -51,7 +50,6 @@ class Traits:
     efforts: tuple[str, ...] = ("low", "medium", "high", "xhigh", "max")
     sampling: bool = False
     one_of_temperature_and_top_p: bool = False
-    prefill: bool = False
     structured: bool = True
     system_turns: bool = False
     forced_tools: bool = True
@@ -59,7 +57,7 @@ class Traits:
     source: str = "Anthropic's model pages"
 
 
-_UNKNOWN = Traits(known=False, sampling=True, prefill=True, max_output=None)
+_UNKNOWN = Traits(known=False, sampling=True, max_output=None)
 _FABLE = Traits(thinks_by_default=True, off=None, system_turns=True)
 _FABLE_5_1 = replace(_FABLE, forced_tools=False)
 _SONNET_5_5 = replace(_FABLE_5_1, off="between_tools")
@@ -69,7 +67,7 @@ _OPUS_4_8 = Traits(system_turns=True)
 _OPUS_4_7 = Traits()
 _OF_4_6 = Traits(efforts=("low", "medium", "high", "max"), sampling=True)
 _OF_4_5 = Traits(
-    thinking="budget", efforts=(), sampling=True, one_of_temperature_and_top_p=True, prefill=True, max_output=64_000
+    thinking="budget", efforts=(), sampling=True, one_of_temperature_and_top_p=True, max_output=64_000
 )
 _OPUS_4_5 = replace(_OF_4_5, efforts=("low", "medium", "high"))
 _OPUS_4_1 = replace(_OF_4_5, max_output=32_000)
