@@ -59,7 +59,7 @@ from llmgate_core.endpoints.chat_parameters import judge_chat
 from llmgate_core.endpoints.compatible import OpenAICompatible
 from llmgate_core.endpoints.file_tables import OPENAI_FILES, OPENAI_REQUIREMENTS
 from llmgate_core.endpoints.files import FileInput
-from llmgate_core.endpoints.given import arguments_of, given_list, given_object, given_string, object_at
+from llmgate_core.endpoints.given import arguments_of, asks_for_usage, given_list, given_object, given_string, object_at
 from llmgate_core.endpoints.openai import endpoint_request, path_segment
 from llmgate_core.endpoints.parameters import OPENAI_INPUTS, OPENAI_PARAMETERS
 from llmgate_core.endpoints.tool_names import NameRule, ToolNames, function_names
@@ -142,6 +142,7 @@ __all__ = [
     "ValueRule",
     "arguments_of",
     "as_form",
+    "asks_for_usage",
     "count_of",
     "decode",
     "effort_of",

@@ -16,6 +16,7 @@ from llmgate_core.contract.ledger import LedgerEntry
 from llmgate_core.contract.limits import Deadline, Limits
 from llmgate_core.contract.upstream import UpstreamRequest
 from llmgate_core.endpoints.families import Family, Operation
+from llmgate_core.endpoints.given import asks_for_usage
 from llmgate_core.registry.router import ResolvedModel
 from llmgate_core.secrets import Secret
 from llmgate_core.settings.options import Options
@@ -83,9 +84,7 @@ class PreparedCall:
     @property
     def streams_usage(self) -> bool:
         """Whether a stream that is made of a whole answer includes the usage."""
-        options = self.original_call.body.get("stream_options")
-        asked = isinstance(options, Mapping) and bool(options.get("include_usage"))
-        return asked or self.fake_stream == "with usage"
+        return asks_for_usage(self.original_call.body) or self.fake_stream == "with usage"
 
     @property
     def encodes_vectors(self) -> bool:

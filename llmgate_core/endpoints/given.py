@@ -14,7 +14,7 @@ from llmgate_core.contract.call import JsonObject, Route
 from llmgate_core.errors import BadRequestError
 from llmgate_core.json_codec import decode
 
-__all__ = ["arguments_of", "given_list", "given_object", "given_string", "object_at"]
+__all__ = ["arguments_of", "asks_for_usage", "given_list", "given_object", "given_string", "object_at"]
 
 MESSAGES = "messages"
 KINDS: Mapping[type, str] = MappingProxyType({str: "a string", list: "a list", dict: "an object"})
@@ -82,6 +82,12 @@ def arguments_of(function: Mapping[str, Any]) -> JsonObject | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
+
+
+def asks_for_usage(body: Mapping[str, Any]) -> bool:
+    """Return whether a stream of chunks ends with one that says how many tokens it took."""
+    options = body.get("stream_options")
+    return isinstance(options, Mapping) and bool(options.get("include_usage"))
 
 
 def _inside(place: str, name: str) -> str:

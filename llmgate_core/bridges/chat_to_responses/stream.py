@@ -36,6 +36,7 @@ from llmgate_core.bridges.fields import string_of
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent
+from llmgate_core.endpoints.given import asks_for_usage
 from llmgate_core.json_codec import decode
 
 __all__ = ["ChatStream"]
@@ -65,12 +66,11 @@ class ChatStream:
     """
 
     def __init__(self, call: Call, route: Route) -> None:
-        options = call.body.get("stream_options")
         self.ledger: list[LedgerEntry] = []
         self.usage: JsonObject | None = None
         self.done = False
         self._route = route
-        self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        self._wants_usage = asks_for_usage(call.body)
         self._one_document = wants_one_document(call)
         self._deltas = Deltas(one_document=self._one_document)
         self._left_out: dict[str, None] = {}  # types of events that chat has no chunk for, in order

@@ -18,7 +18,18 @@ from llmgate_anthropic.wire.params import SOURCE
 from llmgate_anthropic.wire.response import Reading, finish_reason, json_of, side_fields, tool_call
 from llmgate_anthropic.wire.thoughts import is_carried
 from llmgate_anthropic.wire.usage import chat_usage, merged_usage
-from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors, string_of
+from llmgate_core.plugin import (
+    Call,
+    JsonObject,
+    Ledger,
+    LedgerEntry,
+    Route,
+    SSEEvent,
+    asks_for_usage,
+    decode,
+    errors,
+    string_of,
+)
 
 __all__ = ["ChatStream"]
 
@@ -75,12 +86,11 @@ class ChatStream:
     """
 
     def __init__(self, call: Call, route: Route, *, lacks: Collection[str] = ()) -> None:
-        options = call.body.get("stream_options")
         self.ledger: list[LedgerEntry] = []
         self.usage: JsonObject | None = None
         self.done = False
         self._route = route
-        self._wants_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        self._wants_usage = asks_for_usage(call.body)
         self._reading = Reading(call, route, lacks)
         self._base: JsonObject = {"object": "chat.completion.chunk"}
         self._counted: JsonObject = {}

@@ -66,9 +66,7 @@ _SONNET_5 = replace(_OPUS_5, system_turns=False)
 _OPUS_4_8 = Traits(system_turns=True)
 _OPUS_4_7 = Traits()
 _OF_4_6 = Traits(efforts=("low", "medium", "high", "max"), sampling=True)
-_OF_4_5 = Traits(
-    thinking="budget", efforts=(), sampling=True, one_of_temperature_and_top_p=True, max_output=64_000
-)
+_OF_4_5 = Traits(thinking="budget", efforts=(), sampling=True, one_of_temperature_and_top_p=True, max_output=64_000)
 _OPUS_4_5 = replace(_OF_4_5, efforts=("low", "medium", "high"))
 _OPUS_4_1 = replace(_OF_4_5, max_output=32_000)
 _OF_4 = replace(_OF_4_5, one_of_temperature_and_top_p=False, structured=False)

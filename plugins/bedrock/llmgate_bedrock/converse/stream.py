@@ -15,7 +15,7 @@ from llmgate_bedrock.converse.answer import annotation_of, finish_reason, image_
 from llmgate_bedrock.converse.names import names_of
 from llmgate_bedrock.converse.thoughts import REASONING
 from llmgate_bedrock.failures import error_of_exception
-from llmgate_core.plugin import Call, JsonObject, SSEEvent, decode, errors, string_of
+from llmgate_core.plugin import Call, JsonObject, SSEEvent, asks_for_usage, decode, errors, string_of
 
 __all__ = ["ConverseStream"]
 
@@ -35,10 +35,9 @@ class ConverseStream:
     framing = "aws-eventstream"
 
     def __init__(self, call: Call) -> None:
-        options = call.body.get("stream_options")
         self.done = False
         self.usage: JsonObject | None = None
-        self._wants_usage = isinstance(options, Mapping) and options.get("include_usage") is True
+        self._wants_usage = asks_for_usage(call.body)
         self._names = names_of(call.body)
         self._calls = 0
         self._blocks: dict[int, _Block] = {}

@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from llmgate_core.plugin import Call, JsonObject, Ledger, LedgerEntry, Route, SSEEvent, decode, errors, string_of
+from llmgate_core.plugin import (
+    Call,
+    JsonObject,
+    Ledger,
+    LedgerEntry,
+    Route,
+    SSEEvent,
+    asks_for_usage,
+    decode,
+    errors,
+    string_of,
+)
 from llmgate_gemini.wire.answer_parts import CandidateReader
 from llmgate_gemini.wire.candidates import blocked_choice, ending_of, extras_of, finish_reason_of
 from llmgate_gemini.wire.dialect import GEMINI_API, Dialect
@@ -33,8 +44,7 @@ class ChatStream:
 
     def __init__(self, call: Call, route: Route, dialect: Dialect = GEMINI_API) -> None:
         self._counted: Any = None
-        options = call.body.get("stream_options")
-        self._wants_usage = isinstance(options, dict) and options.get("include_usage") is True
+        self._wants_usage = asks_for_usage(call.body)
         self._names = names_of(call.body)
         self._signs_ids = signs_ids(route)
         self._ledger = Ledger(route, dialect.source)
