@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from llmgate_gemini.wire import embedding_inputs, map_error, task_type_of
+from llmgate_gemini.wire import embedding_inputs, joined_answers, map_error, task_type_of
 
 from llmgate_core.plugin import (
     Call,
@@ -123,8 +123,8 @@ def _sent(call: Call, route: Route, batches: list[list[str]]) -> Exchange:
         response = yield _request(call, route, batch)
         if response is not None:
             answers.append(_answer(response))
-            yield Progress(_joined(answers))
-    return _joined(answers)
+            yield Progress(joined_answers(answers))
+    return joined_answers(answers)
 
 
 def _answer(response: UpstreamResponse) -> JsonObject:
@@ -153,13 +153,3 @@ def _row(row: Any, response: UpstreamResponse) -> tuple[list[float], int | None]
     statistics = embeddings.get("statistics")
     tokens = statistics.get("token_count") if isinstance(statistics, dict) else None
     return values, int(tokens) if isinstance(tokens, (int, float)) and not isinstance(tokens, bool) else None
-
-
-def _joined(answers: Sequence[JsonObject]) -> JsonObject:
-    rows = [row for answer in answers for row in answer["data"]]
-    joined = {**answers[0], "data": [{**row, "index": place} for place, row in enumerate(rows)]}
-    joined.pop("usage", None)
-    if all("usage" in answer for answer in answers):
-        tokens = sum(answer["usage"]["prompt_tokens"] for answer in answers)
-        joined["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return joined

@@ -13,7 +13,13 @@ from __future__ import annotations
 from llmgate_gemini.wire.compatible import GeminiCompatible
 from llmgate_gemini.wire.counting import count_answer, count_request
 from llmgate_gemini.wire.dialect import GEMINI_API, SIGNATURE_OPTION, Dialect
-from llmgate_gemini.wire.embedding import embedding_answer, embedding_inputs, embedding_request, task_type_of
+from llmgate_gemini.wire.embedding import (
+    embedding_answer,
+    embedding_inputs,
+    embedding_request,
+    joined_answers,
+    task_type_of,
+)
 from llmgate_gemini.wire.errors import error_in_stream, is_rejected_signature, map_error
 from llmgate_gemini.wire.params import supports_param
 from llmgate_gemini.wire.request import request_body
@@ -36,6 +42,7 @@ __all__ = [
     "embedding_request",
     "error_in_stream",
     "is_rejected_signature",
+    "joined_answers",
     "map_error",
     "request_body",
     "supports_param",
