@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llmgate_core.calls.token_estimates import TokenEstimator
+from llmgate_core.contract.provider import Option
 from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.hooks import HookBinder
 from llmgate_core.registry.router import ResolvedModel
@@ -22,7 +23,7 @@ class TokenCounters:
     """Says where the counts of one client go."""
 
     def __init__(self) -> None:
-        self._estimator: BoundPlugin | None = None
+        self._estimators: dict[tuple[Option, ...], BoundPlugin] = {}
         self._kept: dict[tuple[str, str, str], ResolvedModel] = {}
 
     def target_of(self, family: str, target: ResolvedModel) -> ResolvedModel:
@@ -35,16 +36,20 @@ class TokenCounters:
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             reason = f"{target.reason}; {target.prefix}/ does not count tokens, so they are estimated"
-            kept = replace(target, plugin=self._bound(), family=family, reason=reason, key_owner=None)
+            kept = replace(
+                target, plugin=self._bound(target.plugin.info.options), family=family, reason=reason, key_owner=None
+            )
             self._kept[key] = kept
         return kept
 
     def is_estimate(self, target: ResolvedModel) -> bool:
         """Return whether a target is our estimate."""
-        return target.plugin is self._estimator
+        return any(target.plugin is estimator for estimator in self._estimators.values())
 
-    def _bound(self) -> BoundPlugin:
-        if self._estimator is None:
-            binder = HookBinder()
-            self._estimator = binder.bind(TokenEstimator(), name="token estimate", distribution=None, version=None)
-        return self._estimator
+    def _bound(self, options: tuple[Option, ...]) -> BoundPlugin:
+        """Return the estimate that knows the options of the provider in whose place it counts, and needs none."""
+        if options not in self._estimators:
+            known = tuple(Option(option.name, secret=option.secret) for option in options)
+            estimator = HookBinder().bind(TokenEstimator(known), name="token estimate", distribution=None, version=None)
+            self._estimators[options] = estimator
+        return self._estimators[options]

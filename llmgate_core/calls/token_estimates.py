@@ -21,7 +21,7 @@ from typing import Any
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.hooks import hookimpl
 from llmgate_core.contract.ledger import LedgerEntry
-from llmgate_core.contract.provider import ProviderInfo
+from llmgate_core.contract.provider import Option, ProviderInfo
 from llmgate_core.json_codec import encode
 
 __all__ = ["ESTIMATED", "TokenEstimator", "estimate"]
@@ -62,11 +62,11 @@ ESTIMATED = LedgerEntry(
 
 
 class TokenEstimator:
-    """The plugin that takes the place of a provider's counter."""
+    """The plugin that takes the place of a provider's counter, and takes that provider's options without a use."""
 
-    info = ProviderInfo(
-        api=(1, 1), name="llmgate", operations=frozenset({"chat.count_tokens", "messages.count_tokens"})
-    )
+    def __init__(self, options: tuple[Option, ...] = ()) -> None:
+        operations = frozenset({"chat.count_tokens", "messages.count_tokens"})
+        self.info = ProviderInfo(api=(1, 1), name="llmgate", operations=operations, options=options)
 
     @hookimpl
     def serve(self, call: Call, route: Route) -> JsonObject:

@@ -71,6 +71,9 @@ class ProviderInfo:
             expired: core then fetches another one, as after a 401. A value counts up to a colon.
         cost_field: the field of `usage` in which the provider says what the call cost, in US dollars, such as `cost`.
             It holds instead of the catalogue's prices, but not of those of a gateway's deployment. Empty: none.
+        only_models: family -> patterns of the names of the models that the plugin serves in it, such as `claude-*`. A
+            call of another model is converted to the family that bridges this one. A family without patterns: every
+            model.
     """
 
     api: tuple[int, int]
@@ -95,6 +98,7 @@ class ProviderInfo:
     options: tuple[Option, ...] = ()
     expired_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     cost_field: str = ""
+    only_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def key_variables(self) -> tuple[str, ...]:

@@ -140,6 +140,21 @@ def _of_expired(info: ProviderInfo) -> str | None:
     )
 
 
+def _of_only_models(info: ProviderInfo) -> str | None:
+    patterns: Any = info.only_models
+    if not _is_mapping(patterns, lambda family: isinstance(family, str), lambda listed: _is_list(listed, (tuple,))):
+        return (
+            f"only_models is {patterns!r:.80}, not a mapping of families to tuples of patterns, such as "
+            "{'messages': ('claude-*',)}"
+        )
+    bridged = {family.name for family in FAMILIES.values() if family.bridged_over is not None}
+    for family in patterns:
+        if family not in bridged:
+            known = ", ".join(sorted(bridged))
+            return f"only_models has {family!r:.80}; only calls of {known} can be bridged{_hint(family, bridged)}"
+    return None
+
+
 def _of_options(info: ProviderInfo) -> str | None:
     options: Any = info.options
     if not isinstance(options, tuple) or not all(isinstance(option, Option) for option in options):
@@ -182,6 +197,7 @@ JUDGES = (
     _of_expired,
     _of_options,
     _of_cost_field,
+    _of_only_models,
 )
 """What judges the facts, in this order; the URLs come last."""
 

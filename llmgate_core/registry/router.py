@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -147,13 +148,19 @@ class Router:
     def _resolve(self, family: str, model: str, *, fixed_prefix: bool = False) -> ResolvedModel:
         bridged_over = FAMILIES[family].bridged_over
         for prefix, name in split_prefix(model):
-            if self._plugins.knows(family, prefix):
+            is_bridged = bridged_over is not None and self._plugins.knows(bridged_over, prefix)
+            if self._plugins.knows(family, prefix) and not (is_bridged and self._is_foreign(family, prefix, name)):
                 return self._by_prefix(family, prefix, name, fixed_prefix=fixed_prefix)
-            if bridged_over is not None and self._plugins.knows(bridged_over, prefix):
+            if is_bridged and bridged_over is not None:
                 is_fixed = fixed_prefix or FAMILIES[family].reasons_over is None
                 return self._by_prefix(bridged_over, prefix, name, fixed_prefix=is_fixed)
             self._refuse_foreign_prefix(family, prefix, model)
         return self._by_catalogue(family, model, fixed_prefix=fixed_prefix)
+
+    def _is_foreign(self, family: str, prefix: str, model: str) -> bool:
+        """Return whether a plugin says that it does not serve a model in this family; `ProviderInfo.only_models`."""
+        patterns = self._plugins.get(family, prefix).info.only_models.get(family)
+        return patterns is not None and not any(fnmatchcase(model, pattern) for pattern in patterns)
 
     def _by_prefix(self, family: str, prefix: str, model: str, *, fixed_prefix: bool) -> ResolvedModel:
         may_move = family == "chat" and not fixed_prefix
@@ -180,8 +187,9 @@ class Router:
             )
         prefix = (fixed_prefix and self._catalogue.prefix_for(row.provider, family)) or row.prefix
         bridged_over = FAMILIES[family].bridged_over
-        if bridged_over is not None and not self._plugins.knows(family, prefix):
-            family = bridged_over if self._plugins.knows(bridged_over, prefix) else family
+        if bridged_over is not None and self._plugins.knows(bridged_over, prefix):
+            is_served = self._plugins.knows(family, prefix) and not self._is_foreign(family, prefix, model)
+            family = family if is_served else bridged_over
         plugin = self._plugins.get(family, prefix)
         reason = f"the model string has no prefix; in the catalogue it is {row.provider}, mode {row.mode}"
         return self._target(plugin, family, prefix, model, row, reason)

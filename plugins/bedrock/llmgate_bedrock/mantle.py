@@ -22,6 +22,8 @@ ORIGIN = f"https://bedrock-mantle.{{{REGION}}}.api.aws"
 ROOT_OF_FAMILY = MappingProxyType({"messages": "/anthropic/v1"})
 ROOT_OF_MODEL = MappingProxyType({"openai.gpt-5": "/openai/v1"})
 """Family, and beginning of a model's id -> the path of the API that serves it, where it is not `/v1`."""
+ONLY_CLAUDE = MappingProxyType({"messages": ("*anthropic.claude-*",)})
+"""Messages calls of other models are converted to chat."""
 ANTHROPIC_VERSION = MappingProxyType({"anthropic-version": "2023-06-01"})
 
 
@@ -53,7 +55,12 @@ class Mantle(AWSAuthorized, OpenAICompatible):
 class MantleMessages(Mantle):
     """Serves `bedrock_mantle/` in the family messages: Anthropic's API, with the key and the version in its headers."""
 
-    info = replace(Mantle.info, key_header="x-api-key", headers=ANTHROPIC_VERSION)
+    info = replace(
+        Mantle.info,
+        key_header="x-api-key",
+        headers=ANTHROPIC_VERSION,
+        only_models={"messages": ("*anthropic.claude-*",)},
+    )
 
 
 def _root_of_model(model: str) -> str | None:

@@ -272,11 +272,17 @@ def test_a_region_that_is_not_known_reaches_no_host(model: str) -> None:
 def test_mantle_gets_messages_with_the_key_and_the_version_of_anthropics_api(mode: str, host: FakeUpstream) -> None:
     host.otherwise = Answer.json({"type": "message", "content": [{"type": "text", "text": "Hi."}]})
     known: dict[str, Any] = {"api_base": f"{host.origin}/anthropic/v1", "api_key": "k"}
-    ask_installed(mode, "messages", model="bedrock_mantle/m", messages=HI, max_tokens=5, **known)
+    ask_installed(mode, "messages", model="bedrock_mantle/anthropic.claude-opus-5", messages=HI, max_tokens=5, **known)
     sent = host.received[0]
     assert sent["path"] == "/anthropic/v1/messages"
     assert (sent["headers"]["x-api-key"], sent["headers"]["anthropic-version"]) == ("k", "2023-06-01")
-    assert sent["json"] == {"model": "m", "messages": HI, "max_tokens": 5}
+    assert sent["json"] == {"model": "anthropic.claude-opus-5", "messages": HI, "max_tokens": 5}
+
+
+def test_messages_of_other_models_of_mantle_are_converted() -> None:
+    assert destination("messages", "bedrock_mantle/openai.gpt-oss-20b") == (
+        "https://bedrock-mantle.us-west-2.api.aws/v1"
+    )
 
 
 def test_a_gateway_serves_bedrock_and_signs(host: FakeUpstream) -> None:

@@ -7,6 +7,8 @@ Source: Google Cloud, "Claude on Vertex AI"; the Vertex client of the SDK anthro
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmgate_anthropic.wire import AnthropicCompatible, beta_header, take_betas
 from llmgate_gemini.wire import map_error as google_error
 
@@ -28,12 +30,14 @@ __all__ = ["VertexClaude"]
 VERSION = "vertex-2023-10-16"
 PUBLISHER = "publishers/anthropic/models"
 COUNT = "count_tokens"
+CLAUDE = ("claude-*", "anthropic/*", "publishers/anthropic/*")
+"""Patterns of the names of Claude; Messages calls of other models are converted to chat."""
 
 
 class VertexClaude(Vertex, AnthropicCompatible):
     """Serves Claude in the families chat and messages."""
 
-    info = vertex_info(["messages.count_tokens"])
+    info = replace(vertex_info(["messages.count_tokens"]), only_models={"messages": CLAUDE})
 
     def request(self, call: Call, route: Route, body: JsonObject, ledger: tuple[LedgerEntry, ...]) -> UpstreamRequest:
         """Return the request for a body of POST /messages."""

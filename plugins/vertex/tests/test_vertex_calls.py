@@ -158,6 +158,27 @@ def test_a_models_name_says_which_wire_it_speaks(mode: str, model: str, path: st
         assert sent["json"]["model"] == model
 
 
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gemini-3.8-flash", "/publishers/google/models/gemini-3.8-flash:generateContent"),
+        ("meta/llama-4", "/endpoints/openapi/chat/completions"),
+        ("anthropic/claude-opus-5", "/publishers/anthropic/models/claude-opus-5:rawPredict"),
+    ],
+)
+def test_messages_of_other_models_than_claude_are_converted(
+    client: Client, upstream: FakeUpstream, model: str, path: str
+) -> None:
+    said = client.messages(f"vertex_ai/{model}", HI, max_tokens=5)
+    assert said.content[0].text == "Hello!"
+    assert upstream.received[0]["path"].endswith(path)
+
+
+def test_tokens_of_other_models_than_claude_are_not_counted_by_anthropics_counter(client: Client) -> None:
+    counted = client.count_message_tokens("vertex_ai/gemini-3.8-flash", HI)
+    assert (counted.is_estimate, counted.input_tokens > 0) == (True, True)
+
+
 def test_claude_gets_what_anthropics_own_sdk_sends(client: Client, upstream: FakeUpstream) -> None:
     sdk = anthropic.AnthropicVertex(
         region="europe-west4",
