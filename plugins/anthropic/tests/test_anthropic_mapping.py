@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic.wire import supports_param, traits_of
+from llmgate_anthropic.wire import needed_betas, supports_param, take_betas, traits_of
 
 from llmgate_core import BadRequestError, UnsupportedParamsError
 from llmgate_core.plugin import Route
@@ -444,6 +444,19 @@ def test_a_schema_is_made_one_that_is_taken_and_the_ledger_says_how() -> None:
     whole = sent(response_format=FORMAT)
     assert whole.body["output_config"]["format"]["schema"] == SCHEMA
     assert whole.actions["response_format"] == ["bridged"]
+
+
+@pytest.mark.parametrize("kind", [None, [], {}, 5, ["function"]])
+def test_a_tool_whose_type_is_no_string_is_the_callers_error(kind: Any) -> None:
+    with pytest.raises(BadRequestError) as raised:
+        sent(tools=[{"type": kind, "name": "f"}])
+    assert raised.value.param == "tools"
+
+
+@pytest.mark.parametrize("betas", ["fast", {}, [1], [["x"]]])
+def test_betas_that_are_no_names_are_left_for_the_upstream_to_refuse(betas: Any) -> None:
+    assert take_betas({"betas": betas, "model": "m"}) == ({"betas": betas, "model": "m"}, ())
+    assert needed_betas({"betas": betas, "speed": "fast"}) == ()
 
 
 @pytest.mark.parametrize("wanted", ["x", {}, {"type": "json_schema"}, {"type": "json_schema", "json_schema": {}}])

@@ -299,6 +299,8 @@ BAD: list[Any] = [
     user(file(file_data="data:application/zip;base64,AAAA")),
     user({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "midi"}}),
     user(text("a", cache_control="yes")),
+    user(text("a", cache_control={"type": "ephemeral", "ttl": {"m": 5}})),
+    user(text("a", cache_control={"type": "ephemeral", "ttl": "10m"})),
     [*HI, {"role": "assistant", "tool_calls": [{**CALLED, "function": {"name": "f", "arguments": "{"}}]}],
     [*HI, {"role": "assistant", "tool_calls": [{**CALLED, "function": {"name": "f", "arguments": "[1]"}}]}],
     [*HI, {"role": "assistant", "tool_calls": [{"type": "custom", "id": "1", "custom": {"name": "f"}}]}],

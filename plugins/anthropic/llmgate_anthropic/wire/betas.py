@@ -44,13 +44,21 @@ FAST = "fast-mode-2026-02-01"
 
 
 def needed_betas(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the betas of a finished body: the named ones, then those that its features need, without repetition."""
+    """Return the betas of a finished body: the named ones, then those that its features need, without repetition.
+
+    Empty where `betas` is not a list of names, which the upstream refuses.
+    """
+    if BETAS in body and not _are_names(body[BETAS]):
+        return ()
     return tuple(dict.fromkeys([*_named(body), *_of_features(body)]))
 
 
 def take_betas(body: JsonObject) -> tuple[JsonObject, tuple[str, ...]]:
-    """Return a body without its `betas`, and them; the same body if it names none."""
-    if BETAS not in body:
+    """Return a body without its `betas`, and them; the same body if it names none.
+
+    What is not a list of names stays in the body, for the upstream to refuse.
+    """
+    if not _are_names(body.get(BETAS)):
         return body, ()
     return {name: value for name, value in body.items() if name != BETAS}, tuple(_named(body))
 
@@ -58,6 +66,10 @@ def take_betas(body: JsonObject) -> tuple[JsonObject, tuple[str, ...]]:
 def beta_header(betas: tuple[str, ...]) -> dict[str, str]:
     """Return the header that names betas on Anthropic's own API; empty without any."""
     return {"anthropic-beta": ",".join(betas)} if betas else {}
+
+
+def _are_names(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
 
 
 def _named(body: Mapping[str, Any]) -> Iterator[str]:

@@ -63,14 +63,14 @@ def _tool(tool: Mapping[str, Any], place: str, names: ToolNames, ledger: Ledger,
     kind = tool.get("type")
     if kind == "function":
         return [_function(tool, tool.get("function", tool), place, names, route)]
-    if kind in OPENAI_SEARCH:
-        rest = {name: value for name, value in tool.items() if name != "type"}
-        return [web_search_tool(rest, ledger, route)]
-    if kind in ONLY_OPENAI and "input_schema" not in tool:
-        ledger.unsupported("tools", f"the Messages API has no tool of the type {kind}")
-        return []
     if not isinstance(kind, str) and "input_schema" not in tool:
         raise route.bad_request("tools", f"{place} must have a type, or an input_schema")
+    if isinstance(kind, str) and kind in OPENAI_SEARCH:
+        rest = {name: value for name, value in tool.items() if name != "type"}
+        return [web_search_tool(rest, ledger, route)]
+    if "input_schema" not in tool and kind in ONLY_OPENAI:
+        ledger.unsupported("tools", f"the Messages API has no tool of the type {kind}")
+        return []
     name = tool.get("name")
     return [{**tool, "name": names.sent(name)}] if isinstance(name, str) else [dict(tool)]
 

@@ -36,7 +36,7 @@ KNOWN_FIELDS = frozenset(
         *("images", "parsed", "audio", "function_call"),
     }
 )
-LIFETIMES = frozenset({"5m", "1h"})
+LIFETIMES = ("5m", "1h")
 CACHE_POINT = "cachePoint"
 RESULTS = frozenset({"text", "image", "document", "video"})
 """Blocks that may be part of a tool's result."""
@@ -211,7 +211,7 @@ def cache_point(owner: Any, route: Route, param: str = MESSAGES) -> Iterator[Jso
     """Yield the block that ends what is to be cached, where a message, a part or a tool has `cache_control`.
 
     Raises:
-        BadRequestError: it is not an object.
+        BadRequestError: it is not an object, or its lifetime is not one of Bedrock's.
     """
     control = owner.get("cache_control")
     if control is None:
@@ -219,7 +219,9 @@ def cache_point(owner: Any, route: Route, param: str = MESSAGES) -> Iterator[Jso
     if not isinstance(control, Mapping):
         raise route.bad_request(param, f"cache_control must be an object, not {type(control).__name__}")
     lifetime = control.get("ttl")
-    yield {CACHE_POINT: {"type": "default", **({"ttl": lifetime} if lifetime in LIFETIMES else {})}}
+    if lifetime is not None and not (isinstance(lifetime, str) and lifetime in LIFETIMES):
+        raise route.bad_request(param, f"the ttl of cache_control must be {' or '.join(LIFETIMES)}")
+    yield {CACHE_POINT: {"type": "default", **({} if lifetime is None else {"ttl": lifetime})}}
 
 
 _MEDIA: Mapping[str, Callable[[Mapping[str, Any], Route], JsonObject]] = MappingProxyType(
