@@ -91,8 +91,9 @@ def provider_values(
         needs_all: a required option without a value is an error.
 
     Raises:
-        BadRequestError: the call names an option that the plugin does not declare. ConfigError: the client does, or a
-            required option is not set. AuthenticationError: a required secret is not set, or is kept back.
+        BadRequestError: the call names an option that the plugin does not declare. ConfigError: the client does, a
+            required option is not set, or a value cannot be sent. AuthenticationError: a required secret is not set, or
+            is kept back.
     """
     given: dict[str, Any] = {}
     for source, is_call in ((of_client, False), (of_call, True)):
@@ -114,11 +115,25 @@ def provider_values(
         value = given.get(option.name) or _from_environment(option)
         if value is None and option.required and needs_all:
             raise _missing(option, info)
+        if value is not None and not _is_text(value):
+            raise ConfigError(
+                f"the provider option {option.name!r} has bytes that are not UTF-8, or half a character, and cannot be "
+                "sent (it is not shown)"
+            )
         if value is not None and option.secret:
             secrets[option.name] = value
         elif value is not None:
             options[option.name] = value.reveal().strip()
     return ProviderValues(MappingProxyType(options), MappingProxyType(secrets), tuple(kept_back))
+
+
+def _is_text(value: Secret) -> bool:
+    """Return whether a value can be encoded; one with a lone surrogate cannot, as a variable that is not UTF-8 has."""
+    try:
+        value.reveal().encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def variables_of_options(info: ProviderInfo) -> tuple[str, ...]:

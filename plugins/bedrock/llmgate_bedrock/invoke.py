@@ -12,11 +12,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from llmgate_anthropic.wire import AnthropicCompatible, ChatStream, stream_error, take_betas
 
 from llmgate_bedrock.authorization import AWSAuthorized
 from llmgate_bedrock.betas import betas_at_bedrock
+from llmgate_bedrock.converse.given import json_of
 from llmgate_bedrock.counting import counted_tokens
 from llmgate_bedrock.failures import error_of_exception, mapped_error
 from llmgate_bedrock.model_ids import model_id_of
@@ -61,9 +63,11 @@ class BedrockInvoke(AWSAuthorized, AnthropicCompatible):
         kept, missing = betas_at_bedrock(betas)
         further = tuple(LedgerEntry("betas", "dropped", f"Bedrock has no beta {name:.60}", SOURCE) for name in missing)
         sent = {name: value for name, value in sent.items() if name not in IN_PATH}
-        sent = {"anthropic_version": VERSION, **sent, **({BETA_FIELD: kept} if kept else {})}
+        named = {BETA_FIELD: _with_betas(sent.get(BETA_FIELD), kept)} if kept else {}
+        sent = {"anthropic_version": VERSION, **sent, **named}
         if call.operation == COUNT:
-            content = base64.b64encode(encode({"max_tokens": MAX_TOKENS_OF_COUNT, **sent})).decode()
+            counted_body = json_of({"max_tokens": MAX_TOKENS_OF_COUNT, **sent}, "messages", route)
+            content = base64.b64encode(counted_body).decode()
             counted: JsonObject = {"input": {"invokeModel": {"body": content}}}
             return UpstreamRequest("POST", f"/model/{model.segment}/count-tokens", counted, ledger=(*ledger, *further))
         operation = "invoke-with-response-stream" if call.stream else "invoke"
@@ -173,8 +177,14 @@ def _with_betas_in_body(request: UpstreamRequest) -> UpstreamRequest:
     headers = {name: value for name, value in request.headers.items() if name != BETA_HEADER}
     body, kept = decode(request.body), betas_at_bedrock(header.split(","))[0]
     if "anthropic_version" in body and kept:
-        body[BETA_FIELD] = list(dict.fromkeys([*body.get(BETA_FIELD, ()), *kept]))
+        body[BETA_FIELD] = _with_betas(body.get(BETA_FIELD), kept)
     return replace(request, headers=headers, body=encode(body))
+
+
+def _with_betas(given: Any, kept: list[str]) -> Any:
+    """Return the betas of a body with further ones; what is not a list is left for Bedrock to refuse."""
+    named = [] if given is None else given
+    return [*named, *(name for name in kept if name not in named)] if isinstance(named, (list, tuple)) else given
 
 
 plugin = BedrockInvoke()

@@ -176,3 +176,20 @@ def test_tokens_of_a_chat_are_counted_by_bedrock(mode: str, host: FakeUpstream) 
     assert (counted.input_tokens, counted.is_estimate) == (12, False)
     sent = json.loads(base64.b64decode(host.received[0]["json"]["input"]["invokeModel"]["body"]))
     assert sent["messages"] == [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+
+
+@BOTH
+@pytest.mark.parametrize("given", ["a", 5, {"a": 1}, [{"a": 1}], [5]])
+def test_betas_of_any_type_are_left_for_bedrock_to_refuse(mode: str, host: FakeUpstream, given: Any) -> None:
+    named = {"anthropic-beta": "context-1m-2025-08-07"}
+    call(mode, host, max_tokens=5, anthropic_beta=given, extra_headers=named)
+    call(mode, host, max_tokens=5, anthropic_beta=given, betas=["context-1m-2025-08-07"])
+    wanted = [*given, "context-1m-2025-08-07"] if isinstance(given, list) else given
+    assert [request["json"]["anthropic_beta"] for request in host.received] == [wanted, wanted]
+
+
+@pytest.mark.parametrize("text", [float("nan"), "\ud83d", object()])
+def test_what_json_has_no_form_for_is_the_callers_error_in_a_count_too(host: FakeUpstream, text: Any) -> None:
+    with pytest.raises(errors.BadRequestError):
+        call("sync", host, "count_tokens", messages=[{"role": "user", "content": text}])
+    assert not host.received

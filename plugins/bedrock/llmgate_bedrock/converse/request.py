@@ -88,11 +88,24 @@ def _output(given: Mapping[str, Any], route: Route) -> JsonObject:
     if not isinstance(wished, Mapping) or wished.get("type") != "json_schema":
         return {}
     described = given_object(wished, "json_schema", route, "response_format")
-    schema: JsonObject = {"schema": encode(given_object(described, "schema", route, "response_format")).decode()}
+    described_schema = given_object(described, "schema", route, "response_format")
+    schema: JsonObject = {"schema": _json(described_schema, "response_format", route)}
     for name in ("name", "description"):
         if described.get(name) is not None:
             schema[name] = given_string(described, name, route, "response_format")
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
+
+
+def _json(value: Mapping[str, Any], param: str, route: Route) -> str:
+    """Return an object as JSON.
+
+    Raises:
+        BadRequestError: JSON has no form for a part of it.
+    """
+    try:
+        return encode(value).decode()
+    except ValueError as why:
+        raise route.bad_request(param, f"{param} cannot be sent as JSON: {why}") from None
 
 
 def _tier_and_metadata(given: Mapping[str, Any], body: Mapping[str, Any]) -> JsonObject:
