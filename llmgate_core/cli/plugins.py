@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 
 from llmgate_core.cli.plugins_lock import lock, verify
 from llmgate_core.client.sync_client import Client
@@ -17,25 +18,23 @@ from llmgate_core.terminal import say, say_error
 
 __all__ = ["client_without_warnings", "run", "state_of"]
 
+MAX_NAMED_PREFIXES = 12
 ACTIONS = {"lock": lock, "verify": verify}
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print one claim per line, including those of broken plugins; or do what the action says."""
+    """Print what is installed, broken plugins included; or do what the action says.
+
+    Many prefixes of one distribution with the same state are one line for each family; in JSON each is a line.
+    """
     if given.action is not None:
         return ACTIONS[given.action](given)
     preparer = client_without_warnings().preparer
     registry = preparer.plugins
-    shown = set[str]()
-    for claim in registry.installed():
-        state = state_of(registry, claim)
-        shown.add(state)
-        if given.json:
-            row = {name: getattr(claim, name) for name in ("distribution", "version", "family", "prefix", "value")}
-            say(encode({**row, "state": state}).decode())
-        else:
-            prefix = f"{claim.prefix}/" if claim.family in FAMILIES else claim.prefix
-            say(f"{claim.distribution:<28} {claim.version:<9} {claim.family:<16} {prefix:<26} {state}")
+    states = {claim: state_of(registry, claim) for claim in registry.installed()}
+    for text in _json_lines(states) if given.json else _lines(states):
+        say(text)
+    shown = set(states.values())
     for notice in preparer.notices():
         if notice.message not in shown:
             shown.add(notice.message)
@@ -43,6 +42,25 @@ def run(given: argparse.Namespace) -> int:
             say(encode(line).decode() if given.json else f"{notice.subject}: {notice.message}")
     say_error(f"interpreter: {sys.executable}")
     return 0
+
+
+def _json_lines(states: Mapping[PluginEntryPoint, str]) -> Iterator[str]:
+    for claim, state in states.items():
+        row = {name: getattr(claim, name) for name in ("distribution", "version", "family", "prefix", "value")}
+        yield encode({**row, "state": state}).decode()
+
+
+def _lines(states: Mapping[PluginEntryPoint, str]) -> Iterator[str]:
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for claim, state in states.items():
+        prefix = f"{claim.prefix}/" if claim.family in FAMILIES else claim.prefix
+        alike.setdefault((f"{claim.distribution:<28} {claim.version:<9}", claim.family, state), []).append(prefix)
+    for (distribution, family, state), prefixes in alike.items():
+        if len(prefixes) > MAX_NAMED_PREFIXES:
+            yield f"{distribution} {family:<16} {f'{len(prefixes)} prefixes':<26} {state}; --json lists each"
+            continue
+        for prefix in prefixes:
+            yield f"{distribution} {family:<16} {prefix:<26} {state}"
 
 
 def client_without_warnings() -> Client:

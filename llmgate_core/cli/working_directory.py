@@ -7,7 +7,7 @@ Everything else is ignored: proxies, libraries to load, folders, indexes, lists 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from llmgate_core.client.sync_client import Client
 from llmgate_core.contract.provider import ProviderInfo
@@ -28,9 +28,14 @@ def trusted_variables(variables: Mapping[str, str], *, brings_key: bool) -> dict
     harmless = HARMLESS & variables.keys()
     if harmless == variables.keys():
         return dict(variables)
-    providers = tuple(installed_providers())
-    keys = {name for provider in providers for name in provider.key_variables} & variables.keys()
-    companions = set() if brings_key else _companions(variables, providers)
+    wanted = variables.keys() - harmless
+    keys, providers = set[str](), list[ProviderInfo]()
+    for provider in installed_providers(variables):
+        providers.append(provider)
+        keys.update(wanted.intersection(provider.key_variables))
+        if keys == wanted:
+            return dict(variables)  # so the other plugins need not be imported
+    companions = set() if brings_key else _companions(variables, tuple(providers))
     return {name: value for name, value in variables.items() if name in harmless | keys | companions}
 
 
@@ -47,15 +52,24 @@ def _companions(variables: Mapping[str, str], providers: tuple[ProviderInfo, ...
     }
 
 
-def installed_providers() -> Iterator[ProviderInfo]:
-    """Yield what every plugin that is installed and allowed, or declared, says of its provider; imports them."""
+def installed_providers(variables: Iterable[str] = ()) -> Iterator[ProviderInfo]:
+    """Yield what each plugin that is installed and allowed, or declared, says of its provider; imports it then.
+
+    First come those whose prefix begins the name of a variable, as `acme/` does that of `ACME_API_KEY`.
+    """
+    beginnings = tuple(variables)
     try:
         plugins = Client().preparer.plugins
         routes = (*plugins.claims(), *((family, prefix) for family, prefix, _ in plugins.declared.routes()))
     except LLMGateError:  # the lock of plugins cannot be read; what the command does with plugins says so
         return
-    for family, prefix in routes:
+    for family, prefix in sorted(routes, key=lambda route: not _begins_any(route[1], beginnings)):
         try:
             yield plugins.get(family, prefix).info
         except LLMGateError:  # `llmgate plugins` shows why
             continue
+
+
+def _begins_any(prefix: str, names: Iterable[str]) -> bool:
+    beginning = prefix.partition("/")[0].replace("-", "_").upper()
+    return any(name.startswith(f"{beginning}_") for name in names)

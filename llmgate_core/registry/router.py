@@ -6,7 +6,7 @@ points, modes and their prefixes from the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -19,12 +19,14 @@ from llmgate_core.errors import BadRequestError, PluginError, UnknownModelError,
 from llmgate_core.registry.bound_plugin import BoundPlugin
 from llmgate_core.registry.registry import PluginRegistry
 from llmgate_core.settings.key_owner import KeyOwner
+from llmgate_core.settings.near_name import similar_names
 
 __all__ = ["ResolvedModel", "Router", "may_reroute", "split_prefix"]
 
 MAX_CACHED_TARGETS = 4096  # bounded, because callers choose the model strings
 MAX_CACHED_CHARACTERS = 200
 MAX_NAMED = 4
+MAX_LISTED_PREFIXES = 12
 FUNCTION_OF_FAMILY = MappingProxyType(
     {"chat": "completion()", "image": "image_generation()", "video": "video_generation()"}
 )  # the other functions have the family's name
@@ -196,7 +198,8 @@ class Router:
 
     def _without_prefix(self, family: str, model: str, row: ModelRow) -> BadRequestError:
         """Return the error for a bare name whose providers leave the choice to the caller, or are not installed."""
-        prefixes = [owner for owner in self._catalogue.owners(model) if self._plugins.knows(family, owner)]
+        is_served = row.mode in FAMILY_OF_MODE
+        prefixes = [it for it in self._catalogue.owners(model) if is_served and self._plugins.knows(family, it)]
         if not prefixes:
             return bad_request("model", f"no plugin serves mode {row.mode} of {row.provider}, which {model!r} has")
         wanted = " or ".join(repr(f"{prefix}/{model}") for prefix in prefixes[:MAX_NAMED])
@@ -231,12 +234,16 @@ class Router:
                 f"'{prefix}MODEL'",
                 model,
             )
-        similar = self._catalogue.near(model[:200])
-        hints = f"; similar names: {', '.join(similar)}" if similar else ""
-        prefixes = ", ".join(f"{prefix}/" for prefix in self._plugins.prefixes(family)) or "none"
+        prefixes = self._plugins.prefixes(family)
+        prefix, slash, name = model[:MAX_CACHED_CHARACTERS].partition("/")
+        if slash and (near := similar_names(prefix, prefixes)):
+            hint = f"; did you mean {' or '.join(repr(f'{it}/{name}') for it in near)}?"
+        else:
+            similar = self._catalogue.near(model[:200])
+            hint = f"; similar names: {', '.join(similar)}" if similar else ""
         return self._unknown_model(
-            f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue"
-            f"{hints}; installed prefixes: {prefixes}",
+            f"no plugin serves {shown} for {family}: it has no known prefix and is not in the catalogue; "
+            f"{_installed(prefixes)}{hint}",
             model,
         )
 
@@ -268,6 +275,12 @@ def _keeps_reasoning(target: ResolvedModel, mode: str) -> bool:
     facts = target.row.facts if target.row else {}
     reasons = (facts.get("capabilities") or {}).get("reasoning") is True
     return reasons and (mode in (facts.get("endpoints") or ()) or facts.get("mode") == mode)
+
+
+def _installed(prefixes: Sequence[str]) -> str:
+    if len(prefixes) > MAX_LISTED_PREFIXES:
+        return f"{len(prefixes)} prefixes are installed: `llmgate provider list --all` lists them"
+    return f"installed prefixes: {', '.join(f'{prefix}/' for prefix in prefixes) or 'none'}"
 
 
 def _function_of(mode: str) -> str:

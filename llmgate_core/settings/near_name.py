@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["near_name"]
+__all__ = ["near_name", "similar_names"]
 
 LEAST_RATIO = 0.85
 """As `difflib` counts. `top_k` and `top_p`, or `min_tokens` and `max_tokens`, which are no slips, have 0.8."""
@@ -21,6 +21,13 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
 
     near = difflib.get_close_matches(name, names, 1, LEAST_RATIO)
     return near[0] if near else None
+
+
+def similar_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three names of `known` that look like `name`, the most similar first; for error messages."""
+    import difflib
+
+    return difflib.get_close_matches(name.lower(), sorted(known), 3)
 
 
 def _without_marks(name: str) -> str:

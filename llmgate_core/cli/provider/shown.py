@@ -13,6 +13,7 @@ from llmgate_core.endpoints.families import FAMILIES
 from llmgate_core.errors import ConfigError, LLMGateError
 from llmgate_core.json_codec import encode
 from llmgate_core.registry.registry import PluginRegistry
+from llmgate_core.settings.near_name import similar_names
 from llmgate_core.terminal import say, say_error
 
 __all__ = ["run_list", "run_show"]
@@ -51,7 +52,10 @@ def run_show(given: argparse.Namespace) -> int:
         if declaration.name == name:
             shown |= {"declared in": declaration.where, "declaration": dict(declaration.content)}
     if not families:
-        raise ConfigError(f"nothing serves '{name}/'; llmgate provider list --all lists what does")
+        known = {prefix for family in FAMILIES for prefix in registry.prefixes(family)}
+        near = similar_names(name, known)
+        hint = f"; did you mean {' or '.join(f'{it}/' for it in near)}?" if near else ""
+        raise ConfigError(f"nothing serves '{name}/'; llmgate provider list --all lists what does{hint}")
     say(encode(shown).decode() if given.json else json.dumps(shown, indent=2, ensure_ascii=False))
     return 1 if all("error" in facts for facts in shown["families"].values()) else 0
 

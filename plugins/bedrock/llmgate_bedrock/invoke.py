@@ -18,9 +18,9 @@ from llmgate_anthropic.wire import AnthropicCompatible, ChatStream, stream_error
 
 from llmgate_bedrock.authorization import AWSAuthorized
 from llmgate_bedrock.betas import betas_at_bedrock
-from llmgate_bedrock.converse.given import json_of
 from llmgate_bedrock.counting import counted_tokens
 from llmgate_bedrock.failures import error_of_exception, mapped_error
+from llmgate_bedrock.json_text import json_of
 from llmgate_bedrock.model_ids import model_id_of
 from llmgate_bedrock.provider import runtime_info
 from llmgate_core.plugin import (

@@ -74,8 +74,9 @@ def test_a_parameter_of_the_operation_stays_one(upstream: FakeUpstream) -> None:
 def test_an_option_holds_for_its_call_only(upstream: FakeUpstream) -> None:
     with Client(settings=Settings(), api_key="k", provider_options={"client_secret": "mine"}) as client:
         client.add_plugin(Regional(), family="chat", prefix="acme")
-        for arguments in ({"region": "eu"}, {}):
-            client.completion("acme/m", HI, api_base=upstream.origin, **arguments)
+        regions: tuple[dict[str, Any], ...] = ({"region": "eu"}, {})
+        for named in regions:
+            client.completion("acme/m", HI, api_base=upstream.origin, **named)
     paths = [request["path"] for request in upstream.received]
     assert paths == ["/eu/mine/chat/completions", "/us/mine/chat/completions"]
 
@@ -100,7 +101,8 @@ def test_a_secret_of_another_provider_is_never_a_parameter(name: str, upstream: 
         Client(settings=Settings(), api_base=upstream.base_url, api_key="k") as client,
         pytest.raises(BadRequestError) as caught,
     ):
-        client.completion("gpt-4o", HI, **{name: "s3-canary"})
+        argument: dict[str, Any] = {name: "s3-canary"}
+        client.completion("gpt-4o", HI, **argument)
     assert (caught.value.param, caught.value.code, "s3-canary" in str(caught.value)) == (
         name,
         "unknown_argument",

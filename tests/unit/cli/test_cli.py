@@ -167,6 +167,23 @@ def test_doctor_finds_nothing_wrong_here_and_shows_no_key() -> None:
     done = llmgate("doctor", env={"OPENAI_API_KEY": KEY})
     assert (done.returncode, done.stderr) == (0, "")
     assert KEY not in done.stdout
+    (keys,) = [line for line in done.stdout.splitlines() if "keys set" in line]
+    assert "OPENAI_API_KEY (openai/" in keys
+    assert len(done.stdout.splitlines()) < 60  # not one for each of some 400 claims
+
+
+def test_plugins_names_a_distribution_with_many_prefixes_once_for_each_family() -> None:
+    lines = llmgate("plugins").stdout.splitlines()
+    (chat,) = [line for line in lines if line.startswith("llmgate-providers ") and " chat " in line]
+    assert " prefixes " in chat
+    whole = [json.loads(line) for line in llmgate("plugins", "--json").stdout.splitlines()]
+    assert len([row for row in whole if row["distribution"] == "llmgate-providers"]) > 100
+    assert len(lines) < 100
+
+
+def test_show_names_the_prefix_that_was_probably_meant() -> None:
+    done = llmgate("provider", "show", "groc")
+    assert (done.returncode, "groq/" in done.stderr) == (2, True)
 
 
 def test_help_loads_no_client_and_no_plugin() -> None:

@@ -268,3 +268,12 @@ def test_any_text_gives_variables_that_an_environment_takes_or_names_a_line(text
     for name, value in variables.items():
         assert "=" not in name
         assert "\0" not in name + value
+
+
+def test_a_file_of_known_keys_imports_no_other_plugin() -> None:
+    probe = (
+        "import sys; from llmgate_core.cli.working_directory import trusted_variables\n"
+        "print(trusted_variables({'OPENAI_API_KEY': 'k'}, brings_key=True), 'llmgate_local' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "{'OPENAI_API_KEY': 'k'} False\n"

@@ -14,6 +14,7 @@ from llmgate_bedrock.converse.messages import Conversation
 from llmgate_bedrock.converse.names import names_of
 from llmgate_bedrock.converse.params import CHAT, CONVERTED, OWN_FIELDS, REFUSED
 from llmgate_bedrock.converse.tools import tool_config
+from llmgate_bedrock.json_text import json_of
 from llmgate_bedrock.model_ids import ModelId
 from llmgate_bedrock.reasoning import MIN_BUDGET, reasoning_fields, reasoning_row
 from llmgate_core.plugin import (
@@ -22,7 +23,6 @@ from llmgate_core.plugin import (
     Ledger,
     Route,
     effort_of,
-    encode,
     given_object,
     given_string,
 )
@@ -89,23 +89,11 @@ def _output(given: Mapping[str, Any], route: Route) -> JsonObject:
         return {}
     described = given_object(wished, "json_schema", route, "response_format")
     described_schema = given_object(described, "schema", route, "response_format")
-    schema: JsonObject = {"schema": _json(described_schema, "response_format", route)}
+    schema: JsonObject = {"schema": json_of(described_schema, "response_format", route).decode()}
     for name in ("name", "description"):
         if described.get(name) is not None:
             schema[name] = given_string(described, name, route, "response_format")
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
-
-
-def _json(value: Mapping[str, Any], param: str, route: Route) -> str:
-    """Return an object as JSON.
-
-    Raises:
-        BadRequestError: JSON has no form for a part of it.
-    """
-    try:
-        return encode(value).decode()
-    except ValueError as why:
-        raise route.bad_request(param, f"{param} cannot be sent as JSON: {why}") from None
 
 
 def _tier_and_metadata(given: Mapping[str, Any], body: Mapping[str, Any]) -> JsonObject:
