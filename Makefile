@@ -98,6 +98,7 @@ bench: venv ## measure against the budgets (ARGS="--only stream --check")
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/parts.py
 	$(BIN)/python benchmarks/discovery.py
+	$(BIN)/python benchmarks/providers.py
 
 bench-check: venv ## fail if a budget is missed by 15 % in the median of five runs; six minutes (ARGS="--only stream")
 	$(BIN)/python benchmarks/check.py $(ARGS)

@@ -36,10 +36,10 @@ class Side(NamedTuple):
 SIDES: Mapping[str, Side] = {
     YARDSTICK: Side("openai/gpt-4o", "/v1"),
     "anthropic": Side("anthropic/claude-sonnet-5-5", "/v1", 2.0, 2.0),
-    "gemini": Side("gemini/gemini-3.8-flash", "/v1beta", 2.0, 2.0),
+    "gemini": Side("gemini/gemini-3.8-flash", "/v1beta", 2.0, 2.5),
     "bedrock, Converse": Side("bedrock/converse/us.amazon.nova-pro-v1:0", "", 2.5, 2.5),
     "row without edits": Side("nebius/a-model", "/v1", 1.25, 1.25),
-    "row with edits": Side("groq/a-model", "/v1", 1.6, 2.0),
+    "row with edits": Side("groq/a-model", "/v1", 1.6, 2.5),
     "messages, native": Side("anthropic/claude-sonnet-5-5", "/v1", 1.5, 1.5, "messages"),
     "messages over chat": Side("openai/gpt-4o", "/v1", 2.0, 3.0, "messages"),
 }
