@@ -15,17 +15,17 @@ CONFIG = """
 model_list:
   - model_name: sorter
     params: {model: acme/sorter, api_key: os.environ/ACME_API_KEY}
-    model_info: {mode: rerank}
+    model_info: {mode: realtime}
 """
-UNSERVED = ("'acme' is never served: there is no group llmgate.rerank", "did its author mean llmgate.embedding?")
+UNSERVED = ("'acme' is never served: there is no group llmgate.realtime", "did its author mean llmgate.embedding?")
 
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_API_KEY", "acme-canary-1234567")
     source = provider_module("acme", "http://127.0.0.1:9/v1", env_key="ACME_API_KEY")
-    rows = {"provider": "acme", "prefix_by_mode": {"rerank": "acme"}, "models": {"sorter": {"mode": "rerank"}}}
-    groups = {"chat:acme": "plugin", "rerank:acme": "plugin", "embeddings:acme": "plugin"}
+    rows = {"provider": "acme", "prefix_by_mode": {"realtime": "acme"}, "models": {"sorter": {"mode": "realtime"}}}
+    groups = {"chat:acme": "plugin", "realtime:acme": "plugin", "embeddings:acme": "plugin"}
     PluginSite(tmp_path, monkeypatch).install("llmgate-acme", groups, source=source, models=rows)
 
 
@@ -41,13 +41,13 @@ def test_commands_name_the_claim_and_what_its_author_may_have_meant(
     for sentence in UNSERVED:
         assert sentence in told.out + told.err
     if command == "config check":
-        assert "rerank is not served" in told.out
+        assert "realtime is not served" in told.out
 
 
 def test_a_client_warns_and_refuses_the_model() -> None:
     with Client() as client, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with pytest.raises(BadRequestError, match="has the mode rerank and does not serve chat"):
+        with pytest.raises(BadRequestError, match="has the mode realtime and does not serve chat"):
             client.completion("sorter", [{"role": "user", "content": "hi"}])
     told = " ".join(str(warning.message) for warning in caught)
     assert all(sentence in told for sentence in UNSERVED)

@@ -49,6 +49,7 @@ FAMILIES_OF_MODE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "video_generation": ("video",),
         "moderation": ("moderation",),
         "image_edit": ("image",),
+        "rerank": ("rerank",),
     }
 )
 """LiteLLM's `mode` of a model -> the families that may call it; a mode that is not here is not served."""

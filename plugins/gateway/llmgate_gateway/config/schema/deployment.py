@@ -54,7 +54,7 @@ Mode = Literal[
     "extraction",
 ]
 UNSERVED_MODES = frozenset(
-    {"realtime", "rerank", "batch", "ocr", "search", "vector_store", "decisions", "evaluation", "extraction"}
+    {"realtime", "batch", "ocr", "search", "vector_store", "decisions", "evaluation", "extraction"}
 )
 """Modes of LiteLLM's that no endpoint of the gateway serves."""
 Policy = Literal["error", "drop", "forward"]

@@ -61,7 +61,7 @@ def test_a_stream_costs_the_configs_prices_too(serve: Serve, upstream: FakeUpstr
     assert gateway.wait_records(1)[0].cost == pytest.approx(1.2)
 
 
-@pytest.mark.parametrize("mode", ["realtime", "rerank", "batch", "ocr"])
+@pytest.mark.parametrize("mode", ["realtime", "batch", "ocr"])
 def test_a_model_of_a_mode_that_is_not_served_starts_and_refuses_its_requests(
     serve: Serve, upstream: FakeUpstream, mode: str
 ) -> None:
@@ -73,6 +73,15 @@ def test_a_model_of_a_mode_that_is_not_served_starts_and_refuses_its_requests(
     entry = {"model_name": "m", "params": {"model": "acme/m"}, "model_info": {"mode": mode}}
     (warning,) = load_config_dict({"model_list": [entry]}, environment={}).warnings
     assert f"{mode} is not served" in warning
+
+
+def test_a_model_that_ranks_documents_is_served(serve: Serve, upstream: FakeUpstream) -> None:
+    upstream.answers.append(Answer.json({"results": [{"index": 0, "relevance_score": 0.5}]}))
+    gateway = serve({"m": {"model": "jina_ai/ranker", "info": {"mode": "rerank"}}})
+    reply = gateway.post("/v1/rerank", {"model": "m", "query": "q", "documents": ["a"]})
+    assert (reply.status_code, reply.json()["results"][0]["relevance_score"]) == (200, 0.5)
+    error = gateway.chat().json()["error"]
+    assert (error["code"], "/v1/rerank" in error["message"]) == ("model_mode_mismatch", True)
 
 
 def test_a_model_for_editing_images_is_served(serve: Serve) -> None:
