@@ -97,11 +97,11 @@ def test_a_secret_that_could_not_be_hidden_is_refused(upstream: FakeUpstream) ->
 @pytest.mark.parametrize("name", sorted(SECRET_ARGUMENTS))
 def test_a_secret_of_another_provider_is_never_a_parameter(name: str, upstream: FakeUpstream) -> None:
     assert name in RENAMED_ARGUMENTS
+    argument: dict[str, Any] = {name: "s3-canary"}
     with (
         Client(settings=Settings(), api_base=upstream.base_url, api_key="k") as client,
         pytest.raises(BadRequestError) as caught,
     ):
-        argument: dict[str, Any] = {name: "s3-canary"}
         client.completion("gpt-4o", HI, **argument)
     assert (caught.value.param, caught.value.code, "s3-canary" in str(caught.value)) == (
         name,
