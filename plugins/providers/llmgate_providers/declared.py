@@ -118,8 +118,8 @@ def _mistakes_of_urls(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
 def may_be_plain(host: str) -> bool:
     """Return whether a host may be reached without TLS: this machine, a private address, a name of a private network.
 
-    Where a cloud tells a machine about itself is no provider. A number, such as `134744072`, is an address to some
-    systems, and may be any.
+    The servers by which a cloud tells a machine about itself are left out; and a number, such as `134744072`, is an
+    address to some systems, and may be any.
 
     Source: RFC 1918, RFC 4193, RFC 6762, RFC 8375.
     """
