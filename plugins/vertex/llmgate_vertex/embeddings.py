@@ -45,6 +45,8 @@ INSTANCE: Mapping[str, str] = MappingProxyType({"input_type": "task_type", "task
 NOT_SENT = frozenset({"input", "stream", "user"})
 GEMINI = VertexGemini()
 
+MAX_TOKENS = 2**53  # a larger number is no count, and infinity among them
+
 
 class VertexEmbeddings(Vertex):
     """Serves `vertex_ai/` in the family embedding."""
@@ -151,5 +153,5 @@ def _row(row: Any, response: UpstreamResponse) -> tuple[list[float], int | None]
             "a prediction has no list of numbers as its embedding", status_code=response.status
         )
     statistics = embeddings.get("statistics")
-    tokens = statistics.get("token_count") if isinstance(statistics, dict) else None
-    return values, int(tokens) if isinstance(tokens, (int, float)) and not isinstance(tokens, bool) else None
+    tokens: Any = statistics.get("token_count") if isinstance(statistics, dict) else None
+    return values, int(tokens) if type(tokens) in (int, float) and 0 <= tokens < MAX_TOKENS else None
