@@ -208,3 +208,10 @@ def _route() -> Any:
 def test_what_is_not_an_answer_is_the_upstreams_fault(answer: Any) -> None:
     with pytest.raises(errors.APIResponseValidationError):
         completion(answer)
+
+
+def test_what_the_api_adds_later_is_passed_over_and_recorded_once() -> None:
+    parser = ConverseStream(ASKED)
+    for name, data in [at(0, someDelta={}), ("someEvent", {}), ("initial-response", {}), at(0, text="a")] * 2:
+        parser.feed(SSEEvent(json.dumps(data), name))
+    assert [(entry.parameter, entry.action) for entry in parser.ledger] == [("stream", "dropped")] * 2

@@ -165,3 +165,22 @@ def test_a_list_of_errors_in_place_of_a_stream(client: Client, fake_upstream: Fa
     fake_upstream.otherwise = Answer(200, json.dumps([BUSY], indent=2).encode(), {"content-type": kind})
     with pytest.raises(ServiceUnavailableError):
         client.completion(MODEL, "hi", stream=True).whole()
+
+
+@pytest.mark.parametrize("event", ["NaN", "\ufffd", "null", "[1", '"x"', ""])
+@pytest.mark.parametrize("name", ["", "error"])
+def test_an_event_that_is_not_an_object_is_the_upstreams_fault(
+    client: Client, fake_upstream: FakeUpstream, event: str, name: str
+) -> None:
+    head = f"event: {name}\n" if name else ""
+    body = f"{head}data: {event}\n\n".encode()
+    fake_upstream.otherwise = Answer(200, body, {"content-type": "text/event-stream"})
+    with pytest.raises(APIError):
+        client.completion(MODEL, "hi", stream=True).whole()
+
+
+def test_an_error_that_is_a_word_alone_keeps_its_message(client: Client, fake_upstream: FakeUpstream) -> None:
+    fake_upstream.otherwise = Answer.sse([{"error": "the proxy is full"}], done=False)
+    with pytest.raises(APIError) as caught:
+        client.completion(MODEL, "hi", stream=True).whole()
+    assert "the proxy is full" in str(caught.value)

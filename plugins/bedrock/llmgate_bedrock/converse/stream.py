@@ -15,11 +15,16 @@ from llmgate_bedrock.converse.answer import annotation_of, finish_reason, image_
 from llmgate_bedrock.converse.names import names_of
 from llmgate_bedrock.converse.thoughts import REASONING
 from llmgate_bedrock.failures import error_of_exception
-from llmgate_core.plugin import Call, JsonObject, SSEEvent, asks_for_usage, decode, errors, string_of
+from llmgate_core.plugin import Call, JsonObject, LedgerEntry, SSEEvent, asks_for_usage, decode, errors, string_of
 
 __all__ = ["ConverseStream"]
 
 MAX_BLOCKS = 10_000
+MAX_ENTRIES = 20
+SOURCE = "service model bedrock-runtime, ConverseStreamOutput"
+NO_CONTENT = frozenset({"initial-response"})
+"""Events of the protocol itself."""
+READ_DELTAS = frozenset({"text", "toolUse", REASONING, "citation", "image"})
 READ_METADATA = frozenset({"usage", "metrics", "serviceTier", "performanceConfig", "p"})
 
 
@@ -30,6 +35,7 @@ class ConverseStream:
         framing: of its bytes.
         done: the last event has come, which has the usage.
         usage: for observers, whether the caller asked for it or not.
+        ledger: entries about what chat has no chunk for.
     """
 
     framing = "aws-eventstream"
@@ -37,6 +43,7 @@ class ConverseStream:
     def __init__(self, call: Call) -> None:
         self.done = False
         self.usage: JsonObject | None = None
+        self.ledger: list[LedgerEntry] = []
         self._wants_usage = asks_for_usage(call.body)
         self._names = names_of(call.body)
         self._calls = 0
@@ -50,6 +57,7 @@ class ConverseStream:
         """
         read = _READERS.get(event.event)
         if read is None:
+            self._pass_over("an event", event.event)
             return ()
         try:
             said = decode(event.data)
@@ -103,6 +111,14 @@ class ConverseStream:
                 yield _chunk({"annotations": [annotation_of(value)]})
             elif kind == "image" and (image := block.image(value)):
                 yield _chunk({"images": [image]})
+            elif kind not in READ_DELTAS:
+                self._pass_over("a delta", kind)
+
+    def _pass_over(self, what: str, name: str) -> None:
+        """Note, once for each name, what a later version of the API has added."""
+        entry = LedgerEntry("stream", "dropped", f"chat has nothing for {what} {name!r:.40}", SOURCE)
+        if name not in NO_CONTENT and len(self.ledger) < MAX_ENTRIES and entry not in self.ledger:
+            self.ledger.append(entry)
 
     def _arguments(self, block: _Block, piece: str) -> Iterator[JsonObject]:
         if piece:

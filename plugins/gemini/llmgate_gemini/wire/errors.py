@@ -85,6 +85,8 @@ def _error_in(said: Any) -> JsonObject | None:
     if isinstance(said, list):
         said = next(iter(objects(said)), None)
     reported = said.get("error") if isinstance(said, dict) else None
+    if isinstance(reported, str) and reported:  # of a proxy before the server
+        return {"message": reported}
     return reported if isinstance(reported, dict) and reported else None
 
 

@@ -62,7 +62,7 @@ class ChatStream:
         Raises:
             APIError: the event reports an error, or is not a piece of an answer.
         """
-        said = decode(event.data)
+        said = _said(event)
         if not isinstance(said, dict) or said.get("error"):
             raise error_in_stream(said) or errors.APIResponseValidationError("an event of the stream is not an object")
         self._counted = said.get("usageMetadata") or self._counted
@@ -76,7 +76,7 @@ class ChatStream:
 
     def error(self, event: SSEEvent) -> errors.APIError | None:
         """Return the error that an event of the name `error` reports; None: core's own."""
-        return error_in_stream(decode(event.data))
+        return error_in_stream(_said(event))
 
     def close(self) -> list[JsonObject]:
         """Return the chunk with the usage, if it is asked for and the answer is complete."""
@@ -143,3 +143,11 @@ class _Candidate:
 
 def _without_message(choice: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in choice.items() if name != "message"}
+
+
+def _said(event: SSEEvent) -> Any:
+    """Return what an event says; None: it is not JSON."""
+    try:
+        return decode(event.data)
+    except ValueError:
+        return None
