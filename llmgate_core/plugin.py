@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from llmgate_core import errors
 from llmgate_core.bridges.fields import count_of, string_of
 from llmgate_core.catalogue.providers import provider_info
-from llmgate_core.catalogue.rules import effort_of, judge_metadata, source_of
+from llmgate_core.catalogue.rules import effort_of, judge_metadata, judge_parallel_calls, source_of
 from llmgate_core.catalogue.rules import judge as judge_by_catalogue
 from llmgate_core.catalogue.sources import LITELLM_PAGE, OPENAI_REFERENCE
 from llmgate_core.catalogue.values import Requires, ValueRule, judge_value
@@ -159,6 +159,7 @@ __all__ = [
     "judge_by_catalogue",
     "judge_chat",
     "judge_metadata",
+    "judge_parallel_calls",
     "judge_value",
     "map_strings",
     "object_at",

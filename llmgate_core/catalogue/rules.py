@@ -27,6 +27,7 @@ __all__ = [
     "is_verified",
     "judge",
     "judge_metadata",
+    "judge_parallel_calls",
     "judge_reasoning",
     "judge_summary",
     "judge_text",
@@ -103,6 +104,29 @@ def judge_metadata(route: Route, value: Any) -> ParamRule | None:
             message = f"metadata maps strings to strings, but [{key!r:.80}] is {type(item).__name__}"
             raise route.bad_request("metadata", message)
     return None
+
+
+def judge_parallel_calls(value: Any, reason: str, source: str) -> ParamRule:
+    """Judge `parallel_tool_calls` for an upstream that cannot be kept from several calls in one answer.
+
+    Beside a single tool, where clients send False by habit, it is left out and the ledger says that it is lost; beside
+    several it is refused.
+
+    Args:
+        value: the parameter's value; core leaves True out, which asks for nothing.
+        reason: why the upstream does not take it.
+        source: the document that says so.
+    """
+    refused = ParamRule(supported=False, reason=reason, source=source)
+    if value is not False:
+        return refused
+    left_out = ParamRule(replaces=True, lossy=True, reason=f"{reason}; with one tool it is left out", source=source)
+    return replace(refused, applies=_has_several_tools, otherwise=left_out)
+
+
+def _has_several_tools(body: Mapping[str, Any]) -> bool:
+    tools = body.get("tools")
+    return isinstance(tools, (list, tuple)) and len(tools) > 1
 
 
 def judge_reasoning(facts: ModelFacts, value: Mapping[str, Any], *, judged: Container[str]) -> ParamRule | None:

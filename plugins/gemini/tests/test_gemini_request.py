@@ -558,6 +558,7 @@ def test_a_request_with_a_cache_has_neither_system_instruction_nor_tools(
     assert body == {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "cachedContent": "cachedContents/1"}
 
 
+OTHER = {"type": "function", "function": {**LOOK["function"], "name": "other"}}
 UNSUPPORTED = {
     "logit_bias": {"1": 5},
     "prediction": {"type": "content", "content": "x"},
@@ -574,13 +575,14 @@ UNSUPPORTED = {
 def test_what_has_no_counterpart_is_judged_by_the_policy(
     client: Client, fake_upstream: FakeUpstream, name: str
 ) -> None:
-    options = {name: UNSUPPORTED[name], "tools": [LOOK]}
+    tools = [LOOK, OTHER]
+    options = {name: UNSUPPORTED[name], "tools": tools}
     with pytest.raises(UnsupportedParamsError) as caught:
         client.completion(f"gemini/{NEW}", "hi", **options)
     assert (caught.value.param, caught.value.code) == (name, "unsupported_parameter")
     assert fake_upstream.received == []
     client.completion(f"gemini/{NEW}", "hi", **options, param_policy="drop")
-    client.completion(f"gemini/{NEW}", "hi", tools=[LOOK])
+    client.completion(f"gemini/{NEW}", "hi", tools=tools)
     assert fake_upstream.received[0]["json"] == fake_upstream.received[1]["json"]
     client.completion(f"gemini/{NEW}", "hi", **options, param_policy="forward")
     assert fake_upstream.received[2]["json"] != fake_upstream.received[1]["json"]

@@ -233,9 +233,7 @@ def test_a_malformed_parameter_is_the_callers_fault(given: Any, ask: Ask, upstre
 
 
 @pytest.mark.parametrize("own", [{}, {"num_ctx": 1}])
-@pytest.mark.parametrize(
-    "given", [{"n": 2}, {"tool_choice": "required"}, {"logit_bias": {"1": 1}}, {"parallel_tool_calls": False}]
-)
+@pytest.mark.parametrize("given", [{"n": 2}, {"tool_choice": "required"}, {"logit_bias": {"1": 1}}])
 def test_what_ollama_ignores_is_refused_or_dropped(given: Any, own: Any, ask: Ask, upstream: FakeUpstream) -> None:
     with pytest.raises(errors.UnsupportedParamsError) as caught:
         ask(**given, **own)
@@ -244,6 +242,16 @@ def test_what_ollama_ignores_is_refused_or_dropped(given: Any, own: Any, ask: As
         answer = ask(**given, **own, drop_params=True)
     assert [entry.parameter for entry in answer.ledger if entry.lossy] == list(given)
     assert not upstream.received[-1]["json"].keys() & given.keys()
+
+
+@pytest.mark.parametrize("own", [{}, {"num_ctx": 1}])
+def test_one_call_at_a_time_is_refused_beside_several_tools_only(own: Any, ask: Ask, upstream: FakeUpstream) -> None:
+    with pytest.raises(errors.UnsupportedParamsError):
+        ask(parallel_tool_calls=False, tools=[WEATHER, WEATHER], **own)
+    with pytest.warns(UserWarning, match="with one tool it is left out"):
+        answer = ask(parallel_tool_calls=False, tools=[WEATHER], **own)
+    assert [entry.parameter for entry in answer.ledger if entry.lossy] == ["parallel_tool_calls"]
+    assert "parallel_tool_calls" not in upstream.received[-1]["json"]
 
 
 def test_defaults_of_what_ollama_ignores_pass(ask: Ask) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmgate_core.catalogue.models import Catalogue
-from llmgate_core.catalogue.rules import is_verified, judge
+from llmgate_core.catalogue.rules import is_verified, judge, judge_parallel_calls
 from llmgate_core.catalogue.values import ValueRule, judge_value
 from llmgate_core.contract.provider import ParamRule
 
@@ -332,3 +332,22 @@ def test_a_refused_value_is_shown_cut() -> None:
     assert rule == ParamRule(
         supported=False, reason=f"n must be an integer from 1 to 128, not '{'x' * 79}...", source="somewhere"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "tools", "verdict"),
+    [
+        (True, 2, (False, False)),
+        ("no", 2, (False, False)),
+        (False, 2, (False, False)),
+        (False, 1, (True, True)),
+        (False, 0, (True, True)),
+    ],
+)
+def test_one_call_at_a_time_is_left_out_beside_a_single_tool(value: Any, tools: int, verdict: Any) -> None:
+    rule: ParamRule | None = judge_parallel_calls(value, "it cannot", "its reference")
+    assert rule is not None
+    if rule.applies is not None and not rule.applies({"tools": [{}] * tools}):
+        rule = rule.otherwise
+    assert rule is not None
+    assert (rule.supported, rule.replaces and rule.lossy) == verdict

@@ -21,6 +21,7 @@ from llmgate_core.plugin import (
     effort_of,
     judge_by_catalogue,
     judge_metadata,
+    judge_parallel_calls,
     judge_value,
 )
 
@@ -56,7 +57,10 @@ VALUES: Mapping[str, ValueRule] = MappingProxyType(
     }
 )
 CHAT = OPENAI_PARAMETERS["chat"]
-REFUSED = frozenset(CHAT) - CONVERTED
+OF_OBSERVERS = "Converse has no field for an end user; observers see it"
+LABELS = frozenset({"user", "safety_identifier"})
+"""Parameters that change no answer, and that Converse has no field for."""
+REFUSED = frozenset(CHAT) - CONVERTED - LABELS
 REASON = "Converse has no such parameter"
 CLAUDE = "anthropic."
 
@@ -71,12 +75,16 @@ def supports_param(route: Route, param: str, value: Any) -> ParamRule | None:
         return judge_metadata(route, value)
     if value is None or (param in CHAT and CHAT[param].is_neutral(value)):
         return None
+    if param in LABELS:
+        return ParamRule(
+            keep_local=True, reason="Converse has no field for an end user; observers see it", source=SOURCE
+        )
     if param in REFUSED:
         return ParamRule(supported=False, reason=REASON, source=SOURCE)
     if param == "reasoning_effort":
         return _judge_effort(route, value)
     if param == "parallel_tool_calls" and not model_id_of(route).base.startswith(CLAUDE):
-        return ParamRule(supported=False, reason="only Claude can be kept from several calls at once", source=SOURCE)
+        return judge_parallel_calls(value, "only Claude can be kept from several calls at once", SOURCE)
     refusal = judge_value(param, value, VALUES.get(param), SOURCE)
     if refusal is not None or route.facts is None:
         return refusal

@@ -18,6 +18,7 @@ from llmgate_core.plugin import (
     ValueRule,
     judge_by_catalogue,
     judge_metadata,
+    judge_parallel_calls,
     judge_value,
 )
 from llmgate_gemini.wire.dialect import Dialect
@@ -29,12 +30,12 @@ UNSUPPORTED: Mapping[str, str] = MappingProxyType(
     {
         "logit_bias": "Gemini has no biases of tokens",
         "moderation": "Gemini has safety_settings instead",
-        "parallel_tool_calls": "Gemini cannot be kept from calling several functions at once",
         "prediction": "Gemini takes no predicted output",
         "verbosity": "Gemini has no verbosity; ask for it in the prompt",
     }
 )
 """Parameter without a counterpart -> why it is refused; core lets neutral values pass."""
+MANY_CALLS = "Gemini cannot be kept from calling several functions at once"
 KEPT_LOCAL: Mapping[str, str] = MappingProxyType(
     {
         "user": "the API has no field for an end user; observers see it",
@@ -109,6 +110,8 @@ def supports_param(route: Route, param: str, value: Any, dialect: Dialect) -> Pa
 
 
 def _judge_chat(param: str, value: Any, dialect: Dialect) -> ParamRule | None:
+    if param == "parallel_tool_calls":
+        return judge_parallel_calls(value, MANY_CALLS, dialect.source)
     if param in UNSUPPORTED:
         return ParamRule(supported=False, reason=UNSUPPORTED[param], source=dialect.source)
     if param in KEPT_LOCAL:

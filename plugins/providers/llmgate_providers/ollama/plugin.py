@@ -20,6 +20,7 @@ from llmgate_core.plugin import (
     UpstreamResponse,
     errors,
     hookimpl,
+    judge_parallel_calls,
 )
 from llmgate_providers.ollama.answer import canonical_chat, canonical_vectors
 from llmgate_providers.ollama.names import COMPATIBLE, DEFAULTS, OWN, UNSUPPORTED
@@ -100,6 +101,8 @@ class Ollama(OpenAICompatible):
 def _rule_of_chat(param: str, value: Any) -> ParamRule | None:
     if param == "max_completion_tokens":
         return ParamRule(rename="max_tokens", reason="Ollama reads max_tokens only", source=COMPATIBLE)
+    if param == "parallel_tool_calls" and value is not True:
+        return judge_parallel_calls(value, "Ollama ignores it", COMPATIBLE)
     is_ignored = param in DEFAULTS and DEFAULTS[param] != value
     reason = UNSUPPORTED.get(param) or ("Ollama ignores it" if is_ignored else None)
     return None if reason is None else ParamRule(supported=False, reason=reason, source=COMPATIBLE)
