@@ -31,14 +31,18 @@ def list_of(value: Any) -> list[Any]:
 
 def object_of(value: Any) -> Mapping[str, Any]:
     """Return `value` if it is an object, or else an empty one."""
-    return value if isinstance(value, Mapping) else EMPTY
+    return value if type(value) is dict or isinstance(value, Mapping) else EMPTY
 
 
 def objects_of(value: Any) -> list[Mapping[str, Any]]:
     """Return the objects in a list; some servers send a single object without a list."""
-    if isinstance(value, Mapping):
+    if value is None or type(value) is str:  # before the slow question whether it is a mapping
+        return []
+    if type(value) is not list and isinstance(value, Mapping):
         return [value]
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [item for item in value if type(item) is dict or isinstance(item, Mapping)]
 
 
 def string_of(value: Any) -> str:

@@ -110,5 +110,5 @@ def record_lost(message: Mapping[str, Any], choice: Mapping[str, Any], ledger: L
     if choice.get("logprobs"):
         ledger.lost("logprobs", "a message has no log probabilities")
     parts = objects_of(list_of(message.get("content")))
-    if any(part.get("type", "text") not in ("text", "output_text") for part in parts):
+    if parts and any(part.get("type", "text") not in ("text", "output_text") for part in parts):
         ledger.lost("message.content", "a message that was a chat completion has text only")

@@ -7,12 +7,14 @@ Source: OpenAI API reference, `ChatCompletionMessageToolCallChunk`; Anthropic AP
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from llmgate_core.bridges.fields import object_of
 from llmgate_core.bridges.messages_to_chat.answer import arguments_of, tool_use
 from llmgate_core.bridges.messages_to_chat.blocks import Blocks
+from llmgate_core.bridges.messages_to_chat.object_scan import ObjectScan
 from llmgate_core.bridges.messages_to_chat.tool_ids import ToolIds
 from llmgate_core.bridges.responses_to_chat.output import Ids, call_parts, other_fields_of_call
 from llmgate_core.bridges.sealing import Sealing
@@ -34,6 +36,9 @@ class _Call:
         self.sent = 0
         self.is_custom = False
         self.is_closed = False
+        self._scan = ObjectScan()
+        self._scanned = 0
+        self._is_complete = False
 
     def add(self, piece: Mapping[str, Any]) -> None:
         name, arguments = call_parts(piece)
@@ -48,7 +53,16 @@ class _Call:
 
     @property
     def is_complete(self) -> bool:
-        return _is_object(self.arguments)
+        """Whether the arguments so far are a JSON object; each piece is looked at once."""
+        pieces, self._scanned = self.pieces[self._scanned :], len(self.pieces)
+        for piece in pieces:
+            was_over = self._scan.is_over
+            self._scan.feed(piece)
+            if self._scan.is_over and not was_over:
+                self._is_complete = _is_object(self.arguments)
+            elif was_over and piece.strip():
+                self._is_complete = False
+        return self._is_complete
 
     def unsent(self) -> str:
         pieces, self.sent = self.pieces[self.sent :], len(self.pieces)
@@ -71,6 +85,7 @@ class StreamedCalls:
         self._places = CallPlaces()
         self._taken = ToolIds()
         self._calls: dict[CallKey, _Call] = {}
+        self._waiting = deque[_Call]()
         self._open: _Call | None = None
 
     @property
@@ -88,6 +103,7 @@ class StreamedCalls:
         call = self._calls.get(key)
         if call is None:
             call = self._calls[key] = _Call()
+            self._waiting.append(call)
             call.call_id = self._taken.take(piece.get("id"), self._ids.item("call", len(self._calls) - 1))
         if other := other_fields_of_call(piece):
             self._sealing.add_call(call.call_id, other)
@@ -98,26 +114,26 @@ class StreamedCalls:
 
     def finish(self) -> None:
         """End every call that has begun, in order."""
-        for call in self._calls.values():
-            if call is not self._open and not call.is_closed:
-                self._begin(call)
-            if call is self._open:
-                self._end()
+        self._end()
+        while self._waiting:
+            self._begin()
+            self._end()
 
     def _advance(self) -> None:
         """Send what has come of the open call; begin the next one when there is none, or it is complete."""
-        waiting = [call for call in self._calls.values() if call is not self._open and not call.is_closed]
-        if self._open is not None:
-            self._send(self._open)
-            if not waiting or not self._open.is_complete:
+        while True:
+            if self._open is not None:
+                self._send(self._open)
+                if not self._waiting or not self._open.is_complete:
+                    return
+                self._end()
+            if not self._waiting or not self._waiting[0].name:
                 return
-            self._end()
-        if waiting and waiting[0].name:
-            self._begin(waiting[0])
-            self._advance()
+            self._begin()
 
-    def _begin(self, call: _Call) -> None:
-        self._open = call
+    def _begin(self) -> None:
+        """Open the block of the call that has waited longest."""
+        call = self._open = self._waiting.popleft()
         self._blocks.begin_tool_use(tool_use(call.call_id, self._names.given(call.name), {}))
 
     def _send(self, call: _Call) -> None:
@@ -134,7 +150,7 @@ class StreamedCalls:
             self._send(call)
             if not call.arguments.strip():
                 self._blocks.add_input("{}")
-            elif not call.is_complete:
+            elif not _is_object(call.arguments):
                 self._ledger.lost("tool_calls", "the arguments of a call are not a JSON object")
         self._blocks.end_tool_use()
         call.is_closed, self._open = True, None
