@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+import pytest
+
 from llmgate_core.testing import (
     Answer,
     Capabilities,
@@ -32,6 +34,7 @@ class TestChat(ChatConformance):
     wire = Wire.openai_chat()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestDatedChat(TestChat):
     options = MappingProxyType({"api_version": "2024-10-21"})
 
@@ -54,6 +57,7 @@ class TestChatWithEntra(TestChat):
     wire = replace(Wire.openai_chat(), beside=token)
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestBridge(ChatConformance):
     plugin = "llmgate_azure:responses"
     distribution = DISTRIBUTION
@@ -68,6 +72,7 @@ class TestResponses(ResponsesConformance):
     wire = Wire.openai_responses()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestTextCompletion(TextCompletionConformance):
     plugin = "llmgate_azure:plugin"
     distribution = DISTRIBUTION
@@ -75,6 +80,7 @@ class TestTextCompletion(TextCompletionConformance):
     wire = Wire.openai_text_completion()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestEmbedding(EmbeddingConformance):
     plugin = "llmgate_azure:plugin"
     distribution = DISTRIBUTION
@@ -87,24 +93,28 @@ class TestTranscription(TranscriptionConformance):
     wire = Wire.openai_transcription()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestTranslation(TranslationConformance):
     plugin = "llmgate_azure:audio"
     distribution = DISTRIBUTION
     wire = Wire.openai_translation()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestSpeech(SpeechConformance):
     plugin = "llmgate_azure:audio"
     distribution = DISTRIBUTION
     wire = Wire.openai_speech()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestImage(ImageConformance):
     plugin = "llmgate_azure:plugin"
     distribution = DISTRIBUTION
     wire = Wire.openai_image()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestVideo(VideoConformance):
     plugin = "llmgate_azure:video"
     distribution = DISTRIBUTION

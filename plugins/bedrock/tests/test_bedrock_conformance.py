@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from llmgate_core.testing import (
     Capabilities,
     ChatConformance,
@@ -162,6 +164,7 @@ class TestMantleMessages(MessagesConformance):
     wire = Wire.messages()
 
 
+@pytest.mark.exhaustive  # the same code as a row of plugins/providers
 class TestMantleChat(ChatConformance):
     plugin = "llmgate_bedrock.mantle:plugin"
     distribution = "llmgate-bedrock"
@@ -171,6 +174,7 @@ class TestMantleChat(ChatConformance):
     wire = Wire.openai_chat()
 
 
+@pytest.mark.exhaustive  # the same code as a row of plugins/providers
 class TestMantleResponses(ResponsesConformance):
     plugin = "llmgate_bedrock.mantle:plugin"
     distribution = "llmgate-bedrock"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llmgate_core.testing import (
     Capabilities,
     ChatConformance,
@@ -33,6 +35,7 @@ class TestRowThatEditsBoth(ChatConformance):
     }
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestRowWithHeadersOfOptions(ChatConformance):
     plugin = "llmgate_providers.plugins:openrouter"
     distribution = DISTRIBUTION
@@ -56,6 +59,7 @@ class TestResponses(ResponsesConformance):
     wire = Wire.openai_responses()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestTextCompletions(TextCompletionConformance):
     plugin = "llmgate_providers.plugins:codestral"
     distribution = DISTRIBUTION
@@ -63,6 +67,7 @@ class TestTextCompletions(TextCompletionConformance):
     wire = Wire.openai_text_completion()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestEmbeddings(EmbeddingConformance):
     plugin = "llmgate_providers.plugins:voyage"
     distribution = DISTRIBUTION
@@ -70,6 +75,7 @@ class TestEmbeddings(EmbeddingConformance):
     wire = Wire.openai_embedding()
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestTranscriptions(TranscriptionConformance):
     plugin = "llmgate_providers.plugins:groq"
     distribution = DISTRIBUTION

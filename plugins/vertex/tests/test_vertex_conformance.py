@@ -7,6 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import pytest
+
 from llmgate_core.testing import (
     Answer,
     Capabilities,
@@ -93,6 +95,7 @@ class TestGemini(ChatConformance):
     wire = Wire(whole, events, error, has_end_marker=False)
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestGeminiWithAccount(TestGemini):
     options = MappingProxyType({**PROJECT, "vertex_sign_in": "metadata"})
     wire = replace(TestGemini.wire, beside=token)
@@ -107,6 +110,7 @@ class TestClaude(ChatConformance):
     wire = CLAUDE_WIRE
 
 
+@pytest.mark.exhaustive  # the same code as the classes beside it
 class TestOpenModels(ChatConformance):
     plugin = "llmgate_vertex.chat:OPEN"
     distribution = DISTRIBUTION
