@@ -358,7 +358,7 @@ def _string(value: object) -> str | None:
 
 
 def _status_of(code: str | None, kind: str | None) -> int | None:
-    if code is not None and code.isdigit() and 400 <= int(code) <= 599:
+    if code is not None and code.isascii() and code.isdigit() and 400 <= int(code) <= 599:
         return int(code)
     return STATUS_OF_WORD.get(code or "") or STATUS_OF_WORD.get(kind or "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,7 +91,7 @@ def _read_models(
         notices.append(PluginNotice("models", f"{who}{reason}", claim))
 
     try:
-        data, mistakes = usable_part(decode(_content(path_of_models(claim.value) if path is None else path)))
+        data, mistakes = _usable_part_of(path_of_models(claim.value) if path is None else path)
     except (OSError, ValueError, ImportError, ConfigError) as error:
         leave_out(f" is left out: {error}")
         return None
@@ -134,6 +135,17 @@ def path_of_models(value: str) -> Path:
         raise ConfigError("the file must be inside the package; write it as 'package:file.json'")
     paths = [Path(folder, inside) for folder in folders]
     return next((path for path in paths if path.exists()), paths[0])
+
+
+def _usable_part_of(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return what a file has, and its mistakes; a file that has not changed is read and checked once a process."""
+    state = path.stat()
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(MAX_FILES)
+def _read_once(path: Path, *_state: int) -> tuple[dict[str, Any], list[str]]:
+    return usable_part(decode(_content(path)))
 
 
 def _content(path: Path) -> bytes:

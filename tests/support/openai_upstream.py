@@ -27,7 +27,7 @@ OBJECT = '{"name": "Paris"}'
 FIELD = re.compile(r'name="(\w+)"\r\n\r\n(.*?)\r\n')
 """A field of a form, whose value is text."""
 OPENAPI = "/projects/[^/]+/locations/[^/]+/endpoints/openapi"
-PLACE = re.compile(rf"^(?:/openai)?(?:/v1(?:{OPENAPI})?|/deployments/[^/]+)")
+PLACE = re.compile(rf"^(?:/openai)?(?:/v1(?:{OPENAPI})?|/deployments/[^/]+)|^/openai(?=/responses)")
 """What comes before a path: the version, at Azure a deployment, at Google Cloud a project."""
 HEADERS: Any = {"x_request_id": "req-1", "openai_model": "a-model", "openai_processing_ms": "12"}
 

@@ -53,7 +53,7 @@ class _Call:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the arguments so far are a JSON object; each piece is looked at once."""
+        """Whether the arguments so far are a JSON object; each piece is read once."""
         pieces, self._scanned = self.pieces[self._scanned :], len(self.pieces)
         for piece in pieces:
             was_over = self._scan.is_over

@@ -16,10 +16,8 @@ from llmgate_core.reading.accumulate.tool_calls import ToolCalls
 
 __all__ = ["as_chunk", "fold", "unfold"]
 
-PARTS = (
-    *("reasoning_content", "reasoning_items", "content", "refusal"),
-    *("annotations", "audio", "tool_calls", "function_call"),
-)
+PARTS = ("reasoning_content", "content", "refusal", "annotations", "audio", "tool_calls", "function_call")
+PROOFS = "reasoning_items"  # of the reasoning, so that they come before the text
 """The fields of a message that get their own chunk when a complete response is streamed, in this order."""
 
 WORDS = frozenset(
@@ -97,7 +95,10 @@ def _unfold_chat(answer: Mapping[str, Any], *, with_usage: bool) -> list[JsonObj
         index, message = _index_of(choice), choice.get("message") or {}
         role = {"role": message.get("role") or "assistant", "content": ""}
         parts = [{name: _as_delta(name, message[name])} for name in PARTS if message.get(name)]
-        rest = {name: value for name, value in message.items() if value and name not in (*PARTS, "role")}
+        if parts and message.get(PROOFS):
+            parts[0] = {**parts[0], PROOFS: message[PROOFS]}
+        sent = {"role", *PARTS, *(parts[0] if parts else ())}
+        rest = {name: value for name, value in message.items() if value and name not in sent}
         deltas = [role, *parts, rest]
         chunks += [{**base, "choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas]
         if choice.get("logprobs") is not None:

@@ -160,7 +160,8 @@ class ChoiceReader(_ChunkReader):
         try:
             chunk = self._validate(piece)
             choices = chunk.choices
-            is_plain = len(choices) == 1 and not chunk.__pydantic_extra__ and not choices[0].__pydantic_extra__
+            is_single = choices is not None and len(choices) == 1  # some servers send null
+            is_plain = is_single and not chunk.__pydantic_extra__ and not choices[0].__pydantic_extra__
         except (ValidationError, RecursionError):
             chunk, is_plain = self._validated_piece(piece), False
         if not is_plain and (reported := error_reported_by(piece)):

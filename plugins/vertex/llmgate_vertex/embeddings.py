@@ -45,7 +45,7 @@ INSTANCE: Mapping[str, str] = MappingProxyType({"input_type": "task_type", "task
 NOT_SENT = frozenset({"input", "stream", "user"})
 GEMINI = VertexGemini()
 
-MAX_TOKENS = 2**53  # a larger number is no count, and infinity among them
+MAX_TOKENS = 2**53  # a larger number, or infinity, cannot be a count
 
 
 class VertexEmbeddings(Vertex):

@@ -137,7 +137,7 @@ def test_a_user_corrects_the_rows_of_a_plugin(tmp_path: Path, upstream: FakeUpst
 
 def test_a_bare_name_is_routed_where_the_distribution_says_so(client: Client) -> None:
     assert client.prepare("chat", "large", {"messages": HI}, {}).route.prefix == "acme"
-    with pytest.raises(BadRequestError, match="no plugin serves mode chat of other, which 'small' has"):
+    with pytest.raises(BadRequestError, match="'small' does not say whose model it is: write 'other/small'"):
         client.completion("small", HI)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_core import Client, PluginNotInstalledError, Settings
+from llmgate_core import Client, LLMGateError, PluginNotInstalledError, Settings
 from llmgate_core.cli import main
 from llmgate_core.plugin import install_command
 from llmgate_core.registry.entry_points import first_party
@@ -45,6 +45,7 @@ BARE_NAMES = {
     "llmgate-openai-video": ("video", "sora-2"),
     "llmgate-openai-moderation": ("moderation", "omni-moderation-latest"),
 }
+"""Distribution -> a model of the catalogue that core ships."""
 each_of_ours = pytest.mark.parametrize("distribution", OURS)
 
 
@@ -64,6 +65,8 @@ def missing(family: str, model: str) -> str | None:
         Client(settings=Settings()).prepare(family, model, INPUTS[family], {})
     except PluginNotInstalledError as error:
         return str(error)
+    except LLMGateError:  # the plugin is there, and asks for an option that it needs
+        return None
     return None
 
 
@@ -78,11 +81,11 @@ def test_without_a_distribution_its_routes_name_the_pip_command_and_all_others_s
         assert message.endswith(install_command(distribution))
 
 
-@each_of_ours
+@pytest.mark.parametrize("distribution", BARE_NAMES)
 @pytest.mark.usefixtures("without")
 @pytest.mark.filterwarnings("ignore:.* as the end of sora-2")
 def test_without_a_distribution_its_models_are_missed_by_their_bare_names(distribution: str) -> None:
-    said = {owner: missing(*BARE_NAMES[owner]) for owner in OURS}
+    said = {owner: missing(*called) for owner, called in BARE_NAMES.items()}
     assert {owner for owner, words in said.items() if words is not None} == {distribution}
     assert str(said[distribution]).endswith(install_command(distribution))
 
@@ -97,5 +100,6 @@ def test_the_command_shows_an_installed_distribution_and_what_it_serves(
 
 
 def test_every_distribution_of_ours_is_tried() -> None:
-    assert sorted(BARE_NAMES) == OURS
+    shipped = {"openai", "text-completion-openai"}
+    assert set(BARE_NAMES) == {owner for (_, prefix), owner in ROUTES.items() if prefix.split("/")[0] in shipped}
     assert sorted(INPUTS) == sorted(first_party())

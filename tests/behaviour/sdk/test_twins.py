@@ -17,9 +17,11 @@ from llmgate_core.client import functions as api
 from llmgate_core.testing import Answer, FakeUpstream, ReceivedRequest
 from tests.support.sdk_calls import CALLS, OF_OTHER_PROVIDERS
 
+WITHOUT_CALLS = ("fold_chunks", "model_facts", "supports")
+"""Functions that call no upstream, and so have no asynchronous twin."""
 PUBLIC = sorted(name for name in llmgate_core.__all__ if inspect.isfunction(getattr(llmgate_core, name)))
 SYNC = [
-    name for name in PUBLIC if not inspect.iscoroutinefunction(getattr(llmgate_core, name)) and name != "fold_chunks"
+    name for name in PUBLIC if not inspect.iscoroutinefunction(getattr(llmgate_core, name)) and name not in WITHOUT_CALLS
 ]
 """`fold_chunks` computes; it has nothing to wait for."""
 
@@ -48,7 +50,7 @@ async def closing(upstream: FakeUpstream, *questions: str) -> list[Any]:
 
 def test_every_public_sync_function_has_an_a_twin_of_the_same_parameters() -> None:
     assert sorted([*CALLS, *OF_OTHER_PROVIDERS]) == SYNC
-    assert [name for name in PUBLIC if name not in SYNC] == [*(f"a{name}" for name in SYNC), "fold_chunks"]
+    assert [name for name in PUBLIC if name not in SYNC] == [*(f"a{name}" for name in SYNC), *WITHOUT_CALLS]
     for name in SYNC:
         twin = getattr(llmgate_core, f"a{name}")
         assert inspect.iscoroutinefunction(twin)

@@ -19,6 +19,7 @@ OF_A_CALL_ONLY = {
     "wait",
     "poll_seconds",
     "on_progress",
+    "base_model",
 }
 OF_ONE_PROVIDER = {"provider_options"}
 

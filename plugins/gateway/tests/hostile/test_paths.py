@@ -84,7 +84,9 @@ def test_with_a_good_key_an_odd_spelling_is_no_other_route(gateway: Any, upstrea
             reply = gateway.ask(method, spelling, key=gateway.narrow, **ODD_HEADERS)
             assert reply.status < 500 or upstream.received, (method, spelling)
             if reply.status == 404:
-                assert reply.error["code"] in ("unknown_url", "model_not_found", "not_supported")
+                error = reply.json()["error"]
+                code = error.get("code") or error["details"]["error_code"]  # OpenAI's shape, or Anthropic's
+                assert code in ("unknown_url", "model_not_found", "not_supported")
             for request in upstream.received:
                 assert re.fullmatch(r"/v1/[a-z_/]+(/[A-Za-z0-9%.@_~-]+(/[a-z_]+)?)?", request["path"]), request["path"]
             upstream.received.clear()
