@@ -90,9 +90,7 @@ class TestOllama(ChatConformance):
     distribution = "llmgate-providers"
     capabilities = CAN
     wire = Wire.openai_chat()
-    known_failures = MappingProxyType(
-        {"test_mistyped_events": "rows that edit chunks pass malformed ones on as if they were their own"}
-    )
+
 
 
 class TestOwnAPI(ChatConformance):
