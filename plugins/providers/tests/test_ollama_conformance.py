@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from llmgate_providers.ollama.plugin import Ollama
@@ -90,7 +89,6 @@ class TestOllama(ChatConformance):
     distribution = "llmgate-providers"
     capabilities = CAN
     wire = Wire.openai_chat()
-
 
 
 class TestOwnAPI(ChatConformance):
