@@ -210,7 +210,7 @@ WHOLE_STREAMS: dict[str, Make] = {
     "unknown fields": sse(choice({"content": "one", "odd": {"a": 1}}, odd=1), END, DONE),
     "no UTF-8": sse(b'data: {"choices":[{"index":0,"delta":{"content":"\xff"}}]}\n\n', END, DONE),
     "a lone surrogate": sse(b'data: {"choices":[{"index":0,"delta":{"content":"\\ud800"}}]}\n\n', END, DONE),
-    "comments and ids": sse(b": hello\n\nid: 5\n\nretry: 10\n\n", TEXT, END, DONE),
+    "comments and ids": sse(b": hello\n\nid: 5\n\nretry: 10\n\n", TEXT, b": bye\n\n", END, DONE),
     "CR": sse(*[part.replace(b"\n", b"\r") for part in (TEXT, END, DONE)]),
     "CRLF": sse(*[part.replace(b"\n", b"\r\n") for part in (TEXT, END, DONE)]),
     "a byte order mark": sse(b"\xef\xbb\xbf" + TEXT, END, DONE),
