@@ -243,11 +243,15 @@ def check_error(reply: Any, status: int, code: str | None) -> None:
 
 
 def events_of(reply: Any) -> list[Any]:
-    """Return what a stream said, which must be well-formed with one `[DONE]`, at its end."""
+    """Return what a stream said, which must be well-formed with one `[DONE]`, at its end.
+
+    A comment that comes alone is passed on, since it says that the upstream is alive; which ones do is a matter of time.
+    """
     assert reply.headers["content-type"].startswith("text/event-stream")
     reply.body.decode("utf-8")
     *events, rest = reply.body.split(b"\n\n")
     assert rest == b""
+    events = [event for event in events if not event.startswith(b":")]
     assert [event for event in events if event == b"data: [DONE]"] == events[-1:]
     said = []
     for event in events[:-1]:
