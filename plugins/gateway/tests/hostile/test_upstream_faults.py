@@ -245,7 +245,7 @@ def check_error(reply: Any, status: int, code: str | None) -> None:
 def events_of(reply: Any) -> list[Any]:
     """Return what a stream said, which must be well-formed with one `[DONE]`, at its end.
 
-    A comment that comes alone is passed on, since it says that the upstream is alive; which ones do is a matter of time.
+    A comment that comes alone is passed on, since it says that the upstream is alive; which do depends on time.
     """
     assert reply.headers["content-type"].startswith("text/event-stream")
     reply.body.decode("utf-8")
