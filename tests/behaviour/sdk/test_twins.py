@@ -21,7 +21,9 @@ WITHOUT_CALLS = ("fold_chunks", "model_facts", "supports")
 """Functions that call no upstream, and so have no asynchronous twin."""
 PUBLIC = sorted(name for name in llmgate_core.__all__ if inspect.isfunction(getattr(llmgate_core, name)))
 SYNC = [
-    name for name in PUBLIC if not inspect.iscoroutinefunction(getattr(llmgate_core, name)) and name not in WITHOUT_CALLS
+    name
+    for name in PUBLIC
+    if not inspect.iscoroutinefunction(getattr(llmgate_core, name)) and name not in WITHOUT_CALLS
 ]
 """`fold_chunks` computes; it has nothing to wait for."""
 
