@@ -159,9 +159,8 @@ class ChoiceReader(_ChunkReader):
     def _chunk_of_piece(self, piece: JsonObject) -> Any:
         try:
             chunk = self._validate(piece)
-            choices = chunk.choices
-            is_single = choices is not None and len(choices) == 1  # some servers send null
-            is_plain = is_single and not chunk.__pydantic_extra__ and not choices[0].__pydantic_extra__
+            choices = chunk.choices or []  # some servers send null
+            is_plain = len(choices) == 1 and not chunk.__pydantic_extra__ and not choices[0].__pydantic_extra__
         except (ValidationError, RecursionError):
             chunk, is_plain = self._validated_piece(piece), False
         if not is_plain and (reported := error_reported_by(piece)):
