@@ -105,8 +105,8 @@ def main() -> int:
     arguments = parser.parse_args()
     found = claims()
     differs = False
-    texts = {PYPROJECT: project_text(found), FIRST_PARTY: first_party_text(found), README: readme_text()}
-    for path, text in texts.items():
+    contents = {PYPROJECT: project_text(found), FIRST_PARTY: first_party_text(found), README: readme_text()}
+    for path, text in contents.items():
         if path.read_text(encoding="utf-8") == text:
             continue
         differs = True

@@ -77,19 +77,19 @@ class TokenEstimator:
 
 def estimate(body: Mapping[str, Any], model: str) -> tuple[int, str]:
     """Return about how many tokens the body of a chat or a Messages call has, and what the number was made with."""
-    texts, files = [], 0
-    for text in _texts(body):
+    strings, files = [], 0
+    for text in _strings(body):
         if text is None:
             files += 1
         else:
-            texts.append(text)
+            strings.append(text)
     messages = body.get("messages")
     frame = (len(messages) if isinstance(messages, list) else 1) * TOKENS_OF_MESSAGE
-    counted, source = _tokens_of("\n".join(texts), model)
+    counted, source = _tokens_of("\n".join(strings), model)
     return counted + frame + files * TOKENS_OF_FILE, source
 
 
-def _texts(body: Mapping[str, Any]) -> Iterator[str | None]:
+def _strings(body: Mapping[str, Any]) -> Iterator[str | None]:
     """Yield the text of a body, and None for each picture or file."""
     for name in COUNTED:
         value = body.get(name)

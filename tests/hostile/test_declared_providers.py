@@ -1,4 +1,4 @@
-"""Providers that a user declares in a setting or a file: what serves them, and that they take nothing in silence."""
+"""Providers that a user declares in a setting or a file: what serves them, and that they replace none silently."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ PARIS = {"city": "Paris"}
 
 
 def answered(request: ReceivedRequest, *, arguments: Mapping[str, Any] = PARIS, tool: str | None = None) -> Answer:
-    """Return the answer to a chat: a text, or a call of a tool.
+    """Return the answer to a chat: text, or a call of a tool.
 
     Args:
         request: of the chat API.

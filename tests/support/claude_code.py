@@ -1,6 +1,6 @@
 """Claude Code as a program without a screen, and what it says to a gateway and hears from it.
 
-It is installed by `make claude-code`, since it is large; it gets a home of its own, and is told to call nothing but
+It is installed by `make claude-code`, since it is large; it has a home of its own, and its settings let it call only
 its gateway.
 
 Source: code.claude.com/docs/en/llm-gateway-connect and /docs/en/settings for the variables.

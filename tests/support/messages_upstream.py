@@ -1,4 +1,4 @@
-"""An upstream of Anthropic's Messages API: a text, or a call of the first tool and then a text, whole or streamed.
+"""An upstream of Anthropic's Messages API: text, or a call of the first tool and then text, whole or streamed.
 
 Data and one look-up; it remembers nothing. `says` picks what the last user message asks for.
 """
@@ -94,7 +94,7 @@ def answered(request: ReceivedRequest) -> Answer:
 
 
 def reply(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the blocks of the reply: a call of the first tool of one's own, or, with its result there, a text."""
+    """Return the blocks of the reply: a call of the caller's first tool, or text once its result is there."""
     tools = [tool for tool in body.get("tools") or () if "input_schema" in tool]
     last = body["messages"][-1]["content"]
     results = [it for it in last if it["type"] == "tool_result"] if isinstance(last, list) else []

@@ -183,7 +183,7 @@ def _next_request(
     """Return the next request or function of the hook, or the credential that it ends with.
 
     Raises:
-        PluginError: the hook raised, or it is none of them. APIResponseValidationError: the answer is not JSON.
+        PluginError: the hook raised, or returned something else. APIResponseValidationError: the answer is not JSON.
     """
     try:
         value = steps.send(answer)

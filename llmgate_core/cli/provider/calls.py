@@ -207,7 +207,7 @@ def embedding(calls: ProviderCalls) -> str:
 def _choice(answer: Any) -> Any:
     require(answer.choices, "the answer has no choices")
     choice = answer.choices[0]
-    require(choice.finish_reason in FINISHED, f"the finish reason is none of {', '.join(sorted(FINISHED))}")
+    require(choice.finish_reason in FINISHED, f"the finish reason is not one of {', '.join(sorted(FINISHED))}")
     return choice
 
 

@@ -119,7 +119,7 @@ def _parsed(base_url: str) -> Address:
     api, deployment, end = _path_parts(path)
     if end and end not in ENDPOINTS:
         raise errors.ConfigError(
-            f"api_base has the path /openai/{path[:80]}, which is none of Azure OpenAI's: write the address of the "
+            f"api_base has the path /openai/{path[:80]}, which Azure OpenAI does not have: write the address of the "
             "resource alone, as in https://RESOURCE.openai.azure.com"
         )
     if not mark and root.endswith(INFERENCE):

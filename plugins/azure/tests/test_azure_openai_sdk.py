@@ -91,7 +91,7 @@ def upstream() -> Iterator[FakeUpstream]:
 
 
 def seen(request: ReceivedRequest) -> dict[str, Any]:
-    """Return what decides where a request goes, who sends it, and what it asks."""
+    """Return the parts of a request by which a server finds the place, the sender and the question."""
     path, _, query = request["path"].partition("?")
     headers = {name: request["headers"].get(name) for name in ("api-key", "authorization")}
     return {"method": request["method"], "path": path, "query": sorted(query.split("&")), **headers}

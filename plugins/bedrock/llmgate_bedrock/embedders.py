@@ -56,21 +56,21 @@ def counted_tokens(response: UpstreamResponse, said: Any) -> int | None:
     return int(header) if header.isdecimal() else None
 
 
-def _titan(texts: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
-    return {"inputText": texts[0], **({"dimensions": dimensions} if dimensions else {}), **further}
+def _titan(strings: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
+    return {"inputText": strings[0], **({"dimensions": dimensions} if dimensions else {}), **further}
 
 
-def _titan_image(texts: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
+def _titan_image(strings: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
     config = {"embeddingConfig": {"outputEmbeddingLength": dimensions}} if dimensions else {}
-    return {"inputText": texts[0], **config, **further}
+    return {"inputText": strings[0], **config, **further}
 
 
-def _cohere(texts: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
-    return {"texts": list(texts), **({"output_dimension": dimensions} if dimensions else {}), **further}
+def _cohere(strings: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
+    return {"texts": list(strings), **({"output_dimension": dimensions} if dimensions else {}), **further}
 
 
-def _nova(texts: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
-    wished: JsonObject = {"embeddingPurpose": "GENERIC_INDEX", "text": {"truncationMode": "END", "value": texts[0]}}
+def _nova(strings: Sequence[str], dimensions: int | None, further: Mapping[str, Any]) -> JsonObject:
+    wished: JsonObject = {"embeddingPurpose": "GENERIC_INDEX", "text": {"truncationMode": "END", "value": strings[0]}}
     wished |= {"embeddingDimension": dimensions} if dimensions else {}
     return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": wished | dict(further)}
 

@@ -112,22 +112,22 @@ def _embedder(route: Route) -> Embedder:
     return row
 
 
-def _texts(given: Any, route: Route) -> Sequence[str]:
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, (list, tuple)) or not texts or not all(isinstance(text, str) for text in texts):
+def _strings(given: Any, route: Route) -> Sequence[str]:
+    strings = [given] if isinstance(given, str) else given
+    if not isinstance(strings, (list, tuple)) or not strings or not all(isinstance(text, str) for text in strings):
         raise route.bad_request("input", "Bedrock embeds strings: input must be one, or a list of them")
-    return texts
+    return strings
 
 
 def _requests(call: Call, route: Route) -> list[UpstreamRequest]:
     row, model, ledger = _embedder(route), model_id_of(route), Ledger(route, SOURCE)
-    texts = _texts(call.body.get("input"), route)
+    strings = _strings(call.body.get("input"), route)
     further = {name: value for name, value in call.body.items() if name not in CONVERTED and value is not None}
     if row.needs_input_type and INPUT_TYPE not in further:
         further[INPUT_TYPE] = USUAL_INPUT_TYPE
         ledger.bridged(INPUT_TYPE, f"Cohere's models require one: {USUAL_INPUT_TYPE}; pass search_query for questions")
     dimensions = call.body.get("dimensions")
-    parts = [texts[start : start + row.at_once] for start in range(0, len(texts), row.at_once)]
+    parts = [strings[start : start + row.at_once] for start in range(0, len(strings), row.at_once)]
     return [
         UpstreamRequest("POST", _path(model), row.body(part, dimensions, further), ledger=ledger.entries, retry=True)
         for part in parts
@@ -199,10 +199,10 @@ def _rerank_request(call: Call, route: Route) -> UpstreamRequest:
 
 def _documents(given: Any, route: Route) -> list[str]:
     documents = given if isinstance(given, (list, tuple)) else ()
-    texts = [entry.get("text") if isinstance(entry, Mapping) else entry for entry in documents]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    strings = [entry.get("text") if isinstance(entry, Mapping) else entry for entry in documents]
+    if not strings or not all(isinstance(text, str) for text in strings):
         raise route.bad_request("documents", "documents must be a list of strings, or of objects that have text")
-    return [str(text) for text in texts]
+    return [str(text) for text in strings]
 
 
 def _ranked(call: Call, route: Route, response: UpstreamResponse) -> JsonObject:

@@ -83,7 +83,7 @@ class Row:
         base_url: as of `ProviderInfo`; empty: there is none, the caller gives one.
         headers: sent with every request; `{option}` in a value stands for an option, and a header whose option is not
             set is left out.
-        is_local: a server of one's own: no key is needed, and it is reached by http.
+        is_local: a server that the user runs: no key is needed, and it is reached by http.
         tier: `verified` (somebody has called it, on `checked`), `documented` or `unverified`.
         base_urls_seen: other base URLs that a source has, and which.
     """

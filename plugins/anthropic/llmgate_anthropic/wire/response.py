@@ -110,21 +110,21 @@ def finish_reason(stop_reason: Any, blocks: Iterable[Mapping[str, Any]], reading
 
 
 def _message(blocks: list[JsonObject], said: Mapping[str, Any], reading: Reading) -> JsonObject:
-    texts, calls, thoughts, annotations = [], [], [], []
+    strings, calls, thoughts, annotations = [], [], [], []
     length = 0
     for block in blocks:
         kind = block.get("type")
         if kind == "text":
             annotations += annotations_of(block, length)
-            texts.append(string_of(block.get("text")))
-            length += len(texts[-1])
+            strings.append(string_of(block.get("text")))
+            length += len(strings[-1])
         elif kind == "tool_use" and reading.is_content(block):
-            texts.append(json_of(block))
+            strings.append(json_of(block))
         elif kind == "tool_use":
             calls.append(tool_call(block, reading, json_of(block)))
         elif kind == "thinking":
             thoughts.append(string_of(block.get("thinking")))
-    message: JsonObject = {"role": "assistant", "content": "".join(texts) or None}
+    message: JsonObject = {"role": "assistant", "content": "".join(strings) or None}
     if calls:
         message["tool_calls"] = calls
     if reasoning := "".join(thoughts):

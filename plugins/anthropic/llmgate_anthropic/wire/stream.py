@@ -155,7 +155,7 @@ class ChatStream:
             block.finish()
         blocks = [block.made for block in self._blocks.values()]
         delta = side_fields(blocks, self._ended)
-        delta.pop(ITEMS, None)  # told at the end of each block
+        delta.pop(ITEMS, None)  # sent at the end of each block
         reason = finish_reason(self._ended.get("stop_reason"), blocks, self._reading)
         chunks = [self._chunk(delta, reason)]
         if self._wants_usage and self.usage is not None:

@@ -73,7 +73,7 @@ def _content(content: Any, where: str, route: Route, ledger: Ledger) -> tuple[st
         return content, []
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise route.bad_request("messages", f"{where}.content must be a string or a list of parts")
-    texts: list[str] = []
+    strings: list[str] = []
     images: list[str] = []
     for index, part in enumerate(content):
         place = f"{where}.content[{index}]"
@@ -81,12 +81,12 @@ def _content(content: Any, where: str, route: Route, ledger: Ledger) -> tuple[st
             raise route.bad_request("messages", f"{place} must be an object with a type")
         kind = part.get("type")
         if kind in ("text", "refusal"):
-            texts.append(_text_of(part.get(str(kind)), place, route))
+            strings.append(_text_of(part.get(str(kind)), place, route))
         elif kind == "image_url":
             images.append(_image(part.get("image_url"), place, route, ledger))
         else:
             raise ledger.refuse("messages", f"{place} is of a type that Ollama cannot take; it takes text and pictures")
-    return "\n".join(texts), images
+    return "\n".join(strings), images
 
 
 def _text_of(value: Any, place: str, route: Route) -> str:

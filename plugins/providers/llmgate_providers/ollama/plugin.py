@@ -87,7 +87,7 @@ class Ollama(OpenAICompatible):
 
     @hookimpl
     def supports_param(self, route: Route, param: str, value: Any) -> ParamRule | bool | None:
-        """Judge what Ollama ignores without a word, whatever the catalogue knows of the model."""
+        """Judge what Ollama silently ignores, whatever the catalogue knows of the model."""
         if value is None:
             return None
         if route.family == "text_completion" and param in OWN:

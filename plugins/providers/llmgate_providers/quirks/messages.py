@@ -98,9 +98,9 @@ def _flatten_text(quirk: Quirk) -> BodyEdit:
 
 def _text_of(parts: list[Any]) -> str | None:
     """Return the text of parts; None: one of them is something else."""
-    texts = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in parts]
-    known = [text for text in texts if isinstance(text, str)]
-    return "".join(known) if len(known) == len(texts) else None
+    strings = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in parts]
+    known = [text for text in strings if isinstance(text, str)]
+    return "".join(known) if len(known) == len(strings) else None
 
 
 def _fill_message_field(quirk: Quirk) -> BodyEdit:

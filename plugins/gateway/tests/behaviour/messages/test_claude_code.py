@@ -1,4 +1,4 @@
-"""Claude Code itself, without a screen: one tool call and a text, through the gateway onto upstreams of two APIs."""
+"""Claude Code itself, without a screen: one tool call and some text, through the gateway onto upstreams of two APIs."""
 
 from __future__ import annotations
 
