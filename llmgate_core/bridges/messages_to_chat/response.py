@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import convert_choices
 from llmgate_core.bridges.fields import list_of, object_of, objects_of, string_of
 from llmgate_core.bridges.messages_to_chat.answer import (
     Ending,
@@ -23,7 +24,6 @@ from llmgate_core.bridges.messages_to_chat.tool_ids import ToolIds
 from llmgate_core.bridges.messages_to_chat.tools import names_of
 from llmgate_core.bridges.messages_to_chat.values import SOURCE
 from llmgate_core.bridges.responses_to_chat.output import Ids, call_parts, other_fields_of_call, text_of
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, misshapen, no_choice
 from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
@@ -42,13 +42,7 @@ def message_object(call: Call, route: Route, answer: JsonObject) -> Converted:
     Raises:
         APIResponseValidationError: the answer has no choice or does not have the documented shape.
     """
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise no_choice(route)
-    try:
-        return _converted(call, route, answer, choices)
-    except SHAPE_ERRORS as error:
-        raise misshapen(route, error) from error
+    return convert_choices(_converted, call, route, answer)
 
 
 def _converted(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -> Converted:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import SHAPE_ERRORS, misshapen, no_choice
 from llmgate_core.bridges.fields import object_of, objects_of, string_of
 from llmgate_core.bridges.messages_to_chat.answer import Ending, delta_usage, empty_message, message_usage
 from llmgate_core.bridges.messages_to_chat.blocks import Blocks
@@ -18,7 +19,6 @@ from llmgate_core.bridges.messages_to_chat.streamed_calls import StreamedCalls
 from llmgate_core.bridges.messages_to_chat.tools import names_of
 from llmgate_core.bridges.messages_to_chat.values import SOURCE
 from llmgate_core.bridges.responses_to_chat.output import Ids, text_of
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, misshapen, no_choice
 from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import SHAPE_ERRORS
 from llmgate_core.bridges.responses_to_chat.output import Ids, echo
 from llmgate_core.bridges.responses_to_chat.repair_items import OpenItem, complete_item, complete_part
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
+from llmgate_core.bridges.responses_to_chat.values import SOURCE
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
 from llmgate_core.contract.upstream import SSEEvent

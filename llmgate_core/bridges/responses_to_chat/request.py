@@ -13,10 +13,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import SHAPE_ERRORS
 from llmgate_core.bridges.fields import listed, other_fields
 from llmgate_core.bridges.responses_to_chat.items import chat_messages, with_one_system_message
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE
 from llmgate_core.bridges.responses_to_chat.tools import Tools
+from llmgate_core.bridges.responses_to_chat.values import SOURCE
 from llmgate_core.catalogue.values import shown
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import convert_choices
 from llmgate_core.bridges.fields import listed, object_of, objects_of, other_fields, string_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
@@ -28,19 +29,16 @@ from llmgate_core.bridges.responses_to_chat.output import (
     usage_of,
     with_cut_item,
 )
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.bridges.responses_to_chat.values import SOURCE
 from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger
 from llmgate_core.contract.upstream import Converted
 
 __all__ = [
-    "SHAPE_ERRORS",
     "annotations_of",
     "finish_usage",
-    "misshapen",
-    "no_choice",
     "record_call",
     "record_finish_reason",
     "record_lost_fields",
@@ -78,13 +76,7 @@ def response_object(call: Call, route: Route, answer: JsonObject) -> Converted:
     Raises:
         APIResponseValidationError: the answer has no choice or does not have the documented shape.
     """
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise no_choice(route)
-    try:
-        return _convert(call, route, answer, choices)
-    except SHAPE_ERRORS as error:
-        raise misshapen(route, error) from error
+    return convert_choices(_convert, call, route, answer)
 
 
 def _convert(call: Call, route: Route, answer: JsonObject, choices: list[Any]) -> Converted:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from llmgate_core.bridges.chat_shapes import SHAPE_ERRORS, misshapen, no_choice
 from llmgate_core.bridges.fields import object_of, objects_of, string_of
 from llmgate_core.bridges.responses_to_chat.output import (
     Ids,
@@ -34,9 +35,9 @@ from llmgate_core.bridges.responses_to_chat.response import (
     record_service_tier,
     record_without_text,
 )
-from llmgate_core.bridges.responses_to_chat.shapes import SHAPE_ERRORS, SOURCE, misshapen, no_choice
 from llmgate_core.bridges.responses_to_chat.stream_items import CallItem, Events, MessageItem, ReasoningItem
 from llmgate_core.bridges.responses_to_chat.tools import ToolNames
+from llmgate_core.bridges.responses_to_chat.values import SOURCE
 from llmgate_core.bridges.sealing import Sealing
 from llmgate_core.contract.call import Call, JsonObject, Route
 from llmgate_core.contract.ledger import Ledger, LedgerEntry
