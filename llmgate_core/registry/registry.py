@@ -7,8 +7,6 @@ error each time and does not affect other routes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from llmgate_core.catalogue.models import Catalogue
@@ -37,10 +35,10 @@ from llmgate_core.registry.extensions import Extension, configured, given_extens
 from llmgate_core.registry.hooks import HookBinder
 from llmgate_core.registry.install_hints import install_command
 from llmgate_core.registry.loading import check_info, load_claim, refused
-from llmgate_core.registry.model_files import add_models, model_folder, read_models, unreadable
 from llmgate_core.registry.notices import PluginNotice
 from llmgate_core.registry.ownership import ENVIRONMENT_LIST, Ownership, dispute, shown
-from llmgate_core.registry.plugin_lock import refusal_now, refusals, without_refused
+from llmgate_core.registry.plugin_lock import refusals, without_refused
+from llmgate_core.registry.plugin_models import PluginModels
 from llmgate_core.registry.process_lock import ProcessLock
 from llmgate_core.settings.declarations import Declaration
 from llmgate_core.settings.environment import read
@@ -63,7 +61,7 @@ class PluginRegistry:
         self._all_claims: tuple[PluginEntryPoint, ...] = ()
         self._unusable: Mapping[PluginEntryPoint, str] = {}
         self._locked_out: Mapping[str, str] = {}
-        self._of_models: tuple[PluginNotice, ...] = ()
+        self._models = PluginModels()
         self._added: dict[tuple[str, str], BoundPlugin] = {}
         self._declared = DeclaredPlugins(declarations)
         self._bound: dict[str, BoundPlugin] = {}
@@ -125,42 +123,16 @@ class PluginRegistry:
         return self._all_claims
 
     def add_models_to(self, catalogue: Catalogue) -> None:
-        """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin.
-
-        The files of a folder are read when a model of their provider is looked up. What a file may not say, or says
-        wrongly, is left out of it; `notices` names it, once the file has been read.
-        """
-        notices: list[PluginNotice] = []
-        for claim in self.installed():
-            if claim.family != "models" or not self._allowed(claim) or claim in self._unusable:
-                continue
-            try:
-                folder = model_folder(claim)
-            except (OSError, ValueError, ImportError, ConfigError) as error:
-                notices.append(unreadable(claim, error))
-                continue
-            if folder is None:
-                notices += add_models(catalogue, claim, self.ownership)
-            for provider, path in (folder or {}).items():
-                catalogue.add_unread(provider, partial(self._read_models, claim, path, provider))
-        self._of_models = tuple(notices)
-
-    def _read_models(self, claim: PluginEntryPoint, path: Path, provider: str) -> Mapping[str, Any] | None:
-        """Read one file of a folder, unless its distribution has changed since the lock was checked."""
-        if (reason := refusal_now(claim.distribution)) is not None:
-            notices: tuple[PluginNotice, ...] = (PluginNotice("models", f"{shown((claim,))}: {reason}", claim),)
-            data = None
-        else:
-            data, notices = read_models(claim, self.ownership, path, provider)
-        self._of_models = tuple(dict.fromkeys((*self._of_models, *notices)))
-        return data
+        """Add the models that plugins list (group `llmgate.models`) to the catalogue, without importing a plugin."""
+        claims = (claim for claim in self.installed() if self._allowed(claim) and claim not in self._unusable)
+        self._models.add_to(catalogue, claims, self.ownership)
 
     def notices(self) -> tuple[PluginNotice, ...]:
         """Return what a user should know or decide about the installed plugins."""
         ownership = self.ownership.notices()
         return (
             *ownership,
-            *self._of_models,
+            *self._models.notices,
             *self._of_claims(),
             *self._of_names(),
             *self._declared.notices(),
